@@ -1,0 +1,172 @@
+import type { Kind, Step, StepTarget } from '../kinds/kind.ts'
+
+/**
+ * The contract between a driver (code for one resource kind) and the job that runs it.
+ *
+ * A driver holds no connection and no secret: it asks its session for each call, the session decides, records, and only then
+ * opens the connection for the length of that call. A driver knows nothing of the vault: it adds items to a sink in key order
+ * and reads items from a point.
+ *
+ * Bytes take one of two ways. `range` content is read by the kind's ThreadReader inside a pour thread, synchronously, straight
+ * into the vault's buffers. `stream` content (a dump, an object) is an AsyncIterable that the main thread copies across.
+ */
+
+/** How to reach the real thing behind a resource ARN. `settings` never holds a secret. */
+export interface Connection {
+  readonly settings: Readonly<Record<string, string | number | boolean>>
+  /** The password or secret key, unsealed for this call only. */
+  readonly secret: string | undefined
+}
+
+export interface ResourceView {
+  readonly arn: string
+  readonly uniqueId: string
+  readonly name: string
+  readonly tags: Readonly<Record<string, string>>
+}
+
+/** What a driver may do: every call is decided for the job's role session, recorded, and refused with AccessDenied otherwise. */
+export interface DriverSession {
+  readonly resource: ResourceView
+  readonly jobId: string
+  readonly recoveryPointArn: string
+  readonly signal: AbortSignal
+  now(): Date
+  /**
+   * Decides `step` on every ARN it names and, when all are allowed, runs `call` with the connection opened.
+   * @throws {AccessDeniedError} With AWS's sentence; the job ends FAILED before the step's effect.
+   */
+  call<T>(step: Step, target: StepTarget, call: (connection: Connection) => T | Promise<T>): Promise<T>
+  /** Decides and records an optional step without opening anything. */
+  may(step: Step, target: StepTarget): boolean
+  /** Progress in bytes that the driver can tell beforehand. */
+  expect(totalBytes: number): void
+}
+
+/** One entry of a recovery point. Keys are any bytes, unique, in strictly ascending byte order. */
+export interface Item {
+  readonly key: Uint8Array
+  /** The driver's own code of what it is (1 to 255), stable for ever: old recovery points are read with it. */
+  readonly kind: number
+  /** The driver's own encoding of metadata, versioned by its first byte. */
+  readonly meta: Uint8Array
+  /** Bytes of content, 0 where there is none. */
+  readonly size: number
+}
+
+export type Content =
+  | { readonly from: 'none' }
+  /** Unchanged since the parent: its chunks are taken over unread. */
+  | { readonly from: 'parent'; readonly item: StoredItem }
+  /** Read by the kind's ThreadReader; `task` is the driver's own encoding of what to open. */
+  | { readonly from: 'range'; readonly task: Uint8Array }
+  | { readonly from: 'stream'; readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array> }
+
+/** An item as it lies in a recovery point. `handle` is the vault's own. */
+export interface StoredItem extends Item {
+  readonly handle: unknown
+}
+
+/** Walks the parent recovery point forward only, beside the driver's own walk. */
+export interface ParentCursor {
+  /** The parent's item of exactly this key. Keys asked for must ascend. A promise only where a page must be fetched. */
+  find(key: Uint8Array): StoredItem | undefined | Promise<StoredItem | undefined>
+}
+
+export interface ItemProblem {
+  /** Printable form of the key. */
+  readonly item: string
+  readonly reason: string
+}
+
+export interface BackupSink {
+  readonly parent: ParentCursor | undefined
+  /** Gives the kind's ThreadReader its settings, once, before the first `range` content. */
+  readWith(settings: Connection['settings']): void
+  /** Adds the next item; wait for the promise, where one comes back, before adding more (the pipeline is full). */
+  add(item: Item, content: Content): void | Promise<void>
+  /** An item that could not be read: it is counted, the first reasons are kept, the point ends PARTIAL. */
+  problem(problem: ItemProblem): void
+}
+
+export interface BackupRequest {
+  readonly session: DriverSession
+  readonly sink: BackupSink
+}
+
+export interface BackupSummary {
+  /** Goes into the point's head; GetRecoveryPointRestoreMetadata answers from it. */
+  readonly restoreMetadata: Readonly<Record<string, string>>
+}
+
+/** A recovery point opened for reading. */
+export interface PointReader {
+  readonly itemCount: number
+  readonly contentBytes: number
+  /** Pages of items in key order; `prefixes` limits them to keys that begin with one of these. */
+  items(options?: { readonly prefixes?: readonly Uint8Array[] }): AsyncIterable<readonly StoredItem[]>
+  /** The bytes of one item, authenticated; ends with an error rather than with wrong or missing bytes. */
+  read(item: StoredItem, options?: { readonly signal?: AbortSignal }): AsyncIterable<Uint8Array>
+  /** Writes the contents of many items through the kind's ThreadWriter in pour threads. */
+  pour(
+    tasks: AsyncIterable<readonly { readonly item: StoredItem; readonly task: Uint8Array }[]>,
+    options: { readonly writer: Connection['settings']; readonly signal: AbortSignal },
+  ): Promise<{ readonly written: number; readonly bytes: number; readonly problems: readonly ItemProblem[] }>
+}
+
+export interface RestoreRequest {
+  readonly session: DriverSession
+  readonly point: PointReader
+  /** Metadata of the StartRestoreJob call: string to string, unknown keys already refused. */
+  readonly metadata: Readonly<Record<string, string>>
+  readonly restoreMetadata: Readonly<Record<string, string>>
+  /** The connection the target is reached through when it is not the source's own. */
+  readonly target: RestoreTarget
+  problem(problem: ItemProblem): void
+  progress(bytes: number, items: number): void
+}
+
+export interface RestoreTarget {
+  /** ARN that the restored resource has or will have. */
+  readonly arn: string
+  readonly name: string
+  readonly isNew: boolean
+}
+
+export interface RestoreSummary {
+  readonly createdResourceArn: string
+  /** What to register as a resource of its own; undefined where the target is registered already. */
+  readonly created?: { readonly name: string; readonly settings: Connection['settings'] } | undefined
+  readonly itemsRestored: number
+  readonly itemsSkipped: number
+  readonly bytes: number
+}
+
+export interface Driver {
+  readonly kind: Kind
+  /** Tests a connection before it is registered; the answer names rights that the source does not give. */
+  test(connection: Connection, signal: AbortSignal): Promise<{ readonly warnings: readonly string[] }>
+  backup(request: BackupRequest): Promise<BackupSummary>
+  restore(request: RestoreRequest): Promise<RestoreSummary>
+}
+
+/** The half of a driver that lives in a pour thread. All calls are synchronous; one object serves one thread. */
+export interface ThreadReader {
+  /** Opens what `task` names. @throws {ItemError} When it cannot be read; the item is counted, the job goes on. */
+  open(task: Uint8Array): void
+  /** Fills `buffer[offset, offset + length)` from `position` of the opened thing; returns the bytes read, 0 at the end. */
+  readInto(buffer: Uint8Array, offset: number, length: number, position: number): number
+  /** Closes it. `problem` says that it changed while it was read; `meta` replaces the item's metadata. */
+  close(): { readonly problem?: string; readonly meta?: Uint8Array }
+}
+
+export interface ThreadWriter {
+  open(task: Uint8Array, size: number): void
+  write(buffer: Uint8Array, offset: number, length: number, position: number): void
+  close(): void
+}
+
+/** One item could not be read or written. */
+export class ItemError extends Error {
+  override name = 'ItemError'
+}

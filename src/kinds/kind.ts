@@ -1,0 +1,67 @@
+/**
+ * A resource kind as pure data: its names, its ARN forms and, step by step, what a job of it asks the policy engine.
+ * Preflight, drivers, documentation and tests all read the same table.
+ */
+
+/** Condition keys of one decision: AWS's names to one value or several. */
+export type StepContext = Readonly<Record<string, string | readonly string[]>>
+
+/** What a step is done to. Which fields are present depends on the kind and the step. */
+export interface StepTarget {
+  /** The resource that is backed up or was. */
+  readonly resourceArn: string
+  /** Tags of the resource the step acts on, for `aws:ResourceTag/KEY`. */
+  readonly resourceTags?: Readonly<Record<string, string>> | undefined
+  readonly recoveryPointArn?: string | undefined
+  readonly backupVaultArn?: string | undefined
+  /** What a restore makes or fills. */
+  readonly targetArn?: string | undefined
+  readonly targetTags?: Readonly<Record<string, string>> | undefined
+  /** One object or item inside the resource, as the service writes it behind the resource's ARN. */
+  readonly objectArn?: string | undefined
+  /** Tags that the step sets, for `aws:RequestTag/KEY` and `aws:TagKeys`. */
+  readonly requestTags?: Readonly<Record<string, string>> | undefined
+}
+
+/** One decided call of a driver on a resource. */
+export interface Step {
+  /** Unique within the kind, e.g. `ReadObject`. */
+  readonly name: string
+  /** The IAM action, as AWS's own service names it, e.g. `s3:GetObject`. */
+  readonly action: string
+  /** Every ARN that the action must be allowed on; a call goes ahead only when all are. */
+  readonly arns: (target: StepTarget) => readonly string[]
+  /** Condition keys beside those every decision has (docs/condition-keys.md). */
+  readonly context?: (target: StepTarget) => StepContext
+  /** A denial of an optional step takes a power away instead of failing the job. */
+  readonly optional?: boolean
+}
+
+/** Resource type names as AWS Backup spells them. */
+export type ResourceType = 'EFS' | 'RDS' | 'S3'
+
+export interface ArnParts {
+  readonly region: string
+  readonly accountId: string
+}
+
+export interface Kind {
+  readonly type: ResourceType
+  /** IAM service prefix of the resource's own service, e.g. `elasticfilesystem`. */
+  readonly service: string
+  /** True where recovery points carry `arn:aws:backup:` ARNs ("full management"). */
+  readonly isFullyManaged: boolean
+  /** ARN of the resource called `name` (a database, bucket or file-system id). */
+  readonly resourceArn: (parts: ArnParts & { readonly name: string }) => string
+  /** ARN of the recovery point that job `jobId` makes at `createdAt`. */
+  readonly recoveryPointArn: (
+    parts: ArnParts & { readonly jobId: string; readonly name: string; readonly createdAt: Date },
+  ) => string
+  /** Steps of a backup, in the order in which a job meets them. */
+  readonly backup: Readonly<Record<string, Step>>
+  readonly restore: Readonly<Record<string, Step>>
+  /** Steps of deleting or expiring a recovery point on the source service's side; empty where there is none. */
+  readonly remove: Readonly<Record<string, Step>>
+  /** Restore metadata keys that the kind understands; `required` ones must be present. */
+  readonly restoreMetadata: Readonly<Record<string, { readonly required: boolean; readonly meaning: string }>>
+}
