@@ -1,0 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface RetryOptions {
+  /** Tries in all, the first included. */
+  readonly attempts: number
+  /** Milliseconds before the second try; doubles each time, with full jitter. */
+  readonly minDelayMs: number
+  readonly maxDelayMs: number
+  readonly signal?: AbortSignal
+  readonly isRetryable: (error: unknown) => boolean
+}
+
+/** Runs `action` until it succeeds, an error is not retryable, or the attempts are used up. */
+export async function retry<T>(action: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await action(attempt)
+    } catch (error) {
+      if (attempt >= options.attempts || !options.isRetryable(error)) throw error
+      const ceiling = Math.min(options.maxDelayMs, options.minDelayMs * 2 ** (attempt - 1))
+      await sleep(Math.random() * ceiling, undefined, options.signal ? { signal: options.signal } : {})
+    }
+  }
+}
