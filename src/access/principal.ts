@@ -1,0 +1,41 @@
+/**
+ * Who calls: what an access key or session token stands for after its signature was verified. `arn` is what refusals and
+ * records name; `uniqueId` is what policies and rows hold to, since names can be given again to somebody else.
+ */
+export interface Principal {
+  readonly kind: 'root' | 'user' | 'assumed-role' | 'federated-user' | 'service'
+  readonly accountId: string
+  /** `arn:aws:iam::A:root`, `…:user/PATH/NAME`, `arn:aws:sts::A:assumed-role/ROLE/SESSION`, or the service's name. */
+  readonly arn: string
+  /** The account id for root, AIDA… for users, `AROA…:SESSION` for role sessions (`aws:userid`). */
+  readonly uniqueId: string
+  /** Unique id of the identity whose policies apply: AIDA… or AROA…; undefined for root and services. */
+  readonly identityId?: string | undefined
+  /** `aws:username`; users only. */
+  readonly userName?: string | undefined
+  /** ARN of the role behind a session, with its path. */
+  readonly roleArn?: string | undefined
+  readonly service?: string | undefined
+  /** Tags of the identity or, over them, of the session: `aws:PrincipalTag/KEY`. */
+  readonly tags: Readonly<Record<string, string>>
+  readonly session?: SessionFacts | undefined
+  readonly accessKeyId?: string | undefined
+}
+
+/** What a session adds to the identity it stands for. */
+export interface SessionFacts {
+  readonly name: string
+  /** Milliseconds since 1970. */
+  readonly issuedAt: number
+  readonly expiresAt: number
+  /** Session policy documents, and ARNs of managed policies used as such; undefined where none were given. */
+  readonly policies?: readonly string[] | undefined
+  readonly policyArns?: readonly string[] | undefined
+  readonly transitiveTagKeys?: readonly string[] | undefined
+  readonly sourceIdentity?: string | undefined
+  /** `aws:MultiFactorAuthPresent`; undefined where the key is absent (long-term keys). */
+  readonly mfaAuthenticated?: boolean | undefined
+  readonly mfaAgeSeconds?: number | undefined
+  /** Made by a role session: a chained one may last an hour at most. */
+  readonly isChained?: boolean | undefined
+}

@@ -1,0 +1,48 @@
+import type { Principal } from './access/principal.ts'
+import type { Clock } from './lib/clock.ts'
+import type { Log } from './lib/log.ts'
+import type { ServerKey } from './keyring/server-key.ts'
+import type { Store } from './store/store.ts'
+
+/** Condition keys that a call adds to those of the request itself. */
+export type CallContext = Readonly<Record<string, string | readonly string[]>>
+
+/** What an operation may rely on. The call itself is authorised already when a handler gets it. */
+export interface Context {
+  readonly requestId: string
+  readonly principal: Principal
+  readonly accountId: string
+  /** The region this server serves. */
+  readonly region: string
+  /** Milliseconds since 1970 when the request came. */
+  readonly now: number
+  readonly clock: Clock
+  readonly store: Store
+  readonly serverKey: ServerKey
+  readonly log: Log
+  /** Address of the client, for `aws:SourceIp`. */
+  readonly sourceIp: string | undefined
+  readonly server: ServerFacts
+  /**
+   * Decides a further action for the caller, records the decision, and returns when it is allowed.
+   * @throws {AwsError} AccessDenied (403) with principal, action, resource and the reason.
+   */
+  authorize(action: string, resource: string, context?: CallContext): Promise<void>
+  /** The same decision without throwing. */
+  isAllowed(action: string, resource: string, context?: CallContext): Promise<boolean>
+}
+
+/** What is the same for every request of one server. */
+export interface ServerFacts {
+  readonly version: string
+  readonly serverId: string
+  readonly managementAccountId: string
+  /** Directory of the server's own data: never a resource. */
+  readonly dataDir: string
+  /** Directories that resources and restores may lie in, beside those the management account registers. */
+  readonly allowedRoots: readonly string[]
+  readonly allowedEndpoints: readonly string[]
+  readonly recoveryKitPath: string | undefined
+  /** Host and port the server listens on: never an endpoint of a resource. */
+  readonly listen: { readonly host: string; readonly port: number }
+}
