@@ -1,0 +1,26 @@
+/** The checks beside the tests: formatting, lint, types, unused code, generated files. Runs all, then says which failed. */
+import { spawnSync } from 'node:child_process'
+
+const checks: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
+  ['format', 'node_modules/.bin/oxfmt', '--check'],
+  ['lint', 'node_modules/.bin/oxlint', '--type-aware', '--deny-warnings'],
+  ['types', 'node_modules/.bin/tsc', '-p', '.'],
+  ['unused code', 'node_modules/.bin/knip'],
+  ['generated types', process.execPath, 'tools/generate.ts', '--check'],
+  ['chunker kernel', process.execPath, 'tools/build-gear.ts', '--check'],
+  ['managed policies', process.execPath, 'tools/build-read-only-access.ts', '--check'],
+  ['policy docs', process.execPath, 'tools/policy-docs.ts', '--check'],
+]
+
+const failed: string[] = []
+for (const [name, command, ...args] of checks) {
+  const startedAt = performance.now()
+  const result = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+  process.stdout.write(`${result.status === 0 ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)\n`)
+  if (result.status !== 0) failed.push(name)
+}
+if (failed.length > 0) {
+  process.stdout.write(`check: ${failed.length} of ${checks.length} failed: ${failed.join(', ')}\n`)
+  process.exit(1)
+}
