@@ -30,6 +30,8 @@ export interface DriverSession {
   readonly resource: ResourceView
   readonly jobId: string
   readonly recoveryPointArn: string
+  /** The vault that the recovery point is written to or read from. */
+  readonly backupVaultArn: string
   readonly signal: AbortSignal
   now(): Date
   /**
@@ -97,6 +99,8 @@ export interface BackupRequest {
 export interface BackupSummary {
   /** Goes into the point's head; GetRecoveryPointRestoreMetadata answers from it. */
   readonly restoreMetadata: Readonly<Record<string, string>>
+  /** Sentences for the job's message: what was left away on purpose. They fail nothing. */
+  readonly notes?: readonly string[]
 }
 
 /** A recovery point opened for reading. */
@@ -140,6 +144,8 @@ export interface RestoreSummary {
   readonly itemsRestored: number
   readonly itemsSkipped: number
   readonly bytes: number
+  /** Sentences for the job's message: what was left away on purpose. They fail nothing. */
+  readonly notes?: readonly string[]
 }
 
 export interface Driver {
@@ -150,7 +156,19 @@ export interface Driver {
   restore(request: RestoreRequest): Promise<RestoreSummary>
 }
 
-/** The half of a driver that lives in a pour thread. All calls are synchronous; one object serves one thread. */
+/** What a kind's `*-io.ts` file gives to a pour thread. Each thread makes its own; the settings are those of `readWith` or `pour`. */
+export interface ThreadHalf {
+  reader(settings: Connection['settings']): ThreadReader
+  writer(settings: Connection['settings']): ThreadWriter
+}
+
+/**
+ * The half of a driver that lives in a pour thread. All calls are synchronous; one object serves one thread. A big item may be
+ * opened by several threads at once, each of which reads ranges of its own.
+ *
+ * An item that `open` refuses is a problem and is left out of the recovery point. One whose `close` names a problem keeps the
+ * bytes that were read, and its size becomes their number.
+ */
 export interface ThreadReader {
   /** Opens what `task` names. @throws {ItemError} When it cannot be read; the item is counted, the job goes on. */
   open(task: Uint8Array): void
@@ -160,11 +178,19 @@ export interface ThreadReader {
   close(): { readonly problem?: string; readonly meta?: Uint8Array }
 }
 
+/**
+ * Writes items, one after another. Items of up to `WHOLE_ITEM_BYTES` are written by one thread from open to close; a bigger one
+ * may be opened by several threads at once, each of which writes ranges of its own. An ItemError is a problem of the item;
+ * any other error (a full disk) ends the pour.
+ */
 export interface ThreadWriter {
   open(task: Uint8Array, size: number): void
   write(buffer: Uint8Array, offset: number, length: number, position: number): void
   close(): void
 }
+
+/** See ThreadWriter: what is bigger may be written by several threads at once. */
+export const WHOLE_ITEM_BYTES: number = 4 * 1024 * 1024
 
 /** One item could not be read or written. */
 export class ItemError extends Error {
