@@ -1,0 +1,121 @@
+import type { Kysely, Transaction } from 'kysely'
+import type { Decision } from '../policy/evaluate.ts'
+import { contextOf, evaluate } from '../policy/evaluate.ts'
+import { findRoleById } from '../store/identities.ts'
+import type { Database, RoleTable } from '../store/schema.ts'
+import { compiledTrustPolicy } from './compiled.ts'
+import { roleArn } from './identity-arns.ts'
+import type { Principal } from './principal.ts'
+import { tagsOf } from '../store/tags.ts'
+
+/** A service that wants to work under a role, and for whom. */
+export interface ServiceAssumption {
+  /** E.g. `backup.amazonaws.com`. */
+  readonly service: string
+  /** `aws:SourceAccount`: the account whose job it is. */
+  readonly sourceAccount: string
+  /** `aws:SourceArn`: the plan of a scheduled job, else the vault or recovery point. */
+  readonly sourceArn: string
+  readonly now: number
+}
+
+export type AssumedRole =
+  | { readonly ok: true; readonly session: Principal; readonly role: RoleTable }
+  /** `reason` completes "IAM Role ARN cannot be assumed by AWS Backup: …". */
+  | { readonly ok: false; readonly reason: string }
+
+/** AWS Backup's name for the sessions of its jobs; people's resource policies match it. */
+export function backupSessionName(roleName: string): string {
+  return `AWSBackup-${roleName}`
+}
+
+/** How long a job's session lasts before it is asked for again, in milliseconds. */
+const SESSION_MS = 3_600_000
+
+/**
+ * Decides by the role's trust policy whether `service` may assume it now. The role is named by its unique id, so that one made
+ * again under the same name is not it.
+ */
+export async function assumeForService(
+  db: Kysely<Database> | Transaction<Database>,
+  role: { readonly roleId: string; readonly roleArn: string },
+  assumption: ServiceAssumption,
+): Promise<AssumedRole> {
+  const row = await findRoleById(db, role.roleId)
+  if (row === undefined) {
+    return {
+      ok: false,
+      reason: `the role with id ${role.roleId} no longer exists (a role made again under its name is another role)`,
+    }
+  }
+  if (row.path.startsWith('/aws-service-role/')) {
+    return { ok: false, reason: 'a service-linked role cannot be passed' }
+  }
+  const decision = decideTrust(row, assumption)
+  if (!decision.allowed) return { ok: false, reason: trustReason(row, decision, assumption) }
+  return { ok: true, role: row, session: await serviceSession(db, row, assumption) }
+}
+
+function decideTrust(row: RoleTable, assumption: ServiceAssumption): Decision {
+  return evaluate(
+    {
+      principal: {
+        kind: 'service',
+        arn: assumption.service,
+        accountId: row.account_id,
+        uniqueId: assumption.service,
+        service: assumption.service,
+      },
+      action: 'sts:AssumeRole',
+      resource: roleArn(row),
+      resourceAccountId: row.account_id,
+      context: contextOf({
+        'aws:SourceAccount': assumption.sourceAccount,
+        'aws:SourceArn': assumption.sourceArn,
+        'aws:PrincipalIsAWSService': 'true',
+        'aws:PrincipalServiceName': assumption.service,
+        'aws:CurrentTime': new Date(assumption.now).toISOString(),
+        'aws:EpochTime': String(Math.floor(assumption.now / 1000)),
+        'sts:RoleSessionName': backupSessionName(row.name),
+      }),
+    },
+    { identity: [], trust: compiledTrustPolicy(row) },
+  )
+}
+
+function trustReason(row: RoleTable, decision: Decision, assumption: ServiceAssumption): string {
+  if (decision.effect === 'ExplicitDeny') {
+    return `its trust policy explicitly denies sts:AssumeRole to ${assumption.service}`
+  }
+  if (!row.trust_policy.includes(assumption.service)) {
+    return `its trust policy does not name the service principal ${assumption.service}; add a statement that allows it sts:AssumeRole`
+  }
+  return (
+    `its trust policy names ${assumption.service}, but no statement allows sts:AssumeRole with ` +
+    `aws:SourceAccount=${assumption.sourceAccount} and aws:SourceArn=${assumption.sourceArn}; check its conditions`
+  )
+}
+
+async function serviceSession(
+  db: Kysely<Database> | Transaction<Database>,
+  row: RoleTable,
+  assumption: ServiceAssumption,
+): Promise<Principal> {
+  const name = backupSessionName(row.name)
+  const arn = roleArn(row)
+  return {
+    kind: 'assumed-role',
+    accountId: row.account_id,
+    arn: `arn:aws:sts::${row.account_id}:assumed-role/${row.name}/${name}`,
+    uniqueId: `${row.role_id}:${name}`,
+    identityId: row.role_id,
+    roleArn: arn,
+    tags: await tagsOf(db, row.account_id, arn),
+    session: {
+      name,
+      issuedAt: assumption.now,
+      expiresAt: assumption.now + SESSION_MS,
+      mfaAuthenticated: false,
+    },
+  }
+}

@@ -1,0 +1,76 @@
+import type { PrincipalView } from '../policy/evaluate.ts'
+import type { Principal } from './principal.ts'
+
+/** Facts of one request beside its principal. */
+export interface RequestFacts {
+  /** The region this server serves: `aws:RequestedRegion`. */
+  readonly region: string
+  readonly now: number
+  /** Account that owns the resource. */
+  readonly resourceAccountId: string
+  readonly sourceIp?: string | undefined
+  readonly isSecure?: boolean | undefined
+  readonly userAgent?: string | undefined
+}
+
+/** The global condition keys that every decision has (docs/condition-keys.md). */
+export function requestContext(
+  principal: Principal,
+  facts: RequestFacts,
+): Record<string, string | readonly string[]> {
+  const context: Record<string, string | readonly string[]> = {
+    'aws:CurrentTime': new Date(facts.now).toISOString(),
+    'aws:EpochTime': String(Math.floor(facts.now / 1000)),
+    'aws:RequestedRegion': facts.region,
+    'aws:ResourceAccount': facts.resourceAccountId,
+    'aws:PrincipalAccount': principal.accountId,
+    'aws:PrincipalArn': principal.roleArn ?? principal.arn,
+    'aws:PrincipalType': principalType(principal),
+    'aws:PrincipalIsAWSService': String(principal.kind === 'service'),
+    'aws:ViaAWSService': 'false',
+    'aws:userid': principal.uniqueId,
+  }
+  if (principal.userName !== undefined) context['aws:username'] = principal.userName
+  if (facts.sourceIp !== undefined) context['aws:SourceIp'] = facts.sourceIp
+  if (facts.userAgent !== undefined) context['aws:UserAgent'] = facts.userAgent
+  if (facts.isSecure !== undefined) context['aws:SecureTransport'] = String(facts.isSecure)
+  for (const [key, value] of Object.entries(principal.tags)) context[`aws:PrincipalTag/${key}`] = value
+  const session = principal.session
+  if (session !== undefined) {
+    context['aws:TokenIssueTime'] = new Date(session.issuedAt).toISOString()
+    if (session.mfaAuthenticated !== undefined)
+      context['aws:MultiFactorAuthPresent'] = String(session.mfaAuthenticated)
+    if (session.mfaAgeSeconds !== undefined) context['aws:MultiFactorAuthAge'] = String(session.mfaAgeSeconds)
+    if (session.sourceIdentity !== undefined) context['aws:SourceIdentity'] = session.sourceIdentity
+  }
+  return context
+}
+
+function principalType(principal: Principal): string {
+  switch (principal.kind) {
+    case 'root':
+      return 'Account'
+    case 'user':
+      return 'User'
+    case 'assumed-role':
+      return 'AssumedRole'
+    case 'federated-user':
+      return 'FederatedUser'
+    case 'service':
+      return 'Service'
+  }
+}
+
+/** The principal as the policy engine looks at it. */
+export function principalView(principal: Principal): PrincipalView {
+  return {
+    kind: principal.kind,
+    arn: principal.arn,
+    accountId: principal.accountId,
+    uniqueId: principal.uniqueId,
+    ...(principal.roleArn !== undefined && { roleArn: principal.roleArn }),
+    ...(principal.kind === 'assumed-role' &&
+      principal.identityId !== undefined && { roleId: principal.identityId }),
+    ...(principal.service !== undefined && { service: principal.service }),
+  }
+}

@@ -1,0 +1,83 @@
+import type { Decision } from '../policy/evaluate.ts'
+import type { JobDecisionTable } from '../store/schema.ts'
+
+/** One decision of the policy engine on one ARN for one step of a job. */
+export interface StepDecision {
+  readonly step: string
+  readonly action: string
+  readonly arn: string
+  readonly decision: Decision
+  readonly at: number
+}
+
+type DecisionRow = Omit<JobDecisionTable, 'account_id' | 'job_id'>
+
+/** Denials are kept singly up to this many a job; further ones are counted on the last. */
+const MAX_DENIALS = 1000
+
+/**
+ * What the policy engine said to one job, on its way into the job's record. Allows are aggregated by step, action and deciding
+ * statement with first and last ARN; denials are kept singly.
+ */
+export class DecisionLog {
+  readonly #rows = new Map<string, DecisionRow>()
+  readonly #dirty = new Set<DecisionRow>()
+  #hasNew = false
+  #next: number
+  #denials = 0
+
+  /** @param firstSeq Behind the rows that an earlier attempt of the job left. */
+  constructor(firstSeq: number) {
+    this.#next = firstSeq
+  }
+
+  add(entry: StepDecision): void {
+    const row = this.#rowFor(entry)
+    if (row.count > 0 && entry.at > row.last_at) row.last_at = entry.at
+    row.count++
+    row.last_arn = entry.arn
+    this.#dirty.add(row)
+  }
+
+  /** True when a kind of decision is not in the store yet: it must be before the effect. */
+  get hasNew(): boolean {
+    return this.#hasNew
+  }
+
+  /** Rows changed since the last call; the caller writes them before going on. */
+  take(): readonly DecisionRow[] {
+    const rows = [...this.#dirty].map((row) => ({ ...row }))
+    this.#dirty.clear()
+    this.#hasNew = false
+    return rows
+  }
+
+  #rowFor(entry: StepDecision): DecisionRow {
+    const { decision } = entry
+    const deciding = decision.statements[0]
+    const statement = deciding === undefined ? null : (deciding.sid ?? `#${deciding.index}`)
+    const policy = deciding === undefined ? null : (deciding.policy.arn ?? deciding.policy.name)
+    let key = `allow\0${entry.step}\0${entry.action}\0${policy}\0${statement}`
+    if (!decision.allowed) key = `deny\0${this.#denials < MAX_DENIALS ? this.#denials++ : MAX_DENIALS - 1}`
+    let row = this.#rows.get(key)
+    if (row === undefined) {
+      row = {
+        seq: this.#next++,
+        step: entry.step,
+        action: entry.action,
+        effect: decision.allowed ? 'Allow' : 'Deny',
+        first_arn: entry.arn,
+        last_arn: entry.arn,
+        count: 0,
+        reason: decision.reason,
+        policy,
+        statement,
+        first_at: entry.at,
+        last_at: entry.at,
+      }
+      this.#rows.set(key, row)
+      this.#hasNew = true
+    }
+    return row
+  }
+}

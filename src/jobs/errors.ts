@@ -1,0 +1,37 @@
+/** The job's role may not do what a step needs. The message is AWS's sentence. */
+export class AccessDeniedError extends Error {
+  override name = 'AccessDeniedError'
+}
+
+/** The role's trust policy, permissions or the caller's wish changed while the job ran. */
+export class JobStoppedError extends Error {
+  override name = 'JobStoppedError'
+  readonly state: 'ABORTED' | 'FAILED' | 'EXPIRED'
+
+  constructor(state: 'ABORTED' | 'FAILED' | 'EXPIRED', message: string) {
+    super(message)
+    this.state = state
+  }
+}
+
+/** The job cannot end well whatever is tried again; the message goes to the user as it is. */
+export class JobFailedError extends Error {
+  override name = 'JobFailedError'
+  readonly category: string
+
+  constructor(message: string, category: string = 'FAILURE', options?: ErrorOptions) {
+    super(message, options)
+    this.category = category
+  }
+}
+
+/** Worth another try inside the start window. */
+export class RetryLaterError extends Error {
+  override name = 'RetryLaterError'
+  readonly delayMs: number
+
+  constructor(message: string, delayMs: number) {
+    super(message)
+    this.delayMs = delayMs
+  }
+}

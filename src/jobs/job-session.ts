@@ -1,0 +1,143 @@
+import type { Connection, DriverSession, ResourceView } from '../drivers/driver.ts'
+import type { Step, StepTarget } from '../kinds/kind.ts'
+import type { Decision, PolicyLayers } from '../policy/evaluate.ts'
+import { contextOf, evaluate } from '../policy/evaluate.ts'
+import { denialMessage } from '../access/denial.ts'
+import type { Principal } from '../access/principal.ts'
+import { principalView, requestContext } from '../access/request-context.ts'
+import type { Clock } from '../lib/clock.ts'
+import { AccessDeniedError } from './errors.ts'
+import type { DecisionLog } from './decision-log.ts'
+
+export interface JobSessionOptions {
+  readonly jobId: string
+  readonly region: string
+  readonly resource: ResourceView
+  readonly recoveryPointArn: string
+  readonly principal: Principal
+  /** Role policies, boundary and the session policy that limits the job to its own scope. */
+  readonly layers: PolicyLayers
+  readonly log: DecisionLog
+  /** Writes new decisions to the job's record. */
+  readonly flush: () => Promise<void>
+  /** Unseals the connection; called after an Allow only. */
+  readonly connect: () => Connection
+  readonly signal: AbortSignal
+  readonly clock: Clock
+  readonly expect: (totalBytes: number) => void
+}
+
+/**
+ * The one door between a driver and a resource: each call is decided for the job's role session with real ARNs, tags and
+ * condition keys, recorded, and only then given the connection.
+ */
+export class JobSession implements DriverSession {
+  readonly resource: ResourceView
+  readonly jobId: string
+  readonly recoveryPointArn: string
+  readonly signal: AbortSignal
+  readonly #options: JobSessionOptions
+  #principal: Principal
+  #layers: PolicyLayers
+  /** One target of each step allowed so far: asked again when the role's rights are refreshed. */
+  readonly #granted = new Map<string, { step: Step; target: StepTarget }>()
+
+  constructor(options: JobSessionOptions) {
+    this.#options = options
+    this.resource = options.resource
+    this.jobId = options.jobId
+    this.recoveryPointArn = options.recoveryPointArn
+    this.signal = options.signal
+    this.#principal = options.principal
+    this.#layers = options.layers
+  }
+
+  now(): Date {
+    return new Date(this.#options.clock.now())
+  }
+
+  expect(totalBytes: number): void {
+    this.#options.expect(totalBytes)
+  }
+
+  async call<T>(
+    step: Step,
+    target: StepTarget,
+    call: (connection: Connection) => T | Promise<T>,
+  ): Promise<T> {
+    this.signal.throwIfAborted()
+    const denied = this.#decideAll(step, target)
+    if (this.#options.log.hasNew) await this.#options.flush()
+    if (denied !== undefined) throw new AccessDeniedError(denied)
+    return call(this.#options.connect())
+  }
+
+  may(step: Step, target: StepTarget): boolean {
+    return this.#decideAll(step, target) === undefined
+  }
+
+  /**
+   * Takes over fresh policies and asks every kind of call granted so far again.
+   * @returns The refusal, where one is no longer allowed.
+   */
+  refresh(principal: Principal, layers: PolicyLayers): string | undefined {
+    this.#principal = principal
+    this.#layers = layers
+    for (const { step, target } of this.#granted.values()) {
+      const denied = this.#decideAll(step, target)
+      if (denied !== undefined && step.optional !== true) return denied
+    }
+    return undefined
+  }
+
+  /** Decides a step on each of its ARNs; the sentence of the first refusal, or undefined when all are allowed. */
+  #decideAll(step: Step, target: StepTarget): string | undefined {
+    const extra = step.context?.(target)
+    for (const arn of step.arns(target)) {
+      const decision = this.#decide(step.action, arn, target, extra)
+      this.#options.log.add({
+        step: step.name,
+        action: step.action,
+        arn,
+        decision,
+        at: this.#options.clock.now(),
+      })
+      if (!decision.allowed) return denialMessage(this.#principal.arn, step.action, arn, decision)
+    }
+    if (!this.#granted.has(step.name)) this.#granted.set(step.name, { step, target })
+    return undefined
+  }
+
+  #decide(
+    action: string,
+    resource: string,
+    target: StepTarget,
+    extra: Readonly<Record<string, string | readonly string[]>> | undefined,
+  ): Decision {
+    const accountId = this.#principal.accountId
+    const tags = resource === target.targetArn ? target.targetTags : target.resourceTags
+    const context: Record<string, string | readonly string[]> = {
+      ...requestContext(this.#principal, {
+        region: this.#options.region,
+        now: this.#options.clock.now(),
+        resourceAccountId: accountId,
+      }),
+      ...extra,
+    }
+    for (const [key, value] of Object.entries(tags ?? {})) context[`aws:ResourceTag/${key}`] = value
+    if (target.requestTags !== undefined) {
+      for (const [key, value] of Object.entries(target.requestTags)) context[`aws:RequestTag/${key}`] = value
+      context['aws:TagKeys'] = Object.keys(target.requestTags)
+    }
+    return evaluate(
+      {
+        principal: principalView(this.#principal),
+        action,
+        resource,
+        resourceAccountId: accountId,
+        context: contextOf(context),
+      },
+      this.#layers,
+    )
+  }
+}

@@ -1,0 +1,40 @@
+import type { CompiledPolicy } from '../policy/compile.ts'
+import { compilePolicy } from '../policy/compile.ts'
+import { parsePolicy } from '../policy/parse.ts'
+
+/** What one job is about: its session can touch nothing else, whatever its role could. */
+export interface JobScope {
+  readonly resourceArn: string
+  readonly recoveryPointArn: string
+  readonly backupVaultArn: string
+  /** Of a restore: what it makes or fills. */
+  readonly targetArn?: string | undefined
+}
+
+/**
+ * The session policy of a job: every action, but only on the job's own resource (and what lies inside it), recovery point, vault
+ * and target. The role's policies decide the actions; this one keeps a wide role from reaching past its job.
+ */
+export function sessionPolicyOf(scope: JobScope): CompiledPolicy {
+  const resources = new Set<string>()
+  for (const arn of [scope.resourceArn, scope.targetArn]) {
+    if (arn === undefined) continue
+    resources.add(literal(arn))
+    resources.add(`${literal(arn)}/*`)
+  }
+  resources.add(literal(scope.recoveryPointArn))
+  resources.add(literal(scope.backupVaultArn))
+  const document = {
+    Version: '2012-10-17',
+    Statement: [{ Sid: 'ThisJobOnly', Effect: 'Allow', Action: '*', Resource: [...resources] }],
+  }
+  return compilePolicy(parsePolicy(JSON.stringify(document), 'session'), {
+    type: 'session',
+    name: 'scope of the job',
+  })
+}
+
+/** Names may hold wildcard characters; in the scope they mean themselves. */
+function literal(arn: string): string {
+  return arn.replace(/[*?$]/g, (c) => `\${${c}}`)
+}
