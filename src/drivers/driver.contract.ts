@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict'
+import type { Kind, Step, StepTarget } from '../kinds/kind.ts'
+import type { Connection, Driver, DriverSession, ItemProblem, ResourceView } from './driver.ts'
+import type { RestoreSummary, RestoreTarget, ThreadHalf } from './driver.ts'
+import { MemorySink } from './driver.memory.ts'
+import type { MemoryPoint } from './driver.memory.ts'
+
+/**
+ * What every driver must do, as data: `for (const { name, run } of driverContract) test(name, () => run(driver))`.
+ * A driver that cannot do a case leaves it out by name with a reason.
+ */
+export interface ContractCase {
+  readonly name: string
+  run(tested: DriverUnderTest): Promise<void>
+}
+
+export interface DriverUnderTest {
+  readonly driver: Driver
+  /** Where the driver gives `range` content or pours. */
+  readonly thread?: ThreadHalf
+  /** A fresh source with at least three items, none of them changed in the last seconds as far as the driver can tell. */
+  makeSource(): Promise<ContractSource>
+}
+
+export interface ContractSource extends AsyncDisposable {
+  readonly resource: ResourceView
+  /** What the session opens for a step on `target`. */
+  connection(target: StepTarget): Connection
+  /** Changes the bytes of something in the source. */
+  change(): Promise<void>
+  /** A restore of everything into something new. */
+  readonly restore: { readonly metadata: Readonly<Record<string, string>>; readonly target: RestoreTarget }
+  /** Asserts that what the restore made equals the source, by other means than the driver's. */
+  assertSame(summary: RestoreSummary): Promise<void>
+  /** Names of what lies where restores go; empty before the first. */
+  restored(): Promise<readonly string[]>
+}
+
+export class ContractDeniedError extends Error {
+  override name = 'AccessDeniedError'
+}
+
+export interface RecordedCall {
+  readonly step: Step
+  readonly arns: readonly string[]
+}
+
+export interface ContractSession extends DriverSession {
+  readonly calls: RecordedCall[]
+}
+
+export interface SessionOptions {
+  /** Names of steps that the role may not do. */
+  readonly denied?: readonly string[]
+  readonly signal?: AbortSignal
+  readonly now?: () => Date
+  /** Called before each call that is allowed. */
+  readonly onCall?: (step: Step) => void
+}
+
+const REGION_AND_ACCOUNT = 'us-east-1:111122223333'
+export const CONTRACT_VAULT: string = `arn:aws:backup:${REGION_AND_ACCOUNT}:backup-vault:contract`
+export const CONTRACT_POINT: string = `arn:aws:backup:${REGION_AND_ACCOUNT}:recovery-point:contract`
+
+/** A session that decides by a list of denied steps and records every decision, as a job's session does by policies. */
+export function contractSession(
+  source: Pick<ContractSource, 'resource' | 'connection'>,
+  options: SessionOptions = {},
+): ContractSession {
+  const calls: RecordedCall[] = []
+  const decide = (step: Step, target: StepTarget): boolean => {
+    const arns = step.arns(target)
+    assert.ok(arns.length > 0, `Step ${step.name} was decided on nothing`)
+    step.context?.(target)
+    calls.push({ step, arns })
+    return !options.denied?.includes(step.name)
+  }
+  const signal = options.signal ?? new AbortController().signal
+  return {
+    resource: source.resource,
+    jobId: '0f8fad5b-d9cb-469f-a165-70867728950e',
+    recoveryPointArn: CONTRACT_POINT,
+    backupVaultArn: CONTRACT_VAULT,
+    signal,
+    calls,
+    now: options.now ?? (() => new Date()),
+    async call(step, target, call) {
+      signal.throwIfAborted()
+      if (!decide(step, target)) throw new ContractDeniedError(`Not authorized to perform: ${step.action}`)
+      options.onCall?.(step)
+      return await call(source.connection(target))
+    },
+    may: decide,
+    expect: () => undefined,
+  }
+}
+
+/** Backs `source` up into memory; the summary's restore metadata must be the kind's own. */
+export async function backUp(
+  tested: DriverUnderTest,
+  source: ContractSource,
+  options: SessionOptions & { readonly parent?: MemoryPoint } = {},
+): Promise<{
+  sink: MemorySink
+  point: MemoryPoint
+  session: ContractSession
+  restoreMetadata: Readonly<Record<string, string>>
+  notes: readonly string[]
+}> {
+  const sink = new MemorySink({ thread: tested.thread, parent: options.parent })
+  const session = contractSession(source, options)
+  const { restoreMetadata, notes = [] } = await tested.driver.backup({ session, sink })
+  for (const key of Object.keys(restoreMetadata)) {
+    assert.ok(key in tested.driver.kind.restoreMetadata, `Restore metadata "${key}" is unknown to the kind`)
+  }
+  return { sink, point: sink.point(), session, restoreMetadata, notes }
+}
+
+/** Restores `point` as the source's `restore` says, or as `request` overrides it. */
+export async function restoreInto(
+  tested: DriverUnderTest,
+  source: ContractSource,
+  point: MemoryPoint,
+  options: SessionOptions & {
+    readonly metadata?: Readonly<Record<string, string>>
+    readonly target?: RestoreTarget
+    readonly restoreMetadata?: Readonly<Record<string, string>>
+  } = {},
+): Promise<{ summary: RestoreSummary; problems: ItemProblem[]; session: ContractSession }> {
+  const session = contractSession(source, options)
+  const problems: ItemProblem[] = []
+  const summary = await tested.driver.restore({
+    session,
+    point,
+    metadata: options.metadata ?? source.restore.metadata,
+    restoreMetadata: options.restoreMetadata ?? {},
+    target: options.target ?? source.restore.target,
+    problem: (problem) => problems.push(problem),
+    progress: () => undefined,
+  })
+  return { summary, problems, session }
+}
+
+const required = (steps: Kind['backup']): Step[] =>
+  Object.values(steps).filter(({ optional }) => optional !== true)
+
+export const driverContract: readonly ContractCase[] = [
+  {
+    name: 'a backup restored into something new equals its source',
+    async run(tested) {
+      await using source = await tested.makeSource()
+      const { sink, point, restoreMetadata } = await backUp(tested, source)
+      assert.deepEqual(sink.problems, [])
+      assert.ok(point.itemCount > 0)
+      const { summary, problems } = await restoreInto(tested, source, point, { restoreMetadata })
+      assert.deepEqual(problems, [])
+      assert.equal(summary.createdResourceArn, source.restore.target.arn)
+      assert.ok(summary.itemsRestored > 0)
+      await source.assertSame(summary)
+    },
+  },
+  {
+    name: 'a changed source is read again, and the later point restores to the change',
+    async run(tested) {
+      await using source = await tested.makeSource()
+      const first = await backUp(tested, source)
+      await source.change()
+      const second = await backUp(tested, source, { parent: first.point })
+      assert.deepEqual(second.sink.problems, [])
+      assert.ok(second.sink.itemsRead > 0)
+      const { summary } = await restoreInto(tested, source, second.point, {
+        restoreMetadata: second.restoreMetadata,
+      })
+      await source.assertSame(summary)
+    },
+  },
+  {
+    name: 'an unchanged source is taken over from the parent unread',
+    async run(tested) {
+      await using source = await tested.makeSource()
+      const first = await backUp(tested, source)
+      const second = await backUp(tested, source, { parent: first.point })
+      assert.equal(second.sink.itemsRead, 0)
+      assert.equal(second.sink.itemsReused, first.sink.itemsRead)
+      const { summary } = await restoreInto(tested, source, second.point, {
+        restoreMetadata: second.restoreMetadata,
+      })
+      await source.assertSame(summary)
+    },
+  },
+  {
+    name: 'every call of a backup and a restore is a step of the kind, and every required step of a backup is met',
+    async run(tested) {
+      await using source = await tested.makeSource()
+      const { kind } = tested.driver
+      const { session: backup, point, restoreMetadata } = await backUp(tested, source)
+      for (const { step } of backup.calls) assert.equal(kind.backup[step.name], step)
+      const met = new Set(backup.calls.map(({ step }) => step.name))
+      for (const step of required(kind.backup))
+        assert.ok(met.has(step.name), `Step ${step.name} was never met`)
+      const { session: restore } = await restoreInto(tested, source, point, { restoreMetadata })
+      for (const { step } of restore.calls) assert.equal(kind.restore[step.name], step)
+      assert.ok(restore.calls.length > 0)
+    },
+  },
+  {
+    name: 'a backup ends at the first required step that its role may not do',
+    async run(tested) {
+      await using source = await tested.makeSource()
+      for (const step of required(tested.driver.kind.backup)) {
+        await assert.rejects(backUp(tested, source, { denied: [step.name] }), ContractDeniedError, step.name)
+      }
+    },
+  },
+  {
+    name: 'R3 what is unchanged needs the present role’s right as well',
+    async run(tested) {
+      await using source = await tested.makeSource()
+      const { point } = await backUp(tested, source)
+      for (const step of required(tested.driver.kind.backup)) {
+        const again = backUp(tested, source, { denied: [step.name], parent: point })
+        await assert.rejects(again, ContractDeniedError, step.name)
+      }
+    },
+  },
+  {
+    name: 'a restore ends at the first required step that its role may not do, and leaves nothing',
+    async run(tested) {
+      await using source = await tested.makeSource()
+      const { point, restoreMetadata } = await backUp(tested, source)
+      await using twin = await tested.makeSource()
+      const { session } = await restoreInto(tested, twin, point, { restoreMetadata })
+      const met = new Set(session.calls.map(({ step }) => step))
+      for (const step of required(tested.driver.kind.restore).filter((candidate) => met.has(candidate))) {
+        const denied = restoreInto(tested, source, point, { restoreMetadata, denied: [step.name] })
+        await assert.rejects(denied, ContractDeniedError, step.name)
+        assert.deepEqual(await source.restored(), [], step.name)
+      }
+    },
+  },
+  {
+    name: 'a job told to stop rejects, and a stopped restore leaves nothing',
+    async run(tested) {
+      await using source = await tested.makeSource()
+      const { point, restoreMetadata } = await backUp(tested, source)
+      const stopped = { signal: AbortSignal.abort(new Error('stopped')) }
+      await assert.rejects(backUp(tested, source, stopped))
+      const controller = new AbortController()
+      let calls = 0
+      const { session } = await (async () => {
+        await using twin = await tested.makeSource()
+        return await restoreInto(tested, twin, point, { restoreMetadata })
+      })()
+      const last = session.calls.filter(({ step }) => step.optional !== true).length
+      const onCall = (): void => {
+        if (++calls === last) controller.abort(new Error('stopped'))
+      }
+      await assert.rejects(
+        restoreInto(tested, source, point, { restoreMetadata, signal: controller.signal, onCall }),
+      )
+      assert.deepEqual(await source.restored(), [])
+    },
+  },
+  {
+    name: 'an item of a recovery point that cannot be read never counts as restored',
+    async run(tested) {
+      await using source = await tested.makeSource()
+      const { point, restoreMetadata } = await backUp(tested, source)
+      const victim = point.held.find(({ item }) => item.size > 0)
+      assert.ok(victim, 'The source needs an item with bytes')
+      point.damaged.add(Buffer.from(victim.item.key).toString('latin1'))
+      const outcome = await restoreInto(tested, source, point, { restoreMetadata }).catch(
+        (error: unknown) => error,
+      )
+      if (outcome instanceof Error) return
+      assert.ok((outcome as { problems: ItemProblem[] }).problems.length > 0)
+    },
+  },
+]
