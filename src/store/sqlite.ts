@@ -1,0 +1,153 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { chmodSync, closeSync, openSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import type { SQLInputValue, StatementSync } from 'node:sqlite'
+import type { Dialect, Driver, SqliteDatabase, Transaction } from 'kysely'
+import { CompiledQuery, Kysely, SqliteAdapter, SqliteDialect } from 'kysely'
+import { migrate } from './migrate.ts'
+import type { Database } from './schema.ts'
+import type { Store } from './store.ts'
+import { Wakes } from './wakes.ts'
+
+/** Before it, a checkpoint beside a writer could lose commits in WAL mode (sqlite.org/releaselog/3_51_3.html). */
+const MIN_SQLITE = [3, 51, 3] as const
+const BUSY_TIMEOUT_MS = 5_000
+const MAX_CACHED_STATEMENTS = 500
+
+/** The transaction that the present call chain is in. A finished one is left behind in what was started from it. */
+const inTransaction = new AsyncLocalStorage<{ isOpen: boolean }>()
+
+/** Opens, or makes with mode 0600, the database in `file` (':memory:' for one that ends with the process). */
+export async function openSqlite(file: string): Promise<Store> {
+  const raw = openFile(file)
+  const db = new Kysely<Database>({ dialect: dialectOf(raw) })
+  const transaction = async <T>(work: (tx: Transaction<Database>) => Promise<T>): Promise<T> =>
+    await db.transaction().execute(async (tx) => {
+      const mark = { isOpen: true }
+      try {
+        return await inTransaction.run(mark, async () => await work(tx))
+      } finally {
+        mark.isOpen = false
+      }
+    })
+  try {
+    await migrate('sqlite', transaction)
+  } catch (error) {
+    await db.destroy()
+    throw error
+  }
+  const wakes = new Wakes()
+  return {
+    db,
+    engine: 'sqlite',
+    transaction,
+    wake: () => wakes.wake(),
+    waitForWake: (signal, maxMs) => wakes.wait(signal, maxMs),
+    close: async () => await db.destroy(),
+  }
+}
+
+function openFile(file: string): DatabaseSync {
+  if (file !== ':memory:') {
+    // SQLite gives its -wal and -shm files the mode of this one.
+    closeSync(openSync(file, 'a', 0o600))
+    chmodSync(file, 0o600)
+  }
+  const raw = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true })
+  try {
+    const { version } = raw.prepare('select sqlite_version() as version').get() as { version: string }
+    refuseOldSqlite(version)
+    raw.exec('pragma journal_mode = wal; pragma synchronous = full; pragma trusted_schema = off')
+  } catch (error) {
+    raw.close()
+    throw error
+  }
+  return raw
+}
+
+/** @throws When `version` is one that can lose commits. */
+export function refuseOldSqlite(version: string): void {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
+  const isOld =
+    major !== MIN_SQLITE[0]
+      ? major < MIN_SQLITE[0]
+      : minor !== MIN_SQLITE[1]
+        ? minor < MIN_SQLITE[1]
+        : patch < MIN_SQLITE[2]
+  if (isOld) {
+    throw new Error(
+      `SQLite ${version} can lose commits (WAL reset bug); this Node has it built in; run on a Node with SQLite ${MIN_SQLITE.join('.')} or newer`,
+    )
+  }
+}
+
+/**
+ * Kysely's SQLite dialect over node:sqlite. The one connection is handed out here rather than by Kysely's own mutex, so that a
+ * query that would wait for the transaction it is part of is refused instead of hanging for ever.
+ */
+function dialectOf(raw: DatabaseSync): Dialect {
+  const dialect = new SqliteDialect({ database: nodeSqlite(raw) })
+  const adapter = new SqliteAdapter()
+  Object.defineProperty(adapter, 'supportsMultipleConnections', { value: true })
+  return {
+    createAdapter: () => adapter,
+    createDriver: () => exclusive(dialect.createDriver()),
+    createIntrospector: (db) => dialect.createIntrospector(db),
+    createQueryCompiler: () => dialect.createQueryCompiler(),
+  }
+}
+
+function exclusive(driver: Driver): Driver {
+  const queue: (() => void)[] = []
+  let isTaken = false
+  return {
+    init: (options) => driver.init(options),
+    acquireConnection: async (options) => {
+      if (inTransaction.getStore()?.isOpen === true) {
+        throw new Error(
+          'a query was made beside the transaction it is part of; run it on the transaction (`tx`), not on the store',
+        )
+      }
+      if (isTaken) await new Promise<void>((resolve) => queue.push(resolve))
+      isTaken = true
+      return await driver.acquireConnection(options)
+    },
+    releaseConnection: async () => {
+      const next = queue.shift()
+      if (next === undefined) isTaken = false
+      else next()
+    },
+    // Takes the write lock at once: a reader that turns writer could be told SQLITE_BUSY whatever the timeout.
+    beginTransaction: async (connection) =>
+      void (await connection.executeQuery(CompiledQuery.raw('begin immediate'))),
+    commitTransaction: (connection) => driver.commitTransaction(connection),
+    rollbackTransaction: (connection) => driver.rollbackTransaction(connection),
+    destroy: () => driver.destroy(),
+  }
+}
+
+function nodeSqlite(raw: DatabaseSync): SqliteDatabase {
+  const cache = new Map<string, StatementSync>()
+  const prepare = (text: string): StatementSync => {
+    let statement = cache.get(text)
+    if (statement === undefined) {
+      statement = raw.prepare(text)
+      if (cache.size >= MAX_CACHED_STATEMENTS) cache.clear()
+      cache.set(text, statement)
+    }
+    return statement
+  }
+  return {
+    close: () => raw.close(),
+    prepare: (text) => {
+      const statement = prepare(text)
+      return {
+        reader: statement.columns().length > 0,
+        // Kysely types parameters as unknown; node:sqlite refuses what it cannot bind.
+        all: (parameters) => statement.all(...(parameters as SQLInputValue[])),
+        run: (parameters) => statement.run(...(parameters as SQLInputValue[])),
+        iterate: (parameters) => statement.iterate(...(parameters as SQLInputValue[])),
+      }
+    },
+  }
+}
