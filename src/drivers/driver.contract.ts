@@ -26,6 +26,8 @@ export interface ContractSource extends AsyncDisposable {
   readonly resource: ResourceView
   /** What the session opens for a step on `target`. */
   connection(target: StepTarget): Connection
+  /** The session's clock for this source, where the driver asks for one that is ahead of its last change. */
+  now?(): Date
   /** Changes the bytes of something in the source. */
   change(): Promise<void>
   /** A restore of everything into something new. */
@@ -64,7 +66,7 @@ export const CONTRACT_POINT: string = `arn:aws:backup:${REGION_AND_ACCOUNT}:reco
 
 /** A session that decides by a list of denied steps and records every decision, as a job's session does by policies. */
 export function contractSession(
-  source: Pick<ContractSource, 'resource' | 'connection'>,
+  source: Pick<ContractSource, 'resource' | 'connection' | 'now'>,
   options: SessionOptions = {},
 ): ContractSession {
   const calls: RecordedCall[] = []
@@ -83,7 +85,7 @@ export function contractSession(
     backupVaultArn: CONTRACT_VAULT,
     signal,
     calls,
-    now: options.now ?? (() => new Date()),
+    now: options.now ?? (() => source.now?.() ?? new Date()),
     async call(step, target, call) {
       signal.throwIfAborted()
       if (!decide(step, target)) throw new ContractDeniedError(`Not authorized to perform: ${step.action}`)

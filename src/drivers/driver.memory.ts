@@ -71,8 +71,10 @@ export class MemorySink implements BackupSink {
     this.problems.push(problem)
   }
 
-  /** The recovery point as it stands. */
+  /** The recovery point as it stands; the sink takes nothing more. */
   point(): MemoryPoint {
+    this.#reader?.end()
+    this.#reader = undefined
     return new MemoryPoint([...this.#held], this.#options.thread)
   }
 
@@ -210,10 +212,22 @@ export class MemoryPoint implements PointReader {
     const thread = this.#thread
     if (thread === undefined) throw new Error('pour() needs the kind’s thread half')
     const writers = [thread.writer(options.writer), thread.writer(options.writer)] as const
+    try {
+      return await this.#pourWith(writers, tasks, options.signal)
+    } finally {
+      for (const writer of writers) writer.end()
+    }
+  }
+
+  async #pourWith(
+    writers: readonly [ThreadWriter, ThreadWriter],
+    tasks: AsyncIterable<readonly { readonly item: StoredItem; readonly task: Uint8Array }[]>,
+    signal: AbortSignal,
+  ): Promise<{ written: number; bytes: number; problems: ItemProblem[] }> {
     const done = { written: 0, bytes: 0, problems: [] as ItemProblem[] }
     for await (const page of tasks) {
       for (const { item, task } of page) {
-        options.signal.throwIfAborted()
+        signal.throwIfAborted()
         try {
           this.#write(item, task, item.size > WHOLE_ITEM_BYTES ? writers : [writers[0]])
           done.written++

@@ -176,6 +176,8 @@ export interface ThreadReader {
   readInto(buffer: Uint8Array, offset: number, length: number, position: number): number
   /** Closes it. `problem` says that it changed while it was read; `meta` replaces the item's metadata. */
   close(): { readonly problem?: string; readonly meta?: Uint8Array }
+  /** Gives back what it holds between items (folder descriptors). Called once, after the last item or on failure. */
+  end(): void
 }
 
 /**
@@ -187,6 +189,8 @@ export interface ThreadWriter {
   open(task: Uint8Array, size: number): void
   write(buffer: Uint8Array, offset: number, length: number, position: number): void
   close(): void
+  /** As ThreadReader's; also gives up an item that was opened and not closed. */
+  end(): void
 }
 
 /** See ThreadWriter: what is bigger may be written by several threads at once. */
