@@ -1,0 +1,139 @@
+import { resolve } from 'node:path'
+import type { LogFormat } from './lib/log.ts'
+
+/** How one server runs; made once from the command line and the environment, then frozen. */
+export interface Config {
+  readonly dataDir: string
+  readonly host: string
+  /** 0 takes any free port. */
+  readonly port: number
+  readonly region: string
+  /** Only for the first start; a random one otherwise. */
+  readonly accountId: string | undefined
+  /** File with a PostgreSQL URL; SQLite in the data directory where absent. */
+  readonly databaseUrlFile: string | undefined
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
+  readonly isInsecureHttpAllowed: boolean
+  /** Directories that tenants may register and restore into. */
+  readonly allowedRoots: readonly string[]
+  readonly allowedEndpoints: readonly string[]
+  /** Confirms a first start where vaults of an earlier server already lie. */
+  readonly isNew: boolean
+  readonly rootKey: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined
+  readonly logFormat: LogFormat
+  /** Backup and restore jobs that run at the same time. */
+  readonly concurrentJobs: number
+  /** A job whose worker has not been heard of for so long is taken over, in milliseconds. */
+  readonly leaseMs: number
+}
+
+export interface ServeOptions {
+  readonly dataDir?: string
+  readonly listen?: string
+  readonly accountId?: string
+  readonly region?: string
+  readonly databaseUrlFile?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly insecureHttp?: boolean
+  readonly allowRoot?: readonly string[]
+  readonly allowEndpoint?: readonly string[]
+  readonly new?: boolean
+  readonly logFormat?: string
+  readonly concurrentJobs?: string
+}
+
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+}
+
+const DEFAULT_LISTEN = '127.0.0.1:8420'
+const DEFAULT_LEASE_MS = 30_000
+
+/** @throws {ConfigError} Naming the option, what it was and what it takes. */
+export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Config {
+  const { host, port } = parseListen(options.listen ?? DEFAULT_LISTEN)
+  const config: Config = {
+    dataDir: resolve(options.dataDir ?? env['ROLEBACK_DATA_DIR'] ?? 'roleback-data'),
+    host,
+    port,
+    region: matching(
+      '--region',
+      options.region ?? 'us-east-1',
+      /^[a-z]{2}(-[a-z]+)+-\d$/,
+      'a region such as us-east-1',
+    ),
+    accountId:
+      options.accountId === undefined
+        ? undefined
+        : matching('--account-id', options.accountId, /^\d{12}$/, 'twelve digits'),
+    databaseUrlFile: options.databaseUrlFile === undefined ? undefined : resolve(options.databaseUrlFile),
+    tls: tlsOf(options),
+    isInsecureHttpAllowed: options.insecureHttp === true,
+    allowedRoots: (options.allowRoot ?? []).map((root) => resolve(root)),
+    allowedEndpoints: options.allowEndpoint ?? [],
+    isNew: options.new === true,
+    rootKey: rootKeyOf(env),
+    logFormat: logFormatOf(options.logFormat),
+    concurrentJobs: Number(
+      matching('--concurrent-jobs', options.concurrentJobs ?? '2', /^[1-9]\d?$/, 'a number from 1 to 99'),
+    ),
+    leaseMs: Number(env['ROLEBACK_LEASE_MS'] ?? DEFAULT_LEASE_MS),
+  }
+  if (!isLoopback(host) && config.tls === undefined && !config.isInsecureHttpAllowed) {
+    throw new ConfigError(
+      `Cannot listen on ${host} without TLS: signed requests would travel readable. ` +
+        'Give --tls-cert and --tls-key, listen on 127.0.0.1, or say --insecure-http if something in front of it speaks TLS',
+    )
+  }
+  return Object.freeze(config)
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
+}
+
+function parseListen(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]+)):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65_535) {
+    throw new ConfigError(`Cannot listen on "${text}": expected HOST:PORT, such as ${DEFAULT_LISTEN}`)
+  }
+  return { host: (match[1] ?? match[2]) as string, port }
+}
+
+function matching(option: string, value: string, pattern: RegExp, expected: string): string {
+  if (!pattern.test(value)) throw new ConfigError(`${option} "${value}" is not ${expected}`)
+  return value
+}
+
+function tlsOf(options: ServeOptions): Config['tls'] {
+  if (options.tlsCert === undefined && options.tlsKey === undefined) return undefined
+  if (options.tlsCert === undefined || options.tlsKey === undefined) {
+    throw new ConfigError('--tls-cert and --tls-key go together: one of them is missing')
+  }
+  return { certFile: options.tlsCert, keyFile: options.tlsKey }
+}
+
+function rootKeyOf(env: NodeJS.ProcessEnv): Config['rootKey'] {
+  const accessKeyId = env['ROLEBACK_ROOT_ACCESS_KEY_ID']
+  const secretAccessKey = env['ROLEBACK_ROOT_SECRET_ACCESS_KEY']
+  if (accessKeyId === undefined && secretAccessKey === undefined) return undefined
+  if (accessKeyId === undefined || secretAccessKey === undefined) {
+    throw new ConfigError(
+      'ROLEBACK_ROOT_ACCESS_KEY_ID and ROLEBACK_ROOT_SECRET_ACCESS_KEY go together: one of them is not set',
+    )
+  }
+  if (!/^\w{3,128}$/.test(accessKeyId) || secretAccessKey.length < 8) {
+    throw new ConfigError(
+      'ROLEBACK_ROOT_ACCESS_KEY_ID takes 3 to 128 letters and digits, the secret at least 8 characters',
+    )
+  }
+  return { accessKeyId, secretAccessKey }
+}
+
+function logFormatOf(text: string | undefined): LogFormat {
+  if (text === undefined) return process.stderr.isTTY === true ? 'text' : 'json'
+  if (text === 'json' || text === 'text' || text === 'silent') return text
+  throw new ConfigError(`--log-format "${text}" is not json, text or silent`)
+}

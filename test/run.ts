@@ -1,0 +1,110 @@
+/**
+ * `npm test`: sets up what the tests need, says what it does before doing it, runs everything, and names what it left out.
+ *
+ *   npm test                     all
+ *   npm test -- src/vault        only test files whose path begins so
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..')
+const say = (text: string): void => void process.stdout.write(`${text}\n`)
+
+/** Debian packages that the tests use, each with the program that shows it is there. */
+const PACKAGES: readonly (readonly [pkg: string, program: string])[] = [
+  ['postgresql-15', '/usr/lib/postgresql/15/bin/initdb'],
+  ['restic', '/usr/bin/restic'],
+  ['ceph-mon', '/usr/bin/ceph-mon'],
+  ['ceph-osd', '/usr/bin/ceph-osd'],
+  ['radosgw', '/usr/bin/radosgw'],
+  ['ceph-common', '/usr/bin/ceph'],
+  ['strace', '/usr/bin/strace'],
+  ['rsync', '/usr/bin/rsync'],
+  ['attr', '/usr/bin/setfattr'],
+]
+
+function run(command: string, args: readonly string[], options: { cwd?: string } = {}): boolean {
+  return (
+    spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], cwd: options.cwd ?? root }).status ===
+    0
+  )
+}
+
+function installDependencies(): void {
+  if (existsSync(join(root, 'node_modules', '.bin', 'tsc'))) return
+  say('set-up: installing the dependencies for development (npm ci)')
+  if (!run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error'])) process.exit(1)
+}
+
+/** The packages that are missing and that this account may install. */
+function installServers(): void {
+  const missing = PACKAGES.filter(([, program]) => !existsSync(program)).map(([pkg]) => pkg)
+  if (!hasBoto3()) missing.push('python3-boto3')
+  if (missing.length === 0) return
+  const isDebian = existsSync('/etc/debian_version')
+  if (!isDebian || process.getuid?.() !== 0) {
+    say(
+      `set-up: not root on Debian, so these are not installed and their suites are left out: ${missing.join(' ')}`,
+    )
+    return
+  }
+  say(`set-up: installing servers and tools for the tests with apt-get: ${missing.join(' ')}`)
+  // Debian would make and start a cluster of its own; the tests start theirs.
+  const noCluster = '/etc/postgresql-common/createcluster.conf'
+  if (missing.includes('postgresql-15') && !existsSync(noCluster)) {
+    mkdirSync('/etc/postgresql-common', { recursive: true })
+    writeFileSync(noCluster, 'create_main_cluster = false\n')
+  }
+  const quiet = ['-qq', '-o', 'Dpkg::Use-Pty=0']
+  const isInstalled =
+    run('apt-get', [...quiet, 'update']) &&
+    run('env', [
+      'DEBIAN_FRONTEND=noninteractive',
+      'apt-get',
+      ...quiet,
+      'install',
+      '-y',
+      '--no-install-recommends',
+      ...missing,
+    ])
+  if (!isInstalled)
+    say('set-up: apt-get failed; suites that need what is missing are left out and named below')
+}
+
+function hasBoto3(): boolean {
+  return spawnSync('python3', ['-c', 'import boto3'], { stdio: 'ignore' }).status === 0
+}
+
+function testFiles(prefixes: readonly string[]): string[] {
+  const all = globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root }).toSorted()
+  return prefixes.length === 0
+    ? all
+    : all.filter((file) => prefixes.some((prefix) => file.startsWith(prefix)))
+}
+
+installDependencies()
+installServers()
+const files = testFiles(process.argv.slice(2))
+const report = join(root, '.test', 'report.tap')
+mkdirSync(join(root, '.test'), { recursive: true })
+const isGreen = run(process.execPath, [
+  '--disable-warning=ExperimentalWarning',
+  '--test',
+  '--test-concurrency=2',
+  '--test-reporter=spec',
+  '--test-reporter-destination=stdout',
+  '--test-reporter=tap',
+  `--test-reporter-destination=${report}`,
+  ...files,
+])
+const leftOut = readFileSync(report, 'utf8').match(/^\s*ok \d+ - .* # SKIP.*$/gm) ?? []
+for (const line of leftOut)
+  say(
+    `left out: ${line
+      .trim()
+      .replace(/^ok \d+ - /, '')
+      .replace('# SKIP', 'because')}`,
+  )
+if (leftOut.length === 0) say('left out: nothing')
+process.exit(isGreen ? 0 : 1)
