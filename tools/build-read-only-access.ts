@@ -65,7 +65,9 @@ function compressed(service: string, all: readonly string[], granted: readonly s
   const patterns = new Set<string>()
   for (const action of granted) {
     const verb = verbOf(action)
-    const withVerb = all.filter((other) => verb !== undefined && other.toLowerCase().startsWith(verb.toLowerCase()))
+    const withVerb = all.filter(
+      (other) => verb !== undefined && other.toLowerCase().startsWith(verb.toLowerCase()),
+    )
     const isWhole = withVerb.length > 1 && withVerb.every((other) => granted.includes(other))
     patterns.add(isWhole ? `${service}:${verb}*` : `${service}:${action}`)
   }
@@ -89,7 +91,8 @@ async function build(): Promise<string> {
   const policy = {
     name: 'ReadOnlyAccess',
     path: '/',
-    description: 'Reading and listing in every service, but no secrets and nothing of the administration of this server',
+    description:
+      'Reading and listing in every service, but no secrets and nothing of the administration of this server',
     createdAt: '2015-02-06T18:39:48Z',
     updatedAt: '2026-09-26T04:46:59Z',
     versionId: 'v182',
