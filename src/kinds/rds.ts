@@ -50,7 +50,13 @@ const IGNORED_KEYS = [
 
 /** RDS has its own request-tag key beside `aws:RequestTag`. */
 function requestTagContext(target: StepTarget): StepContext {
-  return prefixed('rds:req-tag/', target.requestTags)
+  const tags = target.requestTags
+  if (tags === undefined) return {}
+  return {
+    ...prefixed('aws:RequestTag/', tags),
+    ...prefixed('rds:req-tag/', tags),
+    'aws:TagKeys': Object.keys(tags),
+  }
 }
 
 function sourceTagContext(target: StepTarget): StepContext {

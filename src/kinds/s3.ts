@@ -35,6 +35,14 @@ function requestTagContext(target: StepTarget): StepContext {
   return { ...Object.fromEntries(each), 's3:RequestObjectTagKeys': Object.keys(tags) }
 }
 
+/** Tags of the recovery point, for `backup:TagResource`. */
+function pointTagContext(target: StepTarget): StepContext {
+  const tags = target.requestTags
+  if (tags === undefined) return {}
+  const each = Object.entries(tags).map(([key, value]) => [`aws:RequestTag/${key}`, value])
+  return { ...Object.fromEntries(each), 'aws:TagKeys': Object.keys(tags) }
+}
+
 export const s3: Kind = {
   type: 'S3',
   service: 's3',
@@ -52,6 +60,7 @@ export const s3: Kind = {
       name: 'TagRecoveryPoint',
       action: 'backup:TagResource',
       arns: onRecoveryPoint,
+      context: pointTagContext,
     },
     GetBucketTagging: { name: 'GetBucketTagging', action: 's3:GetBucketTagging', arns: onResource },
     GetBucketVersioning: { name: 'GetBucketVersioning', action: 's3:GetBucketVersioning', arns: onResource },

@@ -1,0 +1,321 @@
+import { RDS_SOURCE_INFO, RDS_TARGET_RESOURCE, rds } from '../kinds/rds.ts'
+import type { StepTarget } from '../kinds/kind.ts'
+import type { BackupRequest, BackupSummary, Connection, Driver, PointReader } from './driver.ts'
+import type { RestoreRequest, RestoreSummary, StoredItem } from './driver.ts'
+import { ArchiveReader, DumpDamagedError } from './postgresql-archive.ts'
+import { readFromTool } from './postgresql-child.ts'
+import {
+  connectDatabase,
+  missingRights,
+  readFacts,
+  refuseSuperuser,
+  serverVersion,
+} from './postgresql-server.ts'
+import type { DatabaseFacts } from './postgresql-server.ts'
+import { checkPlace, createDatabase, dropHalfMade, loadDump, unmark } from './postgresql-restore.ts'
+import type { HalfMade, RestorePlace } from './postgresql-restore.ts'
+import { parsePostgresqlSettings, quoted, requireDatabaseName } from './postgresql-settings.ts'
+import type { PostgresqlSettings } from './postgresql-settings.ts'
+import { findTool, openToolFolder, toolArguments, toolWarning } from './postgresql-tools.ts'
+
+/**
+ * RDS: one PostgreSQL database by pg_dump and pg_restore. A recovery point holds two items:
+ *
+ * | key             | kind | content                                                                              |
+ * |-----------------|------|--------------------------------------------------------------------------------------|
+ * | `database.json` | 1    | DatabaseFacts: server version, owner, encoding, locale, extensions, roles            |
+ * | `dump.pgc`      | 2    | `pg_dump --format=custom --compress=0`, streamed; the vault compresses               |
+ *
+ * Metadata is one byte, the version 1. There is no unchanged state to take over from a parent: PostgreSQL does not say whether a
+ * database changed, so every backup dumps, and the vault keeps what is new.
+ */
+export interface PostgresqlOptions {
+  /** Folders to look for pg_dump and pg_restore in, instead of the usual ones. */
+  readonly toolDirectories?: readonly string[]
+  /** Milliseconds without output, while it is waited for, after which pg_dump or pg_restore is ended. */
+  readonly stallMs?: number
+}
+
+const FACTS_KEY = Buffer.from('database.json')
+const DUMP_KEY = Buffer.from('dump.pgc')
+const KIND_FACTS = 1
+const KIND_DUMP = 2
+const META = Uint8Array.of(1)
+const MAX_FACTS_BYTES = 4 * 1024 * 1024
+/** pg_dump is silent while it waits for locks (10 min at most) and reads a big catalogue. */
+const STALL_MS = 30 * 60_000
+
+export function createPostgresqlDriver(options: PostgresqlOptions = {}): Driver {
+  return {
+    kind: rds,
+    test: (connection, signal) => testConnection(connection, signal, options),
+    backup: (request) => backUp(request, options),
+    restore: (request) => restore(request, options),
+  }
+}
+
+export const postgresqlDriver: Driver = createPostgresqlDriver()
+
+async function testConnection(
+  connection: Connection,
+  signal: AbortSignal,
+  options: PostgresqlOptions,
+): Promise<{ warnings: readonly string[] }> {
+  const settings = parsePostgresqlSettings(connection)
+  await using database = await connectDatabase(settings, settings, signal)
+  await refuseSuperuser(database, settings, settings.user)
+  const warnings = [...(await missingRights(database))]
+  if (settings.allowSuperuser) {
+    warnings.push('Superuser connections are allowed: functions that users planted may run with full power')
+  }
+  const [row] = await database.query<{ creates: boolean }>(
+    'SELECT rolcreatedb OR rolsuper AS creates FROM pg_roles WHERE rolname = $1',
+    [settings.restoreUser],
+  )
+  if (row?.creates !== true) {
+    warnings.push(
+      `The account ${quoted(settings.restoreUser)} may not create databases: restores under a new name need CREATEDB`,
+    )
+  }
+  const { major } = await serverVersion(database)
+  for (const tool of ['pg_dump', 'pg_restore'] as const) {
+    try {
+      const found = await findTool(tool, major, options.toolDirectories)
+      const warning = toolWarning(tool, found)
+      if (warning !== undefined) warnings.push(warning)
+    } catch (error) {
+      warnings.push((error as Error).message)
+    }
+  }
+  return { warnings }
+}
+
+async function backUp(request: BackupRequest, options: PostgresqlOptions): Promise<BackupSummary> {
+  const { session, sink } = request
+  const { backup } = rds
+  const target: StepTarget = {
+    resourceArn: session.resource.arn,
+    resourceTags: session.resource.tags,
+    recoveryPointArn: session.recoveryPointArn,
+    backupVaultArn: session.backupVaultArn,
+    requestTags: { 'aws:backup:source-resource': session.resource.arn },
+  }
+  const step = (name: keyof typeof backup) => backup[name] as NonNullable<(typeof backup)[string]>
+  await session.call(step('DescribeBackupVault'), target, () => undefined)
+  const facts = await session.call(step('DescribeDatabase'), target, async (connection) => {
+    const settings = parsePostgresqlSettings(connection)
+    await using database = await connectDatabase(settings, settings, session.signal)
+    await refuseSuperuser(database, settings, settings.user)
+    return readFacts(database)
+  })
+  session.expect(facts.sizeBytes)
+  await session.call(step('ListTags'), target, () => undefined)
+  await session.call(step('TagSnapshot'), target, () => undefined)
+  await session.call(step('CreateSnapshot'), target, async (connection) => {
+    const settings = parsePostgresqlSettings(connection)
+    const content = Buffer.from(JSON.stringify(facts))
+    await sink.add(
+      { key: FACTS_KEY, kind: KIND_FACTS, meta: META, size: content.length },
+      { from: 'stream', open: () => once(content) },
+    )
+    const dump = { whole: false }
+    // The size is the vault's to count: nobody knows that of a dump beforehand.
+    await sink.add(
+      { key: DUMP_KEY, kind: KIND_DUMP, meta: META, size: 0 },
+      {
+        from: 'stream',
+        open: (signal) =>
+          dumpDatabase(settings, facts, AbortSignal.any([signal, session.signal]), options, () => {
+            dump.whole = true
+          }),
+      },
+    )
+    if (!dump.whole) throw new DumpDamagedError('The dump was not read to its end')
+  })
+  return { restoreMetadata: describe(session.resource.name, facts) }
+}
+
+/**
+ * The dump as it comes. It ends normally only when all of these hold: pg_dump ended with code 0 and by no signal, and the data of
+ * every entry in the dump's own table of contents has passed whole.
+ */
+async function* dumpDatabase(
+  settings: PostgresqlSettings,
+  facts: DatabaseFacts,
+  signal: AbortSignal,
+  options: PostgresqlOptions,
+  onWhole: () => void,
+): AsyncGenerator<Uint8Array, void, void> {
+  const tool = await findTool('pg_dump', facts.serverMajor, options.toolDirectories)
+  const reader = new ArchiveReader()
+  await using folder = await openToolFolder(settings, settings)
+  const output = readFromTool({
+    tool: 'pg_dump',
+    path: tool.path,
+    args: toolArguments('pg_dump', settings, settings),
+    env: folder.env,
+    secrets: [settings.password, settings.restorePassword],
+    signal,
+    stallMs: options.stallMs ?? STALL_MS,
+  })
+  for await (const chunk of output) {
+    reader.feed(chunk)
+    yield chunk
+  }
+  reader.finish()
+  onWhole()
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
+  yield bytes
+}
+
+/** In RestoreDBInstanceFromDBSnapshot's words, so that it can be given back to StartRestoreJob with a new name. */
+function describe(name: string, facts: DatabaseFacts): Record<string, string> {
+  return {
+    DBInstanceIdentifier: name,
+    Engine: 'postgres',
+    EngineVersion: facts.serverVersion,
+    [RDS_SOURCE_INFO]: JSON.stringify({
+      encoding: facts.encoding,
+      owner: facts.owner,
+      extensions: facts.extensions.map(({ name, version }) => `${name} ${version}`),
+      roles: facts.roles,
+    }).slice(0, 4096),
+  }
+}
+
+async function restore(request: RestoreRequest, options: PostgresqlOptions): Promise<RestoreSummary> {
+  const { session, point, target, metadata } = request
+  const step = (name: string) => rds.restore[name] as NonNullable<(typeof rds.restore)[string]>
+  const stepTarget: StepTarget = {
+    resourceArn: session.resource.arn,
+    resourceTags: session.resource.tags,
+    recoveryPointArn: session.recoveryPointArn,
+    backupVaultArn: session.backupVaultArn,
+    targetArn: target.arn,
+    requestTags: { 'aws:backup:source-resource': session.resource.arn },
+  }
+  const mark = `Restore job ${session.jobId} is not done`
+  const tools = {
+    directories: options.toolDirectories,
+    stallMs: options.stallMs ?? STALL_MS,
+    signal: session.signal,
+  }
+
+  await session.call(step('DescribeSnapshot'), stepTarget, () => undefined)
+  const { facts, dump } = await readPoint(point, session.signal)
+  const placeOf = (settings: PostgresqlSettings): RestorePlace =>
+    target.isNew ? { database: newName(request), isNew: true } : { database: settings.database, isNew: false }
+  const leftover = await session.call(step('DescribeTarget'), stepTarget, (connection) => {
+    const settings = parsePostgresqlSettings(connection)
+    return checkPlace(settings, placeOf(settings), { ...tools, mark })
+  })
+  await session.call(step('TagTarget'), stepTarget, () => undefined)
+  return session.call(step('RestoreDatabase'), stepTarget, async (connection) => {
+    const settings = parsePostgresqlSettings(connection)
+    const place = placeOf(settings)
+    const mayDelete = (): boolean => session.may(step('DeleteHalfMade'), stepTarget)
+    const work = async (): Promise<number> => {
+      let bytes = 0
+      const onBytes = (more: number): void => {
+        bytes += more
+        request.progress(more, 0)
+      }
+      const content = point.read(dump, { signal: session.signal })
+      await loadDump(settings, place.database, content, { ...tools, onBytes })
+      if (place.isNew) await unmark(settings, place.database, session.signal)
+      request.progress(0, 1)
+      return bytes
+    }
+    session.signal.throwIfAborted()
+    const bytes = await (place.isNew
+      ? inNewDatabase(settings, { database: place.database, mark }, { facts, leftover, mayDelete }, work)
+      : work())
+    return {
+      createdResourceArn: target.arn,
+      created: place.isNew
+        ? { name: target.name, settings: { ...connection.settings, database: place.database } }
+        : undefined,
+      itemsRestored: 1,
+      itemsSkipped: 0,
+      bytes,
+      notes: notesOf(facts, metadata),
+    }
+  })
+}
+
+/** Runs `work` in a database made for it; when it fails the database goes away again, if the role may delete it. */
+async function inNewDatabase<T>(
+  settings: PostgresqlSettings,
+  place: HalfMade,
+  options: { readonly facts: DatabaseFacts; readonly leftover: boolean; readonly mayDelete: () => boolean },
+  work: () => Promise<T>,
+): Promise<T> {
+  const left = `The half-made database ${quoted(place.database)} at ${settings.host}:${settings.port} is still there`
+  const mayNot = `${left}, since the role may not perform rds:DeleteDBInstance on it`
+  if (options.leftover) {
+    if (!options.mayDelete())
+      throw new PostgresqlServerError(`An earlier run of this job was cut off. ${mayNot}`)
+    await dropHalfMade(settings, place)
+  }
+  const made = { ...place, isSurelyOurs: false }
+  try {
+    await createDatabase(settings, place, options.facts, () => (made.isSurelyOurs = true))
+    return await work()
+  } catch (error) {
+    const message = (error as Error).message
+    if (!made.isSurelyOurs) throw error
+    if (!options.mayDelete()) throw new PostgresqlServerError(`${message}. ${mayNot}`, { cause: error })
+    try {
+      await dropHalfMade(settings, made)
+    } catch (cause) {
+      throw new PostgresqlServerError(`${message}. ${left}: ${(cause as Error).message}`, { cause: error })
+    }
+    throw error
+  }
+}
+
+/** DBName, else DBInstanceIdentifier, else the name in the target's ARN. */
+function newName({ metadata, target }: RestoreRequest): string {
+  const { DBName, DBInstanceIdentifier } = metadata
+  if (DBName !== undefined && DBName !== '') return requireDatabaseName('DBName', DBName)
+  return requireDatabaseName('DBInstanceIdentifier', DBInstanceIdentifier ?? target.name)
+}
+
+async function readPoint(
+  point: PointReader,
+  signal: AbortSignal,
+): Promise<{ facts: DatabaseFacts; dump: StoredItem }> {
+  let factsItem: StoredItem | undefined
+  let dump: StoredItem | undefined
+  for await (const page of point.items()) {
+    for (const item of page) {
+      if (item.kind === KIND_FACTS) factsItem = item
+      if (item.kind === KIND_DUMP) dump = item
+    }
+  }
+  if (factsItem === undefined || dump === undefined) {
+    throw new DumpDamagedError('The recovery point holds no whole PostgreSQL dump')
+  }
+  if (factsItem.meta[0] !== 1 || dump.meta[0] !== 1) {
+    throw new DumpDamagedError('The recovery point was made by a newer version of this program')
+  }
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of point.read(factsItem, { signal })) {
+    size += chunk.length
+    if (size > MAX_FACTS_BYTES) throw new DumpDamagedError('The recovery point’s database.json is too long')
+    chunks.push(Uint8Array.from(chunk))
+  }
+  return { facts: JSON.parse(Buffer.concat(chunks).toString('utf8')) as DatabaseFacts, dump }
+}
+
+function notesOf(facts: DatabaseFacts, metadata: Readonly<Record<string, string>>): readonly string[] {
+  const notes = ['Owners and grants were left away: everything belongs to the account that restored it']
+  const others = facts.roles.filter((role) => role !== facts.owner)
+  if (others.length > 0) notes.push(`Roles with rights at the source: ${others.slice(0, 10).join(', ')}`)
+  const server = metadata[RDS_TARGET_RESOURCE]
+  if (server !== undefined && server !== '') notes.push(`Restored on the server of ${server}`)
+  return notes
+}
