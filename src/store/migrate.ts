@@ -8,14 +8,18 @@ import type { Store } from './store.ts'
 /**
  * Migrations are the files `migrations/NNNN_name.sql`, numbered from 1 without gaps, each run once, in one transaction, together
  * with its row in schema_version: a server killed in the middle starts again from the last whole one. One text serves both
- * engines; the words in braces stand for what they write differently. A statement ends with a semicolon at the end of a line.
+ * engines; the words in braces stand for what they write differently, and a statement that begins with {sqlite} or {postgres}
+ * is for that engine alone. A statement ends with a semicolon at the end of a line.
  */
+const OTHER_ENGINE = '--other engine--'
 const WORDS = {
   sqlite: {
     text: 'text',
     int: 'integer',
     serial: 'integer primary key autoincrement',
     strict: 'strict',
+    sqlite: '',
+    postgres: OTHER_ENGINE,
   },
   postgres: {
     // Byte order, as SQLite's: pages and uniqueness must not depend on the database's locale.
@@ -23,6 +27,8 @@ const WORDS = {
     int: 'bigint',
     serial: 'bigint generated always as identity primary key',
     strict: '',
+    sqlite: OTHER_ENGINE,
+    postgres: '',
   },
 } as const
 
@@ -107,7 +113,7 @@ function statementsOf(text: string, engine: Store['engine']): string[] {
     })
     .split(/;[ \t]*$/m)
     .map((statement) => statement.trim())
-    .filter((statement) => statement !== '')
+    .filter((statement) => statement !== '' && !statement.startsWith(OTHER_ENGINE))
 }
 
 /** The migrations of this version, in order. */

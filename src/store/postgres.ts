@@ -6,6 +6,7 @@ import { retry } from '../lib/retry.ts'
 import { migrate } from './migrate.ts'
 import type { Database } from './schema.ts'
 import type { Store } from './store.ts'
+import { inTransaction } from './transaction-scope.ts'
 import { Wakes } from './wakes.ts'
 
 const MAX_CONNECTIONS = 8
@@ -30,12 +31,19 @@ export async function openPostgres(
   pool.on('error', () => undefined)
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
   const transaction = async <T>(work: (tx: Transaction<Database>) => Promise<T>): Promise<T> =>
-    await retry(async () => await db.transaction().setIsolationLevel('serializable').execute(work), {
-      attempts: 20,
-      minDelayMs: 5,
-      maxDelayMs: 250,
-      isRetryable: (error) => RETRYABLE.has(sqlStateOf(error) ?? ''),
-    })
+    await retry(
+      async () =>
+        await db
+          .transaction()
+          .setIsolationLevel('serializable')
+          .execute(async (tx) => await inTransaction(async () => await work(tx))),
+      {
+        attempts: 20,
+        minDelayMs: 5,
+        maxDelayMs: 250,
+        isRetryable: (error) => RETRYABLE.has(sqlStateOf(error) ?? ''),
+      },
+    )
   try {
     await refuseReadOnly(pool, url)
     await migrate('postgres', transaction)

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { chmodSync, closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
@@ -7,6 +6,7 @@ import { CompiledQuery, Kysely, SqliteAdapter, SqliteDialect } from 'kysely'
 import { migrate } from './migrate.ts'
 import type { Database } from './schema.ts'
 import type { Store } from './store.ts'
+import { inTransaction, refuseInTransaction } from './transaction-scope.ts'
 import { Wakes } from './wakes.ts'
 
 /** Before it, a checkpoint beside a writer could lose commits in WAL mode (sqlite.org/releaselog/3_51_3.html). */
@@ -14,22 +14,12 @@ const MIN_SQLITE = [3, 51, 3] as const
 const BUSY_TIMEOUT_MS = 5_000
 const MAX_CACHED_STATEMENTS = 500
 
-/** The transaction that the present call chain is in. A finished one is left behind in what was started from it. */
-const inTransaction = new AsyncLocalStorage<{ isOpen: boolean }>()
-
 /** Opens, or makes with mode 0600, the database in `file` (':memory:' for one that ends with the process). */
 export async function openSqlite(file: string): Promise<Store> {
   const raw = openFile(file)
   const db = new Kysely<Database>({ dialect: dialectOf(raw) })
   const transaction = async <T>(work: (tx: Transaction<Database>) => Promise<T>): Promise<T> =>
-    await db.transaction().execute(async (tx) => {
-      const mark = { isOpen: true }
-      try {
-        return await inTransaction.run(mark, async () => await work(tx))
-      } finally {
-        mark.isOpen = false
-      }
-    })
+    await db.transaction().execute(async (tx) => await inTransaction(async () => await work(tx)))
   try {
     await migrate('sqlite', transaction)
   } catch (error) {
@@ -103,11 +93,7 @@ function exclusive(driver: Driver): Driver {
   return {
     init: (options) => driver.init(options),
     acquireConnection: async (options) => {
-      if (inTransaction.getStore()?.isOpen === true) {
-        throw new Error(
-          'a query was made beside the transaction it is part of; run it on the transaction (`tx`), not on the store',
-        )
-      }
+      refuseInTransaction()
       if (isTaken) await new Promise<void>((resolve) => queue.push(resolve))
       isTaken = true
       return await driver.acquireConnection(options)

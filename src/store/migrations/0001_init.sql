@@ -324,3 +324,9 @@ create index job_vault on job (account_id, region, vault_name, state);
 create unique index job_lock on job (lock_key) where lock_key is not null and state in ('RUNNING', 'ABORTING');
 
 create index audit_account on audit (account_id, seq);
+
+-- Not even the server's own code changes what was recorded.
+{sqlite} create trigger audit_keeps_updated before update on audit begin select raise(abort, 'the audit trail is append-only'); end;
+{sqlite} create trigger audit_keeps_deleted before delete on audit begin select raise(abort, 'the audit trail is append-only'); end;
+{postgres} create function audit_append_only() returns trigger language plpgsql as $$ begin raise exception 'the audit trail is append-only'; end $$;
+{postgres} create trigger audit_append_only before update or delete or truncate on audit for each statement execute function audit_append_only();

@@ -1,0 +1,242 @@
+import type { Page, PageRequest } from './page.ts'
+import { pageOf, textCursor, timeCursor } from './page.ts'
+import type { RecoveryPointStatus, RecoveryPointTable } from './schema.ts'
+import type { Queryable } from './store.ts'
+
+/** A point of these can be restored. */
+export const RESTORABLE: readonly RecoveryPointStatus[] = ['COMPLETED', 'AVAILABLE', 'PARTIAL', 'EXPIRED']
+/** A point of these may be the parent of the next: what it holds, it holds whole. */
+const PARENTS: readonly RecoveryPointStatus[] = ['COMPLETED', 'AVAILABLE', 'PARTIAL']
+
+/** @throws Where its ARN or its id within the vault is taken, or the vault is gone. */
+export async function insertRecoveryPoint(db: Queryable, row: RecoveryPointTable): Promise<void> {
+  await db.insertInto('recovery_point').values(row).execute()
+}
+
+export async function findRecoveryPoint(
+  db: Queryable,
+  accountId: string,
+  arn: string,
+): Promise<RecoveryPointTable | undefined> {
+  return await db
+    .selectFrom('recovery_point')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('arn', '=', arn)
+    .executeTakeFirst()
+}
+
+/** Points that a job made, oldest first. */
+export async function recoveryPointsOfJob(db: Queryable, jobId: string): Promise<RecoveryPointTable[]> {
+  return await db
+    .selectFrom('recovery_point')
+    .selectAll()
+    .where('job_id', '=', jobId)
+    .orderBy('created_at')
+    .orderBy('arn')
+    .execute()
+}
+
+/** AWS's filters; times are exclusive, as milliseconds since 1970. */
+export interface RecoveryPointFilter {
+  readonly accountId: string
+  readonly region: string
+  readonly vaultName?: string | undefined
+  readonly resourceArn?: string | undefined
+  readonly resourceUniqueId?: string | undefined
+  readonly resourceType?: string | undefined
+  readonly statuses?: readonly RecoveryPointStatus[] | undefined
+  readonly createdAfter?: number | undefined
+  readonly createdBefore?: number | undefined
+}
+
+/** Newest first. */
+export async function listRecoveryPoints(
+  db: Queryable,
+  filter: RecoveryPointFilter,
+  page: PageRequest,
+): Promise<Page<RecoveryPointTable>> {
+  let query = db
+    .selectFrom('recovery_point')
+    .selectAll()
+    .where('account_id', '=', filter.accountId)
+    .where('region', '=', filter.region)
+  if (filter.vaultName !== undefined) query = query.where('vault_name', '=', filter.vaultName)
+  if (filter.resourceArn !== undefined) query = query.where('resource_arn', '=', filter.resourceArn)
+  if (filter.resourceUniqueId !== undefined) {
+    query = query.where('resource_unique_id', '=', filter.resourceUniqueId)
+  }
+  if (filter.resourceType !== undefined) query = query.where('resource_type', '=', filter.resourceType)
+  if (filter.statuses !== undefined) query = query.where('status', 'in', filter.statuses)
+  if (filter.createdAfter !== undefined) query = query.where('created_at', '>', filter.createdAfter)
+  if (filter.createdBefore !== undefined) query = query.where('created_at', '<', filter.createdBefore)
+  if (page.after !== undefined) {
+    const [at, arn] = timeCursor(page.after)
+    query = query.where((eb) => eb(eb.refTuple('created_at', 'arn'), '<', eb.tuple(at, arn)))
+  }
+  const rows = await query
+    .orderBy('created_at', 'desc')
+    .orderBy('arn', 'desc')
+    .limit(page.limit + 1)
+    .execute()
+  return pageOf(rows, page.limit, (row) => [row.created_at, row.arn])
+}
+
+/** The latest recovery point of each protected resource, by the resource's ARN. */
+export async function listProtectedResources(
+  db: Queryable,
+  filter: { readonly accountId: string; readonly region: string; readonly vaultName?: string | undefined },
+  page: PageRequest,
+): Promise<Page<RecoveryPointTable>> {
+  let query = db
+    .selectFrom('recovery_point as point')
+    .selectAll('point')
+    .where('point.account_id', '=', filter.accountId)
+    .where('point.region', '=', filter.region)
+    .where('point.status', 'in', RESTORABLE)
+    .where(({ eb, not, exists, selectFrom, refTuple }) => {
+      let newer = selectFrom('recovery_point as newer')
+        .select('newer.arn')
+        .whereRef('newer.account_id', '=', 'point.account_id')
+        .whereRef('newer.region', '=', 'point.region')
+        .whereRef('newer.resource_arn', '=', 'point.resource_arn')
+        .where('newer.status', 'in', RESTORABLE)
+        .where(({ eb: inner, refTuple: tuple }) =>
+          inner(tuple('newer.created_at', 'newer.arn'), '>', refTuple('point.created_at', 'point.arn')),
+        )
+      if (filter.vaultName !== undefined) newer = newer.where('newer.vault_name', '=', filter.vaultName)
+      return eb.and([not(exists(newer))])
+    })
+  if (filter.vaultName !== undefined) query = query.where('point.vault_name', '=', filter.vaultName)
+  if (page.after !== undefined) query = query.where('point.resource_arn', '>', textCursor(page.after))
+  const rows = await query
+    .orderBy('point.resource_arn')
+    .limit(page.limit + 1)
+    .execute()
+  return pageOf(rows, page.limit, (row) => [row.resource_arn])
+}
+
+/** What a finished backup adds to the row it made when it began. */
+export type PointResults = Pick<
+  RecoveryPointTable,
+  'completed_at' | 'size_bytes' | 'item_count' | 'restore_metadata' | 'delete_at'
+>
+
+/** CREATING → COMPLETED or PARTIAL, with what the backup found. False where the point is gone or not CREATING. */
+export async function completeRecoveryPoint(
+  db: Queryable,
+  point: Pick<RecoveryPointTable, 'account_id' | 'arn'>,
+  status: 'COMPLETED' | 'PARTIAL',
+  results: PointResults & Partial<Pick<RecoveryPointTable, 'status_message' | 'point_id'>>,
+): Promise<boolean> {
+  const result = await db
+    .updateTable('recovery_point')
+    .set({ ...results, status })
+    .where('account_id', '=', point.account_id)
+    .where('arn', '=', point.arn)
+    .where('status', '=', 'CREATING')
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** False where the point is gone or in none of the states `from`. */
+export async function setRecoveryPointStatus(
+  db: Queryable,
+  point: Pick<RecoveryPointTable, 'account_id' | 'arn'>,
+  from: readonly RecoveryPointStatus[],
+  to: { readonly status: RecoveryPointStatus; readonly message: string | null },
+): Promise<boolean> {
+  const result = await db
+    .updateTable('recovery_point')
+    .set({ status: to.status, status_message: to.message })
+    .where('account_id', '=', point.account_id)
+    .where('arn', '=', point.arn)
+    .where('status', 'in', from)
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** False where the point is gone or being deleted. */
+export async function updateLifecycle(
+  db: Queryable,
+  point: Pick<RecoveryPointTable, 'account_id' | 'arn'>,
+  lifecycle: Pick<RecoveryPointTable, 'delete_after_days' | 'cold_after_days' | 'delete_at'>,
+): Promise<boolean> {
+  const result = await db
+    .updateTable('recovery_point')
+    .set(lifecycle)
+    .where('account_id', '=', point.account_id)
+    .where('arn', '=', point.arn)
+    .where('status', '<>', 'DELETING')
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+export async function setLastRestore(
+  db: Queryable,
+  point: Pick<RecoveryPointTable, 'account_id' | 'arn'>,
+  at: number,
+): Promise<void> {
+  await db
+    .updateTable('recovery_point')
+    .set({ last_restore_at: at })
+    .where('account_id', '=', point.account_id)
+    .where('arn', '=', point.arn)
+    .execute()
+}
+
+/** Removes the row: after its tombstone is in the vault. False where it is gone. */
+export async function deleteRecoveryPoint(
+  db: Queryable,
+  point: Pick<RecoveryPointTable, 'account_id' | 'arn'>,
+): Promise<boolean> {
+  const result = await db
+    .deleteFrom('recovery_point')
+    .where('account_id', '=', point.account_id)
+    .where('arn', '=', point.arn)
+    .executeTakeFirst()
+  return result.numDeletedRows === 1n
+}
+
+/** Points past their retention, longest first; those already EXPIRED (held back by a refusal) only where asked for. */
+export async function dueForExpiry(
+  db: Queryable,
+  now: number,
+  options: { readonly limit: number; readonly withExpired?: boolean },
+): Promise<RecoveryPointTable[]> {
+  const statuses: RecoveryPointStatus[] = ['AVAILABLE', 'COMPLETED', 'PARTIAL', 'STOPPED']
+  if (options.withExpired === true) statuses.push('EXPIRED')
+  return await db
+    .selectFrom('recovery_point')
+    .selectAll()
+    .where('delete_at', '<=', now)
+    .where('status', 'in', statuses)
+    .orderBy('delete_at')
+    .orderBy('arn')
+    .limit(options.limit)
+    .execute()
+}
+
+/** The parent of a resource's next backup into the vault: the latest whole point of that very resource, by unique id. */
+export async function latestPointOfResource(
+  db: Queryable,
+  of: {
+    readonly accountId: string
+    readonly region: string
+    readonly vaultName: string
+    readonly resourceUniqueId: string
+  },
+): Promise<RecoveryPointTable | undefined> {
+  return await db
+    .selectFrom('recovery_point')
+    .selectAll()
+    .where('resource_unique_id', '=', of.resourceUniqueId)
+    .where('vault_name', '=', of.vaultName)
+    .where('account_id', '=', of.accountId)
+    .where('region', '=', of.region)
+    .where('status', 'in', PARENTS)
+    .orderBy('created_at', 'desc')
+    .orderBy('arn', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}

@@ -1,0 +1,163 @@
+import type { Transaction } from 'kysely'
+import { UNFINISHED_STATES } from './job-states.ts'
+import type { Page, PageRequest } from './page.ts'
+import { pageOf, textCursor } from './page.ts'
+import type { Database, VaultTable } from './schema.ts'
+import type { Queryable } from './store.ts'
+
+/** What names a vault. A row is one. */
+export type VaultName = Pick<VaultTable, 'account_id' | 'region' | 'name'>
+
+/** False where the account has a vault of this name in this region. */
+export async function insertVault(db: Queryable, row: VaultTable): Promise<boolean> {
+  const result = await db
+    .insertInto('vault')
+    .values(row)
+    .onConflict((conflict) => conflict.columns(['account_id', 'region', 'name']).doNothing())
+    .executeTakeFirst()
+  return result.numInsertedOrUpdatedRows === 1n
+}
+
+export async function findVault(
+  db: Queryable,
+  accountId: string,
+  region: string,
+  name: string,
+): Promise<VaultTable | undefined> {
+  return await db
+    .selectFrom('vault')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('region', '=', region)
+    .where('name', '=', name)
+    .executeTakeFirst()
+}
+
+export async function findVaultByArn(db: Queryable, arn: string): Promise<VaultTable | undefined> {
+  return await db.selectFrom('vault').selectAll().where('arn', '=', arn).executeTakeFirst()
+}
+
+/** By name, in byte order. */
+export async function listVaults(
+  db: Queryable,
+  filter: { readonly accountId: string; readonly region: string },
+  page: PageRequest,
+): Promise<Page<VaultTable>> {
+  let query = db
+    .selectFrom('vault')
+    .selectAll()
+    .where('account_id', '=', filter.accountId)
+    .where('region', '=', filter.region)
+  if (page.after !== undefined) query = query.where('name', '>', textCursor(page.after))
+  const rows = await query
+    .orderBy('name')
+    .limit(page.limit + 1)
+    .execute()
+  return pageOf(rows, page.limit, (row) => [row.name])
+}
+
+/** All vaults of the server, for its own chores. */
+export async function allVaults(db: Queryable): Promise<VaultTable[]> {
+  return await db.selectFrom('vault').selectAll().orderBy('vault_id').execute()
+}
+
+/** CREATING → AVAILABLE or FAILED. False where the vault is gone or no longer CREATING. */
+export async function setVaultState(
+  db: Queryable,
+  vault: VaultName,
+  state: 'AVAILABLE' | 'FAILED',
+): Promise<boolean> {
+  return await updateVault(db, vault, { state }, 'CREATING')
+}
+
+/** Keeps the wrapped key of a vault that is being created. False where it is gone or no longer CREATING. */
+export async function setWrappedKey(db: Queryable, vault: VaultName, wrappedKey: string): Promise<boolean> {
+  return await updateVault(db, vault, { wrapped_key: wrappedKey }, 'CREATING')
+}
+
+/** Null takes the policy away. False where there is no such vault. */
+export async function setVaultAccessPolicy(
+  db: Queryable,
+  vault: VaultName,
+  policy: string | null,
+): Promise<boolean> {
+  return await updateVault(db, vault, { access_policy: policy })
+}
+
+export async function setStoredBytes(db: Queryable, vault: VaultName, storedBytes: number): Promise<boolean> {
+  return await updateVault(db, vault, { stored_bytes: storedBytes })
+}
+
+async function updateVault(
+  db: Queryable,
+  vault: VaultName,
+  change: Partial<Pick<VaultTable, 'state' | 'wrapped_key' | 'access_policy' | 'stored_bytes'>>,
+  from?: VaultTable['state'],
+): Promise<boolean> {
+  let query = db
+    .updateTable('vault')
+    .set(change)
+    .where('account_id', '=', vault.account_id)
+    .where('region', '=', vault.region)
+    .where('name', '=', vault.name)
+  if (from !== undefined) query = query.where('state', '=', from)
+  return (await query.executeTakeFirst()).numUpdatedRows === 1n
+}
+
+/**
+ * Counts up the index generation and returns the new one. Leases taken from now on begin at it or later.
+ * @throws Where there is no such vault.
+ */
+export async function bumpGeneration(db: Queryable, vault: VaultName): Promise<number> {
+  const row = await db
+    .updateTable('vault')
+    .set((eb) => ({ generation: eb('generation', '+', 1) }))
+    .where('account_id', '=', vault.account_id)
+    .where('region', '=', vault.region)
+    .where('name', '=', vault.name)
+    .returning('generation')
+    .executeTakeFirstOrThrow()
+  return row.generation
+}
+
+/** Recovery points of the vault, in whatever state. */
+export async function countPoints(db: Queryable, vault: VaultName): Promise<number> {
+  const row = await db
+    .selectFrom('recovery_point')
+    .select((eb) => eb.fn.countAll<number>().as('points'))
+    .where('account_id', '=', vault.account_id)
+    .where('region', '=', vault.region)
+    .where('vault_name', '=', vault.name)
+    .executeTakeFirstOrThrow()
+  return row.points
+}
+
+export type VaultDeletion = 'deleted' | 'missing' | 'has-points' | 'has-jobs'
+
+/**
+ * Deletes the vault's row where nothing holds it: no recovery point in whatever state, and no unfinished job but
+ * `exceptJobId`, the one that deletes it. Tags and bytes are the caller's to remove.
+ */
+export async function deleteVault(
+  tx: Transaction<Database>,
+  vault: VaultName,
+  exceptJobId?: string,
+): Promise<VaultDeletion> {
+  if ((await countPoints(tx, vault)) > 0) return 'has-points'
+  let jobs = tx
+    .selectFrom('job')
+    .select('job_id')
+    .where('account_id', '=', vault.account_id)
+    .where('region', '=', vault.region)
+    .where('vault_name', '=', vault.name)
+    .where('state', 'in', UNFINISHED_STATES)
+  if (exceptJobId !== undefined) jobs = jobs.where('job_id', '<>', exceptJobId)
+  if ((await jobs.limit(1).executeTakeFirst()) !== undefined) return 'has-jobs'
+  const result = await tx
+    .deleteFrom('vault')
+    .where('account_id', '=', vault.account_id)
+    .where('region', '=', vault.region)
+    .where('name', '=', vault.name)
+    .executeTakeFirst()
+  return result.numDeletedRows === 1n ? 'deleted' : 'missing'
+}
