@@ -1,0 +1,204 @@
+import { InvalidParameterValueException, InvalidRequestException, ResourceNotFoundException } from '../aws/generated/backup.ts'
+import type {
+  BackupJob,
+  DescribeBackupJobInput,
+  DescribeBackupJobOutput,
+  ListBackupJobsInput,
+  ListBackupJobsOutput,
+  StartBackupJobInput,
+  StartBackupJobOutput,
+  StopBackupJobInput,
+} from '../aws/generated/backup.ts'
+import type { Context } from '../context.ts'
+import { kindOf } from '../kinds/kinds.ts'
+import type { NewJob } from '../store/jobs.ts'
+import { findJob, insertJob, listJobs, requestCancel } from '../store/jobs.ts'
+import { regionSettings } from '../store/region-settings.ts'
+import { findResource } from '../store/resources.ts'
+import type { JobTable, ResourceTable } from '../store/schema.ts'
+import { vaultArn } from './arns.ts'
+import { checkLifecycle, lifecycleOf } from './lifecycle.ts'
+import { jobBasics } from './job-basics.ts'
+import { nextToken, pageOf } from './paging.ts'
+import { passRole } from './pass-role.ts'
+import { checkTags } from './tags.ts'
+import { vaultNamed } from './vaults.ts'
+
+const MINUTE = 60_000
+/** AWS: 8 hours where StartWindowMinutes is absent. */
+const DEFAULT_START_WINDOW_MIN = 480
+/** AWS's console: 7 days where CompleteWindowMinutes is absent. */
+const DEFAULT_COMPLETE_WINDOW_MIN = 10_080
+
+export async function startBackupJob(ctx: Context, input: StartBackupJobInput): Promise<StartBackupJobOutput> {
+  const arn = vaultArn(ctx, input.BackupVaultName)
+  const role = await passRole(ctx, input.IamRoleArn, arn)
+  await vaultNamed(ctx, input.BackupVaultName)
+  const resource = await resourceOf(ctx, input.ResourceArn)
+  checkOptions(input)
+  checkLifecycle(input.Lifecycle)
+  const tags = checkTags(input.RecoveryPointTags ?? {})
+  const basics = jobBasics(ctx, 'backup')
+  const job = {
+    ...basics,
+    vault_name: input.BackupVaultName,
+    resource_arn: resource.arn,
+    resource_unique_id: resource.unique_id,
+    resource_type: resource.type,
+    recovery_point_arn: recoveryPointArn(ctx, resource, basics.job_id),
+    role_arn: input.IamRoleArn,
+    role_id: role.role_id,
+    start_by: ctx.now + (input.StartWindowMinutes ?? DEFAULT_START_WINDOW_MIN) * MINUTE,
+    complete_by: ctx.now + (input.CompleteWindowMinutes ?? DEFAULT_COMPLETE_WINDOW_MIN) * MINUTE,
+    lock_key: `resource ${resource.unique_id}`,
+    idempotency_token: input.IdempotencyToken ?? null,
+    input: JSON.stringify({ lifecycle: lifecycleOf(input.Lifecycle), tags }),
+  } satisfies NewJob
+  const { row, isNew } = await insertJob(ctx.store.db, job)
+  if (!isNew) checkSameRequest(row, job)
+  ctx.store.wake()
+  return {
+    BackupJobId: row.job_id,
+    RecoveryPointArn: row.recovery_point_arn ?? undefined,
+    CreationDate: new Date(row.created_at),
+    IsParent: false,
+  }
+}
+
+function recoveryPointArn(ctx: Context, resource: ResourceTable, jobId: string): string {
+  return kindOf(resource.type).recoveryPointArn({
+    region: ctx.region,
+    accountId: ctx.accountId,
+    jobId,
+    name: resource.name,
+    createdAt: new Date(ctx.now),
+  })
+}
+
+/** A repeated token is the same request; with other parameters it is a mistake that must not pass for success. */
+function checkSameRequest(earlier: JobTable, job: NewJob): void {
+  for (const column of ['resource_arn', 'vault_name', 'role_arn'] as const) {
+    if (earlier[column] !== job[column]) {
+      throw new InvalidParameterValueException(
+        `IdempotencyToken "${job.idempotency_token}" was used already for job ${earlier.job_id} with another ${column.replace('_', ' ')}`,
+        { Context: 'IdempotencyToken' },
+      )
+    }
+  }
+}
+
+function checkOptions(input: StartBackupJobInput): void {
+  if ((input.StartWindowMinutes ?? 60) < 60) {
+    throw new InvalidParameterValueException('StartWindowMinutes must be at least 60', { Context: 'StartWindowMinutes' })
+  }
+  if ((input.CompleteWindowMinutes ?? 1) < 1) {
+    throw new InvalidParameterValueException('CompleteWindowMinutes must be positive', { Context: 'CompleteWindowMinutes' })
+  }
+  if (input.LogicallyAirGappedBackupVaultArn !== undefined) {
+    throw new InvalidRequestException('Logically air-gapped vaults are not available on this server')
+  }
+  for (const option of Object.keys(input.BackupOptions ?? {})) {
+    throw new InvalidParameterValueException(`Backup option "${option}" is not known for this resource type`, { Context: 'BackupOptions' })
+  }
+}
+
+async function resourceOf(ctx: Context, arn: string): Promise<ResourceTable> {
+  const resource = await findResource(ctx.store.db, ctx.accountId, arn)
+  if (resource === undefined) {
+    throw new ResourceNotFoundException(
+      `Cannot back up ${arn}: no such resource is registered in this account. Register it with "roleback resource add"`,
+      { Context: arn },
+    )
+  }
+  const { optIn } = await regionSettings(ctx.store.db, ctx.accountId, ctx.region)
+  if (optIn[resource.type] === false) {
+    throw new InvalidRequestException(
+      `Resource type ${resource.type} is not opted in for AWS Backup in ${ctx.region}. Opt in with UpdateRegionSettings`,
+    )
+  }
+  return resource
+}
+
+export async function describeBackupJob(ctx: Context, input: DescribeBackupJobInput): Promise<DescribeBackupJobOutput> {
+  return toBackupJob(ctx, await backupJob(ctx, input.BackupJobId))
+}
+
+export async function listBackupJobs(ctx: Context, input: ListBackupJobsInput): Promise<ListBackupJobsOutput> {
+  const page = pageOf(ctx, 'ListBackupJobs', input)
+  if (input.ByAccountId !== undefined && input.ByAccountId !== '*' && input.ByAccountId !== ctx.accountId) return { BackupJobs: [] }
+  if (input.ByParentJobId !== undefined) return { BackupJobs: [] }
+  const { rows, next } = await listJobs(
+    ctx.store.db,
+    {
+      accountId: ctx.accountId,
+      region: ctx.region,
+      kinds: ['backup'],
+      states: input.ByState === undefined ? undefined : [input.ByState],
+      vaultName: input.ByBackupVaultName,
+      resourceArn: input.ByResourceArn,
+      resourceType: input.ByResourceType,
+      createdAfter: input.ByCreatedAfter?.getTime(),
+      createdBefore: input.ByCreatedBefore?.getTime(),
+      completedAfter: input.ByCompleteAfter?.getTime(),
+      completedBefore: input.ByCompleteBefore?.getTime(),
+      messageCategory: input.ByMessageCategory,
+    },
+    page,
+  )
+  return { BackupJobs: rows.map((row) => toBackupJob(ctx, row)), NextToken: nextToken(ctx, 'ListBackupJobs', next) }
+}
+
+export async function stopBackupJob(ctx: Context, input: StopBackupJobInput): Promise<Record<string, never>> {
+  const job = await backupJob(ctx, input.BackupJobId)
+  const state = await requestCancel(ctx.store.db, job, ctx.now, 'Backup job was stopped by user.')
+  if (state === undefined) {
+    throw new InvalidRequestException(`Cannot stop backup job ${job.job_id}: it is ${job.state} already`)
+  }
+  ctx.store.wake()
+  return {}
+}
+
+async function backupJob(ctx: Context, jobId: string): Promise<JobTable> {
+  const job = await findJob(ctx.store.db, ctx.accountId, jobId, ['backup'])
+  if (job === undefined) {
+    throw new ResourceNotFoundException(`Cannot find backup job ${jobId}`, { Context: jobId })
+  }
+  return job
+}
+
+function toBackupJob(ctx: Context, row: JobTable): BackupJob {
+  const arn = row.vault_name === null ? undefined : vaultArn(ctx, row.vault_name)
+  return {
+    AccountId: row.account_id,
+    BackupJobId: row.job_id,
+    BackupVaultName: row.vault_name ?? undefined,
+    BackupVaultArn: arn,
+    RecoveryPointArn: row.state === 'COMPLETED' || row.state === 'PARTIAL' || row.state === 'RUNNING' ? (row.recovery_point_arn ?? undefined) : undefined,
+    ResourceArn: row.resource_arn ?? undefined,
+    ResourceType: row.resource_type ?? undefined,
+    ResourceName: row.resource_arn?.split(/[:/]/).at(-1),
+    CreationDate: new Date(row.created_at),
+    CompletionDate: row.completed_at === null ? undefined : new Date(row.completed_at),
+    State: row.state,
+    StatusMessage: row.status_message ?? undefined,
+    MessageCategory: row.message_category ?? undefined,
+    PercentDone: percentDone(row),
+    BackupSizeInBytes: row.bytes_done,
+    BytesTransferred: row.bytes_done,
+    IamRoleArn: row.role_arn ?? undefined,
+    StartBy: row.start_by === null ? undefined : new Date(row.start_by),
+    ExpectedCompletionDate: row.complete_by === null ? undefined : new Date(row.complete_by),
+    InitiationDate: new Date(row.created_at),
+    IsParent: false,
+    NumberOfChildJobs: 0,
+    IsEncrypted: true,
+    VaultType: 'BACKUP_VAULT',
+  }
+}
+
+/** AWS writes percentages as text, `0.00%`-style without the sign in this field. */
+export function percentDone(row: Pick<JobTable, 'state' | 'bytes_done' | 'bytes_total'>): string {
+  if (row.state === 'COMPLETED' || row.state === 'PARTIAL') return '100.0'
+  if (row.bytes_total === null || row.bytes_total === 0) return '0.0'
+  return Math.min(99.9, (100 * row.bytes_done) / row.bytes_total).toFixed(1)
+}

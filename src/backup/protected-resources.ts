@@ -1,0 +1,61 @@
+import { ResourceNotFoundException } from '../aws/generated/backup.ts'
+import type {
+  DescribeProtectedResourceInput,
+  DescribeProtectedResourceOutput,
+  ListProtectedResourcesByBackupVaultInput,
+  ListProtectedResourcesByBackupVaultOutput,
+  ListProtectedResourcesInput,
+  ListProtectedResourcesOutput,
+  ProtectedResource,
+} from '../aws/generated/backup.ts'
+import type { Context } from '../context.ts'
+import type { ProtectedRow } from '../store/recovery-points.ts'
+import { findProtected, listProtected } from '../store/recovery-points.ts'
+import { vaultArn } from './arns.ts'
+import { nextToken, pageOf } from './paging.ts'
+import { vaultNamed } from './vaults.ts'
+
+/** A resource is protected while it has a recovery point. */
+export async function listProtectedResources(ctx: Context, input: ListProtectedResourcesInput): Promise<ListProtectedResourcesOutput> {
+  const list = 'ListProtectedResources'
+  const { rows, next } = await listProtected(ctx.store.db, { accountId: ctx.accountId, region: ctx.region }, pageOf(ctx, list, input))
+  return { Results: rows.map((row) => toProtected(ctx, row)), NextToken: nextToken(ctx, list, next) }
+}
+
+export async function listProtectedResourcesByBackupVault(
+  ctx: Context,
+  input: ListProtectedResourcesByBackupVaultInput,
+): Promise<ListProtectedResourcesByBackupVaultOutput> {
+  const vault = await vaultNamed(ctx, input.BackupVaultName)
+  const list = `ListProtectedResourcesByBackupVault ${vault.vault_id}`
+  const { rows, next } = await listProtected(
+    ctx.store.db,
+    { accountId: ctx.accountId, region: ctx.region, vaultName: vault.name },
+    pageOf(ctx, list, input),
+  )
+  return { Results: rows.map((row) => toProtected(ctx, row)), NextToken: nextToken(ctx, list, next) }
+}
+
+export async function describeProtectedResource(
+  ctx: Context,
+  input: DescribeProtectedResourceInput,
+): Promise<DescribeProtectedResourceOutput> {
+  const row = await findProtected(ctx.store.db, { accountId: ctx.accountId, region: ctx.region, resourceArn: input.ResourceArn })
+  if (row === undefined) {
+    throw new ResourceNotFoundException(`${input.ResourceArn} is not protected: it has no recovery point in this account`, {
+      Context: input.ResourceArn,
+    })
+  }
+  return { ...toProtected(ctx, row) }
+}
+
+function toProtected(ctx: Context, row: ProtectedRow): ProtectedResource {
+  return {
+    ResourceArn: row.resource_arn,
+    ResourceType: row.resource_type,
+    ResourceName: row.resource_name,
+    LastBackupTime: new Date(row.created_at),
+    LastBackupVaultArn: vaultArn(ctx, row.vault_name),
+    LastRecoveryPointArn: row.arn,
+  }
+}

@@ -1,0 +1,207 @@
+import { InvalidParameterValueException, InvalidRequestException, ResourceNotFoundException } from '../aws/generated/backup.ts'
+import type {
+  DeleteRecoveryPointInput,
+  DescribeRecoveryPointInput,
+  DescribeRecoveryPointOutput,
+  GetRecoveryPointRestoreMetadataInput,
+  GetRecoveryPointRestoreMetadataOutput,
+  ListRecoveryPointsByBackupVaultInput,
+  ListRecoveryPointsByBackupVaultOutput,
+  ListRecoveryPointsByResourceInput,
+  ListRecoveryPointsByResourceOutput,
+  RecoveryPointByBackupVault,
+  UpdateRecoveryPointLifecycleInput,
+  UpdateRecoveryPointLifecycleOutput,
+} from '../aws/generated/backup.ts'
+import type { Context } from '../context.ts'
+import { kindOf } from '../kinds/kinds.ts'
+import { insertJob } from '../store/jobs.ts'
+import { findPoint, listPoints, setPointStatus, updatePointLifecycle } from '../store/recovery-points.ts'
+import type { RecoveryPointTable } from '../store/schema.ts'
+import { tagsOf } from '../store/tags.ts'
+import { defaultKeyArn, vaultArn } from './arns.ts'
+import { jobBasics } from './job-basics.ts'
+import { checkLifecycle, deleteAt, lifecycleOf, toCalculatedLifecycle, toLifecycle } from './lifecycle.ts'
+import { nextToken, pageOf } from './paging.ts'
+import { BACKUP_SERVICE } from './pass-role.ts'
+import { vaultNamed } from './vaults.ts'
+
+export async function describeRecoveryPoint(
+  ctx: Context,
+  input: DescribeRecoveryPointInput,
+): Promise<DescribeRecoveryPointOutput> {
+  const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
+  return { ...toPoint(ctx, point), StorageClass: 'WARM' }
+}
+
+export async function listRecoveryPointsByBackupVault(
+  ctx: Context,
+  input: ListRecoveryPointsByBackupVaultInput,
+): Promise<ListRecoveryPointsByBackupVaultOutput> {
+  const vault = await vaultNamed(ctx, input.BackupVaultName)
+  const list = `ListRecoveryPointsByBackupVault ${vault.vault_id}`
+  if (input.ByBackupPlanId !== undefined || input.ByParentRecoveryPointArn !== undefined) return { RecoveryPoints: [] }
+  const { rows, next } = await listPoints(
+    ctx.store.db,
+    {
+      accountId: ctx.accountId,
+      region: ctx.region,
+      vaultName: vault.name,
+      resourceArn: input.ByResourceArn,
+      resourceType: input.ByResourceType,
+      createdAfter: input.ByCreatedAfter?.getTime(),
+      createdBefore: input.ByCreatedBefore?.getTime(),
+    },
+    pageOf(ctx, list, input),
+  )
+  return { RecoveryPoints: rows.map((row) => toPoint(ctx, row)), NextToken: nextToken(ctx, list, next) }
+}
+
+export async function listRecoveryPointsByResource(
+  ctx: Context,
+  input: ListRecoveryPointsByResourceInput,
+): Promise<ListRecoveryPointsByResourceOutput> {
+  const list = `ListRecoveryPointsByResource ${input.ResourceArn}`
+  const { rows, next } = await listPoints(
+    ctx.store.db,
+    { accountId: ctx.accountId, region: ctx.region, resourceArn: input.ResourceArn },
+    pageOf(ctx, list, input),
+  )
+  return {
+    RecoveryPoints: rows.map((row) => ({
+      RecoveryPointArn: row.arn,
+      CreationDate: new Date(row.created_at),
+      Status: row.status,
+      StatusMessage: row.status_message ?? undefined,
+      EncryptionKeyArn: defaultKeyArn(ctx),
+      BackupSizeBytes: row.size_bytes,
+      BackupVaultName: row.vault_name,
+      IsParent: false,
+      ResourceName: row.resource_name,
+      VaultType: 'BACKUP_VAULT' as const,
+      EncryptionKeyType: 'AWS_OWNED_KMS_KEY' as const,
+    })),
+    NextToken: nextToken(ctx, list, next),
+  }
+}
+
+export async function getRecoveryPointRestoreMetadata(
+  ctx: Context,
+  input: GetRecoveryPointRestoreMetadataInput,
+): Promise<GetRecoveryPointRestoreMetadataOutput> {
+  const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
+  return {
+    BackupVaultArn: vaultArn(ctx, point.vault_name),
+    RecoveryPointArn: point.arn,
+    RestoreMetadata: JSON.parse(point.restore_metadata) as Record<string, string>,
+    ResourceType: point.resource_type,
+  }
+}
+
+export async function updateRecoveryPointLifecycle(
+  ctx: Context,
+  input: UpdateRecoveryPointLifecycleInput,
+): Promise<UpdateRecoveryPointLifecycleOutput> {
+  checkLifecycle(input.Lifecycle)
+  const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
+  if (point.status !== 'COMPLETED' && point.status !== 'PARTIAL' && point.status !== 'EXPIRED') {
+    throw new InvalidRequestException(`Cannot change the lifecycle of ${point.arn}: it is ${point.status}`)
+  }
+  const lifecycle = lifecycleOf(input.Lifecycle)
+  const change = {
+    delete_after_days: lifecycle.deleteAfterDays,
+    cold_after_days: null,
+    delete_at: deleteAt(point.created_at, lifecycle),
+  }
+  await updatePointLifecycle(ctx.store.db, point, change)
+  ctx.store.wake()
+  const changed = { ...point, ...change }
+  return {
+    BackupVaultArn: vaultArn(ctx, point.vault_name),
+    RecoveryPointArn: point.arn,
+    Lifecycle: toLifecycle(changed),
+    CalculatedLifecycle: toCalculatedLifecycle(changed),
+  }
+}
+
+/**
+ * A manual delete is decided for the caller: `backup:DeleteRecoveryPoint` on the point (by the gate) and, where the kind's
+ * recovery points belong to the source's own service, that service's delete action with `aws:CalledVia`.
+ */
+export async function deleteRecoveryPoint(ctx: Context, input: DeleteRecoveryPointInput): Promise<Record<string, never>> {
+  const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
+  if (point.status === 'DELETING') return {}
+  const tags = await tagsOf(ctx.store.db, ctx.accountId, point.arn)
+  for (const step of Object.values(kindOf(point.resource_type).remove)) {
+    for (const arn of step.arns({ resourceArn: point.resource_arn, recoveryPointArn: point.arn })) {
+      await ctx.authorize(step.action, arn, { ...tagContext(tags), ...viaBackup() })
+    }
+  }
+  await ctx.store.transaction(async (tx) => {
+    await setPointStatus(tx, point, 'DELETING', null)
+    await insertJob(tx, {
+      ...jobBasics(ctx, 'delete-point'),
+      vault_name: point.vault_name,
+      resource_arn: point.resource_arn,
+      resource_type: point.resource_type,
+      recovery_point_arn: point.arn,
+      lock_key: `point ${point.point_id}`,
+    })
+  })
+  ctx.store.wake()
+  return {}
+}
+
+function viaBackup(): Record<string, string | readonly string[]> {
+  return { 'aws:CalledVia': [BACKUP_SERVICE], 'aws:CalledViaFirst': BACKUP_SERVICE, 'aws:CalledViaLast': BACKUP_SERVICE, 'aws:ViaAWSService': 'true' }
+}
+
+export function tagContext(tags: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]))
+}
+
+/** @throws {ResourceNotFoundException} Also for a point that lies in another vault. */
+export async function pointIn(ctx: Context, vaultName: string, arn: string): Promise<RecoveryPointTable> {
+  const point = await pointNamed(ctx, arn)
+  if (point.vault_name !== vaultName) throw noSuchPoint(arn, ` in backup vault "${vaultName}"`)
+  return point
+}
+
+export async function pointNamed(ctx: Context, arn: string): Promise<RecoveryPointTable> {
+  if (!arn.startsWith('arn:')) {
+    throw new InvalidParameterValueException(`"${arn}" is not the ARN of a recovery point`, { Context: 'RecoveryPointArn' })
+  }
+  const point = await findPoint(ctx.store.db, ctx.accountId, arn)
+  if (point === undefined) throw noSuchPoint(arn, '')
+  return point
+}
+
+function noSuchPoint(arn: string, where: string): ResourceNotFoundException {
+  return new ResourceNotFoundException(`Cannot find recovery point ${arn}${where}`, { Context: arn })
+}
+
+function toPoint(ctx: Context, row: RecoveryPointTable): RecoveryPointByBackupVault {
+  return {
+    RecoveryPointArn: row.arn,
+    BackupVaultName: row.vault_name,
+    BackupVaultArn: vaultArn(ctx, row.vault_name),
+    ResourceArn: row.resource_arn,
+    ResourceType: row.resource_type,
+    ResourceName: row.resource_name,
+    IamRoleArn: row.role_arn,
+    Status: row.status,
+    StatusMessage: row.status_message ?? undefined,
+    CreationDate: new Date(row.created_at),
+    InitiationDate: new Date(row.created_at),
+    CompletionDate: row.completed_at === null ? undefined : new Date(row.completed_at),
+    BackupSizeInBytes: row.size_bytes,
+    Lifecycle: toLifecycle(row),
+    CalculatedLifecycle: toCalculatedLifecycle(row),
+    EncryptionKeyArn: defaultKeyArn(ctx),
+    IsEncrypted: true,
+    LastRestoreTime: row.last_restore_at === null ? undefined : new Date(row.last_restore_at),
+    IsParent: false,
+    VaultType: 'BACKUP_VAULT',
+    EncryptionKeyType: 'AWS_OWNED_KMS_KEY',
+  }
+}

@@ -1,0 +1,213 @@
+import { InvalidParameterValueException, InvalidRequestException, MissingParameterValueException, ResourceNotFoundException } from '../aws/generated/backup.ts'
+import type {
+  DescribeRestoreJobInput,
+  DescribeRestoreJobOutput,
+  GetRestoreJobMetadataInput,
+  GetRestoreJobMetadataOutput,
+  ListRestoreJobsByProtectedResourceInput,
+  ListRestoreJobsByProtectedResourceOutput,
+  ListRestoreJobsInput,
+  ListRestoreJobsOutput,
+  RestoreJobsListMember,
+  StartRestoreJobInput,
+  StartRestoreJobOutput,
+} from '../aws/generated/backup.ts'
+import type { Context } from '../context.ts'
+import { kindOf } from '../kinds/kinds.ts'
+import type { NewJob } from '../store/jobs.ts'
+import { findJob, insertJob, listJobs } from '../store/jobs.ts'
+import type { JobFilter } from '../store/jobs.ts'
+import type { JobState, JobTable, RecoveryPointTable } from '../store/schema.ts'
+import { vaultArn } from './arns.ts'
+import { percentDone } from './backup-jobs.ts'
+import { jobBasics } from './job-basics.ts'
+import { nextToken, pageOf } from './paging.ts'
+import { passRole } from './pass-role.ts'
+import { pointNamed } from './recovery-points.ts'
+
+/** AWS's limit for all of a restore's metadata. */
+const MAX_METADATA_BYTES = 200 * 1024
+
+interface RestoreResult {
+  readonly createdResourceArn?: string
+}
+
+interface RestoreInput {
+  readonly metadata: Readonly<Record<string, string>>
+  readonly copyTags: boolean
+}
+
+export async function startRestoreJob(ctx: Context, input: StartRestoreJobInput): Promise<StartRestoreJobOutput> {
+  if (input.IamRoleArn === undefined) {
+    throw new MissingParameterValueException(
+      'IamRoleArn is required: a restore job works under a role that you pass, no default is assumed',
+      { Context: 'IamRoleArn' },
+    )
+  }
+  const role = await passRole(ctx, input.IamRoleArn, input.RecoveryPointArn)
+  const point = await pointNamed(ctx, input.RecoveryPointArn)
+  checkRestorable(point, input)
+  const metadata = checkMetadata(point.resource_type, input.Metadata)
+  const job = {
+    ...jobBasics(ctx, 'restore'),
+    vault_name: point.vault_name,
+    resource_arn: point.resource_arn,
+    resource_unique_id: point.resource_unique_id,
+    resource_type: point.resource_type,
+    recovery_point_arn: point.arn,
+    role_arn: input.IamRoleArn,
+    role_id: role.role_id,
+    idempotency_token: input.IdempotencyToken ?? null,
+    input: JSON.stringify({
+      metadata,
+      copyTags: input.CopySourceTagsToRestoredResource === true,
+    } satisfies RestoreInput),
+  } satisfies NewJob
+  const { row, isNew } = await insertJob(ctx.store.db, job)
+  if (!isNew && (row.recovery_point_arn !== point.arn || row.input !== job.input)) {
+    throw new InvalidParameterValueException(
+      `IdempotencyToken "${input.IdempotencyToken}" was used already for restore job ${row.job_id} with other parameters`,
+      { Context: 'IdempotencyToken' },
+    )
+  }
+  ctx.store.wake()
+  return { RestoreJobId: row.job_id }
+}
+
+function checkRestorable(point: RecoveryPointTable, input: StartRestoreJobInput): void {
+  if (input.ResourceType !== undefined && input.ResourceType !== point.resource_type) {
+    throw new InvalidParameterValueException(
+      `ResourceType ${input.ResourceType} does not fit: ${point.arn} is a recovery point of type ${point.resource_type}`,
+      { Context: 'ResourceType' },
+    )
+  }
+  if (point.status !== 'COMPLETED' && point.status !== 'PARTIAL' && point.status !== 'EXPIRED') {
+    throw new InvalidRequestException(`Cannot restore ${point.arn}: it is ${point.status}`)
+  }
+}
+
+/** Unknown keys are refused: a mistyped one would change what is restored without a word. */
+function checkMetadata(type: string, given: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const known = kindOf(type).restoreMetadata
+  const metadata: Record<string, string> = Object.create(null) as Record<string, string>
+  for (const [key, value] of Object.entries(given)) {
+    const name = Object.keys(known).find((candidate) => candidate.toLowerCase() === key.toLowerCase())
+    if (name === undefined) {
+      throw new InvalidParameterValueException(
+        `Restore metadata key "${key}" is not known for resource type ${type}. Known keys: ${Object.keys(known).join(', ')}`,
+        { Context: 'Metadata' },
+      )
+    }
+    metadata[name] = value
+  }
+  for (const [name, { required }] of Object.entries(known)) {
+    if (required && metadata[name] === undefined) {
+      throw new MissingParameterValueException(`Restore metadata for resource type ${type} must contain "${name}"`, { Context: 'Metadata' })
+    }
+  }
+  if (JSON.stringify(metadata).length > MAX_METADATA_BYTES) {
+    throw new InvalidParameterValueException('Restore metadata must not exceed 200 KB', { Context: 'Metadata' })
+  }
+  return metadata
+}
+
+export async function describeRestoreJob(ctx: Context, input: DescribeRestoreJobInput): Promise<DescribeRestoreJobOutput> {
+  const job = await restoreJob(ctx, input.RestoreJobId)
+  return toRestoreJob(ctx, job)
+}
+
+export async function listRestoreJobs(ctx: Context, input: ListRestoreJobsInput): Promise<ListRestoreJobsOutput> {
+  if (input.ByAccountId !== undefined && input.ByAccountId !== '*' && input.ByAccountId !== ctx.accountId) return { RestoreJobs: [] }
+  if (input.ByRestoreTestingPlanArn !== undefined) return { RestoreJobs: [] }
+  return await restoreJobs(ctx, 'ListRestoreJobs', input, {
+    states: statesOf(input.ByStatus),
+    resourceType: input.ByResourceType,
+    createdAfter: input.ByCreatedAfter?.getTime(),
+    createdBefore: input.ByCreatedBefore?.getTime(),
+    completedAfter: input.ByCompleteAfter?.getTime(),
+    completedBefore: input.ByCompleteBefore?.getTime(),
+  })
+}
+
+export async function listRestoreJobsByProtectedResource(
+  ctx: Context,
+  input: ListRestoreJobsByProtectedResourceInput,
+): Promise<ListRestoreJobsByProtectedResourceOutput> {
+  return await restoreJobs(ctx, `ListRestoreJobsByProtectedResource ${input.ResourceArn}`, input, {
+    resourceArn: input.ResourceArn,
+    states: statesOf(input.ByStatus),
+  })
+}
+
+async function restoreJobs(
+  ctx: Context,
+  list: string,
+  input: { readonly MaxResults?: number | undefined; readonly NextToken?: string | undefined },
+  filter: Partial<JobFilter>,
+): Promise<{ RestoreJobs: RestoreJobsListMember[]; NextToken: string | undefined }> {
+  const { rows, next } = await listJobs(
+    ctx.store.db,
+    { accountId: ctx.accountId, region: ctx.region, kinds: ['restore'], ...filter },
+    pageOf(ctx, list, input),
+  )
+  return { RestoreJobs: rows.map((row) => toRestoreJob(ctx, row)), NextToken: nextToken(ctx, list, next) }
+}
+
+export async function getRestoreJobMetadata(ctx: Context, input: GetRestoreJobMetadataInput): Promise<GetRestoreJobMetadataOutput> {
+  const job = await restoreJob(ctx, input.RestoreJobId)
+  return { RestoreJobId: job.job_id, Metadata: (JSON.parse(job.input) as RestoreInput).metadata }
+}
+
+async function restoreJob(ctx: Context, jobId: string): Promise<JobTable> {
+  const job = await findJob(ctx.store.db, ctx.accountId, jobId, ['restore'])
+  if (job === undefined) throw new ResourceNotFoundException(`Cannot find restore job ${jobId}`, { Context: jobId })
+  return job
+}
+
+type RestoreStatus = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'ABORTED' | 'FAILED'
+
+/** A restore that waits is PENDING on the wire; restores have no other waiting state. */
+function statusOf(state: JobState): RestoreStatus {
+  switch (state) {
+    case 'CREATED':
+    case 'PENDING':
+      return 'PENDING'
+    case 'RUNNING':
+    case 'ABORTING':
+      return 'RUNNING'
+    case 'COMPLETED':
+      return 'COMPLETED'
+    case 'ABORTED':
+      return 'ABORTED'
+    case 'FAILED':
+    case 'EXPIRED':
+    case 'PARTIAL':
+      return 'FAILED'
+  }
+}
+
+function statesOf(status: RestoreStatus | undefined): readonly JobState[] | undefined {
+  if (status === undefined) return undefined
+  const all: readonly JobState[] = ['CREATED', 'PENDING', 'RUNNING', 'ABORTING', 'ABORTED', 'COMPLETED', 'FAILED', 'EXPIRED', 'PARTIAL']
+  return all.filter((state) => statusOf(state) === status)
+}
+
+function toRestoreJob(ctx: Context, row: JobTable): RestoreJobsListMember {
+  const result = JSON.parse(row.result) as RestoreResult
+  return {
+    AccountId: row.account_id,
+    RestoreJobId: row.job_id,
+    RecoveryPointArn: row.recovery_point_arn ?? undefined,
+    SourceResourceArn: row.resource_arn ?? undefined,
+    BackupVaultArn: row.vault_name === null ? undefined : vaultArn(ctx, row.vault_name),
+    CreationDate: new Date(row.created_at),
+    CompletionDate: row.completed_at === null ? undefined : new Date(row.completed_at),
+    Status: statusOf(row.state),
+    StatusMessage: row.status_message ?? undefined,
+    PercentDone: `${percentDone(row)}%`,
+    BackupSizeInBytes: row.bytes_total ?? row.bytes_done,
+    IamRoleArn: row.role_arn ?? undefined,
+    CreatedResourceArn: result.createdResourceArn,
+    ResourceType: row.resource_type ?? undefined,
+  }
+}

@@ -1,0 +1,71 @@
+import { InvalidParameterValueException, LimitExceededException, ResourceNotFoundException } from '../aws/generated/backup.ts'
+import type { ListTagsInput, ListTagsOutput, TagResourceInput, UntagResourceInput } from '../aws/generated/backup.ts'
+import type { Context } from '../context.ts'
+import { findPoint } from '../store/recovery-points.ts'
+import { deleteTags, putTags, tagsOf } from '../store/tags.ts'
+import type { Tags } from '../store/tags.ts'
+import { findVault } from '../store/vaults.ts'
+
+/** AWS's limit for one resource. */
+const MAX_TAGS = 50
+
+export async function tagResource(ctx: Context, input: TagResourceInput): Promise<Record<string, never>> {
+  const tags = checkTags(input.Tags)
+  await taggable(ctx, input.ResourceArn)
+  await ctx.store.transaction(async (tx) => {
+    const all = { ...(await tagsOf(tx, ctx.accountId, input.ResourceArn)), ...tags }
+    const own = Object.keys(all).filter((key) => !key.startsWith('aws:'))
+    if (own.length > MAX_TAGS) {
+      throw new LimitExceededException(`Cannot add tags to ${input.ResourceArn}: it would have ${own.length}, the limit is ${MAX_TAGS}`)
+    }
+    await putTags(tx, ctx.accountId, input.ResourceArn, tags)
+  })
+  return {}
+}
+
+export async function untagResource(ctx: Context, input: UntagResourceInput): Promise<Record<string, never>> {
+  const reserved = input.TagKeyList.filter(isReserved)
+  if (reserved.length > 0) throw reservedKey(reserved[0] as string)
+  await taggable(ctx, input.ResourceArn)
+  await deleteTags(ctx.store.db, ctx.accountId, input.ResourceArn, input.TagKeyList)
+  return {}
+}
+
+export async function listTags(ctx: Context, input: ListTagsInput): Promise<ListTagsOutput> {
+  await taggable(ctx, input.ResourceArn)
+  return { Tags: await tagsOf(ctx.store.db, ctx.accountId, input.ResourceArn) }
+}
+
+/** Tags as a caller may set them. @throws {InvalidParameterValueException} For `aws:` keys and lengths AWS refuses. */
+export function checkTags(tags: Tags): Tags {
+  for (const [key, value] of Object.entries(tags)) {
+    if (isReserved(key)) throw reservedKey(key)
+    if (key.length < 1 || key.length > 128) {
+      throw new InvalidParameterValueException(`Tag key "${key.slice(0, 140)}" must have 1 to 128 characters`, { Context: 'Tags' })
+    }
+    if (value.length > 256) {
+      throw new InvalidParameterValueException(`The value of tag "${key}" must have at most 256 characters`, { Context: 'Tags' })
+    }
+  }
+  return tags
+}
+
+function isReserved(key: string): boolean {
+  return key.toLowerCase().startsWith('aws:')
+}
+
+function reservedKey(key: string): InvalidParameterValueException {
+  return new InvalidParameterValueException(`Tag key "${key}" cannot be set or removed: keys that begin with aws: are reserved`, {
+    Context: 'Tags',
+  })
+}
+
+/** Vaults and recovery points carry tags of AWS Backup; other resources are tagged through their own service. */
+async function taggable(ctx: Context, arn: string): Promise<void> {
+  const vaultName = /:backup-vault:([^:]+)$/.exec(arn)?.[1]
+  const isFound =
+    vaultName !== undefined
+      ? (await findVault(ctx.store.db, ctx.accountId, ctx.region, vaultName))?.arn === arn
+      : (await findPoint(ctx.store.db, ctx.accountId, arn)) !== undefined
+  if (!isFound) throw new ResourceNotFoundException(`Cannot find a backup vault or recovery point with the ARN ${arn}`, { Context: arn })
+}

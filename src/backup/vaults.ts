@@ -1,0 +1,145 @@
+import { InvalidParameterValueException, AlreadyExistsException, InvalidRequestException, ResourceNotFoundException } from '../aws/generated/backup.ts'
+import type {
+  BackupVaultListMember,
+  CreateBackupVaultInput,
+  CreateBackupVaultOutput,
+  DeleteBackupVaultInput,
+  DescribeBackupVaultInput,
+  DescribeBackupVaultOutput,
+  ListBackupVaultsInput,
+  ListBackupVaultsOutput,
+} from '../aws/generated/backup.ts'
+import type { Context } from '../context.ts'
+import { randomHex, uuid } from '../lib/ids.ts'
+import { insertJob } from '../store/jobs.ts'
+import { countPoints } from '../store/recovery-points.ts'
+import type { VaultTable } from '../store/schema.ts'
+import { putTags } from '../store/tags.ts'
+import { countPointsByVault, findVault, insertVault, listVaults, markVaultDeleting } from '../store/vaults.ts'
+import { defaultKeyArn, vaultArn } from './arns.ts'
+import { jobBasics } from './job-basics.ts'
+import { nextToken, pageOf } from './paging.ts'
+import { checkTags } from './tags.ts'
+
+export async function createBackupVault(ctx: Context, input: CreateBackupVaultInput): Promise<CreateBackupVaultOutput> {
+  if (input.EncryptionKeyArn !== undefined && input.EncryptionKeyArn !== defaultKeyArn(ctx)) {
+    throw new InvalidParameterValueException(
+      `Cannot encrypt with "${input.EncryptionKeyArn}": each vault here has a key of its own, shown as ${defaultKeyArn(ctx)}. Leave EncryptionKeyArn out`,
+      { Context: 'EncryptionKeyArn' },
+    )
+  }
+  const tags = checkTags(input.BackupVaultTags ?? {})
+  const vault = await ctx.store.transaction(async (tx) => {
+    const existing = await findVault(tx, ctx.accountId, ctx.region, input.BackupVaultName)
+    if (existing !== undefined) return sameRequest(existing, input)
+    const row = newVault(ctx, input)
+    await insertVault(tx, row)
+    await putTags(tx, ctx.accountId, row.arn, tags)
+    await insertJob(tx, {
+      ...jobBasics(ctx, 'create-vault'),
+      vault_name: row.name,
+      lock_key: `vault ${row.vault_id}`,
+    })
+    return row
+  })
+  ctx.store.wake()
+  return {
+    BackupVaultName: vault.name,
+    BackupVaultArn: vault.arn,
+    CreationDate: new Date(vault.created_at),
+  }
+}
+
+/** The same CreatorRequestId again is the same request; anything else is a second vault of that name. */
+function sameRequest(existing: VaultTable, input: CreateBackupVaultInput): VaultTable {
+  if (input.CreatorRequestId !== undefined && existing.creator_request_id === input.CreatorRequestId) return existing
+  throw new AlreadyExistsException(`A Backup vault with the name ${existing.name} already exists`, {
+    Arn: existing.arn,
+    CreatorRequestId: existing.creator_request_id ?? undefined,
+  })
+}
+
+function newVault(ctx: Context, input: CreateBackupVaultInput): VaultTable {
+  const vaultId = randomHex(16)
+  return {
+    account_id: ctx.accountId,
+    region: ctx.region,
+    name: input.BackupVaultName,
+    arn: vaultArn(ctx, input.BackupVaultName),
+    vault_id: vaultId,
+    state: 'CREATING',
+    created_at: ctx.now,
+    creator_request_id: input.CreatorRequestId ?? uuid(),
+    encryption_key_arn: defaultKeyArn(ctx),
+    storage: JSON.stringify({ kind: 'directory', path: vaultId }),
+    wrapped_key: null,
+    access_policy: null,
+    generation: 0,
+    stored_bytes: 0,
+  }
+}
+
+export async function describeBackupVault(ctx: Context, input: DescribeBackupVaultInput): Promise<DescribeBackupVaultOutput> {
+  const vault = await vaultNamed(ctx, input.BackupVaultName)
+  return {
+    ...toListMember(vault, await countPoints(ctx.store.db, ctx.accountId, ctx.region, vault.name)),
+  }
+}
+
+export async function listBackupVaults(ctx: Context, input: ListBackupVaultsInput): Promise<ListBackupVaultsOutput> {
+  if (input.ByVaultType !== undefined && input.ByVaultType !== 'BACKUP_VAULT') return { BackupVaultList: [] }
+  if (input.ByShared === true) return { BackupVaultList: [] }
+  const page = pageOf(ctx, 'ListBackupVaults', input)
+  const { rows, next } = await listVaults(ctx.store.db, ctx.accountId, ctx.region, page)
+  const counts = await countPointsByVault(ctx.store.db, ctx.accountId, ctx.region, rows.map((row) => row.name))
+  return {
+    BackupVaultList: rows.map((row) => toListMember(row, counts.get(row.name) ?? 0)),
+    NextToken: nextToken(ctx, 'ListBackupVaults', next),
+  }
+}
+
+export async function deleteBackupVault(ctx: Context, input: DeleteBackupVaultInput): Promise<Record<string, never>> {
+  await ctx.store.transaction(async (tx) => {
+    const vault = await findVault(tx, ctx.accountId, ctx.region, input.BackupVaultName)
+    if (vault === undefined) throw noSuchVault(input.BackupVaultName)
+    const points = await countPoints(tx, ctx.accountId, ctx.region, vault.name)
+    if (points > 0) {
+      throw new InvalidRequestException(
+        `Backup vault cannot be deleted because it contains recovery points. ${vault.name} contains ${points}: delete them first`,
+      )
+    }
+    await markVaultDeleting(tx, vault)
+    await insertJob(tx, {
+      ...jobBasics(ctx, 'delete-vault'),
+      input: JSON.stringify({ vaultId: vault.vault_id, storage: vault.storage }),
+    })
+  })
+  ctx.store.wake()
+  return {}
+}
+
+/** @throws {ResourceNotFoundException} The caller may describe vaults already: absence is no secret to him. */
+export async function vaultNamed(ctx: Context, name: string): Promise<VaultTable> {
+  const vault = await findVault(ctx.store.db, ctx.accountId, ctx.region, name)
+  if (vault === undefined) throw noSuchVault(name)
+  return vault
+}
+
+export function noSuchVault(name: string): ResourceNotFoundException {
+  return new ResourceNotFoundException(`Backup vault "${name}" does not exist in this account and region`, { Context: name })
+}
+
+function toListMember(vault: VaultTable, points: number): BackupVaultListMember {
+  return {
+    BackupVaultName: vault.name,
+    BackupVaultArn: vault.arn,
+    VaultType: 'BACKUP_VAULT',
+    VaultState: vault.state,
+    CreationDate: new Date(vault.created_at),
+    EncryptionKeyArn: vault.encryption_key_arn,
+    CreatorRequestId: vault.creator_request_id ?? undefined,
+    NumberOfRecoveryPoints: points,
+    Locked: false,
+    EncryptionKeyType: 'AWS_OWNED_KMS_KEY',
+  }
+}
