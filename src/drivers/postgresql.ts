@@ -5,6 +5,7 @@ import type { RestoreRequest, RestoreSummary, StoredItem } from './driver.ts'
 import { ArchiveReader, DumpDamagedError } from './postgresql-archive.ts'
 import { readFromTool } from './postgresql-child.ts'
 import {
+  PostgresqlServerError,
   connectDatabase,
   missingRights,
   readFacts,
@@ -106,7 +107,7 @@ async function backUp(request: BackupRequest, options: PostgresqlOptions): Promi
     const settings = parsePostgresqlSettings(connection)
     await using database = await connectDatabase(settings, settings, session.signal)
     await refuseSuperuser(database, settings, settings.user)
-    return readFacts(database)
+    return await readFacts(database)
   })
   session.expect(facts.sizeBytes)
   await session.call(step('ListTags'), target, () => undefined)

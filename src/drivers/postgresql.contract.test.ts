@@ -1,0 +1,291 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { startPostgres, postgresMissing } from '../../test/servers/postgres.ts'
+import type { PostgresServer } from '../../test/servers/postgres.ts'
+import { backUp, driverContract, restoreInto } from './driver.contract.ts'
+import type { ContractSource, DriverUnderTest } from './driver.contract.ts'
+import type { Connection } from './driver.ts'
+import { createPostgresqlDriver, postgresqlDriver } from './postgresql.ts'
+
+const missing = postgresMissing()
+const ARN = 'arn:aws:rds:us-east-1:111122223333:db:'
+
+/** Left out of the contract, with the reason. */
+const LEFT_OUT: Readonly<Record<string, string>> = {
+  'an unchanged source is taken over from the parent unread':
+    'PostgreSQL does not say whether a database changed: every backup dumps',
+}
+
+describe('PostgreSQL driver', { skip: missing ?? false }, () => {
+  let server: PostgresServer
+  before(async () => {
+    server = await startPostgres({ dir: mkdtempSync(join(tmpdir(), 'roleback-test-pg-')), tls: true })
+  })
+  after(() => server.stop())
+
+  const tested: DriverUnderTest = { driver: postgresqlDriver, makeSource: () => makeSource(server) }
+
+  for (const { name, run } of driverContract) {
+    test(name, { skip: LEFT_OUT[name] ?? false }, () => run(tested))
+  }
+
+  test('a restore into a registered empty database fills it, and one into a filled database is refused', async () => {
+    await using source = await makeSource(server)
+    const { point } = await backUp(tested, source)
+    await server.sql(`CREATE DATABASE ${source.name}_empty OWNER ${source.name}`)
+    const target = { arn: `${ARN}${source.name}-empty`, name: `${source.name}-empty`, isNew: false }
+    const empty = { ...source, connection: () => source.connect({ database: `${source.name}_empty` }) }
+    const { summary } = await restoreInto(tested, empty, point, { target })
+    assert.equal(summary.created, undefined)
+    assert.equal(await fingerprint(server, `${source.name}_empty`), await fingerprint(server, source.name))
+    await assert.rejects(
+      restoreInto(tested, empty, point, { target }),
+      /is not empty \(.*never writes over anything/,
+    )
+    await server.sql(`DROP DATABASE ${source.name}_empty`)
+  })
+
+  test('a restore under a name that exists is refused and leaves that database alone', async () => {
+    await using source = await makeSource(server)
+    const { point } = await backUp(tested, source)
+    const before = await fingerprint(server, source.name)
+    const metadata = { DBInstanceIdentifier: source.name }
+    await assert.rejects(
+      restoreInto(tested, source, point, { metadata }),
+      /exists at 127\.0\.0\.1:\d+: restore under another name/,
+    )
+    assert.equal(await fingerprint(server, source.name), before)
+  })
+
+  test('a restore that fails after the database was made takes it away again, or says that it may not', async () => {
+    await using source = await makeSource(server)
+    const { point } = await backUp(tested, source)
+    point.damaged.add('dump.pgc')
+    await assert.rejects(restoreInto(tested, source, point), /is damaged/)
+    assert.deepEqual(await source.restored(), [])
+    const denied = restoreInto(tested, source, point, { denied: ['DeleteHalfMade'] })
+    await assert.rejects(denied, /is damaged\. The half-made database "[a-z0-9]+_new" .*rds:DeleteDBInstance/)
+    assert.equal((await source.restored()).length, 1)
+    // The next run of the same job knows the left-over as its own.
+    point.damaged.clear()
+    const { summary } = await restoreInto(tested, source, point)
+    await source.assertSame(summary)
+  })
+
+  test('R8 a superuser connection is refused unless it was allowed expressly', async () => {
+    await using source = await makeSource(server)
+    const asSuperuser = { user: server.superuser }
+    const secret = server.password
+    const refused = { ...source, connection: () => source.connect(asSuperuser, secret) }
+    await assert.rejects(backUp(tested, refused), /"super" is a superuser .* allowSuperuser/)
+    const allowed = {
+      ...source,
+      connection: () => source.connect({ ...asSuperuser, allowSuperuser: true }, secret),
+    }
+    const { point } = await backUp(tested, allowed)
+    assert.equal(point.itemCount, 2)
+  })
+
+  test('R8 TLS is verified by default: a wrong name, an unknown authority or no TLS fails the job', async () => {
+    await using source = await makeSource(server)
+    const signal = new AbortController().signal
+    const using = (settings: Connection['settings']): Promise<unknown> => {
+      const { tlsMode: _, ...rest } = { ...source.connect({}).settings, ...settings }
+      return postgresqlDriver.test({ settings: { ...rest, ...settings }, secret: source.password }, signal)
+    }
+    const tlsCaPem = server.caPem as string
+    await using({ host: 'localhost', tlsCaPem })
+    await assert.rejects(using({ host: '127.0.0.1', tlsCaPem }), /IP: 127\.0\.0\.1 is not in the cert/)
+    await assert.rejects(using({ host: 'localhost' }), /self-signed certificate/)
+    await using({ host: '127.0.0.1', tlsMode: 'require' })
+    // The tool itself, not only the client that looks before it.
+    const verified = {
+      ...source,
+      connection: () => source.connect({ host: 'localhost', tlsMode: 'verify-full', tlsCaPem }),
+    }
+    const { point } = await backUp(tested, verified)
+    const { summary } = await restoreInto(tested, verified, point)
+    await source.assertSame(summary)
+  })
+
+  test('R9 no secret is in the arguments or the environment of the tools, nor left in a file', async () => {
+    await using source = await makeSource(server)
+    await using spy = await makeSpy(server.toolsDir)
+    const driver = createPostgresqlDriver({ toolDirectories: [spy.dir] })
+    const { point } = await backUp({ ...tested, driver }, source)
+    await restoreInto({ ...tested, driver }, source, point)
+    const seen = await spy.read()
+    assert.match(seen, /--format=custom/)
+    assert.match(seen, /PGPASSFILE=(\S+)/)
+    assert.ok(!seen.includes(source.password))
+    const names = [...seen.matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name as string)
+    const allowed =
+      /^(PATH|LC_ALL|HOME|PWD|SHLVL|_|OLDPWD|PG(PASSFILE|SSL\w+|GSSENCMODE|CONNECT_TIMEOUT|APPNAME|REQUIREAUTH))$/
+    assert.deepEqual(
+      names.filter((name) => !allowed.test(name)),
+      [],
+    )
+    for (const [, file] of seen.matchAll(/PGPASSFILE=(\S+)/g)) {
+      await assert.rejects(spy.stat(file as string), /ENOENT/)
+    }
+  })
+
+  test('test() names what the account may not read and that it may not create databases', async () => {
+    await using source = await makeSource(server)
+    await server.sql(
+      `CREATE ROLE ${source.name}_ro LOGIN PASSWORD 'ro'; GRANT CONNECT ON DATABASE ${source.name} TO ${source.name}_ro`,
+    )
+    const connection = source.connect({ user: `${source.name}_ro` }, 'ro')
+    const { warnings } = await postgresqlDriver.test(connection, new AbortController().signal)
+    assert.match(warnings.join('\n'), /may not read \d+ tables, sequences or schemas/)
+    assert.match(warnings.join('\n'), /need CREATEDB/)
+    const refused = { ...source, connection: () => connection }
+    await assert.rejects(backUp(tested, refused), /pg_dump ended with code 1: .*permission denied/)
+    const healthy = await postgresqlDriver.test(source.connect({}), new AbortController().signal)
+    assert.deepEqual(healthy.warnings, [])
+    await server
+      .sql(`DROP OWNED BY ${source.name}_ro; DROP ROLE ${source.name}_ro`, source.name)
+      .catch(() => undefined)
+  })
+
+  test('restores run as the account set apart for them, which then owns everything', async () => {
+    await using source = await makeSource(server)
+    const { point } = await backUp(tested, source)
+    const restorer = `${source.name}_restorer`
+    await server.sql(`CREATE ROLE ${restorer} LOGIN CREATEDB PASSWORD 'a:b\\c'`)
+    const secret = JSON.stringify({ password: source.password, restorePassword: 'a:b\\c' })
+    const split = { ...source, connection: () => source.connect({ restoreUser: restorer }, secret) }
+    const { summary } = await restoreInto(tested, split, point)
+    await source.assertSame(summary)
+    const owners = await server.sql<{ owner: string }>(
+      `SELECT DISTINCT tableowner AS owner FROM pg_tables WHERE schemaname IN ('public', 'app')`,
+      `${source.name}_new`,
+    )
+    assert.deepEqual(owners, [{ owner: restorer }])
+    await server.sql(`DROP DATABASE ${source.name}_new`)
+    await server.sql(`DROP ROLE ${restorer}`)
+  })
+})
+
+interface DatabaseSource extends ContractSource {
+  readonly name: string
+  readonly password: string
+  connect(settings: Connection['settings'], secret?: string): Connection
+}
+
+/** A database with what databases have: schemas, keys, views, functions, types, sequences, large objects, odd names and values. */
+async function makeSource(server: PostgresServer): Promise<DatabaseSource> {
+  const name = `t${randomBytes(5).toString('hex')}`
+  const password = `p:w\\d ${randomBytes(6).toString('hex')}`
+  await server.sql(`CREATE ROLE ${name} LOGIN CREATEDB PASSWORD '${password}'`)
+  await server.sql(`CREATE DATABASE ${name} OWNER ${name}`)
+  await server.sql(`SET ROLE ${name}; ${SCHEMA}`, name)
+  const restoredName = `${name}_new`
+  const connect = (settings: Connection['settings'], secret: string = password): Connection => ({
+    settings: {
+      host: server.host,
+      port: server.port,
+      database: name,
+      user: name,
+      tlsMode: 'require',
+      ...settings,
+    },
+    secret,
+  })
+  return {
+    name,
+    password,
+    connect,
+    resource: { arn: ARN + name, uniqueId: `r-${name}`, name, tags: { team: 'orders' } },
+    connection: () => connect({}),
+    async change() {
+      // A restore fills materialised views anew, so the source's must not be stale when they are compared.
+      await server.sql(
+        `INSERT INTO orders (customer, note) VALUES ('later', 'x'); REFRESH MATERIALIZED VIEW app.sums`,
+        name,
+      )
+    },
+    restore: {
+      metadata: { DBInstanceIdentifier: restoredName },
+      target: { arn: ARN + restoredName, name: restoredName, isNew: true },
+    },
+    async assertSame(summary) {
+      assert.equal(summary.created?.settings['database'], restoredName)
+      assert.equal(await fingerprint(server, restoredName), await fingerprint(server, name))
+    },
+    async restored() {
+      const rows = await server.sql<{ datname: string }>(
+        `SELECT datname FROM pg_database WHERE datname = '${restoredName}'`,
+      )
+      return rows.map(({ datname }) => datname)
+    },
+    async [Symbol.asyncDispose]() {
+      await server.sql(`DROP DATABASE IF EXISTS ${restoredName} WITH (FORCE)`)
+      await server.sql(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+      await server.sql(`DROP ROLE IF EXISTS ${name}`)
+    },
+  }
+}
+
+const SCHEMA = `
+  CREATE SCHEMA app;
+  CREATE EXTENSION pg_trgm;
+  CREATE TYPE app.state AS ENUM ('new', 'paid');
+  CREATE TABLE orders (id serial PRIMARY KEY, customer text NOT NULL, note text, paid numeric(12, 2) DEFAULT 0, state app.state);
+  INSERT INTO orders (customer, note, paid, state)
+    SELECT 'customer ' || i, repeat(md5(i::text), i % 40), i * 1.01, 'paid' FROM generate_series(1, 3000) i;
+  INSERT INTO orders (customer, note) VALUES (E'tab\\there \\\\. \\n newline', NULL), ('日本語', '');
+  CREATE TABLE "odd ""name""" (id int REFERENCES orders (id), raw bytea);
+  INSERT INTO "odd ""name""" VALUES (1, decode(repeat('00ff', 50000), 'hex'));
+  CREATE TABLE nothing (x int);
+  CREATE TABLE measured (at date, v int) PARTITION BY RANGE (at);
+  CREATE TABLE measured_2026 PARTITION OF measured FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+  INSERT INTO measured VALUES ('2026-05-05', 7);
+  CREATE VIEW app.paid AS SELECT * FROM orders WHERE state = 'paid';
+  CREATE MATERIALIZED VIEW app.sums AS SELECT customer, sum(paid) FROM orders GROUP BY 1;
+  CREATE FUNCTION app.double(x int) RETURNS int LANGUAGE sql AS 'SELECT x * 2';
+  CREATE INDEX ON orders USING gin (customer gin_trgm_ops);
+  SELECT lo_from_bytea(424242, decode(repeat('ab', 100000), 'hex')), lo_from_bytea(424243, '');`
+
+/** Everything that can be seen of a database's contents, by SQL. */
+async function fingerprint(server: PostgresServer, database: string): Promise<string> {
+  const rows = await server.sql<{ all: string }>(
+    `SELECT md5(string_agg(line, E'\\n' ORDER BY line)) || ' ' || count(*) AS all FROM (
+       SELECT 'o' || o::text AS line FROM orders o
+       UNION ALL SELECT 'n' || n::text FROM "odd ""name""" n
+       UNION ALL SELECT 'm' || m::text FROM measured m
+       UNION ALL SELECT 'v' || s::text FROM app.sums s
+       UNION ALL SELECT 'p' || count(*) FROM app.paid
+       UNION ALL SELECT 'f' || app.double(21)
+       UNION ALL SELECT 'l' || oid || md5(lo_get(oid)) FROM pg_largeobject_metadata
+       UNION ALL SELECT 's' || last_value FROM orders_id_seq
+       UNION ALL SELECT 'i' || indexdef FROM pg_indexes WHERE schemaname IN ('public', 'app')
+       UNION ALL SELECT 'x' || extname FROM pg_extension
+       UNION ALL SELECT 'c' || conrelid::regclass || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid <> 0
+     ) lines`,
+    database,
+  )
+  return rows[0]?.all ?? ''
+}
+
+/** Tools that write down their arguments and environment, then become the real ones. */
+async function makeSpy(
+  toolsDir: string,
+): Promise<AsyncDisposable & { dir: string; read(): Promise<string>; stat(path: string): Promise<unknown> }> {
+  const { mkdtemp, readFile, rm, stat, writeFile } = await import('node:fs/promises')
+  const dir = await mkdtemp(join(tmpdir(), 'roleback-spy-'))
+  for (const tool of ['pg_dump', 'pg_restore']) {
+    const script = `#!/bin/sh\n{ printf '%s\\n' "$@"; env; } >> ${dir}/seen\nexec ${toolsDir}/${tool} "$@"\n`
+    await writeFile(join(dir, tool), script, { mode: 0o755 })
+  }
+  return {
+    dir,
+    read: () => readFile(join(dir, 'seen'), 'utf8'),
+    stat,
+    [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }),
+  }
+}
