@@ -11,7 +11,7 @@ import type { MemoryPoint } from './driver.memory.ts'
  */
 export interface ContractCase {
   readonly name: string
-  run(tested: DriverUnderTest): Promise<void>
+  readonly run: (tested: DriverUnderTest) => Promise<void>
 }
 
 export interface DriverUnderTest {

@@ -127,6 +127,7 @@ export interface RestoreRequest {
   /** The connection the target is reached through when it is not the source's own. */
   readonly target: RestoreTarget
   problem(problem: ItemProblem): void
+  /** Bytes and items done since the last call. */
   progress(bytes: number, items: number): void
 }
 

@@ -1,0 +1,280 @@
+import * as fs from 'node:fs'
+import { efs } from '../kinds/efs.ts'
+import type { Kind, Step, StepTarget } from '../kinds/kind.ts'
+import { libc } from './directory-libc.ts'
+import { LIST_FLAGS, openPath, pathIn, reasonOf } from './directory-paths.ts'
+import { closeStaging, discardStaging, moveIntoPlace, openStaging } from './directory-place.ts'
+import type { Staging } from './directory-place.ts'
+import { restoreTree } from './directory-restore.ts'
+import { parseItemsToRestore, select } from './directory-selection.ts'
+import { walkTree } from './directory-walk.ts'
+import { displayKey } from './directory-meta.ts'
+import type { BackupRequest, BackupSummary, Connection, Driver, DriverSession } from './driver.ts'
+import type { RestoreRequest, RestoreSummary } from './driver.ts'
+
+/**
+ * EFS: a directory tree on the server's host (Linux).
+ *
+ * Connection settings: `path`, the absolute path of the directory, no symbolic link anywhere in it; `restoreRoot`, likewise,
+ * where new file systems are made, outside of `path`. No secret.
+ */
+export const directoryDriver: Driver = { kind: efs, test: testConnection, backup, restore }
+
+/** A step of the kind's table. */
+function step(steps: Kind['backup'], name: string): Step {
+  const found = steps[name]
+  if (found === undefined) throw new Error(`The kind has no step "${name}"`)
+  return found
+}
+const backupStep = (name: string): Step => step(efs.backup, name)
+const restoreStep = (name: string): Step => step(efs.restore, name)
+
+const NO_XATTRS = 'Extended attributes were not read: that needs Linux and the node:ffi of Node 26 or newer'
+
+async function backup({ session, sink }: BackupRequest): Promise<BackupSummary> {
+  const target: StepTarget = {
+    resourceArn: session.resource.arn,
+    resourceTags: session.resource.tags,
+    recoveryPointArn: session.recoveryPointArn,
+    backupVaultArn: session.backupVaultArn,
+    requestTags: session.resource.tags,
+  }
+  await session.call(backupStep('DescribeBackupVault'), target, () => undefined)
+  await session.call(backupStep('DescribeTags'), target, () => undefined)
+  await session.call(backupStep('TagRecoveryPoint'), target, () => undefined)
+  await session.call(backupStep('Backup'), target, async (connection) => {
+    const path = folderSetting(connection, 'path')
+    sink.readWith({ path })
+    await walkTree({ path, sink, signal: session.signal, now: () => session.now() })
+  })
+  return {
+    restoreMetadata: {
+      'file-system-id': session.resource.name,
+      Encrypted: 'false',
+      PerformanceMode: 'generalPurpose',
+    },
+    ...(libc() === undefined && { notes: [NO_XATTRS] }),
+  }
+}
+
+async function restore(request: RestoreRequest): Promise<RestoreSummary> {
+  const { session, metadata } = request
+  const paths = parseItemsToRestore(metadata['ItemsToRestore'])
+  const isNew = flag(metadata, 'newFileSystem')
+  if (isNew !== request.target.isNew)
+    throw new Error('newFileSystem does not agree with the target of the restore')
+  const target: StepTarget = {
+    resourceArn: session.resource.arn,
+    recoveryPointArn: session.recoveryPointArn,
+    targetArn: request.target.arn,
+    requestTags: session.resource.tags,
+  }
+  await session.call(restoreStep('DescribeFileSystems'), target, () => undefined)
+  const name = isNew ? newName(request) : `aws-backup-restore_${timeName(session.now())}`
+  const place = isNew
+    ? await createFileSystem(session, target, name)
+    : await session.call(restoreStep('Restore'), target, (connection) => stage(connection, 'path', session))
+  try {
+    return await fill(request, target, place, { paths, name, isNew })
+  } catch (error) {
+    await discard(request, target, place.staging)
+    throw error
+  } finally {
+    closeStaging(place.staging)
+  }
+}
+
+interface Place {
+  readonly staging: Staging
+  readonly restoreRoot: string | undefined
+}
+
+async function createFileSystem(session: DriverSession, target: StepTarget, name: string): Promise<Place> {
+  await session.call(restoreStep('TagResource'), target, () => undefined)
+  return await session.call(restoreStep('CreateFileSystem'), target, async (connection) => {
+    const root = folderSetting(connection, 'restoreRoot')
+    const path = `${root}/${name}`
+    if (fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+      throw new Error(`Cannot restore to "${path}": something of that name is there already`)
+    }
+    return await stage(connection, 'restoreRoot', session)
+  })
+}
+
+async function stage(
+  connection: Connection,
+  setting: 'path' | 'restoreRoot',
+  session: DriverSession,
+): Promise<Place> {
+  const restoreRoot = connection.settings['restoreRoot']
+  return {
+    staging: await openStaging(folderSetting(connection, setting), session.jobId),
+    restoreRoot: typeof restoreRoot === 'string' ? restoreRoot : undefined,
+  }
+}
+
+async function fill(
+  request: RestoreRequest,
+  target: StepTarget,
+  { staging, restoreRoot }: Place,
+  { paths, name, isNew }: { paths: readonly string[] | undefined; name: string; isNew: boolean },
+): Promise<RestoreSummary> {
+  const { session, point } = request
+  const mayRestorePrivileges = session.may(restoreStep('ClientRootAccess'), target)
+  const write = async (): Promise<RestoreSummary> => {
+    const done = await restoreTree({
+      point,
+      ...select(point, paths),
+      folder: staging.folder,
+      mayRestorePrivileges,
+      signal: session.signal,
+      problem: (problem) => request.problem(problem),
+      progress: (bytes, items) => request.progress(bytes, items),
+    })
+    session.signal.throwIfAborted()
+    const path = moveIntoPlace(staging, name)
+    const settings = { path, ...(restoreRoot !== undefined && { restoreRoot }) }
+    return {
+      createdResourceArn: request.target.arn,
+      created: isNew ? { name: request.target.name, settings } : undefined,
+      itemsRestored: done.items,
+      itemsSkipped: done.skipped,
+      bytes: done.bytes,
+      notes: [`Restored to ${displayKey(Buffer.from(path).toString('latin1'))}`, ...done.notes],
+    }
+  }
+  return isNew ? await session.call(restoreStep('Restore'), target, write) : await write()
+}
+
+/** Removes what a failed restore made; a new file system only where the role may. What stays is said. */
+async function discard(request: RestoreRequest, target: StepTarget, staging: Staging): Promise<void> {
+  const item = `${staging.path}/${staging.name}`
+  if (request.target.isNew && !request.session.may(restoreStep('DeleteFileSystem'), target)) {
+    const reason = 'What was restored so far stays here: the role may not elasticfilesystem:DeleteFileSystem'
+    return request.problem({ item, reason })
+  }
+  try {
+    await discardStaging(staging)
+  } catch (error) {
+    request.problem({ item, reason: `What was restored so far stays here: ${reasonOf(error)}` })
+  }
+}
+
+/** An absolute path of the connection. @throws Where it is missing or has a form that can mean two things. */
+function folderSetting({ settings }: Connection, name: 'path' | 'restoreRoot'): string {
+  const path = settings[name]
+  if (path === undefined || path === '') {
+    throw new Error(`The connection has no ${name}: set it to a directory, then try again`)
+  }
+  if (typeof path !== 'string' || !isPlainPath(path)) {
+    throw new Error(`The connection's ${name} "${path}" must be an absolute path without "." or ".." in it`)
+  }
+  return path.length > 1 ? path.replace(/\/+$/, '') : path
+}
+
+function isPlainPath(path: string): boolean {
+  return (
+    path.startsWith('/') &&
+    !path.includes('\0') &&
+    !path.split('/').some((part) => part === '.' || part === '..')
+  )
+}
+
+function flag(metadata: Readonly<Record<string, string>>, name: string): boolean {
+  const value = metadata[name]?.toLowerCase()
+  if (value === 'true' || value === 'false') return value === 'true'
+  throw new Error(`Restore metadata ${name} is ${JSON.stringify(metadata[name])}: write "true" or "false"`)
+}
+
+/** One plain name: it becomes a directory's. */
+const NEW_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
+
+function newName({ metadata, target }: RestoreRequest): string {
+  const token = metadata['CreationToken']
+  const name = token === undefined || token === '' ? target.name : token
+  if (NEW_NAME.test(name)) return name
+  throw new Error(
+    `CreationToken ${JSON.stringify(name)} cannot name a directory: use letters, digits, ".", "_" and "-", beginning with a letter or digit`,
+  )
+}
+
+/** `2026-11-24T02-22-04-123Z`: no colons, which some tools take for a host's name. */
+const timeName = (at: Date): string => at.toISOString().replaceAll(/[:.]/g, '-')
+
+async function testConnection(
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<{ readonly warnings: readonly string[] }> {
+  signal.throwIfAborted()
+  if (process.platform !== 'linux')
+    throw new Error('Directories can be backed up on Linux only: run the server there')
+  const path = folderSetting(connection, 'path')
+  const warnings = [...(await unreadable(path, signal))]
+  if (libc() === undefined) warnings.push(NO_XATTRS)
+  const restoreRoot = connection.settings['restoreRoot']
+  if (restoreRoot === undefined) {
+    warnings.push('There is no restoreRoot: restores to a new file system will be refused')
+    return { warnings }
+  }
+  const root = folderSetting(connection, 'restoreRoot')
+  if (`${root}/`.startsWith(path === '/' ? '/' : `${path}/`)) {
+    throw new Error(
+      `restoreRoot "${root}" lies inside "${path}": restores would be backed up again, choose another`,
+    )
+  }
+  const fd = openReal(root)
+  try {
+    fs.accessSync(pathIn(fd, '.'), fs.constants.W_OK | fs.constants.X_OK)
+  } catch (cause) {
+    throw new Error(`Cannot write to restoreRoot "${root}": ${reasonOf(cause)}`, { cause })
+  } finally {
+    fs.closeSync(fd)
+  }
+  return { warnings }
+}
+
+/** Opens a path that the operator names; says the real one where it leads over links. */
+function openReal(path: string): number {
+  try {
+    return openPath(path, LIST_FLAGS)
+  } catch (error) {
+    const real = realPath(path)
+    if (real === undefined || real === path) throw error
+    throw new Error(`"${path}" leads over symbolic links: register "${real}" instead`, { cause: error })
+  }
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return fs.realpathSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+const MAX_WARNINGS = 5
+const MAX_LOOKED_AT = 2000
+
+/** Looks at the first entries of the tree, level by level, and says what this process may not read. */
+async function unreadable(path: string, signal: AbortSignal): Promise<readonly string[]> {
+  fs.closeSync(openReal(path))
+  const warnings: string[] = []
+  const queue = [path]
+  for (let looked = 0; queue.length > 0 && looked < MAX_LOOKED_AT && warnings.length < MAX_WARNINGS;) {
+    const folder = queue.shift() as string
+    signal.throwIfAborted()
+    await new Promise((resolve) => setImmediate(resolve))
+    try {
+      for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+        if (++looked > MAX_LOOKED_AT) break
+        const inner = `${folder === '/' ? '' : folder}/${entry.name}`
+        if (entry.isDirectory()) queue.push(inner)
+        else if (entry.isFile()) fs.accessSync(inner, fs.constants.R_OK)
+      }
+    } catch (error) {
+      const where = error instanceof Error && 'path' in error ? String(error.path) : folder
+      warnings.push(`Cannot read "${displayKey(Buffer.from(where).toString('latin1'))}": ${reasonOf(error)}`)
+    }
+  }
+  return warnings
+}
