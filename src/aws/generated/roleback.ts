@@ -1,0 +1,242 @@
+// Made by tools/generate.ts from models/roleback.json. Do not edit.
+
+import { AwsError } from '../error.ts'
+
+export interface Tag {
+  readonly Key: string
+  readonly Value: string
+}
+
+export interface Connection {
+  readonly Host?: string | undefined
+  readonly Port?: number | undefined
+  readonly Database?: string | undefined
+  readonly User?: string | undefined
+  readonly TlsMode?: "verify-full" | "require" | "disable" | undefined
+  readonly TlsCaPem?: string | undefined
+  readonly AllowSuperuser?: boolean | undefined
+  readonly RestoreUser?: string | undefined
+  readonly Path?: string | undefined
+  readonly RestoreRoot?: string | undefined
+  readonly Endpoint?: string | undefined
+  readonly Bucket?: string | undefined
+  readonly AccessKeyId?: string | undefined
+  readonly Region?: string | undefined
+  readonly ForcePathStyle?: boolean | undefined
+}
+
+export interface Resource {
+  readonly ResourceArn: string
+  readonly ResourceId: string
+  readonly ResourceType: "EFS" | "RDS" | "S3"
+  readonly Name: string
+  readonly Connection?: Connection | undefined
+  readonly Tags?: readonly Tag[] | undefined
+  readonly CreationDate?: Date | undefined
+  readonly CreatedBy?: string | undefined
+  readonly RestoredFrom?: string | undefined
+}
+
+export interface Job {
+  readonly JobId: string
+  readonly JobType: string
+  readonly State: string
+  readonly StatusMessage?: string | undefined
+  readonly PercentDone?: number | undefined
+  readonly BytesDone?: number | undefined
+  readonly BytesTotal?: number | undefined
+  readonly ItemsDone?: number | undefined
+  readonly ItemsFailed?: number | undefined
+  readonly CreationDate?: Date | undefined
+  readonly CompletionDate?: Date | undefined
+  readonly IamRoleArn?: string | undefined
+  readonly CallerArn?: string | undefined
+  readonly ResourceArn?: string | undefined
+  readonly RecoveryPointArn?: string | undefined
+  readonly BackupVaultName?: string | undefined
+  readonly Result?: Readonly<Record<string, string>> | undefined
+}
+
+export interface JobDecision {
+  readonly Step: string
+  readonly Action: string
+  readonly Effect: string
+  readonly ResourceArn: string
+  readonly LastResourceArn?: string | undefined
+  readonly Count: number
+  readonly Reason?: string | undefined
+  readonly PolicyArn?: string | undefined
+  readonly StatementId?: string | undefined
+  readonly FirstAt?: Date | undefined
+  readonly LastAt?: Date | undefined
+}
+
+export interface RegisterResourceInput {
+  readonly ResourceType: "EFS" | "RDS" | "S3"
+  readonly Name: string
+  readonly Connection: Connection
+  readonly Secret?: string | undefined
+  readonly RestoreSecret?: string | undefined
+  readonly Tags?: readonly Tag[] | undefined
+}
+
+export interface RegisterResourceOutput {
+  readonly ResourceArn: string
+  readonly ResourceId: string
+  readonly Warnings?: readonly string[] | undefined
+}
+
+export interface UpdateResourceInput {
+  readonly ResourceArn: string
+  readonly Connection?: Connection | undefined
+  readonly Secret?: string | undefined
+  readonly RestoreSecret?: string | undefined
+}
+
+export interface UpdateResourceOutput {
+  readonly ResourceArn: string
+  readonly Warnings?: readonly string[] | undefined
+}
+
+export interface DescribeResourceInput {
+  readonly ResourceArn: string
+}
+
+export interface DescribeResourceOutput {
+  readonly Resource: Resource
+}
+
+export interface ListResourcesInput {
+  readonly ResourceType?: "EFS" | "RDS" | "S3" | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListResourcesOutput {
+  readonly Resources: readonly Resource[]
+  readonly NextToken?: string | undefined
+}
+
+export interface DeregisterResourceInput {
+  readonly ResourceArn: string
+}
+
+export type DeregisterResourceOutput = Readonly<Record<never, never>>
+
+export type CreateDefaultServiceRoleInput = Readonly<Record<never, never>>
+
+export interface CreateDefaultServiceRoleOutput {
+  readonly RoleArn: string
+  readonly Created: boolean
+}
+
+export interface StartVerifyJobInput {
+  readonly BackupVaultName: string
+  readonly ReadData?: boolean | undefined
+}
+
+export interface StartVerifyJobOutput {
+  readonly JobId: string
+}
+
+export interface StartSweepJobInput {
+  readonly BackupVaultName: string
+}
+
+export interface StartSweepJobOutput {
+  readonly JobId: string
+}
+
+export interface StartExportJobInput {
+  readonly BackupVaultName: string
+  readonly RecoveryPointArns?: readonly string[] | undefined
+  readonly Format: "restic"
+  readonly TargetPath: string
+  readonly Password: string
+  readonly IamRoleArn: string
+}
+
+export interface StartExportJobOutput {
+  readonly JobId: string
+}
+
+export interface DescribeJobInput {
+  readonly JobId: string
+}
+
+export interface DescribeJobOutput {
+  readonly Job: Job
+}
+
+export interface ListJobDecisionsInput {
+  readonly JobId: string
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListJobDecisionsOutput {
+  readonly Decisions: readonly JobDecision[]
+  readonly NextToken?: string | undefined
+}
+
+export type DescribeServerInput = Readonly<Record<never, never>>
+
+export interface DescribeServerOutput {
+  readonly ServerId: string
+  readonly Version: string
+  readonly Region: string
+  readonly AccountId: string
+  readonly ManagementAccountId?: string | undefined
+  readonly RecoveryKitPath?: string | undefined
+}
+
+export interface RolebackApi {
+  RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
+  UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
+  DescribeResource: { input: DescribeResourceInput; output: DescribeResourceOutput }
+  ListResources: { input: ListResourcesInput; output: ListResourcesOutput }
+  DeregisterResource: { input: DeregisterResourceInput; output: DeregisterResourceOutput }
+  CreateDefaultServiceRole: { input: CreateDefaultServiceRoleInput; output: CreateDefaultServiceRoleOutput }
+  StartVerifyJob: { input: StartVerifyJobInput; output: StartVerifyJobOutput }
+  StartSweepJob: { input: StartSweepJobInput; output: StartSweepJobOutput }
+  StartExportJob: { input: StartExportJobInput; output: StartExportJobOutput }
+  DescribeJob: { input: DescribeJobInput; output: DescribeJobOutput }
+  ListJobDecisions: { input: ListJobDecisionsInput; output: ListJobDecisionsOutput }
+  DescribeServer: { input: DescribeServerInput; output: DescribeServerOutput }
+}
+
+export class ResourceNotFoundException extends AwsError {
+  constructor(message: string, data: { readonly Context?: string | undefined } = {}) {
+    super("ResourceNotFoundException", 400, message, data)
+  }
+}
+
+export class InvalidParameterValueException extends AwsError {
+  constructor(message: string, data: { readonly Context?: string | undefined } = {}) {
+    super("InvalidParameterValueException", 400, message, data)
+  }
+}
+
+export class AlreadyExistsException extends AwsError {
+  constructor(message: string, data: { readonly Context?: string | undefined } = {}) {
+    super("AlreadyExistsException", 400, message, data)
+  }
+}
+
+export class AccessDeniedException extends AwsError {
+  constructor(message: string, data: { readonly Context?: string | undefined } = {}) {
+    super("AccessDeniedException", 403, message, data)
+  }
+}
+
+export class InvalidRequestException extends AwsError {
+  constructor(message: string, data: { readonly Context?: string | undefined } = {}) {
+    super("InvalidRequestException", 400, message, data)
+  }
+}
+
+export class LimitExceededException extends AwsError {
+  constructor(message: string, data: { readonly Context?: string | undefined } = {}) {
+    super("LimitExceededException", 400, message, data)
+  }
+}

@@ -1,0 +1,29 @@
+/** Condition keys that an operation adds to those every decision has. */
+export type OperationContext = Readonly<Record<string, string | readonly string[]>>
+
+/** What the gate must know of an operation before its handler runs. */
+interface Authorised<Ctx, In> {
+  /** The ARNs that the action is decided on, all of which must be allowed; `*` where AWS has no resource for it. */
+  readonly resource: (ctx: Ctx, input: In) => string | readonly string[] | Promise<string | readonly string[]>
+  readonly context?: (ctx: Ctx, input: In) => OperationContext | Promise<OperationContext>
+  /** The IAM action where it is not `PREFIX:OPERATION`. */
+  readonly action?: string
+}
+
+export interface Operation<Ctx, In, Out> extends Authorised<Ctx, In> {
+  readonly handler: (ctx: Ctx, input: In) => Promise<Out>
+}
+
+/** Modelled by AWS and not built here: authorised, then answered with a modelled 400 that no client retries. */
+export interface UnbuiltOperation<Ctx, In> extends Authorised<Ctx, In> {
+  readonly unbuilt: true
+}
+
+type ApiShape = Readonly<Record<string, { readonly input: unknown; readonly output: unknown }>>
+
+/** A service: an entry for each operation of its model, or it does not compile. */
+export type Service<Api, Ctx> = {
+  readonly [K in keyof Api]: Api[K] extends ApiShape[string]
+    ? Operation<Ctx, Api[K]['input'], Api[K]['output']> | UnbuiltOperation<Ctx, Api[K]['input']>
+    : never
+}
