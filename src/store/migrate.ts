@@ -56,7 +56,7 @@ export class SchemaTooNewError extends Error {
   }
 }
 
-/** Applies what is missing, in order. `transaction` must be one of the engine's own, serializable. */
+/** Applies what is missing, in order. Its statements must see what others have committed since `transaction` began. */
 export async function migrate(
   engine: Store['engine'],
   transaction: Store['transaction'],

@@ -27,8 +27,10 @@ export async function openPostgres(
   const url = 'url' in config ? config.url : readFileSync(config.urlFile, 'utf8').trim()
   const connection = connectionOf(url, from)
   const pool = new pg.Pool({ ...connection, max: MAX_CONNECTIONS })
-  // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+  // A connection that breaks is replaced at the next use and fails the query it has; without listeners, on the pool for an idle
+  // one and on the connection for one in use, it would end the process.
   pool.on('error', () => undefined)
+  pool.on('connect', (client) => void client.on('error', () => undefined))
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
   const transaction = async <T>(work: (tx: Transaction<Database>) => Promise<T>): Promise<T> =>
     await retry(
@@ -46,7 +48,8 @@ export async function openPostgres(
     )
   try {
     await refuseReadOnly(pool, url)
-    await migrate('postgres', transaction)
+    // Not serializable: what another server migrated while this one waited for the lock must be seen.
+    await migrate('postgres', async (work) => await db.transaction().execute(work))
     const wakes = await listen(connection)
     return {
       db,

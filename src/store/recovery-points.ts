@@ -94,18 +94,23 @@ export async function listProtectedResources(
     .where('point.account_id', '=', filter.accountId)
     .where('point.region', '=', filter.region)
     .where('point.status', 'in', RESTORABLE)
-    .where(({ eb, not, exists, selectFrom, refTuple }) => {
-      let newer = selectFrom('recovery_point as newer')
+    .where((eb) => {
+      let newer = eb
+        .selectFrom('recovery_point as newer')
         .select('newer.arn')
         .whereRef('newer.account_id', '=', 'point.account_id')
         .whereRef('newer.region', '=', 'point.region')
         .whereRef('newer.resource_arn', '=', 'point.resource_arn')
         .where('newer.status', 'in', RESTORABLE)
-        .where(({ eb: inner, refTuple: tuple }) =>
-          inner(tuple('newer.created_at', 'newer.arn'), '>', refTuple('point.created_at', 'point.arn')),
+        .where((inner) =>
+          inner(
+            inner.refTuple('newer.created_at', 'newer.arn'),
+            '>',
+            inner.refTuple('point.created_at', 'point.arn'),
+          ),
         )
       if (filter.vaultName !== undefined) newer = newer.where('newer.vault_name', '=', filter.vaultName)
-      return eb.and([not(exists(newer))])
+      return eb.not(eb.exists(newer))
     })
   if (filter.vaultName !== undefined) query = query.where('point.vault_name', '=', filter.vaultName)
   if (page.after !== undefined) query = query.where('point.resource_arn', '>', textCursor(page.after))

@@ -130,7 +130,8 @@ function nodeSqlite(raw: DatabaseSync): SqliteDatabase {
       return {
         reader: statement.columns().length > 0,
         // Kysely types parameters as unknown; node:sqlite refuses what it cannot bind.
-        all: (parameters) => statement.all(...(parameters as SQLInputValue[])),
+        // Its rows have no prototype; PostgreSQL's are plain objects, and deepEqual tells them apart.
+        all: (parameters) => statement.all(...(parameters as SQLInputValue[])).map((row) => ({ ...row })),
         run: (parameters) => statement.run(...(parameters as SQLInputValue[])),
         iterate: (parameters) => statement.iterate(...(parameters as SQLInputValue[])),
       }

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import { postgresMissing, startPostgres } from '../../test/servers/postgres.ts'
+import type { PostgresServer } from '../../test/servers/postgres.ts'
+import { QUEUE_CONTRACT } from './queue.contract.ts'
+import { STORE_CONTRACT } from './store.contract.ts'
+import { openStore } from './store.ts'
+
+const CONTRACT = [...STORE_CONTRACT, ...QUEUE_CONTRACT]
+
+suite('the store on SQLite in memory', () => {
+  for (const { name, run } of CONTRACT) {
+    test(name, async () => {
+      const store = await openStore({ kind: 'sqlite', file: ':memory:' })
+      try {
+        await run(store, { other: store })
+      } finally {
+        await store.close()
+      }
+    })
+  }
+})
+
+suite('the store on SQLite in a file', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'roleback-store-'))
+  after(() => rmSync(dir, { recursive: true, force: true }))
+  for (const [index, { name, run }] of CONTRACT.entries()) {
+    test(name, async () => {
+      const store = await openStore({ kind: 'sqlite', file: join(dir, `${index}.db`) })
+      try {
+        await run(store, { other: store })
+      } finally {
+        await store.close()
+      }
+    })
+  }
+})
+
+const missing = postgresMissing()
+
+suite('the store on PostgreSQL', { skip: missing ?? false }, () => {
+  let server: PostgresServer
+  before(async () => {
+    server = await startPostgres({ dir: join(tmpdir(), `roleback-store-pg-${process.pid}`) })
+  })
+  after(async () => await server.stop())
+  for (const [index, { name, run }] of CONTRACT.entries()) {
+    test(name, async () => {
+      await server.sql(`create database contract_${index}`)
+      const url = `postgres://super:${server.password}@127.0.0.1:${server.port}/contract_${index}`
+      const store = await openStore({ kind: 'postgres', url })
+      const other = await openStore({ kind: 'postgres', url })
+      try {
+        await run(store, { other })
+      } finally {
+        await store.close()
+        await other.close()
+      }
+    })
+  }
+})
+
+test('contract cases have names of their own', () => {
+  assert.equal(new Set(CONTRACT.map((entry) => entry.name)).size, CONTRACT.length)
+})
