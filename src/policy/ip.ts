@@ -34,7 +34,8 @@ function parseV4(text: string): Address | undefined {
 
 function parseV6(text: string): Address | undefined {
   const halves = text.split('::')
-  if (halves.length > 2) return undefined
+  // Only the very last group may be a dotted IPv4 address.
+  if (halves.length > 2 || (halves.length === 2 && halves[0]!.includes('.'))) return undefined
   const groups = halves.map(parseGroups)
   const [head, tail] = groups
   if (head === undefined || (halves.length === 2 && tail === undefined)) return undefined
