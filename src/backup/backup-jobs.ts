@@ -10,7 +10,7 @@ import type {
   StopBackupJobInput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { kindOf } from '../kinds/kinds.ts'
+import { kindOf } from './kind-of.ts'
 import type { NewJob } from '../store/jobs.ts'
 import { findJob, insertJob, listJobs, requestCancel } from '../store/jobs.ts'
 import { regionSettings } from '../store/region-settings.ts'
@@ -190,7 +190,6 @@ function toBackupJob(ctx: Context, row: JobTable): BackupJob {
     ExpectedCompletionDate: row.complete_by === null ? undefined : new Date(row.complete_by),
     InitiationDate: new Date(row.created_at),
     IsParent: false,
-    NumberOfChildJobs: 0,
     IsEncrypted: true,
     VaultType: 'BACKUP_VAULT',
   }

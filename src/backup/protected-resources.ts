@@ -9,8 +9,8 @@ import type {
   ProtectedResource,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import type { ProtectedRow } from '../store/recovery-points.ts'
-import { findProtected, listProtected } from '../store/recovery-points.ts'
+import { listProtectedResources as latestPoints, listRecoveryPoints, RESTORABLE } from '../store/recovery-points.ts'
+import type { RecoveryPointTable } from '../store/schema.ts'
 import { vaultArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { vaultNamed } from './vaults.ts'
@@ -18,7 +18,7 @@ import { vaultNamed } from './vaults.ts'
 /** A resource is protected while it has a recovery point. */
 export async function listProtectedResources(ctx: Context, input: ListProtectedResourcesInput): Promise<ListProtectedResourcesOutput> {
   const list = 'ListProtectedResources'
-  const { rows, next } = await listProtected(ctx.store.db, { accountId: ctx.accountId, region: ctx.region }, pageOf(ctx, list, input))
+  const { rows, next } = await latestPoints(ctx.store.db, { accountId: ctx.accountId, region: ctx.region }, pageOf(ctx, list, input))
   return { Results: rows.map((row) => toProtected(ctx, row)), NextToken: nextToken(ctx, list, next) }
 }
 
@@ -28,7 +28,7 @@ export async function listProtectedResourcesByBackupVault(
 ): Promise<ListProtectedResourcesByBackupVaultOutput> {
   const vault = await vaultNamed(ctx, input.BackupVaultName)
   const list = `ListProtectedResourcesByBackupVault ${vault.vault_id}`
-  const { rows, next } = await listProtected(
+  const { rows, next } = await latestPoints(
     ctx.store.db,
     { accountId: ctx.accountId, region: ctx.region, vaultName: vault.name },
     pageOf(ctx, list, input),
@@ -40,7 +40,12 @@ export async function describeProtectedResource(
   ctx: Context,
   input: DescribeProtectedResourceInput,
 ): Promise<DescribeProtectedResourceOutput> {
-  const row = await findProtected(ctx.store.db, { accountId: ctx.accountId, region: ctx.region, resourceArn: input.ResourceArn })
+  const { rows } = await listRecoveryPoints(
+    ctx.store.db,
+    { accountId: ctx.accountId, region: ctx.region, resourceArn: input.ResourceArn, statuses: RESTORABLE },
+    { limit: 1 },
+  )
+  const row = rows[0]
   if (row === undefined) {
     throw new ResourceNotFoundException(`${input.ResourceArn} is not protected: it has no recovery point in this account`, {
       Context: input.ResourceArn,
@@ -49,7 +54,7 @@ export async function describeProtectedResource(
   return { ...toProtected(ctx, row) }
 }
 
-function toProtected(ctx: Context, row: ProtectedRow): ProtectedResource {
+function toProtected(ctx: Context, row: RecoveryPointTable): ProtectedResource {
   return {
     ResourceArn: row.resource_arn,
     ResourceType: row.resource_type,

@@ -14,13 +14,19 @@ import type {
   UpdateRecoveryPointLifecycleOutput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { kindOf } from '../kinds/kinds.ts'
 import { insertJob } from '../store/jobs.ts'
-import { findPoint, listPoints, setPointStatus, updatePointLifecycle } from '../store/recovery-points.ts'
-import type { RecoveryPointTable } from '../store/schema.ts'
+import {
+  findRecoveryPoint,
+  listRecoveryPoints,
+  RESTORABLE,
+  setRecoveryPointStatus,
+  updateLifecycle,
+} from '../store/recovery-points.ts'
+import type { RecoveryPointStatus, RecoveryPointTable } from '../store/schema.ts'
 import { tagsOf } from '../store/tags.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
 import { jobBasics } from './job-basics.ts'
+import { kindOf } from './kind-of.ts'
 import { checkLifecycle, deleteAt, lifecycleOf, toCalculatedLifecycle, toLifecycle } from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { BACKUP_SERVICE } from './pass-role.ts'
@@ -41,7 +47,7 @@ export async function listRecoveryPointsByBackupVault(
   const vault = await vaultNamed(ctx, input.BackupVaultName)
   const list = `ListRecoveryPointsByBackupVault ${vault.vault_id}`
   if (input.ByBackupPlanId !== undefined || input.ByParentRecoveryPointArn !== undefined) return { RecoveryPoints: [] }
-  const { rows, next } = await listPoints(
+  const { rows, next } = await listRecoveryPoints(
     ctx.store.db,
     {
       accountId: ctx.accountId,
@@ -62,7 +68,7 @@ export async function listRecoveryPointsByResource(
   input: ListRecoveryPointsByResourceInput,
 ): Promise<ListRecoveryPointsByResourceOutput> {
   const list = `ListRecoveryPointsByResource ${input.ResourceArn}`
-  const { rows, next } = await listPoints(
+  const { rows, next } = await listRecoveryPoints(
     ctx.store.db,
     { accountId: ctx.accountId, region: ctx.region, resourceArn: input.ResourceArn },
     pageOf(ctx, list, input),
@@ -104,7 +110,7 @@ export async function updateRecoveryPointLifecycle(
 ): Promise<UpdateRecoveryPointLifecycleOutput> {
   checkLifecycle(input.Lifecycle)
   const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
-  if (point.status !== 'COMPLETED' && point.status !== 'PARTIAL' && point.status !== 'EXPIRED') {
+  if (!RESTORABLE.includes(point.status)) {
     throw new InvalidRequestException(`Cannot change the lifecycle of ${point.arn}: it is ${point.status}`)
   }
   const lifecycle = lifecycleOf(input.Lifecycle)
@@ -113,7 +119,7 @@ export async function updateRecoveryPointLifecycle(
     cold_after_days: null,
     delete_at: deleteAt(point.created_at, lifecycle),
   }
-  await updatePointLifecycle(ctx.store.db, point, change)
+  await updateLifecycle(ctx.store.db, point, change)
   ctx.store.wake()
   const changed = { ...point, ...change }
   return {
@@ -123,6 +129,9 @@ export async function updateRecoveryPointLifecycle(
     CalculatedLifecycle: toCalculatedLifecycle(changed),
   }
 }
+
+/** A point that a job is writing goes with the job. */
+const DELETABLE: readonly RecoveryPointStatus[] = ['AVAILABLE', 'COMPLETED', 'PARTIAL', 'EXPIRED', 'STOPPED']
 
 /**
  * A manual delete is decided for the caller: `backup:DeleteRecoveryPoint` on the point (by the gate) and, where the kind's
@@ -138,7 +147,8 @@ export async function deleteRecoveryPoint(ctx: Context, input: DeleteRecoveryPoi
     }
   }
   await ctx.store.transaction(async (tx) => {
-    await setPointStatus(tx, point, 'DELETING', null)
+    const isMarked = await setRecoveryPointStatus(tx, point, DELETABLE, { status: 'DELETING', message: null })
+    if (!isMarked) throw new InvalidRequestException(`Cannot delete ${point.arn}: it is ${point.status}. Stop its backup job first`)
     await insertJob(tx, {
       ...jobBasics(ctx, 'delete-point'),
       vault_name: point.vault_name,
@@ -171,7 +181,7 @@ export async function pointNamed(ctx: Context, arn: string): Promise<RecoveryPoi
   if (!arn.startsWith('arn:')) {
     throw new InvalidParameterValueException(`"${arn}" is not the ARN of a recovery point`, { Context: 'RecoveryPointArn' })
   }
-  const point = await findPoint(ctx.store.db, ctx.accountId, arn)
+  const point = await findRecoveryPoint(ctx.store.db, ctx.accountId, arn)
   if (point === undefined) throw noSuchPoint(arn, '')
   return point
 }

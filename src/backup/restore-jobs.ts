@@ -13,10 +13,11 @@ import type {
   StartRestoreJobOutput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { kindOf } from '../kinds/kinds.ts'
+import { kindOf } from './kind-of.ts'
 import type { NewJob } from '../store/jobs.ts'
 import { findJob, insertJob, listJobs } from '../store/jobs.ts'
 import type { JobFilter } from '../store/jobs.ts'
+import { RESTORABLE } from '../store/recovery-points.ts'
 import type { JobState, JobTable, RecoveryPointTable } from '../store/schema.ts'
 import { vaultArn } from './arns.ts'
 import { percentDone } from './backup-jobs.ts'
@@ -81,7 +82,7 @@ function checkRestorable(point: RecoveryPointTable, input: StartRestoreJobInput)
       { Context: 'ResourceType' },
     )
   }
-  if (point.status !== 'COMPLETED' && point.status !== 'PARTIAL' && point.status !== 'EXPIRED') {
+  if (!RESTORABLE.includes(point.status)) {
     throw new InvalidRequestException(`Cannot restore ${point.arn}: it is ${point.status}`)
   }
 }

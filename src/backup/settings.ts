@@ -5,11 +5,11 @@ import type {
   UpdateRegionSettingsInput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { kinds } from '../kinds/kinds.ts'
+import { KINDS } from '../kinds/kinds.ts'
 import { regionSettings, updateRegionSettings as storeRegionSettings } from '../store/region-settings.ts'
 
 function supportedTypes(): string[] {
-  return Object.keys(kinds).toSorted()
+  return KINDS.map((kind) => kind.type)
 }
 
 export async function getSupportedResourceTypes(): Promise<GetSupportedResourceTypesOutput> {

@@ -1,7 +1,7 @@
 import { InvalidParameterValueException, LimitExceededException, ResourceNotFoundException } from '../aws/generated/backup.ts'
 import type { ListTagsInput, ListTagsOutput, TagResourceInput, UntagResourceInput } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { findPoint } from '../store/recovery-points.ts'
+import { findRecoveryPoint } from '../store/recovery-points.ts'
 import { deleteTags, putTags, tagsOf } from '../store/tags.ts'
 import type { Tags } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
@@ -66,6 +66,6 @@ async function taggable(ctx: Context, arn: string): Promise<void> {
   const isFound =
     vaultName !== undefined
       ? (await findVault(ctx.store.db, ctx.accountId, ctx.region, vaultName))?.arn === arn
-      : (await findPoint(ctx.store.db, ctx.accountId, arn)) !== undefined
+      : (await findRecoveryPoint(ctx.store.db, ctx.accountId, arn)) !== undefined
   if (!isFound) throw new ResourceNotFoundException(`Cannot find a backup vault or recovery point with the ARN ${arn}`, { Context: arn })
 }

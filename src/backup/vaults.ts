@@ -12,10 +12,9 @@ import type {
 import type { Context } from '../context.ts'
 import { randomHex, uuid } from '../lib/ids.ts'
 import { insertJob } from '../store/jobs.ts'
-import { countPoints } from '../store/recovery-points.ts'
 import type { VaultTable } from '../store/schema.ts'
-import { putTags } from '../store/tags.ts'
-import { countPointsByVault, findVault, insertVault, listVaults, markVaultDeleting } from '../store/vaults.ts'
+import { deleteAllTags, putTags } from '../store/tags.ts'
+import { countPoints, deleteVault, findVault, insertVault, listVaults } from '../store/vaults.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
 import { jobBasics } from './job-basics.ts'
 import { nextToken, pageOf } from './paging.ts'
@@ -81,19 +80,17 @@ function newVault(ctx: Context, input: CreateBackupVaultInput): VaultTable {
 
 export async function describeBackupVault(ctx: Context, input: DescribeBackupVaultInput): Promise<DescribeBackupVaultOutput> {
   const vault = await vaultNamed(ctx, input.BackupVaultName)
-  return {
-    ...toListMember(vault, await countPoints(ctx.store.db, ctx.accountId, ctx.region, vault.name)),
-  }
+  return { ...toListMember(vault, await countPoints(ctx.store.db, vault)) }
 }
 
 export async function listBackupVaults(ctx: Context, input: ListBackupVaultsInput): Promise<ListBackupVaultsOutput> {
   if (input.ByVaultType !== undefined && input.ByVaultType !== 'BACKUP_VAULT') return { BackupVaultList: [] }
   if (input.ByShared === true) return { BackupVaultList: [] }
   const page = pageOf(ctx, 'ListBackupVaults', input)
-  const { rows, next } = await listVaults(ctx.store.db, ctx.accountId, ctx.region, page)
-  const counts = await countPointsByVault(ctx.store.db, ctx.accountId, ctx.region, rows.map((row) => row.name))
+  const { rows, next } = await listVaults(ctx.store.db, { accountId: ctx.accountId, region: ctx.region }, page)
+  const members = rows.map(async (row) => toListMember(row, await countPoints(ctx.store.db, row)))
   return {
-    BackupVaultList: rows.map((row) => toListMember(row, counts.get(row.name) ?? 0)),
+    BackupVaultList: await Promise.all(members),
     NextToken: nextToken(ctx, 'ListBackupVaults', next),
   }
 }
@@ -102,13 +99,18 @@ export async function deleteBackupVault(ctx: Context, input: DeleteBackupVaultIn
   await ctx.store.transaction(async (tx) => {
     const vault = await findVault(tx, ctx.accountId, ctx.region, input.BackupVaultName)
     if (vault === undefined) throw noSuchVault(input.BackupVaultName)
-    const points = await countPoints(tx, ctx.accountId, ctx.region, vault.name)
+    const points = await countPoints(tx, vault)
     if (points > 0) {
       throw new InvalidRequestException(
         `Backup vault cannot be deleted because it contains recovery points. ${vault.name} contains ${points}: delete them first`,
       )
     }
-    await markVaultDeleting(tx, vault)
+    if ((await deleteVault(tx, vault)) === 'has-jobs') {
+      throw new InvalidRequestException(
+        `Backup vault cannot be deleted while jobs use it. Wait for the unfinished jobs of ${vault.name} to end, or stop them`,
+      )
+    }
+    await deleteAllTags(tx, ctx.accountId, vault.arn)
     await insertJob(tx, {
       ...jobBasics(ctx, 'delete-vault'),
       input: JSON.stringify({ vaultId: vault.vault_id, storage: vault.storage }),

@@ -1,0 +1,69 @@
+import { rds } from '../kinds/rds.ts'
+import { s3 } from '../kinds/s3.ts'
+import { efs } from '../kinds/efs.ts'
+import type { Kind } from '../kinds/kind.ts'
+import type { RestoreTarget } from '../drivers/driver.ts'
+import { randomHex } from '../lib/ids.ts'
+import { JobFailedError } from './errors.ts'
+
+interface Place {
+  readonly region: string
+  readonly accountId: string
+}
+
+export interface TargetRequest {
+  readonly type: string
+  readonly place: Place
+  readonly metadata: Readonly<Record<string, string>>
+  /** True where a resource of this ARN is registered. */
+  readonly isRegistered: (arn: string) => Promise<boolean>
+}
+
+/**
+ * What a restore makes or fills, from its metadata. A new file system gets an id of its own; databases and buckets are named by
+ * the caller.
+ */
+export async function restoreTargetOf(request: TargetRequest): Promise<RestoreTarget> {
+  switch (request.type) {
+    case 'EFS':
+      return await fileSystemTarget(request)
+    case 'RDS':
+      return await namedTarget(request, rds, required(request, 'DBInstanceIdentifier'))
+    case 'S3':
+      return await bucketTarget(request)
+    default:
+      throw new JobFailedError(`Restore failed: resource type ${request.type} is not known to this server`)
+  }
+}
+
+async function fileSystemTarget(request: TargetRequest): Promise<RestoreTarget> {
+  if (request.metadata['newFileSystem'] === 'true') {
+    const name = `fs-${randomHex(9).slice(0, 17)}`
+    return { arn: efs.resourceArn({ ...request.place, name }), name, isNew: true }
+  }
+  const name = required(request, 'file-system-id').split('/').at(-1) as string
+  const arn = efs.resourceArn({ ...request.place, name })
+  if (!(await request.isRegistered(arn))) {
+    throw new JobFailedError(
+      `Restore failed: file system ${arn} is not registered. Register it, or restore to a new one with newFileSystem=true`,
+    )
+  }
+  return { arn, name, isNew: false }
+}
+
+async function bucketTarget(request: TargetRequest): Promise<RestoreTarget> {
+  const name = required(request, 'DestinationBucketName').replace(/^arn:aws:s3:::/, '')
+  const target = await namedTarget(request, s3, name)
+  return { ...target, isNew: request.metadata['NewBucket']?.toLowerCase() === 'true' }
+}
+
+async function namedTarget(request: TargetRequest, kind: Kind, name: string): Promise<RestoreTarget> {
+  const arn = kind.resourceArn({ ...request.place, name })
+  return { arn, name, isNew: !(await request.isRegistered(arn)) }
+}
+
+function required(request: TargetRequest, key: string): string {
+  const value = request.metadata[key]
+  if (value === undefined || value === '') throw new JobFailedError(`Restore failed: restore metadata "${key}" is missing`)
+  return value
+}

@@ -1,0 +1,212 @@
+import type { Clock } from '../lib/clock.ts'
+import { claimJob, finishJob, heartbeat, LeaseLostError, nextDueAt, putBack } from '../store/claims.ts'
+import type { JobEnd } from '../store/claims.ts'
+import type { JobKind, JobTable } from '../store/schema.ts'
+import { AccessDeniedError, JobFailedError, JobStoppedError, RetryLaterError } from './errors.ts'
+import type { JobOutcome, JobRunner, JobTools, RunningJob } from './tools.ts'
+
+/**
+ * Claims jobs that are due and runs them, a few at a time. A job's lease is renewed three times in its length; who loses it stops
+ * and writes nothing more. Every job ends in a state of its table with a message that says why, or goes back to the queue.
+ */
+
+/** A look at the queue at least so often, in milliseconds, should a wake get lost. */
+const MAX_SLEEP_MS = 5_000
+/** A job tells of its progress, and hears of a cancel, at least so often, in milliseconds. */
+const MAX_BEAT_MS = 1_000
+
+export interface WorkerOptions {
+  readonly tools: JobTools
+  readonly runners: Readonly<Record<JobKind, JobRunner>>
+  /** Names this process among all; the lease is held in this name. */
+  readonly owner: string
+  readonly leaseMs: number
+  readonly concurrentJobs: number
+}
+
+export class Worker {
+  readonly #options: WorkerOptions
+  readonly #kinds: readonly JobKind[]
+  readonly #stop = new AbortController()
+  readonly #running = new Map<Promise<void>, AbortController>()
+  #loop: Promise<void> | undefined
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+    this.#kinds = Object.keys(options.runners) as JobKind[]
+  }
+
+  start(): void {
+    this.#loop ??= this.#run()
+  }
+
+  /** Takes no more jobs and puts those under way back into the queue. */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    for (const controller of this.#running.values()) controller.abort(new ShutdownError())
+    await this.#loop
+    await Promise.all(this.#running.keys())
+  }
+
+  async #run(): Promise<void> {
+    const { store, log } = this.#options.tools
+    while (!this.#stop.signal.aborted) {
+      try {
+        const isBusy = this.#running.size >= this.#options.concurrentJobs
+        if (!isBusy && (await this.#claimOne())) continue
+        await store.waitForWake(this.#stop.signal, await this.#sleepMs(isBusy))
+      } catch (error) {
+        log.error('the worker could not look at the queue', { error: messageOf(error) })
+        await store.waitForWake(this.#stop.signal, MAX_SLEEP_MS)
+      }
+    }
+  }
+
+  async #sleepMs(isBusy: boolean): Promise<number> {
+    if (isBusy) return MAX_SLEEP_MS
+    const due = await nextDueAt(this.#options.tools.store.db, this.#kinds)
+    if (due === undefined) return MAX_SLEEP_MS
+    return Math.min(MAX_SLEEP_MS, Math.max(20, due - this.#options.tools.clock.now()))
+  }
+
+  async #claimOne(): Promise<boolean> {
+    const { tools, owner, leaseMs } = this.#options
+    const row = await claimJob(tools.store, { kinds: this.#kinds, owner, now: tools.clock.now(), leaseMs })
+    if (row === undefined) return false
+    const controller = new AbortController()
+    const done = this.#runJob(row, controller).finally(() => {
+      this.#running.delete(done)
+      tools.store.wake()
+    })
+    this.#running.set(done, controller)
+    return true
+  }
+
+  async #runJob(row: JobTable, controller: AbortController): Promise<void> {
+    const { tools, leaseMs, runners } = this.#options
+    const job = runningJob(tools, row, controller, leaseMs)
+    const stopBeating = startHeartbeat(job, leaseMs)
+    try {
+      const outcome = await runners[row.kind](tools, job)
+      stopBeating()
+      if (outcome.isFinished !== true) await this.#finish(job, endOf(outcome))
+      tools.log.info('job ended', { job: row.job_id, kind: row.kind, state: outcome.state, message: outcome.message })
+    } catch (thrown) {
+      stopBeating()
+      await this.#fail(job, controller.signal.aborted ? (controller.signal.reason as unknown) : thrown)
+    }
+  }
+
+  async #finish(job: RunningJob, end: Omit<JobEnd, 'now'>): Promise<void> {
+    const { store, clock } = this.#options.tools
+    await finishJob(store.db, job.claim, { ...end, now: clock.now(), progress: job.progress })
+  }
+
+  /** Ends a job that threw, or puts it back into the queue where another try may help. */
+  async #fail(job: RunningJob, error: unknown): Promise<void> {
+    const { tools } = this.#options
+    const { row } = job
+    if (error instanceof LeaseLostError) {
+      tools.log.warn('job is another worker’s now', { job: row.job_id, reason: error.message })
+      return
+    }
+    try {
+      const again = retryOf(error, row, tools.clock)
+      if (again !== undefined && (await putBack(tools.store.db, job.claim, again))) {
+        tools.log.info('job put back', { job: row.job_id, kind: row.kind, message: again.message })
+        return
+      }
+      const end = again === undefined ? failureOf(error) : STOPPED_BY_USER
+      if (end.isUnexpected) tools.log.error('job failed unexpectedly', { job: row.job_id, kind: row.kind, error: stackOf(error) })
+      await this.#finish(job, end.end)
+      tools.log.info('job ended', { job: row.job_id, kind: row.kind, state: end.end.state, message: end.end.status_message ?? undefined })
+    } catch (lost) {
+      tools.log.warn('the end of a job could not be written', { job: row.job_id, error: messageOf(lost) })
+    }
+  }
+}
+
+/** The server is going down: the job begins again at the next start. */
+class ShutdownError extends Error {
+  override name = 'ShutdownError'
+}
+
+function runningJob(tools: JobTools, row: JobTable, controller: AbortController, leaseMs: number): RunningJob {
+  const progress = { bytesTotal: row.bytes_total ?? undefined, bytesDone: 0, itemsDone: 0, itemsFailed: 0 }
+  return {
+    row,
+    claim: row,
+    signal: controller.signal,
+    progress,
+    abort: (reason) => controller.abort(reason),
+    check: async () => {
+      const now = tools.clock.now()
+      const { cancelRequested } = await heartbeat(tools.store.db, row, { now, leaseMs, progress })
+      if (cancelRequested) controller.abort(new JobStoppedError('ABORTED', `${jobNoun(row)} was stopped by user.`))
+      else if (row.complete_by !== null && now > row.complete_by) {
+        controller.abort(new JobStoppedError('EXPIRED', `${jobNoun(row)} expired before completion.`))
+      }
+      controller.signal.throwIfAborted()
+    },
+  }
+}
+
+function jobNoun(row: JobTable): string {
+  return row.kind === 'backup' ? 'Backup job' : row.kind === 'restore' ? 'Restore job' : 'Job'
+}
+
+/** Renews the lease and writes the progress in the background; a lost lease, a cancel and a missed window end the job. */
+function startHeartbeat(job: RunningJob, leaseMs: number): () => void {
+  const timer = setInterval(() => {
+    job.check().catch((error: unknown) => {
+      if (error instanceof LeaseLostError) job.abort(error)
+    })
+  }, Math.min(MAX_BEAT_MS, leaseMs / 3))
+  return () => clearInterval(timer)
+}
+
+function endOf(outcome: JobOutcome): Omit<JobEnd, 'now'> {
+  return {
+    state: outcome.state,
+    status_message: outcome.message ?? null,
+    message_category: outcome.category ?? 'SUCCESS',
+    ...(outcome.result !== undefined && { result: JSON.stringify(outcome.result) }),
+  }
+}
+
+const STOPPED_BY_USER = {
+  isUnexpected: false,
+  end: { state: 'ABORTED', status_message: 'Backup job was stopped by user.', message_category: 'ABORTED' },
+} as const
+
+/** When and why a job is tried again; undefined where its end is final. */
+function retryOf(error: unknown, row: JobTable, clock: Clock): { runAt: number; message: string } | undefined {
+  const now = clock.now()
+  if (error instanceof ShutdownError) {
+    return { runAt: now, message: 'The server was stopped while the job ran; it begins again when the server is back' }
+  }
+  if (!(error instanceof RetryLaterError)) return undefined
+  const runAt = now + error.delayMs
+  if (row.start_by !== null && runAt >= row.start_by) return undefined
+  return { runAt, message: error.message }
+}
+
+function failureOf(error: unknown): { isUnexpected: boolean; end: Omit<JobEnd, 'now'> } {
+  const end = (state: JobEnd['state'], status_message: string, message_category: string): { isUnexpected: boolean; end: Omit<JobEnd, 'now'> } => ({
+    isUnexpected: false,
+    end: { state, status_message, message_category },
+  })
+  if (error instanceof AccessDeniedError) return end('FAILED', error.message, 'AccessDenied')
+  if (error instanceof JobStoppedError) return end(error.state, error.message, error.state === 'FAILED' ? 'AccessDenied' : error.state)
+  if (error instanceof JobFailedError) return end('FAILED', error.message, error.category)
+  if (error instanceof RetryLaterError) return end('FAILED', error.message, 'FAILURE')
+  return { ...end('FAILED', `Job failed: ${messageOf(error)}`, 'FAILURE'), isUnexpected: true }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
