@@ -16,8 +16,8 @@ import {
 import { findJob, hasUnfinishedJob, insertJob, listJobs, requestCancel } from './jobs.ts'
 import type { NewJob } from './jobs.ts'
 import type { JobKind, JobTable } from './schema.ts'
-import type { ContractCase } from './store.contract.ts'
-import { ACCOUNT, NOW, readPages, REGION, vaultRow } from './store.contract.ts'
+import type { ContractCase } from './contract-rows.ts'
+import { ACCOUNT, NOW, readPages, REGION, vaultRow } from './contract-rows.ts'
 import type { Store } from './store.ts'
 import { bumpGeneration, deleteVault, insertVault } from './vaults.ts'
 

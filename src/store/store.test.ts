@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
 import { inspect } from 'node:util'
 import { sql } from 'kysely'
+import type { QueryResultRow } from 'pg'
 import { postgresMissing, startPostgres } from '../../test/servers/postgres.ts'
 import { migrate, readMigrations, SchemaTooNewError } from './migrate.ts'
 import type { Migration } from './migrate.ts'
@@ -180,12 +181,16 @@ async function unusedPort(): Promise<number> {
 
 let servers = 0
 
-async function disposable() {
+interface TestServer extends AsyncDisposable {
+  readonly sql: <Row extends QueryResultRow>(text: string, database?: string) => Promise<Row[]>
+  readonly url: (database: string) => string
+}
+
+async function disposable(): Promise<TestServer> {
   const server = await startPostgres({ dir: join(tmpdir(), `roleback-store-${process.pid}-${servers++}`) })
   return {
-    sql: server.sql,
-    url: (database: string): string =>
-      `postgres://super:${server.password}@127.0.0.1:${server.port}/${database}`,
+    sql: async (text, database) => await server.sql(text, database),
+    url: (database) => `postgres://super:${server.password}@127.0.0.1:${server.port}/${database}`,
     [Symbol.asyncDispose]: async (): Promise<void> => await server.stop(),
   }
 }

@@ -18,7 +18,7 @@ export interface Store {
    * Runs `work` as if nothing else ran beside it (serializable on both engines); all of it is kept, or nothing. PostgreSQL
    * runs `work` again after a serialization failure or deadlock: let it have no effect but its queries.
    */
-  transaction<T>(work: (tx: Transaction<Database>) => Promise<T>): Promise<T>
+  readonly transaction: <T>(work: (tx: Transaction<Database>) => Promise<T>) => Promise<T>
   /** Tells all workers, on PostgreSQL those of other processes too, to look at the queue. Call it after the commit. */
   wake(): void
   /**
