@@ -215,9 +215,12 @@ export function setAttributes(fd: number, { mode, uid, gid, mtimeNs }: FileAttri
   if (stat.uid !== uid || stat.gid !== gid) fs.fchownSync(fd, uid, gid)
   fs.fchmodSync(fd, mode)
   const system = libc()
-  if (system === undefined) fs.futimesSync(fd, Date.now() / 1000, Number(mtimeNs) / 1e9)
+  if (system === undefined) fs.futimesSync(fd, new Date(), dateOf(mtimeNs))
   else if (!system.setFileTimes(fd, mtimeNs)) throw new ItemError('Cannot set the time of the file')
 }
+
+/** To the millisecond, all that node:fs takes for times before 1970. */
+export const dateOf = (ns: bigint): Date => new Date(Number(ns / 1_000_000n))
 
 function attempt(what: string, action: () => void): void {
   try {

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs'
-import { encodeWriteTask, openAgain, setAttributes, writerSettings } from './directory-io.ts'
+import { dateOf, encodeWriteTask, openAgain, setAttributes, writerSettings } from './directory-io.ts'
 import type { FileAttributes } from './directory-io.ts'
 import { libc } from './directory-libc.ts'
 import * as layout from './directory-meta.ts'
@@ -198,7 +198,7 @@ class Tree {
     this.#setXattrs(fd, name, kept)
     if (!stat.isSymbolicLink()) fs.chmodSync(path, kept.mode & PERMISSION_BITS)
     const system = libc()
-    if (system === undefined) fs.lutimesSync(path, Date.now() / 1000, Number(kept.mtimeNs) / 1e9)
+    if (system === undefined) fs.lutimesSync(path, new Date(), dateOf(kept.mtimeNs))
     else if (!system.setTimes(cPathIn(fd, name), kept.mtimeNs)) throw new Error('Cannot set its time')
     this.#others++
     return undefined
