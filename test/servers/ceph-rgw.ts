@@ -157,7 +157,7 @@ memstore_device_bytes = ${memoryBytes}
 mon_data_avail_crit = 1
 [client]
 rgw_data = ${dir}/rgw
-rgw_frontends = beast endpoint=127.0.0.1:${port}
+rgw_frontends = beast tcp_nodelay=1 endpoint=127.0.0.1:${port}
 rgw_dns_name = localhost
 `
 }
