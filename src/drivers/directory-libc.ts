@@ -41,12 +41,15 @@ export function libc(): Libc | undefined {
 }
 
 function load(): Libc | undefined {
-  const ffi = process.getBuiltinModule('node:ffi')
-  if (ffi === undefined) return undefined
+  // The runtime is pinned, so its word that node:ffi may change tells the operator nothing that he could act on.
+  const emitWarning = process.emitWarning.bind(process)
+  process.emitWarning = () => undefined
   try {
-    return wrap(ffi.dlopen(null, SIGNATURES).functions)
+    return wrap(process.getBuiltinModule('node:ffi').dlopen(null, SIGNATURES).functions)
   } catch {
     return undefined
+  } finally {
+    process.emitWarning = emitWarning
   }
 }
 

@@ -17,6 +17,8 @@ const SECRET = 'the secret of somebody else'
 function meta(mode: number, target = '', xattrs: { name: string; value: Uint8Array }[] = []): Uint8Array {
   const fixed = layout.fixedPart(fs.statSync('/', { bigint: true }), 0)
   fixed.writeUInt32LE(mode, 2)
+  fixed.writeUInt32LE(process.getuid?.() ?? 0, 6)
+  fixed.writeUInt32LE(process.getgid?.() ?? 0, 10)
   return layout.encodeMeta(fixed, target, xattrs)
 }
 

@@ -297,3 +297,18 @@ test('a root that became a link since it was registered is not read', async () =
   )
   assert.equal(sink.point().itemCount, 0)
 })
+
+test('backups and restores leave no descriptor open, whether they succeed or fail', async () => {
+  await using source = makeSource(plainTree)
+  const open = (): number => fs.readdirSync('/proc/self/fd').length
+  const { point } = await backUp(underTest, source)
+  const before = open()
+  await backUp(underTest, source, { parent: point })
+  await restoreInto(underTest, source, point)
+  await assert.rejects(restoreInto(underTest, source, point))
+  point.damaged.add('/a/b/big')
+  await restoreInto(underTest, source, point, {
+    metadata: { ...source.restore.metadata, CreationToken: 'damaged' },
+  })
+  assert.equal(open(), before)
+})
