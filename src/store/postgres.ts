@@ -13,7 +13,7 @@ const MAX_CONNECTIONS = 8
 const CONNECT_TIMEOUT_MS = 10_000
 const CHANNEL = 'roleback_wake'
 /** Between tries to listen again after the connection for wakes was lost; waits end by their own time meanwhile. */
-const LISTEN_AGAIN_MS = 1_000
+const LISTEN_AGAIN_MS = 250
 const INT8_OID = 20
 
 /** 40001 serialization_failure, 40P01 deadlock_detected: nothing of the transaction is left, it may be run again. */
@@ -150,9 +150,8 @@ async function listen(connection: pg.ClientConfig): Promise<{ local: Wakes; clos
     if (isClosed) await next.end()
   }
   const again = (): void => {
-    // What was announced meanwhile has been missed.
-    local.wake()
-    timer = setTimeout(() => void connect().catch(again), LISTEN_AGAIN_MS)
+    // Once it listens again it wakes: what was announced meanwhile has been missed.
+    timer = setTimeout(() => void connect().then(() => local.wake(), again), LISTEN_AGAIN_MS)
     timer.unref()
   }
   await connect()
