@@ -160,6 +160,7 @@ export function decodeMeta(bytes: Uint8Array): TreeMeta {
       `File metadata has version ${meta[0]}: this server reads ${VERSION}, use a later one`,
     )
   }
+  if (meta.length < FIXED_BYTES) throw new RangeError('File metadata ends too early')
   let at = FIXED_BYTES
   const take = (length: number): Buffer => {
     if (at + length > meta.length) throw new RangeError('File metadata ends too early')
