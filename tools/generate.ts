@@ -23,14 +23,30 @@ interface Shape {
 
 interface Model {
   readonly metadata: { readonly name: string; readonly protocol: string }
-  readonly operations: Readonly<Record<string, { readonly input?: { readonly shape: string }; readonly output?: { readonly shape: string } }>>
+  readonly operations: Readonly<
+    Record<
+      string,
+      { readonly input?: { readonly shape: string }; readonly output?: { readonly shape: string } }
+    >
+  >
   readonly shapes: Readonly<Record<string, Shape>>
 }
 
 const capitalised = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1)
 
 /** Names of TypeScript that shapes are called, too. */
-const RESERVED = new Set(['String', 'Boolean', 'Number', 'Date', 'Object', 'Error', 'Record', 'Map', 'Array', 'Promise'])
+const RESERVED = new Set([
+  'String',
+  'Boolean',
+  'Number',
+  'Date',
+  'Object',
+  'Error',
+  'Record',
+  'Map',
+  'Array',
+  'Promise',
+])
 
 class Writer {
   readonly #model: Model
@@ -42,7 +58,8 @@ class Writer {
 
   text(): string {
     const { metadata, operations, shapes } = this.#model
-    for (const operation of Object.values(operations)) if (operation.output !== undefined) this.#isResponse.add(operation.output.shape)
+    for (const operation of Object.values(operations))
+      if (operation.output !== undefined) this.#isResponse.add(operation.output.shape)
     const parts = [`// Made by tools/generate.ts from models/${metadata.name}.json. Do not edit.\n`]
     const errors = Object.entries(shapes).filter(([, shape]) => shape.exception === true)
     if (errors.length > 0) parts.push("import { AwsError } from '../error.ts'\n")
@@ -77,7 +94,9 @@ class Writer {
       case 'map':
         return `Readonly<Record<string, ${this.#type(shape.value?.shape as string)}>>`
       case 'string':
-        return shape.enum === undefined ? 'string' : shape.enum.map((value) => JSON.stringify(value)).join(' | ')
+        return shape.enum === undefined
+          ? 'string'
+          : shape.enum.map((value) => JSON.stringify(value)).join(' | ')
       case 'timestamp':
         return 'Date'
       case 'boolean':
@@ -91,7 +110,8 @@ class Writer {
 
   #api(prefix: string): string {
     const lines = Object.entries(this.#model.operations).map(([name, { input, output }]) => {
-      const of = (ref: { shape: string } | undefined): string => (ref === undefined ? 'Readonly<Record<never, never>>' : typeName(ref.shape))
+      const of = (ref: { shape: string } | undefined): string =>
+        ref === undefined ? 'Readonly<Record<never, never>>' : typeName(ref.shape)
       return `  ${name}: { input: ${of(input)}; output: ${of(output)} }`
     })
     return `export interface ${prefix}Api {\n${lines.join('\n')}\n}\n`
@@ -100,8 +120,15 @@ class Writer {
   #error(name: string, shape: Shape): string {
     const code = shape.error?.code ?? name
     const status = shape.error?.httpStatusCode ?? (shape.fault === true ? 500 : 400)
-    const members = Object.keys(shape.members ?? {}).filter((member) => !['message', 'Message', 'Code'].includes(member))
-    const data = members.map((member) => `readonly ${safe(member)}?: ${this.#type((shape.members as Record<string, { shape: string }>)[member]?.shape as string)} | undefined`).join('; ')
+    const members = Object.keys(shape.members ?? {}).filter(
+      (member) => !['message', 'Message', 'Code'].includes(member),
+    )
+    const data = members
+      .map(
+        (member) =>
+          `readonly ${safe(member)}?: ${this.#type((shape.members as Record<string, { shape: string }>)[member]?.shape as string)} | undefined`,
+      )
+      .join('; ')
     const parameter = members.length === 0 ? '' : `, data: { ${data} } = {}`
     return (
       `export class ${name} extends AwsError {\n` +
@@ -129,7 +156,9 @@ const stale: string[] = []
 mkdirSync(join(root, 'src/aws/generated'), { recursive: true })
 for (const name of NAMES) {
   const file = join(root, 'src/aws/generated', `${name}.ts`)
-  const text = new Writer(JSON.parse(readFileSync(join(root, 'models', `${name}.json`), 'utf8')) as Model).text()
+  const text = new Writer(
+    JSON.parse(readFileSync(join(root, 'models', `${name}.json`), 'utf8')) as Model,
+  ).text()
   if (isCheck) {
     if (text !== readFile(file)) stale.push(`src/aws/generated/${name}.ts`)
   } else writeFileSync(file, text)

@@ -24,7 +24,12 @@ function unzip(suffix: string): Buffer {
   for (let i = 0; i < entries; i++) {
     const nameLength = archive.readUInt16LE(at + 28)
     const name = archive.toString('utf8', at + 46, at + 46 + nameLength)
-    if (name.endsWith(suffix)) return fileAt(archive.readUInt32LE(at + 42), archive.readUInt32LE(at + 20), archive.readUInt16LE(at + 10))
+    if (name.endsWith(suffix))
+      return fileAt(
+        archive.readUInt32LE(at + 42),
+        archive.readUInt32LE(at + 20),
+        archive.readUInt16LE(at + 10),
+      )
     at += 46 + nameLength + archive.readUInt16LE(at + 30) + archive.readUInt16LE(at + 32)
   }
   throw new Error(`the archive has no file that ends with ${suffix}`)
@@ -38,7 +43,17 @@ function fileAt(header: number, size: number, method: number): Buffer {
 
 type Json = Record<string, unknown>
 
-const PROSE = new Set(['documentation', 'documentationUrl', 'synonyms', 'examples', 'deprecatedMessage', 'deprecatedSince', 'authtype', 'endpoint', 'auth'])
+const PROSE = new Set([
+  'documentation',
+  'documentationUrl',
+  'synonyms',
+  'examples',
+  'deprecatedMessage',
+  'deprecatedSince',
+  'authtype',
+  'endpoint',
+  'auth',
+])
 
 /** Drops what is prose, whatever the depth; members and shapes may be called like it, so it keeps those of objects' names. */
 function strip(value: unknown, isNameMap: boolean = false): unknown {

@@ -8,7 +8,13 @@ export class AwsError extends Error {
   /** Modelled members beside the message, e.g. `Context`. */
   readonly data: Readonly<Record<string, unknown>>
 
-  constructor(code: string, status: number, message: string, data: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {
+  constructor(
+    code: string,
+    status: number,
+    message: string,
+    data: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
     super(message, options)
     this.code = code
     this.status = status

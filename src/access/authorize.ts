@@ -1,0 +1,68 @@
+import { parseArn } from '../lib/arn.ts'
+import type { Decision } from '../policy/evaluate.ts'
+import { contextOf, evaluate } from '../policy/evaluate.ts'
+import { findVaultByArn } from '../store/vaults.ts'
+import type { Queryable } from '../store/store.ts'
+import { compiledPolicy } from './compiled.ts'
+import type { CompiledPolicy } from '../policy/compile.ts'
+import { layersOf } from './layers.ts'
+import type { Principal } from './principal.ts'
+import { principalView, requestContext } from './request-context.ts'
+
+/** One question to the policies of a principal. */
+export interface Authorization {
+  readonly principal: Principal
+  readonly action: string
+  readonly resource: string
+  readonly region: string
+  readonly now: number
+  readonly sourceIp?: string | undefined
+  readonly userAgent?: string | undefined
+  readonly isSecure?: boolean | undefined
+  /** Condition keys beside the global ones. */
+  readonly context?: Readonly<Record<string, string | readonly string[]>> | undefined
+}
+
+/** Decides by every policy that bears on the request: the principal's layers and the resource's own policy. */
+export async function decide(db: Queryable, request: Authorization): Promise<Decision> {
+  const { principal, resource } = request
+  const resourceAccountId = accountOf(resource) ?? principal.accountId
+  const layers = await layersOf(db, principal)
+  const ofResource = await resourcePolicyOf(db, request.action, resource)
+  const facts = {
+    region: request.region,
+    now: request.now,
+    resourceAccountId,
+    sourceIp: request.sourceIp,
+    userAgent: request.userAgent,
+    isSecure: request.isSecure,
+  }
+  return evaluate(
+    {
+      principal: principalView(principal),
+      action: request.action,
+      resource,
+      resourceAccountId,
+      context: contextOf({ ...requestContext(principal, facts), ...request.context }),
+    },
+    ofResource === undefined ? layers : { ...layers, resource: ofResource },
+  )
+}
+
+/** The account in an ARN; undefined where the form has none (buckets, snapshots of EBS). */
+function accountOf(resource: string): string | undefined {
+  const accountId = parseArn(resource)?.accountId
+  return accountId !== undefined && /^\d{12}$/.test(accountId) ? accountId : undefined
+}
+
+/** A vault's access policy governs the Backup API's calls on the vault. */
+async function resourcePolicyOf(
+  db: Queryable,
+  action: string,
+  resource: string,
+): Promise<CompiledPolicy | undefined> {
+  if (!action.startsWith('backup:') || !resource.includes(':backup-vault:')) return undefined
+  const vault = await findVaultByArn(db, resource)
+  if (vault?.access_policy === null || vault === undefined) return undefined
+  return compiledPolicy(vault.access_policy, 'vault', { type: 'resource', arn: vault.arn, name: vault.name })
+}

@@ -1,0 +1,282 @@
+import { malformed } from './faults.ts'
+import type { ServiceModel, Shape, ShapeRef } from './model.ts'
+import { shapeOf } from './model.ts'
+import { formOf } from './route.ts'
+import { validate } from './validate.ts'
+import { decode, headerOf, splitTarget } from './wire.ts'
+import type { Routed, WireRequest } from './wire.ts'
+
+/** Structures deeper than this are refused: no model comes near it. */
+const MAX_DEPTH = 40
+
+type Fields = Record<string, unknown>
+
+/**
+ * The input of an operation, typed and checked against the model. Members the model does not know are ignored, as AWS does.
+ *
+ * @throws {AwsError} SerializationException for a wrong form, the service's validation error for a broken constraint.
+ */
+export function parseInput(routed: Routed, request: WireRequest): unknown {
+  const { model, operation } = routed
+  if (operation.input === undefined) return {}
+  const shape = shapeOf(model, operation.input)
+  const input =
+    model.metadata.protocol === 'query'
+      ? readForm(model, shape, formOf(request))
+      : readJsonRequest(routed, shape, request)
+  validate(routed, input)
+  return input
+}
+
+function readJsonRequest(routed: Routed, shape: Shape, request: WireRequest): Fields {
+  const { model } = routed
+  const body = bodyOf(model, request)
+  const input = readStructure(model, shape, body, '', 0)
+  if (model.metadata.protocol !== 'rest-json') return input
+  const query = splitTarget(request.rawTarget).query
+  for (const [name, ref] of Object.entries(shape.members ?? {})) {
+    const given = locate(routed, ref, name, query, request)
+    if (given !== undefined) input[name] = given
+    else if (ref.location !== undefined) delete input[name]
+  }
+  return input
+}
+
+function bodyOf(model: ServiceModel, request: WireRequest): unknown {
+  if (request.body.length === 0) return {}
+  try {
+    return JSON.parse(request.body.toString('utf8'))
+  } catch {
+    throw malformed(model, 'The request body is not valid JSON')
+  }
+}
+
+/** The value of a member that travels outside the body; undefined for one of the body, or one that is absent. */
+function locate(routed: Routed, ref: ShapeRef, name: string, query: string, request: WireRequest): unknown {
+  const wireName = ref.locationName ?? name
+  const { model } = routed
+  switch (ref.location) {
+    case 'uri': {
+      const value = routed.labels[wireName]
+      return value === undefined ? undefined : readText(model, ref, value, name)
+    }
+    case 'header': {
+      const value = headerOf(request, wireName.toLowerCase())
+      return value === undefined ? undefined : readText(model, ref, value, name)
+    }
+    case 'querystring': {
+      const values = queryValues(model, query, wireName)
+      if (values.length === 0) return undefined
+      const shape = shapeOf(model, ref)
+      if (shape.type === 'list')
+        return values.map((value) => readText(model, shape.member as ShapeRef, value, name))
+      return readText(model, ref, values[0] as string, name)
+    }
+    case undefined:
+    case 'headers':
+    case 'statusCode':
+      return undefined
+  }
+}
+
+function queryValues(model: ServiceModel, query: string, name: string): string[] {
+  const values: string[] = []
+  for (const pair of query.split('&')) {
+    const at = pair.indexOf('=')
+    if (decode(at < 0 ? pair : pair.slice(0, at)) !== name) continue
+    const value = decode(at < 0 ? '' : pair.slice(at + 1).replaceAll('+', '%20'))
+    if (value === undefined)
+      throw malformed(model, `The query parameter "${name}" is not valid percent-encoding`)
+    values.push(value)
+  }
+  return values
+}
+
+/** A scalar that came as text. */
+function readText(model: ServiceModel, ref: ShapeRef, text: string, path: string): unknown {
+  const shape = shapeOf(model, ref)
+  switch (shape.type) {
+    case 'boolean':
+      if (text === 'true') return true
+      if (text === 'false') return false
+      throw malformed(model, `"${path}" is not true or false`)
+    case 'integer':
+    case 'long': {
+      if (!/^[+-]?\d{1,19}$/.test(text)) throw malformed(model, `"${path}" is not a whole number`)
+      return Number(text)
+    }
+    case 'float':
+    case 'double': {
+      const number = Number(text)
+      if (text.trim() === '' || Number.isNaN(number)) throw malformed(model, `"${path}" is not a number`)
+      return number
+    }
+    case 'timestamp':
+      return readTime(model, /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(text) ? Number(text) : text, path)
+    case 'blob':
+      return Buffer.from(text, 'base64')
+    case 'string':
+    case 'character':
+      return text
+    case 'structure':
+    case 'list':
+    case 'map':
+      throw malformed(model, `"${path}" cannot be written in this place`)
+  }
+}
+
+function readTime(model: ServiceModel, value: unknown, path: string): Date {
+  const date =
+    typeof value === 'number'
+      ? new Date(value * 1000)
+      : typeof value === 'string'
+        ? new Date(value)
+        : new Date(NaN)
+  if (Number.isNaN(date.getTime())) throw malformed(model, `"${path}" is not a timestamp`)
+  return date
+}
+
+function readStructure(
+  model: ServiceModel,
+  shape: Shape,
+  value: unknown,
+  path: string,
+  depth: number,
+): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw malformed(
+      model,
+      path === '' ? 'The request body is not a JSON object' : `"${path}" is not an object`,
+    )
+  }
+  if (depth > MAX_DEPTH) throw malformed(model, 'The request body is nested too deeply')
+  const out: Fields = {}
+  for (const [name, ref] of Object.entries(shape.members ?? {})) {
+    const wireName = ref.locationName ?? name
+    if (!Object.hasOwn(value, wireName)) continue
+    const given = (value as Fields)[wireName]
+    if (given === null || given === undefined) continue
+    out[name] = readJson(model, ref, given, path === '' ? name : `${path}.${name}`, depth + 1)
+  }
+  return out
+}
+
+function readJson(model: ServiceModel, ref: ShapeRef, value: unknown, path: string, depth: number): unknown {
+  const shape = shapeOf(model, ref)
+  switch (shape.type) {
+    case 'structure':
+      return readStructure(model, shape, value, path, depth)
+    case 'list':
+      if (!Array.isArray(value)) throw malformed(model, `"${path}" is not a list`)
+      return value
+        .filter((item) => item !== null)
+        .map((item, i) => readJson(model, shape.member as ShapeRef, item, `${path}.${i + 1}`, depth + 1))
+    case 'map':
+      return readMap(model, shape, value, path, depth)
+    case 'string':
+    case 'character':
+      if (typeof value !== 'string') throw malformed(model, `"${path}" is not a string`)
+      return value
+    case 'boolean':
+      if (typeof value !== 'boolean') throw malformed(model, `"${path}" is not true or false`)
+      return value
+    case 'integer':
+    case 'long':
+      if (typeof value !== 'number' || !Number.isSafeInteger(value))
+        throw malformed(model, `"${path}" is not a whole number`)
+      return value
+    case 'float':
+    case 'double':
+      if (typeof value !== 'number') throw malformed(model, `"${path}" is not a number`)
+      return value
+    case 'timestamp':
+      return readTime(model, value, path)
+    case 'blob':
+      if (typeof value !== 'string') throw malformed(model, `"${path}" is not base64 text`)
+      return Buffer.from(value, 'base64')
+  }
+}
+
+function readMap(model: ServiceModel, shape: Shape, value: unknown, path: string, depth: number): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw malformed(model, `"${path}" is not a map`)
+  // No prototype: a key may be called anything.
+  const out = Object.create(null) as Fields
+  for (const [key, inner] of Object.entries(value)) {
+    if (inner !== null)
+      out[key] = readJson(model, shape.value as ShapeRef, inner, `${path}.${key}`, depth + 1)
+  }
+  return out
+}
+
+/** Parameters of AWS's query protocol as a tree: `Tags.member.1.Key` lies at Tags → member → 1 → Key. */
+interface Node {
+  value?: string
+  readonly children: Map<string, Node>
+}
+
+function readForm(model: ServiceModel, shape: Shape, form: URLSearchParams): Fields {
+  const root: Node = { children: new Map() }
+  for (const [name, value] of form) {
+    const parts = name.split('.')
+    if (parts.length > MAX_DEPTH) throw malformed(model, 'A parameter name is nested too deeply')
+    let node = root
+    for (const part of parts) {
+      let next = node.children.get(part)
+      if (next === undefined) {
+        next = { children: new Map() }
+        node.children.set(part, next)
+      }
+      node = next
+    }
+    node.value ??= value
+  }
+  return readFormStructure(model, shape, root, '')
+}
+
+function readFormStructure(model: ServiceModel, shape: Shape, node: Node, path: string): Fields {
+  const out: Fields = {}
+  for (const [name, ref] of Object.entries(shape.members ?? {})) {
+    const child = node.children.get(ref.locationName ?? name)
+    if (child !== undefined)
+      out[name] = readFormNode(model, ref, child, path === '' ? name : `${path}.${name}`)
+  }
+  return out
+}
+
+function readFormNode(model: ServiceModel, ref: ShapeRef, node: Node, path: string): unknown {
+  const shape = shapeOf(model, ref)
+  switch (shape.type) {
+    case 'structure':
+      return readFormStructure(model, shape, node, path)
+    case 'list': {
+      const items =
+        shape.flattened === true ? node : node.children.get(shape.member?.locationName ?? 'member')
+      return orderedItems(items).map((item, i) =>
+        readFormNode(model, shape.member as ShapeRef, item, `${path}.member.${i + 1}`),
+      )
+    }
+    case 'map': {
+      const out = Object.create(null) as Fields
+      for (const entry of orderedItems(node.children.get('entry'))) {
+        const key = entry.children.get(shape.key?.locationName ?? 'key')?.value
+        const value = entry.children.get(shape.value?.locationName ?? 'value')
+        if (key !== undefined && value !== undefined)
+          out[key] = readFormNode(model, shape.value as ShapeRef, value, `${path}.${key}`)
+      }
+      return out
+    }
+    default:
+      if (node.value === undefined) throw malformed(model, `The parameter "${path}" has no value`)
+      return readText(model, ref, node.value, path)
+  }
+}
+
+/** Numbered items in the order of their numbers; an empty list is one without any. */
+function orderedItems(node: Node | undefined): Node[] {
+  if (node === undefined) return []
+  return [...node.children]
+    .filter(([key]) => /^\d{1,6}$/.test(key))
+    .toSorted(([a], [b]) => Number(a) - Number(b))
+    .map(([, item]) => item)
+}
