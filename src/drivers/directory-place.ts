@@ -45,7 +45,12 @@ export function moveIntoPlace(staging: Staging, name: string): string {
   } catch (cause) {
     throw new Error(`Cannot restore to "${path}/${name}": ${reasonOf(cause)}`, { cause })
   }
-  fs.renameSync(pathIn(parent, staging.name), wanted)
+  try {
+    fs.renameSync(pathIn(parent, staging.name), wanted)
+  } catch (cause) {
+    fs.rmdirSync(wanted)
+    throw new Error(`Cannot move what was restored to "${path}/${name}": ${reasonOf(cause)}`, { cause })
+  }
   const moved = fs.lstatSync(wanted, { bigint: true })
   const filled = fs.fstatSync(staging.folder, { bigint: true })
   if (moved.ino !== filled.ino || moved.dev !== filled.dev) {

@@ -34,11 +34,13 @@ const BIG = { bigint: true } as const
 
 /** Adds everything under `path` to the sink. @throws When the root itself cannot be read, or `signal` says stop. */
 export async function walkTree(options: WalkOptions): Promise<void> {
+  options.signal.throwIfAborted()
   const root = openPath(options.path, LIST_FLAGS)
   try {
     const stat = fstatSync(root, BIG)
     const walk = new Walk(options, stat.dev)
     await walk.folder(root, '/', stat, walk.settledBefore())
+    options.signal.throwIfAborted()
   } finally {
     closeSync(root)
   }

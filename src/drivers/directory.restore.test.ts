@@ -219,16 +219,53 @@ function mount(path: string, options: string): void {
   execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'roleback-test', path])
 }
 
-test('a tree that holds what may not be read is backed up with that named', async (t) => {
-  if (isRoot) return t.skip('root may read everything: run the tests as another user to see this one')
+test('a tree that holds what may not be read is backed up without it, and each of it is named', async (t) => {
   await using source = makeSource((path) => {
     plainTree(path)
     fs.chmodSync(join(path, 'a/b'), 0)
     fs.chmodSync(join(path, 'changed'), 0)
+    fs.chmodSync(join(path, '..'), 0o755)
   })
-  const { sink, point } = await backUp(underTest, source)
-  assert.deepEqual(sink.problems.map(({ item }) => item).sort(), ['/a/b/', '/changed'])
-  assert.ok(printableKeys(point.held).includes('/a/b/'))
+  const script = join(source.path, '../program.ts')
+  fs.writeFileSync(
+    script,
+    `
+    import { backUp } from ${JSON.stringify(join(import.meta.dirname, 'driver.contract.ts'))}
+    import { directoryDriver } from ${JSON.stringify(join(import.meta.dirname, 'directory.ts'))}
+    import { directoryIo } from ${JSON.stringify(join(import.meta.dirname, 'directory-io.ts'))}
+    const settings = ${JSON.stringify({ path: source.path })}
+    const resource = ${JSON.stringify(source.resource)}
+    const connection = () => ({ settings, secret: undefined })
+    const { sink, point } = await backUp({ driver: directoryDriver, thread: directoryIo }, { resource, connection })
+    const { warnings } = await directoryDriver.test(connection(), new AbortController().signal)
+    const keys = point.held.map(({ item }) => Buffer.from(item.key).toString())
+    process.stdout.write(JSON.stringify({ problems: sink.problems, keys, warnings }))
+  `,
+  )
+  // Root may read everything, so a child does it as the user nobody.
+  const asNobody = isRoot ? { uid: 65_534, gid: 65_534 } : {}
+  const reads = spawnSync(
+    process.execPath,
+    ['-e', `fs.readFileSync(${JSON.stringify(import.meta.filename)})`],
+    asNobody,
+  )
+  if (reads.status !== 0) return t.skip('the user nobody may not read this checkout')
+  const { stdout, stderr, status } = spawnSync(process.execPath, [script], { encoding: 'utf8', ...asNobody })
+  assert.equal(status, 0, stderr)
+  const { problems, keys, warnings } = JSON.parse(stdout) as {
+    problems: { item: string; reason: string }[]
+    keys: string[]
+    warnings: string[]
+  }
+  assert.deepEqual(problems, [
+    { item: '/a/b/', reason: 'Cannot open the directory: permission denied' },
+    { item: '/changed', reason: 'Cannot open the file: permission denied' },
+  ])
+  assert.deepEqual(keys, ['/', '/a-b', '/a/', '/a/b/', '/a/one', '/empty', '/link'])
+  assert.deepEqual(warnings.slice(0, 2), [
+    `Cannot read "${source.path}/changed": permission denied`,
+    `Cannot read "${source.path}/a/b": permission denied`,
+  ])
 })
 
 test('an unchanged file is never opened, as a trace of system calls shows', async (t) => {

@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import { efs } from '../kinds/efs.ts'
 import type { Kind, Step, StepTarget } from '../kinds/kind.ts'
 import { libc } from './directory-libc.ts'
-import { LIST_FLAGS, openPath, pathIn, reasonOf } from './directory-paths.ts'
+import { LIST_FLAGS, codeOf, openPath, pathIn, reasonOf } from './directory-paths.ts'
 import { closeStaging, discardStaging, moveIntoPlace, openStaging } from './directory-place.ts'
 import type { Staging } from './directory-place.ts'
 import { restoreTree } from './directory-restore.ts'
@@ -260,21 +260,28 @@ async function unreadable(path: string, signal: AbortSignal): Promise<readonly s
   fs.closeSync(openReal(path))
   const warnings: string[] = []
   const queue = [path]
-  for (let looked = 0; queue.length > 0 && looked < MAX_LOOKED_AT && warnings.length < MAX_WARNINGS;) {
-    const folder = queue.shift() as string
+  const attempt = (target: string, look: () => void): void => {
+    try {
+      look()
+    } catch (error) {
+      // A name that is not UTF-8 is not found by this short look; the backup itself reads names as bytes.
+      if (codeOf(error) === 'ENOENT' || warnings.length >= MAX_WARNINGS) return
+      warnings.push(`Cannot read "${displayKey(Buffer.from(target).toString('latin1'))}": ${reasonOf(error)}`)
+    }
+  }
+  let looked = 0
+  for (let folder = queue.shift(); folder !== undefined && looked < MAX_LOOKED_AT; folder = queue.shift()) {
     signal.throwIfAborted()
     await new Promise((resolve) => setImmediate(resolve))
-    try {
-      for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
-        if (++looked > MAX_LOOKED_AT) break
-        const inner = `${folder === '/' ? '' : folder}/${entry.name}`
+    const here = folder
+    attempt(here, () => {
+      for (const entry of fs.readdirSync(here, { withFileTypes: true })) {
+        if (++looked > MAX_LOOKED_AT) return
+        const inner = `${here === '/' ? '' : here}/${entry.name}`
         if (entry.isDirectory()) queue.push(inner)
-        else if (entry.isFile()) fs.accessSync(inner, fs.constants.R_OK)
+        else if (entry.isFile()) attempt(inner, () => fs.accessSync(inner, fs.constants.R_OK))
       }
-    } catch (error) {
-      const where = error instanceof Error && 'path' in error ? String(error.path) : folder
-      warnings.push(`Cannot read "${displayKey(Buffer.from(where).toString('latin1'))}": ${reasonOf(error)}`)
-    }
+    })
   }
   return warnings
 }
