@@ -104,7 +104,7 @@ export class S3Clients implements Disposable {
 
 function makeClient(settings: BucketSettings, first: S3Client | undefined): S3Client {
   const sockets = { keepAlive: true, maxSockets: MAX_SOCKETS }
-  return new S3Client({
+  const client = new S3Client({
     endpoint: settings.endpoint,
     region: settings.region,
     forcePathStyle: settings.forcePathStyle,
@@ -122,6 +122,29 @@ function makeClient(settings: BucketSettings, first: S3Client | undefined): S3Cl
       httpsAgent: sockets,
     },
   })
+  client.middlewareStack.add(writeHeadersAsUtf8, {
+    step: 'deserialize',
+    priority: 'high',
+    name: 'writeHeadersAsUtf8',
+  })
+  return client
+}
+
+/**
+ * The SDK signs the UTF-8 of a header, Node sends its Latin-1: user metadata beyond ASCII would be refused with
+ * SignatureDoesNotMatch. Runs behind signing; bodies must be bytes, for a string would change how Node writes the headers.
+ */
+function writeHeadersAsUtf8<Args extends object, Result>(next: (args: Args) => Promise<Result>) {
+  return (args: Args): Promise<Result> => {
+    const { request: signed } = args as { request?: { headers?: Record<string, string> } }
+    for (const [name, value] of Object.entries(signed?.headers ?? {})) {
+      // oxlint-disable-next-line no-control-regex
+      if (signed?.headers && /[^\u0000-\u007f]/.test(value)) {
+        signed.headers[name] = Buffer.from(value).toString('latin1')
+      }
+    }
+    return next(args)
+  }
 }
 
 /** Runs one request; an S3Client's many kinds of error become one, with what was tried on what. */

@@ -1,4 +1,5 @@
 import { CreateBucketCommand, GetBucketVersioningCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
+import { PutObjectTaggingCommand } from '@aws-sdk/client-s3'
 import type { Step, StepTarget } from '../kinds/kind.ts'
 import { S3_MAX_ITEMS_TO_RESTORE, s3, s3ObjectArn } from '../kinds/s3.ts'
 import { ItemError } from './driver.ts'
@@ -303,6 +304,7 @@ async function writeItem(run: Run, item: StoredItem): Promise<void> {
       }
       await putObject({ client, input, item, point: restore.point, signal: session.signal })
     })
+    if (meta.tags !== undefined && item.size > PART_BYTES) await tagParts(run, key, meta.tags, target)
     const size = await session.call(step('CheckObject'), target, async (connection) => {
       const { client, settings } = clients.of(connection)
       const command = new HeadObjectCommand({ Bucket: bucketOf(run, settings), Key: key })
@@ -321,6 +323,24 @@ async function writeItem(run: Run, item: StoredItem): Promise<void> {
     if (!(error instanceof ItemError) && !isObjectError(error)) throw error
     restore.problem({ item: name, reason: error.message })
   }
+}
+
+/** Ceph drops the tags that an upload in parts begins with (16.2): they are set once it is done. */
+async function tagParts(
+  run: Run,
+  Key: string,
+  tags: Readonly<Record<string, string>>,
+  target: StepTarget,
+): Promise<void> {
+  const { session } = run.restore
+  await session.call(step('TagObject'), target, async (connection) => {
+    const { client, settings } = run.clients.of(connection)
+    const TagSet = Object.entries(tags).map(([name, value]) => ({ Key: name, Value: value }))
+    const command = new PutObjectTaggingCommand({ Bucket: bucketOf(run, settings), Key, Tagging: { TagSet } })
+    await request(`Tagging ${JSON.stringify(Key)}`, session.signal, () =>
+      client.send(command, { abortSignal: session.signal }),
+    )
+  })
 }
 
 /** Lets callers through while the bytes that they hold together stay below the limit. */
