@@ -277,6 +277,17 @@ test('a file changed after it was stored is read again, though its time and size
   assert.equal(second.sink.itemsRead, 1)
 })
 
+test('a file that the parent holds with fewer bytes than it has is read again', async () => {
+  await using source = makeSource((path) => plainTree(path))
+  const { point } = await backUp(underTest, source)
+  const held = point.held.map(({ item, chunks }) =>
+    String(Buffer.from(item.key)) === '/changed' ? { item: { ...item, size: 3 }, chunks } : { item, chunks },
+  )
+  const second = await backUp(underTest, source, { parent: new MemoryPoint(held, directoryIo) })
+  assert.equal(second.sink.itemsRead, 1)
+  assert.equal(second.point.contentBytes, point.contentBytes)
+})
+
 test('a file changed less than 2 s before its scan is read again', async () => {
   await using source = makeSource((path) => plainTree(path))
   const first = await backUp(underTest, source, { now: () => new Date() })
