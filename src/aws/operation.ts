@@ -8,6 +8,8 @@ interface Authorised<Ctx, In> {
   readonly context?: (ctx: Ctx, input: In) => OperationContext | Promise<OperationContext>
   /** The IAM action where it is not `PREFIX:OPERATION`. */
   readonly action?: string
+  /** The handler decides itself, since more than the caller's policies bear on it (sts:AssumeRole asks the trust policy). */
+  readonly decidedByHandler?: true
 }
 
 export interface Operation<Ctx, In, Out> extends Authorised<Ctx, In> {

@@ -1,4 +1,8 @@
-import { InvalidParameterValueException, InvalidRequestException, ResourceNotFoundException } from '../aws/generated/backup.ts'
+import {
+  InvalidParameterValueException,
+  InvalidRequestException,
+  ResourceNotFoundException,
+} from '../aws/generated/backup.ts'
 import type {
   BackupJob,
   DescribeBackupJobInput,
@@ -30,7 +34,10 @@ const DEFAULT_START_WINDOW_MIN = 480
 /** AWS's console: 7 days where CompleteWindowMinutes is absent. */
 const DEFAULT_COMPLETE_WINDOW_MIN = 10_080
 
-export async function startBackupJob(ctx: Context, input: StartBackupJobInput): Promise<StartBackupJobOutput> {
+export async function startBackupJob(
+  ctx: Context,
+  input: StartBackupJobInput,
+): Promise<StartBackupJobOutput> {
   const arn = vaultArn(ctx, input.BackupVaultName)
   const role = await passRole(ctx, input.IamRoleArn, arn)
   await vaultNamed(ctx, input.BackupVaultName)
@@ -89,16 +96,23 @@ function checkSameRequest(earlier: JobTable, job: NewJob): void {
 
 function checkOptions(input: StartBackupJobInput): void {
   if ((input.StartWindowMinutes ?? 60) < 60) {
-    throw new InvalidParameterValueException('StartWindowMinutes must be at least 60', { Context: 'StartWindowMinutes' })
+    throw new InvalidParameterValueException('StartWindowMinutes must be at least 60', {
+      Context: 'StartWindowMinutes',
+    })
   }
   if ((input.CompleteWindowMinutes ?? 1) < 1) {
-    throw new InvalidParameterValueException('CompleteWindowMinutes must be positive', { Context: 'CompleteWindowMinutes' })
+    throw new InvalidParameterValueException('CompleteWindowMinutes must be positive', {
+      Context: 'CompleteWindowMinutes',
+    })
   }
   if (input.LogicallyAirGappedBackupVaultArn !== undefined) {
     throw new InvalidRequestException('Logically air-gapped vaults are not available on this server')
   }
   for (const option of Object.keys(input.BackupOptions ?? {})) {
-    throw new InvalidParameterValueException(`Backup option "${option}" is not known for this resource type`, { Context: 'BackupOptions' })
+    throw new InvalidParameterValueException(
+      `Backup option "${option}" is not known for this resource type`,
+      { Context: 'BackupOptions' },
+    )
   }
 }
 
@@ -119,13 +133,20 @@ async function resourceOf(ctx: Context, arn: string): Promise<ResourceTable> {
   return resource
 }
 
-export async function describeBackupJob(ctx: Context, input: DescribeBackupJobInput): Promise<DescribeBackupJobOutput> {
+export async function describeBackupJob(
+  ctx: Context,
+  input: DescribeBackupJobInput,
+): Promise<DescribeBackupJobOutput> {
   return toBackupJob(ctx, await backupJob(ctx, input.BackupJobId))
 }
 
-export async function listBackupJobs(ctx: Context, input: ListBackupJobsInput): Promise<ListBackupJobsOutput> {
+export async function listBackupJobs(
+  ctx: Context,
+  input: ListBackupJobsInput,
+): Promise<ListBackupJobsOutput> {
   const page = pageOf(ctx, 'ListBackupJobs', input)
-  if (input.ByAccountId !== undefined && input.ByAccountId !== '*' && input.ByAccountId !== ctx.accountId) return { BackupJobs: [] }
+  if (input.ByAccountId !== undefined && input.ByAccountId !== '*' && input.ByAccountId !== ctx.accountId)
+    return { BackupJobs: [] }
   if (input.ByParentJobId !== undefined) return { BackupJobs: [] }
   const { rows, next } = await listJobs(
     ctx.store.db,
@@ -145,7 +166,10 @@ export async function listBackupJobs(ctx: Context, input: ListBackupJobsInput): 
     },
     page,
   )
-  return { BackupJobs: rows.map((row) => toBackupJob(ctx, row)), NextToken: nextToken(ctx, 'ListBackupJobs', next) }
+  return {
+    BackupJobs: rows.map((row) => toBackupJob(ctx, row)),
+    NextToken: nextToken(ctx, 'ListBackupJobs', next),
+  }
 }
 
 export async function stopBackupJob(ctx: Context, input: StopBackupJobInput): Promise<Record<string, never>> {
@@ -173,7 +197,10 @@ function toBackupJob(ctx: Context, row: JobTable): BackupJob {
     BackupJobId: row.job_id,
     BackupVaultName: row.vault_name ?? undefined,
     BackupVaultArn: arn,
-    RecoveryPointArn: row.state === 'COMPLETED' || row.state === 'PARTIAL' || row.state === 'RUNNING' ? (row.recovery_point_arn ?? undefined) : undefined,
+    RecoveryPointArn:
+      row.state === 'COMPLETED' || row.state === 'PARTIAL' || row.state === 'RUNNING'
+        ? (row.recovery_point_arn ?? undefined)
+        : undefined,
     ResourceArn: row.resource_arn ?? undefined,
     ResourceType: row.resource_type ?? undefined,
     ResourceName: row.resource_arn?.split(/[:/]/).at(-1),

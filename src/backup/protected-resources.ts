@@ -9,16 +9,27 @@ import type {
   ProtectedResource,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { listProtectedResources as latestPoints, listRecoveryPoints, RESTORABLE } from '../store/recovery-points.ts'
+import {
+  listProtectedResources as latestPoints,
+  listRecoveryPoints,
+  RESTORABLE,
+} from '../store/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { vaultArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { vaultNamed } from './vaults.ts'
 
 /** A resource is protected while it has a recovery point. */
-export async function listProtectedResources(ctx: Context, input: ListProtectedResourcesInput): Promise<ListProtectedResourcesOutput> {
+export async function listProtectedResources(
+  ctx: Context,
+  input: ListProtectedResourcesInput,
+): Promise<ListProtectedResourcesOutput> {
   const list = 'ListProtectedResources'
-  const { rows, next } = await latestPoints(ctx.store.db, { accountId: ctx.accountId, region: ctx.region }, pageOf(ctx, list, input))
+  const { rows, next } = await latestPoints(
+    ctx.store.db,
+    { accountId: ctx.accountId, region: ctx.region },
+    pageOf(ctx, list, input),
+  )
   return { Results: rows.map((row) => toProtected(ctx, row)), NextToken: nextToken(ctx, list, next) }
 }
 
@@ -47,9 +58,12 @@ export async function describeProtectedResource(
   )
   const row = rows[0]
   if (row === undefined) {
-    throw new ResourceNotFoundException(`${input.ResourceArn} is not protected: it has no recovery point in this account`, {
-      Context: input.ResourceArn,
-    })
+    throw new ResourceNotFoundException(
+      `${input.ResourceArn} is not protected: it has no recovery point in this account`,
+      {
+        Context: input.ResourceArn,
+      },
+    )
   }
   return { ...toProtected(ctx, row) }
 }

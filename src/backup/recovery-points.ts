@@ -1,4 +1,8 @@
-import { InvalidParameterValueException, InvalidRequestException, ResourceNotFoundException } from '../aws/generated/backup.ts'
+import {
+  InvalidParameterValueException,
+  InvalidRequestException,
+  ResourceNotFoundException,
+} from '../aws/generated/backup.ts'
 import type {
   DeleteRecoveryPointInput,
   DescribeRecoveryPointInput,
@@ -46,7 +50,8 @@ export async function listRecoveryPointsByBackupVault(
 ): Promise<ListRecoveryPointsByBackupVaultOutput> {
   const vault = await vaultNamed(ctx, input.BackupVaultName)
   const list = `ListRecoveryPointsByBackupVault ${vault.vault_id}`
-  if (input.ByBackupPlanId !== undefined || input.ByParentRecoveryPointArn !== undefined) return { RecoveryPoints: [] }
+  if (input.ByBackupPlanId !== undefined || input.ByParentRecoveryPointArn !== undefined)
+    return { RecoveryPoints: [] }
   const { rows, next } = await listRecoveryPoints(
     ctx.store.db,
     {
@@ -137,7 +142,10 @@ const DELETABLE: readonly RecoveryPointStatus[] = ['AVAILABLE', 'COMPLETED', 'PA
  * A manual delete is decided for the caller: `backup:DeleteRecoveryPoint` on the point (by the gate) and, where the kind's
  * recovery points belong to the source's own service, that service's delete action with `aws:CalledVia`.
  */
-export async function deleteRecoveryPoint(ctx: Context, input: DeleteRecoveryPointInput): Promise<Record<string, never>> {
+export async function deleteRecoveryPoint(
+  ctx: Context,
+  input: DeleteRecoveryPointInput,
+): Promise<Record<string, never>> {
   const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
   if (point.status === 'DELETING') return {}
   const tags = await tagsOf(ctx.store.db, ctx.accountId, point.arn)
@@ -148,7 +156,10 @@ export async function deleteRecoveryPoint(ctx: Context, input: DeleteRecoveryPoi
   }
   await ctx.store.transaction(async (tx) => {
     const isMarked = await setRecoveryPointStatus(tx, point, DELETABLE, { status: 'DELETING', message: null })
-    if (!isMarked) throw new InvalidRequestException(`Cannot delete ${point.arn}: it is ${point.status}. Stop its backup job first`)
+    if (!isMarked)
+      throw new InvalidRequestException(
+        `Cannot delete ${point.arn}: it is ${point.status}. Stop its backup job first`,
+      )
     await insertJob(tx, {
       ...jobBasics(ctx, 'delete-point'),
       vault_name: point.vault_name,
@@ -163,7 +174,12 @@ export async function deleteRecoveryPoint(ctx: Context, input: DeleteRecoveryPoi
 }
 
 function viaBackup(): Record<string, string | readonly string[]> {
-  return { 'aws:CalledVia': [BACKUP_SERVICE], 'aws:CalledViaFirst': BACKUP_SERVICE, 'aws:CalledViaLast': BACKUP_SERVICE, 'aws:ViaAWSService': 'true' }
+  return {
+    'aws:CalledVia': [BACKUP_SERVICE],
+    'aws:CalledViaFirst': BACKUP_SERVICE,
+    'aws:CalledViaLast': BACKUP_SERVICE,
+    'aws:ViaAWSService': 'true',
+  }
 }
 
 export function tagContext(tags: Readonly<Record<string, string>>): Record<string, string> {
@@ -179,7 +195,9 @@ export async function pointIn(ctx: Context, vaultName: string, arn: string): Pro
 
 export async function pointNamed(ctx: Context, arn: string): Promise<RecoveryPointTable> {
   if (!arn.startsWith('arn:')) {
-    throw new InvalidParameterValueException(`"${arn}" is not the ARN of a recovery point`, { Context: 'RecoveryPointArn' })
+    throw new InvalidParameterValueException(`"${arn}" is not the ARN of a recovery point`, {
+      Context: 'RecoveryPointArn',
+    })
   }
   const point = await findRecoveryPoint(ctx.store.db, ctx.accountId, arn)
   if (point === undefined) throw noSuchPoint(arn, '')

@@ -1,4 +1,9 @@
-import { InvalidParameterValueException, InvalidRequestException, MissingParameterValueException, ResourceNotFoundException } from '../aws/generated/backup.ts'
+import {
+  InvalidParameterValueException,
+  InvalidRequestException,
+  MissingParameterValueException,
+  ResourceNotFoundException,
+} from '../aws/generated/backup.ts'
 import type {
   DescribeRestoreJobInput,
   DescribeRestoreJobOutput,
@@ -38,7 +43,10 @@ interface RestoreInput {
   readonly copyTags: boolean
 }
 
-export async function startRestoreJob(ctx: Context, input: StartRestoreJobInput): Promise<StartRestoreJobOutput> {
+export async function startRestoreJob(
+  ctx: Context,
+  input: StartRestoreJobInput,
+): Promise<StartRestoreJobOutput> {
   if (input.IamRoleArn === undefined) {
     throw new MissingParameterValueException(
       'IamRoleArn is required: a restore job works under a role that you pass, no default is assumed',
@@ -88,7 +96,10 @@ function checkRestorable(point: RecoveryPointTable, input: StartRestoreJobInput)
 }
 
 /** Unknown keys are refused: a mistyped one would change what is restored without a word. */
-function checkMetadata(type: string, given: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+function checkMetadata(
+  type: string,
+  given: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
   const known = kindOf(type).restoreMetadata
   const metadata: Record<string, string> = Object.create(null) as Record<string, string>
   for (const [key, value] of Object.entries(given)) {
@@ -103,22 +114,34 @@ function checkMetadata(type: string, given: Readonly<Record<string, string>>): R
   }
   for (const [name, { required }] of Object.entries(known)) {
     if (required && metadata[name] === undefined) {
-      throw new MissingParameterValueException(`Restore metadata for resource type ${type} must contain "${name}"`, { Context: 'Metadata' })
+      throw new MissingParameterValueException(
+        `Restore metadata for resource type ${type} must contain "${name}"`,
+        { Context: 'Metadata' },
+      )
     }
   }
   if (JSON.stringify(metadata).length > MAX_METADATA_BYTES) {
-    throw new InvalidParameterValueException('Restore metadata must not exceed 200 KB', { Context: 'Metadata' })
+    throw new InvalidParameterValueException('Restore metadata must not exceed 200 KB', {
+      Context: 'Metadata',
+    })
   }
   return metadata
 }
 
-export async function describeRestoreJob(ctx: Context, input: DescribeRestoreJobInput): Promise<DescribeRestoreJobOutput> {
+export async function describeRestoreJob(
+  ctx: Context,
+  input: DescribeRestoreJobInput,
+): Promise<DescribeRestoreJobOutput> {
   const job = await restoreJob(ctx, input.RestoreJobId)
   return toRestoreJob(ctx, job)
 }
 
-export async function listRestoreJobs(ctx: Context, input: ListRestoreJobsInput): Promise<ListRestoreJobsOutput> {
-  if (input.ByAccountId !== undefined && input.ByAccountId !== '*' && input.ByAccountId !== ctx.accountId) return { RestoreJobs: [] }
+export async function listRestoreJobs(
+  ctx: Context,
+  input: ListRestoreJobsInput,
+): Promise<ListRestoreJobsOutput> {
+  if (input.ByAccountId !== undefined && input.ByAccountId !== '*' && input.ByAccountId !== ctx.accountId)
+    return { RestoreJobs: [] }
   if (input.ByRestoreTestingPlanArn !== undefined) return { RestoreJobs: [] }
   return await restoreJobs(ctx, 'ListRestoreJobs', input, {
     states: statesOf(input.ByStatus),
@@ -154,14 +177,18 @@ async function restoreJobs(
   return { RestoreJobs: rows.map((row) => toRestoreJob(ctx, row)), NextToken: nextToken(ctx, list, next) }
 }
 
-export async function getRestoreJobMetadata(ctx: Context, input: GetRestoreJobMetadataInput): Promise<GetRestoreJobMetadataOutput> {
+export async function getRestoreJobMetadata(
+  ctx: Context,
+  input: GetRestoreJobMetadataInput,
+): Promise<GetRestoreJobMetadataOutput> {
   const job = await restoreJob(ctx, input.RestoreJobId)
   return { RestoreJobId: job.job_id, Metadata: (JSON.parse(job.input) as RestoreInput).metadata }
 }
 
 async function restoreJob(ctx: Context, jobId: string): Promise<JobTable> {
   const job = await findJob(ctx.store.db, ctx.accountId, jobId, ['restore'])
-  if (job === undefined) throw new ResourceNotFoundException(`Cannot find restore job ${jobId}`, { Context: jobId })
+  if (job === undefined)
+    throw new ResourceNotFoundException(`Cannot find restore job ${jobId}`, { Context: jobId })
   return job
 }
 
@@ -189,7 +216,17 @@ function statusOf(state: JobState): RestoreStatus {
 
 function statesOf(status: RestoreStatus | undefined): readonly JobState[] | undefined {
   if (status === undefined) return undefined
-  const all: readonly JobState[] = ['CREATED', 'PENDING', 'RUNNING', 'ABORTING', 'ABORTED', 'COMPLETED', 'FAILED', 'EXPIRED', 'PARTIAL']
+  const all: readonly JobState[] = [
+    'CREATED',
+    'PENDING',
+    'RUNNING',
+    'ABORTING',
+    'ABORTED',
+    'COMPLETED',
+    'FAILED',
+    'EXPIRED',
+    'PARTIAL',
+  ]
   return all.filter((state) => statusOf(state) === status)
 }
 

@@ -26,17 +26,25 @@ export async function describeRegionSettings(ctx: Context): Promise<DescribeRegi
   }
 }
 
-export async function updateRegionSettings(ctx: Context, input: UpdateRegionSettingsInput): Promise<Record<string, never>> {
+export async function updateRegionSettings(
+  ctx: Context,
+  input: UpdateRegionSettingsInput,
+): Promise<Record<string, never>> {
   const optIn = input.ResourceTypeOptInPreference ?? {}
   const management = input.ResourceTypeManagementPreference ?? {}
   const types = supportedTypes()
   for (const type of [...Object.keys(optIn), ...Object.keys(management)]) {
     if (!types.includes(type)) {
-      throw new InvalidParameterValueException(`Resource type "${type}" is not supported by this server. Supported: ${types.join(', ')}`, {
-        Context: type,
-      })
+      throw new InvalidParameterValueException(
+        `Resource type "${type}" is not supported by this server. Supported: ${types.join(', ')}`,
+        {
+          Context: type,
+        },
+      )
     }
   }
-  await ctx.store.transaction((tx) => storeRegionSettings(tx, ctx.accountId, ctx.region, { optIn, management }))
+  await ctx.store.transaction((tx) =>
+    storeRegionSettings(tx, ctx.accountId, ctx.region, { optIn, management }),
+  )
   return {}
 }

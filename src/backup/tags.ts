@@ -1,5 +1,14 @@
-import { InvalidParameterValueException, LimitExceededException, ResourceNotFoundException } from '../aws/generated/backup.ts'
-import type { ListTagsInput, ListTagsOutput, TagResourceInput, UntagResourceInput } from '../aws/generated/backup.ts'
+import {
+  InvalidParameterValueException,
+  LimitExceededException,
+  ResourceNotFoundException,
+} from '../aws/generated/backup.ts'
+import type {
+  ListTagsInput,
+  ListTagsOutput,
+  TagResourceInput,
+  UntagResourceInput,
+} from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { findRecoveryPoint } from '../store/recovery-points.ts'
 import { deleteTags, putTags, tagsOf } from '../store/tags.ts'
@@ -16,7 +25,9 @@ export async function tagResource(ctx: Context, input: TagResourceInput): Promis
     const all = { ...(await tagsOf(tx, ctx.accountId, input.ResourceArn)), ...tags }
     const own = Object.keys(all).filter((key) => !key.startsWith('aws:'))
     if (own.length > MAX_TAGS) {
-      throw new LimitExceededException(`Cannot add tags to ${input.ResourceArn}: it would have ${own.length}, the limit is ${MAX_TAGS}`)
+      throw new LimitExceededException(
+        `Cannot add tags to ${input.ResourceArn}: it would have ${own.length}, the limit is ${MAX_TAGS}`,
+      )
     }
     await putTags(tx, ctx.accountId, input.ResourceArn, tags)
   })
@@ -41,10 +52,15 @@ export function checkTags(tags: Tags): Tags {
   for (const [key, value] of Object.entries(tags)) {
     if (isReserved(key)) throw reservedKey(key)
     if (key.length < 1 || key.length > 128) {
-      throw new InvalidParameterValueException(`Tag key "${key.slice(0, 140)}" must have 1 to 128 characters`, { Context: 'Tags' })
+      throw new InvalidParameterValueException(
+        `Tag key "${key.slice(0, 140)}" must have 1 to 128 characters`,
+        { Context: 'Tags' },
+      )
     }
     if (value.length > 256) {
-      throw new InvalidParameterValueException(`The value of tag "${key}" must have at most 256 characters`, { Context: 'Tags' })
+      throw new InvalidParameterValueException(`The value of tag "${key}" must have at most 256 characters`, {
+        Context: 'Tags',
+      })
     }
   }
   return tags
@@ -55,9 +71,12 @@ function isReserved(key: string): boolean {
 }
 
 function reservedKey(key: string): InvalidParameterValueException {
-  return new InvalidParameterValueException(`Tag key "${key}" cannot be set or removed: keys that begin with aws: are reserved`, {
-    Context: 'Tags',
-  })
+  return new InvalidParameterValueException(
+    `Tag key "${key}" cannot be set or removed: keys that begin with aws: are reserved`,
+    {
+      Context: 'Tags',
+    },
+  )
 }
 
 /** Vaults and recovery points carry tags of AWS Backup; other resources are tagged through their own service. */
@@ -67,5 +86,8 @@ async function taggable(ctx: Context, arn: string): Promise<void> {
     vaultName !== undefined
       ? (await findVault(ctx.store.db, ctx.accountId, ctx.region, vaultName))?.arn === arn
       : (await findRecoveryPoint(ctx.store.db, ctx.accountId, arn)) !== undefined
-  if (!isFound) throw new ResourceNotFoundException(`Cannot find a backup vault or recovery point with the ARN ${arn}`, { Context: arn })
+  if (!isFound)
+    throw new ResourceNotFoundException(`Cannot find a backup vault or recovery point with the ARN ${arn}`, {
+      Context: arn,
+    })
 }

@@ -1,4 +1,9 @@
-import { InvalidParameterValueException, AlreadyExistsException, InvalidRequestException, ResourceNotFoundException } from '../aws/generated/backup.ts'
+import {
+  InvalidParameterValueException,
+  AlreadyExistsException,
+  InvalidRequestException,
+  ResourceNotFoundException,
+} from '../aws/generated/backup.ts'
 import type {
   BackupVaultListMember,
   CreateBackupVaultInput,
@@ -20,7 +25,10 @@ import { jobBasics } from './job-basics.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { checkTags } from './tags.ts'
 
-export async function createBackupVault(ctx: Context, input: CreateBackupVaultInput): Promise<CreateBackupVaultOutput> {
+export async function createBackupVault(
+  ctx: Context,
+  input: CreateBackupVaultInput,
+): Promise<CreateBackupVaultOutput> {
   if (input.EncryptionKeyArn !== undefined && input.EncryptionKeyArn !== defaultKeyArn(ctx)) {
     throw new InvalidParameterValueException(
       `Cannot encrypt with "${input.EncryptionKeyArn}": each vault here has a key of its own, shown as ${defaultKeyArn(ctx)}. Leave EncryptionKeyArn out`,
@@ -51,7 +59,8 @@ export async function createBackupVault(ctx: Context, input: CreateBackupVaultIn
 
 /** The same CreatorRequestId again is the same request; anything else is a second vault of that name. */
 function sameRequest(existing: VaultTable, input: CreateBackupVaultInput): VaultTable {
-  if (input.CreatorRequestId !== undefined && existing.creator_request_id === input.CreatorRequestId) return existing
+  if (input.CreatorRequestId !== undefined && existing.creator_request_id === input.CreatorRequestId)
+    return existing
   throw new AlreadyExistsException(`A Backup vault with the name ${existing.name} already exists`, {
     Arn: existing.arn,
     CreatorRequestId: existing.creator_request_id ?? undefined,
@@ -78,16 +87,26 @@ function newVault(ctx: Context, input: CreateBackupVaultInput): VaultTable {
   }
 }
 
-export async function describeBackupVault(ctx: Context, input: DescribeBackupVaultInput): Promise<DescribeBackupVaultOutput> {
+export async function describeBackupVault(
+  ctx: Context,
+  input: DescribeBackupVaultInput,
+): Promise<DescribeBackupVaultOutput> {
   const vault = await vaultNamed(ctx, input.BackupVaultName)
   return { ...toListMember(vault, await countPoints(ctx.store.db, vault)) }
 }
 
-export async function listBackupVaults(ctx: Context, input: ListBackupVaultsInput): Promise<ListBackupVaultsOutput> {
+export async function listBackupVaults(
+  ctx: Context,
+  input: ListBackupVaultsInput,
+): Promise<ListBackupVaultsOutput> {
   if (input.ByVaultType !== undefined && input.ByVaultType !== 'BACKUP_VAULT') return { BackupVaultList: [] }
   if (input.ByShared === true) return { BackupVaultList: [] }
   const page = pageOf(ctx, 'ListBackupVaults', input)
-  const { rows, next } = await listVaults(ctx.store.db, { accountId: ctx.accountId, region: ctx.region }, page)
+  const { rows, next } = await listVaults(
+    ctx.store.db,
+    { accountId: ctx.accountId, region: ctx.region },
+    page,
+  )
   const members = rows.map(async (row) => toListMember(row, await countPoints(ctx.store.db, row)))
   return {
     BackupVaultList: await Promise.all(members),
@@ -95,7 +114,10 @@ export async function listBackupVaults(ctx: Context, input: ListBackupVaultsInpu
   }
 }
 
-export async function deleteBackupVault(ctx: Context, input: DeleteBackupVaultInput): Promise<Record<string, never>> {
+export async function deleteBackupVault(
+  ctx: Context,
+  input: DeleteBackupVaultInput,
+): Promise<Record<string, never>> {
   await ctx.store.transaction(async (tx) => {
     const vault = await findVault(tx, ctx.accountId, ctx.region, input.BackupVaultName)
     if (vault === undefined) throw noSuchVault(input.BackupVaultName)
@@ -128,7 +150,9 @@ export async function vaultNamed(ctx: Context, name: string): Promise<VaultTable
 }
 
 export function noSuchVault(name: string): ResourceNotFoundException {
-  return new ResourceNotFoundException(`Backup vault "${name}" does not exist in this account and region`, { Context: name })
+  return new ResourceNotFoundException(`Backup vault "${name}" does not exist in this account and region`, {
+    Context: name,
+  })
 }
 
 function toListMember(vault: VaultTable, points: number): BackupVaultListMember {

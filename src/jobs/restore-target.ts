@@ -64,6 +64,7 @@ async function namedTarget(request: TargetRequest, kind: Kind, name: string): Pr
 
 function required(request: TargetRequest, key: string): string {
   const value = request.metadata[key]
-  if (value === undefined || value === '') throw new JobFailedError(`Restore failed: restore metadata "${key}" is missing`)
+  if (value === undefined || value === '')
+    throw new JobFailedError(`Restore failed: restore metadata "${key}" is missing`)
   return value
 }

@@ -28,7 +28,12 @@ export interface RunningJob {
   /** Aborted when the job must end: stopped by the user, out of time, lease lost, role revoked, server going down. */
   readonly signal: AbortSignal
   /** What the next heartbeat writes. */
-  readonly progress: { bytesTotal: number | undefined; bytesDone: number; itemsDone: number; itemsFailed: number }
+  readonly progress: {
+    bytesTotal: number | undefined
+    bytesDone: number
+    itemsDone: number
+    itemsFailed: number
+  }
   /** Ends the job with this error as its reason. */
   abort(reason: Error): void
   /** Renews the lease now. @throws {LeaseLostError} Before every point of no return. */

@@ -90,7 +90,12 @@ export class Worker {
       const outcome = await runners[row.kind](tools, job)
       stopBeating()
       if (outcome.isFinished !== true) await this.#finish(job, endOf(outcome))
-      tools.log.info('job ended', { job: row.job_id, kind: row.kind, state: outcome.state, message: outcome.message })
+      tools.log.info('job ended', {
+        job: row.job_id,
+        kind: row.kind,
+        state: outcome.state,
+        message: outcome.message,
+      })
     } catch (thrown) {
       stopBeating()
       await this.#fail(job, controller.signal.aborted ? (controller.signal.reason as unknown) : thrown)
@@ -117,9 +122,15 @@ export class Worker {
         return
       }
       const end = again === undefined ? failureOf(error) : STOPPED_BY_USER
-      if (end.isUnexpected) tools.log.error('job failed unexpectedly', { job: row.job_id, kind: row.kind, error: stackOf(error) })
+      if (end.isUnexpected)
+        tools.log.error('job failed unexpectedly', { job: row.job_id, kind: row.kind, error: stackOf(error) })
       await this.#finish(job, end.end)
-      tools.log.info('job ended', { job: row.job_id, kind: row.kind, state: end.end.state, message: end.end.status_message ?? undefined })
+      tools.log.info('job ended', {
+        job: row.job_id,
+        kind: row.kind,
+        state: end.end.state,
+        message: end.end.status_message ?? undefined,
+      })
     } catch (lost) {
       tools.log.warn('the end of a job could not be written', { job: row.job_id, error: messageOf(lost) })
     }
@@ -131,7 +142,12 @@ class ShutdownError extends Error {
   override name = 'ShutdownError'
 }
 
-function runningJob(tools: JobTools, row: JobTable, controller: AbortController, leaseMs: number): RunningJob {
+function runningJob(
+  tools: JobTools,
+  row: JobTable,
+  controller: AbortController,
+  leaseMs: number,
+): RunningJob {
   const progress = { bytesTotal: row.bytes_total ?? undefined, bytesDone: 0, itemsDone: 0, itemsFailed: 0 }
   return {
     row,
@@ -142,7 +158,8 @@ function runningJob(tools: JobTools, row: JobTable, controller: AbortController,
     check: async () => {
       const now = tools.clock.now()
       const { cancelRequested } = await heartbeat(tools.store.db, row, { now, leaseMs, progress })
-      if (cancelRequested) controller.abort(new JobStoppedError('ABORTED', `${jobNoun(row)} was stopped by user.`))
+      if (cancelRequested)
+        controller.abort(new JobStoppedError('ABORTED', `${jobNoun(row)} was stopped by user.`))
       else if (row.complete_by !== null && now > row.complete_by) {
         controller.abort(new JobStoppedError('EXPIRED', `${jobNoun(row)} expired before completion.`))
       }
@@ -157,11 +174,14 @@ function jobNoun(row: JobTable): string {
 
 /** Renews the lease and writes the progress in the background; a lost lease, a cancel and a missed window end the job. */
 function startHeartbeat(job: RunningJob, leaseMs: number): () => void {
-  const timer = setInterval(() => {
-    job.check().catch((error: unknown) => {
-      if (error instanceof LeaseLostError) job.abort(error)
-    })
-  }, Math.min(MAX_BEAT_MS, leaseMs / 3))
+  const timer = setInterval(
+    () => {
+      job.check().catch((error: unknown) => {
+        if (error instanceof LeaseLostError) job.abort(error)
+      })
+    },
+    Math.min(MAX_BEAT_MS, leaseMs / 3),
+  )
   return () => clearInterval(timer)
 }
 
@@ -180,10 +200,17 @@ const STOPPED_BY_USER = {
 } as const
 
 /** When and why a job is tried again; undefined where its end is final. */
-function retryOf(error: unknown, row: JobTable, clock: Clock): { runAt: number; message: string } | undefined {
+function retryOf(
+  error: unknown,
+  row: JobTable,
+  clock: Clock,
+): { runAt: number; message: string } | undefined {
   const now = clock.now()
   if (error instanceof ShutdownError) {
-    return { runAt: now, message: 'The server was stopped while the job ran; it begins again when the server is back' }
+    return {
+      runAt: now,
+      message: 'The server was stopped while the job ran; it begins again when the server is back',
+    }
   }
   if (!(error instanceof RetryLaterError)) return undefined
   const runAt = now + error.delayMs
@@ -192,12 +219,17 @@ function retryOf(error: unknown, row: JobTable, clock: Clock): { runAt: number; 
 }
 
 function failureOf(error: unknown): { isUnexpected: boolean; end: Omit<JobEnd, 'now'> } {
-  const end = (state: JobEnd['state'], status_message: string, message_category: string): { isUnexpected: boolean; end: Omit<JobEnd, 'now'> } => ({
+  const end = (
+    state: JobEnd['state'],
+    status_message: string,
+    message_category: string,
+  ): { isUnexpected: boolean; end: Omit<JobEnd, 'now'> } => ({
     isUnexpected: false,
     end: { state, status_message, message_category },
   })
   if (error instanceof AccessDeniedError) return end('FAILED', error.message, 'AccessDenied')
-  if (error instanceof JobStoppedError) return end(error.state, error.message, error.state === 'FAILED' ? 'AccessDenied' : error.state)
+  if (error instanceof JobStoppedError)
+    return end(error.state, error.message, error.state === 'FAILED' ? 'AccessDenied' : error.state)
   if (error instanceof JobFailedError) return end('FAILED', error.message, error.category)
   if (error instanceof RetryLaterError) return end('FAILED', error.message, 'FAILURE')
   return { ...end('FAILED', `Job failed: ${messageOf(error)}`, 'FAILURE'), isUnexpected: true }

@@ -1,0 +1,157 @@
+import { rootArn, roleArn, userArn } from '../access/identity-arns.ts'
+import type { Principal } from '../access/principal.ts'
+import { openSession } from '../access/session.ts'
+import type { SessionContent } from '../access/session.ts'
+import { badSignature, expiredToken, invalidToken } from '../aws/faults.ts'
+import type { ServiceModel } from '../aws/model.ts'
+import { readClaim, verifySignature } from '../aws/sigv4.ts'
+import type { SignatureClaim } from '../aws/sigv4.ts'
+import type { WireRequest } from '../aws/wire.ts'
+import type { ServerKey } from '../keyring/server-key.ts'
+import { findAccessKey, findRoleById, findUserById } from '../store/identities.ts'
+import type { Queryable } from '../store/store.ts'
+import { tagsOf } from '../store/tags.ts'
+
+/** Services of the whole partition: their requests may be signed for us-east-1 wherever the server is. */
+const GLOBAL_SERVICES = new Set(['iam', 'sts'])
+
+export interface AuthenticationContext {
+  readonly db: Queryable
+  readonly serverKey: ServerKey
+  readonly region: string
+  /** Milliseconds since 1970. */
+  readonly now: number
+}
+
+/**
+ * Who signed the request. The key must exist and be active, and so must the user or role behind it: a deleted identity's
+ * credentials end with it, also those of sessions that were given out before.
+ *
+ * @throws {AwsError} 403, or 400 for a signature that cannot be read.
+ */
+export async function authenticate(
+  ctx: AuthenticationContext,
+  model: ServiceModel,
+  request: WireRequest,
+): Promise<Principal> {
+  const claim = readClaim(model, request)
+  checkScope(ctx, model, claim)
+  const { secret, principal } = claim.accessKeyId.startsWith('ASIA')
+    ? await sessionKey(ctx, model, claim)
+    : await longTermKey(ctx, model, claim)
+  const refusal = verifySignature(model, request, claim, secret, ctx.now)
+  if (refusal !== undefined) throw refusal
+  // Only now: what a request says before its signature is verified must not steer anything.
+  return await principal()
+}
+
+interface KeyOwner {
+  readonly secret: string
+  /** @throws {AwsError} When the identity is gone or its credentials were revoked. */
+  readonly principal: () => Promise<Principal>
+}
+
+function checkScope(ctx: AuthenticationContext, model: ServiceModel, claim: SignatureClaim): void {
+  const { signingName } = model.metadata
+  if (claim.service !== signingName)
+    throw badSignature(model, `Credential should be scoped to correct service: '${signingName}'.`)
+  const isRegionRight =
+    claim.region === ctx.region || (GLOBAL_SERVICES.has(signingName) && claim.region === 'us-east-1')
+  if (!isRegionRight) {
+    throw badSignature(
+      model,
+      `Credential should be scoped to a valid region: this server serves '${ctx.region}', the request is signed for '${claim.region}'.`,
+    )
+  }
+}
+
+async function longTermKey(
+  ctx: AuthenticationContext,
+  model: ServiceModel,
+  claim: SignatureClaim,
+): Promise<KeyOwner> {
+  const key = await findAccessKey(ctx.db, claim.accessKeyId)
+  // A session token belongs to a temporary key; beside a long-term one it is a mistake or a forgery.
+  if (key === undefined || key.status !== 'Active' || claim.sessionToken !== undefined)
+    throw invalidToken(model)
+  const secret = ctx.serverKey.open('access-key', key.access_key_id, key.secret).toString()
+  const principal = async (): Promise<Principal> => {
+    if (key.user_id === null) return rootPrincipal(key.account_id, key.access_key_id)
+    return await userPrincipal(ctx, model, key.account_id, key.user_id, { accessKeyId: key.access_key_id })
+  }
+  return { secret, principal }
+}
+
+function rootPrincipal(accountId: string, accessKeyId: string): Principal {
+  return { kind: 'root', accountId, arn: rootArn(accountId), uniqueId: accountId, tags: {}, accessKeyId }
+}
+
+async function userPrincipal(
+  ctx: AuthenticationContext,
+  model: ServiceModel,
+  accountId: string,
+  userId: string,
+  more: Pick<Principal, 'accessKeyId' | 'session'>,
+): Promise<Principal> {
+  const user = await findUserById(ctx.db, userId)
+  if (user === undefined || user.account_id !== accountId) throw invalidToken(model)
+  checkRevoked(model, user.revoked_before, more.session?.issuedAt)
+  const arn = userArn(user)
+  return {
+    kind: 'user',
+    accountId,
+    arn,
+    uniqueId: user.user_id,
+    identityId: user.user_id,
+    userName: user.name,
+    tags: await tagsOf(ctx.db, accountId, arn),
+    ...more,
+  }
+}
+
+async function sessionKey(
+  ctx: AuthenticationContext,
+  model: ServiceModel,
+  claim: SignatureClaim,
+): Promise<KeyOwner> {
+  if (claim.sessionToken === undefined) throw invalidToken(model)
+  const content = openSession(ctx.serverKey, claim.accessKeyId, claim.sessionToken)
+  if (content === undefined) throw invalidToken(model)
+  const principal = async (): Promise<Principal> => {
+    if (content.session.expiresAt <= ctx.now) throw expiredToken(model)
+    return await sessionPrincipal(ctx, model, claim.accessKeyId, content)
+  }
+  return { secret: content.secretAccessKey, principal }
+}
+
+async function sessionPrincipal(
+  ctx: AuthenticationContext,
+  model: ServiceModel,
+  accessKeyId: string,
+  content: SessionContent,
+): Promise<Principal> {
+  const { accountId, identityId, session } = content
+  if (content.kind === 'root') return { ...rootPrincipal(accountId, accessKeyId), session }
+  if (content.kind === 'user') {
+    return await userPrincipal(ctx, model, accountId, identityId as string, { accessKeyId, session })
+  }
+  const role = await findRoleById(ctx.db, identityId as string)
+  if (role === undefined || role.account_id !== accountId) throw invalidToken(model)
+  checkRevoked(model, role.revoked_before, session.issuedAt)
+  const arn = roleArn(role)
+  return {
+    kind: 'assumed-role',
+    accountId,
+    arn: `arn:aws:sts::${accountId}:assumed-role/${role.name}/${session.name}`,
+    uniqueId: `${role.role_id}:${session.name}`,
+    identityId: role.role_id,
+    roleArn: arn,
+    tags: { ...(await tagsOf(ctx.db, accountId, arn)), ...content.tags },
+    session,
+    accessKeyId,
+  }
+}
+
+function checkRevoked(model: ServiceModel, revokedBefore: number | null, issuedAt: number | undefined): void {
+  if (revokedBefore !== null && issuedAt !== undefined && issuedAt < revokedBefore) throw expiredToken(model)
+}

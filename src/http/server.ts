@@ -1,0 +1,231 @@
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { answer, answerError } from '../aws/answer.ts'
+import { AwsError } from '../aws/error.ts'
+import {
+  accessDeniedCode,
+  internalFailure,
+  malformed,
+  missingToken,
+  notBuilt,
+  tooLarge,
+} from '../aws/faults.ts'
+import type { ServiceModel, ServiceName } from '../aws/model.ts'
+import { serviceSignedAs } from '../aws/model.ts'
+import type { Operation, Service, UnbuiltOperation } from '../aws/operation.ts'
+import { parseInput } from '../aws/parse-input.ts'
+import { route } from '../aws/route.ts'
+import { scopeOf } from '../aws/sigv4.ts'
+import { MAX_BODY_BYTES } from '../aws/wire.ts'
+import type { Routed, WireRequest, WireResponse } from '../aws/wire.ts'
+import type { Context, ServerFacts } from '../context.ts'
+import type { ServerKey } from '../keyring/server-key.ts'
+import type { Clock } from '../lib/clock.ts'
+import { uuid } from '../lib/ids.ts'
+import type { Log } from '../lib/log.ts'
+import { InvalidCursorError } from '../store/page.ts'
+import type { Store } from '../store/store.ts'
+import { authenticate } from './authenticate.ts'
+import { authorize, isAllowed } from './gate.ts'
+import type { GateRequest } from './gate.ts'
+
+/** The life of a request: read, service, signature, operation, input, authorisation, handler, answer. In this order, here. */
+
+// oxlint-disable-next-line typescript/no-explicit-any -- each table is typed where it is written; the gate calls them alike
+type AnyEntry = Operation<Context, any, unknown> | UnbuiltOperation<Context, any>
+
+export type ServiceTables = Readonly<Record<ServiceName, Service<unknown, Context>>>
+
+export interface HttpOptions {
+  readonly store: Store
+  readonly serverKey: ServerKey
+  readonly clock: Clock
+  readonly log: Log
+  readonly region: string
+  readonly facts: ServerFacts
+  readonly tables: ServiceTables
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
+}
+
+/** A client that sends no more is cut off after so long, in milliseconds. */
+const REQUEST_TIMEOUT_MS = 30_000
+
+export function createHttpServer(options: HttpOptions): Server {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    void serve(options, request, response)
+  }
+  const limits = {
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    maxHeaderSize: 32_768,
+  }
+  if (options.tls === undefined) return createServer(limits, listener)
+  const { certFile, keyFile } = options.tls
+  return createTlsServer(
+    { ...limits, cert: readFileSync(certFile), key: readFileSync(keyFile), minVersion: 'TLSv1.2' },
+    listener,
+  )
+}
+
+async function serve(
+  options: HttpOptions,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const requestId = uuid()
+  const startedAt = options.clock.monotonic()
+  const told: Told = {}
+  let wire: WireResponse
+  try {
+    wire = await respond(options, incoming, requestId, told)
+  } catch (error) {
+    wire = answerError(told.model, asAwsError(options, told, error, requestId), requestId)
+  }
+  response.writeHead(wire.status, { ...wire.headers, 'content-length': Buffer.byteLength(wire.body) })
+  response.end(wire.body)
+  options.log.info('request', {
+    requestId,
+    service: told.model?.metadata.name,
+    operation: told.operation,
+    principal: told.principal,
+    status: wire.status,
+    error: wire.headers['x-amzn-errortype'],
+    ms: Math.round(options.clock.monotonic() - startedAt),
+  })
+}
+
+/** What is known of a request when something goes wrong with it. */
+interface Told {
+  model?: ServiceModel | undefined
+  operation?: string
+  principal?: string
+}
+
+async function respond(
+  options: HttpOptions,
+  incoming: IncomingMessage,
+  requestId: string,
+  told: Told,
+): Promise<WireResponse> {
+  const request = await readRequest(incoming)
+  told.model = serviceSignedAs(scopeOf(request) ?? '')
+  if (told.model === undefined) throw missingToken(undefined)
+  const { store, serverKey, region, clock } = options
+  const now = clock.now()
+  const principal = await authenticate({ db: store.db, serverKey, region, now }, told.model, request)
+  told.principal = principal.arn
+  const routed = route(told.model, request)
+  told.operation = routed.operation.name
+  const input = parseInput(routed, request)
+  const gate: GateRequest = {
+    store,
+    principal,
+    requestId,
+    service: told.model.metadata.name,
+    now,
+    region,
+    sourceIp: incoming.socket.remoteAddress?.replace(/^::ffff:/, ''),
+    userAgent: incoming.headers['user-agent'],
+    isSecure: options.tls !== undefined,
+    accessDeniedCode: accessDeniedCode(told.model),
+    isRead: /^(Get|List|Describe|Simulate)/.test(routed.operation.name),
+  }
+  const output = await perform(contextOf(options, gate), gate, routed, entryOf(options.tables, routed), input)
+  return answer(routed, output, requestId)
+}
+
+async function perform(
+  ctx: Context,
+  gate: GateRequest,
+  routed: Routed,
+  entry: AnyEntry,
+  input: unknown,
+): Promise<unknown> {
+  const { model, operation } = routed
+  if (entry.decidedByHandler !== true) {
+    const resources = await entry.resource(ctx, input)
+    const action = entry.action ?? `${model.metadata.iamPrefix}:${operation.name}`
+    await authorize(
+      gate,
+      action,
+      typeof resources === 'string' ? [resources] : resources,
+      await entry.context?.(ctx, input),
+    )
+  }
+  if ('unbuilt' in entry) throw notBuilt(model, operation.name)
+  return (await entry.handler(ctx, input)) ?? {}
+}
+
+function entryOf(tables: ServiceTables, routed: Routed): AnyEntry {
+  const table = tables[routed.model.metadata.name] as Readonly<Record<string, AnyEntry>>
+  return table[routed.operation.name] as AnyEntry
+}
+
+function contextOf(options: HttpOptions, gate: GateRequest): Context {
+  return {
+    requestId: gate.requestId,
+    principal: gate.principal,
+    accountId: gate.principal.accountId,
+    region: options.region,
+    now: gate.now,
+    clock: options.clock,
+    store: options.store,
+    serverKey: options.serverKey,
+    log: options.log,
+    sourceIp: gate.sourceIp,
+    server: options.facts,
+    authorize: (action, resource, context) => authorize(gate, action, [resource], context),
+    isAllowed: (action, resource, context) => isAllowed(gate, action, resource, context),
+  }
+}
+
+/** The request as it came; the body whole, within its limit. */
+async function readRequest(incoming: IncomingMessage): Promise<WireRequest> {
+  const headers: [string, string][] = []
+  for (let i = 0; i < incoming.rawHeaders.length; i += 2) {
+    headers.push([(incoming.rawHeaders[i] as string).toLowerCase(), incoming.rawHeaders[i + 1] as string])
+  }
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    size += chunk.length
+    // Read to the end all the same, so that the client hears the answer; nothing of it is kept.
+    if (size <= MAX_BODY_BYTES) chunks.push(chunk)
+    else if (size > 64 * MAX_BODY_BYTES) incoming.destroy()
+  }
+  const request = {
+    method: incoming.method ?? '',
+    rawTarget: incoming.url ?? '/',
+    headers,
+    body: Buffer.concat(chunks),
+  }
+  if (size > MAX_BODY_BYTES) throw tooLarge(serviceSignedAs(scopeOf(request) ?? ''), MAX_BODY_BYTES)
+  return request
+}
+
+/** The one place where errors become answers; what is not meant for clients is logged and stays here. */
+function asAwsError(options: HttpOptions, told: Told, error: unknown, requestId: string): AwsError {
+  if (error instanceof AwsError) return error
+  if (error instanceof InvalidCursorError)
+    return malformed(told.model, 'The page token is not one of this list')
+  options.log.error('request failed', {
+    requestId,
+    operation: told.operation,
+    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  })
+  return internalFailure(told.model, requestId)
+}
+
+/** Every operation of every model must have an action and a resource. @throws Naming those that have none. */
+export function checkTables(tables: ServiceTables, models: readonly ServiceModel[]): void {
+  const missing: string[] = []
+  for (const model of models) {
+    const table = tables[model.metadata.name] as Readonly<Record<string, AnyEntry | undefined>>
+    for (const name of Object.keys(model.operations)) {
+      if (typeof table[name]?.resource !== 'function') missing.push(`${model.metadata.name}:${name}`)
+    }
+  }
+  if (missing.length > 0) throw new Error(`Cannot start: no resource mapping for ${missing.join(', ')}`)
+}
