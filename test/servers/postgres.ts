@@ -39,7 +39,7 @@ function newestTools(): string | undefined {
 }
 
 /**
- * Starts a private PostgreSQL server below `dir` (made, and removed by stop()) on a free port of 127.0.0.1. Passwords are
+ * Starts a private PostgreSQL server below `dir` (made, and removed by stop(); its parents must let others through) on a free port of 127.0.0.1. Passwords are
  * checked with SCRAM; fsync is off, the data dies with the test. As root the server runs as the account `postgres`.
  */
 export async function startPostgres(options: {
