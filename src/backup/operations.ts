@@ -1,0 +1,138 @@
+import type { BackupApi } from '../aws/generated/backup.ts'
+import type { OperationContext, Service } from '../aws/operation.ts'
+import type { Context } from '../context.ts'
+import { findRecoveryPoint } from '../store/recovery-points.ts'
+import { tagsOf } from '../store/tags.ts'
+import { vaultArn } from './arns.ts'
+import { describeBackupJob, listBackupJobs, startBackupJob, stopBackupJob } from './backup-jobs.ts'
+import {
+  describeProtectedResource,
+  listProtectedResources,
+  listProtectedResourcesByBackupVault,
+} from './protected-resources.ts'
+import {
+  deleteRecoveryPoint,
+  describeRecoveryPoint,
+  getRecoveryPointRestoreMetadata,
+  listRecoveryPointsByBackupVault,
+  listRecoveryPointsByResource,
+  tagContext,
+  updateRecoveryPointLifecycle,
+} from './recovery-points.ts'
+import {
+  describeRestoreJob,
+  getRestoreJobMetadata,
+  listRestoreJobs,
+  listRestoreJobsByProtectedResource,
+  startRestoreJob,
+} from './restore-jobs.ts'
+import { describeRegionSettings, getSupportedResourceTypes, updateRegionSettings } from './settings.ts'
+import { listTags, tagResource, untagResource } from './tags.ts'
+import { unbuilt } from './unbuilt.ts'
+import { createBackupVault, deleteBackupVault, describeBackupVault, listBackupVaults } from './vaults.ts'
+
+type VaultInput = { readonly BackupVaultName: string }
+type PointInput = { readonly RecoveryPointArn: string }
+type TaggedInput = { readonly ResourceArn: string }
+
+const vault = (ctx: Context, input: VaultInput): string => vaultArn(ctx, input.BackupVaultName)
+const point = (_: Context, input: PointInput): string => input.RecoveryPointArn
+const tagged = (_: Context, input: TaggedInput): string => input.ResourceArn
+const all = (): string => '*'
+
+async function vaultContext(ctx: Context, input: VaultInput): Promise<OperationContext> {
+  return tagContext(await tagsOf(ctx.store.db, ctx.accountId, vaultArn(ctx, input.BackupVaultName)))
+}
+
+async function pointContext(ctx: Context, input: PointInput): Promise<OperationContext> {
+  const row = await findRecoveryPoint(ctx.store.db, ctx.accountId, input.RecoveryPointArn)
+  return row === undefined ? {} : tagContext(await tagsOf(ctx.store.db, ctx.accountId, row.arn))
+}
+
+async function taggedContext(ctx: Context, input: TaggedInput): Promise<OperationContext> {
+  return tagContext(await tagsOf(ctx.store.db, ctx.accountId, input.ResourceArn))
+}
+
+function requestTags(tags: Readonly<Record<string, string>> | undefined): OperationContext {
+  if (tags === undefined) return {}
+  const each = Object.entries(tags).map(([key, value]) => [`aws:RequestTag/${key}`, value])
+  return { ...Object.fromEntries(each), 'aws:TagKeys': Object.keys(tags) }
+}
+
+/** AWS Backup, all operations of the model. */
+export const backup: Service<BackupApi, Context> = {
+  ...unbuilt,
+
+  CreateBackupVault: {
+    resource: vault,
+    context: (_, input) => requestTags(input.BackupVaultTags),
+    handler: createBackupVault,
+  },
+  DescribeBackupVault: { resource: vault, context: vaultContext, handler: describeBackupVault },
+  ListBackupVaults: { resource: all, handler: listBackupVaults },
+  DeleteBackupVault: { resource: vault, context: vaultContext, handler: deleteBackupVault },
+
+  StartBackupJob: {
+    resource: vault,
+    context: async (ctx, input) => ({
+      ...(await vaultContext(ctx, input)),
+      ...requestTags(input.RecoveryPointTags),
+    }),
+    handler: startBackupJob,
+  },
+  DescribeBackupJob: { resource: all, handler: describeBackupJob },
+  ListBackupJobs: { resource: all, handler: listBackupJobs },
+  StopBackupJob: { resource: all, handler: stopBackupJob },
+
+  ListRecoveryPointsByBackupVault: {
+    resource: vault,
+    context: vaultContext,
+    handler: listRecoveryPointsByBackupVault,
+  },
+  ListRecoveryPointsByResource: { resource: all, handler: listRecoveryPointsByResource },
+  DescribeRecoveryPoint: { resource: point, context: pointContext, handler: describeRecoveryPoint },
+  GetRecoveryPointRestoreMetadata: {
+    resource: point,
+    context: pointContext,
+    handler: getRecoveryPointRestoreMetadata,
+  },
+  UpdateRecoveryPointLifecycle: {
+    resource: point,
+    context: pointContext,
+    handler: updateRecoveryPointLifecycle,
+  },
+  DeleteRecoveryPoint: { resource: point, context: pointContext, handler: deleteRecoveryPoint },
+
+  StartRestoreJob: { resource: point, context: pointContext, handler: startRestoreJob },
+  DescribeRestoreJob: { resource: all, handler: describeRestoreJob },
+  ListRestoreJobs: { resource: all, handler: listRestoreJobs },
+  ListRestoreJobsByProtectedResource: { resource: all, handler: listRestoreJobsByProtectedResource },
+  GetRestoreJobMetadata: { resource: all, handler: getRestoreJobMetadata },
+
+  ListProtectedResources: { resource: all, handler: listProtectedResources },
+  ListProtectedResourcesByBackupVault: {
+    resource: vault,
+    context: vaultContext,
+    handler: listProtectedResourcesByBackupVault,
+  },
+  DescribeProtectedResource: { resource: all, handler: describeProtectedResource },
+
+  TagResource: {
+    resource: tagged,
+    context: async (ctx, input) => ({ ...(await taggedContext(ctx, input)), ...requestTags(input.Tags) }),
+    handler: tagResource,
+  },
+  UntagResource: {
+    resource: tagged,
+    context: async (ctx, input) => ({
+      ...(await taggedContext(ctx, input)),
+      'aws:TagKeys': [...input.TagKeyList],
+    }),
+    handler: untagResource,
+  },
+  ListTags: { resource: tagged, context: taggedContext, handler: listTags },
+
+  GetSupportedResourceTypes: { resource: all, handler: getSupportedResourceTypes },
+  DescribeRegionSettings: { resource: all, handler: describeRegionSettings },
+  UpdateRegionSettings: { resource: all, handler: updateRegionSettings },
+}
