@@ -26,108 +26,141 @@ interface Named {
   readonly TieringConfigurationName?: string | undefined
 }
 
-type Unbuilt = UnbuiltOperation<Context, Named>
+/** Takes any input: which members name the resource, the functions below say. */
+type Unbuilt = UnbuiltOperation<Context, object>
+type ResourceOf = (ctx: Context, input: Named) => string
 
-const on = (resource: (ctx: Context, input: Named) => string): Unbuilt => ({ unbuilt: true, resource })
+const ON_VAULT = [
+  'AssociateBackupVaultMpaApprovalTeam',
+  'CreateLogicallyAirGappedBackupVault',
+  'CreateRestoreAccessBackupVault',
+  'DeleteBackupVaultAccessPolicy',
+  'DeleteBackupVaultLockConfiguration',
+  'DeleteBackupVaultNotifications',
+  'DisassociateBackupVaultMpaApprovalTeam',
+  'GetBackupVaultAccessPolicy',
+  'GetBackupVaultNotifications',
+  'ListRestoreAccessBackupVaults',
+  'PutBackupVaultAccessPolicy',
+  'PutBackupVaultLockConfiguration',
+  'PutBackupVaultNotifications',
+  'RevokeRestoreAccessBackupVault',
+  'StartScanJob',
+] as const
 
-const onVault = on((ctx, input) => vaultArn(ctx, input.BackupVaultName ?? '*'))
-const onPoint = on((_, input) => input.RecoveryPointArn ?? '*')
-const onPlan = on((ctx, input) => planArn(ctx, input.BackupPlanId ?? '*'))
-const onFramework = on((ctx, input) => frameworkArn(ctx, input.FrameworkName ?? '*'))
-const onReportPlan = on((ctx, input) => reportPlanArn(ctx, input.ReportPlanName ?? '*'))
-const onLegalHold = on((ctx, input) => legalHoldArn(ctx, input.LegalHoldId ?? '*'))
-const onTestingPlan = on((ctx, input) => restoreTestingPlanArn(ctx, input.RestoreTestingPlanName ?? '*'))
-const onTiering = on((ctx, input) => tieringConfigurationArn(ctx, input.TieringConfigurationName ?? '*'))
-const onAll = on(() => '*')
+const ON_POINT = [
+  'DisassociateRecoveryPoint',
+  'DisassociateRecoveryPointFromParent',
+  'GetPITRMalwareScanResults',
+  'GetRecoveryPointIndexDetails',
+  'GetRestoreTestingInferredMetadata',
+  'StartCopyJob',
+  'UpdateRecoveryPointIndexSettings',
+] as const
 
-export const unbuilt = {
-  AssociateBackupVaultMpaApprovalTeam: onVault,
-  CreateLogicallyAirGappedBackupVault: onVault,
-  CreateRestoreAccessBackupVault: onVault,
-  DeleteBackupVaultAccessPolicy: onVault,
-  DeleteBackupVaultLockConfiguration: onVault,
-  DeleteBackupVaultNotifications: onVault,
-  DisassociateBackupVaultMpaApprovalTeam: onVault,
-  GetBackupVaultAccessPolicy: onVault,
-  GetBackupVaultNotifications: onVault,
-  ListRestoreAccessBackupVaults: onVault,
-  PutBackupVaultAccessPolicy: onVault,
-  PutBackupVaultLockConfiguration: onVault,
-  PutBackupVaultNotifications: onVault,
-  RevokeRestoreAccessBackupVault: onVault,
-  StartScanJob: onVault,
+const ON_PLAN = [
+  'CreateBackupPlan',
+  'CreateBackupSelection',
+  'DeleteBackupPlan',
+  'DeleteBackupSelection',
+  'ExportBackupPlanTemplate',
+  'GetBackupPlan',
+  'GetBackupSelection',
+  'ListBackupPlanVersions',
+  'ListBackupSelections',
+  'UpdateBackupPlan',
+] as const
 
-  DisassociateRecoveryPoint: onPoint,
-  DisassociateRecoveryPointFromParent: onPoint,
-  GetPITRMalwareScanResults: onPoint,
-  GetRecoveryPointIndexDetails: onPoint,
-  GetRestoreTestingInferredMetadata: onPoint,
-  StartCopyJob: onPoint,
-  UpdateRecoveryPointIndexSettings: onPoint,
+const ON_FRAMEWORK = [
+  'CreateFramework',
+  'DeleteFramework',
+  'DescribeFramework',
+  'UpdateFramework',
+] as const
 
-  CreateBackupPlan: onPlan,
-  CreateBackupSelection: onPlan,
-  DeleteBackupPlan: onPlan,
-  DeleteBackupSelection: onPlan,
-  ExportBackupPlanTemplate: onPlan,
-  GetBackupPlan: onPlan,
-  GetBackupSelection: onPlan,
-  ListBackupPlanVersions: onPlan,
-  ListBackupSelections: onPlan,
-  UpdateBackupPlan: onPlan,
+const ON_REPORT_PLAN = [
+  'CreateReportPlan',
+  'DeleteReportPlan',
+  'DescribeReportPlan',
+  'StartReportJob',
+  'UpdateReportPlan',
+] as const
 
-  CreateFramework: onFramework,
-  DeleteFramework: onFramework,
-  DescribeFramework: onFramework,
-  UpdateFramework: onFramework,
+const ON_LEGAL_HOLD = [
+  'CancelLegalHold',
+  'CreateLegalHold',
+  'GetLegalHold',
+  'ListRecoveryPointsByLegalHold',
+] as const
 
-  CreateReportPlan: onReportPlan,
-  DeleteReportPlan: onReportPlan,
-  DescribeReportPlan: onReportPlan,
-  StartReportJob: onReportPlan,
-  UpdateReportPlan: onReportPlan,
+const ON_TESTING_PLAN = [
+  'CreateRestoreTestingPlan',
+  'CreateRestoreTestingSelection',
+  'DeleteRestoreTestingPlan',
+  'DeleteRestoreTestingSelection',
+  'GetRestoreTestingPlan',
+  'GetRestoreTestingSelection',
+  'ListRestoreTestingSelections',
+  'UpdateRestoreTestingPlan',
+  'UpdateRestoreTestingSelection',
+] as const
 
-  CancelLegalHold: onLegalHold,
-  CreateLegalHold: onLegalHold,
-  GetLegalHold: onLegalHold,
-  ListRecoveryPointsByLegalHold: onLegalHold,
+const ON_TIERING = [
+  'CreateTieringConfiguration',
+  'DeleteTieringConfiguration',
+  'GetTieringConfiguration',
+  'UpdateTieringConfiguration',
+] as const
 
-  CreateRestoreTestingPlan: onTestingPlan,
-  CreateRestoreTestingSelection: onTestingPlan,
-  DeleteRestoreTestingPlan: onTestingPlan,
-  DeleteRestoreTestingSelection: onTestingPlan,
-  GetRestoreTestingPlan: onTestingPlan,
-  GetRestoreTestingSelection: onTestingPlan,
-  ListRestoreTestingSelections: onTestingPlan,
-  UpdateRestoreTestingPlan: onTestingPlan,
-  UpdateRestoreTestingSelection: onTestingPlan,
+const ON_ALL = [
+  'DescribeCopyJob',
+  'DescribeGlobalSettings',
+  'DescribeReportJob',
+  'DescribeScanJob',
+  'GetBackupPlanFromJSON',
+  'GetBackupPlanFromTemplate',
+  'ListBackupJobSummaries',
+  'ListBackupPlanTemplates',
+  'ListBackupPlans',
+  'ListCopyJobSummaries',
+  'ListCopyJobs',
+  'ListFrameworks',
+  'ListIndexedRecoveryPoints',
+  'ListLegalHolds',
+  'ListReportJobs',
+  'ListReportPlans',
+  'ListRestoreJobSummaries',
+  'ListRestoreTestingPlans',
+  'ListScanJobSummaries',
+  'ListScanJobs',
+  'ListTieringConfigurations',
+  'PutRestoreValidationResult',
+  'UpdateGlobalSettings',
+] as const
 
-  CreateTieringConfiguration: onTiering,
-  DeleteTieringConfiguration: onTiering,
-  GetTieringConfiguration: onTiering,
-  UpdateTieringConfiguration: onTiering,
+type UnbuiltName =
+  | (typeof ON_VAULT)[number]
+  | (typeof ON_POINT)[number]
+  | (typeof ON_PLAN)[number]
+  | (typeof ON_FRAMEWORK)[number]
+  | (typeof ON_REPORT_PLAN)[number]
+  | (typeof ON_LEGAL_HOLD)[number]
+  | (typeof ON_TESTING_PLAN)[number]
+  | (typeof ON_TIERING)[number]
+  | (typeof ON_ALL)[number]
 
-  DescribeCopyJob: onAll,
-  DescribeGlobalSettings: onAll,
-  DescribeReportJob: onAll,
-  DescribeScanJob: onAll,
-  GetBackupPlanFromJSON: onAll,
-  GetBackupPlanFromTemplate: onAll,
-  ListBackupJobSummaries: onAll,
-  ListBackupPlanTemplates: onAll,
-  ListBackupPlans: onAll,
-  ListCopyJobSummaries: onAll,
-  ListCopyJobs: onAll,
-  ListFrameworks: onAll,
-  ListIndexedRecoveryPoints: onAll,
-  ListLegalHolds: onAll,
-  ListReportJobs: onAll,
-  ListReportPlans: onAll,
-  ListRestoreJobSummaries: onAll,
-  ListRestoreTestingPlans: onAll,
-  ListScanJobSummaries: onAll,
-  ListScanJobs: onAll,
-  ListTieringConfigurations: onAll,
-  PutRestoreValidationResult: onAll,
-  UpdateGlobalSettings: onAll,
-} as const
+function all<Name extends string>(names: readonly Name[], resource: ResourceOf): Record<Name, Unbuilt> {
+  return Object.fromEntries(names.map((name) => [name, { unbuilt: true, resource: resource as Unbuilt['resource'] }])) as Record<Name, Unbuilt>
+}
+
+export const unbuilt: Readonly<Record<UnbuiltName, Unbuilt>> = {
+  ...all(ON_VAULT, (ctx, input) => vaultArn(ctx, input.BackupVaultName ?? '*')),
+  ...all(ON_POINT, (_, input) => input.RecoveryPointArn ?? '*'),
+  ...all(ON_PLAN, (ctx, input) => planArn(ctx, input.BackupPlanId ?? '*')),
+  ...all(ON_FRAMEWORK, (ctx, input) => frameworkArn(ctx, input.FrameworkName ?? '*')),
+  ...all(ON_REPORT_PLAN, (ctx, input) => reportPlanArn(ctx, input.ReportPlanName ?? '*')),
+  ...all(ON_LEGAL_HOLD, (ctx, input) => legalHoldArn(ctx, input.LegalHoldId ?? '*')),
+  ...all(ON_TESTING_PLAN, (ctx, input) => restoreTestingPlanArn(ctx, input.RestoreTestingPlanName ?? '*')),
+  ...all(ON_TIERING, (ctx, input) => tieringConfigurationArn(ctx, input.TieringConfigurationName ?? '*')),
+  ...all(ON_ALL, () => '*'),
+}

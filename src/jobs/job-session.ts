@@ -14,6 +14,7 @@ export interface JobSessionOptions {
   readonly region: string
   readonly resource: ResourceView
   readonly recoveryPointArn: string
+  readonly backupVaultArn: string
   readonly principal: Principal
   /** Role policies, boundary and the session policy that limits the job to its own scope. */
   readonly layers: PolicyLayers
@@ -35,6 +36,7 @@ export class JobSession implements DriverSession {
   readonly resource: ResourceView
   readonly jobId: string
   readonly recoveryPointArn: string
+  readonly backupVaultArn: string
   readonly signal: AbortSignal
   readonly #options: JobSessionOptions
   #principal: Principal
@@ -47,6 +49,7 @@ export class JobSession implements DriverSession {
     this.resource = options.resource
     this.jobId = options.jobId
     this.recoveryPointArn = options.recoveryPointArn
+    this.backupVaultArn = options.backupVaultArn
     this.signal = options.signal
     this.#principal = options.principal
     this.#layers = options.layers
@@ -108,6 +111,13 @@ export class JobSession implements DriverSession {
     return undefined
   }
 
+  /** Tags of what the step acts on: the recovery point has its own, whatever the source's are. */
+  #tagsOf(arn: string, target: StepTarget): Readonly<Record<string, string>> | undefined {
+    if (arn === target.targetArn) return target.targetTags
+    if (arn === this.recoveryPointArn) return { ...this.resource.tags, 'aws:backup:source-resource': this.resource.arn }
+    return target.resourceTags
+  }
+
   #decide(
     action: string,
     resource: string,
@@ -115,7 +125,7 @@ export class JobSession implements DriverSession {
     extra: Readonly<Record<string, string | readonly string[]>> | undefined,
   ): Decision {
     const accountId = this.#principal.accountId
-    const tags = resource === target.targetArn ? target.targetTags : target.resourceTags
+    const tags = this.#tagsOf(resource, target)
     const context: Record<string, string | readonly string[]> = {
       ...requestContext(this.#principal, {
         region: this.#options.region,
