@@ -114,12 +114,15 @@ export async function findTool(
   directories: readonly string[] | undefined,
 ): Promise<FoundTool> {
   const found: FoundTool[] = []
-  for (const directory of directories ?? (await toolDirectories())) {
-    const candidate = await versionOf(join(directory, tool))
-    if (candidate) found.push(candidate)
+  const stages = directories === undefined ? [await packageDirectories(), pathDirectories()] : [directories]
+  for (const stage of stages) {
+    for (const directory of stage) {
+      const candidate = await versionOf(join(directory, tool))
+      if (candidate) found.push(candidate)
+    }
+    const fitting = found.filter(({ major }) => major >= serverMajor).toSorted((a, b) => a.major - b.major)[0]
+    if (fitting) return fitting
   }
-  const fitting = found.filter(({ major }) => major >= serverMajor).toSorted((a, b) => a.major - b.major)[0]
-  if (fitting) return fitting
   const newest = found.toSorted((a, b) => b.major - a.major)[0]
   throw new ToolMissingError(
     newest
@@ -128,7 +131,7 @@ export async function findTool(
   )
 }
 
-async function toolDirectories(): Promise<readonly string[]> {
+async function packageDirectories(): Promise<readonly string[]> {
   const directories: string[] = []
   for (const root of PACKAGE_ROOTS) {
     directories.push(join(root, 'bin'))
@@ -140,8 +143,11 @@ async function toolDirectories(): Promise<readonly string[]> {
       // No such packages here.
     }
   }
-  const path = process.env['PATH']?.split(delimiter).filter((entry) => entry.startsWith('/')) ?? []
-  return [...directories, ...path]
+  return directories
+}
+
+function pathDirectories(): readonly string[] {
+  return process.env['PATH']?.split(delimiter).filter((entry) => entry.startsWith('/')) ?? []
 }
 
 async function versionOf(path: string): Promise<FoundTool | undefined> {
