@@ -1,0 +1,179 @@
+import type { Page, PageRequest } from './page.ts'
+import { pageOf, textCursor } from './page.ts'
+import type { RoleTable, UserTable } from './schema.ts'
+import type { Queryable } from './store.ts'
+
+/**
+ * Users and roles. Names are found whatever their case; lists go by lower-cased name in byte order. What hangs on an identity
+ * (policies, keys, memberships, tags) is for the operations to remove before it: the other identities-*.ts.
+ */
+
+export interface PathFilter {
+  readonly accountId: string
+  /** `/` or absent: all. */
+  readonly pathPrefix?: string | undefined
+}
+
+/** Paths hold the characters 0x21 to 0x7e only: everything that starts with a prefix sorts below prefix + 0x7f. */
+export function pathRange(prefix: string | undefined): readonly [string, string] {
+  return [prefix ?? '/', `${prefix ?? '/'}\x7f`]
+}
+
+/** False where the account has a user of this name, in whatever case. */
+export async function insertUser(db: Queryable, row: UserTable): Promise<boolean> {
+  const result = await db
+    .insertInto('iam_user')
+    .values(row)
+    .onConflict((conflict) => conflict.columns(['account_id', 'name_lower']).doNothing())
+    .executeTakeFirst()
+  return result.numInsertedOrUpdatedRows === 1n
+}
+
+export async function findUserByName(
+  db: Queryable,
+  accountId: string,
+  name: string,
+): Promise<UserTable | undefined> {
+  return await db
+    .selectFrom('iam_user')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('name_lower', '=', name.toLowerCase())
+    .executeTakeFirst()
+}
+
+export async function findUserById(db: Queryable, userId: string): Promise<UserTable | undefined> {
+  return await db.selectFrom('iam_user').selectAll().where('user_id', '=', userId).executeTakeFirst()
+}
+
+export async function listUsers(
+  db: Queryable,
+  filter: PathFilter,
+  page: PageRequest,
+): Promise<Page<UserTable>> {
+  const [from, below] = pathRange(filter.pathPrefix)
+  let query = db
+    .selectFrom('iam_user')
+    .selectAll()
+    .where('account_id', '=', filter.accountId)
+    .where('path', '>=', from)
+    .where('path', '<', below)
+  if (page.after !== undefined) query = query.where('name_lower', '>', textCursor(page.after))
+  const rows = await query
+    .orderBy('name_lower')
+    .limit(page.limit + 1)
+    .execute()
+  return pageOf(rows, page.limit, (row) => [row.name_lower])
+}
+
+export type UserChange = Partial<
+  Pick<UserTable, 'name' | 'name_lower' | 'path' | 'boundary_arn' | 'revoked_before'>
+>
+
+/** False where there is no such user. Throws the engine's error for a name that is taken: ask findUserByName first. */
+export async function updateUser(db: Queryable, userId: string, change: UserChange): Promise<boolean> {
+  const result = await db.updateTable('iam_user').set(change).where('user_id', '=', userId).executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** False where there is no such user. Keys and memberships must be gone. */
+export async function deleteUser(db: Queryable, userId: string): Promise<boolean> {
+  const result = await db.deleteFrom('iam_user').where('user_id', '=', userId).executeTakeFirst()
+  return result.numDeletedRows === 1n
+}
+
+/** False where the account has a role of this name, in whatever case. */
+export async function insertRole(db: Queryable, row: RoleTable): Promise<boolean> {
+  const result = await db
+    .insertInto('iam_role')
+    .values(row)
+    .onConflict((conflict) => conflict.columns(['account_id', 'name_lower']).doNothing())
+    .executeTakeFirst()
+  return result.numInsertedOrUpdatedRows === 1n
+}
+
+export async function findRoleByName(
+  db: Queryable,
+  accountId: string,
+  name: string,
+): Promise<RoleTable | undefined> {
+  return await db
+    .selectFrom('iam_role')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('name_lower', '=', name.toLowerCase())
+    .executeTakeFirst()
+}
+
+export async function findRoleById(db: Queryable, roleId: string): Promise<RoleTable | undefined> {
+  return await db.selectFrom('iam_role').selectAll().where('role_id', '=', roleId).executeTakeFirst()
+}
+
+export async function listRoles(
+  db: Queryable,
+  filter: PathFilter,
+  page: PageRequest,
+): Promise<Page<RoleTable>> {
+  const [from, below] = pathRange(filter.pathPrefix)
+  let query = db
+    .selectFrom('iam_role')
+    .selectAll()
+    .where('account_id', '=', filter.accountId)
+    .where('path', '>=', from)
+    .where('path', '<', below)
+  if (page.after !== undefined) query = query.where('name_lower', '>', textCursor(page.after))
+  const rows = await query
+    .orderBy('name_lower')
+    .limit(page.limit + 1)
+    .execute()
+  return pageOf(rows, page.limit, (row) => [row.name_lower])
+}
+
+export type RoleChange = Partial<
+  Pick<
+    RoleTable,
+    | 'description'
+    | 'trust_policy'
+    | 'max_session_seconds'
+    | 'boundary_arn'
+    | 'last_used_at'
+    | 'last_used_region'
+    | 'revoked_before'
+  >
+>
+
+/** False where there is no such role. */
+export async function updateRole(db: Queryable, roleId: string, change: RoleChange): Promise<boolean> {
+  const result = await db.updateTable('iam_role').set(change).where('role_id', '=', roleId).executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** False where there is no such role. */
+export async function deleteRole(db: Queryable, roleId: string): Promise<boolean> {
+  const result = await db.deleteFrom('iam_role').where('role_id', '=', roleId).executeTakeFirst()
+  return result.numDeletedRows === 1n
+}
+
+/** How many users, groups, roles, customer managed policies and instance profiles the account has. */
+export async function countIdentities(
+  db: Queryable,
+  accountId: string,
+): Promise<{ users: number; groups: number; roles: number; policies: number; profiles: number }> {
+  const count = async (
+    table: 'iam_user' | 'iam_group' | 'iam_role' | 'iam_policy' | 'iam_instance_profile',
+  ): Promise<number> => {
+    const row = await db
+      .selectFrom(table)
+      .select((eb) => eb.fn.countAll<number>().as('rows'))
+      .where('account_id', '=', accountId)
+      .executeTakeFirstOrThrow()
+    return Number(row.rows)
+  }
+  return {
+    users: await count('iam_user'),
+    groups: await count('iam_group'),
+    roles: await count('iam_role'),
+    policies: await count('iam_policy'),
+    profiles: await count('iam_instance_profile'),
+  }
+}
