@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { CompiledPolicy, PolicySource } from '../policy/compile.ts'
 import { compilePolicy } from '../policy/compile.ts'
-import type { PolicyKind } from '../policy/parse.ts'
 import { parsePolicy } from '../policy/parse.ts'
+import type { PolicyKind } from '../policy/policy.ts'
+import type { RoleTable } from '../store/schema.ts'
+import { roleArn } from './identity-arns.ts'
 
 /** Compiled policies kept, by content: a big one takes up to 200 KiB, an ordinary one a few. */
 const CAPACITY = 2_000
@@ -26,6 +28,11 @@ export function compiledPolicy(document: string, kind: PolicyKind, source: Polic
   if (cache.size >= CAPACITY) cache.delete(cache.keys().next().value as string)
   cache.set(key, compiled)
   return compiled
+}
+
+/** A role's trust policy as stored, with unique ids for principals: whom it admits is decided by those. */
+export function compiledTrustPolicy(row: RoleTable): CompiledPolicy {
+  return compiledPolicy(row.trust_policy, 'trust', { type: 'trust', arn: roleArn(row), name: row.name })
 }
 
 function digest(document: string): string {

@@ -1,0 +1,50 @@
+import { secretAccessKey, iamId } from '../lib/ids.ts'
+import type { ServerKey } from '../keyring/server-key.ts'
+import { SealError } from '../keyring/server-key.ts'
+import type { Principal } from './principal.ts'
+
+/**
+ * Temporary credentials without a row: the session token holds the secret and the principal, sealed under the server's key and
+ * bound to the access key id. That the identity behind it still exists, and was not revoked since, is checked at each request.
+ */
+export interface SessionContent {
+  /** What the credentials stand for; its `session` says from when to when. */
+  readonly principal: Principal & { readonly session: NonNullable<Principal['session']> }
+  readonly secretAccessKey: string
+  /**
+   * The long-term key a GetSessionToken session was made with: it ends with the key. Undefined for role sessions, which AWS lets
+   * live on.
+   */
+  readonly madeWithKeyId?: string | undefined
+}
+
+export interface SealedSession {
+  /** ASIA… */
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken: string
+}
+
+/** Makes temporary credentials for `content`, with a new key id and secret. */
+export function sealSession(key: ServerKey, content: Omit<SessionContent, 'secretAccessKey'>): SealedSession {
+  const accessKeyId = iamId('ASIA')
+  const secret = secretAccessKey()
+  const plain: SessionContent = {
+    ...content,
+    principal: { ...content.principal, accessKeyId },
+    secretAccessKey: secret,
+  }
+  const token = key.seal('session-token', accessKeyId, Buffer.from(JSON.stringify(plain)))
+  return { accessKeyId, secretAccessKey: secret, sessionToken: token }
+}
+
+/** What a token was sealed with; undefined where it is damaged, forged, another server's, or another key id's. Expiry is not checked. */
+export function openSession(key: ServerKey, accessKeyId: string, token: string): SessionContent | undefined {
+  try {
+    // Sealed by sealSession alone, so its shape is known.
+    return JSON.parse(key.open('session-token', accessKeyId, token).toString()) as SessionContent
+  } catch (error) {
+    if (error instanceof SealError) return undefined
+    throw error
+  }
+}
