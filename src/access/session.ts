@@ -1,20 +1,23 @@
 import { secretAccessKey, iamId } from '../lib/ids.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
 import { SealError } from '../keyring/server-key.ts'
-import type { Principal } from './principal.ts'
+import type { SessionFacts } from './principal.ts'
 
 /**
  * Temporary credentials without a row: the session token holds the secret and the principal, sealed under the server's key and
  * bound to the access key id. That the identity behind it still exists, and was not revoked since, is checked at each request.
  */
 export interface SessionContent {
-  /** What the credentials stand for; its `session` says from when to when. */
-  readonly principal: Principal & { readonly session: NonNullable<Principal['session']> }
+  /** Whose session: the root user's and users' by GetSessionToken, a role's by AssumeRole. */
+  readonly kind: 'root' | 'user' | 'assumed-role'
+  readonly accountId: string
+  /** AIDA… or AROA…; undefined for the root user. */
+  readonly identityId?: string | undefined
+  /** Session tags only; the identity's own are read at each request. */
+  readonly tags: Readonly<Record<string, string>>
+  readonly session: SessionFacts
   readonly secretAccessKey: string
-  /**
-   * The long-term key a GetSessionToken session was made with: it ends with the key. Undefined for role sessions, which AWS lets
-   * live on.
-   */
+  /** The long-term key that a GetSessionToken session was made with; undefined for role sessions. */
   readonly madeWithKeyId?: string | undefined
 }
 
@@ -29,11 +32,7 @@ export interface SealedSession {
 export function sealSession(key: ServerKey, content: Omit<SessionContent, 'secretAccessKey'>): SealedSession {
   const accessKeyId = iamId('ASIA')
   const secret = secretAccessKey()
-  const plain: SessionContent = {
-    ...content,
-    principal: { ...content.principal, accessKeyId },
-    secretAccessKey: secret,
-  }
+  const plain: SessionContent = { ...content, secretAccessKey: secret }
   const token = key.seal('session-token', accessKeyId, Buffer.from(JSON.stringify(plain)))
   return { accessKeyId, secretAccessKey: secret, sessionToken: token }
 }
