@@ -49,6 +49,8 @@ export async function listPage(
       { abortSignal: signal },
     ),
   )
+  // Every server says this; an empty or foreign body says nothing and would pass for an empty bucket.
+  if (page.IsTruncated === undefined) throw new ListingError(`${what} gave an answer that is no listing`)
   const isEncoded = page.EncodingType === 'url'
   const objects: ListedObject[] = []
   let last = position.after
@@ -72,7 +74,7 @@ export async function listPage(
     })
   }
   const next = page.NextContinuationToken
-  if (page.IsTruncated !== true) return { objects, next: undefined }
+  if (!page.IsTruncated) return { objects, next: undefined }
   if (next === undefined || next === '') {
     throw new ListingError(`${what} was cut off without a continuation token after ${objects.length} objects`)
   }
