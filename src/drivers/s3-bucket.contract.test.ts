@@ -164,6 +164,25 @@ describe('S3 driver', { skip: missing ?? false }, () => {
     assert.equal(sink.point().itemCount, 6)
   })
 
+  test('a bucket of more than one page comes through whole, and a second restore skips all of it', async () => {
+    await using source = await makeSource(server)
+    const keys = Array.from({ length: 1100 }, (_, index) => `many/${index}`)
+    for (let at = 0; at < keys.length; at += 50) {
+      await Promise.all(keys.slice(at, at + 50).map((key) => source.put(key, key)))
+    }
+    const { point, sink, session } = await backUp(tested, source)
+    assert.deepEqual(sink.problems, [])
+    assert.equal(point.itemCount, keys.length + 6)
+    assert.equal(session.calls.filter(({ step }) => step.name === 'ListObjects').length, 2)
+    const { summary } = await restoreInto(tested, source, point)
+    assert.equal(summary.itemsRestored, point.itemCount)
+    const registered = source.into(source.restoredBucket)
+    const target = source.existing(source.restoredBucket)
+    const again = await restoreInto(tested, registered, point, { target })
+    assert.equal(again.summary.itemsSkipped, point.itemCount)
+    assert.equal(again.summary.itemsRestored, 0)
+  })
+
   test('tags that changed since the parent are taken anew', async () => {
     await using source = await makeSource(server)
     const first = await backUp(tested, source)
@@ -357,11 +376,12 @@ async function makeSource(server: RgwServer): Promise<BucketSource> {
     },
     async [Symbol.asyncDispose]() {
       for (const Bucket of [bucket, ...(await source.restored())]) {
-        const { Contents = [] } = await client.send(
-          new S3.ListObjectsV2Command({ Bucket, EncodingType: 'url' }),
-        )
-        for (const { Key = '' } of Contents)
-          await client.send(new S3.DeleteObjectCommand({ Bucket, Key: decodeURIComponent(Key) }))
+        for (let isTruncated = true; isTruncated;) {
+          const page = await client.send(new S3.ListObjectsV2Command({ Bucket, EncodingType: 'url' }))
+          const keys = (page.Contents ?? []).map(({ Key = '' }) => decodeURIComponent(Key))
+          await Promise.all(keys.map((Key) => client.send(new S3.DeleteObjectCommand({ Bucket, Key }))))
+          isTruncated = page.IsTruncated === true
+        }
         await client.send(new S3.DeleteBucketCommand({ Bucket }))
       }
       client.destroy()

@@ -185,6 +185,43 @@ test('an object shorter than the listing said is a problem', async () => {
   assert.equal(point.itemCount, 1)
 })
 
+test('R1 a step that is denied sends nothing, and every request belongs to a call that was decided', async () => {
+  const requestOf: Readonly<Record<string, RegExp>> = {
+    GetBucketTagging: /^GET \/faulty\/?\?tagging/,
+    GetBucketVersioning: /\?versioning/,
+    GetBucketAcl: /\?acl/,
+    ListObjects: /list-type=2/,
+    ReadObjectTags: /^GET \/faulty\/\w+\?tagging/,
+    ReadObject: /^GET \/faulty\/\w+\?x-id=GetObject/,
+  }
+  await using source = await faulty((_request, response, url) => {
+    if (url.searchParams.get('list-type') === '2') return response.end(listing([one, two])) !== undefined
+    if (url.search.includes('tagging') || !/one|two/.test(url.pathname)) return false
+    const body = url.pathname.endsWith('one') ? 'x' : 'y'
+    response.setHeader('ETag', etagOf(body)).end(body)
+    return true
+  })
+  const { session } = await backUp(tested, source)
+  for (const [name, form] of Object.entries(requestOf)) {
+    const requests = source.asked.filter((line) => form.test(line)).length
+    assert.ok(requests > 0, name)
+    assert.equal(session.calls.filter(({ step }) => step.name === name).length, requests, name)
+  }
+  assert.equal(
+    source.asked.filter((line) => !Object.values(requestOf).some((form) => form.test(line))).length,
+    0,
+  )
+  for (const [name, form] of Object.entries(requestOf)) {
+    source.asked.length = 0
+    await assert.rejects(backUp(tested, source, { denied: [name] }), { name: 'AccessDeniedError' })
+    assert.deepEqual(
+      source.asked.filter((line) => form.test(line)),
+      [],
+      name,
+    )
+  }
+})
+
 test('a server that is busy at first is asked again', async () => {
   let listings = 0
   await using source = await faulty((_request, response, url) => {
