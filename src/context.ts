@@ -45,4 +45,6 @@ export interface ServerFacts {
   readonly recoveryKitPath: string | undefined
   /** Host and port the server listens on: never an endpoint of a resource. */
   readonly listen: { readonly host: string; readonly port: number }
+  /** The server's own database, where it is a server: never a resource either. */
+  readonly ownEndpoints: readonly { readonly host: string; readonly port: number }[]
 }

@@ -42,6 +42,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   sweep: OWN,
   verify: OWN,
   export: OWN,
+  'test-connection': OWN,
 }
 
 /** A job of these waits to be claimed. */

@@ -246,6 +246,7 @@ export type JobKind =
   | 'sweep'
   | 'verify'
   | 'export'
+  | 'test-connection'
 
 export type JobState =
   | 'CREATED'

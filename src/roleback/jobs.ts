@@ -1,0 +1,261 @@
+import { assumeForService } from '../access/assume.ts'
+import { parseRoleArn, roleArn } from '../access/identity-arns.ts'
+import {
+  InvalidParameterValueException,
+  InvalidRequestException,
+  ResourceNotFoundException,
+} from '../aws/generated/roleback.ts'
+import type {
+  DescribeJobInput,
+  DescribeJobOutput,
+  Job,
+  JobDecision,
+  ListJobDecisionsInput,
+  ListJobDecisionsOutput,
+  StartExportJobInput,
+  StartExportJobOutput,
+  StartSweepJobInput,
+  StartSweepJobOutput,
+  StartVerifyJobInput,
+  StartVerifyJobOutput,
+} from '../aws/generated/roleback.ts'
+import type { Context } from '../context.ts'
+import { listDecisions } from '../store/decisions.ts'
+import { findRoleByName } from '../store/identities.ts'
+import { findJob, insertJob } from '../store/jobs.ts'
+import { findRecoveryPoint, listRecoveryPoints, RESTORABLE } from '../store/recovery-points.ts'
+import type {
+  JobDecisionTable,
+  JobTable,
+  RecoveryPointTable,
+  RoleTable,
+  VaultTable,
+} from '../store/schema.ts'
+import { findVault } from '../store/vaults.ts'
+import { jobBasics } from './job-basics.ts'
+import { nextToken, pageOf } from './paging.ts'
+
+const BACKUP_SERVICE = 'backup.amazonaws.com'
+/** One export takes so many recovery points at most. */
+const MAX_EXPORTED = 1000
+
+export async function describeJob(ctx: Context, input: DescribeJobInput): Promise<DescribeJobOutput> {
+  return { Job: toJob(await jobNamed(ctx, input.JobId)) }
+}
+
+async function jobNamed(ctx: Context, jobId: string): Promise<JobTable> {
+  const job = await findJob(ctx.store.db, ctx.accountId, jobId)
+  if (job === undefined) throw new ResourceNotFoundException(`Cannot find job ${jobId}`, { Context: jobId })
+  return job
+}
+
+export async function listJobDecisions(
+  ctx: Context,
+  input: ListJobDecisionsInput,
+): Promise<ListJobDecisionsOutput> {
+  const job = await jobNamed(ctx, input.JobId)
+  const list = `ListJobDecisions ${job.job_id}`
+  const { rows, next } = await listDecisions(
+    ctx.store.db,
+    { accountId: ctx.accountId, jobId: job.job_id },
+    pageOf(ctx, list, input),
+  )
+  return { Decisions: rows.map(toDecision), NextToken: nextToken(ctx, list, next) }
+}
+
+export async function startVerifyJob(
+  ctx: Context,
+  input: StartVerifyJobInput,
+): Promise<StartVerifyJobOutput> {
+  const vault = await vaultNamed(ctx, input.BackupVaultName)
+  const { row } = await insertJob(ctx.store.db, {
+    ...jobBasics(ctx, 'verify'),
+    vault_name: vault.name,
+    input: JSON.stringify({ readData: input.ReadData !== false }),
+  })
+  ctx.store.wake()
+  return { JobId: row.job_id }
+}
+
+export async function startSweepJob(ctx: Context, input: StartSweepJobInput): Promise<StartSweepJobOutput> {
+  const vault = await vaultNamed(ctx, input.BackupVaultName)
+  const { row } = await insertJob(ctx.store.db, {
+    ...jobBasics(ctx, 'sweep'),
+    vault_name: vault.name,
+    lock_key: `sweep ${vault.vault_id}`,
+  })
+  ctx.store.wake()
+  return { JobId: row.job_id }
+}
+
+/**
+ * Export hands out data in plain reach, so it is a job like a restore: the caller needs `backup:StartRestoreJob` on each point
+ * and must pass a role, under which the points are read.
+ */
+export async function startExportJob(
+  ctx: Context,
+  input: StartExportJobInput,
+): Promise<StartExportJobOutput> {
+  const vault = await vaultNamed(ctx, input.BackupVaultName)
+  const role = await passedRole(ctx, input.IamRoleArn, vault.arn)
+  const points = await pointsToExport(ctx, vault, input.RecoveryPointArns)
+  for (const point of points) await ctx.authorize('backup:StartRestoreJob', point.arn)
+  checkTarget(ctx, input.TargetPath)
+  const basics = jobBasics(ctx, 'export')
+  await insertJob(ctx.store.db, {
+    ...basics,
+    vault_name: vault.name,
+    role_arn: input.IamRoleArn,
+    role_id: role.role_id,
+    input: JSON.stringify({
+      format: input.Format,
+      targetPath: input.TargetPath,
+      password: ctx.serverKey.seal('job-secret', basics.job_id, Buffer.from(input.Password)),
+      recoveryPointArns: points.map((point) => point.arn),
+    }),
+  })
+  ctx.store.wake()
+  return { JobId: basics.job_id }
+}
+
+async function passedRole(ctx: Context, arn: string, sourceArn: string): Promise<RoleTable> {
+  await ctx.authorize('iam:PassRole', arn, {
+    'iam:PassedToService': BACKUP_SERVICE,
+    'iam:AssociatedResourceArn': sourceArn,
+  })
+  const parsed = parseRoleArn(arn)
+  const role =
+    parsed === undefined || parsed.accountId !== ctx.accountId
+      ? undefined
+      : await findRoleByName(ctx.store.db, ctx.accountId, parsed.name)
+  if (role === undefined || roleArn(role) !== arn) {
+    throw new InvalidParameterValueException(
+      `IAM Role ${arn} cannot be assumed by AWS Backup: there is no such role in this account`,
+      { Context: arn },
+    )
+  }
+  const assumed = await assumeForService(
+    ctx.store.db,
+    { roleId: role.role_id, roleArn: arn },
+    { service: BACKUP_SERVICE, sourceAccount: ctx.accountId, sourceArn, now: ctx.now },
+  )
+  if (!assumed.ok)
+    throw new InvalidParameterValueException(
+      `IAM Role ${arn} cannot be assumed by AWS Backup: ${assumed.reason}`,
+      { Context: arn },
+    )
+  return role
+}
+
+async function pointsToExport(
+  ctx: Context,
+  vault: VaultTable,
+  arns: readonly string[] | undefined,
+): Promise<readonly RecoveryPointTable[]> {
+  if (arns === undefined) {
+    const filter = {
+      accountId: ctx.accountId,
+      region: ctx.region,
+      vaultName: vault.name,
+      statuses: RESTORABLE,
+    }
+    const { rows, next } = await listRecoveryPoints(ctx.store.db, filter, { limit: MAX_EXPORTED })
+    if (next !== undefined)
+      throw new InvalidRequestException(
+        `${vault.name} holds more than ${MAX_EXPORTED} recovery points: name those to export`,
+      )
+    if (rows.length === 0)
+      throw new InvalidRequestException(`${vault.name} holds no recovery point that could be exported`)
+    return rows
+  }
+  const points: RecoveryPointTable[] = []
+  for (const arn of arns) {
+    const point = await findRecoveryPoint(ctx.store.db, ctx.accountId, arn)
+    if (point === undefined || point.vault_name !== vault.name) {
+      throw new ResourceNotFoundException(
+        `Cannot find recovery point ${arn} in backup vault "${vault.name}"`,
+        { Context: arn },
+      )
+    }
+    points.push(point)
+  }
+  return points
+}
+
+function checkTarget(ctx: Context, path: string): void {
+  if (!path.startsWith('/') || path.includes('\0') || path.split('/').includes('..')) {
+    throw new InvalidParameterValueException(
+      `TargetPath must be an absolute path without "..", not "${path}"`,
+      { Context: 'TargetPath' },
+    )
+  }
+  const { dataDir, allowedRoots, managementAccountId } = ctx.server
+  const isBelow = (root: string): boolean => path === root || path.startsWith(`${root}/`)
+  if (isBelow(dataDir)) {
+    throw new InvalidParameterValueException(`TargetPath "${path}" lies in the server's own data directory`, {
+      Context: 'TargetPath',
+    })
+  }
+  if (ctx.accountId !== managementAccountId && !allowedRoots.some(isBelow)) {
+    throw new InvalidParameterValueException(
+      `TargetPath "${path}" lies under none of the server's allowed roots (serve --allow-root)`,
+      { Context: 'TargetPath' },
+    )
+  }
+}
+
+async function vaultNamed(ctx: Context, name: string): Promise<VaultTable> {
+  const vault = await findVault(ctx.store.db, ctx.accountId, ctx.region, name)
+  if (vault === undefined)
+    throw new ResourceNotFoundException(`Backup vault "${name}" does not exist in this account and region`, {
+      Context: name,
+    })
+  return vault
+}
+
+function toJob(row: JobTable): Job {
+  const result = JSON.parse(row.result) as Record<string, unknown>
+  return {
+    JobId: row.job_id,
+    JobType: row.kind,
+    State: row.state,
+    StatusMessage: row.status_message ?? undefined,
+    PercentDone:
+      row.bytes_total === null || row.bytes_total === 0
+        ? undefined
+        : Math.min(100, (100 * row.bytes_done) / row.bytes_total),
+    BytesDone: row.bytes_done,
+    BytesTotal: row.bytes_total ?? undefined,
+    ItemsDone: row.items_done,
+    ItemsFailed: row.items_failed,
+    CreationDate: new Date(row.created_at),
+    CompletionDate: row.completed_at === null ? undefined : new Date(row.completed_at),
+    IamRoleArn: row.role_arn ?? undefined,
+    CallerArn: row.caller_arn,
+    ResourceArn: row.resource_arn ?? undefined,
+    RecoveryPointArn: row.recovery_point_arn ?? undefined,
+    BackupVaultName: row.vault_name ?? undefined,
+    Result: Object.fromEntries(
+      Object.entries(result).map(([key, value]) => [
+        key,
+        typeof value === 'string' ? value : JSON.stringify(value),
+      ]),
+    ),
+  }
+}
+
+function toDecision(row: JobDecisionTable): JobDecision {
+  return {
+    Step: row.step,
+    Action: row.action,
+    Effect: row.effect,
+    ResourceArn: row.first_arn,
+    LastResourceArn: row.last_arn,
+    Count: row.count,
+    Reason: row.reason,
+    PolicyArn: row.policy ?? undefined,
+    StatementId: row.statement ?? undefined,
+    FirstAt: new Date(row.first_at),
+    LastAt: new Date(row.last_at),
+  }
+}

@@ -1,0 +1,80 @@
+import type { RolebackApi, RegisterResourceInput, Connection } from '../aws/generated/roleback.ts'
+import type { OperationContext, Service } from '../aws/operation.ts'
+import type { Context } from '../context.ts'
+import { arnOf } from '../lib/arn.ts'
+import { tagsOf } from '../store/tags.ts'
+import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
+import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVerifyJob } from './jobs.ts'
+import {
+  arnToRegister,
+  deregisterResource,
+  describeResource,
+  listResources,
+  registerResource,
+  updateResource,
+} from './resources.ts'
+import { describeServer } from './server.ts'
+
+type ResourceInput = { readonly ResourceArn: string }
+type VaultInput = { readonly BackupVaultName: string }
+
+const resource = (_: Context, input: ResourceInput): string => input.ResourceArn
+const vault = (ctx: Context, input: VaultInput): string =>
+  arnOf('backup', ctx.region, ctx.accountId, `backup-vault:${input.BackupVaultName}`)
+const all = (): string => '*'
+
+/** Registering is a grant: policies can limit it by type, host, path and bucket. */
+function connectionContext(connection: Connection | undefined): OperationContext {
+  const context: Record<string, string> = {}
+  if (connection?.Host !== undefined) context['roleback:Host'] = connection.Host
+  if (connection?.Path !== undefined) context['roleback:Path'] = connection.Path
+  if (connection?.Endpoint !== undefined) context['roleback:Endpoint'] = connection.Endpoint
+  if (connection?.Bucket !== undefined) context['roleback:Bucket'] = connection.Bucket
+  return context
+}
+
+function registrationContext(input: RegisterResourceInput): OperationContext {
+  const tags = input.Tags ?? []
+  return {
+    'roleback:ResourceType': input.ResourceType,
+    ...(input.ResourceType === 'S3' && { 'roleback:Bucket': input.Connection.Bucket ?? input.Name }),
+    ...connectionContext(input.Connection),
+    ...Object.fromEntries(tags.map((tag) => [`aws:RequestTag/${tag.Key}`, tag.Value])),
+    ...(tags.length > 0 && { 'aws:TagKeys': tags.map((tag) => tag.Key) }),
+  }
+}
+
+async function resourceContext(ctx: Context, input: ResourceInput): Promise<OperationContext> {
+  const tags = await tagsOf(ctx.store.db, ctx.accountId, input.ResourceArn)
+  return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]))
+}
+
+/** The few operations that AWS has no name for. */
+export const roleback: Service<RolebackApi, Context> = {
+  RegisterResource: {
+    resource: arnToRegister,
+    context: (_, input) => registrationContext(input),
+    handler: registerResource,
+  },
+  UpdateResource: {
+    resource,
+    context: async (ctx, input) => ({
+      ...(await resourceContext(ctx, input)),
+      ...connectionContext(input.Connection),
+    }),
+    handler: updateResource,
+  },
+  DescribeResource: { resource, context: resourceContext, handler: describeResource },
+  ListResources: { resource: all, handler: listResources },
+  DeregisterResource: { resource, context: resourceContext, handler: deregisterResource },
+  CreateDefaultServiceRole: {
+    resource: (ctx) => defaultRoleArn(ctx.accountId),
+    handler: createDefaultServiceRole,
+  },
+  StartVerifyJob: { resource: vault, handler: startVerifyJob },
+  StartSweepJob: { resource: vault, handler: startSweepJob },
+  StartExportJob: { resource: vault, handler: startExportJob },
+  DescribeJob: { resource: all, handler: describeJob },
+  ListJobDecisions: { resource: all, handler: listJobDecisions },
+  DescribeServer: { resource: all, handler: describeServer },
+}

@@ -1,0 +1,254 @@
+import {
+  AlreadyExistsException,
+  InvalidParameterValueException,
+  InvalidRequestException,
+  ResourceNotFoundException,
+} from '../aws/generated/roleback.ts'
+import type {
+  Connection,
+  DeregisterResourceInput,
+  DescribeResourceInput,
+  DescribeResourceOutput,
+  ListResourcesInput,
+  ListResourcesOutput,
+  RegisterResourceInput,
+  RegisterResourceOutput,
+  Resource,
+  Tag,
+  UpdateResourceInput,
+  UpdateResourceOutput,
+} from '../aws/generated/roleback.ts'
+import type { Context } from '../context.ts'
+import type { Kind } from '../kinds/kind.ts'
+import { kindOfType } from '../kinds/kinds.ts'
+import { randomHex } from '../lib/ids.ts'
+import {
+  findResource,
+  insertResource,
+  listResources as listRows,
+  removeResource,
+  updateResource as updateRow,
+} from '../store/resources.ts'
+import type { ResourceTable } from '../store/schema.ts'
+import { putTags, tagsOf, tagsOfAll } from '../store/tags.ts'
+import { checkConnection } from './connections.ts'
+import type { Settings } from './connections.ts'
+import { nextToken, pageOf } from './paging.ts'
+import { testConnection } from './test-connection.ts'
+
+/** The ARN a registration will have. A file system's id is made here; databases and buckets are called what they are called. */
+export function arnToRegister(ctx: Context, input: RegisterResourceInput): string {
+  return kindOf(input.ResourceType).resourceArn({
+    ...placeOf(ctx),
+    name: input.ResourceType === 'EFS' ? 'fs-*' : input.Name,
+  })
+}
+
+function kindOf(type: string): Kind {
+  const kind = kindOfType(type)
+  if (kind === undefined)
+    throw new InvalidParameterValueException(`Resource type "${type}" is not known`, {
+      Context: 'ResourceType',
+    })
+  return kind
+}
+
+function placeOf(ctx: Context): { region: string; accountId: string } {
+  return { region: ctx.region, accountId: ctx.accountId }
+}
+
+export async function registerResource(
+  ctx: Context,
+  input: RegisterResourceInput,
+): Promise<RegisterResourceOutput> {
+  const kind = kindOf(input.ResourceType)
+  const name = input.ResourceType === 'EFS' ? `fs-${randomHex(9).slice(0, 17)}` : input.Name
+  const arn = kind.resourceArn({ ...placeOf(ctx), name })
+  const tags = tagsGiven(input)
+  if ((await findResource(ctx.store.db, ctx.accountId, arn)) !== undefined) throw alreadyRegistered(arn)
+  const settings = await checkConnection(ctx, input.ResourceType, input.Connection, input.Name, undefined)
+  const uniqueId = randomHex(16)
+  const secret = sealedSecret(ctx, uniqueId, 1, input)
+  const warnings = await testConnection(ctx, {
+    uniqueId,
+    version: 1,
+    type: input.ResourceType,
+    arn,
+    settings,
+    secret,
+  })
+  const row: ResourceTable = {
+    account_id: ctx.accountId,
+    region: ctx.region,
+    arn,
+    unique_id: uniqueId,
+    type: input.ResourceType,
+    name,
+    settings: JSON.stringify(settings),
+    secret,
+    version: 1,
+    created_at: ctx.now,
+    created_by: ctx.principal.arn,
+    restored_from: null,
+    removed_at: null,
+  }
+  await ctx.store.transaction(async (tx) => {
+    if (!(await insertResource(tx, row))) throw alreadyRegistered(arn)
+    await putTags(tx, ctx.accountId, arn, tags)
+  })
+  return { ResourceArn: arn, ResourceId: uniqueId, Warnings: warnings }
+}
+
+function alreadyRegistered(arn: string): AlreadyExistsException {
+  return new AlreadyExistsException(
+    `${arn} is registered already. Change it with "roleback resource update", or deregister it first`,
+    { Context: arn },
+  )
+}
+
+function tagsGiven(input: RegisterResourceInput): Record<string, string> {
+  const tags: Record<string, string> = {}
+  for (const tag of input.Tags ?? []) {
+    if (tag.Key.toLowerCase().startsWith('aws:')) {
+      throw new InvalidParameterValueException(
+        `Tag key "${tag.Key}" cannot be set: keys that begin with aws: are reserved`,
+        { Context: 'Tags' },
+      )
+    }
+    tags[tag.Key] = tag.Value
+  }
+  if (input.ResourceType === 'EFS') tags['Name'] ??= input.Name
+  return tags
+}
+
+/** Both secrets go under one seal, bound to the resource's unique id and the version of its settings. */
+function sealedSecret(
+  ctx: Context,
+  uniqueId: string,
+  version: number,
+  given: { readonly Secret?: string | undefined; readonly RestoreSecret?: string | undefined },
+): string | null {
+  if (given.Secret === undefined) return null
+  const plain =
+    given.RestoreSecret === undefined
+      ? given.Secret
+      : JSON.stringify({ password: given.Secret, restorePassword: given.RestoreSecret })
+  return ctx.serverKey.seal('connection', `${uniqueId} ${version}`, Buffer.from(plain))
+}
+
+/** Settings whose change would send the stored secret somewhere else, or under another name. */
+const SECRET_GOES_WITH = [
+  'host',
+  'port',
+  'user',
+  'restoreUser',
+  'tlsMode',
+  'tlsCaPem',
+  'endpoint',
+  'accessKeyId',
+] as const
+
+export async function updateResource(
+  ctx: Context,
+  input: UpdateResourceInput,
+): Promise<UpdateResourceOutput> {
+  const row = await resourceNamed(ctx, input.ResourceArn)
+  const before = JSON.parse(row.settings) as Settings
+  const merged = { ...toConnection(row), ...input.Connection }
+  const settings = await checkConnection(ctx, row.type as 'EFS' | 'RDS' | 'S3', merged, row.name, row.arn)
+  const changed = SECRET_GOES_WITH.filter((key) => settings[key] !== before[key])
+  if (changed.length > 0 && row.secret !== null && input.Secret === undefined) {
+    throw new InvalidRequestException(
+      `Changing ${changed.join(', ')} of ${row.arn} needs the secret again: the stored one was given for the old settings`,
+    )
+  }
+  const version = row.version + 1
+  const secret =
+    input.Secret === undefined
+      ? resealed(ctx, row, version)
+      : sealedSecret(ctx, row.unique_id, version, input)
+  const warnings = await testConnection(ctx, {
+    uniqueId: row.unique_id,
+    version,
+    type: row.type,
+    arn: row.arn,
+    settings,
+    secret,
+  })
+  if (!(await updateRow(ctx.store.db, row, { settings: JSON.stringify(settings), secret }))) {
+    throw new InvalidRequestException(
+      `${row.arn} was changed by somebody else at the same time. Look at it and try again`,
+    )
+  }
+  return { ResourceArn: row.arn, Warnings: warnings }
+}
+
+function resealed(ctx: Context, row: ResourceTable, version: number): string | null {
+  if (row.secret === null) return null
+  const plain = ctx.serverKey.open('connection', `${row.unique_id} ${row.version}`, row.secret)
+  return ctx.serverKey.seal('connection', `${row.unique_id} ${version}`, plain)
+}
+
+export async function describeResource(
+  ctx: Context,
+  input: DescribeResourceInput,
+): Promise<DescribeResourceOutput> {
+  const row = await resourceNamed(ctx, input.ResourceArn)
+  return { Resource: toResource(row, await tagsOf(ctx.store.db, ctx.accountId, row.arn)) }
+}
+
+export async function listResources(ctx: Context, input: ListResourcesInput): Promise<ListResourcesOutput> {
+  const page = pageOf(ctx, 'ListResources', input)
+  const { rows, next } = await listRows(
+    ctx.store.db,
+    { accountId: ctx.accountId, type: input.ResourceType },
+    page,
+  )
+  const tags = await tagsOfAll(
+    ctx.store.db,
+    ctx.accountId,
+    rows.map((row) => row.arn),
+  )
+  return {
+    Resources: rows.map((row) => toResource(row, tags.get(row.arn) ?? {})),
+    NextToken: nextToken(ctx, 'ListResources', next),
+  }
+}
+
+export async function deregisterResource(
+  ctx: Context,
+  input: DeregisterResourceInput,
+): Promise<Record<string, never>> {
+  const row = await resourceNamed(ctx, input.ResourceArn)
+  await removeResource(ctx.store.db, ctx.accountId, row.unique_id, ctx.now)
+  return {}
+}
+
+async function resourceNamed(ctx: Context, arn: string): Promise<ResourceTable> {
+  const row = await findResource(ctx.store.db, ctx.accountId, arn)
+  if (row === undefined)
+    throw new ResourceNotFoundException(`No resource is registered under ${arn}`, { Context: arn })
+  return row
+}
+
+function toResource(row: ResourceTable, tags: Readonly<Record<string, string>>): Resource {
+  return {
+    ResourceArn: row.arn,
+    ResourceId: row.unique_id,
+    ResourceType: row.type as 'EFS' | 'RDS' | 'S3',
+    Name: row.name,
+    Connection: toConnection(row),
+    Tags: Object.entries(tags).map(([Key, Value]): Tag => ({ Key, Value })),
+    CreationDate: new Date(row.created_at),
+    CreatedBy: row.created_by,
+    RestoredFrom: row.restored_from ?? undefined,
+  }
+}
+
+/** Stored settings under their names on the wire. */
+function toConnection(row: ResourceTable): Connection {
+  const settings = JSON.parse(row.settings) as Settings
+  return Object.fromEntries(
+    Object.entries(settings).map(([key, value]) => [key.charAt(0).toUpperCase() + key.slice(1), value]),
+  )
+}
