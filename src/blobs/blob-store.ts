@@ -1,0 +1,83 @@
+/**
+ * Where a vault's bytes lie: named blobs that are written once, whole, and never changed.
+ *
+ * Names are relative paths with `/`, made of `A-Za-z0-9._-`; no part is `.` or `..`. What a call reports as written is durable:
+ * it survives a crash of the machine right after.
+ */
+export interface BlobStore {
+  /** How a pour thread opens the same store, see open.ts. Undefined where only this thread can reach it (tests). */
+  readonly location: BlobLocation | undefined
+  /** Blobs whose names begin with `prefix` (whole folders: it ends in `/`, or is empty), in no particular order. */
+  list(prefix: string): AsyncIterable<BlobInfo>
+  /** @throws {BlobNotFoundError} @throws {BlobTooLargeError} When it has more than `maxBytes`. */
+  read(name: string, maxBytes: number): Promise<Buffer>
+  /** Exactly `length` bytes. @throws {BlobNotFoundError} @throws {BlobTooShortError} When the blob ends before. */
+  readRange(name: string, offset: number, length: number): Promise<Buffer>
+  /** @throws {BlobNotFoundError} */
+  size(name: string): Promise<number>
+  /** Writes a blob that does not exist yet. @throws {BlobExistsError} Then nothing was changed. */
+  create(name: string, bytes: Uint8Array): Promise<void>
+  /** A blob whose name is known once its bytes are. */
+  draft(): BlobDraft
+  /** True where there was one. Durable like a write. */
+  delete(name: string): Promise<boolean>
+  /** Removes what interrupted writers left of their drafts before `before` (ms since 1970); returns how many. */
+  removeDrafts(before: number): Promise<number>
+  close(): void
+}
+
+export interface BlobInfo {
+  readonly name: string
+  readonly size: number
+}
+
+export interface BlobDraft {
+  /** Takes the bytes over before it returns. */
+  append(bytes: Uint8Array): void
+  /** Makes it a blob. One of the same name stays: names of drafts say what is in them. */
+  publish(name: string): Promise<void>
+  discard(): void
+}
+
+/** Plain data that crosses to threads. */
+export interface BlobLocation {
+  readonly kind: 'directory'
+  readonly path: string
+}
+
+export class BlobNotFoundError extends Error {
+  override name = 'BlobNotFoundError'
+  readonly blob: string
+
+  constructor(blob: string, options?: ErrorOptions) {
+    super(`Cannot read blob "${blob}": there is none`, options)
+    this.blob = blob
+  }
+}
+
+export class BlobExistsError extends Error {
+  override name = 'BlobExistsError'
+  readonly blob: string
+
+  constructor(blob: string, options?: ErrorOptions) {
+    super(`Cannot create blob "${blob}": there is one already`, options)
+    this.blob = blob
+  }
+}
+
+export class BlobTooShortError extends Error {
+  override name = 'BlobTooShortError'
+}
+
+export class BlobTooLargeError extends Error {
+  override name = 'BlobTooLargeError'
+}
+
+const NAME = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/
+
+/** @throws {Error} When `name` is none that a store takes. */
+export function checkBlobName(name: string): void {
+  if (!NAME.test(name) || name.split('/').some((part) => part === '.' || part === '..')) {
+    throw new Error(`Cannot use "${name}" as the name of a blob`)
+  }
+}
