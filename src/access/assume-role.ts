@@ -1,0 +1,113 @@
+import { contextOf, evaluate } from '../policy/evaluate.ts'
+import type { Decision } from '../policy/evaluate.ts'
+import type { RoleTable } from '../store/schema.ts'
+import type { Queryable } from '../store/store.ts'
+import { tagsOf } from '../store/tags.ts'
+import { compiledTrustPolicy } from './compiled.ts'
+import { roleArn } from './identity-arns.ts'
+import { layersOf } from './layers.ts'
+import type { Principal } from './principal.ts'
+import { principalView, requestContext } from './request-context.ts'
+import type { SessionContent } from './session.ts'
+
+/** A caller's wish to work under a role. */
+export interface RoleAssumption {
+  readonly principal: Principal
+  readonly role: RoleTable
+  readonly sessionName: string
+  readonly region: string
+  readonly now: number
+  readonly sourceIp: string | undefined
+  readonly externalId?: string | undefined
+  /** Asked for now; a chained session keeps the one it has. */
+  readonly sourceIdentity?: string | undefined
+  /** Session tags: those passed now and those inherited through role chaining. */
+  readonly tags: Readonly<Record<string, string>>
+  readonly transitiveTagKeys: readonly string[]
+}
+
+export interface AssumptionDecision {
+  readonly action: 'sts:AssumeRole' | 'sts:TagSession' | 'sts:SetSourceIdentity'
+  readonly decision: Decision
+}
+
+/**
+ * Decides every action that an AssumeRole call consists of, in AWS's order; it may go on only when all are allowed. Each needs
+ * the role's trust policy to name the caller, and, across accounts or where it names but the account, the caller's own policies.
+ */
+export async function decideAssumption(
+  db: Queryable,
+  assumption: RoleAssumption,
+): Promise<readonly AssumptionDecision[]> {
+  const { principal, role } = assumption
+  const layers = { ...(await layersOf(db, principal)), trust: compiledTrustPolicy(role) }
+  const context = contextOf(await assumptionContext(db, assumption))
+  const actions: AssumptionDecision['action'][] = ['sts:AssumeRole']
+  if (Object.keys(assumption.tags).length > 0) actions.push('sts:TagSession')
+  if (assumption.sourceIdentity !== undefined) actions.push('sts:SetSourceIdentity')
+  return actions.map((action) => ({
+    action,
+    decision: evaluate(
+      {
+        principal: principalView(principal),
+        action,
+        resource: roleArn(role),
+        resourceAccountId: role.account_id,
+        context,
+      },
+      layers,
+    ),
+  }))
+}
+
+async function assumptionContext(
+  db: Queryable,
+  assumption: RoleAssumption,
+): Promise<Record<string, string | readonly string[]>> {
+  const { principal, role, region, now, sourceIp } = assumption
+  const context = requestContext(principal, { region, now, sourceIp, resourceAccountId: role.account_id })
+  context['sts:RoleSessionName'] = assumption.sessionName
+  if (assumption.externalId !== undefined) context['sts:ExternalId'] = assumption.externalId
+  if (assumption.sourceIdentity !== undefined) context['sts:SourceIdentity'] = assumption.sourceIdentity
+  const keys = Object.keys(assumption.tags)
+  if (keys.length > 0) context['aws:TagKeys'] = keys
+  if (assumption.transitiveTagKeys.length > 0) context['sts:TransitiveTagKeys'] = assumption.transitiveTagKeys
+  for (const [key, value] of Object.entries(assumption.tags)) context[`aws:RequestTag/${key}`] = value
+  for (const [key, value] of Object.entries(await tagsOf(db, role.account_id, roleArn(role)))) {
+    context[`aws:ResourceTag/${key}`] = value
+    context[`iam:ResourceTag/${key}`] = value
+  }
+  return context
+}
+
+/** What narrows a session, and how long it lives. */
+export interface SessionLimits {
+  readonly policies?: readonly string[] | undefined
+  readonly policyArns?: readonly string[] | undefined
+  readonly durationSeconds: number
+}
+
+/** The session that an allowed assumption leads to, ready to be sealed. */
+export function roleSession(
+  assumption: RoleAssumption,
+  limits: SessionLimits,
+): Omit<SessionContent, 'secretAccessKey'> {
+  const { principal, role, now } = assumption
+  return {
+    kind: 'assumed-role',
+    accountId: role.account_id,
+    identityId: role.role_id,
+    tags: assumption.tags,
+    session: {
+      name: assumption.sessionName,
+      issuedAt: now,
+      expiresAt: now + limits.durationSeconds * 1000,
+      policies: limits.policies,
+      policyArns: limits.policyArns,
+      transitiveTagKeys: assumption.transitiveTagKeys,
+      sourceIdentity: assumption.sourceIdentity,
+      mfaAuthenticated: false,
+      isChained: principal.kind === 'assumed-role',
+    },
+  }
+}

@@ -1,0 +1,99 @@
+import { sealSession } from '../access/session.ts'
+import { AwsError } from '../aws/error.ts'
+import type {
+  GetAccessKeyInfoRequest,
+  GetAccessKeyInfoResponse,
+  GetCallerIdentityResponse,
+  GetSessionTokenRequest,
+  GetSessionTokenResponse,
+  StsApi,
+} from '../aws/generated/sts.ts'
+import type { Service } from '../aws/operation.ts'
+import type { Context } from '../context.ts'
+import { findAccessKey } from '../store/identities.ts'
+import { assumeRole } from './assume-role.ts'
+import { recordDecision, validationError } from './decisions.ts'
+
+/** For actions without a resource. */
+const any = (): string => '*'
+
+export const sts: Service<StsApi, Context> = {
+  AssumeRole: { resource: (_, input) => input.RoleArn, decidedByHandler: true, handler: assumeRole },
+  GetCallerIdentity: { resource: any, handler: getCallerIdentity },
+  GetSessionToken: { resource: any, decidedByHandler: true, handler: getSessionToken },
+  GetAccessKeyInfo: { resource: any, handler: getAccessKeyInfo },
+  AssumeRoleWithSAML: { resource: (_, input) => input.RoleArn, unbuilt: true },
+  AssumeRoleWithWebIdentity: { resource: (_, input) => input.RoleArn, unbuilt: true },
+  AssumeRoot: { resource: any, unbuilt: true },
+  DecodeAuthorizationMessage: { resource: any, unbuilt: true },
+  GetDelegatedAccessToken: { resource: any, unbuilt: true },
+  GetFederationToken: {
+    resource: (ctx, input) => `arn:aws:sts::${ctx.accountId}:federated-user/${input.Name}`,
+    unbuilt: true,
+  },
+  GetWebIdentityToken: { resource: any, unbuilt: true },
+}
+
+async function getCallerIdentity(ctx: Context): Promise<GetCallerIdentityResponse> {
+  return { UserId: ctx.principal.uniqueId, Account: ctx.principal.accountId, Arn: ctx.principal.arn }
+}
+
+const USER_DEFAULT_SECONDS = 43_200
+const ROOT_MAX_SECONDS = 3_600
+
+/** No policy grants or denies it (IAM User Guide, "Permissions for GetSessionToken"); only long-term keys may ask. */
+async function getSessionToken(
+  ctx: Context,
+  input: GetSessionTokenRequest,
+): Promise<GetSessionTokenResponse> {
+  const { principal } = ctx
+  const isLongTerm =
+    principal.session === undefined && (principal.kind === 'user' || principal.kind === 'root')
+  await recordDecision(ctx, {
+    action: 'sts:GetSessionToken',
+    resource: '*',
+    effect: isLongTerm ? 'Allow' : 'Deny',
+    layer: 'identity',
+    reason: isLongTerm ? 'it needs no permission' : 'session credentials',
+  })
+  if (!isLongTerm || principal.accessKeyId === undefined) {
+    throw new AwsError('AccessDenied', 403, 'Cannot call GetSessionToken with session credentials')
+  }
+  if (input.SerialNumber !== undefined || input.TokenCode !== undefined) {
+    throw new AwsError(
+      'AccessDenied',
+      403,
+      'MultiFactorAuthentication failed with invalid MFA one time pass code. ',
+    )
+  }
+  const asked = input.DurationSeconds ?? USER_DEFAULT_SECONDS
+  const seconds = principal.kind === 'root' ? Math.min(asked, ROOT_MAX_SECONDS) : asked
+  const expiresAt = ctx.now + seconds * 1000
+  const sealed = sealSession(ctx.serverKey, {
+    kind: principal.kind === 'root' ? 'root' : 'user',
+    accountId: principal.accountId,
+    identityId: principal.identityId,
+    tags: {},
+    session: { name: '', issuedAt: ctx.now, expiresAt, mfaAuthenticated: false },
+    madeWithKeyId: principal.accessKeyId,
+  })
+  return {
+    Credentials: {
+      AccessKeyId: sealed.accessKeyId,
+      SecretAccessKey: sealed.secretAccessKey,
+      SessionToken: sealed.sessionToken,
+      Expiration: new Date(expiresAt),
+    },
+  }
+}
+
+async function getAccessKeyInfo(
+  ctx: Context,
+  input: GetAccessKeyInfoRequest,
+): Promise<GetAccessKeyInfoResponse> {
+  if (input.AccessKeyId === ctx.principal.accessKeyId) return { Account: ctx.accountId }
+  const key = await findAccessKey(ctx.store.db, input.AccessKeyId)
+  if (key === undefined)
+    throw validationError(`The access key id ${input.AccessKeyId} is not one of this server`)
+  return { Account: key.account_id }
+}

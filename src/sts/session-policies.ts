@@ -1,0 +1,70 @@
+import { managedDocument } from '../access/layers.ts'
+import { MalformedPolicyDocumentException } from '../aws/generated/sts.ts'
+import type { AssumeRoleRequest } from '../aws/generated/sts.ts'
+import type { Context } from '../context.ts'
+import { countedSize, parsePolicy, PolicySyntaxError, SESSION_POLICY_LIMIT } from '../policy/parse.ts'
+import type { RoleTable } from '../store/schema.ts'
+import { validationError } from './decisions.ts'
+
+const MAX_POLICY_ARNS = 10
+
+export interface SessionPolicies {
+  readonly policies: readonly string[] | undefined
+  readonly policyArns: readonly string[] | undefined
+}
+
+/** Checks what is to narrow a session: a document, and managed policies built in or of the role's account. */
+export async function checkSessionPolicies(
+  ctx: Context,
+  role: RoleTable,
+  input: AssumeRoleRequest,
+): Promise<SessionPolicies> {
+  if (input.Policy !== undefined) checkDocument(input.Policy)
+  const arns = (input.PolicyArns ?? []).map(({ arn }) => arn ?? '')
+  if (arns.length > MAX_POLICY_ARNS) {
+    throw validationError(
+      `1 validation error detected: Value at 'policyArns' failed to satisfy constraint: Member must have length less than or equal to ${MAX_POLICY_ARNS}`,
+    )
+  }
+  for (const arn of arns) {
+    const isReachable =
+      arn.startsWith('arn:aws:iam::aws:') || arn.startsWith(`arn:aws:iam::${role.account_id}:`)
+    if (!isReachable || (await managedDocument(ctx.store.db, arn)) === undefined) {
+      throw new MalformedPolicyDocumentException(
+        `The session policy "${arn}" is not a policy of the account of the role`,
+      )
+    }
+  }
+  return {
+    policies: input.Policy === undefined ? undefined : [input.Policy],
+    policyArns: arns.length === 0 ? undefined : arns,
+  }
+}
+
+function checkDocument(document: string): void {
+  if (countedSize(document) > SESSION_POLICY_LIMIT) {
+    throw validationError(
+      `1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have length less than or equal to ${SESSION_POLICY_LIMIT}`,
+    )
+  }
+  try {
+    parsePolicy(document, 'session')
+  } catch (error) {
+    if (error instanceof PolicySyntaxError) throw new MalformedPolicyDocumentException(error.message)
+    throw error
+  }
+}
+
+/** Percent of the room that policies and tags take; AWS leaves it out where there are none. */
+export function packedPolicySize(
+  input: AssumeRoleRequest,
+  tags: Readonly<Record<string, string>>,
+): number | undefined {
+  const parts = [
+    input.Policy ?? '',
+    ...(input.PolicyArns ?? []).map(({ arn }) => arn ?? ''),
+    ...Object.entries(tags).map(([key, value]) => key + value),
+  ]
+  const size = parts.join('').length
+  return size === 0 ? undefined : Math.min(100, Math.ceil((100 * size) / (2 * SESSION_POLICY_LIMIT)))
+}
