@@ -36,16 +36,18 @@ export class PostgresqlSettingsError extends Error {
 export function parsePostgresqlSettings(connection: Connection): PostgresqlSettings {
   const { settings, secret } = connection
   const user = requireName('user', settings['user'])
-  const { password, restorePassword } = parseSecret(secret)
+  const restoreUser =
+    settings['restoreUser'] === undefined ? user : requireName('restoreUser', settings['restoreUser'])
+  const { password, restorePassword = password } = parseSecret(secret)
   return {
     host: requireHost(settings['host']),
     port: requirePort(settings['port'] ?? 5432),
     database: requireDatabaseName('database', settings['database']),
     user,
-    password,
-    restoreUser:
-      settings['restoreUser'] === undefined ? user : requireName('restoreUser', settings['restoreUser']),
-    restorePassword: restorePassword ?? password,
+    // One account has one password: `restorePassword` is that of `restoreUser`, whatever else it does.
+    password: user === restoreUser ? restorePassword : password,
+    restoreUser,
+    restorePassword,
     tlsMode: requireTlsMode(settings['tlsMode'] ?? 'verify-full'),
     tlsCaPem: requireOptionalPem(settings['tlsCaPem']),
     allowSuperuser: requireFlag('allowSuperuser', settings['allowSuperuser']),

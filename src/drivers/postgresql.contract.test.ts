@@ -166,6 +166,11 @@ describe('PostgreSQL driver', { skip: missing ?? false }, () => {
       `${source.name}_new`,
     )
     assert.deepEqual(owners, [{ owner: restorer }])
+    // What was made is registered so that the same secret can back it up.
+    const made = { settings: summary.created?.settings ?? {}, secret }
+    assert.equal(made.settings['user'], restorer)
+    const { point: again } = await backUp(tested, { ...source, connection: () => made })
+    assert.equal(again.itemCount, 2)
     await server.sql(`DROP DATABASE ${source.name}_new`)
     await server.sql(`DROP ROLE ${restorer}`)
   })

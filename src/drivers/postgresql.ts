@@ -1,4 +1,5 @@
-import { RDS_SOURCE_INFO, RDS_TARGET_RESOURCE, rds } from '../kinds/rds.ts'
+import { RDS_SOURCE_INFO, rds } from '../kinds/rds.ts'
+import { TARGET_RESOURCE } from '../kinds/target-resource.ts'
 import type { StepTarget } from '../kinds/kind.ts'
 import type { BackupRequest, BackupSummary, Connection, Driver, PointReader } from './driver.ts'
 import type { RestoreRequest, RestoreSummary, StoredItem } from './driver.ts'
@@ -236,7 +237,15 @@ async function restore(request: RestoreRequest, options: PostgresqlOptions): Pro
     return {
       createdResourceArn: target.arn,
       created: place.isNew
-        ? { name: target.name, settings: { ...connection.settings, database: place.database } }
+        ? {
+            name: target.name,
+            // Registered as its owner's: the account that only reads the source has no rights there.
+            settings: {
+              ...connection.settings,
+              database: place.database,
+              ...(settings.restoreUser === settings.user ? {} : { user: settings.restoreUser }),
+            },
+          }
         : undefined,
       itemsRestored: 1,
       itemsSkipped: 0,
@@ -316,7 +325,7 @@ function notesOf(facts: DatabaseFacts, metadata: Readonly<Record<string, string>
   const notes = ['Owners and grants were left away: everything belongs to the account that restored it']
   const others = facts.roles.filter((role) => role !== facts.owner)
   if (others.length > 0) notes.push(`Roles with rights at the source: ${others.slice(0, 10).join(', ')}`)
-  const server = metadata[RDS_TARGET_RESOURCE]
+  const server = metadata[TARGET_RESOURCE]
   if (server !== undefined && server !== '') notes.push(`Restored on the server of ${server}`)
   return notes
 }

@@ -2,6 +2,7 @@ import { efs } from './efs.ts'
 import type { Kind, ResourceType } from './kind.ts'
 import { rds } from './rds.ts'
 import { s3 } from './s3.ts'
+import { TARGET_RESOURCE } from './target-resource.ts'
 
 /** All kinds in the order in which GetSupportedResourceTypes lists them. */
 export const KINDS: readonly Kind[] = [efs, rds, s3]
@@ -43,7 +44,7 @@ export function restoreConnectionArn(options: {
   readonly target: { readonly arn: string; readonly isNew: boolean }
   readonly resourceArn: string
 }): string {
-  const named = options.metadata['roleback:TargetResourceArn']
+  const named = options.metadata[TARGET_RESOURCE]
   if (named !== undefined && named !== '') return named
   return options.target.isNew ? options.resourceArn : options.target.arn
 }

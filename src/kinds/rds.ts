@@ -1,5 +1,6 @@
 import type { Kind, StepContext, StepTarget } from './kind.ts'
 import { onBoth, onRecoveryPoint, onResource, onRestored, onVault } from './step-arns.ts'
+import { TARGET_RESOURCE } from './target-resource.ts'
 
 /**
  * RDS: one PostgreSQL database. Action names, ARN forms and restore metadata are those of AWS Backup for an RDS instance; a
@@ -7,9 +8,6 @@ import { onBoth, onRecoveryPoint, onResource, onRestored, onVault } from './step
  *
  * Source: AWS service authorization reference for RDS; AWS Backup developer guide, "Restoring an RDS database".
  */
-
-/** `roleback:` keys are ours: AWS has no name for a server that is not the source's own. */
-export const RDS_TARGET_RESOURCE = 'roleback:TargetResourceArn'
 
 /** What `GetRecoveryPointRestoreMetadata` says about the source; accepted back and ignored. */
 export const RDS_SOURCE_INFO = 'roleback:SourceDatabase'
@@ -154,7 +152,7 @@ export const rds: Kind = {
       meaning:
         'Name of the database inside the server where it differs from DBInstanceIdentifier; only for a new one',
     },
-    [RDS_TARGET_RESOURCE]: {
+    [TARGET_RESOURCE]: {
       required: false,
       meaning:
         'ARN of a registered RDS resource whose server and credentials are used instead of the source’s own',

@@ -1,5 +1,6 @@
 import type { Kind, StepContext, StepTarget } from './kind.ts'
 import { onObject, onRecoveryPoint, onResource, onRestored, onVault } from './step-arns.ts'
+import { TARGET_RESOURCE } from './target-resource.ts'
 
 /**
  * S3: one bucket on any S3-compatible server. Every object is decided on its own ARN, also one that is unchanged since the
@@ -10,8 +11,6 @@ import { onObject, onRecoveryPoint, onResource, onRestored, onVault } from './st
 
 /** What `GetRecoveryPointRestoreMetadata` says about the source; accepted back and ignored. */
 export const S3_SOURCE_INFO = 'roleback:SourceBucket'
-
-export const S3_TARGET_RESOURCE = 'roleback:TargetResourceArn'
 
 /** AWS takes at most this many paths in one item-level restore of S3. */
 export const S3_MAX_ITEMS_TO_RESTORE = 5
@@ -112,7 +111,7 @@ export const s3: Kind = {
       required: false,
       meaning: 'A number or `all`; a recovery point holds one version of each object, the latest',
     },
-    [S3_TARGET_RESOURCE]: {
+    [TARGET_RESOURCE]: {
       required: false,
       meaning: 'ARN of a registered S3 resource whose server and credentials are used for a new bucket',
     },
