@@ -11,6 +11,8 @@ const MAX_DEPTH = 40
 
 type Fields = Record<string, unknown>
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 /**
  * The input of an operation, typed and checked against the model. Members the model does not know are ignored, as AWS does.
  *
@@ -45,9 +47,9 @@ function readJsonRequest(routed: Routed, shape: Shape, request: WireRequest): Fi
 function bodyOf(model: ServiceModel, request: WireRequest): unknown {
   if (request.body.length === 0) return {}
   try {
-    return JSON.parse(request.body.toString('utf8'))
+    return JSON.parse(utf8.decode(request.body))
   } catch {
-    throw malformed(model, 'The request body is not valid JSON')
+    throw malformed(model, 'The request body is not valid JSON in UTF-8')
   }
 }
 
@@ -84,7 +86,7 @@ function queryValues(model: ServiceModel, query: string, name: string): string[]
   for (const pair of query.split('&')) {
     const at = pair.indexOf('=')
     if (decode(at < 0 ? pair : pair.slice(0, at)) !== name) continue
-    const value = decode(at < 0 ? '' : pair.slice(at + 1).replaceAll('+', '%20'))
+    const value = decode(at < 0 ? '' : pair.slice(at + 1))
     if (value === undefined)
       throw malformed(model, `The query parameter "${name}" is not valid percent-encoding`)
     values.push(value)
@@ -252,13 +254,13 @@ function readFormNode(model: ServiceModel, ref: ShapeRef, node: Node, path: stri
     case 'list': {
       const items =
         shape.flattened === true ? node : node.children.get(shape.member?.locationName ?? 'member')
-      return orderedItems(items).map((item, i) =>
+      return orderedItems(model, items, path).map((item, i) =>
         readFormNode(model, shape.member as ShapeRef, item, `${path}.member.${i + 1}`),
       )
     }
     case 'map': {
       const out = Object.create(null) as Fields
-      for (const entry of orderedItems(node.children.get('entry'))) {
+      for (const entry of orderedItems(model, entriesNode(model, node, path), path)) {
         const key = entry.children.get(shape.key?.locationName ?? 'key')?.value
         const value = entry.children.get(shape.value?.locationName ?? 'value')
         if (key !== undefined && value !== undefined)
@@ -272,11 +274,36 @@ function readFormNode(model: ServiceModel, ref: ShapeRef, node: Node, path: stri
   }
 }
 
-/** Numbered items in the order of their numbers; an empty list is one without any. */
-function orderedItems(node: Node | undefined): Node[] {
+/**
+ * The node that holds a list's numbered items. `Name=` alone is the empty list; anything else that is not the form of a list is
+ * refused: a list misread as empty could take a restriction away (a session policy, say).
+ */
+function listNode(model: ServiceModel, shape: Shape, node: Node, path: string): Node | undefined {
+  const name = shape.member?.locationName ?? 'member'
+  return onlyChild(model, node, name, path)
+}
+
+function entriesNode(model: ServiceModel, node: Node, path: string): Node | undefined {
+  return onlyChild(model, node, 'entry', path)
+}
+
+function onlyChild(model: ServiceModel, node: Node, name: string, path: string): Node | undefined {
+  const others = [...node.children.keys()].filter((key) => key !== name)
+  if (others.length > 0 || (node.value !== undefined && node.value !== '')) {
+    throw malformed(
+      model,
+      `The parameter "${path}" is not a list: its items are ${path}.${name}.1, ${path}.${name}.2 and so on`,
+    )
+  }
+  return node.children.get(name)
+}
+
+/** Numbered items in the order of their numbers. @throws {AwsError} For an item that is not numbered. */
+function orderedItems(model: ServiceModel, node: Node | undefined, path: string): Node[] {
   if (node === undefined) return []
-  return [...node.children]
-    .filter(([key]) => /^\d{1,6}$/.test(key))
-    .toSorted(([a], [b]) => Number(a) - Number(b))
-    .map(([, item]) => item)
+  const items = [...node.children]
+  if (items.some(([key]) => !/^[1-9]\d{0,4}$/.test(key))) {
+    throw malformed(model, `The items of "${path}" must be numbered from 1`)
+  }
+  return items.toSorted(([a], [b]) => Number(a) - Number(b)).map(([, item]) => item)
 }

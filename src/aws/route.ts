@@ -46,9 +46,11 @@ export function formOf(request: WireRequest): URLSearchParams {
 
 function routeTarget(model: ServiceModel, request: WireRequest): Routed {
   const target = headerOf(request, 'x-amz-target') ?? ''
-  const [prefix, name] = target.split('.')
+  const [prefix, name, ...more] = target.split('.')
   const operation =
-    prefix === model.metadata.targetPrefix && name !== undefined ? operationNamed(model, name) : undefined
+    prefix === model.metadata.targetPrefix && name !== undefined && more.length === 0
+      ? operationNamed(model, name)
+      : undefined
   if (operation === undefined) throw unknownOperation(model, `Unknown operation: X-Amz-Target "${target}"`)
   return { model, operation, labels: {} }
 }
@@ -69,7 +71,8 @@ const tables = new WeakMap<ServiceModel, ReadonlyMap<string, readonly Path[]>>()
 
 function routeRest(model: ServiceModel, request: WireRequest): Routed {
   const { path, query } = splitTarget(request.rawTarget)
-  const segments = path.split('/').filter((_, i, all) => i > 0 && !(i === all.length - 1 && all[i] === ''))
+  const segments = segmentsOf(path)
+  if (segments === undefined) throw unknownOperation(model, `Unknown operation: ${request.method} ${path}`)
   const candidates = tableOf(model).get(`${request.method} ${segments.length}`) ?? []
   const flags = new Set(query.split('&').map((pair) => pair.split('=')[0]))
   for (const candidate of candidates) {
@@ -78,6 +81,19 @@ function routeRest(model: ServiceModel, request: WireRequest): Routed {
     if (labels !== undefined) return { model, operation: candidate.operation, labels }
   }
   throw unknownOperation(model, `Unknown operation: ${request.method} ${path}`)
+}
+
+/**
+ * The path's segments, undecoded; a slash at the end does not count. Undefined for what a signature's normalisation would change
+ * (`.`, `..`, empty segments): the request routed must be the request signed.
+ */
+function segmentsOf(path: string): string[] | undefined {
+  if (!path.startsWith('/')) return undefined
+  const segments = path.slice(1).split('/')
+  if (segments.at(-1) === '') segments.pop()
+  return segments.some((segment) => segment === '' || segment === '.' || segment === '..')
+    ? undefined
+    : segments
 }
 
 function matchLabels(candidate: Path, segments: readonly string[]): Record<string, string> | undefined {
