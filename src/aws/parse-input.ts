@@ -252,8 +252,7 @@ function readFormNode(model: ServiceModel, ref: ShapeRef, node: Node, path: stri
     case 'structure':
       return readFormStructure(model, shape, node, path)
     case 'list': {
-      const items =
-        shape.flattened === true ? node : node.children.get(shape.member?.locationName ?? 'member')
+      const items = shape.flattened === true ? node : listNode(model, shape, node, path)
       return orderedItems(model, items, path).map((item, i) =>
         readFormNode(model, shape.member as ShapeRef, item, `${path}.member.${i + 1}`),
       )
@@ -263,8 +262,10 @@ function readFormNode(model: ServiceModel, ref: ShapeRef, node: Node, path: stri
       for (const entry of orderedItems(model, entriesNode(model, node, path), path)) {
         const key = entry.children.get(shape.key?.locationName ?? 'key')?.value
         const value = entry.children.get(shape.value?.locationName ?? 'value')
-        if (key !== undefined && value !== undefined)
-          out[key] = readFormNode(model, shape.value as ShapeRef, value, `${path}.${key}`)
+        if (key === undefined || value === undefined) {
+          throw malformed(model, `An entry of "${path}" lacks its key or value`)
+        }
+        out[key] = readFormNode(model, shape.value as ShapeRef, value, `${path}.${key}`)
       }
       return out
     }

@@ -37,11 +37,10 @@ function routeQuery(model: ServiceModel, request: WireRequest): Routed {
   return { model, operation, labels: {} }
 }
 
-/** Parameters of a query request: the body's, or the URL's where it is a GET. */
+/** Parameters of a query request: the body's, or the URL's where it is a GET (a plus sign in a URL means itself). */
 export function formOf(request: WireRequest): URLSearchParams {
-  return new URLSearchParams(
-    request.method === 'GET' ? splitTarget(request.rawTarget).query : request.body.toString('utf8'),
-  )
+  if (request.method !== 'GET') return new URLSearchParams(request.body.toString('utf8'))
+  return new URLSearchParams(splitTarget(request.rawTarget).query.replaceAll('+', '%2B'))
 }
 
 function routeTarget(model: ServiceModel, request: WireRequest): Routed {
