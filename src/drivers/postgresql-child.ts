@@ -126,7 +126,7 @@ function start(options: ChildOptions, stdin: 'ignore' | 'pipe'): RunningChild {
     signal.removeEventListener('abort', onAbort)
     if (child.exitCode !== null || child.signalCode !== null) {
       // Where it failed, what it started may still run and hold our pipes.
-      if (child.exitCode !== 0) signalGroup('SIGKILL')
+      if (failure !== undefined || child.exitCode !== 0) signalGroup('SIGKILL')
       child.stdout.destroy()
       child.stderr.destroy()
       return

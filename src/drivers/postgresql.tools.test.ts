@@ -42,7 +42,7 @@ const BAD_DUMPS: readonly { name: string; script: string; says: RegExp; stallMs?
   },
   {
     name: 'hangs behind its back',
-    script: 'cat $DUMP; sleep 1000 & exit 0',
+    script: 'cat $DUMP; sleep 1000 & echo $! > $DUMP.child; exit 0',
     says: /no sign of life/,
     stallMs: 300,
   },
@@ -130,6 +130,11 @@ describe('PostgreSQL driver and its tools', { skip: postgresMissing() ?? false }
     })
   }
 
+  test('what a failed tool left running is ended with it', async () => {
+    const child = (await readFile(join(scratch, 'dump.child'), 'utf8')).trim()
+    await goneFromProc(child)
+  })
+
   test('a backup names both versions when pg_dump is older than the server, and says so when there is none', async () => {
     const dir = mkdtempSync(join(scratch, 'old-'))
     const tested = { driver: createPostgresqlDriver({ toolDirectories: [dir] }), makeSource }
@@ -155,10 +160,7 @@ describe('PostgreSQL driver and its tools', { skip: postgresMissing() ?? false }
     controller.abort(new Error('stopped by the user'))
     await assert.rejects(running, /stopped by the user/)
     const pid = (await readFile(join(scratch, 'pid'), 'utf8')).trim()
-    for (let tries = 0; readdirSync('/proc').includes(pid); tries++) {
-      assert.ok(tries < 500, 'pg_dump still runs')
-      await runTool('true', [])
-    }
+    await goneFromProc(pid)
   })
 
   const pointOf = (bytes: Uint8Array): MemoryPoint =>
@@ -246,3 +248,12 @@ describe('PostgreSQL driver and its tools', { skip: postgresMissing() ?? false }
     }
   })
 })
+
+/** Waits for the end of a process that was told to end; a zombie has ended. */
+async function goneFromProc(pid: string): Promise<void> {
+  for (let tries = 0; readdirSync('/proc').includes(pid); tries++) {
+    if (/^State:\s+Z/m.test(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => 'State: Z'))) return
+    assert.ok(tries < 1000, `process ${pid} still runs`)
+    await runTool('true', [])
+  }
+}
