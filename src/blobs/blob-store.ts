@@ -5,24 +5,24 @@
  * it survives a crash of the machine right after.
  */
 export interface BlobStore {
-  /** How a pour thread opens the same store, see open.ts. Undefined where only this thread can reach it (tests). */
+  /** How another thread opens the same store (open.ts); undefined where only this one can reach it. */
   readonly location: BlobLocation | undefined
   /** Blobs whose names begin with `prefix` (whole folders: it ends in `/`, or is empty), in no particular order. */
   list(prefix: string): AsyncIterable<BlobInfo>
   /** @throws {BlobNotFoundError} @throws {BlobTooLargeError} When it has more than `maxBytes`. */
   read(name: string, maxBytes: number): Promise<Buffer>
-  /** Exactly `length` bytes. @throws {BlobNotFoundError} @throws {BlobTooShortError} When the blob ends before. */
-  readRange(name: string, offset: number, length: number): Promise<Buffer>
   /** @throws {BlobNotFoundError} */
   size(name: string): Promise<number>
   /** Writes a blob that does not exist yet. @throws {BlobExistsError} Then nothing was changed. */
   create(name: string, bytes: Uint8Array): Promise<void>
-  /** A blob whose name is known once its bytes are. */
-  draft(): BlobDraft
+  /** Opens a blob to read parts of it, synchronously. @throws {BlobNotFoundError} */
+  open(name: string): BlobReader
+  /** Begins a blob whose name is known once its bytes are. `tag` (of `A-Za-z0-9-`) says whose it is until then. */
+  append(tag: string): BlobAppender
   /** True where there was one. Durable like a write. */
   delete(name: string): Promise<boolean>
-  /** Removes what interrupted writers left of their drafts before `before` (ms since 1970); returns how many. */
-  removeDrafts(before: number): Promise<number>
+  /** Removes unfinished blobs that no process may be writing any more, as `isStale` says of their tags; returns how many. */
+  removeUnfinished(isStale: (tag: string) => boolean): Promise<number>
   close(): void
 }
 
@@ -31,12 +31,20 @@ export interface BlobInfo {
   readonly size: number
 }
 
-export interface BlobDraft {
+export interface BlobReader {
+  readonly sizeBytes: number
+  /** Fills `buffer[offset, offset + length)` from byte `position`. @throws {BlobTooShortError} When the blob ends before. */
+  readInto(buffer: Uint8Array, offset: number, length: number, position: number): void
+  close(): void
+}
+
+export interface BlobAppender {
   /** Takes the bytes over before it returns. */
   append(bytes: Uint8Array): void
-  /** Makes it a blob. One of the same name stays: names of drafts say what is in them. */
-  publish(name: string): Promise<void>
-  discard(): void
+  /** Makes it a blob, durably. One of the same name is replaced: such names say what is in the blob. */
+  finish(name: string): Promise<void>
+  /** Gives it up; nothing is left of it. */
+  abort(): void
 }
 
 /** Plain data that crosses to threads. */

@@ -10,27 +10,25 @@ import {
   BlobTooShortError,
   checkBlobName,
 } from './blob-store.ts'
-import type { BlobDraft, BlobInfo, BlobLocation, BlobStore } from './blob-store.ts'
+import type { BlobAppender, BlobInfo, BlobLocation, BlobReader, BlobStore } from './blob-store.ts'
 
 /**
  * Blobs as files below one directory. A blob is written to `tmp/`, synced, and linked or renamed to its name, whose folder is
  * synced then: whoever sees the name sees all of the bytes, and after a crash as well.
  */
 
-/** Files kept open for reading ranges. */
-const MAX_OPEN = 48
+/** Tag of what `create` writes. */
+const CREATE_TAG = 'create'
+const RANDOM_BYTES = 16
+const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW
 
 const fsync = promisify(fs.fsync)
-const readInto = promisify(fs.read)
 
 export class DiskBlobStore implements BlobStore {
   readonly location: BlobLocation
   readonly #path: string
-  readonly #open = new Map<string, number>()
   /** Folders known to exist, durably. */
   readonly #folders = new Set<string>()
-  /** Ranges being read; a file is not closed under them. */
-  readonly #busy = new Map<number, number>()
 
   constructor(path: string) {
     this.#path = path
@@ -38,191 +36,151 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async *list(prefix: string): AsyncIterable<BlobInfo> {
-    const folder = prefix.replace(/\/$/, '')
-    let entries: fs.Dirent[]
-    try {
-      entries = await fs.promises.readdir(join(this.#path, folder), { withFileTypes: true })
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return
-      throw error
-    }
-    for (const entry of entries) {
+    for (const entry of await entriesOf(join(this.#path, prefix))) {
       const name = prefix + entry.name
       if (name === 'tmp') continue
       if (entry.isDirectory()) yield* this.list(`${name}/`)
-      else if (entry.isFile()) {
-        const size = await this.size(name).catch(() => undefined) // deleted meanwhile
-        if (size !== undefined) yield { name, size }
-      }
+      if (!entry.isFile()) continue
+      const stat = await unlessGone(fs.promises.stat(join(this.#path, name)))
+      if (stat !== undefined) yield { name, size: stat.size }
     }
   }
 
   async read(name: string, maxBytes: number): Promise<Buffer> {
-    const size = await this.size(name)
-    if (size > maxBytes) {
-      throw new BlobTooLargeError(`Cannot read blob "${name}": it has ${size} bytes, over ${maxBytes}`)
-    }
-    return await this.readRange(name, 0, size)
-  }
-
-  async readRange(name: string, offset: number, length: number): Promise<Buffer> {
-    const fd = this.#openFile(name)
-    const buffer = Buffer.allocUnsafeSlow(length)
-    this.#busy.set(fd, (this.#busy.get(fd) ?? 0) + 1)
+    checkBlobName(name)
+    const file = await unlessGone(fs.promises.open(join(this.#path, name), READ_FLAGS))
+    if (file === undefined) throw new BlobNotFoundError(name)
     try {
-      for (let done = 0; done < length;) {
-        const { bytesRead } = await readInto(fd, buffer, done, length - done, offset + done)
-        if (bytesRead === 0) {
-          throw new BlobTooShortError(
-            `Cannot read ${length} bytes at ${offset} of blob "${name}": it ends at ${offset + done}`,
-          )
-        }
-        done += bytesRead
+      const { size } = await file.stat()
+      if (size > maxBytes) {
+        throw new BlobTooLargeError(`Cannot read blob "${name}": it has ${size} bytes, over ${maxBytes}`)
       }
+      return await file.readFile()
     } finally {
-      this.#release(fd)
+      await file.close()
     }
-    return buffer
   }
 
   async size(name: string): Promise<number> {
     checkBlobName(name)
+    const stat = await unlessGone(fs.promises.stat(join(this.#path, name)))
+    if (stat === undefined) throw new BlobNotFoundError(name)
+    return stat.size
+  }
+
+  open(name: string): BlobReader {
+    checkBlobName(name)
     try {
-      return (await fs.promises.stat(join(this.#path, name))).size
+      return new DiskReader(name, fs.openSync(join(this.#path, name), READ_FLAGS))
     } catch (cause) {
-      if (codeOf(cause) === 'ENOENT') throw new BlobNotFoundError(name, { cause })
+      if (isGone(cause)) throw new BlobNotFoundError(name, { cause })
       throw cause
     }
   }
 
   async create(name: string, bytes: Uint8Array): Promise<void> {
-    const draft = this.#newDraft()
+    const draft = this.#begin(CREATE_TAG)
     try {
       draft.append(bytes)
-      await draft.publishAs(name, true)
+      await draft.publish(name, true)
     } catch (error) {
-      draft.discard()
+      draft.abort()
       throw error
     }
   }
 
-  draft(): BlobDraft {
-    const draft = this.#newDraft()
+  append(tag: string): BlobAppender {
+    const draft = this.#begin(tag)
     return {
       append: (bytes) => draft.append(bytes),
-      publish: (name) => draft.publishAs(name, false),
-      discard: () => draft.discard(),
+      finish: (name) => draft.publish(name, false),
+      abort: () => draft.abort(),
     }
   }
 
   async delete(name: string): Promise<boolean> {
     checkBlobName(name)
     const path = join(this.#path, name)
-    const fd = this.#open.get(name)
-    if (fd !== undefined) {
-      this.#open.delete(name)
-      this.#closeIdle(fd)
-    }
-    try {
-      await fs.promises.unlink(path)
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return false
-      throw error
-    }
+    const isDeleted = await unlessGone(fs.promises.unlink(path).then(() => true))
+    if (isDeleted === undefined) return false
+    crashpoint('blob.unlinked')
     await syncFolder(dirname(path))
-    crashpoint('blob-deleted')
     return true
   }
 
-  async removeDrafts(before: number): Promise<number> {
+  async removeUnfinished(isStale: (tag: string) => boolean): Promise<number> {
     let removed = 0
-    const folder = join(this.#path, 'tmp')
-    const names = await fs.promises.readdir(folder).catch(() => [] as string[])
-    for (const name of names) {
-      const path = join(folder, name)
-      const stat = await fs.promises.stat(path).catch(() => undefined)
-      if (stat === undefined || stat.mtimeMs >= before) continue
-      await fs.promises.rm(path, { force: true })
+    for (const { name } of await entriesOf(join(this.#path, 'tmp'))) {
+      const tag = name.slice(0, Math.max(0, name.length - RANDOM_BYTES * 2 - 1))
+      if (!isStale(tag)) continue
+      await fs.promises.rm(join(this.#path, 'tmp', name), { force: true })
       removed++
     }
     return removed
   }
 
-  close(): void {
-    for (const fd of this.#open.values()) this.#closeIdle(fd)
-    this.#open.clear()
-  }
+  close(): void {}
 
-  #openFile(name: string): number {
-    const known = this.#open.get(name)
-    if (known !== undefined) {
-      this.#open.delete(name)
-      this.#open.set(name, known)
-      return known
-    }
-    checkBlobName(name)
-    let fd: number
-    try {
-      fd = fs.openSync(join(this.#path, name), fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW)
-    } catch (cause) {
-      if (codeOf(cause) === 'ENOENT') throw new BlobNotFoundError(name, { cause })
-      throw cause
-    }
-    this.#open.set(name, fd)
-    const oldest = this.#open.size > MAX_OPEN ? this.#open.entries().next().value : undefined
-    if (oldest !== undefined) {
-      this.#open.delete(oldest[0])
-      this.#closeIdle(oldest[1])
-    }
-    return fd
-  }
-
-  /** Closes now, or once the last range of it is read. */
-  #closeIdle(fd: number): void {
-    if (this.#busy.has(fd)) this.#closing.add(fd)
-    else fs.closeSync(fd)
-  }
-
-  readonly #closing = new Set<number>()
-
-  #release(fd: number): void {
-    const left = (this.#busy.get(fd) ?? 1) - 1
-    if (left > 0) this.#busy.set(fd, left)
-    else {
-      this.#busy.delete(fd)
-      if (this.#closing.delete(fd)) fs.closeSync(fd)
-    }
-  }
-
-  #newDraft(): DiskDraft {
+  #begin(tag: string): Draft {
+    if (!/^[A-Za-z0-9-]+$/.test(tag)) throw new Error(`Cannot tag an unfinished blob "${tag}"`)
     this.#makeFolder(join(this.#path, 'tmp'))
-    return new DiskDraft(this.#path, (folder) => this.#makeFolder(folder))
+    return new Draft(this.#path, tag, (folder) => this.#makeFolder(folder))
   }
 
   /** Makes a folder and those above it, each durable in the one above. */
   #makeFolder(folder: string): void {
-    if (this.#folders.has(folder) || folder.length < this.#path.length) return
-    this.#makeFolder(dirname(folder))
+    if (this.#folders.has(folder)) return
+    if (folder.length > this.#path.length) this.#makeFolder(dirname(folder))
     try {
       fs.mkdirSync(folder, { mode: 0o700, recursive: folder === this.#path })
-      syncFolderNow(dirname(folder))
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error
     }
+    // Also where it exists: whoever made it may have crashed before this.
+    syncFolderNow(dirname(folder))
     this.#folders.add(folder)
   }
 }
 
-class DiskDraft {
+class DiskReader implements BlobReader {
+  readonly sizeBytes: number
+  readonly #name: string
+  #fd: number
+
+  constructor(name: string, fd: number) {
+    this.#name = name
+    this.#fd = fd
+    this.sizeBytes = fs.fstatSync(fd).size
+  }
+
+  readInto(buffer: Uint8Array, offset: number, length: number, position: number): void {
+    for (let done = 0; done < length;) {
+      const read = fs.readSync(this.#fd, buffer, offset + done, length - done, position + done)
+      if (read === 0) {
+        throw new BlobTooShortError(
+          `Cannot read ${length} bytes at ${position} of blob "${this.#name}": it ends at ${position + done}`,
+        )
+      }
+      done += read
+    }
+  }
+
+  close(): void {
+    if (this.#fd >= 0) fs.closeSync(this.#fd)
+    this.#fd = -1
+  }
+}
+
+class Draft {
   readonly #root: string
   readonly #temporary: string
   readonly #makeFolder: (folder: string) => void
   #fd: number
 
-  constructor(root: string, makeFolder: (folder: string) => void) {
+  constructor(root: string, tag: string, makeFolder: (folder: string) => void) {
     this.#root = root
     this.#makeFolder = makeFolder
-    this.#temporary = join(root, 'tmp', randomBytes(16).toString('hex'))
+    this.#temporary = join(root, 'tmp', `${tag}.${randomBytes(RANDOM_BYTES).toString('hex')}`)
     this.#fd = fs.openSync(this.#temporary, 'wx', 0o600)
   }
 
@@ -230,17 +188,21 @@ class DiskDraft {
     for (let done = 0; done < bytes.length;) done += fs.writeSync(this.#fd, bytes, done)
   }
 
-  async publishAs(name: string, isExclusive: boolean): Promise<void> {
+  async publish(name: string, isExclusive: boolean): Promise<void> {
     checkBlobName(name)
     const path = join(this.#root, name)
-    await fsync(this.#fd)
-    fs.closeSync(this.#fd)
+    const fd = this.#fd
     this.#fd = -1
-    crashpoint('blob-synced')
+    try {
+      await fsync(fd)
+    } finally {
+      fs.closeSync(fd)
+    }
+    crashpoint('blob.synced')
     this.#makeFolder(dirname(path))
     if (isExclusive) await this.#link(name, path)
     else await fs.promises.rename(this.#temporary, path)
-    crashpoint('blob-renamed')
+    crashpoint('blob.named')
     await syncFolder(dirname(path))
   }
 
@@ -254,11 +216,15 @@ class DiskDraft {
     await fs.promises.unlink(this.#temporary)
   }
 
-  discard(): void {
+  abort(): void {
     if (this.#fd >= 0) fs.closeSync(this.#fd)
     this.#fd = -1
     fs.rmSync(this.#temporary, { force: true })
   }
+}
+
+async function entriesOf(folder: string): Promise<fs.Dirent[]> {
+  return (await unlessGone(fs.promises.readdir(folder, { withFileTypes: true }))) ?? []
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -279,4 +245,14 @@ function syncFolderNow(path: string): void {
   }
 }
 
+async function unlessGone<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise
+  } catch (error) {
+    if (isGone(error)) return undefined
+    throw error
+  }
+}
+
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
+const isGone = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'

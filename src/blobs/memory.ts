@@ -5,10 +5,10 @@ import {
   BlobTooShortError,
   checkBlobName,
 } from './blob-store.ts'
-import type { BlobDraft, BlobInfo, BlobStore } from './blob-store.ts'
+import type { BlobAppender, BlobInfo, BlobReader, BlobStore } from './blob-store.ts'
 
 /** What a fault-injecting test is told before each operation that changes the store; it throws to make it fail. */
-export type BeforeChange = (operation: 'create' | 'append' | 'publish' | 'delete', name: string) => void
+export type BeforeChange = (operation: 'create' | 'append' | 'finish' | 'delete', name: string) => void
 
 /** Blobs in this thread's memory, for tests and for looking at what a change would do. */
 export class MemoryBlobStore implements BlobStore {
@@ -37,16 +37,6 @@ export class MemoryBlobStore implements BlobStore {
     return await Promise.resolve(Buffer.from(bytes))
   }
 
-  async readRange(name: string, offset: number, length: number): Promise<Buffer> {
-    const bytes = this.#get(name)
-    if (offset + length > bytes.length) {
-      throw new BlobTooShortError(
-        `Cannot read ${length} bytes at ${offset} of blob "${name}": it has ${bytes.length}`,
-      )
-    }
-    return await Promise.resolve(Buffer.from(bytes.subarray(offset, offset + length)))
-  }
-
   async size(name: string): Promise<number> {
     return await Promise.resolve(this.#get(name).length)
   }
@@ -59,20 +49,36 @@ export class MemoryBlobStore implements BlobStore {
     this.blobs.set(name, Buffer.from(bytes))
   }
 
-  draft(): BlobDraft {
+  open(name: string): BlobReader {
+    const bytes = this.#get(name)
+    return {
+      sizeBytes: bytes.length,
+      readInto: (buffer, offset, length, position) => {
+        if (position + length > bytes.length) {
+          throw new BlobTooShortError(
+            `Cannot read ${length} bytes at ${position} of blob "${name}": it has ${bytes.length}`,
+          )
+        }
+        buffer.set(bytes.subarray(position, position + length), offset)
+      },
+      close: () => undefined,
+    }
+  }
+
+  append(tag: string): BlobAppender {
     const parts: Buffer[] = []
     return {
       append: (bytes) => {
-        this.#beforeChange('append', '')
+        this.#beforeChange('append', tag)
         parts.push(Buffer.from(bytes))
       },
-      publish: async (name) => {
+      finish: async (name) => {
         checkBlobName(name)
         await Promise.resolve()
-        this.#beforeChange('publish', name)
-        if (!this.blobs.has(name)) this.blobs.set(name, Buffer.concat(parts))
+        this.#beforeChange('finish', name)
+        this.blobs.set(name, Buffer.concat(parts))
       },
-      discard: () => {
+      abort: () => {
         parts.length = 0
       },
     }
@@ -84,7 +90,7 @@ export class MemoryBlobStore implements BlobStore {
     return this.blobs.delete(name)
   }
 
-  async removeDrafts(): Promise<number> {
+  async removeUnfinished(): Promise<number> {
     return await Promise.resolve(0)
   }
 

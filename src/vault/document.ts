@@ -1,8 +1,10 @@
-import { hash, randomBytes } from 'node:crypto'
-import { VaultCorruptError } from './errors.ts'
-import { OBJECT_TYPES, SEED_BYTES, TAG_BYTES } from './keys.ts'
+import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto'
+import { constants, zstdCompressSync } from 'node:zlib'
+import { bufferOf } from './binary.ts'
+import { VaultDamageError } from './errors.ts'
+import { SEED_BYTES, TAG_BYTES, TYPE } from './keys.ts'
 import type { DocumentType, VaultKeys } from './keys.ts'
-import { compress, decompress, open, seal } from './seal.ts'
+import { unpack } from './segment.ts'
 
 /** Sealed documents: docs/vault-format.md, section 6. */
 
@@ -12,69 +14,98 @@ const BODY_AT = SEED_AT + SEED_BYTES
 const HASH_BYTES = 32
 const CODING_BYTES = 9
 const NONCE = Buffer.alloc(12)
+const LEVEL = { [constants.ZSTD_c_compressionLevel]: 3 }
 
 /** Most bytes of a payload. */
 export const MAX_PAYLOAD_BYTES: number = 64 * 1024 * 1024
 /** Most bytes of a document's blob. */
 export const MAX_DOCUMENT_BYTES: number = MAX_PAYLOAD_BYTES + 4096
 
-/** Seals `payload` as the blob `name`. `seed` is given where the name holds it; it must be new and random. */
+export interface SealedDocument {
+  /** Name of the blob; it is bound into the seal. */
+  readonly name: string
+  readonly bytes: Buffer
+}
+
+/** Seals `payload` as a blob, whose name may hold the document's seed (hex). What was sealed is opened again and compared. */
 export function sealDocument(
   keys: VaultKeys,
   type: DocumentType,
-  name: string,
+  naming: string | ((seed: string) => string),
   payload: Uint8Array,
-  seed: Uint8Array = randomBytes(SEED_BYTES),
-): Buffer {
+): SealedDocument {
+  const seed = randomBytes(SEED_BYTES)
+  const name = typeof naming === 'string' ? naming : naming(seed.toString('hex'))
   if (payload.length > MAX_PAYLOAD_BYTES) {
-    throw new Error(`Cannot seal "${name}": it would have ${payload.length} bytes, over ${MAX_PAYLOAD_BYTES}`)
+    throw new RangeError(
+      `Cannot seal "${name}": it would have ${payload.length} bytes, over ${MAX_PAYLOAD_BYTES}`,
+    )
   }
-  const packed = payload.length > 64 ? compress(payload) : undefined
-  const plain = Buffer.allocUnsafe(CODING_BYTES + (packed ?? payload).length)
-  plain[0] = packed === undefined ? 0 : 1
-  plain.writeBigUInt64LE(BigInt(payload.length), 1)
-  plain.set(packed ?? payload, CODING_BYTES)
-  const sealed = seal(keys.documentKey(type, seed), NONCE, additional(keys, type, seed, name), plain)
-  const body = Buffer.concat([MAGIC, Buffer.from([OBJECT_TYPES[type]]), seed, ...sealed.parts])
-  const document = Buffer.concat([body, hash('sha256', body, 'buffer')])
-  if (!openDocument(keys, type, name, document).equals(payload)) {
-    throw new VaultCorruptError(`Cannot seal "${name}": what was sealed does not open to the same bytes`)
+  const plain = encode(payload)
+  const cipher = createCipheriv('aes-256-gcm', keys.sealKey(type, seed, 'document'), NONCE, {
+    authTagLength: TAG_BYTES,
+  })
+  cipher.setAAD(additional(keys, type, seed, name))
+  const sealed = Buffer.concat([cipher.update(plain), cipher.final()])
+  const body = Buffer.concat([MAGIC, Buffer.from([TYPE[type]]), seed, sealed, cipher.getAuthTag()])
+  const bytes = Buffer.concat([body, hash('sha256', body, 'buffer')])
+  if (openDocument(keys, type, name, bytes).compare(payload) !== 0) {
+    throw new Error(`Cannot seal "${name}": reading it back gave other bytes. Check this machine’s memory`)
   }
-  return document
+  return { name, bytes }
 }
 
-/** The payload. @throws {VaultCorruptError} When it is damaged or belongs elsewhere. */
-export function openDocument(keys: VaultKeys, type: DocumentType, name: string, blob: Buffer): Buffer {
-  checkDocument(name, blob)
-  if (blob[MAGIC.length] !== OBJECT_TYPES[type]) throw corrupt(name, 'it is of another type')
+/** The payload. @throws {VaultDamageError} When it is damaged or belongs elsewhere. */
+export function openDocument(keys: VaultKeys, type: DocumentType, name: string, sealed: Uint8Array): Buffer {
+  checkDocument(name, sealed)
+  const blob = bufferOf(sealed)
+  if (blob[MAGIC.length] !== TYPE[type]) throw new VaultDamageError(name, 'it is of another type')
   const seed = blob.subarray(SEED_AT, BODY_AT)
+  const end = blob.length - HASH_BYTES - TAG_BYTES
   try {
-    const sealed = blob.subarray(BODY_AT, blob.length - HASH_BYTES)
-    const plain = open(keys.documentKey(type, seed), NONCE, additional(keys, type, seed, name), sealed)
-    return decode(plain)
+    const key = keys.sealKey(type, seed, 'document')
+    const decipher = createDecipheriv('aes-256-gcm', key, NONCE, { authTagLength: TAG_BYTES })
+    decipher.setAAD(additional(keys, type, seed, name))
+    decipher.setAuthTag(blob.subarray(end, end + TAG_BYTES))
+    return decode(Buffer.concat([decipher.update(blob.subarray(BODY_AT, end)), decipher.final()]))
   } catch (cause) {
-    throw corrupt(name, 'it does not open under the vault’s key', cause)
+    throw new VaultDamageError(name, 'it does not open under the vault’s key', { cause })
   }
 }
 
-/** What can be checked of a document without keys. @throws {VaultCorruptError} */
-export function checkDocument(name: string, blob: Buffer): void {
-  if (blob.length < BODY_AT + CODING_BYTES + TAG_BYTES + HASH_BYTES) throw corrupt(name, 'it is too short')
-  if (!blob.subarray(0, MAGIC.length).equals(MAGIC)) throw corrupt(name, 'it does not begin as one')
+/** What can be checked of a document without keys. @throws {VaultDamageError} */
+export function checkDocument(name: string, sealed: Uint8Array): void {
+  const blob = bufferOf(sealed)
   const end = blob.length - HASH_BYTES
-  if (!hash('sha256', blob.subarray(0, end), 'buffer').equals(blob.subarray(end))) {
-    throw corrupt(name, 'its bytes do not have the SHA-256 it ends with')
+  if (end < BODY_AT + CODING_BYTES + TAG_BYTES) throw new VaultDamageError(name, 'it is too short')
+  if (blob.compare(MAGIC, 0, MAGIC.length, 0, MAGIC.length) !== 0) {
+    throw new VaultDamageError(name, 'it does not begin as a document does')
   }
+  if (!hash('sha256', blob.subarray(0, end), 'buffer').equals(blob.subarray(end))) {
+    throw new VaultDamageError(name, 'its bytes do not have the SHA-256 it ends with')
+  }
+}
+
+function encode(payload: Uint8Array): Buffer {
+  const packed =
+    payload.length > 64
+      ? zstdCompressSync(payload, { params: LEVEL, pledgedSrcSize: payload.length })
+      : payload
+  const isSmaller = packed.length < payload.length
+  const head = Buffer.alloc(CODING_BYTES)
+  head[0] = isSmaller ? 1 : 0
+  head.writeBigUInt64LE(BigInt(payload.length), 1)
+  return Buffer.concat([head, isSmaller ? packed : payload])
 }
 
 function decode(plain: Buffer): Buffer {
   const length = Number(plain.readBigUInt64LE(1))
   const body = plain.subarray(CODING_BYTES)
-  if (length > MAX_PAYLOAD_BYTES) throw new Error(`its payload would have ${length} bytes`)
-  if (plain[0] === 1) return decompress(body, length)
-  if (plain[0] !== 0) throw new Error(`its coding is ${plain[0]}`)
-  if (body.length !== length) throw new Error(`its payload has ${body.length} bytes, not ${length}`)
-  return body
+  if (length > MAX_PAYLOAD_BYTES) throw new RangeError(`its payload would have ${length} bytes`)
+  if ((plain[0] as number) > 1) throw new RangeError(`its coding is ${plain[0]}`)
+  const payload = plain[0] === 1 ? unpack(body, length) : body
+  if (payload.length !== length) throw new RangeError(`its payload has not the ${length} bytes it says`)
+  return payload
 }
 
 function additional(keys: VaultKeys, type: DocumentType, seed: Uint8Array, name: string): Buffer {
@@ -82,8 +113,4 @@ function additional(keys: VaultKeys, type: DocumentType, seed: Uint8Array, name:
   const length = Buffer.alloc(2)
   length.writeUInt16LE(bytes.length)
   return Buffer.concat([keys.place(type), Buffer.from('D'), seed, length, bytes])
-}
-
-function corrupt(blob: string, found: string, cause?: unknown): VaultCorruptError {
-  return new VaultCorruptError(`Cannot open document "${blob}": ${found}`, { blob, cause })
 }

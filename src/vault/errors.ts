@@ -1,13 +1,17 @@
 /** What was read is not what was written: damaged, cut off, moved, or of another vault. */
-export class VaultCorruptError extends Error {
-  override name = 'VaultCorruptError'
-  /** Name of the blob, where one is known. */
-  readonly blob: string | undefined
+export class VaultDamageError extends Error {
+  override name = 'VaultDamageError'
+  readonly blob: string
 
-  constructor(message: string, options: ErrorOptions & { readonly blob?: string } = {}) {
-    super(message, options)
-    this.blob = options.blob
+  constructor(blob: string, found: string, options?: ErrorOptions) {
+    super(`Cannot use "${blob}" of the vault: ${found}`, options)
+    this.blob = blob
   }
+}
+
+/** No pack has a chunk that a recovery point names. */
+export class ChunkMissingError extends Error {
+  override name = 'ChunkMissingError'
 }
 
 /** The blob store belongs to another vault, or is no vault's. */

@@ -1,9 +1,10 @@
-import { createSecretKey, hkdfSync } from 'node:crypto'
+import { createSecretKey, hash, hkdfSync } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
 /** Keys of a vault and what binds each seal to its place: docs/vault-format.md, section 2. */
 
-export const OBJECT_TYPES = {
+/** Codes of the sealed types. */
+export const TYPE = {
   data: 1,
   meta: 2,
   index: 3,
@@ -13,9 +14,9 @@ export const OBJECT_TYPES = {
   dead: 7,
 } as const
 
-export type ObjectType = keyof typeof OBJECT_TYPES
-export type PackType = 'data' | 'meta'
-export type DocumentType = Exclude<ObjectType, PackType>
+export type SealType = keyof typeof TYPE
+export type ChunkType = 'data' | 'meta'
+export type DocumentType = Exclude<SealType, ChunkType>
 
 export const KEY_BYTES = 32
 export const SEED_BYTES = 32
@@ -23,69 +24,63 @@ export const TAG_BYTES = 16
 export const ID_BYTES = 32
 
 const VAULT_ID = /^[A-Za-z0-9-]{1,64}$/
+const GEAR_TABLE_BYTES = 2048
 
-/** The vault key lives in here; only derived keys come out, but for `export()`, which wrapping needs. */
+/** The vault key lives in here; only derived keys come out, but for `export()`, which wrapping and pour threads need. */
 export class VaultKeys {
   readonly vaultId: string
   readonly #vaultKey: Buffer
   readonly #derived = new Map<string, Buffer>()
 
-  /** @throws {Error} When the key has not 32 bytes or the id is none. */
+  /** @throws {RangeError} When the key has not 32 bytes or the id is none. */
   constructor(vaultId: string, vaultKey: Uint8Array) {
-    if (!VAULT_ID.test(vaultId)) throw new Error(`Cannot use "${vaultId}" as the id of a vault`)
+    if (!VAULT_ID.test(vaultId)) throw new RangeError(`Cannot use "${vaultId}" as the id of a vault`)
     if (vaultKey.length !== KEY_BYTES) {
-      throw new Error(
-        `Cannot use the key of vault ${vaultId}: it has ${vaultKey.length} bytes, not ${KEY_BYTES}`,
+      throw new RangeError(
+        `Cannot use the key of vault "${vaultId}": it has ${vaultKey.length} bytes, not ${KEY_BYTES}`,
       )
     }
     this.vaultId = vaultId
     this.#vaultKey = Buffer.from(vaultKey)
   }
 
-  /** The vault key itself, for wrapping and for handing to a pour thread. */
+  /** The vault key itself. */
   export(): Buffer {
     return Buffer.from(this.#vaultKey)
   }
 
-  packKey(type: PackType, seed: Uint8Array): KeyObject {
-    return this.#objectKey(type, seed, 'pack')
+  /** The key of one pack or document, which its seed makes its own. */
+  sealKey(type: SealType, seed: Uint8Array, what: 'pack' | 'document'): KeyObject {
+    const info = `roleback-vault/1/${what}`
+    return createSecretKey(Buffer.from(hkdfSync('sha256', this.#derive(type), seed, info, KEY_BYTES)))
   }
 
-  documentKey(type: DocumentType, seed: Uint8Array): KeyObject {
-    return this.#objectKey(type, seed, 'document')
+  /** Id of a chunk of content (`data`) or of a manifest node (`meta`). */
+  chunkId(type: ChunkType, bytes: Uint8Array): Buffer {
+    return hash('sha256', Buffer.concat([this.idKey(type), bytes]), 'buffer')
   }
 
-  /** What chunk ids of packs of `type` are keyed with: a prefix of 32 bytes. */
-  idKey(type: PackType): Buffer {
-    return this.#derive(`${type}-id`, KEY_BYTES)
+  /** The 32 bytes that are hashed before a chunk's own. */
+  idKey(type: ChunkType): Buffer {
+    return this.#derive(`${type}-id`)
   }
 
   headerKey(): Buffer {
-    return this.#derive('header', KEY_BYTES)
+    return this.#derive('header')
   }
 
   /** 256 × u64 of the chunker. */
   gearTable(): Buffer {
-    return this.#derive('gear', 2048)
+    return this.#derive('gear', GEAR_TABLE_BYTES)
   }
 
-  /** What the additional data of every seal of `type` begins with. */
-  place(type: ObjectType): Buffer {
+  /** `PLACE(T)`: what the additional data of every seal of `type` begins with. */
+  place(type: SealType): Buffer {
     const id = Buffer.from(this.vaultId)
-    return Buffer.concat([
-      Buffer.from('RLBK1'),
-      Buffer.from([id.length]),
-      id,
-      Buffer.from([OBJECT_TYPES[type]]),
-    ])
+    return Buffer.concat([Buffer.from('RLBK1'), Buffer.from([id.length]), id, Buffer.from([TYPE[type]])])
   }
 
-  #objectKey(type: ObjectType, seed: Uint8Array, what: string): KeyObject {
-    const key = hkdfSync('sha256', this.#derive(type, KEY_BYTES), seed, `roleback-vault/1/${what}`, KEY_BYTES)
-    return createSecretKey(Buffer.from(key))
-  }
-
-  #derive(label: string, bytes: number): Buffer {
+  #derive(label: string, bytes: number = KEY_BYTES): Buffer {
     let key = this.#derived.get(label)
     if (key === undefined) {
       key = Buffer.from(hkdfSync('sha256', this.#vaultKey, this.vaultId, `roleback-vault/1/${label}`, bytes))
