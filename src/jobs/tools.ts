@@ -13,8 +13,6 @@ export interface JobTools {
   readonly clock: Clock
   readonly log: Log
   readonly vaults: VaultRegistry
-  /** Pour threads of one job. */
-  readonly threads: number
   /** Directories that restores and exports may write below, beside those of registered resources. */
   readonly allowedRoots: readonly string[]
   /** The server's own data: no job reads or writes it. */

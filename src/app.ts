@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { SERVICE_NAMES, modelOf } from './aws/model.ts'
+import { backup } from './backup/operations.ts'
+import { takeDataDir } from './cli/data-dir.ts'
+import { kitDirectory, prepareServer, vaultsDirectory } from './cli/first-start.ts'
+import type { FirstStart } from './cli/first-start.ts'
+import type { Config } from './config.ts'
+import type { ServerFacts } from './context.ts'
+import { checkTables, createHttpServer } from './http/server.ts'
+import type { ServiceTables } from './http/server.ts'
+import { iam } from './iam/operations.ts'
+import { Housekeeping } from './jobs/housekeeping.ts'
+import { runners } from './jobs/runners.ts'
+import type { JobTools } from './jobs/tools.ts'
+import { VaultRegistry } from './jobs/vault-registry.ts'
+import { Worker } from './jobs/worker.ts'
+import { loadServerKey } from './keyring/server-key.ts'
+import { systemClock } from './lib/clock.ts'
+import type { Log } from './lib/log.ts'
+import { roleback } from './roleback/operations.ts'
+import { takeOverLeases } from './store/claims.ts'
+import { openStore } from './store/store.ts'
+import type { Store } from './store/store.ts'
+import { sts } from './sts/operations.ts'
+import { tagging } from './tagging/operations.ts'
+
+/** A server that answers. */
+export interface RunningServer {
+  /** `http://HOST:PORT` or `https://…`. */
+  readonly url: string
+  readonly accountId: string
+  readonly region: string
+  /** What the first start made; undefined at every later one. */
+  readonly first: FirstStart | undefined
+  /** Ends cleanly: answers what is under way, puts running jobs back into the queue, closes the store. */
+  stop(): Promise<void>
+}
+
+const TABLES: ServiceTables = { backup, iam, sts, tagging, roleback } as ServiceTables
+
+const { version: VERSION } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+
+/** Builds the whole server from its configuration: the only place that knows both sides. */
+export async function startServer(config: Config, log: Log): Promise<RunningServer> {
+  checkTables(TABLES, SERVICE_NAMES.map(modelOf))
+  const dataDir = takeDataDir(config.dataDir)
+  try {
+    const store = await openStore(
+      config.databaseUrlFile === undefined
+        ? { kind: 'sqlite', file: join(config.dataDir, 'roleback.db') }
+        : { kind: 'postgres', urlFile: config.databaseUrlFile },
+    )
+    try {
+      return await startOn(config, log, store, () => dataDir.release())
+    } catch (error) {
+      await store.close()
+      throw error
+    }
+  } catch (error) {
+    dataDir.release()
+    throw error
+  }
+}
+
+async function startOn(config: Config, log: Log, store: Store, release: () => void): Promise<RunningServer> {
+  const serverKey = loadServerKey(join(config.dataDir, 'server.key'))
+  const { server, first } = await prepareServer(config, store, serverKey)
+  const listen = { host: config.host, port: config.port }
+  const facts: ServerFacts = {
+    version: VERSION,
+    serverId: server.server_id,
+    managementAccountId: server.management_account_id,
+    dataDir: config.dataDir,
+    allowedRoots: config.allowedRoots,
+    allowedEndpoints: config.allowedEndpoints,
+    recoveryKitPath: join(kitDirectory(config.dataDir), 'recovery-kit.txt'),
+    listen,
+    ownEndpoints: ownEndpoints(config),
+  }
+  const tools: JobTools = {
+    store,
+    serverKey,
+    clock: systemClock,
+    log,
+    vaults: new VaultRegistry({
+      store,
+      serverKey,
+      vaultsDir: vaultsDirectory(config.dataDir),
+      kitPublicKey: server.recovery_kit_public_key,
+    }),
+    dataDir: config.dataDir,
+    allowedRoots: config.allowedRoots,
+  }
+  const owner = `${hostname()} ${config.dataDir}`
+  await takeOver(store, owner, log)
+  const http = createHttpServer({ store, serverKey, clock: systemClock, log, region: server.region, facts, tables: TABLES, tls: config.tls })
+  listen.port = await listening(http, config)
+  const worker = new Worker({ tools, runners, owner: `${owner} ${process.pid}`, leaseMs: config.leaseMs, concurrentJobs: config.concurrentJobs })
+  const housekeeping = new Housekeeping(tools)
+  worker.start()
+  housekeeping.start()
+  return {
+    url: urlOf(config, listen.port),
+    accountId: server.management_account_id,
+    region: server.region,
+    first,
+    stop: async () => {
+      await closeHttp(http)
+      await housekeeping.stop()
+      await worker.stop()
+      await tools.vaults.close()
+      await store.close()
+      release()
+    },
+  }
+}
+
+/** The data directory is ours alone, so whoever held leases in its name is dead. */
+async function takeOver(store: Store, owner: string, log: Log): Promise<void> {
+  const jobs = await takeOverLeases(store.db, owner, systemClock.now())
+  if (jobs.length > 0) log.info('jobs of the last run are taken up again', { jobs: jobs.length })
+}
+
+function ownEndpoints(config: Config): ServerFacts['ownEndpoints'] {
+  if (config.databaseUrlFile === undefined) return []
+  const url = new URL(readFileSync(config.databaseUrlFile, 'utf8').trim())
+  return [{ host: url.hostname, port: Number(url.port) || 5432 }]
+}
+
+async function listening(http: Server, config: Config): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    http.once('error', reject)
+    http.listen(config.port, config.host, resolve)
+  })
+  return (http.address() as AddressInfo).port
+}
+
+function urlOf(config: Config, port: number): string {
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host
+  return `${config.tls === undefined ? 'http' : 'https'}://${host}:${port}`
+}
+
+async function closeHttp(http: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => http.close(() => resolve()))
+  http.closeIdleConnections()
+  const patience = setTimeout(() => http.closeAllConnections(), 5_000)
+  await closed
+  clearTimeout(patience)
+}

@@ -1,0 +1,147 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Config } from '../config.ts'
+import { makeRecoveryKit, newPassphrase } from '../keyring/recovery-kit.ts'
+import { SealError } from '../keyring/server-key.ts'
+import type { ServerKey } from '../keyring/server-key.ts'
+import { iamId, randomAccountId, secretAccessKey, uuid } from '../lib/ids.ts'
+import { findServer, insertAccount, insertServer } from '../store/accounts.ts'
+import { findAccessKey, insertAccessKey } from '../store/identities-keys.ts'
+import type { ServerTable } from '../store/schema.ts'
+import type { Store } from '../store/store.ts'
+
+/** What the first start made and hands over once. Secrets are in files of mode 0600; a terminal may show them, too. */
+export interface FirstStart {
+  readonly credentialsFile: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly kitFile: string
+  readonly passphraseFile: string
+}
+
+export class FirstStartError extends Error {
+  override name = 'FirstStartError'
+}
+
+/** The recovery kit lies beside the data directory, never in it: what opens the vaults must not be lost with them. */
+export function kitDirectory(dataDir: string): string {
+  return `${dataDir}-recovery`
+}
+
+export function credentialsFile(dataDir: string): string {
+  return join(dataDir, 'root-credentials')
+}
+
+/** Where the vaults' directories lie. */
+export function vaultsDirectory(dataDir: string): string {
+  return join(dataDir, 'vaults')
+}
+
+/**
+ * Makes the server's identity, the first account, its root key and the recovery kit, where the database has none yet.
+ *
+ * @throws {FirstStartError} Where vaults of an earlier server lie in the storage, or the database belongs to another server key.
+ */
+export async function prepareServer(
+  config: Config,
+  store: Store,
+  serverKey: ServerKey,
+): Promise<{ readonly server: ServerTable; readonly first: FirstStart | undefined }> {
+  const existing = await findServer(store.db)
+  if (existing !== undefined) {
+    await checkServerKey(store, serverKey, existing)
+    return { server: existing, first: undefined }
+  }
+  refuseForeignVaults(config)
+  return await firstStart(config, store, serverKey)
+}
+
+/** The root key's secret opens only with the key it was sealed under. */
+async function checkServerKey(store: Store, serverKey: ServerKey, server: ServerTable): Promise<void> {
+  const row = await store.db
+    .selectFrom('iam_access_key')
+    .select(['access_key_id', 'secret'])
+    .where('account_id', '=', server.management_account_id)
+    .limit(1)
+    .executeTakeFirst()
+  if (row === undefined) return
+  try {
+    serverKey.open('access-key', row.access_key_id, row.secret)
+  } catch (cause) {
+    if (!(cause instanceof SealError)) throw cause
+    throw new FirstStartError(
+      'Cannot start: the server key in the data directory is not the one this database was made with. ' +
+        'Put the right server.key there (it is 0400, base64), or start with the data directory that belongs to the database',
+      { cause },
+    )
+  }
+}
+
+function refuseForeignVaults(config: Config): void {
+  const folder = vaultsDirectory(config.dataDir)
+  if (config.isNew || !existsSync(folder) || readdirSync(folder).length === 0) return
+  throw new FirstStartError(
+    `Cannot start fresh: there is no database, but ${folder} holds vaults of an earlier server. ` +
+      'Bring its database and server.key back, restore from the vaults with tools/recover.mjs and the recovery kit ("vault rebuild" is to do it in place), ' +
+      'or say --new to begin anew and leave those vaults alone',
+  )
+}
+
+async function firstStart(
+  config: Config,
+  store: Store,
+  serverKey: ServerKey,
+): Promise<{ readonly server: ServerTable; readonly first: FirstStart }> {
+  const now = Date.now()
+  const accountId = config.accountId ?? randomAccountId()
+  const rootKey = config.rootKey ?? { accessKeyId: iamId('AKIA'), secretAccessKey: secretAccessKey() }
+  const passphrase = newPassphrase()
+  const kit = makeRecoveryKit(passphrase)
+  const files = writeKit(config, kit.kitText, passphrase)
+  const server = await store.transaction(async (tx) => {
+    const row = await insertServer(tx, {
+      server_id: uuid(),
+      created_at: now,
+      management_account_id: accountId,
+      region: config.region,
+      recovery_kit_public_key: kit.publicKey,
+      epoch: 1,
+    })
+    await insertAccount(tx, { account_id: accountId, name: 'management', created_at: now, root_last_used_at: null })
+    if ((await findAccessKey(tx, rootKey.accessKeyId)) === undefined) {
+      await insertAccessKey(tx, {
+        access_key_id: rootKey.accessKeyId,
+        account_id: accountId,
+        user_id: null,
+        secret: serverKey.seal('access-key', rootKey.accessKeyId, Buffer.from(rootKey.secretAccessKey)),
+        status: 'Active',
+        created_at: now,
+        last_used_at: null,
+        last_used_service: null,
+        last_used_region: null,
+      })
+    }
+    return row
+  })
+  const file = credentialsFile(config.dataDir)
+  writeFileSync(
+    file,
+    `[roleback]\naws_access_key_id = ${rootKey.accessKeyId}\naws_secret_access_key = ${rootKey.secretAccessKey}\n`,
+    { mode: 0o600, flush: true },
+  )
+  return { server, first: { credentialsFile: file, ...rootKey, ...files } }
+}
+
+function writeKit(config: Config, kitText: string, passphrase: string): Pick<FirstStart, 'kitFile' | 'passphraseFile'> {
+  const folder = kitDirectory(config.dataDir)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const kitFile = join(folder, 'recovery-kit.txt')
+  const passphraseFile = join(folder, 'recovery-passphrase.txt')
+  // Never over the kit of an earlier server: it may be all that opens its vaults.
+  for (const file of [kitFile, passphraseFile]) {
+    if (existsSync(file)) throw new FirstStartError(`Cannot start: ${file} of an earlier server is still there. Move it to a safe place first`)
+  }
+  writeFileSync(kitFile, kitText, { mode: 0o600, flush: true })
+  writeFileSync(passphraseFile, `${passphrase}\n`, { mode: 0o600, flush: true })
+  return { kitFile, passphraseFile }
+}
