@@ -21,7 +21,7 @@ export class MemoryBlobStore implements BlobStore {
   }
 
   async *list(prefix: string): AsyncIterable<BlobInfo> {
-    for (const [name, bytes] of [...this.blobs]) {
+    for (const [name, bytes] of this.blobs.entries().toArray()) {
       await Promise.resolve()
       if (name.startsWith(prefix)) yield { name, size: bytes.length }
     }

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { blobContract } from './blob-store.contract.ts'
+import { DiskBlobStore } from './disk.ts'
+import { MemoryBlobStore } from './memory.ts'
+import { openBlobStore } from './open.ts'
+
+function folder(): { path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), 'roleback-blobs-'))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+for (const { name, run } of blobContract) {
+  test(`in memory, ${name}`, async () => await run(new MemoryBlobStore()))
+  test(`on disk, ${name}`, async () => {
+    using home = folder()
+    await run(new DiskBlobStore(join(home.path, 'store')))
+  })
+}
+
+test('a disk store opened again at its location has the same blobs', async () => {
+  using home = folder()
+  const store = new DiskBlobStore(home.path)
+  await store.create('a/b', Buffer.from('x'))
+  assert.equal((await openBlobStore(store.location).read('a/b', 10)).toString(), 'x')
+})
+
+test('removeUnfinished() removes what crashed writers left, by tag, and nothing that is being written', async () => {
+  using home = folder()
+  const store = new DiskBlobStore(home.path)
+  const dead = store.append('job-dead')
+  dead.append(Buffer.from('x'))
+  const live = store.append('job-live')
+  live.append(Buffer.from('y'))
+  assert.equal(readdirSync(join(home.path, 'tmp')).length, 2)
+  const again = new DiskBlobStore(home.path)
+  assert.equal(await again.removeUnfinished((tag) => tag === 'job-dead'), 1)
+  await live.finish('data/aa/live')
+  assert.equal((await again.read('data/aa/live', 10)).toString(), 'y')
+  assert.deepEqual(readdirSync(join(home.path, 'tmp')), [])
+})
+
+test('a link in the place of a blob is not followed', async () => {
+  using home = folder()
+  writeFileSync(join(home.path, 'secret'), 'secret')
+  const store = new DiskBlobStore(join(home.path, 'store'))
+  await store.create('a', Buffer.from('x'))
+  symlinkSync(join(home.path, 'secret'), join(home.path, 'store', 'b'))
+  await assert.rejects(store.read('b', 100), { code: 'ELOOP' })
+  assert.throws(() => store.open('b'), { code: 'ELOOP' })
+})
+
+test('files of a disk store are its owner’s alone', async () => {
+  using home = folder()
+  const store = new DiskBlobStore(join(home.path, 'store'))
+  await store.create('keys/server.json', Buffer.from('{}'))
+  assert.equal(statSync(join(home.path, 'store', 'keys')).mode & 0o777, 0o700)
+  assert.equal(statSync(join(home.path, 'store', 'keys/server.json')).mode & 0o777, 0o600)
+  assert.equal(readFileSync(join(home.path, 'store', 'keys/server.json'), 'utf8'), '{}')
+})
+
+test('a memory store fails the operation it is told to fail, and stays as it was', async () => {
+  const failing = new MemoryBlobStore((operation) => {
+    if (operation === 'finish') throw new Error('disk full')
+  })
+  const appender = failing.append('job-1')
+  appender.append(Buffer.from('x'))
+  await assert.rejects(appender.finish('a'), /disk full/)
+  assert.equal(failing.blobs.size, 0)
+})
