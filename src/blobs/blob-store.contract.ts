@@ -13,7 +13,7 @@ const HELLO = Buffer.from('hello')
 
 async function namesOf(store: BlobStore, prefix: string): Promise<string[]> {
   const names: string[] = []
-  for await (const { name } of store.list(prefix)) names.push(name)
+  for await (const page of store.list(prefix)) names.push(...page.map(({ name }) => name))
   return names.toSorted()
 }
 
@@ -25,44 +25,44 @@ async function append(store: BlobStore, name: string, parts: readonly string[]):
 
 export const blobContract: readonly BlobCase[] = [
   {
-    name: 'a blob reads back as it was created',
+    name: 'a blob reads back as it was put',
     async run(store) {
-      await store.create('index/one', HELLO)
-      assert.deepEqual(await store.read('index/one', LIMIT), HELLO)
-      assert.equal(await store.size('index/one'), 5)
+      await store.put('index/one', HELLO)
+      assert.deepEqual(await store.get('index/one', LIMIT), HELLO)
+      assert.equal((await store.stat('index/one'))?.sizeBytes, 5)
     },
   },
   {
     name: 'an empty blob is a blob',
     async run(store) {
-      await store.create('empty', new Uint8Array())
-      assert.equal((await store.read('empty', LIMIT)).length, 0)
+      await store.put('empty', new Uint8Array())
+      assert.equal((await store.get('empty', LIMIT)).length, 0)
       assert.deepEqual(await namesOf(store, ''), ['empty'])
     },
   },
   {
-    name: 'creating a blob that exists fails and changes nothing',
+    name: 'putting a blob that exists fails and changes nothing',
     async run(store) {
-      await store.create('a/b', HELLO)
-      await assert.rejects(store.create('a/b', Buffer.from('other')), BlobExistsError)
-      assert.deepEqual(await store.read('a/b', LIMIT), HELLO)
+      await store.put('a/b', HELLO)
+      await assert.rejects(store.put('a/b', Buffer.from('other')), BlobExistsError)
+      assert.deepEqual(await store.get('a/b', LIMIT), HELLO)
     },
   },
   {
-    name: 'of many who create one blob at once exactly one succeeds',
+    name: 'of many who put one blob at once exactly one succeeds',
     async run(store) {
-      const tries = ['a', 'b', 'c', 'd', 'e'].map((text) => store.create('claim', Buffer.from(text)))
+      const tries = ['a', 'b', 'c', 'd', 'e'].map((text) => store.put('claim', Buffer.from(text)))
       const results = await Promise.allSettled(tries)
       assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
       const winner = results.findIndex(({ status }) => status === 'fulfilled')
-      assert.equal((await store.read('claim', LIMIT)).toString(), 'abcde'[winner])
+      assert.equal((await store.get('claim', LIMIT)).toString(), 'abcde'[winner])
     },
   },
   {
     name: 'what does not exist is said not to',
     async run(store) {
-      await assert.rejects(store.read('no/such', LIMIT), BlobNotFoundError)
-      await assert.rejects(store.size('no/such'), BlobNotFoundError)
+      await assert.rejects(store.get('no/such', LIMIT), BlobNotFoundError)
+      assert.equal(await store.stat('no/such'), undefined)
       assert.throws(() => store.open('no/such'), BlobNotFoundError)
       assert.equal(await store.delete('no/such'), false)
       assert.deepEqual(await namesOf(store, 'no/'), [])
@@ -71,17 +71,17 @@ export const blobContract: readonly BlobCase[] = [
   {
     name: 'a blob larger than the reader takes is refused',
     async run(store) {
-      await store.create('a', HELLO)
-      await assert.rejects(store.read('a', 4), BlobTooLargeError)
-      assert.equal((await store.read('a', 5)).length, 5)
+      await store.put('a', HELLO)
+      await assert.rejects(store.get('a', 4), BlobTooLargeError)
+      assert.equal((await store.get('a', 5)).length, 5)
     },
   },
   {
     name: 'names that lead elsewhere are refused',
     async run(store) {
       for (const name of ['../a', 'a/../b', '/a', 'a//b', '', 'a/', '.', 'a b', 'a\0b']) {
-        await assert.rejects(store.create(name, HELLO), /Cannot use/, name)
-        await assert.rejects(store.read(name, LIMIT), Error, name)
+        await assert.rejects(store.put(name, HELLO), /Cannot use/, name)
+        await assert.rejects(store.get(name, LIMIT), Error, name)
       }
       assert.deepEqual(await namesOf(store, ''), [])
     },
@@ -89,14 +89,14 @@ export const blobContract: readonly BlobCase[] = [
   {
     name: 'list() names what lies under a folder, with sizes, and nothing unfinished',
     async run(store) {
-      await store.create('points/p1/head', HELLO)
-      await store.create('points/p2/head', HELLO)
-      await store.create('pointsX', HELLO)
+      await store.put('points/p1/head', HELLO)
+      await store.put('points/p2/head', HELLO)
+      await store.put('pointsX', HELLO)
       const appender = store.append('job-1')
       appender.append(HELLO)
       assert.deepEqual(await namesOf(store, 'points/'), ['points/p1/head', 'points/p2/head'])
       assert.deepEqual(await namesOf(store, ''), ['points/p1/head', 'points/p2/head', 'pointsX'])
-      for await (const { size } of store.list('')) assert.equal(size, 5)
+      for await (const page of store.list('')) assert.ok(page.every(({ sizeBytes }) => sizeBytes === 5))
       appender.abort()
     },
   },
@@ -104,7 +104,7 @@ export const blobContract: readonly BlobCase[] = [
     name: 'appended bytes become a blob when finished, in order',
     async run(store) {
       await append(store, 'data/ab/pack', ['one ', 'two ', 'three'])
-      assert.equal((await store.read('data/ab/pack', LIMIT)).toString(), 'one two three')
+      assert.equal((await store.get('data/ab/pack', LIMIT)).toString(), 'one two three')
     },
   },
   {
@@ -115,7 +115,7 @@ export const blobContract: readonly BlobCase[] = [
       appender.append(bytes)
       bytes.fill('x')
       await appender.finish('a')
-      assert.equal((await store.read('a', LIMIT)).toString(), 'before')
+      assert.equal((await store.get('a', LIMIT)).toString(), 'before')
     },
   },
   {
@@ -139,7 +139,7 @@ export const blobContract: readonly BlobCase[] = [
   {
     name: 'an opened blob gives any part of itself, and an error beyond its end',
     async run(store) {
-      await store.create('a', Buffer.from('0123456789'))
+      await store.put('a', Buffer.from('0123456789'))
       const reader = store.open('a')
       assert.equal(reader.sizeBytes, 10)
       const into = Buffer.alloc(6, '.')
@@ -152,12 +152,12 @@ export const blobContract: readonly BlobCase[] = [
   {
     name: 'a deleted blob is gone, and its name is free again',
     async run(store) {
-      await store.create('a/b', HELLO)
+      await store.put('a/b', HELLO)
       assert.equal(await store.delete('a/b'), true)
       assert.equal(await store.delete('a/b'), false)
-      await assert.rejects(store.read('a/b', LIMIT), BlobNotFoundError)
-      await store.create('a/b', Buffer.from('again'))
-      assert.equal((await store.read('a/b', LIMIT)).toString(), 'again')
+      await assert.rejects(store.get('a/b', LIMIT), BlobNotFoundError)
+      await store.put('a/b', Buffer.from('again'))
+      assert.equal((await store.get('a/b', LIMIT)).toString(), 'again')
     },
   },
 ]

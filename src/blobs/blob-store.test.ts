@@ -24,8 +24,8 @@ for (const { name, run } of blobContract) {
 test('a disk store opened again at its location has the same blobs', async () => {
   using home = folder()
   const store = new DiskBlobStore(home.path)
-  await store.create('a/b', Buffer.from('x'))
-  assert.equal((await openBlobStore(store.location).read('a/b', 10)).toString(), 'x')
+  await store.put('a/b', Buffer.from('x'))
+  assert.equal((await openBlobStore(store.location).get('a/b', 10)).toString(), 'x')
 })
 
 test('removeUnfinished() removes what crashed writers left, by tag, and nothing that is being written', async () => {
@@ -39,7 +39,7 @@ test('removeUnfinished() removes what crashed writers left, by tag, and nothing 
   const again = new DiskBlobStore(home.path)
   assert.equal(await again.removeUnfinished((tag) => tag === 'job-dead'), 1)
   await live.finish('data/aa/live')
-  assert.equal((await again.read('data/aa/live', 10)).toString(), 'y')
+  assert.equal((await again.get('data/aa/live', 10)).toString(), 'y')
   assert.deepEqual(readdirSync(join(home.path, 'tmp')), [])
 })
 
@@ -47,16 +47,16 @@ test('a link in the place of a blob is not followed', async () => {
   using home = folder()
   writeFileSync(join(home.path, 'secret'), 'secret')
   const store = new DiskBlobStore(join(home.path, 'store'))
-  await store.create('a', Buffer.from('x'))
+  await store.put('a', Buffer.from('x'))
   symlinkSync(join(home.path, 'secret'), join(home.path, 'store', 'b'))
-  await assert.rejects(store.read('b', 100), { code: 'ELOOP' })
+  await assert.rejects(store.get('b', 100), { code: 'ELOOP' })
   assert.throws(() => store.open('b'), { code: 'ELOOP' })
 })
 
 test('files of a disk store are its owner’s alone', async () => {
   using home = folder()
   const store = new DiskBlobStore(join(home.path, 'store'))
-  await store.create('keys/server.json', Buffer.from('{}'))
+  await store.put('keys/server.json', Buffer.from('{}'))
   assert.equal(statSync(join(home.path, 'store', 'keys')).mode & 0o777, 0o700)
   assert.equal(statSync(join(home.path, 'store', 'keys/server.json')).mode & 0o777, 0o600)
   assert.equal(readFileSync(join(home.path, 'store', 'keys/server.json'), 'utf8'), '{}')

@@ -7,14 +7,14 @@
 export interface BlobStore {
   /** How another thread opens the same store (open.ts); undefined where only this one can reach it. */
   readonly location: BlobLocation | undefined
-  /** Blobs whose names begin with `prefix` (whole folders: it ends in `/`, or is empty), in no particular order. */
-  list(prefix: string): AsyncIterable<BlobInfo>
-  /** @throws {BlobNotFoundError} @throws {BlobTooLargeError} When it has more than `maxBytes`. */
-  read(name: string, maxBytes: number): Promise<Buffer>
-  /** @throws {BlobNotFoundError} */
-  size(name: string): Promise<number>
+  /** Pages of the blobs whose names begin with `prefix` (folders: it ends in `/`, or is empty), in no particular order. */
+  list(prefix: string): AsyncIterable<readonly BlobInfo[]>
+  /** Undefined where there is no such blob. */
+  stat(name: string): Promise<BlobInfo | undefined>
+  /** @throws {BlobNotFoundError} @throws {BlobTooLargeError} When it has more than `maxBytes` (default GET_BYTES). */
+  get(name: string, maxBytes?: number): Promise<Buffer>
   /** Writes a blob that does not exist yet. @throws {BlobExistsError} Then nothing was changed. */
-  create(name: string, bytes: Uint8Array): Promise<void>
+  put(name: string, bytes: Uint8Array): Promise<void>
   /** Opens a blob to read parts of it, synchronously. @throws {BlobNotFoundError} */
   open(name: string): BlobReader
   /** Begins a blob whose name is known once its bytes are. `tag` (of `A-Za-z0-9-`) says whose it is until then. */
@@ -28,8 +28,11 @@ export interface BlobStore {
 
 export interface BlobInfo {
   readonly name: string
-  readonly size: number
+  readonly sizeBytes: number
 }
+
+/** What `get` takes at most unless told otherwise: more than any document of a vault has. */
+export const GET_BYTES: number = 72 * 1024 * 1024
 
 export interface BlobReader {
   readonly sizeBytes: number

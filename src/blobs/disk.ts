@@ -8,6 +8,7 @@ import {
   BlobNotFoundError,
   BlobTooLargeError,
   BlobTooShortError,
+  GET_BYTES,
   checkBlobName,
 } from './blob-store.ts'
 import type { BlobAppender, BlobInfo, BlobLocation, BlobReader, BlobStore } from './blob-store.ts'
@@ -17,9 +18,10 @@ import type { BlobAppender, BlobInfo, BlobLocation, BlobReader, BlobStore } from
  * synced then: whoever sees the name sees all of the bytes, and after a crash as well.
  */
 
-/** Tag of what `create` writes. */
-const CREATE_TAG = 'create'
+/** Tag of what `put` writes. */
+const PUT_TAG = 'put'
 const RANDOM_BYTES = 16
+const PAGE_BLOBS = 1000
 const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW
 
 const fsync = promisify(fs.fsync)
@@ -35,18 +37,27 @@ export class DiskBlobStore implements BlobStore {
     this.location = { kind: 'directory', path }
   }
 
-  async *list(prefix: string): AsyncIterable<BlobInfo> {
+  async *list(prefix: string): AsyncIterable<readonly BlobInfo[]> {
+    const page: BlobInfo[] = []
     for (const entry of await entriesOf(join(this.#path, prefix))) {
       const name = prefix + entry.name
       if (name === 'tmp') continue
       if (entry.isDirectory()) yield* this.list(`${name}/`)
       if (!entry.isFile()) continue
-      const stat = await unlessGone(fs.promises.stat(join(this.#path, name)))
-      if (stat !== undefined) yield { name, size: stat.size }
+      const info = await this.stat(name)
+      if (info !== undefined) page.push(info)
+      if (page.length === PAGE_BLOBS) yield page.splice(0)
     }
+    if (page.length > 0) yield page
   }
 
-  async read(name: string, maxBytes: number): Promise<Buffer> {
+  async stat(name: string): Promise<BlobInfo | undefined> {
+    checkBlobName(name)
+    const stat = await unlessGone(fs.promises.lstat(join(this.#path, name)))
+    return stat?.isFile() === true ? { name, sizeBytes: stat.size } : undefined
+  }
+
+  async get(name: string, maxBytes: number = GET_BYTES): Promise<Buffer> {
     checkBlobName(name)
     const file = await unlessGone(fs.promises.open(join(this.#path, name), READ_FLAGS))
     if (file === undefined) throw new BlobNotFoundError(name)
@@ -61,13 +72,6 @@ export class DiskBlobStore implements BlobStore {
     }
   }
 
-  async size(name: string): Promise<number> {
-    checkBlobName(name)
-    const stat = await unlessGone(fs.promises.stat(join(this.#path, name)))
-    if (stat === undefined) throw new BlobNotFoundError(name)
-    return stat.size
-  }
-
   open(name: string): BlobReader {
     checkBlobName(name)
     try {
@@ -78,8 +82,8 @@ export class DiskBlobStore implements BlobStore {
     }
   }
 
-  async create(name: string, bytes: Uint8Array): Promise<void> {
-    const draft = this.#begin(CREATE_TAG)
+  async put(name: string, bytes: Uint8Array): Promise<void> {
+    const draft = this.#begin(PUT_TAG)
     try {
       draft.append(bytes)
       await draft.publish(name, true)

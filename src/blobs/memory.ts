@@ -3,12 +3,16 @@ import {
   BlobNotFoundError,
   BlobTooLargeError,
   BlobTooShortError,
+  GET_BYTES,
   checkBlobName,
 } from './blob-store.ts'
 import type { BlobAppender, BlobInfo, BlobReader, BlobStore } from './blob-store.ts'
 
 /** What a fault-injecting test is told before each operation that changes the store; it throws to make it fail. */
-export type BeforeChange = (operation: 'create' | 'append' | 'finish' | 'delete', name: string) => void
+export type BeforeChange = (operation: 'put' | 'append' | 'finish' | 'delete', name: string) => void
+
+/** Small, so that tests meet more than one. */
+const PAGE_BLOBS = 3
 
 /** Blobs in this thread's memory, for tests and for looking at what a change would do. */
 export class MemoryBlobStore implements BlobStore {
@@ -20,14 +24,21 @@ export class MemoryBlobStore implements BlobStore {
     this.#beforeChange = beforeChange
   }
 
-  async *list(prefix: string): AsyncIterable<BlobInfo> {
-    for (const [name, bytes] of this.blobs.entries().toArray()) {
+  async *list(prefix: string): AsyncIterable<readonly BlobInfo[]> {
+    const found = this.blobs.entries().filter(([name]) => name.startsWith(prefix))
+    const infos = found.map(([name, bytes]) => ({ name, sizeBytes: bytes.length })).toArray()
+    for (let at = 0; at < infos.length; at += PAGE_BLOBS) {
       await Promise.resolve()
-      if (name.startsWith(prefix)) yield { name, size: bytes.length }
+      yield infos.slice(at, at + PAGE_BLOBS)
     }
   }
 
-  async read(name: string, maxBytes: number): Promise<Buffer> {
+  async stat(name: string): Promise<BlobInfo | undefined> {
+    const bytes = this.blobs.get(name)
+    return await Promise.resolve(bytes && { name, sizeBytes: bytes.length })
+  }
+
+  async get(name: string, maxBytes: number = GET_BYTES): Promise<Buffer> {
     const bytes = this.#get(name)
     if (bytes.length > maxBytes) {
       throw new BlobTooLargeError(
@@ -37,15 +48,11 @@ export class MemoryBlobStore implements BlobStore {
     return await Promise.resolve(Buffer.from(bytes))
   }
 
-  async size(name: string): Promise<number> {
-    return await Promise.resolve(this.#get(name).length)
-  }
-
-  async create(name: string, bytes: Uint8Array): Promise<void> {
+  async put(name: string, bytes: Uint8Array): Promise<void> {
     checkBlobName(name)
     await Promise.resolve()
     if (this.blobs.has(name)) throw new BlobExistsError(name)
-    this.#beforeChange('create', name)
+    this.#beforeChange('put', name)
     this.blobs.set(name, Buffer.from(bytes))
   }
 
