@@ -1,6 +1,7 @@
 import type { AwsError } from './error.ts'
-import type { ServiceModel, Shape, ShapeRef, TimestampFormat } from './model.ts'
+import type { ServiceModel, Shape, ShapeRef } from './model.ts'
 import { shapeOf } from './model.ts'
+import { timestamp, toJson } from './to-json.ts'
 import type { Routed, WireResponse } from './wire.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -52,61 +53,6 @@ function xmlHeaders(requestId: string): Record<string, string> {
   return { 'content-type': 'text/xml', 'x-amzn-requestid': requestId }
 }
 
-/** A lone surrogate is no text: it would not survive UTF-8. */
-function wellFormed(text: string): string {
-  return text.toWellFormed()
-}
-
-function toJson(model: ServiceModel, shape: Shape, value: unknown): unknown {
-  switch (shape.type) {
-    case 'structure': {
-      const out: Record<string, unknown> = {}
-      for (const [name, ref] of Object.entries(shape.members ?? {})) {
-        const given = (value as Fields)[name]
-        if (
-          given === undefined ||
-          given === null ||
-          ref.location === 'header' ||
-          ref.location === 'statusCode'
-        )
-          continue
-        out[ref.locationName ?? name] = toJson(model, shapeOf(model, ref), given)
-      }
-      return out
-    }
-    case 'list':
-      return (value as readonly unknown[]).map((item) =>
-        toJson(model, shapeOf(model, shape.member as ShapeRef), item),
-      )
-    case 'map': {
-      const out: Record<string, unknown> = Object.create(null) as Record<string, unknown>
-      const of = shapeOf(model, shape.value as ShapeRef)
-      for (const [key, item] of Object.entries(value as Fields))
-        out[wellFormed(key)] = toJson(model, of, item)
-      return out
-    }
-    case 'timestamp':
-      return timestamp(value as Date, shape.timestampFormat ?? 'unixTimestamp')
-    case 'blob':
-      return Buffer.from(value as Uint8Array).toString('base64')
-    case 'string':
-      return wellFormed(value as string)
-    default:
-      return value
-  }
-}
-
-function timestamp(date: Date, format: TimestampFormat): string | number {
-  switch (format) {
-    case 'unixTimestamp':
-      return date.getTime() / 1000
-    case 'iso8601':
-      return date.toISOString().replace(/\.000Z$/, 'Z')
-    case 'rfc822':
-      return date.toUTCString()
-  }
-}
-
 function xmlAnswer(routed: Routed, output: Fields, requestId: string): string {
   const { model, operation } = routed
   const { name } = operation
@@ -154,7 +100,13 @@ function xmlElement(model: ServiceModel, ref: ShapeRef, tag: string, value: unkn
       return `<${tag}>${timestamp(value as Date, ref.timestampFormat ?? shape.timestampFormat ?? 'iso8601')}</${tag}>`
     case 'blob':
       return `<${tag}>${Buffer.from(value as Uint8Array).toString('base64')}</${tag}>`
-    default:
+    case 'string':
+    case 'boolean':
+    case 'character':
+    case 'integer':
+    case 'long':
+    case 'float':
+    case 'double':
       return `<${tag}>${escapeXml(String(value))}</${tag}>`
   }
 }

@@ -138,7 +138,8 @@ function readTime(model: ServiceModel, value: unknown, path: string): Date {
   return date
 }
 
-function readStructure(
+/** Reads a structure from parsed JSON. @throws {AwsError} SerializationException naming the member at `path`. */
+export function readStructure(
   model: ServiceModel,
   shape: Shape,
   value: unknown,
@@ -269,7 +270,15 @@ function readFormNode(model: ServiceModel, ref: ShapeRef, node: Node, path: stri
       }
       return out
     }
-    default:
+    case 'string':
+    case 'timestamp':
+    case 'blob':
+    case 'boolean':
+    case 'character':
+    case 'integer':
+    case 'long':
+    case 'float':
+    case 'double':
       if (node.value === undefined) throw malformed(model, `The parameter "${path}" has no value`)
       return readText(model, ref, node.value, path)
   }
