@@ -15,15 +15,19 @@ export interface OnTarget<In> {
   readonly context: (ctx: Context, input: In) => Promise<OperationContext>
 }
 
-/** Decides on the target's ARN with its tags in the context, and the keys of `more`. */
-export function on<In>(target: Target<In>, ...more: Keys<In>[]): OnTarget<In> {
+/** Decides on the target's ARN with its tags in the context, and further keys. */
+export function on<A, B = unknown, C = unknown>(
+  target: Target<A>,
+  keys?: Keys<B>,
+  moreKeys?: Keys<C>,
+): OnTarget<A & B & C> {
   return {
     resource: target,
-    context: async (ctx, input) => {
-      const context = await resourceTags(ctx, await target(ctx, input))
-      for (const keys of more) Object.assign(context, await keys(ctx, input))
-      return context
-    },
+    context: async (ctx, input) => ({
+      ...(await resourceTags(ctx, await target(ctx, input))),
+      ...(await keys?.(ctx, input)),
+      ...(await moreKeys?.(ctx, input)),
+    }),
   }
 }
 
