@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import {
+  BEGIN,
+  END,
+  RecoveryKitError,
+  kitIdOf,
+  makeRecoveryKit,
+  newPassphrase,
+  openKit,
+} from './recovery-kit.ts'
+import { ServerKey } from './server-key.ts'
+import { SealError } from './server-key.ts'
+import {
+  VaultKeyError,
+  newVaultKey,
+  openServerWrapping,
+  openVaultKey,
+  openWithKit,
+  sealVaultKey,
+  wrapForKit,
+  wrappingsOf,
+} from './vault-key.ts'
+
+const PASSPHRASE = 'correct horse battery staple'
+const CHEAP = { cost: 1024 }
+const VAULT = '00112233445566778899aabbccddeeff'
+
+/** The kit's JSON with changes, as text. */
+function changed(text: string, change: (kit: Record<string, unknown>) => void): string {
+  const kit = JSON.parse(text.slice(text.indexOf(BEGIN) + BEGIN.length, text.indexOf(END))) as Record<
+    string,
+    unknown
+  >
+  change(kit)
+  return `${BEGIN}\n${JSON.stringify(kit)}\n${END}`
+}
+
+test('a recovery kit of full cost opens a vault key that was wrapped to its public half', () => {
+  const kit = makeRecoveryKit(PASSPHRASE)
+  const vaultKey = newVaultKey()
+  const wrapping = wrapForKit(kit.publicKey, VAULT, vaultKey)
+  const opened = openKit(kit.kitText, PASSPHRASE)
+  assert.equal(wrapping.name, `keys/kit-${opened.kitId}.json`)
+  assert.deepEqual(openWithKit(opened, VAULT, wrapping.bytes), vaultKey)
+})
+
+test('a kit opens after editors changed line ends, and with a passphrase typed with spaces around it', () => {
+  const kit = makeRecoveryKit(PASSPHRASE, CHEAP)
+  const text = kit.kitText.replaceAll('\n', '\r\n')
+  assert.equal(openKit(text, `  ${PASSPHRASE}\n`).publicKey.toString('base64'), kit.publicKey)
+})
+
+test('a passphrase means the same however its accents are encoded', () => {
+  const kit = makeRecoveryKit('caf\u00e9 au lait', CHEAP)
+  assert.equal(
+    openKit(kit.kitText, 'cafe\u0301 au lait').kitId,
+    kitIdOf(Buffer.from(kit.publicKey, 'base64')),
+  )
+})
+
+test('a kit does not open with another passphrase', () => {
+  const kit = makeRecoveryKit(PASSPHRASE, CHEAP)
+  assert.throws(() => openKit(kit.kitText, 'another'), RecoveryKitError)
+})
+
+test('a kit that was changed anywhere that matters does not open', () => {
+  const { kitText } = makeRecoveryKit(PASSPHRASE, CHEAP)
+  const other = makeRecoveryKit(PASSPHRASE, CHEAP)
+  const changes: Record<string, (kit: Record<string, unknown>) => void> = {
+    version: (kit) => (kit['version'] = 2),
+    kitId: (kit) => (kit['kitId'] = '0011223344556677'),
+    publicKey: (kit) => (kit['publicKey'] = other.publicKey),
+    both: (kit) => {
+      kit['publicKey'] = other.publicKey
+      kit['kitId'] = kitIdOf(Buffer.from(other.publicKey, 'base64'))
+    },
+    salt: (kit) => ((kit['scrypt'] as Record<string, unknown>)['salt'] = randomBytes(16).toString('base64')),
+    N: (kit) => ((kit['scrypt'] as Record<string, unknown>)['N'] = 2048),
+    nonce: (kit) => (kit['nonce'] = randomBytes(12).toString('base64')),
+    sealed: (kit) => (kit['sealed'] = randomBytes(48).toString('base64')),
+  }
+  openKit(
+    changed(kitText, () => undefined),
+    PASSPHRASE,
+  )
+  for (const [what, change] of Object.entries(changes)) {
+    assert.throws(() => openKit(changed(kitText, change), PASSPHRASE), RecoveryKitError, what)
+  }
+})
+
+test('a kit that asks for more memory than a kit may is refused before it is given any', () => {
+  const { kitText } = makeRecoveryKit(PASSPHRASE, CHEAP)
+  for (const scrypt of [
+    { N: 2 ** 21 },
+    { N: 1000 },
+    { N: 1 },
+    { N: 2 ** 31 },
+    { r: 33 },
+    { p: 17 },
+    { r: 0 },
+  ]) {
+    const text = changed(kitText, (kit) => Object.assign(kit['scrypt'] as object, scrypt))
+    assert.throws(() => openKit(text, PASSPHRASE), /out of bounds/)
+  }
+})
+
+test('text that holds no kit is said to hold none', () => {
+  for (const text of ['', BEGIN, `${END}${BEGIN}`, `${BEGIN}\nnot json\n${END}`, `${BEGIN}\n{}\n${END}`]) {
+    assert.throws(() => openKit(text, PASSPHRASE), RecoveryKitError)
+  }
+})
+
+test('the kit’s text tells neither the passphrase nor the private half', () => {
+  const { kitText } = makeRecoveryKit(PASSPHRASE, CHEAP)
+  const { privateKey } = openKit(kitText, PASSPHRASE)
+  assert.ok(!kitText.includes(PASSPHRASE))
+  for (const form of ['base64', 'base64url', 'hex'] as const)
+    assert.ok(!kitText.includes(privateKey.toString(form)))
+})
+
+test('R20 the kit prints the SHA-256 of recover.mjs and says to check it before running the copy in the vault', () => {
+  const { kitText } = makeRecoveryKit(PASSPHRASE, CHEAP)
+  const { recoverSha256 } = JSON.parse(
+    kitText.slice(kitText.indexOf(BEGIN) + BEGIN.length, kitText.indexOf(END)),
+  ) as {
+    recoverSha256: string | null
+  }
+  assert.match(kitText, /Check it before you run it/)
+  assert.ok(recoverSha256 === null || kitText.indexOf(recoverSha256) < kitText.indexOf(BEGIN))
+})
+
+test('newPassphrase() gives six groups that are never the same', () => {
+  const made = new Set(Array.from({ length: 100 }, newPassphrase))
+  assert.equal(made.size, 100)
+  for (const passphrase of made) assert.match(passphrase, /^([a-z0-9]{5}-){5}[a-z0-9]{5}$/)
+})
+
+test('a wrapping opens for its vault and its kit only, and not when any bit of it is changed', () => {
+  const kit = makeRecoveryKit(PASSPHRASE, CHEAP)
+  const opened = openKit(kit.kitText, PASSPHRASE)
+  const stranger = openKit(makeRecoveryKit(PASSPHRASE, CHEAP).kitText, PASSPHRASE)
+  const vaultKey = newVaultKey()
+  const { bytes } = wrapForKit(kit.publicKey, VAULT, vaultKey)
+  assert.throws(() => openWithKit(opened, 'another-vault', bytes), VaultKeyError)
+  assert.throws(() => openWithKit(stranger, VAULT, bytes), VaultKeyError)
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const damaged = Buffer.from(bytes)
+    damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7))
+    let key: Buffer | undefined
+    try {
+      key = openWithKit(opened, VAULT, damaged)
+    } catch (error) {
+      assert.ok(error instanceof VaultKeyError)
+    }
+    // Some flips change nothing: base64 has two alphabets, and a member nobody reads may have another name.
+    if (key !== undefined) assert.deepEqual(key, vaultKey, `bit ${bit}`)
+  }
+})
+
+test('an ephemeral key that would make the shared secret known is refused', () => {
+  const kit = makeRecoveryKit(PASSPHRASE, CHEAP)
+  const opened = openKit(kit.kitText, PASSPHRASE)
+  const json = JSON.parse(wrapForKit(kit.publicKey, VAULT, newVaultKey()).bytes.toString()) as object
+  const weak = { ...json, ephemeral: Buffer.alloc(32).toString('base64') }
+  assert.throws(() => openWithKit(opened, VAULT, Buffer.from(JSON.stringify(weak))), VaultKeyError)
+})
+
+test('the server opens its own wrapping, of that vault only', () => {
+  const serverKey = new ServerKey(randomBytes(32))
+  const kit = makeRecoveryKit(PASSPHRASE, CHEAP)
+  const vaultKey = newVaultKey()
+  const [server, forKit] = wrappingsOf({ serverKey, kitPublicKey: kit.publicKey }, VAULT, vaultKey)
+  assert.equal(server.name, 'keys/server.json')
+  assert.deepEqual(openServerWrapping(serverKey, VAULT, server.bytes), vaultKey)
+  assert.deepEqual(openWithKit(openKit(kit.kitText, PASSPHRASE), VAULT, forKit.bytes), vaultKey)
+  assert.throws(() => openServerWrapping(serverKey, 'another', server.bytes), SealError)
+  assert.throws(() => openServerWrapping(serverKey, VAULT, forKit.bytes), VaultKeyError)
+  assert.deepEqual(openVaultKey(serverKey, VAULT, sealVaultKey(serverKey, VAULT, vaultKey)), vaultKey)
+})
