@@ -110,7 +110,7 @@ const TYPES: Readonly<Record<number, ResticNode['type']>> = {
 export function describeTree(root: string): readonly string[] {
   const lines: string[] = []
   const walk = (folder: Buffer, shown: string): void => {
-    for (const name of readdirSync(folder, { encoding: 'buffer' }).toSorted(Buffer.compare)) {
+    for (const name of readdirSync(folder, { encoding: 'buffer' }).toSorted((a, b) => Buffer.compare(a, b))) {
       const path = Buffer.concat([folder, Buffer.from('/'), name])
       const stat = lstatSync(path, { bigint: true })
       const type = TYPES[Number(stat.mode) & 0o170000] as ResticNode['type']

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createCipheriv, createHash, randomBytes } from 'node:crypto'
-import { createReadStream, lstatSync } from 'node:fs'
+import { createReadStream, lstatSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 
@@ -92,6 +92,19 @@ describe(`a snapshot read by ${RESTIC_VERSION ?? 'restic'}`, { skip: WITHOUT_RES
     assert.equal(snapshot?.['username'], 'test-user')
     assert.deepEqual(snapshot?.['paths'], ['/exported'])
     assert.deepEqual(snapshot?.['tags'], ['one', 'two'])
+  })
+
+  it('is not disturbed by what a crash leaves behind', async () => {
+    await using scratch = await openScratch()
+    const repository = await createRepository(scratch.repository, PASSWORD)
+    await writeSnapshot(repository, request([node('a', 'file', { bytes: Buffer.from('a') })]))
+    const [folder] = readdirSync(join(scratch.repository, 'data'))
+    for (const place of ['index', 'snapshots', 'locks', 'keys', `data/${folder}`]) {
+      writeFileSync(join(scratch.repository, place, `${'ab'.repeat(32)}-tmp-1`), 'half a fi')
+    }
+    await writeSnapshot(await openRepository(scratch.repository, PASSWORD), request([]))
+    assert.match(await scratch.restic('check', '--read-data'), /no errors were found/)
+    assert.equal(JSON.parse(await scratch.restic('snapshots', '--json')).length, 2)
   })
 
   it('keeps extended attributes', async (t) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -108,7 +109,6 @@ describe('writeSnapshot()', () => {
       try {
         for (let i = 0; i < 64; i++) {
           if (i === 40) abort.abort(new Error('stopped by the test'))
-          const { randomBytes } = await import('node:crypto')
           yield randomBytes(1 << 20)
         }
       } finally {

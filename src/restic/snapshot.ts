@@ -94,8 +94,8 @@ function snapshotJson(request: SnapshotRequest, tree: string): string {
 
 /**
  * Writes one snapshot. It is there once the promise is kept; after an error or an abort there is none, only packs that the next
- * export may use and `restic prune` takes away. Holds a shared lock meanwhile. Memory: about 60 MiB, 54 to 107 bytes a blob of
- * the repository, and the JSON of the open directories.
+ * export may use and `restic prune` takes away. Holds a shared lock meanwhile. Memory: about 60 MiB of buffers, 54 to 107 bytes
+ * a blob of the repository, and the JSON of the open directories.
  * @throws {ResticNodeError} For a node that is out of order, twice there, not restorable, or not as long as it says.
  * @throws {RepositoryError} While somebody else holds the repository exclusively.
  */
