@@ -22,7 +22,7 @@ export interface ServiceAssumption {
 export type AssumedRole =
   | { readonly ok: true; readonly session: Principal; readonly role: RoleTable }
   /** `reason` completes "IAM Role ARN cannot be assumed by AWS Backup: …". */
-  | { readonly ok: false; readonly reason: string }
+  | { readonly ok: false; readonly reason: string; /** The role no longer exists. */ readonly isGone?: boolean }
 
 /** AWS Backup's name for the sessions of its jobs; people's resource policies match it. */
 export function backupSessionName(roleName: string): string {
@@ -45,6 +45,7 @@ export async function assumeForService(
   if (row === undefined) {
     return {
       ok: false,
+      isGone: true,
       reason: `the role with id ${role.roleId} no longer exists (a role made again under its name is another role)`,
     }
   }

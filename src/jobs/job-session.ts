@@ -114,7 +114,8 @@ export class JobSession implements DriverSession {
   /** Tags of what the step acts on: the recovery point has its own, whatever the source's are. */
   #tagsOf(arn: string, target: StepTarget): Readonly<Record<string, string>> | undefined {
     if (arn === target.targetArn) return target.targetTags
-    if (arn === this.recoveryPointArn) return { ...this.resource.tags, 'aws:backup:source-resource': this.resource.arn }
+    if (arn === this.recoveryPointArn)
+      return { ...this.resource.tags, 'aws:backup:source-resource': this.resource.arn }
     return target.resourceTags
   }
 

@@ -1,0 +1,270 @@
+import { driverOf } from '../drivers/drivers.ts'
+import type { BackupSummary, ItemProblem } from '../drivers/driver.ts'
+import type { ResourceType } from '../kinds/kind.ts'
+import { uuid } from '../lib/ids.ts'
+import { assertClaim, finishJob } from '../store/claims.ts'
+import {
+  completeRecoveryPoint,
+  deleteRecoveryPoint,
+  findRecoveryPoint,
+  insertRecoveryPoint,
+  latestPointOfResource,
+} from '../store/recovery-points.ts'
+import { findResourceById } from '../store/resources.ts'
+import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../store/schema.ts'
+import { deleteAllTags, putTags, tagsOf } from '../store/tags.ts'
+import { findVault } from '../store/vaults.ts'
+import { connectionOf } from './connections.ts'
+import { JobFailedError, RetryLaterError } from './errors.ts'
+import { openJobRole } from './job-role.ts'
+import { pourBackup } from './pour.ts'
+import type { PourResult } from './pour.ts'
+import { Problems } from './problems.ts'
+import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
+
+const DAY_MS = 86_400_000
+
+interface BackupInput {
+  readonly lifecycle: { readonly deleteAfterDays: number | null }
+  readonly tags: Readonly<Record<string, string>>
+}
+
+/**
+ * A backup job: the role's session, the driver, the pour, then in this order packs, index, manifest head, and in one transaction
+ * recovery point and job. What a crash leaves behind is an orphan at worst; chunks stored already are found again by their ids.
+ */
+export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
+  const { row } = job
+  const vault = await vaultOf(tools, row)
+  const resource = await resourceOf(tools, row)
+  const tags = await tagsOf(tools.store.db, row.account_id, resource.arn)
+  const role = await openJobRole(tools, job, {
+    resource: { arn: resource.arn, uniqueId: resource.unique_id, name: resource.name, tags },
+    scope: {
+      resourceArn: resource.arn,
+      recoveryPointArn: row.recovery_point_arn as string,
+      backupVaultArn: vault.arn,
+    },
+    connect: () => connectionOf(tools.serverKey, resource),
+  })
+  const point = await beginPoint(tools, row, vault, resource)
+  try {
+    const problems = new Problems()
+    const { result, summary } = await pour(tools, job, {
+      vault,
+      resource,
+      point,
+      problems,
+      session: role.session,
+    })
+    await role.close()
+    return await commit(tools, job, { point, result, summary, problems, tags })
+  } catch (error) {
+    await role.close()
+    await dropPoint(tools, job, point)
+    throw error
+  }
+}
+
+async function vaultOf(tools: JobTools, row: JobTable): Promise<VaultTable> {
+  const vault = await findVault(tools.store.db, row.account_id, row.region, row.vault_name as string)
+  if (vault === undefined)
+    throw new JobFailedError(`Backup job failed because backup vault ${row.vault_name} does not exist.`)
+  if (vault.state === 'CREATING')
+    throw new RetryLaterError(`Backup vault ${vault.name} is being created`, 200)
+  if (vault.state === 'FAILED')
+    throw new JobFailedError(
+      `Backup job failed because backup vault ${vault.name} could not be created. Delete it and create it again`,
+    )
+  return vault
+}
+
+async function resourceOf(tools: JobTools, row: JobTable): Promise<ResourceTable> {
+  const resource = await findResourceById(tools.store.db, row.account_id, row.resource_unique_id as string)
+  if (resource === undefined || resource.removed_at !== null) {
+    throw new JobFailedError(
+      `Backup job failed because ${row.resource_arn} is no longer registered. Register it again and start a new job`,
+    )
+  }
+  return resource
+}
+
+/** The row that the recovery point has while it is written; a retried job takes its own over. */
+async function beginPoint(
+  tools: JobTools,
+  row: JobTable,
+  vault: VaultTable,
+  resource: ResourceTable,
+): Promise<RecoveryPointTable> {
+  const arn = row.recovery_point_arn as string
+  const input = JSON.parse(row.input) as BackupInput
+  const point: RecoveryPointTable = {
+    account_id: row.account_id,
+    region: row.region,
+    arn,
+    vault_name: vault.name,
+    point_id: uuid(),
+    job_id: row.job_id,
+    resource_arn: resource.arn,
+    resource_unique_id: resource.unique_id,
+    resource_type: resource.type,
+    resource_name: resource.name,
+    role_arn: row.role_arn as string,
+    role_id: row.role_id as string,
+    status: 'CREATING',
+    status_message: null,
+    created_at: row.started_at ?? tools.clock.now(),
+    completed_at: null,
+    size_bytes: 0,
+    item_count: 0,
+    delete_after_days: input.lifecycle.deleteAfterDays,
+    cold_after_days: null,
+    delete_at: null,
+    restore_metadata: '{}',
+    created_by: null,
+    last_restore_at: null,
+  }
+  await tools.store.transaction(async (tx) => {
+    await assertClaim(tx, row)
+    const earlier = await findRecoveryPoint(tx, row.account_id, arn)
+    if (earlier !== undefined) await deleteRecoveryPoint(tx, earlier)
+    await insertRecoveryPoint(tx, point)
+  })
+  return point
+}
+
+interface PourRequest {
+  readonly vault: VaultTable
+  readonly resource: ResourceTable
+  readonly point: RecoveryPointTable
+  readonly problems: Problems
+  readonly session: Awaited<ReturnType<typeof openJobRole>>['session']
+}
+
+async function pour(
+  tools: JobTools,
+  job: RunningJob,
+  { vault, resource, point, problems, session }: PourRequest,
+): Promise<{ result: PourResult; summary: BackupSummary }> {
+  const { row, progress } = job
+  const opened = await tools.vaults.open(vault)
+  const parent = await latestPointOfResource(tools.store.db, {
+    accountId: row.account_id,
+    region: row.region,
+    vaultName: vault.name,
+    resourceUniqueId: resource.unique_id,
+  })
+  const pouring = await pourBackup({
+    vault: opened,
+    pointId: point.point_id,
+    jobId: row.job_id,
+    fence: row.fence,
+    lease: { generation: row.lease_generation ?? 0, check: () => job.check() },
+    parentPointId: parent?.point_id,
+    resourceType: resource.type as ResourceType,
+    signal: job.signal,
+    onProblem: (problem: ItemProblem) => {
+      problems.add(problem)
+      progress.itemsFailed = problems.count
+    },
+    onProgress: (bytes, items) => {
+      progress.bytesDone = bytes
+      progress.itemsDone = items
+    },
+  })
+  try {
+    const summary = await driverOf(resource.type as ResourceType).backup({ session, sink: pouring.sink })
+    await job.check()
+    const result = await pouring.finish(recordOf(point, summary))
+    return { result, summary }
+  } catch (error) {
+    await pouring.abort()
+    throw error
+  }
+}
+
+/** What the manifest's head says of the point, so that the catalogue can be made again from the vault alone. */
+function recordOf(point: RecoveryPointTable, summary: BackupSummary): Record<string, unknown> {
+  return {
+    accountId: point.account_id,
+    region: point.region,
+    recoveryPointArn: point.arn,
+    resourceArn: point.resource_arn,
+    resourceUniqueId: point.resource_unique_id,
+    resourceType: point.resource_type,
+    resourceName: point.resource_name,
+    roleArn: point.role_arn,
+    roleId: point.role_id,
+    createdAt: point.created_at,
+    deleteAfterDays: point.delete_after_days,
+    restoreMetadata: summary.restoreMetadata,
+  }
+}
+
+interface Commit {
+  readonly point: RecoveryPointTable
+  readonly result: PourResult
+  readonly summary: BackupSummary
+  readonly problems: Problems
+  readonly tags: Readonly<Record<string, string>>
+}
+
+/** Recovery point, its tags and the job's end become true together. */
+async function commit(
+  tools: JobTools,
+  job: RunningJob,
+  { point, result, summary, problems, tags }: Commit,
+): Promise<JobOutcome> {
+  const { row } = job
+  const now = tools.clock.now()
+  const state = problems.count === 0 ? 'COMPLETED' : 'PARTIAL'
+  const message = [problems.sentence('could not be backed up'), ...(summary.notes ?? [])]
+    .filter((text) => text !== undefined)
+    .join('. ')
+  const given = (JSON.parse(row.input) as BackupInput).tags
+  job.progress.bytesDone = result.contentBytes
+  job.progress.bytesTotal = result.contentBytes
+  job.progress.itemsDone = result.itemCount
+  await tools.store.transaction(async (tx) => {
+    await assertClaim(tx, row)
+    await completeRecoveryPoint(tx, point, state, {
+      completed_at: now,
+      size_bytes: result.contentBytes,
+      item_count: result.itemCount,
+      restore_metadata: JSON.stringify(summary.restoreMetadata),
+      delete_at:
+        point.delete_after_days === null ? null : point.created_at + point.delete_after_days * DAY_MS,
+      status_message: message === '' ? null : message,
+    })
+    await putTags(tx, row.account_id, point.arn, {
+      ...tags,
+      ...given,
+      'aws:backup:source-resource': point.resource_arn,
+    })
+    await finishJob(tx, row, {
+      state,
+      now,
+      status_message: message === '' ? null : message,
+      message_category: state === 'COMPLETED' ? 'SUCCESS' : 'PARTIAL',
+      progress: job.progress,
+      result: JSON.stringify({ storedBytes: result.storedBytes, reusedItems: result.reusedItems }),
+    })
+  })
+  return { state, message, isFinished: true }
+}
+
+/** A point that was not finished is none: its row goes; what was stored for it is the sweep's to find. */
+async function dropPoint(tools: JobTools, job: RunningJob, point: RecoveryPointTable): Promise<void> {
+  try {
+    await tools.store.transaction(async (tx) => {
+      await assertClaim(tx, job.row)
+      await deleteAllTags(tx, point.account_id, point.arn)
+      await deleteRecoveryPoint(tx, point)
+    })
+  } catch (error) {
+    tools.log.info('an unfinished recovery point was left to the next attempt', {
+      job: job.row.job_id,
+      error: String(error),
+    })
+  }
+}

@@ -1,0 +1,222 @@
+import { assumeForService } from '../access/assume.ts'
+import { denialMessage } from '../access/denial.ts'
+import { layersOf } from '../access/layers.ts'
+import { principalView, requestContext } from '../access/request-context.ts'
+import { kindOfType } from '../kinds/kinds.ts'
+import { uuid } from '../lib/ids.ts'
+import { contextOf, evaluate } from '../policy/evaluate.ts'
+import { appendAudit } from '../store/audit.ts'
+import { expireUnstarted } from '../store/claims.ts'
+import { insertJob } from '../store/jobs.ts'
+import { dueForExpiry, setRecoveryPointStatus } from '../store/recovery-points.ts'
+import type { RecoveryPointTable } from '../store/schema.ts'
+import { tagsOf } from '../store/tags.ts'
+import { BACKUP_SERVICE } from './job-role.ts'
+import type { JobTools } from './tools.ts'
+
+/** Looks for what is due so often, in milliseconds. */
+const ROUND_MS = 30_000
+/** Points expired in one round. */
+const BATCH = 100
+/** A wall clock that moves further than this between two rounds is not trusted for deleting, in milliseconds. */
+const MAX_CLOCK_JUMP_MS = 3_600_000
+
+/** Points held by a refusal are tried again every so many rounds: somebody may have given the role the right. */
+const RETRY_ROUNDS = 10
+
+const EXPIRABLE = ['AVAILABLE', 'COMPLETED', 'PARTIAL', 'STOPPED', 'EXPIRED'] as const
+/** What stands in for the recorded role when that no longer exists. */
+const SERVICE_LINKED = 'the service-linked role AWSServiceRoleForBackup'
+
+/**
+ * What is due by the clock: start windows that passed, recovery points past their retention. Expiry is decided for the role
+ * recorded on the point; a denial holds the point as EXPIRED and says why. Only where that role no longer exists does the
+ * service-linked role stand in.
+ */
+export class Housekeeping {
+  readonly #tools: JobTools
+  readonly #stop = new AbortController()
+  #timer: NodeJS.Timeout | undefined
+  #round: Promise<void> = Promise.resolve()
+  #rounds = 0
+  #last: { readonly wall: number; readonly monotonic: number } | undefined
+
+  constructor(tools: JobTools) {
+    this.#tools = tools
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#begin(), ROUND_MS)
+    this.#begin()
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#stop.abort()
+    await this.#round
+  }
+
+  #begin(): void {
+    this.#round = this.#round
+      .then(() => this.run())
+      .catch((error: unknown) => {
+        this.#tools.log.error('housekeeping failed', {
+          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        })
+      })
+  }
+
+  /** One round; tests call it with a clock of their own. */
+  async run(): Promise<void> {
+    const { store, clock, log } = this.#tools
+    const now = clock.now()
+    await expireUnstarted(
+      store.db,
+      now,
+      'Backup job expired: no worker could start it inside its start window.',
+    )
+    if (this.#hasClockJumped(now)) {
+      log.warn('the wall clock jumped: no recovery point expires until it has run steadily for a round', {
+        now: new Date(now).toISOString(),
+      })
+      return
+    }
+    for (const point of await dueForExpiry(store.db, now, {
+      limit: BATCH,
+      withExpired: this.#rounds++ % RETRY_ROUNDS === 0,
+    })) {
+      if (this.#stop.signal.aborted) return
+      await this.#expire(point, now)
+    }
+  }
+
+  #hasClockJumped(now: number): boolean {
+    const monotonic = this.#tools.clock.monotonic()
+    const last = this.#last
+    this.#last = { wall: now, monotonic }
+    if (last === undefined) return false
+    return Math.abs(now - last.wall - (monotonic - last.monotonic)) > MAX_CLOCK_JUMP_MS
+  }
+
+  async #expire(point: RecoveryPointTable, now: number): Promise<void> {
+    const { store, log } = this.#tools
+    const refusal = await this.#refusal(point, now)
+    if (refusal !== undefined) {
+      const isHeld = await setRecoveryPointStatus(store.db, point, EXPIRABLE, {
+        status: 'EXPIRED',
+        message: refusal,
+      })
+      if (isHeld)
+        log.warn('a recovery point past its retention is held', { point: point.arn, reason: refusal })
+      return
+    }
+    await store.transaction(async (tx) => {
+      if (
+        !(await setRecoveryPointStatus(tx, point, EXPIRABLE, {
+          status: 'DELETING',
+          message: 'Expired by its lifecycle',
+        }))
+      )
+        return
+      await insertJob(tx, {
+        account_id: point.account_id,
+        region: point.region,
+        job_id: uuid(),
+        kind: 'delete-point',
+        created_at: now,
+        caller_arn: BACKUP_SERVICE,
+        vault_name: point.vault_name,
+        resource_arn: point.resource_arn,
+        resource_type: point.resource_type,
+        recovery_point_arn: point.arn,
+        role_arn: point.role_arn,
+        role_id: point.role_id,
+        lock_key: `point ${point.point_id}`,
+      })
+    })
+    store.wake()
+  }
+
+  /** Why the recorded role may not delete the point; undefined when it may. */
+  async #refusal(point: RecoveryPointTable, now: number): Promise<string | undefined> {
+    const { store } = this.#tools
+    const role = { roleId: point.role_id, roleArn: point.role_arn }
+    const assumed = await assumeForService(store.db, role, {
+      service: BACKUP_SERVICE,
+      sourceAccount: point.account_id,
+      sourceArn: point.arn,
+      now,
+    })
+    if (!assumed.ok) {
+      if (assumed.isGone !== true)
+        return `IAM Role ${point.role_arn} cannot be assumed by AWS Backup: ${assumed.reason}`
+      await this.#record(
+        point,
+        SERVICE_LINKED,
+        'backup:DeleteRecoveryPoint',
+        true,
+        `the recorded role no longer exists (${point.role_id})`,
+        now,
+      )
+      return undefined
+    }
+    const tags = await tagsOf(store.db, point.account_id, point.arn)
+    const context = contextOf({
+      ...requestContext(assumed.session, { region: point.region, now, resourceAccountId: point.account_id }),
+      ...Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value])),
+    })
+    const layers = await layersOf(store.db, assumed.session)
+    for (const { action, arn } of deletions(point)) {
+      const decision = evaluate(
+        {
+          principal: principalView(assumed.session),
+          action,
+          resource: arn,
+          resourceAccountId: point.account_id,
+          context,
+        },
+        layers,
+      )
+      await this.#record(point, assumed.session.arn, action, decision.allowed, decision.reason, now)
+      if (!decision.allowed) return denialMessage(assumed.session.arn, action, arn, decision)
+    }
+    return undefined
+  }
+
+  async #record(
+    point: RecoveryPointTable,
+    principal: string,
+    action: string,
+    isAllowed: boolean,
+    reason: string,
+    now: number,
+  ): Promise<void> {
+    await appendAudit(this.#tools.store.db, {
+      at: now,
+      account_id: point.account_id,
+      request_id: `expiry ${point.point_id}`,
+      principal_arn: principal,
+      principal_id: point.role_id,
+      source_ip: null,
+      service: 'backup',
+      action,
+      resource: point.arn,
+      effect: isAllowed ? 'Allow' : 'Deny',
+      layer: 'identity',
+      reason,
+      policy: null,
+      statement: null,
+    })
+  }
+}
+
+/** What deleting the point asks: the source service's own action where its kind has one, else Backup's. */
+function deletions(point: RecoveryPointTable): readonly { readonly action: string; readonly arn: string }[] {
+  const steps = Object.values(kindOfType(point.resource_type)?.remove ?? {})
+  if (steps.length === 0) return [{ action: 'backup:DeleteRecoveryPoint', arn: point.arn }]
+  return steps.flatMap((step) =>
+    step
+      .arns({ resourceArn: point.resource_arn, recoveryPointArn: point.arn })
+      .map((arn) => ({ action: step.action, arn })),
+  )
+}

@@ -1,0 +1,143 @@
+import { assumeForService } from '../access/assume.ts'
+import type { AssumedRole } from '../access/assume.ts'
+import { layersOf } from '../access/layers.ts'
+import type { Principal } from '../access/principal.ts'
+import type { Connection, ResourceView } from '../drivers/driver.ts'
+import type { PolicyLayers } from '../policy/evaluate.ts'
+import { nextDecisionSeq, saveDecisions } from '../store/decisions.ts'
+import type { JobTable } from '../store/schema.ts'
+import { DecisionLog } from './decision-log.ts'
+import { JobFailedError, JobStoppedError } from './errors.ts'
+import { JobSession } from './job-session.ts'
+import { sessionPolicyOf } from './session-policy.ts'
+import type { JobScope } from './session-policy.ts'
+import type { JobTools, RunningJob } from './tools.ts'
+
+/** The service that works under passed roles. */
+export const BACKUP_SERVICE = 'backup.amazonaws.com'
+
+/** A job under way asks for its role's rights again so often, in milliseconds: a revoked right ends it within a minute. */
+const REFRESH_MS = 20_000
+/** Aggregated counts reach the record so often, in milliseconds; a new kind of decision does before its effect. */
+const FLUSH_MS = 1_000
+
+export interface JobRoleRequest {
+  readonly resource: ResourceView
+  readonly scope: JobScope
+  /** Unseals the connection; called after an Allow only. */
+  readonly connect: () => Connection
+}
+
+/** A job's session with what keeps it true; `close` writes the rest of its record. */
+export interface OpenJobRole {
+  readonly session: JobSession
+  close(): Promise<void>
+}
+
+/**
+ * Assumes the job's role anew (role, trust policy and permissions are asked at each run) and opens the session that all its
+ * driver calls go through.
+ *
+ * @throws {JobFailedError} "IAM Role … cannot be assumed by AWS Backup" with the reason.
+ */
+export async function openJobRole(
+  tools: JobTools,
+  job: RunningJob,
+  request: JobRoleRequest,
+): Promise<OpenJobRole> {
+  const { row } = job
+  const assumed = await assume(tools, row, request.scope)
+  if (!assumed.ok) throw new JobFailedError(notAssumable(row, assumed.reason), 'AccessDenied')
+  const limit = sessionPolicyOf(request.scope)
+  const layers = await jobLayers(tools, assumed.session, limit)
+  const log = new DecisionLog(await nextDecisionSeq(tools.store.db, row.job_id))
+  const flush = async (): Promise<void> => {
+    const rows = log.take()
+    if (rows.length > 0) await saveDecisions(tools.store.db, row, rows)
+  }
+  const session = new JobSession({
+    jobId: row.job_id,
+    region: row.region,
+    resource: request.resource,
+    recoveryPointArn: request.scope.recoveryPointArn,
+    backupVaultArn: request.scope.backupVaultArn,
+    principal: assumed.session,
+    layers,
+    log,
+    flush,
+    connect: request.connect,
+    signal: job.signal,
+    clock: tools.clock,
+    expect: (bytes) => {
+      job.progress.bytesTotal = Math.max(job.progress.bytesTotal ?? 0, bytes)
+    },
+  })
+  const stop = keepTrue(tools, job, session, limit, request.scope, flush)
+  return {
+    session,
+    close: async () => {
+      stop()
+      await flush()
+    },
+  }
+}
+
+function assume(tools: JobTools, row: JobTable, scope: JobScope): Promise<AssumedRole> {
+  return assumeForService(
+    tools.store.db,
+    { roleId: row.role_id as string, roleArn: row.role_arn as string },
+    {
+      service: BACKUP_SERVICE,
+      sourceAccount: row.account_id,
+      sourceArn: row.kind === 'restore' ? scope.recoveryPointArn : scope.backupVaultArn,
+      now: tools.clock.now(),
+    },
+  )
+}
+
+function notAssumable(row: JobTable, reason: string): string {
+  return `IAM Role ${row.role_arn} cannot be assumed by AWS Backup: ${reason}`
+}
+
+/** The role's own layers with the scope of the job as one more session policy. */
+async function jobLayers(
+  tools: JobTools,
+  principal: Principal,
+  limit: ReturnType<typeof sessionPolicyOf>,
+): Promise<PolicyLayers> {
+  return { ...(await layersOf(tools.store.db, principal)), session: [limit] }
+}
+
+/** Asks role, trust and policies again from time to time, and ends the job with the reason when it lost a right it uses. */
+function keepTrue(
+  tools: JobTools,
+  job: RunningJob,
+  session: JobSession,
+  limit: ReturnType<typeof sessionPolicyOf>,
+  scope: JobScope,
+  flush: () => Promise<void>,
+): () => void {
+  const refresh = async (): Promise<void> => {
+    const assumed = await assume(tools, job.row, scope)
+    if (!assumed.ok) {
+      job.abort(new JobStoppedError('FAILED', notAssumable(job.row, assumed.reason)))
+      return
+    }
+    const denied = session.refresh(assumed.session, await jobLayers(tools, assumed.session, limit))
+    if (denied !== undefined) job.abort(new JobStoppedError('FAILED', denied))
+  }
+  const guarded = (work: () => Promise<void>) => (): void => {
+    work().catch((error: unknown) => {
+      tools.log.warn('a running job’s rights could not be asked again', {
+        job: job.row.job_id,
+        error: String(error),
+      })
+    })
+  }
+  const refreshing = setInterval(guarded(refresh), REFRESH_MS)
+  const flushing = setInterval(guarded(flush), FLUSH_MS)
+  return () => {
+    clearInterval(refreshing)
+    clearInterval(flushing)
+  }
+}

@@ -1,0 +1,216 @@
+import { driverOf } from '../drivers/drivers.ts'
+import type { Connection, RestoreSummary, RestoreTarget } from '../drivers/driver.ts'
+import type { ResourceType } from '../kinds/kind.ts'
+import { restoreConnectionArn } from '../kinds/kinds.ts'
+import { randomHex } from '../lib/ids.ts'
+import { assertClaim, finishJob } from '../store/claims.ts'
+import { findRecoveryPoint, RESTORABLE, setLastRestore } from '../store/recovery-points.ts'
+import { findResource, findResourceById, insertResource } from '../store/resources.ts'
+import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../store/schema.ts'
+import { putTags, tagsOf } from '../store/tags.ts'
+import { findVault } from '../store/vaults.ts'
+import { connectionOf } from './connections.ts'
+import { JobFailedError } from './errors.ts'
+import { openJobRole } from './job-role.ts'
+import { openPointReader } from './pour.ts'
+import { Problems } from './problems.ts'
+import { restoreTargetOf } from './restore-target.ts'
+import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
+
+interface RestoreInput {
+  readonly metadata: Readonly<Record<string, string>>
+  readonly copyTags: boolean
+}
+
+/** What a restore works on, looked up before anything is decided. */
+interface Plan {
+  readonly point: RecoveryPointTable
+  readonly vault: VaultTable
+  readonly target: RestoreTarget
+  /** The resource whose connection leads to the target. */
+  readonly via: ResourceTable
+  readonly input: RestoreInput
+}
+
+/** A restore job: the role's session, the driver, and at the end the new resource registered with tags as the role may set. */
+export async function runRestore(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
+  const { row } = job
+  const plan = await planOf(tools, row)
+  const tags = await tagsOf(tools.store.db, row.account_id, plan.point.resource_arn)
+  const role = await openJobRole(tools, job, {
+    resource: {
+      arn: plan.point.resource_arn,
+      uniqueId: plan.point.resource_unique_id,
+      name: plan.point.resource_name,
+      tags: plan.input.copyTags ? tags : {},
+    },
+    scope: {
+      resourceArn: plan.point.resource_arn,
+      recoveryPointArn: plan.point.arn,
+      backupVaultArn: plan.vault.arn,
+      targetArn: plan.target.arn,
+    },
+    connect: () => connectionOf(tools.serverKey, plan.via),
+  })
+  try {
+    const problems = new Problems()
+    const summary = await restore(tools, job, plan, role.session, problems)
+    await role.close()
+    if (problems.count > 0) {
+      throw new JobFailedError(
+        `Restore job failed: ${problems.sentence('could not be restored')}. What was restored lies in ${summary.createdResourceArn}`,
+      )
+    }
+    return await commit(tools, job, plan, summary, plan.input.copyTags ? tags : {})
+  } finally {
+    await role.close()
+  }
+}
+
+async function planOf(tools: JobTools, row: JobTable): Promise<Plan> {
+  const { db } = tools.store
+  const point = await findRecoveryPoint(db, row.account_id, row.recovery_point_arn as string)
+  if (point === undefined || !RESTORABLE.includes(point.status)) {
+    throw new JobFailedError(
+      `Restore job failed: recovery point ${row.recovery_point_arn} is ${point?.status ?? 'gone'}`,
+    )
+  }
+  const vault = await findVault(db, row.account_id, row.region, point.vault_name)
+  if (vault === undefined)
+    throw new JobFailedError(`Restore job failed: backup vault ${point.vault_name} is gone`)
+  const input = JSON.parse(row.input) as RestoreInput
+  const target = await restoreTargetOf({
+    type: point.resource_type,
+    place: { region: row.region, accountId: row.account_id },
+    metadata: input.metadata,
+    isRegistered: async (arn) => (await findResource(db, row.account_id, arn)) !== undefined,
+  })
+  return { point, vault, target, via: await connectionResource(tools, row, point, target, input), input }
+}
+
+async function connectionResource(
+  tools: JobTools,
+  row: JobTable,
+  point: RecoveryPointTable,
+  target: RestoreTarget,
+  input: RestoreInput,
+): Promise<ResourceTable> {
+  const { db } = tools.store
+  const arn = restoreConnectionArn({ metadata: input.metadata, target, resourceArn: point.resource_arn })
+  const found =
+    arn === point.resource_arn
+      ? await findResourceById(db, row.account_id, point.resource_unique_id)
+      : await findResource(db, row.account_id, arn)
+  if (found === undefined || found.removed_at !== null || found.type !== point.resource_type) {
+    throw new JobFailedError(
+      `Restore job failed: ${arn} is not registered as a resource of type ${point.resource_type}, so there is no way to the target. ` +
+        'Register one, and name it with the restore metadata key roleback:TargetResourceArn',
+    )
+  }
+  return found
+}
+
+async function restore(
+  tools: JobTools,
+  job: RunningJob,
+  { point, vault, target, input }: Plan,
+  session: Awaited<ReturnType<typeof openJobRole>>['session'],
+  problems: Problems,
+): Promise<RestoreSummary> {
+  const { progress } = job
+  progress.bytesTotal = point.size_bytes
+  const opened = await tools.vaults.open(vault)
+  const reader = await openPointReader({
+    vault: opened,
+    pointId: point.point_id,
+    resourceType: point.resource_type as ResourceType,
+    signal: job.signal,
+    onProgress: (bytes, items) => {
+      progress.bytesDone += bytes
+      progress.itemsDone += items
+    },
+  })
+  return await driverOf(point.resource_type as ResourceType).restore({
+    session,
+    point: reader,
+    metadata: input.metadata,
+    restoreMetadata: JSON.parse(point.restore_metadata) as Record<string, string>,
+    target,
+    problem: (problem) => {
+      problems.add(problem)
+      progress.itemsFailed = problems.count
+    },
+    progress: (bytes, items) => {
+      progress.bytesDone += bytes
+      progress.itemsDone += items
+    },
+  })
+}
+
+async function commit(
+  tools: JobTools,
+  job: RunningJob,
+  plan: Plan,
+  summary: RestoreSummary,
+  tags: Readonly<Record<string, string>>,
+): Promise<JobOutcome> {
+  const { row } = job
+  const now = tools.clock.now()
+  const created =
+    summary.created === undefined ? undefined : newResource(tools, row, plan, summary, summary.created, now)
+  const skipped =
+    summary.itemsSkipped === 0
+      ? undefined
+      : `${summary.itemsSkipped} items existed already and were left as they are`
+  const message = [skipped, ...(summary.notes ?? [])].filter((text) => text !== undefined).join('. ')
+  job.progress.bytesDone = summary.bytes
+  job.progress.itemsDone = summary.itemsRestored
+  await tools.store.transaction(async (tx) => {
+    await assertClaim(tx, row)
+    if (created !== undefined && (await insertResource(tx, created)))
+      await putTags(tx, row.account_id, created.arn, tags)
+    await setLastRestore(tx, plan.point, now)
+    await finishJob(tx, row, {
+      state: 'COMPLETED',
+      now,
+      status_message: message === '' ? null : message,
+      message_category: 'SUCCESS',
+      progress: job.progress,
+      result: JSON.stringify({
+        createdResourceArn: summary.createdResourceArn,
+        itemsRestored: summary.itemsRestored,
+        itemsSkipped: summary.itemsSkipped,
+      }),
+    })
+  })
+  return { state: 'COMPLETED', message, isFinished: true }
+}
+
+/** What the restore made is a resource of its own, reached the same way as the one it was made through. */
+function newResource(
+  tools: JobTools,
+  row: JobTable,
+  plan: Plan,
+  summary: RestoreSummary,
+  created: { readonly name: string; readonly settings: Connection['settings'] },
+  now: number,
+): ResourceTable {
+  const uniqueId = randomHex(16)
+  const { secret } = connectionOf(tools.serverKey, plan.via)
+  return {
+    account_id: row.account_id,
+    region: row.region,
+    arn: summary.createdResourceArn,
+    unique_id: uniqueId,
+    type: plan.point.resource_type,
+    name: created.name,
+    settings: JSON.stringify(created.settings),
+    secret:
+      secret === undefined ? null : tools.serverKey.seal('connection', `${uniqueId} 1`, Buffer.from(secret)),
+    version: 1,
+    created_at: now,
+    created_by: row.caller_arn,
+    restored_from: plan.point.arn,
+    removed_at: null,
+  }
+}

@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openBlobStore } from '../blobs/open.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
+import type { ServerKey } from '../keyring/server-key.ts'
+import { newVaultKey, openVaultKey, sealVaultKey, wrappingsOf } from '../keyring/vault-key.ts'
+import type { VaultTable } from '../store/schema.ts'
+import type { Store } from '../store/store.ts'
+import { setVaultState, setWrappedKey } from '../store/vaults.ts'
+import { createVault, openVault } from '../vault/vault.ts'
+import type { Vault } from '../vault/vault.ts'
+import { JobFailedError } from './errors.ts'
+
+export interface VaultRegistryOptions {
+  readonly store: Store
+  readonly serverKey: ServerKey
+  /** Where vaults in directories lie, one folder each. */
+  readonly vaultsDir: string
+  /** Public half of the recovery kit, base64: every vault's key is wrapped to it, too. */
+  readonly kitPublicKey: string
+}
+
+/** What lies in every vault for whoever finds it without us. */
+const README = `This directory is a Roleback backup vault: sealed backups of databases, buckets and file systems.
+
+It can be opened without Roleback. You need the server's recovery kit, its passphrase, and Node.js 22.15 or newer:
+
+    node recover.mjs list    THIS-DIRECTORY --kit recovery-kit.txt
+    node recover.mjs verify  THIS-DIRECTORY --kit recovery-kit.txt
+    node recover.mjs restore THIS-DIRECTORY POINT TARGET --kit recovery-kit.txt
+
+Before you run the copy of recover.mjs that lies here, compare its SHA-256 with the one in the recovery kit: whoever could write
+to this directory could have changed it. Do not move, rename or delete anything by hand.
+`
+
+/** The vaults of this server, each opened once and kept open. */
+export class VaultRegistry {
+  readonly #options: VaultRegistryOptions
+  readonly #open = new Map<string, Promise<Vault>>()
+
+  constructor(options: VaultRegistryOptions) {
+    this.#options = options
+  }
+
+  /** Makes the vault's storage, its key and the wrappings of it; again after a crash, with the key kept before. */
+  async create(row: VaultTable): Promise<void> {
+    const { store, serverKey, kitPublicKey } = this.#options
+    let wrapped = row.wrapped_key
+    if (wrapped === null) {
+      wrapped = sealVaultKey(serverKey, row.vault_id, newVaultKey())
+      if (!(await setWrappedKey(store.db, row, wrapped)))
+        throw new JobFailedError(`Backup vault ${row.name} is gone`)
+    }
+    const key = openVaultKey(serverKey, row.vault_id, wrapped)
+    const wrappings = Object.fromEntries(
+      wrappingsOf({ serverKey, kitPublicKey }, row.vault_id, key).map(({ name, bytes }) => [name, bytes]),
+    )
+    const files = {
+      'README.txt': Buffer.from(README),
+      'recover.mjs': readFileSync(new URL('../../tools/recover.mjs', import.meta.url)),
+    }
+    const vault = await createVault(this.#blobs(row), { vaultId: row.vault_id, key, wrappings, files })
+    this.#open.set(row.vault_id, Promise.resolve(vault))
+    await setVaultState(store.db, row, 'AVAILABLE')
+  }
+
+  /** @throws When the storage is missing, damaged or another vault's. */
+  async open(row: VaultTable): Promise<Vault> {
+    let opening = this.#open.get(row.vault_id)
+    if (opening === undefined) {
+      opening = this.#openFrom(row)
+      this.#open.set(row.vault_id, opening)
+      opening.catch(() => this.#open.delete(row.vault_id))
+    }
+    return await opening
+  }
+
+  async #openFrom(row: VaultTable): Promise<Vault> {
+    if (row.wrapped_key === null)
+      throw new JobFailedError(`Backup vault ${row.name} has no key yet: it is ${row.state}`)
+    const key = openVaultKey(this.#options.serverKey, row.vault_id, row.wrapped_key)
+    const vault = await openVault(this.#blobs(row), key)
+    if (vault.id !== row.vault_id) {
+      throw new JobFailedError(
+        `The storage of backup vault ${row.name} holds another vault (${vault.id}). Put its own back in place`,
+      )
+    }
+    return vault
+  }
+
+  #blobs(row: Pick<VaultTable, 'storage'>): BlobStore {
+    return openBlobStore({ kind: 'directory', path: this.#path(row.storage) })
+  }
+
+  #path(storage: string): string {
+    const { path } = JSON.parse(storage) as { path: string }
+    return join(this.#options.vaultsDir, path)
+  }
+
+  /** Removes the storage of a vault whose row is gone. */
+  async remove(vaultId: string, storage: string): Promise<void> {
+    const opening = this.#open.get(vaultId)
+    this.#open.delete(vaultId)
+    if (opening !== undefined) (await opening.catch(() => undefined))?.store.close()
+    await rm(this.#path(storage), { recursive: true, force: true })
+  }
+
+  async close(): Promise<void> {
+    for (const opening of this.#open.values()) (await opening.catch(() => undefined))?.store.close()
+    this.#open.clear()
+  }
+}
