@@ -1,0 +1,213 @@
+import type { IamApi } from '../aws/generated/iam.ts'
+import type { Service } from '../aws/operation.ts'
+import type { Context } from '../context.ts'
+import { anyResource, roleTarget, userOrCallerTarget, userTarget } from './entities.ts'
+
+type Operations =
+  | 'AcceptDelegationRequest'
+  | 'AddClientIDToOpenIDConnectProvider'
+  | 'AssociateDelegationRequest'
+  | 'ChangePassword'
+  | 'CreateAccountAlias'
+  | 'CreateDelegationRequest'
+  | 'CreateLoginProfile'
+  | 'CreateOpenIDConnectProvider'
+  | 'CreateSAMLProvider'
+  | 'CreateServiceSpecificCredential'
+  | 'CreateVirtualMFADevice'
+  | 'DeactivateMFADevice'
+  | 'DeleteAccountAlias'
+  | 'DeleteAccountPasswordPolicy'
+  | 'DeleteOpenIDConnectProvider'
+  | 'DeleteSAMLProvider'
+  | 'DeleteSSHPublicKey'
+  | 'DeleteServerCertificate'
+  | 'DeleteServiceLinkedRole'
+  | 'DeleteServiceSpecificCredential'
+  | 'DeleteSigningCertificate'
+  | 'DeleteVirtualMFADevice'
+  | 'DisableOrganizationsRootCredentialsManagement'
+  | 'DisableOrganizationsRootSessions'
+  | 'DisableOutboundWebIdentityFederation'
+  | 'EnableMFADevice'
+  | 'EnableOrganizationsRootCredentialsManagement'
+  | 'EnableOrganizationsRootSessions'
+  | 'EnableOutboundWebIdentityFederation'
+  | 'GenerateCredentialReport'
+  | 'GenerateOrganizationsAccessReport'
+  | 'GenerateServiceLastAccessedDetails'
+  | 'GetAccountAuthorizationDetails'
+  | 'GetAccountPasswordPolicy'
+  | 'GetContextKeysForCustomPolicy'
+  | 'GetContextKeysForPrincipalPolicy'
+  | 'GetCredentialReport'
+  | 'GetDelegationRequest'
+  | 'GetHumanReadableSummary'
+  | 'GetMFADevice'
+  | 'GetOpenIDConnectProvider'
+  | 'GetOrganizationsAccessReport'
+  | 'GetOutboundWebIdentityFederationInfo'
+  | 'GetSAMLProvider'
+  | 'GetSSHPublicKey'
+  | 'GetServerCertificate'
+  | 'GetServiceLastAccessedDetails'
+  | 'GetServiceLastAccessedDetailsWithEntities'
+  | 'GetServiceLinkedRoleDeletionStatus'
+  | 'ListDelegationRequests'
+  | 'ListMFADeviceTags'
+  | 'ListOpenIDConnectProviderTags'
+  | 'ListOpenIDConnectProviders'
+  | 'ListOrganizationsFeatures'
+  | 'ListPoliciesGrantingServiceAccess'
+  | 'ListSAMLProviderTags'
+  | 'ListSAMLProviders'
+  | 'ListServerCertificateTags'
+  | 'ListServerCertificates'
+  | 'RejectDelegationRequest'
+  | 'RemoveClientIDFromOpenIDConnectProvider'
+  | 'ResetServiceSpecificCredential'
+  | 'ResyncMFADevice'
+  | 'SendDelegationToken'
+  | 'SetSecurityTokenServicePreferences'
+  | 'SimulateCustomPolicy'
+  | 'SimulatePrincipalPolicy'
+  | 'TagMFADevice'
+  | 'TagOpenIDConnectProvider'
+  | 'TagSAMLProvider'
+  | 'TagServerCertificate'
+  | 'UntagMFADevice'
+  | 'UntagOpenIDConnectProvider'
+  | 'UntagSAMLProvider'
+  | 'UntagServerCertificate'
+  | 'UpdateAccountPasswordPolicy'
+  | 'UpdateDelegationRequest'
+  | 'UpdateLoginProfile'
+  | 'UpdateOpenIDConnectProviderThumbprint'
+  | 'UpdateSAMLProvider'
+  | 'UpdateSSHPublicKey'
+  | 'UpdateServerCertificate'
+  | 'UpdateServiceSpecificCredential'
+  | 'UpdateSigningCertificate'
+  | 'UploadSSHPublicKey'
+  | 'UploadServerCertificate'
+  | 'UploadSigningCertificate'
+
+/** Operations of AWS's model that are authorised like all others, and then answered with InvalidAction. */
+export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
+  AcceptDelegationRequest: { resource: anyResource, unbuilt: true },
+  AddClientIDToOpenIDConnectProvider: {
+    resource: (_, input) => input.OpenIDConnectProviderArn,
+    unbuilt: true,
+  },
+  AssociateDelegationRequest: { resource: anyResource, unbuilt: true },
+  ChangePassword: { resource: anyResource, unbuilt: true },
+  CreateAccountAlias: { resource: anyResource, unbuilt: true },
+  CreateDelegationRequest: { resource: anyResource, unbuilt: true },
+  CreateLoginProfile: { resource: userOrCallerTarget, unbuilt: true },
+  CreateOpenIDConnectProvider: {
+    resource: (ctx, input) =>
+      `arn:aws:iam::${ctx.accountId}:oidc-provider/${input.Url.replace(/^https?:\/\//, '')}`,
+    unbuilt: true,
+  },
+  CreateSAMLProvider: {
+    resource: (ctx, input) => `arn:aws:iam::${ctx.accountId}:saml-provider/${input.Name}`,
+    unbuilt: true,
+  },
+  CreateServiceSpecificCredential: { resource: userTarget, unbuilt: true },
+  CreateVirtualMFADevice: {
+    resource: (ctx, input) => `arn:aws:iam::${ctx.accountId}:mfa/${input.VirtualMFADeviceName}`,
+    unbuilt: true,
+  },
+  DeactivateMFADevice: { resource: mfaDevice, unbuilt: true },
+  DeleteAccountAlias: { resource: anyResource, unbuilt: true },
+  DeleteAccountPasswordPolicy: { resource: anyResource, unbuilt: true },
+  DeleteOpenIDConnectProvider: { resource: (_, input) => input.OpenIDConnectProviderArn, unbuilt: true },
+  DeleteSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
+  DeleteSSHPublicKey: { resource: userTarget, unbuilt: true },
+  DeleteServerCertificate: { resource: certificate, unbuilt: true },
+  DeleteServiceLinkedRole: { resource: roleTarget, unbuilt: true },
+  DeleteServiceSpecificCredential: { resource: userOrCallerTarget, unbuilt: true },
+  DeleteSigningCertificate: { resource: userOrCallerTarget, unbuilt: true },
+  DeleteVirtualMFADevice: { resource: mfaDevice, unbuilt: true },
+  DisableOrganizationsRootCredentialsManagement: { resource: anyResource, unbuilt: true },
+  DisableOrganizationsRootSessions: { resource: anyResource, unbuilt: true },
+  DisableOutboundWebIdentityFederation: { resource: anyResource, unbuilt: true },
+  EnableMFADevice: { resource: mfaDevice, unbuilt: true },
+  EnableOrganizationsRootCredentialsManagement: { resource: anyResource, unbuilt: true },
+  EnableOrganizationsRootSessions: { resource: anyResource, unbuilt: true },
+  EnableOutboundWebIdentityFederation: { resource: anyResource, unbuilt: true },
+  GenerateCredentialReport: { resource: anyResource, unbuilt: true },
+  GenerateOrganizationsAccessReport: { resource: anyResource, unbuilt: true },
+  GenerateServiceLastAccessedDetails: { resource: (_, input) => input.Arn, unbuilt: true },
+  GetAccountAuthorizationDetails: { resource: anyResource, unbuilt: true },
+  GetAccountPasswordPolicy: { resource: anyResource, unbuilt: true },
+  GetContextKeysForCustomPolicy: { resource: anyResource, unbuilt: true },
+  GetContextKeysForPrincipalPolicy: { resource: (_, input) => input.PolicySourceArn, unbuilt: true },
+  GetCredentialReport: { resource: anyResource, unbuilt: true },
+  GetDelegationRequest: { resource: anyResource, unbuilt: true },
+  GetHumanReadableSummary: { resource: anyResource, unbuilt: true },
+  GetMFADevice: { resource: mfaDevice, unbuilt: true },
+  GetOpenIDConnectProvider: { resource: (_, input) => input.OpenIDConnectProviderArn, unbuilt: true },
+  GetOrganizationsAccessReport: { resource: anyResource, unbuilt: true },
+  GetOutboundWebIdentityFederationInfo: { resource: anyResource, unbuilt: true },
+  GetSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
+  GetSSHPublicKey: { resource: userTarget, unbuilt: true },
+  GetServerCertificate: { resource: certificate, unbuilt: true },
+  GetServiceLastAccessedDetails: { resource: anyResource, unbuilt: true },
+  GetServiceLastAccessedDetailsWithEntities: { resource: anyResource, unbuilt: true },
+  GetServiceLinkedRoleDeletionStatus: { resource: anyResource, unbuilt: true },
+  ListDelegationRequests: { resource: anyResource, unbuilt: true },
+  ListMFADeviceTags: { resource: mfaDevice, unbuilt: true },
+  ListOpenIDConnectProviderTags: { resource: (_, input) => input.OpenIDConnectProviderArn, unbuilt: true },
+  ListOpenIDConnectProviders: { resource: anyResource, unbuilt: true },
+  ListOrganizationsFeatures: { resource: anyResource, unbuilt: true },
+  ListPoliciesGrantingServiceAccess: { resource: (_, input) => input.Arn, unbuilt: true },
+  ListSAMLProviderTags: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
+  ListSAMLProviders: { resource: anyResource, unbuilt: true },
+  ListServerCertificateTags: { resource: certificate, unbuilt: true },
+  ListServerCertificates: { resource: anyResource, unbuilt: true },
+  RejectDelegationRequest: { resource: anyResource, unbuilt: true },
+  RemoveClientIDFromOpenIDConnectProvider: {
+    resource: (_, input) => input.OpenIDConnectProviderArn,
+    unbuilt: true,
+  },
+  ResetServiceSpecificCredential: { resource: userOrCallerTarget, unbuilt: true },
+  ResyncMFADevice: { resource: mfaDevice, unbuilt: true },
+  SendDelegationToken: { resource: anyResource, unbuilt: true },
+  SetSecurityTokenServicePreferences: { resource: anyResource, unbuilt: true },
+  SimulateCustomPolicy: { resource: anyResource, unbuilt: true },
+  SimulatePrincipalPolicy: { resource: (_, input) => input.PolicySourceArn, unbuilt: true },
+  TagMFADevice: { resource: mfaDevice, unbuilt: true },
+  TagOpenIDConnectProvider: { resource: (_, input) => input.OpenIDConnectProviderArn, unbuilt: true },
+  TagSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
+  TagServerCertificate: { resource: certificate, unbuilt: true },
+  UntagMFADevice: { resource: mfaDevice, unbuilt: true },
+  UntagOpenIDConnectProvider: { resource: (_, input) => input.OpenIDConnectProviderArn, unbuilt: true },
+  UntagSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
+  UntagServerCertificate: { resource: certificate, unbuilt: true },
+  UpdateAccountPasswordPolicy: { resource: anyResource, unbuilt: true },
+  UpdateDelegationRequest: { resource: anyResource, unbuilt: true },
+  UpdateLoginProfile: { resource: userTarget, unbuilt: true },
+  UpdateOpenIDConnectProviderThumbprint: {
+    resource: (_, input) => input.OpenIDConnectProviderArn,
+    unbuilt: true,
+  },
+  UpdateSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
+  UpdateSSHPublicKey: { resource: userTarget, unbuilt: true },
+  UpdateServerCertificate: { resource: certificate, unbuilt: true },
+  UpdateServiceSpecificCredential: { resource: userOrCallerTarget, unbuilt: true },
+  UpdateSigningCertificate: { resource: userOrCallerTarget, unbuilt: true },
+  UploadSSHPublicKey: { resource: userTarget, unbuilt: true },
+  UploadServerCertificate: { resource: certificate, unbuilt: true },
+  UploadSigningCertificate: { resource: userOrCallerTarget, unbuilt: true },
+}
+
+function certificate(ctx: Context, input: { readonly ServerCertificateName: string }): string {
+  return `arn:aws:iam::${ctx.accountId}:server-certificate/${input.ServerCertificateName}`
+}
+
+/** A device's serial number is its ARN, but for hardware devices, which have none. */
+function mfaDevice(ctx: Context, input: { readonly SerialNumber: string }): string {
+  const { SerialNumber } = input
+  return SerialNumber.startsWith('arn:') ? SerialNumber : `arn:aws:iam::${ctx.accountId}:mfa/${SerialNumber}`
+}
