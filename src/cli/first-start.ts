@@ -6,7 +6,7 @@ import { SealError } from '../keyring/server-key.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
 import { iamId, randomAccountId, secretAccessKey, uuid } from '../lib/ids.ts'
 import { findServer, insertAccount, insertServer } from '../store/accounts.ts'
-import { findAccessKey, insertAccessKey } from '../store/identities-keys.ts'
+import { findAccessKey, insertAccessKey } from '../store/identities.ts'
 import type { ServerTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
@@ -107,7 +107,12 @@ async function firstStart(
       recovery_kit_public_key: kit.publicKey,
       epoch: 1,
     })
-    await insertAccount(tx, { account_id: accountId, name: 'management', created_at: now, root_last_used_at: null })
+    await insertAccount(tx, {
+      account_id: accountId,
+      name: 'management',
+      created_at: now,
+      root_last_used_at: null,
+    })
     if ((await findAccessKey(tx, rootKey.accessKeyId)) === undefined) {
       await insertAccessKey(tx, {
         access_key_id: rootKey.accessKeyId,
@@ -132,14 +137,21 @@ async function firstStart(
   return { server, first: { credentialsFile: file, ...rootKey, ...files } }
 }
 
-function writeKit(config: Config, kitText: string, passphrase: string): Pick<FirstStart, 'kitFile' | 'passphraseFile'> {
+function writeKit(
+  config: Config,
+  kitText: string,
+  passphrase: string,
+): Pick<FirstStart, 'kitFile' | 'passphraseFile'> {
   const folder = kitDirectory(config.dataDir)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const kitFile = join(folder, 'recovery-kit.txt')
   const passphraseFile = join(folder, 'recovery-passphrase.txt')
   // Never over the kit of an earlier server: it may be all that opens its vaults.
   for (const file of [kitFile, passphraseFile]) {
-    if (existsSync(file)) throw new FirstStartError(`Cannot start: ${file} of an earlier server is still there. Move it to a safe place first`)
+    if (existsSync(file))
+      throw new FirstStartError(
+        `Cannot start: ${file} of an earlier server is still there. Move it to a safe place first`,
+      )
   }
   writeFileSync(kitFile, kitText, { mode: 0o600, flush: true })
   writeFileSync(passphraseFile, `${passphrase}\n`, { mode: 0o600, flush: true })
