@@ -8,12 +8,14 @@ import { readClaim, verifySignature } from '../aws/sigv4.ts'
 import type { SignatureClaim } from '../aws/sigv4.ts'
 import type { WireRequest } from '../aws/wire.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
-import { findAccessKey, findRoleById, findUserById } from '../store/identities.ts'
+import { findAccessKey, findRoleById, findUserById, touchAccessKey } from '../store/identities.ts'
 import type { Queryable } from '../store/store.ts'
 import { tagsOf } from '../store/tags.ts'
 
 /** Services of the whole partition: their requests may be signed for us-east-1 wherever the server is. */
 const GLOBAL_SERVICES = new Set(['iam', 'sts'])
+
+const LAST_USED_EVERY_MS = 60_000
 
 export interface AuthenticationContext {
   readonly db: Queryable
@@ -76,10 +78,22 @@ async function longTermKey(
     throw invalidToken(model)
   const secret = ctx.serverKey.open('access-key', key.access_key_id, key.secret).toString()
   const principal = async (): Promise<Principal> => {
+    await noteUse(ctx, model, key.access_key_id, key.last_used_at)
     if (key.user_id === null) return rootPrincipal(key.account_id, key.access_key_id)
     return await userPrincipal(ctx, model, key.account_id, key.user_id, { accessKeyId: key.access_key_id })
   }
   return { secret, principal }
+}
+
+/** GetAccessKeyLastUsed is true to the minute: a write for each request would cost more than the request. */
+async function noteUse(
+  ctx: AuthenticationContext,
+  model: ServiceModel,
+  accessKeyId: string,
+  lastUsedAt: number | null,
+): Promise<void> {
+  if (lastUsedAt !== null && ctx.now - lastUsedAt < LAST_USED_EVERY_MS) return
+  await touchAccessKey(ctx.db, accessKeyId, { at: ctx.now, service: model.metadata.signingName, region: ctx.region })
 }
 
 function rootPrincipal(accountId: string, accessKeyId: string): Principal {
@@ -131,6 +145,7 @@ async function sessionPrincipal(
   content: SessionContent,
 ): Promise<Principal> {
   const { accountId, identityId, session } = content
+  await checkParentKey(ctx, model, content)
   if (content.kind === 'root') return { ...rootPrincipal(accountId, accessKeyId), session }
   if (content.kind === 'user') {
     return await userPrincipal(ctx, model, accountId, identityId as string, { accessKeyId, session })
@@ -150,6 +165,14 @@ async function sessionPrincipal(
     session,
     accessKeyId,
   }
+}
+
+/** A session made with a long-term key ends with that key: whoever deactivates a stolen key must not leave its sessions behind. */
+async function checkParentKey(ctx: AuthenticationContext, model: ServiceModel, content: SessionContent): Promise<void> {
+  const { madeWithKeyId } = content
+  if (madeWithKeyId === undefined || madeWithKeyId.startsWith('ASIA')) return
+  const key = await findAccessKey(ctx.db, madeWithKeyId)
+  if (key === undefined || key.status !== 'Active') throw invalidToken(model)
 }
 
 function checkRevoked(model: ServiceModel, revokedBefore: number | null, issuedAt: number | undefined): void {
