@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { malformed } from './faults.ts'
 import type { ServiceModel, Shape, ShapeRef } from './model.ts'
 import { shapeOf } from './model.ts'
@@ -8,10 +9,15 @@ import type { Routed, WireRequest } from './wire.ts'
 
 /** Structures deeper than this are refused: no model comes near it. */
 const MAX_DEPTH = 40
+const MAX_QUOTED_KEY = 100
+
+const NUMBER = /^[+-]?\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1,4})?$/
+const ISO_TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/
+/** Times have four digits for the year. */
+const FIRST_TIME_MS = Date.parse('0001-01-01T00:00:00Z')
+const LAST_TIME_MS = Date.parse('9999-12-31T23:59:59.999Z')
 
 type Fields = Record<string, unknown>
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * The input of an operation, typed and checked against the model. Members the model does not know are ignored, as AWS does.
@@ -22,6 +28,7 @@ export function parseInput(routed: Routed, request: WireRequest): unknown {
   const { model, operation } = routed
   if (operation.input === undefined) return {}
   const shape = shapeOf(model, operation.input)
+  if (!isUtf8(request.body)) throw malformed(model, 'The request body is not UTF-8')
   const input =
     model.metadata.protocol === 'query'
       ? readForm(model, shape, formOf(request))
@@ -47,9 +54,9 @@ function readJsonRequest(routed: Routed, shape: Shape, request: WireRequest): Fi
 function bodyOf(model: ServiceModel, request: WireRequest): unknown {
   if (request.body.length === 0) return {}
   try {
-    return JSON.parse(utf8.decode(request.body))
+    return JSON.parse(request.body.toString('utf8'))
   } catch {
-    throw malformed(model, 'The request body is not valid JSON in UTF-8')
+    throw malformed(model, 'The request body is not valid JSON')
   }
 }
 
@@ -72,6 +79,9 @@ function locate(routed: Routed, ref: ShapeRef, name: string, query: string, requ
       const shape = shapeOf(model, ref)
       if (shape.type === 'list')
         return values.map((value) => readText(model, shape.member as ShapeRef, value, name))
+      // A signature does not fix the order of equal names, so the first of several could be either.
+      if (values.length > 1)
+        throw malformed(model, `The query parameter "${wireName}" is given more than once`)
       return readText(model, ref, values[0] as string, name)
     }
     case undefined:
@@ -104,21 +114,23 @@ function readText(model: ServiceModel, ref: ShapeRef, text: string, path: string
       throw malformed(model, `"${path}" is not true or false`)
     case 'integer':
     case 'long': {
-      if (!/^[+-]?\d{1,19}$/.test(text)) throw malformed(model, `"${path}" is not a whole number`)
-      return Number(text)
+      const number = /^[+-]?\d{1,19}$/.test(text) ? Number(text) : NaN
+      if (!Number.isSafeInteger(number)) throw malformed(model, `"${path}" is not a whole number`)
+      return number
     }
     case 'float':
     case 'double': {
-      const number = Number(text)
-      if (text.trim() === '' || Number.isNaN(number)) throw malformed(model, `"${path}" is not a number`)
+      const number = NUMBER.test(text) ? Number(text) : NaN
+      if (!Number.isFinite(number)) throw malformed(model, `"${path}" is not a number`)
       return number
     }
     case 'timestamp':
-      return readTime(model, /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(text) ? Number(text) : text, path)
+      return readTime(model, NUMBER.test(text) ? Number(text) : text, path)
     case 'blob':
       return Buffer.from(text, 'base64')
     case 'string':
     case 'character':
+      checkText(model, text, path)
       return text
     case 'structure':
     case 'list':
@@ -127,15 +139,27 @@ function readText(model: ServiceModel, ref: ShapeRef, text: string, path: string
   }
 }
 
+/** Half a surrogate pair is no text, and PostgreSQL has no place for a NUL: neither gets past here. */
+function checkText(model: ServiceModel, text: string, path: string): void {
+  if (!text.isWellFormed() || text.includes('\0'))
+    throw malformed(model, `"${path}" has a NUL or half a surrogate pair in it`)
+}
+
+/** `path` with a key that a client chose, cut: it ends in messages. */
+function keyed(path: string, key: string): string {
+  return `${path}.${key.length > MAX_QUOTED_KEY ? `${key.slice(0, MAX_QUOTED_KEY)}…` : key}`
+}
+
+/** Seconds since 1970, or ISO 8601 with its zone: one without is another time on each machine. */
 function readTime(model: ServiceModel, value: unknown, path: string): Date {
-  const date =
+  const ms =
     typeof value === 'number'
-      ? new Date(value * 1000)
-      : typeof value === 'string'
-        ? new Date(value)
-        : new Date(NaN)
-  if (Number.isNaN(date.getTime())) throw malformed(model, `"${path}" is not a timestamp`)
-  return date
+      ? Math.round(value * 1000)
+      : typeof value === 'string' && ISO_TIME.test(value)
+        ? Date.parse(value)
+        : NaN
+  if (!(ms >= FIRST_TIME_MS && ms <= LAST_TIME_MS)) throw malformed(model, `"${path}" is not a timestamp`)
+  return new Date(ms)
 }
 
 /** Reads a structure from parsed JSON. @throws {AwsError} SerializationException naming the member at `path`. */
@@ -179,6 +203,7 @@ function readJson(model: ServiceModel, ref: ShapeRef, value: unknown, path: stri
     case 'string':
     case 'character':
       if (typeof value !== 'string') throw malformed(model, `"${path}" is not a string`)
+      checkText(model, value, path)
       return value
     case 'boolean':
       if (typeof value !== 'boolean') throw malformed(model, `"${path}" is not true or false`)
@@ -190,7 +215,8 @@ function readJson(model: ServiceModel, ref: ShapeRef, value: unknown, path: stri
       return value
     case 'float':
     case 'double':
-      if (typeof value !== 'number') throw malformed(model, `"${path}" is not a number`)
+      if (typeof value !== 'number' || !Number.isFinite(value))
+        throw malformed(model, `"${path}" is not a number`)
       return value
     case 'timestamp':
       return readTime(model, value, path)
@@ -206,8 +232,9 @@ function readMap(model: ServiceModel, shape: Shape, value: unknown, path: string
   // No prototype: a key may be called anything.
   const out = Object.create(null) as Fields
   for (const [key, inner] of Object.entries(value)) {
-    if (inner !== null)
-      out[key] = readJson(model, shape.value as ShapeRef, inner, `${path}.${key}`, depth + 1)
+    if (inner === null) continue
+    checkText(model, key, path)
+    out[key] = readJson(model, shape.value as ShapeRef, inner, keyed(path, key), depth + 1)
   }
   return out
 }
@@ -232,7 +259,9 @@ function readForm(model: ServiceModel, shape: Shape, form: URLSearchParams): Fie
       }
       node = next
     }
-    node.value ??= value
+    if (node.value !== undefined)
+      throw malformed(model, `The parameter "${name.slice(0, MAX_QUOTED_KEY)}" is given more than once`)
+    node.value = value
   }
   return readFormStructure(model, shape, root, '')
 }
@@ -266,7 +295,8 @@ function readFormNode(model: ServiceModel, ref: ShapeRef, node: Node, path: stri
         if (key === undefined || value === undefined) {
           throw malformed(model, `An entry of "${path}" lacks its key or value`)
         }
-        out[key] = readFormNode(model, shape.value as ShapeRef, value, `${path}.${key}`)
+        checkText(model, key, path)
+        out[key] = readFormNode(model, shape.value as ShapeRef, value, keyed(path, key))
       }
       return out
     }

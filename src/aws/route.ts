@@ -21,6 +21,8 @@ export function route(model: ServiceModel, request: WireRequest): Routed {
 }
 
 function routeQuery(model: ServiceModel, request: WireRequest): Routed {
+  if (request.method !== 'POST' && request.method !== 'GET')
+    throw unknownOperation(model, `${request.method} is not a method of this API`)
   const form = formOf(request)
   const action = form.get('Action')
   const operation = action === null ? undefined : operationNamed(model, action)
@@ -37,17 +39,30 @@ function routeQuery(model: ServiceModel, request: WireRequest): Routed {
   return { model, operation, labels: {} }
 }
 
+const forms = new WeakMap<WireRequest, URLSearchParams>()
+
 /** Parameters of a query request: the body's, or the URL's where it is a GET (a plus sign in a URL means itself). */
 export function formOf(request: WireRequest): URLSearchParams {
-  if (request.method !== 'GET') return new URLSearchParams(request.body.toString('utf8'))
-  return new URLSearchParams(splitTarget(request.rawTarget).query.replaceAll('+', '%2B'))
+  let form = forms.get(request)
+  if (form === undefined) {
+    form = new URLSearchParams(
+      request.method === 'GET'
+        ? splitTarget(request.rawTarget).query.replaceAll('+', '%2B')
+        : request.body.toString('utf8'),
+    )
+    forms.set(request, form)
+  }
+  return form
 }
 
 function routeTarget(model: ServiceModel, request: WireRequest): Routed {
   const target = headerOf(request, 'x-amz-target') ?? ''
   const [prefix, name, ...more] = target.split('.')
   const operation =
-    prefix === model.metadata.targetPrefix && name !== undefined && more.length === 0
+    request.method === 'POST' &&
+    prefix === model.metadata.targetPrefix &&
+    name !== undefined &&
+    more.length === 0
       ? operationNamed(model, name)
       : undefined
   if (operation === undefined) throw unknownOperation(model, `Unknown operation: X-Amz-Target "${target}"`)
@@ -73,7 +88,7 @@ function routeRest(model: ServiceModel, request: WireRequest): Routed {
   const segments = segmentsOf(path)
   if (segments === undefined) throw unknownOperation(model, `Unknown operation: ${request.method} ${path}`)
   const candidates = tableOf(model).get(`${request.method} ${segments.length}`) ?? []
-  const flags = new Set(query.split('&').map((pair) => pair.split('=')[0]))
+  const flags = new Set(query.split('&').map((pair) => decode(pair.split('=')[0] as string)))
   for (const candidate of candidates) {
     if (candidate.flag !== undefined && !flags.has(candidate.flag)) continue
     const labels = matchLabels(candidate, segments)

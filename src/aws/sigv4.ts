@@ -19,6 +19,8 @@ const SKEW_MS = 5 * 60_000
 /** A presigned request is good for a week at most, in seconds. */
 const MAX_EXPIRES_S = 604_800
 
+const SINGLE_HEADERS: ReadonlySet<string> = new Set(['authorization', 'content-type', 'date', 'host'])
+
 /** What a request says of its own signature; nothing of it is verified yet. */
 export interface SignatureClaim {
   readonly accessKeyId: string
@@ -49,13 +51,19 @@ export function scopeOf(request: WireRequest): string | undefined {
  * Reads the signature's parts. @throws {AwsError} Missing or incomplete.
  */
 export function readClaim(model: ServiceModel | undefined, request: WireRequest): SignatureClaim {
-  const authorizations = request.headers.filter(([name]) => name === 'authorization')
-  if (authorizations.length > 1)
-    throw incompleteSignature(model, 'There is more than one Authorization header')
-  const authorization = authorizations[0]?.[1]
-  const claim =
-    authorization === undefined ? fromQuery(model, request) : fromHeader(model, request, authorization)
-  return claim
+  checkOnce(model, request)
+  const authorization = headerOf(request, 'authorization')
+  return authorization === undefined ? fromQuery(model, request) : fromHeader(model, request, authorization)
+}
+
+/** A signature joins headers of one name by commas, so one of these given twice could be read in two ways. */
+function checkOnce(model: ServiceModel | undefined, request: WireRequest): void {
+  const seen = new Set<string>()
+  for (const [name] of request.headers) {
+    if (!name.startsWith('x-amz-') && !SINGLE_HEADERS.has(name)) continue
+    if (seen.has(name)) throw incompleteSignature(model, `There is more than one ${name} header`)
+    seen.add(name)
+  }
 }
 
 function fromHeader(
@@ -91,7 +99,9 @@ function dateHeader(request: WireRequest): string | undefined {
 }
 
 function fromQuery(model: ServiceModel | undefined, request: WireRequest): SignatureClaim {
-  const query = queryOf(request)
+  const query = queryOf(request, (name) => {
+    if (/^x-amz-/i.test(name)) throw incompleteSignature(model, `${name} is given more than once`)
+  })
   if (!query.has('X-Amz-Signature') && !query.has('X-Amz-Credential')) throw missingToken(model)
   if (query.get('X-Amz-Algorithm') !== ALGORITHM)
     throw incompleteSignature(model, `Unsupported X-Amz-Algorithm: expected ${ALGORITHM}`)
@@ -110,14 +120,16 @@ function fromQuery(model: ServiceModel | undefined, request: WireRequest): Signa
   })
 }
 
-/** Query parameters, decoded; the first of each name. */
-function queryOf(request: WireRequest): Map<string, string> {
+/** Query parameters, decoded; the first of each name, and `onRepeated` for every other. */
+function queryOf(request: WireRequest, onRepeated?: (name: string) => void): Map<string, string> {
   const query = new Map<string, string>()
   for (const pair of splitTarget(request.rawTarget).query.split('&')) {
     const at = pair.indexOf('=')
     const name = decode(at < 0 ? pair : pair.slice(0, at))
     const value = decode(at < 0 ? '' : pair.slice(at + 1))
-    if (name !== undefined && value !== undefined && !query.has(name)) query.set(name, value)
+    if (name === undefined || value === undefined) continue
+    if (query.has(name)) onRepeated?.(name)
+    else query.set(name, value)
   }
   return query
 }
@@ -150,7 +162,7 @@ function claimOf(model: ServiceModel | undefined, parts: ClaimParts): SignatureC
   }
   if (!/^\d{8}T\d{6}Z$/.test(time as string))
     throw incompleteSignature(model, 'X-Amz-Date must be YYYYMMDDTHHMMSSZ')
-  if (!(time as string).startsWith(date))
+  if ((time as string).slice(0, 8) !== date)
     throw badSignature(
       model,
       `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '${date}' != '${(time as string).slice(0, 8)}'`,
@@ -275,7 +287,7 @@ function canonicalRequest(
   const { path, query } = splitTarget(request.rawTarget)
   const headers = new Map<string, string>()
   for (const [name, value] of request.headers) {
-    const tidy = value.trim().replace(/ +/g, ' ')
+    const tidy = value.trim().replace(/\s+/g, ' ')
     const before = headers.get(name)
     headers.set(name, before === undefined ? tidy : `${before},${tidy}`)
   }

@@ -5,11 +5,25 @@ import type { Routed } from './wire.ts'
 
 /** Values quoted in a message are cut at this many characters. */
 const MAX_QUOTED = 200
+/** So many findings are told; the rest is counted. */
+const MAX_TOLD = 10
+/** No pattern is tried on a longer text: it is refused. */
+const MAX_MATCHED = 131_072
 
 interface Finding {
   readonly isMissing: boolean
   readonly path: string
   readonly text: string
+}
+
+interface Findings {
+  readonly told: Finding[]
+  count: number
+}
+
+interface Check {
+  readonly model: ServiceModel
+  readonly findings: Findings
 }
 
 /**
@@ -21,15 +35,15 @@ interface Finding {
 export function validate(routed: Routed, input: unknown): void {
   const ref = routed.operation.input
   if (ref === undefined) return
-  const findings: Finding[] = []
-  check(routed.model, ref, input, '', findings)
-  if (findings.length > 0) throw errorOf(routed.model, findings)
+  const findings: Findings = { told: [], count: 0 }
+  check({ model: routed.model, findings }, ref, input, '', false)
+  if (findings.count > 0) throw errorOf(routed.model, findings)
 }
 
-function errorOf(model: ServiceModel, findings: readonly Finding[]): AwsError {
-  const [first] = findings as readonly [Finding, ...Finding[]]
-  const texts = findings.slice(0, 10).map((finding) => finding.text)
-  const message = `${findings.length} validation error${findings.length === 1 ? '' : 's'} detected: ${texts.join('; ')}`
+function errorOf(model: ServiceModel, { told, count }: Findings): AwsError {
+  const first = told[0] as Finding
+  const texts = told.map((finding) => finding.text).join('; ')
+  const message = `${count} validation error${count === 1 ? '' : 's'} detected: ${texts}`
   if (model.metadata.name === 'backup' || model.metadata.name === 'roleback') {
     const isMissing = first.isMissing && model.metadata.name === 'backup'
     const code = isMissing ? 'MissingParameterValueException' : 'InvalidParameterValueException'
@@ -42,36 +56,40 @@ function errorOf(model: ServiceModel, findings: readonly Finding[]): AwsError {
   )
 }
 
-function check(model: ServiceModel, ref: ShapeRef, value: unknown, path: string, findings: Finding[]): void {
-  const shape = shapeOf(model, ref)
+/** @param isHidden Whether the value lies in something sensitive, and so is not to be quoted. */
+function check(at: Check, ref: ShapeRef, value: unknown, path: string, isHidden: boolean): void {
+  const shape = shapeOf(at.model, ref)
+  const isSensitive = isHidden || shape.sensitive === true
+  const refuse = (constraint: string): void => find(at.findings, value, path, constraint, isSensitive)
   switch (shape.type) {
     case 'structure':
-      checkStructure(model, shape, value as Readonly<Record<string, unknown>>, path, findings)
+      checkStructure(at, shape, value as Readonly<Record<string, unknown>>, path, isSensitive)
       return
     case 'list': {
       const items = value as readonly unknown[]
-      checkSize(shape, items.length, items, path, findings)
+      checkSize(shape, items.length, refuse)
       for (const [i, item] of items.entries())
-        check(model, shape.member as ShapeRef, item, `${path}.${i + 1}.member`, findings)
+        check(at, shape.member as ShapeRef, item, `${path}.${i + 1}.member`, isSensitive)
       return
     }
     case 'map': {
       const entries = Object.entries(value as Readonly<Record<string, unknown>>)
-      checkSize(shape, entries.length, value, path, findings)
+      checkSize(shape, entries.length, refuse)
       for (const [key, item] of entries) {
-        check(model, shape.key as ShapeRef, key, `${path}.key`, findings)
-        check(model, shape.value as ShapeRef, item, `${path}.${key}`, findings)
+        check(at, shape.key as ShapeRef, key, `${path}.key`, isSensitive)
+        const name = isSensitive ? '***sensitive***' : key.slice(0, MAX_QUOTED)
+        check(at, shape.value as ShapeRef, item, `${path}.${name}`, isSensitive)
       }
       return
     }
     case 'string':
-      checkString(shape, value as string, path, findings)
+      checkString(shape, value as string, refuse)
       return
     case 'integer':
     case 'long':
     case 'float':
     case 'double':
-      checkRange(shape, value as number, path, findings)
+      checkRange(shape, value as number, refuse)
       return
     case 'blob':
     case 'boolean':
@@ -81,23 +99,20 @@ function check(model: ServiceModel, ref: ShapeRef, value: unknown, path: string,
 }
 
 function checkStructure(
-  model: ServiceModel,
+  at: Check,
   shape: Shape,
   value: Readonly<Record<string, unknown>>,
   path: string,
-  findings: Finding[],
+  isHidden: boolean,
 ): void {
   for (const name of shape.required ?? []) {
     if (value[name] !== undefined) continue
-    const at = joined(path, name)
-    findings.push({
-      isMissing: true,
-      path: at,
-      text: `Value null at '${at}' failed to satisfy constraint: Member must not be null`,
-    })
+    const place = joined(path, name)
+    const text = `Value null at '${place}' failed to satisfy constraint: Member must not be null`
+    tell(at.findings, { isMissing: true, path: place, text })
   }
   for (const [name, ref] of Object.entries(shape.members ?? {})) {
-    if (value[name] !== undefined) check(model, ref, value[name], joined(path, name), findings)
+    if (value[name] !== undefined) check(at, ref, value[name], joined(path, name), isHidden)
   }
 }
 
@@ -107,45 +122,48 @@ function joined(path: string, name: string): string {
   return path === '' ? member : `${path}.${member}`
 }
 
-function find(findings: Finding[], shape: Shape, value: unknown, path: string, constraint: string): void {
-  const text =
-    shape.sensitive === true ? '***sensitive***' : typeof value === 'string' ? value : JSON.stringify(value)
-  const quoted = text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text
-  findings.push({
-    isMissing: false,
-    path,
-    text: `Value '${quoted}' at '${path}' failed to satisfy constraint: ${constraint}`,
-  })
+function tell(findings: Findings, finding: Finding): void {
+  findings.count += 1
+  if (findings.told.length < MAX_TOLD) findings.told.push(finding)
 }
 
-function checkSize(shape: Shape, size: number, value: unknown, path: string, findings: Finding[]): void {
-  if (shape.min !== undefined && size < shape.min) {
-    find(findings, shape, value, path, `Member must have length greater than or equal to ${shape.min}`)
-  }
-  if (shape.max !== undefined && size > shape.max) {
-    find(findings, shape, value, path, `Member must have length less than or equal to ${shape.max}`)
-  }
+function find(
+  findings: Findings,
+  value: unknown,
+  path: string,
+  constraint: string,
+  isSensitive: boolean,
+): void {
+  const text = `Value '${isSensitive ? '***sensitive***' : quoted(value)}' at '${path}' failed to satisfy constraint: ${constraint}`
+  tell(findings, { isMissing: false, path, text })
 }
 
-function checkString(shape: Shape, value: string, path: string, findings: Finding[]): void {
-  checkSize(shape, value.length, value, path, findings)
-  if (shape.enum !== undefined && !shape.enum.includes(value)) {
-    find(findings, shape, value, path, `Member must satisfy enum value set: [${shape.enum.join(', ')}]`)
-  }
-  // A text over its length is not matched: patterns were written for texts within it.
-  const isTooLong = value.length > (shape.max ?? 131_072)
-  if (shape.pattern !== undefined && !isTooLong && !regExpOf(shape.pattern).test(value)) {
-    find(findings, shape, value, path, `Member must satisfy regular expression pattern: ${shape.pattern}`)
-  }
+function quoted(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text
 }
 
-function checkRange(shape: Shape, value: number, path: string, findings: Finding[]): void {
-  if (shape.min !== undefined && value < shape.min) {
-    find(findings, shape, value, path, `Member must have value greater than or equal to ${shape.min}`)
-  }
-  if (shape.max !== undefined && value > shape.max) {
-    find(findings, shape, value, path, `Member must have value less than or equal to ${shape.max}`)
-  }
+type Refuse = (constraint: string) => void
+
+function checkSize({ min, max }: Shape, size: number, refuse: Refuse): void {
+  if (min !== undefined && size < min) refuse(`Member must have length greater than or equal to ${min}`)
+  if (max !== undefined && size > max) refuse(`Member must have length less than or equal to ${max}`)
+}
+
+function checkString(shape: Shape, value: string, refuse: Refuse): void {
+  checkSize(shape, value.length, refuse)
+  if (shape.enum !== undefined && !shape.enum.includes(value))
+    refuse(`Member must satisfy enum value set: [${shape.enum.join(', ')}]`)
+  if (shape.pattern === undefined) return
+  // Patterns were written for texts within the length; one that is over has its finding, or gets it here.
+  const isTooLong = value.length > Math.min(shape.max ?? MAX_MATCHED, MAX_MATCHED)
+  if (isTooLong ? value.length > MAX_MATCHED : !regExpOf(shape.pattern).test(value))
+    refuse(`Member must satisfy regular expression pattern: ${shape.pattern}`)
+}
+
+function checkRange({ min, max }: Shape, value: number, refuse: Refuse): void {
+  if (min !== undefined && value < min) refuse(`Member must have value greater than or equal to ${min}`)
+  if (max !== undefined && value > max) refuse(`Member must have value less than or equal to ${max}`)
 }
 
 const patterns = new Map<string, RegExp>()
