@@ -1,3 +1,4 @@
+import { AwsError } from '../aws/error.ts'
 import type { IamApi } from '../aws/generated/iam.ts'
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
@@ -16,7 +17,7 @@ import { unbuilt } from './unbuilt.ts'
 import { users } from './users.ts'
 
 /** Every operation of AWS's IAM model, by resource. */
-export const iam: Service<IamApi, Context> = {
+const operations: Service<IamApi, Context> = {
   ...users,
   ...groups,
   ...roles,
@@ -30,4 +31,31 @@ export const iam: Service<IamApi, Context> = {
   ...serviceLinkedRoles,
   ...account,
   ...unbuilt,
+}
+
+/**
+ * The table that is served. Credentials of GetSessionToken call no IAM operation without a second factor (STS API Reference,
+ * GetSessionToken), so that a stolen session cannot make itself a lasting key.
+ */
+export const iam: Service<IamApi, Context> = Object.fromEntries(
+  Object.entries(operations).map(([name, entry]) => {
+    const { resource } = entry as Service<IamApi, Context>['GetUser']
+    const guarded: typeof resource = (ctx, input) => {
+      refusePlainSession(ctx)
+      return resource(ctx, input)
+    }
+    return [name, { ...entry, resource: guarded }]
+  }),
+  // The same keys and entries as `operations`, which Object.entries forgets.
+) as unknown as Service<IamApi, Context>
+
+function refusePlainSession({ principal }: Context): void {
+  const isOwnSession = principal.kind !== 'assumed-role' && principal.session !== undefined
+  if (isOwnSession && principal.session.mfaAuthenticated !== true) {
+    throw new AwsError(
+      'InvalidClientTokenId',
+      403,
+      'The security token included in the request is invalid: sessions of GetSessionToken cannot call IAM. Use the long-term key, or a role',
+    )
+  }
 }
