@@ -114,3 +114,31 @@ function additional(keys: VaultKeys, type: DocumentType, seed: Uint8Array, name:
   length.writeUInt16LE(bytes.length)
   return Buffer.concat([keys.place(type), Buffer.from('D'), seed, length, bytes])
 }
+
+/** Seals a JSON object. */
+export function sealJson(
+  keys: VaultKeys,
+  type: DocumentType,
+  naming: string | ((seed: string) => string),
+  value: object,
+): SealedDocument {
+  return sealDocument(keys, type, naming, Buffer.from(JSON.stringify(value)))
+}
+
+/** Opens a document that holds a JSON object. @throws {VaultDamageError} */
+export function openJson(
+  keys: VaultKeys,
+  type: DocumentType,
+  name: string,
+  sealed: Uint8Array,
+): Readonly<Record<string, unknown>> {
+  const payload = openDocument(keys, type, name, sealed)
+  try {
+    const value: unknown = JSON.parse(payload.toString())
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Readonly<Record<string, unknown>>
+  } catch (cause) {
+    throw new VaultDamageError(name, 'it holds no JSON', { cause })
+  }
+  throw new VaultDamageError(name, 'it holds no JSON object')
+}

@@ -29,3 +29,8 @@ export class PointNotFoundError extends Error {
     this.pointId = pointId
   }
 }
+
+/** The key is not the one the vault was made with. */
+export class VaultKeyError extends Error {
+  override name = 'VaultKeyError'
+}

@@ -1,4 +1,4 @@
-import { createSecretKey, hash, hkdfSync } from 'node:crypto'
+import { createHash, createHmac, createSecretKey, hkdfSync } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
 /** Keys of a vault and what binds each seal to its place: docs/vault-format.md, section 2. */
@@ -57,16 +57,16 @@ export class VaultKeys {
 
   /** Id of a chunk of content (`data`) or of a manifest node (`meta`). */
   chunkId(type: ChunkType, bytes: Uint8Array): Buffer {
-    return hash('sha256', Buffer.concat([this.idKey(type), bytes]), 'buffer')
+    return createHash('sha256').update(this.idKey(type)).update(bytes).digest()
   }
 
   /** The 32 bytes that are hashed before a chunk's own. */
   idKey(type: ChunkType): Buffer {
-    return this.#derive(`${type}-id`)
+    return this.#derive(type === 'data' ? 'data-id' : 'meta-id')
   }
 
-  headerKey(): Buffer {
-    return this.#derive('header')
+  headerMac(line: Uint8Array): Buffer {
+    return createHmac('sha256', this.#derive('header')).update(line).digest()
   }
 
   /** 256 × u64 of the chunker. */
@@ -87,5 +87,12 @@ export class VaultKeys {
       this.#derived.set(label, key)
     }
     return key
+  }
+}
+
+/** @throws {RangeError} */
+export function checkPointId(pointId: string): void {
+  if (!/^[A-Za-z0-9._-]{1,128}$/.test(pointId) || pointId === '.' || pointId === '..') {
+    throw new RangeError(`Cannot use "${pointId}" as the id of a recovery point`)
   }
 }

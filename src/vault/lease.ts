@@ -1,0 +1,12 @@
+/** The right to work in a vault until it is lost: given by the store, passed in. */
+export interface Lease {
+  /** Index generation when the lease was taken. */
+  readonly generation: number
+  /** @throws {LeaseLostError} When the lease is no longer held. Asked before every step that others would notice. */
+  check(): Promise<void>
+}
+
+/** The work was taken away: another worker has it, or the time ran out. Nothing more may be written. */
+export class LeaseLostError extends Error {
+  override name = 'LeaseLostError'
+}

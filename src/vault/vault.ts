@@ -1,0 +1,207 @@
+import { BlobExistsError, BlobNotFoundError } from '../blobs/blob-store.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
+import { crashpoint } from '../lib/crashpoint.ts'
+import { checkChunkSizes, DEFAULT_CHUNK_SIZES } from './chunker.ts'
+import type { ChunkSizes } from './chunker.ts'
+import { VaultClaimError, VaultDamageError, VaultKeyError } from './errors.ts'
+import { deleteHead, listPointIds, readHead, writeAmendment } from './heads.ts'
+import type { PointHead, PointRecord } from './heads.ts'
+import { VaultKeys } from './keys.ts'
+import { loadIndex } from './load-index.ts'
+import type { LoadedIndex } from './load-index.ts'
+import { Point } from './point.ts'
+import { PointWriter } from './writer.ts'
+import type { PointOptions } from './writer.ts'
+
+export interface CreateVaultOptions {
+  readonly vaultId: string
+  /** 32 random bytes. */
+  readonly key: Uint8Array
+  /** Blobs under `keys/`, by name: the wrapped keys as JSON text (docs/vault-format.md, section 4). */
+  readonly wrappings: Readonly<Record<string, Uint8Array>>
+  /** Plain copies for whoever finds the vault: `README.txt`, `recover.mjs`. */
+  readonly files: Readonly<Record<string, Uint8Array>>
+  readonly chunkSizes?: ChunkSizes
+}
+
+export interface VaultHeader {
+  readonly vaultId: string
+  readonly chunkSizes: ChunkSizes
+}
+
+const HEADER = 'vault.json'
+
+/**
+ * Makes a vault in a blob store, or finishes making it: the same call again, with the same id and key, is harmless.
+ * The header comes first and claims the store.
+ *
+ * @throws {VaultClaimError} When another vault lies there.
+ */
+export async function createVault(store: BlobStore, options: CreateVaultOptions): Promise<Vault> {
+  const { vaultId, key, wrappings, files, chunkSizes = DEFAULT_CHUNK_SIZES } = options
+  checkChunkSizes(chunkSizes)
+  const keys = new VaultKeys(vaultId, key)
+  const line = JSON.stringify({ format: 'roleback-vault', version: 1, vaultId, chunk: chunkSizes })
+  const header = `${line}\n${keys.headerMac(Buffer.from(line)).toString('hex')}\n`
+  if (!(await putOnce(store, HEADER, Buffer.from(header)))) throw await claimedBy(store)
+  crashpoint('vault.claimed')
+  for (const [name, bytes] of Object.entries({ ...wrappings, ...files })) {
+    if (!(await putOnce(store, name, bytes)))
+      throw new VaultClaimError(
+        `Cannot make vault "${vaultId}": other bytes lie under "${name}" in its blob store`,
+      )
+  }
+  crashpoint('vault.made')
+  return new Vault(store, keys, chunkSizes)
+}
+
+/** False where other bytes have the name. */
+async function putOnce(store: BlobStore, name: string, bytes: Uint8Array): Promise<boolean> {
+  try {
+    await store.put(name, bytes)
+    return true
+  } catch (error) {
+    if (!(error instanceof BlobExistsError)) throw error
+    return Buffer.from(bytes).equals(await store.get(name))
+  }
+}
+
+async function claimedBy(store: BlobStore): Promise<VaultClaimError> {
+  const other = await readHeader(store).catch(() => undefined)
+  const owner = other === undefined ? 'a vault whose header cannot be read' : `vault "${other.vaultId}"`
+  return new VaultClaimError(
+    `Cannot make a vault here: the blob store belongs to ${owner}. Give the new vault a store of its own`,
+  )
+}
+
+/**
+ * What a vault says of itself without its key: not authenticated yet.
+ * @throws {BlobNotFoundError} When no vault lies there. @throws {VaultDamageError}
+ */
+export async function readHeader(store: BlobStore): Promise<VaultHeader> {
+  return (await parseHeader(store)).header
+}
+
+async function parseHeader(store: BlobStore): Promise<{ header: VaultHeader; line: Buffer; mac: string }> {
+  const bytes = Buffer.from(await store.get(HEADER))
+  const end = bytes.indexOf(10)
+  const line = bytes.subarray(0, Math.max(0, end))
+  const mac = /^([0-9a-f]{64})\n$/.exec(bytes.toString('latin1', end + 1))?.[1]
+  try {
+    const { format, version, vaultId, chunk } = JSON.parse(line.toString()) as Record<string, unknown>
+    if (format !== 'roleback-vault' || version !== 1)
+      throw new RangeError(
+        `it is no vault of version 1 (format ${String(format)}, version ${String(version)})`,
+      )
+    const { min, average, max } = chunk as ChunkSizes
+    const chunkSizes = { min, average, max }
+    checkChunkSizes(chunkSizes)
+    if (mac === undefined) throw new RangeError('its second line is no SHA-256')
+    if (typeof vaultId !== 'string') throw new RangeError('it has no vault id')
+    return { header: { vaultId, chunkSizes }, line, mac }
+  } catch (cause) {
+    throw new VaultDamageError(HEADER, (cause as Error).message, { cause })
+  }
+}
+
+/** @throws {VaultKeyError} {BlobNotFoundError} {VaultDamageError} */
+export async function openVault(store: BlobStore, key: Uint8Array): Promise<Vault> {
+  const { header, line, mac } = await parseHeader(store)
+  const keys = new VaultKeys(header.vaultId, key)
+  if (keys.headerMac(line).toString('hex') !== mac)
+    throw new VaultKeyError(
+      `Cannot open vault "${header.vaultId}": this is not its key, or its header was changed`,
+    )
+  return new Vault(store, keys, header.chunkSizes)
+}
+
+/** One open vault. It keeps the index between jobs; any number of jobs may use it at once. */
+export class Vault {
+  readonly id: string
+  readonly store: BlobStore
+  readonly keys: VaultKeys
+  readonly chunkSizes: ChunkSizes
+  #loaded: LoadedIndex | undefined
+  #loading: Promise<LoadedIndex> | undefined
+
+  constructor(store: BlobStore, keys: VaultKeys, chunkSizes: ChunkSizes) {
+    this.id = keys.vaultId
+    this.store = store
+    this.keys = keys
+    this.chunkSizes = chunkSizes
+  }
+
+  /** The index as it is in the store after this call began. @param isRebuilt Reads also packs that no delta names. */
+  async refresh(isRebuilt: boolean = false): Promise<LoadedIndex> {
+    // One at a time, since it is extended in place; a call that waits must still see what came meanwhile.
+    while (this.#loading !== undefined) await this.#loading.catch(() => undefined)
+    this.#loading = loadIndex(this.store, this.keys, this.#loaded, isRebuilt)
+    try {
+      return (this.#loaded = await this.#loading)
+    } finally {
+      this.#loading = undefined
+    }
+  }
+
+  /** Begins a recovery point. Its lease must be held already: the index is read after it. */
+  async beginPoint(options: PointOptions): Promise<PointWriter> {
+    const parent =
+      options.parentPointId === undefined
+        ? undefined
+        : await readHead(this.store, this.keys, options.parentPointId)
+    const { index } = await this.refresh()
+    return new PointWriter(this, index, options, parent)
+  }
+
+  /**
+   * Opens a recovery point for reading; hold a lease as long. Close it afterwards.
+   * @throws {PointNotFoundError} {VaultDamageError}
+   */
+  async openPoint(pointId: string): Promise<Point> {
+    const head = await readHead(this.store, this.keys, pointId)
+    let { index } = await this.refresh()
+    const { root } = head.manifest
+    // An index delta may have been lost; packs describe themselves.
+    if (root !== undefined && index.find(root, 0) === undefined) ({ index } = await this.refresh(true))
+    return new Point(this, index, head)
+  }
+
+  /** All recovery points, from the vault alone. One whose head is damaged is left out and named in `damage`. */
+  async listPoints(): Promise<{
+    readonly points: readonly PointHead[]
+    readonly damage: readonly VaultDamageError[]
+  }> {
+    const points: PointHead[] = []
+    const damage: VaultDamageError[] = []
+    for (const pointId of (await listPointIds(this.store)).live) {
+      try {
+        points.push(await readHead(this.store, this.keys, pointId))
+      } catch (error) {
+        if (!(error instanceof VaultDamageError)) throw error
+        damage.push(error)
+      }
+    }
+    return { points, damage }
+  }
+
+  /** Adds an amendment: its members replace the record's, null takes one away. @returns Its number. */
+  async amend(pointId: string, record: PointRecord): Promise<number> {
+    return await writeAmendment(this.store, this.keys, pointId, record)
+  }
+
+  /** Deletes a recovery point; a sweep frees its bytes. Deleting what is gone is no error. */
+  async deletePoint(pointId: string, reason: string): Promise<void> {
+    await deleteHead(this.store, this.keys, pointId, reason)
+  }
+}
+
+/** True where some vault lies in the store. */
+export async function hasVault(store: BlobStore): Promise<boolean> {
+  try {
+    await store.get(HEADER)
+    return true
+  } catch (error) {
+    if (error instanceof BlobNotFoundError) return false
+    throw error
+  }
+}
