@@ -55,7 +55,7 @@ export async function changeableRole(
   return row
 }
 
-export function isServiceLinked(role: Pick<RoleTable, 'path'>): boolean {
+function isServiceLinked(role: Pick<RoleTable, 'path'>): boolean {
   return isReservedPath(role.path)
 }
 
@@ -87,7 +87,7 @@ export async function userOrCaller(
   return row
 }
 
-export function mustNameUser(): AwsError {
+function mustNameUser(): AwsError {
   return new AwsError('ValidationError', 400, 'Must specify userName when calling with non-User credentials')
 }
 

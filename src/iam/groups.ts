@@ -164,7 +164,7 @@ async function refuseInUse(tx: Queryable, group: GroupTable): Promise<void> {
   if ((await listInlinePolicies(tx, group.group_id, one)).rows.length > 0) refuse('delete policies')
 }
 
-export function groupMember(row: GroupTable): Group {
+function groupMember(row: GroupTable): Group {
   return {
     Path: row.path,
     GroupName: row.name,

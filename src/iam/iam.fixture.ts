@@ -61,7 +61,7 @@ export async function asUser(world: World, name: string): Promise<Principal> {
   }
 }
 
-export function contextFor(world: World, principal: Principal): Context {
+function contextFor(world: World, principal: Principal): Context {
   const decisionOn = async (action: string, resource: string, context?: CallContext) =>
     await decide(world.store.db, { principal, action, resource, region: 'us-east-1', now: NOW, context })
   const facts = { requestId: 'r', principal, accountId: principal.accountId, region: 'us-east-1', now: NOW }

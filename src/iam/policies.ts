@@ -118,7 +118,7 @@ export async function changeablePolicy(
   return row
 }
 
-export function noSuchPolicy(arn: string): AwsError {
+function noSuchPolicy(arn: string): AwsError {
   return /^arn:aws:iam::(?:aws|\d{12}):policy\//.test(arn)
     ? new NoSuchEntityException(`Policy ${arn} was not found.`)
     : new InvalidInputException(`ARN ${arn} is not valid.`)
