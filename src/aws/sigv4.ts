@@ -19,6 +19,7 @@ const SKEW_MS = 5 * 60_000
 /** A presigned request is good for a week at most, in seconds. */
 const MAX_EXPIRES_S = 604_800
 
+const PARTS: ReadonlySet<string> = new Set(['Credential', 'SignedHeaders', 'Signature'])
 const SINGLE_HEADERS: ReadonlySet<string> = new Set(['authorization', 'content-type', 'date', 'host'])
 
 /** What a request says of its own signature; nothing of it is verified yet. */
@@ -77,8 +78,9 @@ function fromHeader(
   const parts = new Map<string, string>()
   for (const part of authorization.slice(ALGORITHM.length + 1).split(',')) {
     const at = part.indexOf('=')
-    const name = part.slice(0, at).trim()
-    if (at < 0 || parts.has(name)) throw incompleteSignature(model, 'The Authorization header cannot be read')
+    const name = part.slice(0, Math.max(at, 0)).trim()
+    if (!PARTS.has(name) || parts.has(name))
+      throw incompleteSignature(model, 'The Authorization header cannot be read')
     parts.set(name, part.slice(at + 1).trim())
   }
   const time = headerOf(request, 'x-amz-date') ?? dateHeader(request)
