@@ -5,13 +5,20 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { postgresMissing, startPostgres } from '../../test/servers/postgres.ts'
 import type { PostgresServer } from '../../test/servers/postgres.ts'
+import { IDENTITIES_CONTRACT } from './identities.contract.ts'
 import { POINTS_CONTRACT } from './points.contract.ts'
 import { QUEUE_CONTRACT } from './queue.contract.ts'
 import { RECORDS_CONTRACT } from './records.contract.ts'
 import { STORE_CONTRACT } from './store.contract.ts'
 import { openStore } from './store.ts'
 
-const CONTRACT = [...STORE_CONTRACT, ...POINTS_CONTRACT, ...QUEUE_CONTRACT, ...RECORDS_CONTRACT]
+const CONTRACT = [
+  ...STORE_CONTRACT,
+  ...IDENTITIES_CONTRACT,
+  ...POINTS_CONTRACT,
+  ...QUEUE_CONTRACT,
+  ...RECORDS_CONTRACT,
+]
 
 suite('the store on SQLite in memory', () => {
   for (const { name, run } of CONTRACT) {
