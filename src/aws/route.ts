@@ -20,21 +20,26 @@ export function route(model: ServiceModel, request: WireRequest): Routed {
   }
 }
 
+/** What a client sent, as far as a message quotes it. */
+function cut(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text
+}
+
 function routeQuery(model: ServiceModel, request: WireRequest): Routed {
   if (request.method !== 'POST' && request.method !== 'GET')
-    throw unknownOperation(model, `${request.method} is not a method of this API`)
+    throw unknownOperation(model, `${cut(request.method)} is not a method of this API`)
   const form = formOf(request)
   const action = form.get('Action')
   const operation = action === null ? undefined : operationNamed(model, action)
   if (operation === undefined) {
     throw unknownOperation(
       model,
-      `Could not find operation ${action ?? '(no Action)'} for version ${form.get('Version') ?? model.metadata.apiVersion}`,
+      `Could not find operation ${cut(action ?? '(no Action)')} for version ${cut(form.get('Version') ?? model.metadata.apiVersion)}`,
     )
   }
   const version = form.get('Version')
   if (version !== null && version !== model.metadata.apiVersion) {
-    throw unknownOperation(model, `Could not find operation ${action} for version ${version}`)
+    throw unknownOperation(model, `Could not find operation ${action} for version ${cut(version)}`)
   }
   return { model, operation, labels: {} }
 }
@@ -65,7 +70,8 @@ function routeTarget(model: ServiceModel, request: WireRequest): Routed {
     more.length === 0
       ? operationNamed(model, name)
       : undefined
-  if (operation === undefined) throw unknownOperation(model, `Unknown operation: X-Amz-Target "${target}"`)
+  if (operation === undefined)
+    throw unknownOperation(model, `Unknown operation: X-Amz-Target "${cut(target)}"`)
   return { model, operation, labels: {} }
 }
 
@@ -86,7 +92,8 @@ const tables = new WeakMap<ServiceModel, ReadonlyMap<string, readonly Path[]>>()
 function routeRest(model: ServiceModel, request: WireRequest): Routed {
   const { path, query } = splitTarget(request.rawTarget)
   const segments = segmentsOf(path)
-  if (segments === undefined) throw unknownOperation(model, `Unknown operation: ${request.method} ${path}`)
+  if (segments === undefined)
+    throw unknownOperation(model, `Unknown operation: ${cut(`${request.method} ${path}`)}`)
   const candidates = tableOf(model).get(`${request.method} ${segments.length}`) ?? []
   const flags = new Set(query.split('&').map((pair) => decode(pair.split('=')[0] as string)))
   for (const candidate of candidates) {
@@ -94,7 +101,7 @@ function routeRest(model: ServiceModel, request: WireRequest): Routed {
     const labels = matchLabels(candidate, segments)
     if (labels !== undefined) return { model, operation: candidate.operation, labels }
   }
-  throw unknownOperation(model, `Unknown operation: ${request.method} ${path}`)
+  throw unknownOperation(model, `Unknown operation: ${cut(`${request.method} ${path}`)}`)
 }
 
 /**

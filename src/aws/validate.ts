@@ -8,7 +8,7 @@ const MAX_QUOTED = 200
 /** So many findings are told; the rest is counted. */
 const MAX_TOLD = 10
 /** No pattern is tried on a longer text: it is refused. */
-const MAX_MATCHED = 131_072
+export const MAX_MATCHED: number = 131_072
 
 interface Finding {
   readonly isMissing: boolean
