@@ -21,8 +21,11 @@ export interface BlobStore {
   append(tag: string): BlobAppender
   /** True where there was one. Durable like a write. */
   delete(name: string): Promise<boolean>
-  /** Removes unfinished blobs that no process may be writing any more, as `isStale` says of their tags; returns how many. */
-  removeUnfinished(isStale: (tag: string) => boolean): Promise<number>
+  /**
+   * Removes unfinished blobs that nobody is writing any more, as `isStale` says of their tags and of when they last grew (ms
+   * since 1970); returns how many. What `put` left has the tag `put`.
+   */
+  removeUnfinished(isStale: (tag: string, changedAt: number) => boolean): Promise<number>
   close(): void
 }
 

@@ -112,12 +112,14 @@ export class DiskBlobStore implements BlobStore {
     return true
   }
 
-  async removeUnfinished(isStale: (tag: string) => boolean): Promise<number> {
+  async removeUnfinished(isStale: (tag: string, changedAt: number) => boolean): Promise<number> {
     let removed = 0
     for (const { name } of await entriesOf(join(this.#path, 'tmp'))) {
       const tag = name.slice(0, Math.max(0, name.length - RANDOM_BYTES * 2 - 1))
-      if (!isStale(tag)) continue
-      await fs.promises.rm(join(this.#path, 'tmp', name), { force: true })
+      const path = join(this.#path, 'tmp', name)
+      const stat = await unlessGone(fs.promises.lstat(path))
+      if (stat === undefined || !isStale(tag, stat.mtimeMs)) continue
+      await fs.promises.rm(path, { force: true })
       removed++
     }
     return removed

@@ -1,0 +1,163 @@
+import type { ChunkIndex } from './chunk-index.ts'
+import { ChunkReader } from './chunk-reader.ts'
+import { ChunkMissingError, VaultDamageError } from './errors.ts'
+import { headName, listPointIds, readHead } from './heads.ts'
+import type { PointHead } from './heads.ts'
+import { ID_BYTES } from './keys.ts'
+import type { LoadedIndex } from './load-index.ts'
+import { parseInner, parseLeaf, parseList } from './node.ts'
+import { packName } from './pack.ts'
+import type { Vault } from './vault.ts'
+
+/** What all recovery points of a vault use, chunk by chunk. */
+export interface Marks {
+  readonly loaded: LoadedIndex
+  readonly points: readonly PointHead[]
+  /** Whether a recovery point uses the copy of this chunk that lies in this pack (its number in the index). */
+  isUsedFrom(ids: Buffer, at: number, pack: number): boolean
+  /** Raw bytes in use, by number of segment. */
+  readonly usedBytes: Uint32Array
+}
+
+/**
+ * Reads the heads, then the index (so that it has all of theirs), then every manifest node once.
+ * @throws {VaultDamageError} {ChunkMissingError} When anything of it cannot be read: nothing may be deleted then.
+ */
+export async function markUsed(
+  vault: Vault,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<Marks> {
+  const { live } = await listPointIds(vault.store)
+  const points: PointHead[] = []
+  for (const pointId of live) {
+    const head = await readHead(vault.store, vault.keys, pointId)
+    points.push(head)
+  }
+  const loaded = await vault.refresh()
+  const damage = loaded.damage[0]
+  if (damage !== undefined) throw damage
+  const { index } = loaded
+  const walk = new Walk(vault, index)
+  try {
+    for (const head of points) {
+      const { root, height } = head.manifest
+      if (root === undefined) continue
+      for (const _ of walk.node(headName(head.pointId), root, 0, height)) {
+        options.signal?.throwIfAborted()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+  } finally {
+    walk.close()
+  }
+  return {
+    loaded,
+    points,
+    usedBytes: walk.usedBytes,
+    isUsedFrom: (ids, at, pack) => walk.isUsedFrom(ids, at, pack),
+  }
+}
+
+class Walk {
+  readonly usedBytes: Uint32Array
+  readonly #index: ChunkIndex
+  readonly #chunks: ChunkReader
+  /** One bit for each entry of the index. */
+  readonly #used: Uint8Array
+
+  constructor(vault: Vault, index: ChunkIndex) {
+    this.#index = index
+    this.#chunks = new ChunkReader({ store: vault.store, keys: vault.keys, index })
+    this.#used = new Uint8Array(Math.ceil(index.table.capacity / 8))
+    this.usedBytes = new Uint32Array(index.size.segments)
+  }
+
+  /** Marks a node and all below it; stops between nodes, so that others have their turn. Equal nodes are walked once. */
+  *node(blob: string, ids: Buffer, at: number, level: number): Generator<void> {
+    if (!this.#mark(blob, ids, at)) return
+    const node = Buffer.from(this.#chunks.read('meta', ids, at))
+    yield
+    if (level > 0) {
+      for (const { id } of parsed(blob, () => parseInner(node, level)))
+        yield* this.node(blob, id, 0, level - 1)
+      return
+    }
+    for (const item of parsed(blob, () => parseLeaf(node))) {
+      for (let i = 0; i < item.ids.length; i += ID_BYTES) {
+        if (!this.#mark(blob, item.ids, i) || item.depth === 0) continue
+        const list = parsed(blob, () => parseList(this.#chunks.read('meta', item.ids, i)))
+        for (let j = 0; j < list.length; j += ID_BYTES) this.#mark(blob, list, j)
+        yield
+      }
+    }
+  }
+
+  isUsedFrom(ids: Buffer, at: number, pack: number): boolean {
+    const entry = this.#index.table.find(ids, at)
+    if (entry < 0 || ((this.#used[entry >> 3] as number) & (1 << (entry & 7))) === 0) return false
+    const place = this.#index.find(ids, at)
+    return place !== undefined && this.#index.segment(place.segment).pack === pack
+  }
+
+  close(): void {
+    this.#chunks.close()
+  }
+
+  /** True the first time. */
+  #mark(blob: string, ids: Buffer, at: number): boolean {
+    const entry = this.#index.table.find(ids, at)
+    const place = this.#index.find(ids, at)
+    if (entry < 0 || place === undefined) {
+      const id = ids.toString('hex', at, at + ID_BYTES)
+      throw new ChunkMissingError(`Cannot find chunk ${id} of "${blob}": no pack of the vault has it`)
+    }
+    const bit = 1 << (entry & 7)
+    const byte = this.#used[entry >> 3] as number
+    if ((byte & bit) !== 0) return false
+    this.#used[entry >> 3] = byte | bit
+    this.usedBytes[place.segment] = (this.usedBytes[place.segment] ?? 0) + place.length
+    return true
+  }
+}
+
+function parsed<T>(blob: string, parse: () => T): T {
+  try {
+    return parse()
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    throw new VaultDamageError(blob, `its manifest is not whole: ${cause.message}`, { cause })
+  }
+}
+
+/** How much of each pack is in use: as large a share of its bytes as of its segments, of which parts count by raw bytes. */
+export interface PackUse {
+  readonly name: string
+  /** Its number in the index. */
+  readonly number: number
+  readonly storedBytes: number
+  readonly usedBytes: number
+}
+
+/** Every pack of the index that is in the store. */
+export function packUse({ loaded, usedBytes }: Pick<Marks, 'loaded' | 'usedBytes'>): PackUse[] {
+  const { index, stored } = loaded
+  const { packs } = index.size
+  const sealed = new Float64Array(packs)
+  const used = new Float64Array(packs)
+  for (const [number, bytes] of usedBytes.entries()) {
+    const { pack, sealedLength, rawLength } = index.segment(number)
+    sealed[pack] = (sealed[pack] as number) + sealedLength
+    used[pack] = (used[pack] as number) + (sealedLength * bytes) / rawLength
+  }
+  const uses: PackUse[] = []
+  for (let number = 0; number < packs; number++) {
+    const { type, id } = index.pack(number)
+    const name = packName(type, id)
+    const storedBytes = stored.get(name)
+    if (storedBytes === undefined) continue
+    // A pack that came into the index since the marking is some running job's.
+    const share = sealed[number] === 0 ? 1 : (used[number] as number) / (sealed[number] as number)
+    uses.push({ name, number, storedBytes, usedBytes: storedBytes * share })
+  }
+  return uses
+}

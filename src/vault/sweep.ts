@@ -1,0 +1,208 @@
+import { crashpoint } from '../lib/crashpoint.ts'
+import { randomHex } from '../lib/ids.ts'
+import { readDeadLists, writeDeadList } from './dead-list.ts'
+import type { DeadList } from './dead-list.ts'
+import { deleteHead, listPointIds } from './heads.ts'
+import { openIndex, sealIndex } from './index-delta.ts'
+import type { Lease } from './lease.ts'
+import { markUsed, packUse } from './mark.ts'
+import type { Marks, PackUse } from './mark.ts'
+import { packName } from './pack.ts'
+import type { FinishedPack } from './pack.ts'
+import { repack } from './repack.ts'
+import type { Vault } from './vault.ts'
+import { tagGeneration } from './writer.ts'
+
+/**
+ * Frees what no recovery point uses, while any number of jobs write and read: docs/vault-format.md, section 11.
+ *
+ * | step | | a crash behind it leaves |
+ * |---|---|---|
+ * | finish | lists that no live job may be unaware of: heads are read again, an index without the unused packs is written, they are deleted, then the list | the list, to be finished |
+ * | repack | packs in use in small part: what is used is stored again | copies |
+ * | list | packs not in use go on a dead list, between two generations | a list |
+ * | finish | the same list, where no job is under way | |
+ */
+export interface SweepOptions {
+  /** The sweep's own; one sweep of a vault at a time. */
+  readonly lease: Lease
+  /** Counts the vault's generation up in the store. @returns The new one. */
+  takeGeneration(): Promise<number>
+  /** The least generation of all other jobs' leases on the vault, readers' too; undefined where there is none. */
+  oldestLive(): Promise<number | undefined>
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** How long a pack lies on a dead list at least. Packs of a vault whose store was lost are safe for that long. */
+  readonly graceMs: number
+  readonly signal?: AbortSignal
+}
+
+export interface SweepResult {
+  /** Freed now. */
+  readonly deletedBlobs: number
+  readonly deletedBytes: number
+  /** Packs written anew from the used parts of others. */
+  readonly repackedPacks: number
+  /** Blobs on dead lists, to be freed by a later sweep. */
+  readonly waitingBlobs: number
+  /** Bytes of all packs as they are now, and what recovery points use of them. */
+  readonly storedBytes: number
+  readonly usedBytes: number
+}
+
+/** Unused bytes that may stay in packs in use, as a share of the used ones. */
+const MAX_UNUSED = 0.05
+/** An unfinished small blob older than this is nobody's any more. */
+const STALE_PUT_MS = 86_400_000
+/** Deltas beyond which the index is written anew. */
+const MAX_DELTAS = 64
+/** More small packs than this of one type are put together. */
+const MAX_SMALL_PACKS = 8
+const SMALL_PACK_BYTES = 4 * 1024 * 1024
+const CHECK_EVERY = 100
+
+/** @throws {VaultDamageError} {ChunkMissingError} Before anything was deleted, when not all of the vault can be read. */
+export async function sweepVault(vault: Vault, options: SweepOptions): Promise<SweepResult> {
+  const { lease, now } = options
+  await lease.check()
+  const generation = await options.takeGeneration()
+  const oldest = await options.oldestLive()
+  await vault.store.removeUnfinished((tag, changedAt) => {
+    const of = tagGeneration(tag)
+    return of === undefined ? changedAt < now - STALE_PUT_MS : of < Math.min(oldest ?? generation, generation)
+  })
+  await finishDeletions(vault)
+  const freed = { blobs: 0, bytes: 0 }
+  await finishLists(vault, options, freed)
+  const repackedPacks = await listUnused(vault, options, generation)
+  await options.takeGeneration()
+  await finishLists(vault, options, freed)
+  const marks = await markUsed(vault, options)
+  const uses = packUse(marks)
+  return {
+    deletedBlobs: freed.blobs,
+    deletedBytes: freed.bytes,
+    repackedPacks,
+    waitingBlobs: marks.loaded.deadLists.reduce((sum, { blobs }) => sum + blobs.length, 0),
+    storedBytes: [...marks.loaded.stored.values()].reduce((sum, bytes) => sum + bytes, 0),
+    usedBytes: Math.round(uses.reduce((sum, use) => sum + use.usedBytes, 0)),
+  }
+}
+
+/** Deletions of recovery points that were interrupted behind the tombstone. */
+async function finishDeletions(vault: Vault): Promise<void> {
+  for (const pointId of (await listPointIds(vault.store)).deleted) {
+    await deleteHead(vault.store, vault.keys, pointId, 'deletion finished by a sweep')
+  }
+}
+
+/** Repacks, and puts what is not used on a dead list of `generation`. @returns How many packs were written anew. */
+async function listUnused(vault: Vault, options: SweepOptions, generation: number): Promise<number> {
+  const quietBefore = (await options.oldestLive()) === undefined
+  const marks = await markUsed(vault, options)
+  const { loaded } = marks
+  const listed = new Set(loaded.deadLists.flatMap(({ blobs }) => blobs))
+  const uses = packUse(marks).filter(({ name }) => !listed.has(name))
+  const unused = uses.filter(({ usedBytes }) => usedBytes === 0)
+  const sparse = sparseOf(uses.filter(({ usedBytes }) => usedBytes > 0))
+  const orphans = quietBefore ? await orphansOf(vault, options, marks) : []
+  let written: readonly FinishedPack[] = []
+  if (sparse.length > 0) {
+    const tag = `g${options.lease.generation}-${randomHex(8)}`
+    written = await repack(vault, marks, sparse, { tag, ...(options.signal && { signal: options.signal }) })
+    crashpoint('sweep.repacked')
+    await options.lease.check()
+    for (const { name, bytes } of sealIndex(vault.keys, written)) await vault.store.put(name, bytes)
+    crashpoint('sweep.repacked-index')
+  }
+  const blobs = [
+    ...[...unused, ...sparse].map(({ name }) => name),
+    ...orphans.filter((name) => !listed.has(name)),
+  ]
+  if (blobs.length > 0) {
+    await options.lease.check()
+    await writeDeadList(vault.store, vault.keys, { generation, createdAtMs: options.now, blobs })
+    crashpoint('sweep.listed')
+  }
+  return written.length
+}
+
+/** The packs to write anew: most unused first, so that little enough stays unused; and small ones, where there are many. */
+function sparseOf(uses: readonly PackUse[]): PackUse[] {
+  const used = uses.reduce((sum, use) => sum + use.usedBytes, 0)
+  let unused = uses.reduce((sum, use) => sum + use.storedBytes - use.usedBytes, 0)
+  const share = (use: PackUse): number => use.usedBytes / use.storedBytes
+  const chosen = new Set<PackUse>()
+  for (const use of uses.toSorted((a, b) => share(a) - share(b))) {
+    if (unused <= used * MAX_UNUSED) break
+    chosen.add(use)
+    unused -= use.storedBytes - use.usedBytes
+  }
+  for (const type of ['data/', 'meta/']) {
+    const small = uses.filter(
+      ({ name, storedBytes }) => name.startsWith(type) && storedBytes < SMALL_PACK_BYTES,
+    )
+    if (small.length > MAX_SMALL_PACKS) for (const use of small) chosen.add(use)
+  }
+  return [...chosen]
+}
+
+/**
+ * Packs that no index delta names and no running job may yet name: of jobs that ended badly. Only told apart while no other job is
+ * under way, before as well as after, and none came and went in between.
+ */
+async function orphansOf(vault: Vault, options: SweepOptions, { loaded }: Marks): Promise<string[]> {
+  if ((await options.oldestLive()) !== undefined) return []
+  for await (const page of vault.store.list('index/')) {
+    if (page.some(({ name }) => !loaded.deltas.has(name))) return []
+  }
+  return [...loaded.stored.keys()].filter((name) => !loaded.packs.has(name))
+}
+
+/** Ends the dead lists that every live job knows of, and that are old enough. */
+async function finishLists(
+  vault: Vault,
+  options: SweepOptions,
+  freed: { blobs: number; bytes: number },
+): Promise<void> {
+  // INVARIANT: asked before the heads are read. Who may rely on a listed pack has ended by then, and its head is there or never will be.
+  const oldest = await options.oldestLive()
+  const isRipe = (list: DeadList): boolean =>
+    (oldest === undefined || list.generation < oldest) && options.now - list.createdAtMs >= options.graceMs
+  const lists = (await readDeadLists(vault.store, vault.keys)).filter(isRipe)
+  if (lists.length === 0) return
+  const marks = await markUsed(vault, options)
+  const inUse = new Set(packUse(marks).flatMap(({ name, usedBytes }) => (usedBytes > 0 ? [name] : [])))
+  const doomed = new Set(lists.flatMap(({ blobs }) => blobs).filter((name) => !inUse.has(name)))
+  await options.lease.check()
+  await rewriteIndex(vault, marks, doomed)
+  crashpoint('sweep.index-rewritten')
+  let count = 0
+  for (const name of doomed) {
+    if (count++ % CHECK_EVERY === 0) await options.lease.check()
+    if (!(await vault.store.delete(name))) continue
+    crashpoint('sweep.pack-deleted')
+    freed.blobs++
+    freed.bytes += marks.loaded.stored.get(name) ?? 0
+  }
+  for (const { name } of lists) await vault.store.delete(name)
+}
+
+/** Replaces all index deltas read by ones without `doomed` packs, where these name any or are too many. */
+async function rewriteIndex(vault: Vault, { loaded }: Marks, doomed: ReadonlySet<string>): Promise<void> {
+  const { store, keys } = vault
+  const isNeeded = loaded.deltas.size > MAX_DELTAS || [...doomed].some((name) => loaded.packs.has(name))
+  if (!isNeeded) return
+  const names = [...loaded.deltas]
+  const kept = new Map<string, FinishedPack>()
+  for (const name of names) {
+    for (const pack of openIndex(keys, name, await store.get(name)).packs) {
+      const blob = packName(pack.type, pack.id)
+      // A replaced delta may still lie there and name packs that were deleted since.
+      if (loaded.packs.has(blob) && !doomed.has(blob)) kept.set(blob, pack)
+    }
+  }
+  for (const { name, bytes } of sealIndex(keys, [...kept.values()], names)) await store.put(name, bytes)
+  crashpoint('sweep.index-stored')
+  for (const name of names) await store.delete(name)
+}

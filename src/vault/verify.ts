@@ -1,0 +1,271 @@
+import { createHash } from 'node:crypto'
+import { BlobNotFoundError } from '../blobs/blob-store.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
+import { ChunkReader } from './chunk-reader.ts'
+import { readDeadLists } from './dead-list.ts'
+import { checkDocument } from './document.ts'
+import { ChunkMissingError, PointNotFoundError, VaultDamageError } from './errors.ts'
+import { checkTombstone, headName, listPointIds, readHead } from './heads.ts'
+import type { PointHead } from './heads.ts'
+import { ID_BYTES } from './keys.ts'
+import { readPackDirectory } from './load-index.ts'
+import type { LoadedIndex } from './load-index.ts'
+import { FOOTER, FOOTER_BYTES, packName, parseDirectory, parsePackName } from './pack.ts'
+import { Point } from './point.ts'
+import { readHeader } from './vault.ts'
+import type { Vault } from './vault.ts'
+
+/** What was looked at and what was found. */
+export interface VerifyResult {
+  readonly points: number
+  readonly items: number
+  readonly blobs: number
+  /** Bytes of blobs read. */
+  readonly bytes: number
+  /** At most MAX_PROBLEMS; `problemCount` has them all. */
+  readonly problems: readonly VerifyProblem[]
+  readonly problemCount: number
+}
+
+export interface VerifyProblem {
+  readonly blob: string
+  readonly reason: string
+  /** Recovery points known to be hit. */
+  readonly pointId?: string
+}
+
+export interface VerifyOptions {
+  readonly signal?: AbortSignal
+  /** Bytes read since the last call. */
+  readonly progress?: (bytes: number) => void
+}
+
+export const MAX_PROBLEMS = 1000
+const READ_BYTES = 1024 * 1024
+
+class Findings {
+  readonly problems: VerifyProblem[] = []
+  count = 0
+  points = 0
+  items = 0
+  blobs = 0
+  bytes = 0
+  readonly #options: VerifyOptions
+
+  constructor(options: VerifyOptions) {
+    this.#options = options
+  }
+
+  add(problem: VerifyProblem): void {
+    this.count++
+    if (this.problems.length < MAX_PROBLEMS) this.problems.push(problem)
+  }
+
+  /** Keeps what shows damage; throws everything else on. */
+  note(blob: string, error: unknown, pointId?: string): void {
+    const isDamage =
+      error instanceof VaultDamageError ||
+      error instanceof ChunkMissingError ||
+      error instanceof BlobNotFoundError
+    if (!isDamage) throw error
+    const reason = error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message
+    this.add({
+      blob: error instanceof VaultDamageError ? error.blob : blob,
+      reason,
+      ...(pointId !== undefined && { pointId }),
+    })
+  }
+
+  read(bytes: number): void {
+    this.bytes += bytes
+    this.#options.progress?.(bytes)
+  }
+
+  async pause(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve))
+    this.#options.signal?.throwIfAborted()
+  }
+
+  result(): VerifyResult {
+    const { points, items, blobs, bytes, problems } = this
+    return { points, items, blobs, bytes, problems, problemCount: this.count }
+  }
+}
+
+/**
+ * Looks for rot without keys: every pack must have the SHA-256 it is named by, every document the one it ends with. Deleted under
+ * its eyes is no problem. It proves nothing against people.
+ */
+export async function scrubBlobs(store: BlobStore, options: VerifyOptions = {}): Promise<VerifyResult> {
+  const findings = new Findings(options)
+  try {
+    await readHeader(store)
+  } catch (error) {
+    findings.note('vault.json', error)
+  }
+  for (const prefix of ['data/', 'meta/', 'index/', 'points/', 'dead/']) {
+    for await (const page of store.list(prefix)) {
+      for (const { name, sizeBytes } of page) {
+        await findings.pause()
+        try {
+          if (prefix === 'data/' || prefix === 'meta/') await scrubPack(store, name, findings)
+          else checkDocument(name, await store.get(name))
+          findings.blobs++
+          if (prefix !== 'data/' && prefix !== 'meta/') findings.read(sizeBytes)
+        } catch (error) {
+          if (!(error instanceof BlobNotFoundError)) findings.note(name, error)
+        }
+      }
+    }
+  }
+  return findings.result()
+}
+
+async function scrubPack(store: BlobStore, name: string, findings: Findings): Promise<void> {
+  const parsed = parsePackName(name)
+  if (parsed === undefined) return
+  const blob = store.open(name)
+  try {
+    const hash = createHash('sha256')
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+    for (let at = 0; at < blob.sizeBytes; at += READ_BYTES) {
+      const length = Math.min(READ_BYTES, blob.sizeBytes - at)
+      blob.readInto(buffer, 0, length, at)
+      hash.update(buffer.subarray(0, length))
+      findings.read(length)
+      await findings.pause()
+    }
+    if (!hash.digest().equals(parsed.id))
+      throw new VaultDamageError(name, 'its bytes do not have the SHA-256 of its name')
+    const end = Buffer.alloc(Math.min(FOOTER_BYTES, blob.sizeBytes))
+    blob.readInto(end, 0, end.length, blob.sizeBytes - end.length)
+    if (!end.subarray(4).equals(FOOTER)) throw new VaultDamageError(name, 'it does not end as a pack does')
+  } finally {
+    blob.close()
+  }
+}
+
+/**
+ * Opens everything that a restore would: heads, manifests, and that every chunk of every item is in a pack that is there and has
+ * its size. With `readData` also each byte of each pack, whether anything uses it or not.
+ */
+export async function verifyVault(
+  vault: Vault,
+  options: VerifyOptions & { readonly readData?: boolean } = {},
+): Promise<VerifyResult> {
+  const findings = new Findings(options)
+  const heads = await openHeads(vault, findings)
+  const loaded = await vault.refresh()
+  for (const damage of loaded.damage) findings.note(damage.blob, damage)
+  const missing = missingPacks(loaded)
+  for (const head of heads) await verifyPoint(vault, loaded, missing, head, findings)
+  if (options.readData === true) {
+    for (const name of loaded.stored.keys()) await readPack(vault, loaded, name, findings)
+  }
+  try {
+    await readDeadLists(vault.store, vault.keys)
+  } catch (error) {
+    findings.note('dead/', error)
+  }
+  return findings.result()
+}
+
+async function openHeads(vault: Vault, findings: Findings): Promise<PointHead[]> {
+  const heads: PointHead[] = []
+  for await (const page of vault.store.list('points/')) {
+    for (const { name } of page) {
+      const pointId = /^points\/([^/]+)\/deleted$/.exec(name)?.[1]
+      if (pointId === undefined) continue
+      await checkTombstone(vault.store, vault.keys, pointId).catch((error: unknown) =>
+        findings.note(name, error),
+      )
+    }
+  }
+  for (const pointId of (await listPointIds(vault.store)).live) {
+    await findings.pause()
+    try {
+      heads.push(await readHead(vault.store, vault.keys, pointId))
+    } catch (error) {
+      // Deleted meanwhile.
+      if (!(error instanceof PointNotFoundError)) findings.note(headName(pointId), error, pointId)
+    }
+  }
+  return heads
+}
+
+/** Numbers of packs in the index that are gone from the store or have another size. */
+function missingPacks({ index, unusable, deadLists, stored }: LoadedIndex): ReadonlySet<number> {
+  const listed = new Set(deadLists.flatMap(({ blobs }) => blobs))
+  const missing = new Set<number>()
+  for (let number = 0; number < index.size.packs; number++) {
+    const { type, id } = index.pack(number)
+    const name = packName(type, id)
+    if (!stored.has(name) || (unusable.has(name) && !listed.has(name))) missing.add(number)
+  }
+  return missing
+}
+
+async function verifyPoint(
+  vault: Vault,
+  { index }: LoadedIndex,
+  missing: ReadonlySet<number>,
+  head: PointHead,
+  findings: Findings,
+): Promise<void> {
+  using point = new Point(vault, index, head)
+  const blob = headName(head.pointId)
+  findings.points++
+  try {
+    for (const page of point.pages()) {
+      await findings.pause()
+      for (const item of page) {
+        findings.items++
+        try {
+          checkPlaces(index, missing, point.chunkIds(item))
+        } catch (error) {
+          findings.note(blob, error, head.pointId)
+        }
+      }
+    }
+  } catch (error) {
+    findings.note(blob, error, head.pointId)
+  }
+}
+
+function checkPlaces(index: LoadedIndex['index'], missing: ReadonlySet<number>, ids: Buffer): void {
+  for (let at = 0; at < ids.length; at += ID_BYTES) {
+    const place = index.find(ids, at)
+    if (place === undefined) {
+      throw new ChunkMissingError(
+        `Cannot find chunk ${ids.toString('hex', at, at + ID_BYTES)}: no pack has it`,
+      )
+    }
+    const { pack } = index.segment(place.segment)
+    if (!missing.has(pack)) continue
+    const { type, id } = index.pack(pack)
+    throw new VaultDamageError(packName(type, id), 'it is gone or has lost bytes')
+  }
+}
+
+/** Every segment of a pack, by the pack's own directory, and every chunk in it. */
+async function readPack(vault: Vault, loaded: LoadedIndex, name: string, findings: Findings): Promise<void> {
+  const { store, keys } = vault
+  const type = parsePackName(name)?.type
+  if (type === undefined) return
+  try {
+    await scrubPack(store, name, findings)
+    const directory = readPackDirectory(store, keys, name)
+    using chunks = new ChunkReader({ store, keys, index: loaded.index })
+    const sizeBytes = loaded.stored.get(name) as number
+    for (const segment of parseDirectory(directory, sizeBytes)) {
+      await findings.pause()
+      for (let at = 0; at < segment.ids.length; at += ID_BYTES) {
+        // A copy of the chunk that lies elsewhere is read with the pack it lies in.
+        if (loaded.index.find(segment.ids, at) !== undefined) chunks.read(type, segment.ids, at)
+      }
+    }
+    findings.blobs++
+  } catch (error) {
+    if (!(error instanceof BlobNotFoundError)) findings.note(name, error)
+  }
+}
