@@ -1,0 +1,84 @@
+import { oldestLiveGeneration } from '../store/claims.ts'
+import { isFinished } from '../store/job-states.ts'
+import { findJob } from '../store/jobs.ts'
+import type { VaultTable } from '../store/schema.ts'
+import { bumpGeneration, findVault, setStoredBytes } from '../store/vaults.ts'
+import { sweepVault } from '../vault/sweep.ts'
+import type { PointHead } from '../vault/heads.ts'
+import type { Vault } from '../vault/vault.ts'
+import { JobFailedError } from './errors.ts'
+import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
+
+/**
+ * How long an unused pack lies on its dead list at least, in milliseconds. Nothing: the store's generations say when no job can
+ * still need it, and a wall clock adds no safety to that.
+ */
+const GRACE_MS = 0
+
+/** Frees what no recovery point of a vault uses, without stopping anybody who writes or reads it. */
+export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
+  const { row } = job
+  const { db } = tools.store
+  const vault = await findVault(db, row.account_id, row.region, row.vault_name as string)
+  if (vault === undefined) throw new JobFailedError(`Sweep failed: backup vault ${row.vault_name} is gone`)
+  const opened = await tools.vaults.open(vault)
+  const dropped = await dropUnfinishedPoints(tools, opened, vault)
+  const result = await sweepVault(opened, {
+    lease: { generation: row.lease_generation ?? 0, check: () => job.check() },
+    takeGeneration: () => bumpGeneration(db, vault),
+    oldestLive: () => oldestLiveGeneration(db, vault, row.job_id),
+    now: tools.clock.now(),
+    graceMs: GRACE_MS,
+    signal: job.signal,
+  })
+  await setStoredBytes(db, vault, result.storedBytes)
+  const megabytes = (result.deletedBytes / 1e6).toFixed(1)
+  const waiting =
+    result.waitingBlobs === 0 ? '' : `; ${result.waitingBlobs} blobs wait until no running job may need them`
+  return {
+    state: 'COMPLETED',
+    message: `Freed ${megabytes} MB in ${result.deletedBlobs} blobs${waiting}`,
+    result: { ...result, droppedPoints: dropped },
+  }
+}
+
+/**
+ * Deletes manifest heads that a job wrote and did not live to report: an earlier attempt's, or those of a job that failed. A head
+ * whose job this store does not know is left alone: it may belong to a newer copy of the database.
+ */
+async function dropUnfinishedPoints(tools: JobTools, opened: Vault, vault: VaultTable): Promise<number> {
+  let dropped = 0
+  const { points, damage } = await opened.listPoints()
+  for (const { message } of damage)
+    tools.log.warn('a recovery point’s head is damaged', { vault: vault.name, reason: message })
+  for (const head of points) {
+    if (await isRecovered(tools, vault, head)) continue
+    await opened.deletePoint(head.pointId, 'its job did not finish it')
+    dropped++
+  }
+  return dropped
+}
+
+async function isRecovered(tools: JobTools, vault: VaultTable, head: PointHead): Promise<boolean> {
+  const { db } = tools.store
+  const row = await db
+    .selectFrom('recovery_point')
+    .select('arn')
+    .where('account_id', '=', vault.account_id)
+    .where('region', '=', vault.region)
+    .where('vault_name', '=', vault.name)
+    .where('point_id', '=', head.pointId)
+    .executeTakeFirst()
+  if (row !== undefined) return true
+  const job = await findJob(db, vault.account_id, head.jobId)
+  if (job === undefined) {
+    tools.log.warn('a recovery point in the vault is not in the catalogue', {
+      vault: vault.name,
+      point: head.pointId,
+      job: head.jobId,
+    })
+    return true
+  }
+  // Its own attempt may be about to report it.
+  return !isFinished(job.state) && job.fence === head.fence
+}
