@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -21,27 +21,48 @@ export class DataDirInUseError extends Error {
  */
 export function takeDataDir(path: string): DataDir {
   mkdirSync(path, { recursive: true, mode: 0o700 })
-  const lock = new DatabaseSync(join(path, 'lock'))
-  const owner = join(path, 'owner')
-  try {
-    lock.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 200; BEGIN EXCLUSIVE;')
-  } catch (cause) {
-    lock.close()
+  const lock = lockOf(path)
+  if (lock === undefined) {
     throw new DataDirInUseError(
-      `Cannot use the data directory "${path}": another process holds it (${ownerOf(owner)}). ` +
+      `Cannot use the data directory "${path}": another process holds it (${ownerOf(path)}). ` +
         'Stop that one, or give this one another --data-dir',
-      { cause },
     )
   }
-  writeFileSync(owner, `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}\n`, {
-    mode: 0o600,
-  })
+  writeFileSync(
+    join(path, 'owner'),
+    `process ${process.pid} on ${hostname()}, since ${new Date().toISOString()}\n`,
+    { mode: 0o600 },
+  )
   return { path, release: () => lock.close() }
 }
 
-function ownerOf(file: string): string {
+/** The process that holds the directory, in words; undefined where none does. */
+export function holderOf(path: string): string | undefined {
+  if (!existsSync(join(path, 'lock'))) return undefined
+  const lock = lockOf(path)
+  if (lock === undefined) return ownerOf(path)
+  lock.close()
+  return undefined
+}
+
+const SQLITE_BUSY = 5
+
+/** The lock, taken; undefined where another process has it. */
+function lockOf(path: string): DatabaseSync | undefined {
+  const lock = new DatabaseSync(join(path, 'lock'))
   try {
-    return readFileSync(file, 'utf8').trim()
+    lock.exec('PRAGMA busy_timeout = 200; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;')
+    return lock
+  } catch (error) {
+    lock.close()
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return undefined
+    throw error
+  }
+}
+
+function ownerOf(path: string): string {
+  try {
+    return readFileSync(join(path, 'owner'), 'utf8').trim()
   } catch {
     return 'unknown'
   }

@@ -1,0 +1,84 @@
+import type { Command } from 'commander'
+import type { Call } from '../aws/client.ts'
+import type { Job, JobDecision } from '../aws/generated/roleback.ts'
+import { clientFrom } from './connect.ts'
+import { factsOf, humanBytes, say, sayJson, tableOf } from './output.ts'
+
+export function addJob(program: Command): void {
+  const job = program.command('job').description('what a job did, and what it was allowed')
+  job
+    .command('show <id>')
+    .description('state, progress and result of a job of any kind')
+    .option('--json', 'print the result as JSON')
+    .action(async (id: string, options: { json?: boolean }) => {
+      const { call } = clientFrom(process.env)
+      const { Job: found } = await call('roleback', 'DescribeJob', { JobId: id })
+      if (options.json === true) sayJson(found)
+      else say(factsOf(jobFacts(found)))
+    })
+  job
+    .command('decisions <id>')
+    .description('each action that the job asked for under its role, and which statement decided')
+    .option('--json', 'print the result as JSON')
+    .action(async (id: string, options: { json?: boolean }) => {
+      const { call } = clientFrom(process.env)
+      const decisions = await allDecisions(call, id)
+      if (options.json === true) sayJson(decisions)
+      else if (decisions.length === 0) say('This job has not asked for anything yet.')
+      else say(decisionTable(decisions))
+    })
+}
+
+async function allDecisions(call: Call, id: string): Promise<readonly JobDecision[]> {
+  const all: JobDecision[] = []
+  let NextToken: string | undefined
+  do {
+    const page = await call('roleback', 'ListJobDecisions', { JobId: id, NextToken })
+    all.push(...page.Decisions)
+    NextToken = page.NextToken
+  } while (NextToken !== undefined)
+  return all
+}
+
+/** A job's facts under plain names, in the order to read them. */
+export function jobFacts(job: Job): Record<string, string | number | undefined> {
+  return {
+    job: job.JobId,
+    kind: job.JobType,
+    state: job.State,
+    message: job.StatusMessage,
+    done: job.PercentDone === undefined ? undefined : `${job.PercentDone.toFixed(1)} %`,
+    bytes: job.BytesDone === undefined ? undefined : humanBytes(job.BytesDone),
+    items: job.ItemsDone,
+    'items failed': job.ItemsFailed === 0 ? undefined : job.ItemsFailed,
+    vault: job.BackupVaultName,
+    resource: job.ResourceArn,
+    'recovery point': job.RecoveryPointArn,
+    role: job.IamRoleArn,
+    caller: job.CallerArn,
+    created: job.CreationDate?.toISOString(),
+    ended: job.CompletionDate?.toISOString(),
+    ...job.Result,
+  }
+}
+
+/** Denials come with the reason below their line. */
+export function decisionTable(decisions: readonly JobDecision[]): string {
+  const lines = tableOf(
+    ['STEP', 'EFFECT', 'ACTION', 'COUNT', 'FIRST RESOURCE', 'DECIDED BY'],
+    decisions.map((d) => [d.Step, d.Effect, d.Action, String(d.Count), d.ResourceArn, decidedBy(d)]),
+  ).split('\n')
+  return lines
+    .flatMap((line, at) => {
+      const decision = decisions[at - 1]
+      const isDenied = decision !== undefined && decision.Effect.toLowerCase() !== 'allow'
+      return isDenied && decision.Reason !== undefined ? [line, `  ${decision.Reason}`] : [line]
+    })
+    .join('\n')
+}
+
+function decidedBy(decision: JobDecision): string {
+  const policy = decision.PolicyArn?.split('/').at(-1)
+  if (policy === undefined) return '-'
+  return decision.StatementId === undefined ? policy : `${policy} ${decision.StatementId}`
+}

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { addDoctor } from './doctor.ts'
+import { addJob } from './job.ts'
+import { note } from './output.ts'
+import { addQuickstart } from './quickstart.ts'
+import { OK, USAGE, describeError, exitCodeFor } from './report.ts'
+import { addResource } from './resource.ts'
+import { addRole } from './role.ts'
+import { addServe } from './serve.ts'
+import { addVault } from './vault.ts'
+
+/**
+ * Runs one command.
+ *
+ * @returns The exit code: 0 done, 1 failed, 2 called wrongly.
+ */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  let running = 'roleback'
+  const program = newProgram()
+  program.hook('preAction', (_, command) => {
+    running = nameOf(command)
+  })
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return typeof process.exitCode === 'number' ? process.exitCode : OK
+  } catch (error) {
+    // commander has said already what was wrong with the arguments.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? OK : USAGE
+    note(`${running}: ${describeError(error)}`)
+    if (process.env['ROLEBACK_DEBUG'] === '1' && error instanceof Error) note(error.stack ?? '')
+    return exitCodeFor(error)
+  }
+}
+
+function newProgram(): Command {
+  const { version, description } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  ) as { version: string; description: string }
+  const program = new Command('roleback')
+    .description(description)
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(add --help for what this command takes)')
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'roleback: ')) })
+    .addHelpText(
+      'after',
+      "\nThe server is reached by the variables that AWS's clients use: AWS_ENDPOINT_URL (default\n" +
+        'http://127.0.0.1:8420), AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, AWS_REGION.\n' +
+        "Backups, restores, roles and policies are the aws CLI's: aws --endpoint-url URL backup …",
+    )
+  for (const add of [addQuickstart, addServe, addResource, addRole, addJob, addVault, addDoctor]) add(program)
+  return program
+}
+
+function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`
+}

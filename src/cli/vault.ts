@@ -1,0 +1,93 @@
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { Call } from '../aws/client.ts'
+import { clientFrom } from './connect.ts'
+import { followJob, progressOutput } from './follow-job.ts'
+import { jobFacts } from './job.ts'
+import { factsOf, say, sayJson } from './output.ts'
+import { CommandError, CommandUsageError } from './report.ts'
+import { collect } from './resource-values.ts'
+import { readSecret } from './secret-input.ts'
+
+interface Json {
+  readonly json?: boolean
+}
+
+interface ExportOptions extends Json {
+  readonly format: string
+  readonly to: string
+  readonly role: string
+  readonly recoveryPoint?: readonly string[]
+  readonly passwordFile?: string
+}
+
+export function addVault(program: Command): void {
+  const vault = program.command('vault').description('look after the bytes of a backup vault')
+  vault
+    .command('verify <name>')
+    .description(
+      'check that every recovery point is whole: all blobs there and, by default, read and compared',
+    )
+    .option('--no-read-data', 'check that everything is there without reading it')
+    .option('--json', 'print the result as JSON')
+    .action(async (name: string, options: Json & { readData: boolean }) => {
+      const { call } = clientFrom(process.env)
+      const { JobId } = await call('roleback', 'StartVerifyJob', {
+        BackupVaultName: name,
+        ReadData: options.readData,
+      })
+      await waitFor(call, JobId, `verify ${name}`, options)
+    })
+  vault
+    .command('sweep <name>')
+    .description('remove what no recovery point uses any more')
+    .option('--json', 'print the result as JSON')
+    .action(async (name: string, options: Json) => {
+      const { call } = clientFrom(process.env)
+      const { JobId } = await call('roleback', 'StartSweepJob', { BackupVaultName: name })
+      await waitFor(call, JobId, `sweep ${name}`, options)
+    })
+  vault
+    .command('export <name>')
+    .description('write recovery points as a restic repository, under a role that you pass')
+    .requiredOption('--to <dir>', "directory on the server's host for the repository")
+    .requiredOption('--role <arn>', 'role that the recovery points are read under')
+    .option('--format <format>', 'form of the export', 'restic')
+    .option(
+      '--recovery-point <arn>',
+      'recovery point to export, may be given again; all of the vault where absent',
+      collect,
+    )
+    .option('--password-file <file>', "file with the repository's password, - for standard input")
+    .option('--json', 'print the result as JSON')
+    .action(exportVault)
+}
+
+async function exportVault(name: string, options: ExportOptions): Promise<void> {
+  if (options.format !== 'restic') {
+    throw new CommandUsageError(`--format "${options.format}" is not known: the one format is restic`)
+  }
+  const { call } = clientFrom(process.env)
+  const { JobId } = await call('roleback', 'StartExportJob', {
+    BackupVaultName: name,
+    Format: 'restic',
+    TargetPath: resolve(options.to),
+    IamRoleArn: options.role,
+    RecoveryPointArns: options.recoveryPoint,
+    Password: await readSecret(options.passwordFile, "the repository's password", '--password-file'),
+  })
+  await waitFor(call, JobId, `export ${name}`, options)
+}
+
+/** Waits for the job's end and prints it. @throws {CommandError} Where it did not end well. */
+async function waitFor(call: Call, jobId: string, label: string, options: Json): Promise<void> {
+  const isJson = options.json === true
+  const job = await followJob(call, jobId, label, progressOutput(isJson))
+  if (isJson) sayJson(job)
+  else say(factsOf(jobFacts(job)))
+  if (job.State !== 'COMPLETED') {
+    throw new CommandError(
+      `job ${job.JobId} ended ${job.State}: ${job.StatusMessage ?? 'no reason was given'}. "roleback job decisions ${job.JobId}" shows what it asked for`,
+    )
+  }
+}
