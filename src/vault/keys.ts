@@ -23,7 +23,7 @@ export const SEED_BYTES = 32
 export const TAG_BYTES = 16
 export const ID_BYTES = 32
 
-const VAULT_ID = /^[A-Za-z0-9-]{1,64}$/
+export const VAULT_ID: RegExp = /^[A-Za-z0-9-]{1,64}$/
 const GEAR_TABLE_BYTES = 2048
 
 /** The vault key lives in here; only derived keys come out, but for `export()`, which wrapping and pour threads need. */

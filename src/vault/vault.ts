@@ -6,7 +6,7 @@ import type { ChunkSizes } from './chunker.ts'
 import { VaultClaimError, VaultDamageError, VaultKeyError } from './errors.ts'
 import { deleteHead, listPointIds, readHead, writeAmendment } from './heads.ts'
 import type { PointHead, PointRecord } from './heads.ts'
-import { VaultKeys } from './keys.ts'
+import { VAULT_ID, VaultKeys } from './keys.ts'
 import { loadIndex } from './load-index.ts'
 import type { LoadedIndex } from './load-index.ts'
 import { Point } from './point.ts'
@@ -97,7 +97,7 @@ async function parseHeader(store: BlobStore): Promise<{ header: VaultHeader; lin
     const chunkSizes = { min, average, max }
     checkChunkSizes(chunkSizes)
     if (mac === undefined) throw new RangeError('its second line is no SHA-256')
-    if (typeof vaultId !== 'string') throw new RangeError('it has no vault id')
+    if (typeof vaultId !== 'string' || !VAULT_ID.test(vaultId)) throw new RangeError('it has no vault id')
     return { header: { vaultId, chunkSizes }, line, mac }
   } catch (cause) {
     throw new VaultDamageError(HEADER, (cause as Error).message, { cause })
