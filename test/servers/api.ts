@@ -1,0 +1,85 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { callerOf } from '../../src/aws/client.ts'
+import type { Call, Credentials } from '../../src/aws/client.ts'
+import { backup } from '../../src/backup/operations.ts'
+import { prepareServer } from '../../src/cli/first-start.ts'
+import { loadConfig } from '../../src/config.ts'
+import { createHttpServer } from '../../src/http/server.ts'
+import type { ServiceTables } from '../../src/http/server.ts'
+import { iam } from '../../src/iam/operations.ts'
+import { loadServerKey } from '../../src/keyring/server-key.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { createLog } from '../../src/lib/log.ts'
+import { roleback } from '../../src/roleback/operations.ts'
+import { openStore } from '../../src/store/store.ts'
+import { sts } from '../../src/sts/operations.ts'
+import { tagging } from '../../src/tagging/operations.ts'
+
+export const TABLES: ServiceTables = { backup, iam, sts, tagging, roleback } as ServiceTables
+export const REGION = 'eu-central-1'
+
+/** The API side of a server, on SQLite in a directory of its own: the whole chain of a request, and no worker. */
+export interface ApiServer extends AsyncDisposable {
+  readonly endpoint: string
+  readonly accountId: string
+  readonly root: Credentials
+  /** Calls as root. */
+  readonly call: Call
+  /** Lines of the log: what went wrong inside. */
+  readonly errors: string[]
+}
+
+export async function startApiServer(): Promise<ApiServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'roleback-api-'))
+  const dataDir = join(folder, 'data')
+  mkdirSync(dataDir)
+  const config = loadConfig({ dataDir, listen: '127.0.0.1:0', region: REGION, logFormat: 'json' }, {})
+  const store = await openStore({ kind: 'sqlite', file: join(folder, 'roleback.db') })
+  const serverKey = loadServerKey(join(folder, 'server.key'))
+  const { server, first } = await prepareServer(config, store, serverKey)
+  if (first === undefined) throw new Error('the database is not new')
+  const errors: string[] = []
+  const http = createHttpServer({
+    store,
+    serverKey,
+    clock: systemClock,
+    log: createLog('json', (line) => {
+      if (line.includes('"level":"error"')) errors.push(line)
+    }),
+    region: REGION,
+    facts: {
+      version: 'test',
+      serverId: server.server_id,
+      managementAccountId: server.management_account_id,
+      dataDir,
+      allowedRoots: [],
+      allowedEndpoints: [],
+      recoveryKitPath: join(folder, 'kit'),
+      listen: { host: '127.0.0.1', port: 0 },
+      ownEndpoints: [],
+    },
+    tables: TABLES,
+    tls: undefined,
+  })
+  await new Promise<void>((resolve) => void http.listen(0, '127.0.0.1', resolve))
+  const endpoint = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  const root = { accessKeyId: first.accessKeyId, secretAccessKey: first.secretAccessKey }
+  return {
+    endpoint,
+    accountId: server.management_account_id,
+    root,
+    call: callerOf(endpoint, root, REGION),
+    errors,
+    [Symbol.asyncDispose]: async () => {
+      await new Promise<void>((resolve) => {
+        http.close(() => resolve())
+        http.closeAllConnections()
+      })
+      await store.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
