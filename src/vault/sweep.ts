@@ -59,6 +59,8 @@ const MAX_DELTAS = 64
 /** More small packs than this of one type are put together. */
 const MAX_SMALL_PACKS = 8
 const SMALL_PACK_BYTES = 4 * 1024 * 1024
+/** Directories held in memory while the index is written anew. */
+const INDEX_BATCH_BYTES = 16 * 1024 * 1024
 const CHECK_EVERY = 100
 
 /** @throws {VaultDamageError} {ChunkMissingError} Before anything was deleted, when not all of the vault can be read. */
@@ -194,15 +196,27 @@ async function rewriteIndex(vault: Vault, { loaded }: Marks, doomed: ReadonlySet
   const isNeeded = loaded.deltas.size > MAX_DELTAS || [...doomed].some((name) => loaded.packs.has(name))
   if (!isNeeded) return
   const names = [...loaded.deltas]
-  const kept = new Map<string, FinishedPack>()
+  const kept = new Set<string>()
+  let batch: FinishedPack[] = []
+  let bytes = 0
+  const flush = async (replaces: readonly string[]): Promise<void> => {
+    for (const delta of sealIndex(keys, batch, replaces)) await store.put(delta.name, delta.bytes)
+    batch = []
+    bytes = 0
+  }
   for (const name of names) {
     for (const pack of openIndex(keys, name, await store.get(name)).packs) {
       const blob = packName(pack.type, pack.id)
       // A replaced delta may still lie there and name packs that were deleted since.
-      if (loaded.packs.has(blob) && !doomed.has(blob)) kept.set(blob, pack)
+      if (kept.has(blob) || doomed.has(blob) || !loaded.packs.has(blob)) continue
+      kept.add(blob)
+      batch.push(pack)
+      bytes += pack.directory.length
     }
+    if (bytes > INDEX_BATCH_BYTES) await flush([])
   }
-  for (const { name, bytes } of sealIndex(keys, [...kept.values()], names)) await store.put(name, bytes)
+  // The last one replaces the old ones: by then all others are there.
+  await flush(names)
   crashpoint('sweep.index-stored')
   for (const name of names) await store.delete(name)
 }
