@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { callerOf } from '../src/aws/client.ts'
+import type { Credentials } from '../src/aws/client.ts'
+import { AwsError } from '../src/aws/error.ts'
+import { parseProfiles } from '../src/cli/aws-profile.ts'
+import { roleback, startRoleback } from './fixtures/command-line.ts'
+import type { RunningCommand } from './fixtures/command-line.ts'
+
+const scratch = mkdtempSync(join(tmpdir(), 'roleback-serve-'))
+after(() => rmSync(scratch, { recursive: true }))
+const ON_ANY_PORT = ['--listen', '127.0.0.1:0'] as const
+
+function rootKey(dataDir: string): Credentials {
+  const profile = parseProfiles(readFileSync(join(dataDir, 'root-credentials'), 'utf8')).get('roleback')
+  return {
+    accessKeyId: profile?.['aws_access_key_id'] ?? '',
+    secretAccessKey: profile?.['aws_secret_access_key'] ?? '',
+  }
+}
+
+async function whoAmI(
+  server: RunningCommand,
+  credentials: Credentials,
+  caFile?: string,
+): Promise<string | undefined> {
+  const call = callerOf(server.url, credentials, 'us-east-1', { caFile })
+  return (await call('sts', 'GetCallerIdentity', {})).Arn
+}
+
+test('serve makes a root key that works, in a file of mode 0600, and prints no secret without a terminal', async () => {
+  const dataDir = join(scratch, 'first')
+  const server = await startRoleback([
+    'serve',
+    ...ON_ANY_PORT,
+    '--data-dir',
+    dataDir,
+    '--account-id',
+    '111122223333',
+  ])
+  try {
+    const key = rootKey(dataDir)
+    assert.equal(statSync(join(dataDir, 'root-credentials')).mode & 0o777, 0o600)
+    assert.equal(await whoAmI(server, key), 'arn:aws:iam::111122223333:root')
+    const { stdout, stderr } = server.printed()
+    assert.match(stdout, /^roleback ready http:\/\/127\.0\.0\.1:\d+$/m)
+    assert.match(stdout, new RegExp(`root credentials: ${dataDir}/root-credentials`))
+    assert.ok(!stdout.includes(key.secretAccessKey) && !stderr.includes(key.secretAccessKey))
+    for (const file of ['recovery-kit.txt', 'recovery-passphrase.txt']) {
+      assert.equal(statSync(join(`${dataDir}-recovery`, file)).mode & 0o777, 0o600)
+    }
+    const passphrase = readFileSync(join(`${dataDir}-recovery`, 'recovery-passphrase.txt'), 'utf8').trim()
+    assert.ok(!stdout.includes(passphrase) && !stderr.includes(passphrase))
+  } finally {
+    assert.equal((await server.stop()).code, 0)
+  }
+})
+
+test('serve ends cleanly at SIGTERM and SIGINT and is the same server when it comes back', async () => {
+  const dataDir = join(scratch, 'again')
+  const args = ['serve', ...ON_ANY_PORT, '--data-dir', dataDir]
+  const first = await startRoleback(args)
+  const identity = await whoAmI(first, rootKey(dataDir))
+  assert.equal((await first.stop('SIGINT')).code, 0)
+  const second = await startRoleback(args)
+  assert.equal(await whoAmI(second, rootKey(dataDir)), identity)
+  const { code, stdout } = await second.stop('SIGTERM')
+  assert.equal(code, 0)
+  assert.doesNotMatch(stdout, /root credentials/)
+})
+
+test('serve takes the root key of the environment at its first start, also a short one', async () => {
+  const dataDir = join(scratch, 'given')
+  const key = { accessKeyId: 'ops', secretAccessKey: 'chosen-by-the-operator' }
+  const env = {
+    ROLEBACK_ROOT_ACCESS_KEY_ID: key.accessKeyId,
+    ROLEBACK_ROOT_SECRET_ACCESS_KEY: key.secretAccessKey,
+  }
+  const server = await startRoleback(['serve', ...ON_ANY_PORT, '--data-dir', dataDir], { env })
+  try {
+    assert.match((await whoAmI(server, key)) ?? '', /:root$/)
+    assert.deepEqual(rootKey(dataDir), key)
+  } finally {
+    await server.stop()
+  }
+})
+
+test('a second serve on the same data directory refuses and names the first', async () => {
+  const dataDir = join(scratch, 'shared')
+  const server = await startRoleback(['serve', ...ON_ANY_PORT, '--data-dir', dataDir])
+  try {
+    const { code, stdout, stderr } = await roleback(['serve', ...ON_ANY_PORT, '--data-dir', dataDir])
+    assert.equal(code, 1)
+    assert.equal(stdout, '')
+    assert.match(
+      stderr,
+      new RegExp(`^roleback serve: Cannot use the data directory .*process ${server.pid} on .*\\n$`),
+    )
+  } finally {
+    await server.stop()
+  }
+})
+
+test('serve refuses to listen beyond loopback without TLS, before it makes anything', async () => {
+  const dataDir = join(scratch, 'open')
+  const { code, stderr } = await roleback(['serve', '--listen', '0.0.0.0:0', '--data-dir', dataDir])
+  assert.equal(code, 2)
+  assert.match(stderr, /^roleback serve: Cannot listen on 0\.0\.0\.0 without TLS: .*--insecure-http.*\n$/)
+  assert.equal(existsSync(dataDir), false)
+})
+
+test('serve answers over TLS, and the command line trusts it by AWS_CA_BUNDLE only', async () => {
+  const dataDir = join(scratch, 'tls')
+  const [key, cert] = [join(scratch, 'tls.key'), join(scratch, 'tls.crt')]
+  execFileSync(
+    'openssl',
+    // prettier-ignore
+    ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=roleback', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert],
+    { stdio: 'ignore' },
+  )
+  const server = await startRoleback([
+    'serve',
+    ...ON_ANY_PORT,
+    '--data-dir',
+    dataDir,
+    '--tls-cert',
+    cert,
+    '--tls-key',
+    key,
+  ])
+  try {
+    assert.match(server.url, /^https:/)
+    assert.match((await whoAmI(server, rootKey(dataDir), cert)) ?? '', /:root$/)
+    const env = {
+      AWS_ENDPOINT_URL: server.url,
+      AWS_SHARED_CREDENTIALS_FILE: join(dataDir, 'root-credentials'),
+      AWS_PROFILE: 'roleback',
+    }
+    const untrusted = await roleback(['resource', 'list'], { env })
+    assert.equal(untrusted.code, 1)
+    assert.match(untrusted.stderr, /^roleback resource list: Could not reach .*AWS_CA_BUNDLE.*\n$/)
+    const trusted = await roleback(['resource', 'list', '--json'], { env: { ...env, AWS_CA_BUNDLE: cert } })
+    assert.deepEqual([trusted.code, JSON.parse(trusted.stdout)], [0, []])
+  } finally {
+    await server.stop()
+  }
+})
+
+test('R12 a first start beside vaults of an earlier server refuses and names rebuild and --new', async () => {
+  const dataDir = join(scratch, 'foreign')
+  mkdirSync(join(dataDir, 'vaults', 'aabbcc'), { recursive: true })
+  const args = ['serve', ...ON_ANY_PORT, '--data-dir', dataDir]
+  const { code, stderr } = await roleback(args)
+  assert.equal(code, 1)
+  assert.match(stderr, /^roleback serve: Cannot start fresh: .*vault rebuild.*--new.*\n$/)
+  const server = await startRoleback([...args, '--new'])
+  assert.equal((await server.stop()).code, 0)
+  assert.ok(existsSync(join(dataDir, 'vaults', 'aabbcc')))
+})
+
+test('R12 the kit of an earlier server is never written over', async () => {
+  const dataDir = join(scratch, 'kit')
+  mkdirSync(`${dataDir}-recovery`)
+  writeFileSync(join(`${dataDir}-recovery`, 'recovery-kit.txt'), 'earlier')
+  const { code, stderr } = await roleback(['serve', ...ON_ANY_PORT, '--data-dir', dataDir])
+  assert.equal(code, 1)
+  assert.match(stderr, /recovery-kit\.txt of an earlier server is still there/)
+  assert.equal(readFileSync(join(`${dataDir}-recovery`, 'recovery-kit.txt'), 'utf8'), 'earlier')
+})
+
+test('serve refuses a database that was made with another server key', async () => {
+  const dataDir = join(scratch, 'keyed')
+  const other = join(scratch, 'keyed-other')
+  for (const dir of [dataDir, other]) {
+    const server = await startRoleback(['serve', ...ON_ANY_PORT, '--data-dir', dir])
+    await server.stop()
+  }
+  const key = readFileSync(join(other, 'server.key'))
+  rmSync(join(dataDir, 'server.key'))
+  writeFileSync(join(dataDir, 'server.key'), key, { mode: 0o400 })
+  const { code, stderr } = await roleback(['serve', ...ON_ANY_PORT, '--data-dir', dataDir])
+  assert.equal(code, 1)
+  assert.match(
+    stderr,
+    /^roleback serve: Cannot start: the server key .* is not the one this database was made with/,
+  )
+})
+
+test('a request signed for another region is refused with the region that this server serves', async () => {
+  const dataDir = join(scratch, 'region')
+  const server = await startRoleback([
+    'serve',
+    ...ON_ANY_PORT,
+    '--data-dir',
+    dataDir,
+    '--region',
+    'eu-central-1',
+  ])
+  try {
+    const elsewhere = callerOf(server.url, rootKey(dataDir), 'us-west-2')
+    await assert.rejects(elsewhere('backup', 'ListBackupVaults', {}), (error) => {
+      assert.ok(error instanceof AwsError)
+      assert.match(error.message, /eu-central-1/)
+      return true
+    })
+    // IAM and STS have one region in AWS, so clients sign for us-east-1 whatever they are set to.
+    assert.match((await whoAmI(server, rootKey(dataDir))) ?? '', /:root$/)
+  } finally {
+    await server.stop()
+  }
+})
+
+test('wrong use ends with 2, a failure with 1, and each says so in one line without a stack trace', async () => {
+  const env = {
+    AWS_ACCESS_KEY_ID: 'AKIAX',
+    AWS_SECRET_ACCESS_KEY: 'x',
+    AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+  }
+  const cases: readonly (readonly [number, readonly string[]])[] = [
+    [2, ['no-such-command']],
+    [2, ['job', 'show']],
+    [2, ['serve', '--listen', 'nonsense']],
+    [2, ['resource', 'add', 's3', 'b', '--endpoint', 'http://127.0.0.1:1', '--access-key-id', 'a']],
+    [2, ['quickstart', '/no/such/directory']],
+    [2, ['quickstart', '--listen', '0.0.0.0:0', '--data-dir', join(scratch, 'never')]],
+    [1, ['job', 'show', 'x']],
+    [0, ['--version']],
+    [0, ['vault', 'export', '--help']],
+  ]
+  for (const [expected, args] of cases) {
+    const { code, stderr } = await roleback(args, { env, cwd: scratch })
+    assert.equal(code, expected, `${args.join(' ')}: ${stderr}`)
+    assert.doesNotMatch(stderr, /^\s+at /m)
+    if (expected !== 0) assert.match(stderr, /^roleback/)
+  }
+})
