@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import {
   BEGIN,
@@ -178,4 +179,22 @@ test('the server opens its own wrapping, of that vault only', () => {
   assert.throws(() => openServerWrapping(serverKey, 'another', server.bytes), SealError)
   assert.throws(() => openServerWrapping(serverKey, VAULT, forKit.bytes), VaultKeyError)
   assert.deepEqual(openVaultKey(serverKey, VAULT, sealVaultKey(serverKey, VAULT, vaultKey)), vaultKey)
+})
+
+test('the kit of the golden vault opens its key, and so does its server', () => {
+  const path = new URL('../vault/golden/version-1.json', import.meta.url)
+  const golden = JSON.parse(readFileSync(path, 'utf8')) as {
+    readonly vaultId: string
+    readonly vaultKey: string
+    readonly serverKey: string
+    readonly passphrase: string
+    readonly kitText: string
+    readonly blobs: Readonly<Record<string, string>>
+  }
+  const kit = openKit(golden.kitText, golden.passphrase)
+  const blob = (name: string): Buffer => Buffer.from(golden.blobs[name] ?? '', 'base64')
+  const byKit = openWithKit(kit, golden.vaultId, blob(`keys/kit-${kit.kitId}.json`))
+  assert.equal(byKit.toString('base64'), golden.vaultKey)
+  const serverKey = new ServerKey(Buffer.from(golden.serverKey, 'base64'))
+  assert.deepEqual(openServerWrapping(serverKey, golden.vaultId, blob('keys/server.json')), byKit)
 })

@@ -19,7 +19,8 @@ function bytesOf(name: string, blocks: number = 160): Buffer {
   )
 }
 
-const filesOf = (names: string): Files => Object.fromEntries([...names].map((name) => [name, bytesOf(name)]))
+const filesOf = (names: string): Files =>
+  Object.fromEntries(Array.from(names).map((name) => [name, bytesOf(name)]))
 
 const BEFORE = filesOf('abcd')
 const AFTER = filesOf('aefgh')
@@ -34,7 +35,7 @@ function killedAt(point: string, path: string, code: string): void {
     import { openVault } from ${url('vault.ts')}
     const vault = await openVault(new DiskBlobStore(${JSON.stringify(path)}), VAULT_KEY)
     const bytesOf = ${bytesOf.toString()}
-    const filesOf = (names) => Object.fromEntries([...names].map((name) => [name, bytesOf(name, 160)]))
+    const filesOf = (names) => Object.fromEntries(Array.from(names).map((name) => [name, bytesOf(name, 160)]))
     ${code}
     process.stdout.write('not killed')
   `
