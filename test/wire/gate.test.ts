@@ -92,7 +92,7 @@ async function unexpected(
   return found
 }
 
-test('R1 no operation answers a request without credentials', async () => {
+test('no operation answers a request without credentials', async () => {
   const found = await unexpected(
     (_, request) => request,
     ({ status, code }) => status === 403 && code === 'MissingAuthenticationTokenException',
@@ -100,7 +100,7 @@ test('R1 no operation answers a request without credentials', async () => {
   assert.deepEqual(found, [])
 })
 
-test('R1 no operation answers a request with a wrong signature, an unknown key or a key of another region', async () => {
+test('no operation answers a request with a wrong signature, an unknown key or a key of another region', async () => {
   const isQuery = (model: ServiceModel): boolean => model.metadata.protocol === 'query'
   const wrongSecret = { ...server.root, secretAccessKey: 'x'.repeat(40) }
   assert.deepEqual(
@@ -133,7 +133,7 @@ test('R1 no operation answers a request with a wrong signature, an unknown key o
 /** AWS asks for no permission for these: who am I, and short-lived credentials of my own. */
 const NEEDS_NO_RIGHT = ['GetCallerIdentity', 'GetSessionToken']
 
-test('R2 a user without any policy is denied every operation but those on himself', async () => {
+test('a user without any policy is denied every operation but those on himself', async () => {
   const UserName = 'nobody'
   await server.call('iam', 'CreateUser', { UserName })
   const { AccessKey } = await server.call('iam', 'CreateAccessKey', { UserName })
