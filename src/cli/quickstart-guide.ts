@@ -1,3 +1,4 @@
+import { printable } from '../lib/log.ts'
 import type { AwsCli } from './aws-cli.ts'
 import { awsCliWarning } from './aws-cli.ts'
 import { shellWord } from './output.ts'
@@ -21,7 +22,7 @@ export interface GuideFacts {
 }
 
 /** The two commands of user dba: the first is answered, the second refused. */
-export function dbaCommands(facts: GuideFacts): readonly [allowed: string, refused: string] {
+function dbaCommands(facts: GuideFacts): readonly [allowed: string, refused: string] {
   return [
     awsCommand(facts, DBA_PROFILE, [
       'backup',
@@ -61,10 +62,15 @@ export function awsCommand(facts: GuideFacts, profile: string, words: readonly s
   return [...lines, line].join(' \\\n')
 }
 
-/** The last screen of the quickstart: everything needed to go on by hand. */
-export function guideOf(facts: GuideFacts, cli: AwsCli): readonly string[] {
+/**
+ * The last screen of the quickstart: everything needed to go on by hand.
+ *
+ * @param refusal What user dba was told.
+ */
+export function guideOf(facts: GuideFacts, cli: AwsCli, refusal: string): readonly string[] {
   const fileSystem = facts.resourceArn.split('/').at(-1) as string
   const warning = awsCliWarning(cli)
+  const [allowed, refused] = dbaCommands(facts)
   return [
     'The same by hand',
     '',
@@ -88,6 +94,16 @@ export function guideOf(facts: GuideFacts, cli: AwsCli): readonly string[] {
       facts.restoreJobId,
     ]),
     ...(warning === undefined ? [] : ['', `warning: ${warning}`]),
+    '',
+    'What a passed role is worth',
+    '',
+    'User dba may start backups and restores. The first command is answered; the second is refused, because it',
+    'passes the default role. The one role that he may pass is rds-backup, which can do nothing but databases.',
+    '',
+    allowed,
+    refused,
+    '',
+    `  ${printable(refusal)}`,
     '',
     'Where things are',
     '',

@@ -17,6 +17,7 @@ import {
   dbaCredentials,
   storeCredentials,
   storedCredentials,
+  unless,
 } from './quickstart-identities.ts'
 import type { Target } from './quickstart-identities.ts'
 import type { Places } from './quickstart-places.ts'
@@ -64,7 +65,7 @@ export async function runDemonstration(
   const { admin, dba } = await identities(target, places, tell)
   const { RoleArn: role, Created } = await admin('roleback', 'CreateDefaultServiceRole', {})
   tell(`role        ${role}${Created ? '' : ' (from an earlier run)'}`)
-  await makeVault(admin, tell)
+  await makeVault(admin, places, tell)
   const resourceArn = await registerSource(admin, places, tell)
   const backup = await backUp(admin, resourceArn, role, telling)
   const { job: restore, path: restoredTo } = await restoreNew(
@@ -127,29 +128,36 @@ function rootCredentials(places: Places): Parameters<typeof callerOf>[1] {
   )
 }
 
-async function makeVault(call: Call, tell: (line: string) => void): Promise<void> {
-  try {
-    await call('backup', 'CreateBackupVault', { BackupVaultName: VAULT, CreatorRequestId: VAULT })
-  } catch (error) {
-    if (!(error instanceof AwsError) || error.code !== 'AlreadyExistsException') throw error
+async function makeVault(call: Call, places: Places, tell: (line: string) => void): Promise<void> {
+  if ((await createVault(call)) === 'FAILED') {
+    // Left by an earlier run that could not make it, on a full disk for instance.
+    await call('backup', 'DeleteBackupVault', { BackupVaultName: VAULT })
+    await createVault(call)
   }
   const deadline = performance.now() + VAULT_PATIENCE_MS
   for (;;) {
     const vault = await call('backup', 'DescribeBackupVault', { BackupVaultName: VAULT })
     if (vault.VaultState === 'AVAILABLE') {
       const points = vault.NumberOfRecoveryPoints ?? 0
-      tell(
-        `vault       ${VAULT}${points > 0 ? ` (from an earlier run, holds ${points} recovery point${points === 1 ? '' : 's'})` : ''}`,
-      )
+      const held = points === 0 ? '' : ` (from an earlier run; recovery points in it: ${points})`
+      tell(`vault       ${VAULT}${held}`)
       return
     }
     if (vault.VaultState === 'FAILED' || performance.now() > deadline) {
       throw new CommandError(
-        `Backup vault "${VAULT}" did not become available: it is ${vault.VaultState}. The server's log says why`,
+        `Backup vault "${VAULT}" did not become available: it is ${vault.VaultState}. ${places.log} says why`,
       )
     }
     await pause(VAULT_POLL_MS)
   }
+}
+
+/** The vault of an earlier run is the same one. @returns Its state. */
+async function createVault(call: Call): Promise<string | undefined> {
+  await unless('AlreadyExistsException', () =>
+    call('backup', 'CreateBackupVault', { BackupVaultName: VAULT, CreatorRequestId: VAULT }),
+  )
+  return (await call('backup', 'DescribeBackupVault', { BackupVaultName: VAULT })).VaultState
 }
 
 /** The resource of an earlier run with the same path is the same resource: its recovery points are the new one's parents. */
@@ -187,7 +195,7 @@ async function backUp(
     ResourceArn: resourceArn,
     IamRoleArn: role,
   })
-  const job = await followJob(call, BackupJobId as string, 'backup     ', progress)
+  const job = await followJob(call, BackupJobId as string, 'backup    ', progress)
   if (job.State !== 'COMPLETED' && job.State !== 'PARTIAL') throw failed('backup', job)
   const point = job.RecoveryPointArn as string
   tell(`            ${seconds(started)}, recovery point ${point}`)
@@ -212,14 +220,14 @@ async function restoreNew(
     IamRoleArn: role,
     Metadata: { 'file-system-id': resourceArn.split('/').at(-1) as string, newFileSystem: 'true' },
   })
-  const job = await followJob(call, RestoreJobId as string, 'restore    ', progress)
+  const job = await followJob(call, RestoreJobId as string, 'restore   ', progress)
   if (job.State !== 'COMPLETED') throw failed('restore', job)
   const { CreatedResourceArn } = await call('backup', 'DescribeRestoreJob', { RestoreJobId: job.JobId })
   const { Resource: made } = await call('roleback', 'DescribeResource', {
     ResourceArn: CreatedResourceArn as string,
   })
   const path = made.Connection?.Path as string
-  tell(`            ${seconds(started)}, restored to ${path}`)
+  tell(`            ${seconds(started)}, under the same role`)
   return { job, path }
 }
 

@@ -100,10 +100,10 @@ test('awsCommand() names endpoint and profile and breaks before each option of t
 
 test('guideOf() warns of an old aws CLI and names every file to keep', () => {
   const old = { kind: 'found', version: '1.19.1', knowsEndpointVariable: false } as const
-  const text = guideOf(FACTS, old).join('\n')
+  const text = guideOf(FACTS, old, 'AccessDenied: no').join('\n')
   assert.match(text, /export AWS_SHARED_CREDENTIALS_FILE='\/my data\/quickstart-credentials'/)
   assert.match(text, /warning: .*1\.19\.1 is older/)
   assert.match(text, /--metadata file-system-id=fs-1,newFileSystem=true/)
   assert.match(text, /move them away from this machine/)
-  assert.doesNotMatch(guideOf(FACTS, { ...old, knowsEndpointVariable: true }).join('\n'), /warning/)
+  assert.doesNotMatch(guideOf(FACTS, { ...old, knowsEndpointVariable: true }, '').join('\n'), /warning/)
 })

@@ -9,7 +9,7 @@ import type { AwsCli } from './aws-cli.ts'
 import { credentialsFile, kitDirectory } from './first-start.ts'
 import { progressOutput } from './follow-job.ts'
 import { note, say, sayJson } from './output.ts'
-import { dbaCommands, guideOf } from './quickstart-guide.ts'
+import { guideOf } from './quickstart-guide.ts'
 import type { GuideFacts } from './quickstart-guide.ts'
 import { makePrivateDirectory, placesOf } from './quickstart-places.ts'
 import type { Places } from './quickstart-places.ts'
@@ -82,7 +82,7 @@ async function demonstrate(
   const done = await runDemonstration(server, places, telling)
   const facts = guideFacts(server, places, done)
   if (isJson) sayJson({ ...facts, ...resultOf(done), warning: awsCliWarning(cli) })
-  else for (const line of ['', ...dbaLines(facts, done), '', ...guideOf(facts, cli)]) say(line)
+  else for (const line of ['', ...guideOf(facts, cli, done.refusal)]) say(line)
 }
 
 /** Requests and jobs go to a file: the terminal is for the story. */
@@ -118,18 +118,4 @@ function resultOf(done: Demonstration): Record<string, unknown> {
     isIdentical: done.comparison.differences.length === 0,
     refusal: done.refusal,
   }
-}
-
-function dbaLines(facts: GuideFacts, done: Demonstration): readonly string[] {
-  const [allowed, refused] = dbaCommands(facts)
-  return [
-    'What a passed role is worth',
-    '',
-    'User dba may start backups and restores, but pass the role rds-backup only. He may look:',
-    allowed,
-    'But a backup of this directory under the default role is refused (try it, it is harmless):',
-    refused,
-    '',
-    ...done.refusal.split('\n').map((line) => `  ${line}`),
-  ]
 }
