@@ -119,16 +119,14 @@ async function restore(
 ): Promise<RestoreSummary> {
   const { progress } = job
   progress.bytesTotal = point.size_bytes
+  const told = restoreProgress(progress)
   const opened = await tools.vaults.open(vault)
   const reader = await openPointReader({
     vault: opened,
     pointId: point.point_id,
     resourceType: point.resource_type as ResourceType,
     signal: job.signal,
-    onProgress: (bytes, items) => {
-      progress.bytesDone += bytes
-      progress.itemsDone += items
-    },
+    onProgress: (bytes, items) => told.read(bytes, items),
   })
   return await driverOf(point.resource_type as ResourceType).restore({
     session,
@@ -140,11 +138,26 @@ async function restore(
       problems.add(problem)
       progress.itemsFailed = problems.count
     },
-    progress: (bytes, items) => {
-      progress.bytesDone += bytes
-      progress.itemsDone += items
-    },
+    progress: (bytes, items) => told.written(bytes, items),
   })
+}
+
+/** Reader and driver both tell what they have done of the same bytes; what is ahead counts. */
+function restoreProgress(progress: RunningJob['progress']): {
+  read(bytes: number, items: number): void
+  written(bytes: number, items: number): void
+} {
+  const sums = { read: { bytes: 0, items: 0 }, written: { bytes: 0, items: 0 } }
+  const add = (sum: { bytes: number; items: number }, bytes: number, items: number): void => {
+    sum.bytes += bytes
+    sum.items += items
+    progress.bytesDone = Math.max(sums.read.bytes, sums.written.bytes)
+    progress.itemsDone = Math.max(sums.read.items, sums.written.items)
+  }
+  return {
+    read: (bytes, items) => add(sums.read, bytes, items),
+    written: (bytes, items) => add(sums.written, bytes, items),
+  }
 }
 
 async function commit(
