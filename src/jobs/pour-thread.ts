@@ -1,0 +1,60 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
+import { openBlobStore } from '../blobs/open.ts'
+import { ChunkIndex } from '../vault/chunk-index.ts'
+import { VaultKeys } from '../vault/keys.ts'
+import { THREAD_HALVES } from './pour-halves.ts'
+import { backupSteps, restoreSteps } from './pour-steps.ts'
+import type { FromThread, PourSetup, ToThread } from './pour-wire.ts'
+
+/**
+ * One pour thread: joins a driver's synchronous half and the vault. It shares nothing with its like but the tables of chunks; each
+ * message is worked through before the next is looked at.
+ */
+
+/** Buffers of zlib and crypto weigh nothing to the collector, so it is called every so often; else memory grows threefold. */
+const COLLECT_AFTER_BYTES = { backup: 1024 * 1024, restore: 16 * 1024 * 1024 }
+
+function collector(afterBytes: number): (bytes: number) => void {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void
+  let pending = 0
+  return (bytes) => {
+    pending += bytes
+    if (pending < afterBytes) return
+    pending = 0
+    collect({ type: 'minor' })
+  }
+}
+
+const port = parentPort as MessagePort
+const setup = workerData as PourSetup
+const parts = {
+  ...setup,
+  store: openBlobStore(setup.location),
+  keys: new VaultKeys(setup.vaultId, setup.vaultKey),
+  index: new ChunkIndex(setup.index),
+  half: THREAD_HALVES[setup.resourceType],
+  onBytes: collector(COLLECT_AFTER_BYTES[setup.mode]),
+}
+const steps = setup.mode === 'backup' ? backupSteps(parts, post) : restoreSteps(parts)
+
+function post(message: FromThread): void {
+  const bytes = message.kind === 'done' ? message.results : message.kind === 'slab' ? message.slab : undefined
+  port.postMessage(message, bytes === undefined ? [] : [bytes.buffer as ArrayBuffer])
+}
+
+async function answer(message: ToThread): Promise<void> {
+  try {
+    const reply = await steps.step(message)
+    if (reply !== undefined) post(reply)
+    if (message.kind === 'end') port.close()
+  } catch (error) {
+    steps.abort()
+    post({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) })
+  }
+}
+
+port.on('message', (message: ToThread) => void answer(message))
