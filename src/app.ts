@@ -14,7 +14,7 @@ import { checkTables, createHttpServer } from './http/server.ts'
 import type { ServiceTables } from './http/server.ts'
 import { iam } from './iam/operations.ts'
 import { Housekeeping } from './jobs/housekeeping.ts'
-import { runners } from './jobs/runners.ts'
+import { HEAVY, LIGHT } from './jobs/runners.ts'
 import type { JobTools } from './jobs/tools.ts'
 import { VaultRegistry } from './jobs/vault-registry.ts'
 import { Worker } from './jobs/worker.ts'
@@ -40,9 +40,14 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
+/** Short jobs at a time: they wait for others more than they work. */
+const LIGHT_JOBS = 4
+
 const TABLES: ServiceTables = { backup, iam, sts, tagging, roleback } as ServiceTables
 
-const { version: VERSION } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+const { version: VERSION } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+) as { version: string }
 
 /** Builds the whole server from its configuration: the only place that knows both sides. */
 export async function startServer(config: Config, log: Log): Promise<RunningServer> {
@@ -97,11 +102,32 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
   }
   const owner = `${hostname()} ${config.dataDir}`
   await takeOver(store, owner, log)
-  const http = createHttpServer({ store, serverKey, clock: systemClock, log, region: server.region, facts, tables: TABLES, tls: config.tls })
+  const http = createHttpServer({
+    store,
+    serverKey,
+    clock: systemClock,
+    log,
+    region: server.region,
+    facts,
+    tables: TABLES,
+    tls: config.tls,
+  })
   listen.port = await listening(http, config)
-  const worker = new Worker({ tools, runners, owner: `${owner} ${process.pid}`, leaseMs: config.leaseMs, concurrentJobs: config.concurrentJobs })
+  const workers = [
+    { runners: HEAVY, lane: 'heavy', concurrentJobs: config.concurrentJobs },
+    { runners: LIGHT, lane: 'light', concurrentJobs: LIGHT_JOBS },
+  ].map(
+    ({ runners, lane, concurrentJobs }) =>
+      new Worker({
+        tools,
+        runners,
+        owner: `${owner} ${process.pid} ${lane}`,
+        leaseMs: config.leaseMs,
+        concurrentJobs,
+      }),
+  )
   const housekeeping = new Housekeeping(tools)
-  worker.start()
+  for (const worker of workers) worker.start()
   housekeeping.start()
   return {
     url: urlOf(config, listen.port),
@@ -111,7 +137,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     stop: async () => {
       await closeHttp(http)
       await housekeeping.stop()
-      await worker.stop()
+      await Promise.all(workers.map((worker) => worker.stop()))
       await tools.vaults.close()
       await store.close()
       release()

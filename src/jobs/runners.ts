@@ -9,15 +9,19 @@ import type { JobRunner } from './tools.ts'
 import { runCreateVault, runDeleteVault } from './vault-jobs.ts'
 import { runVerify } from './verify.ts'
 
-/** What each kind of job does. */
-export const runners: Readonly<Record<JobKind, JobRunner>> = {
+/** What each kind of job does, in two lanes: what moves much data must not keep short work, somebody may wait for, from running. */
+
+export const HEAVY: Readonly<Partial<Record<JobKind, JobRunner>>> = {
   backup: runBackup,
   restore: runRestore,
-  'create-vault': runCreateVault,
-  'delete-vault': runDeleteVault,
-  'delete-point': runDeletePoint,
   sweep: runSweep,
   verify: runVerify,
   export: runExport,
+}
+
+export const LIGHT: Readonly<Partial<Record<JobKind, JobRunner>>> = {
+  'create-vault': runCreateVault,
+  'delete-vault': runDeleteVault,
+  'delete-point': runDeletePoint,
   'test-connection': runTestConnection,
 }

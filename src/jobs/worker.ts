@@ -17,7 +17,8 @@ const MAX_BEAT_MS = 1_000
 
 export interface WorkerOptions {
   readonly tools: JobTools
-  readonly runners: Readonly<Record<JobKind, JobRunner>>
+  /** The kinds of jobs this worker takes, and what they do. */
+  readonly runners: Readonly<Partial<Record<JobKind, JobRunner>>>
   /** Names this process among all; the lease is held in this name. */
   readonly owner: string
   readonly leaseMs: number
@@ -74,6 +75,8 @@ export class Worker {
     const row = await claimJob(tools.store, { kinds: this.#kinds, owner, now: tools.clock.now(), leaseMs })
     if (row === undefined) return false
     const controller = new AbortController()
+    // Claimed while stop() was called: it goes straight back.
+    if (this.#stop.signal.aborted) controller.abort(new ShutdownError())
     const done = this.#runJob(row, controller).finally(() => {
       this.#running.delete(done)
       tools.store.wake()
@@ -87,7 +90,7 @@ export class Worker {
     const job = runningJob(tools, row, controller, leaseMs)
     const stopBeating = startHeartbeat(job, leaseMs)
     try {
-      const outcome = await runners[row.kind](tools, job)
+      const outcome = await (runners[row.kind] as JobRunner)(tools, job)
       stopBeating()
       if (outcome.isFinished !== true) await this.#finish(job, endOf(outcome))
       tools.log.info('job ended', {
