@@ -145,6 +145,7 @@ class PourSink implements BackupSink {
       this.#close()
       return { ...committed, reusedItems: this.#reused }
     } catch (error) {
+      this.#fail(error as Error)
       await this.abort()
       throw this.#failure ?? error
     }
