@@ -174,7 +174,7 @@ test('sign() signs as the SDK does', async () => {
   await fc.assert(
     fc.asyncProperty(plainRequest, async (plain) => {
       const theirs = await signedBySdk(plain, 'header')
-      const [claim] = [readClaim(backup, theirs)]
+      const claim = readClaim(backup, theirs)
       const ours = sign(
         {
           ...theirs,

@@ -54,7 +54,7 @@ const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', qu
 
 function unescapeXml(text: string): string {
   if (!text.includes('&')) return text
-  return text.replace(/&(?:#x([\da-fA-F]{1,6})|#(\d{1,7})|([a-z]+));?/g, (whole, hex, decimal, name) => {
+  return text.replace(/&(?:#x([\da-fA-F]{1,6})|#(\d{1,7})|([a-z]+));/g, (whole, hex, decimal, name) => {
     if (name !== undefined) return NAMED[name as string] ?? (whole as string)
     const code = hex === undefined ? Number(decimal) : Number.parseInt(hex as string, 16)
     return code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd'
