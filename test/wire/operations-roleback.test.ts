@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { callService } from '../../src/aws/client.ts'
+import type { InputOf, OperationOf, OutputOf } from '../../src/aws/client.ts'
+import { AwsError } from '../../src/aws/error.ts'
+import {
+  allow,
+  backUpWell,
+  jobEnd,
+  makeRole,
+  makeUser,
+  makeVault,
+  openWorld,
+  registerDirectory,
+  removeRole,
+} from '../fixtures/world.ts'
+
+/** Every operation of our own service, signed and typed like those of AWS: each changes something that is read back. */
+
+const world = await openWorld()
+after(() => world[Symbol.asyncDispose]())
+
+async function call<O extends OperationOf<'roleback'>>(
+  operation: O,
+  input: InputOf<'roleback', O>,
+  credentials = world.rootKey,
+): Promise<OutputOf<'roleback', O>> {
+  return await callService(world.url, credentials, world.region, 'roleback', operation, input)
+}
+
+const fails = (code: string, status: number, text: string) => (error: unknown) => {
+  assert.ok(error instanceof AwsError, String(error))
+  assert.deepEqual([error.code, error.status], [code, status], error.message)
+  assert.ok(error.message.includes(text), error.message)
+  return true
+}
+
+test('DescribeServer says whose server it is', async () => {
+  const server = await call('DescribeServer', {})
+  assert.deepEqual(
+    [server.AccountId, server.Region, server.ManagementAccountId],
+    [world.accountId, world.region, world.accountId],
+  )
+  assert.match(server.ServerId, /^[0-9a-f-]{36}$/)
+})
+
+test('CreateDefaultServiceRole makes the role once, with exactly two policies', async () => {
+  const RoleName = 'AWSBackupDefaultServiceRole'
+  const RoleArn = `arn:aws:iam::${world.accountId}:role/service-role/${RoleName}`
+  assert.deepEqual(await call('CreateDefaultServiceRole', {}), { RoleArn, Created: true })
+  const { Role: made } = await world.call('iam', 'GetRole', { RoleName })
+  assert.deepEqual(await call('CreateDefaultServiceRole', {}), { RoleArn, Created: false })
+  const { Role } = await world.call('iam', 'GetRole', { RoleName })
+  assert.deepEqual([Role.Arn, Role.RoleId], [RoleArn, made.RoleId])
+  const { AttachedPolicies } = await world.call('iam', 'ListAttachedRolePolicies', { RoleName })
+  assert.deepEqual(AttachedPolicies?.map((policy) => policy.PolicyName).toSorted(), [
+    'AWSBackupServiceRolePolicyForBackup',
+    'AWSBackupServiceRolePolicyForRestores',
+  ])
+})
+
+test('R11 CreateDefaultServiceRole needs the rights that doing it by hand would take', async () => {
+  const half = await makeUser(world, 'half', [
+    allow(['roleback:*', 'iam:CreateRole', 'iam:AttachRolePolicy']),
+  ])
+  await assert.rejects(
+    call('CreateDefaultServiceRole', {}, half.key),
+    fails('AccessDeniedException', 403, 'iam:PassRole'),
+  )
+})
+
+test('resources are registered, described, listed, changed and deregistered', async () => {
+  const path = join(world.scratch, 'trees', 'docs')
+  const moved = join(world.scratch, 'trees', 'moved')
+  const restored = join(world.scratch, 'restored')
+  for (const folder of [path, moved, restored]) mkdirSync(folder, { recursive: true })
+  const input = {
+    ResourceType: 'EFS' as const,
+    Name: 'docs',
+    Connection: { Path: path, RestoreRoot: restored },
+    Tags: [{ Key: 'team', Value: 'web' }],
+  }
+  const { ResourceArn, ResourceId } = await call('RegisterResource', input)
+  assert.match(ResourceArn, /:file-system\/fs-[0-9a-f]{17}$/)
+  const { Resource } = await call('DescribeResource', { ResourceArn })
+  assert.deepEqual(
+    [Resource.ResourceId, Resource.Connection?.Path, Resource.Tags],
+    [
+      ResourceId,
+      path,
+      [
+        { Key: 'Name', Value: 'docs' },
+        { Key: 'team', Value: 'web' },
+      ],
+    ],
+  )
+  const { ResourceTagMappingList = [] } = await world.call('tagging', 'GetResources', {
+    TagFilters: [{ Key: 'team', Values: ['web'] }],
+  })
+  assert.deepEqual(
+    ResourceTagMappingList.map((each) => each.ResourceARN),
+    [ResourceArn],
+  )
+  await assert.rejects(
+    call('RegisterResource', input),
+    fails('InvalidParameterValueException', 400, 'overlaps'),
+  )
+  await assert.rejects(
+    call('RegisterResource', { ...input, Connection: { Path: moved }, Tags: [{ Key: 'aws:x', Value: '' }] }),
+    fails('InvalidParameterValueException', 400, 'reserved'),
+  )
+  await call('UpdateResource', { ResourceArn, Connection: { Path: moved } })
+  const changed = await call('DescribeResource', { ResourceArn })
+  assert.deepEqual(
+    [changed.Resource.Connection?.Path, changed.Resource.Connection?.RestoreRoot],
+    [moved, restored],
+  )
+  const { arn } = await registerDirectory(world, 'more', () => undefined)
+  const first = await call('ListResources', { ResourceType: 'EFS', MaxResults: 1 })
+  assert.equal(first.Resources.length, 1)
+  const second = await call('ListResources', {
+    ResourceType: 'EFS',
+    MaxResults: 1,
+    NextToken: first.NextToken,
+  })
+  const listed = [...first.Resources, ...second.Resources].map((each) => each.ResourceArn)
+  assert.deepEqual(listed.toSorted(), [arn, ResourceArn].toSorted())
+  await call('DeregisterResource', { ResourceArn })
+  await call('DeregisterResource', { ResourceArn: arn })
+  assert.deepEqual((await call('ListResources', {})).Resources, [])
+  await assert.rejects(
+    call('DescribeResource', { ResourceArn }),
+    fails('ResourceNotFoundException', 400, ResourceArn),
+  )
+})
+
+test('R7 the server’s own data, metadata addresses and its own port are never registered', async () => {
+  const refused = async (input: InputOf<'roleback', 'RegisterResource'>, why: string) =>
+    await assert.rejects(call('RegisterResource', input), fails('InvalidParameterValueException', 400, why))
+  const directory = (Path: string) => ({ ResourceType: 'EFS' as const, Name: 'x', Connection: { Path } })
+  await refused(directory(world.dataDir), "the server's own data")
+  await refused(directory(join(world.dataDir, '..')), "the server's own data")
+  await refused(directory('relative'), 'absolute path')
+  const bucket = (Endpoint: string) => ({
+    ResourceType: 'S3' as const,
+    Name: 'bucket',
+    Connection: { Endpoint, AccessKeyId: 'x' },
+    Secret: 'y',
+  })
+  await refused(bucket('http://169.254.169.254'), 'link-local')
+  await refused(bucket('http://[::ffff:169.254.169.254]'), 'link-local')
+  await refused(bucket(world.url), "the server's own address")
+})
+
+test('R7 policies limit what may be registered by type, host, path and bucket', async () => {
+  const path = join(world.scratch, 'allowed')
+  mkdirSync(path, { recursive: true })
+  const limited = await makeUser(world, 'limited', [
+    {
+      ...allow('roleback:RegisterResource'),
+      Condition: {
+        StringEquals: { 'roleback:ResourceType': 'EFS' },
+        StringLike: { 'roleback:Path': `${path}*` },
+      },
+    },
+  ])
+  const input = { ResourceType: 'EFS' as const, Name: 'x', Connection: { Path: path } }
+  const denied = fails('AccessDeniedException', 403, 'roleback:RegisterResource')
+  await assert.rejects(
+    call('RegisterResource', { ...input, Connection: { Path: world.scratch } }, limited.key),
+    denied,
+  )
+  const { ResourceArn } = await call('RegisterResource', input, limited.key)
+  await call('DeregisterResource', { ResourceArn })
+})
+
+test('a vault is verified, swept and exported by jobs whose record can be read', async () => {
+  const BackupVaultName = 'jobs'
+  await makeVault(world, BackupVaultName)
+  const { arn: ResourceArn } = await registerDirectory(world, 'exported', (path) => {
+    writeFileSync(join(path, 'a'), 'content')
+  })
+  const IamRoleArn = await makeRole(world, 'exporter', {
+    managed: ['AWSBackupServiceRolePolicyForBackup', 'AWSBackupServiceRolePolicyForRestores'],
+  })
+  await backUpWell(world, { BackupVaultName, ResourceArn, IamRoleArn })
+  const { BackupJobs = [] } = await world.call('backup', 'ListBackupJobs', { ByResourceArn: ResourceArn })
+  const JobId = BackupJobs[0]?.BackupJobId ?? ''
+  const { Job } = await call('DescribeJob', { JobId })
+  assert.deepEqual(
+    [Job.JobType, Job.State, Job.IamRoleArn, Job.ResourceArn],
+    ['backup', 'COMPLETED', IamRoleArn, ResourceArn],
+  )
+  const { Decisions } = await call('ListJobDecisions', { JobId })
+  assert.ok(
+    Decisions.some(
+      (each) =>
+        each.Action === 'elasticfilesystem:Backup' &&
+        each.Effect === 'Allow' &&
+        each.ResourceArn === ResourceArn,
+    ),
+    JSON.stringify(Decisions),
+  )
+  for (const started of [
+    await call('StartVerifyJob', { BackupVaultName }),
+    await call('StartVerifyJob', { BackupVaultName, ReadData: false }),
+    await call('StartSweepJob', { BackupVaultName }),
+  ]) {
+    const job = await jobEnd(world, started.JobId)
+    assert.deepEqual(
+      [job.State, job.BackupVaultName],
+      ['COMPLETED', BackupVaultName],
+      job.StatusMessage ?? '',
+    )
+  }
+  const TargetPath = join(world.scratch, 'export')
+  const request = {
+    BackupVaultName,
+    Format: 'restic' as const,
+    TargetPath,
+    Password: 'correct horse',
+    IamRoleArn,
+  }
+  const exported = await jobEnd(world, (await call('StartExportJob', request)).JobId)
+  assert.equal(exported.State, 'COMPLETED', exported.StatusMessage ?? '')
+  assert.ok(existsSync(join(TargetPath, 'config')))
+  await assert.rejects(
+    call('StartExportJob', { ...request, TargetPath: world.dataDir }),
+    fails('InvalidParameterValueException', 400, "the server's own data directory"),
+  )
+  await removeRole(world, 'exporter')
+  await assert.rejects(
+    call('StartExportJob', request),
+    fails('InvalidParameterValueException', 400, `IAM Role ${IamRoleArn} cannot be assumed by AWS Backup`),
+  )
+  await assert.rejects(
+    call('StartVerifyJob', { BackupVaultName: 'none' }),
+    fails('ResourceNotFoundException', 400, '"none"'),
+  )
+  await assert.rejects(
+    call('DescribeJob', { JobId: 'none' }),
+    fails('ResourceNotFoundException', 400, 'none'),
+  )
+})
