@@ -7,6 +7,7 @@ import { addQuickstart } from './quickstart.ts'
 import { OK, USAGE, describeError, exitCodeFor } from './report.ts'
 import { addResource } from './resource.ts'
 import { addRole } from './role.ts'
+import { addRootKey } from './root-key.ts'
 import { addServe } from './serve.ts'
 import { addVault } from './vault.ts'
 
@@ -49,7 +50,8 @@ function newProgram(): Command {
         'http://127.0.0.1:8420), AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, AWS_REGION.\n' +
         "Backups, restores, roles and policies are the aws CLI's: aws --endpoint-url URL backup …",
     )
-  for (const add of [addQuickstart, addServe, addResource, addRole, addJob, addVault, addDoctor]) add(program)
+  for (const add of [addQuickstart, addServe, addResource, addRole, addJob, addVault, addRootKey, addDoctor])
+    add(program)
   return program
 }
 

@@ -1,0 +1,104 @@
+import type { Command } from 'commander'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { rootArn } from '../access/identity-arns.ts'
+import { loadConfig } from '../config.ts'
+import { loadServerKey } from '../keyring/server-key.ts'
+import { iamId, secretAccessKey, uuid } from '../lib/ids.ts'
+import { findServer } from '../store/accounts.ts'
+import { appendAudit } from '../store/audit.ts'
+import { insertAccessKey } from '../store/identities.ts'
+import type { Store } from '../store/store.ts'
+import { openStore } from '../store/store.ts'
+import { takeDataDir } from './data-dir.ts'
+import { credentialsFile, FirstStartError } from './first-start.ts'
+import { say } from './output.ts'
+
+export function addRootKey(program: Command): void {
+  program
+    .command('root-key')
+    .description("make another access key for the management account's root user; the server must be stopped")
+    .option(
+      '--data-dir <dir>',
+      'data directory of the server (default: $ROLEBACK_DATA_DIR or ./roleback-data)',
+    )
+    .option('--database-url-file <file>', 'as given to serve')
+    .action(makeRootKey)
+}
+
+/**
+ * Whoever may read the data directory may make one: it is the way back for an operator who lost all credentials, and no request
+ * can do it. It is recorded.
+ */
+async function makeRootKey(options: {
+  readonly dataDir?: string
+  readonly databaseUrlFile?: string
+}): Promise<void> {
+  const config = loadConfig(options, process.env)
+  const dataDir = takeDataDir(config.dataDir)
+  try {
+    const store = await openStore(
+      config.databaseUrlFile === undefined
+        ? { kind: 'sqlite', file: join(config.dataDir, 'roleback.db') }
+        : { kind: 'postgres', urlFile: config.databaseUrlFile },
+    )
+    try {
+      const file = await addKey(store, config.dataDir)
+      say(`root credentials: ${file} (profile roleback)`)
+    } finally {
+      await store.close()
+    }
+  } finally {
+    dataDir.release()
+  }
+}
+
+async function addKey(store: Store, dataDir: string): Promise<string> {
+  const server = await findServer(store.db)
+  if (server === undefined) {
+    throw new FirstStartError(
+      `Cannot make a root key: no server was ever started on "${dataDir}". Start it with roleback serve`,
+    )
+  }
+  const serverKey = loadServerKey(join(dataDir, 'server.key'))
+  const accountId = server.management_account_id
+  const key = { accessKeyId: iamId('AKIA'), secret: secretAccessKey() }
+  const now = Date.now()
+  await appendAudit(store.db, {
+    at: now,
+    account_id: accountId,
+    request_id: uuid(),
+    principal_arn: rootArn(accountId),
+    principal_id: accountId,
+    source_ip: null,
+    service: 'iam',
+    action: 'iam:CreateAccessKey',
+    resource: rootArn(accountId),
+    effect: 'Allow',
+    layer: 'local',
+    reason: `by local access to the data directory (process ${process.pid}, user id ${process.getuid?.() ?? 'unknown'}), key ${key.accessKeyId}`,
+    policy: null,
+    statement: null,
+  })
+  await insertAccessKey(store.db, {
+    access_key_id: key.accessKeyId,
+    account_id: accountId,
+    user_id: null,
+    secret: serverKey.seal('access-key', key.accessKeyId, Buffer.from(key.secret)),
+    status: 'Active',
+    created_at: now,
+    last_used_at: null,
+    last_used_service: null,
+    last_used_region: null,
+  })
+  const file = credentialsFile(dataDir)
+  writeFileSync(
+    file,
+    `[roleback]\naws_access_key_id = ${key.accessKeyId}\naws_secret_access_key = ${key.secret}\n`,
+    {
+      mode: 0o600,
+      flush: true,
+    },
+  )
+  return file
+}
