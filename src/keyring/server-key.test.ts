@@ -24,6 +24,14 @@ test('ServerKey refuses every flipped bit', () => {
   }
 })
 
+test('ServerKey refuses a sealed text with anything added to it', () => {
+  const key = new ServerKey(Buffer.alloc(32, 7))
+  const sealed = key.seal('session-token', 'ASIA1', Buffer.from('secret'))
+  for (const text of [`${sealed}A`, `${sealed}=`, ` ${sealed}`, `${sealed}\n`, sealed.replace('=', '')]) {
+    if (text !== sealed) assert.throws(() => key.open('session-token', 'ASIA1', text), SealError)
+  }
+})
+
 test('loadServerKey makes a file only its owner may read, and refuses one that others may', () => {
   const dir = mkdtempSync(join(tmpdir(), 'roleback-key-'))
   try {
