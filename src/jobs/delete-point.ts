@@ -1,10 +1,8 @@
-import { uuid } from '../lib/ids.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
-import { insertJob } from '../store/jobs.ts'
 import { deleteRecoveryPoint, findRecoveryPoint } from '../store/recovery-points.ts'
-import type { Queryable } from '../store/store.ts'
 import { deleteAllTags } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
+import { queueSweep } from './sweep-queue.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 
 /**
@@ -25,41 +23,9 @@ export async function runDeletePoint(tools: JobTools, job: RunningJob): Promise<
     await assertClaim(tx, row)
     await deleteAllTags(tx, point.account_id, point.arn)
     await deleteRecoveryPoint(tx, point)
-    const isSweepDue = await hasWaitingSweep(tx, point.account_id, point.region, vault.name)
-    if (!isSweepDue) {
-      await insertJob(tx, {
-        account_id: row.account_id,
-        region: row.region,
-        job_id: uuid(),
-        kind: 'sweep',
-        created_at: now,
-        caller_arn: row.caller_arn,
-        vault_name: vault.name,
-        lock_key: `sweep ${vault.vault_id}`,
-      })
-    }
+    await queueSweep(tx, vault, { callerArn: row.caller_arn, now })
     await finishJob(tx, row, { state: 'COMPLETED', now, status_message: null, message_category: 'SUCCESS' })
   })
   tools.store.wake()
   return { state: 'COMPLETED', isFinished: true }
-}
-
-/** One that has not begun will see this deletion, too. */
-async function hasWaitingSweep(
-  db: Queryable,
-  accountId: string,
-  region: string,
-  vaultName: string,
-): Promise<boolean> {
-  const waiting = await db
-    .selectFrom('job')
-    .select('job_id')
-    .where('account_id', '=', accountId)
-    .where('region', '=', region)
-    .where('vault_name', '=', vaultName)
-    .where('kind', '=', 'sweep')
-    .where('state', '=', 'CREATED')
-    .limit(1)
-    .executeTakeFirst()
-  return waiting !== undefined
 }

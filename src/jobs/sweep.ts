@@ -7,6 +7,7 @@ import { sweepVault } from '../vault/sweep.ts'
 import type { PointHead } from '../vault/heads.ts'
 import type { Vault } from '../vault/vault.ts'
 import { JobFailedError } from './errors.ts'
+import { queueSweep } from './sweep-queue.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 
 /**
@@ -14,6 +15,8 @@ import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
  * still need it, and a wall clock adds no safety to that.
  */
 const GRACE_MS = 0
+/** What a running job may still need is looked at again after so long, in milliseconds. */
+const AGAIN_MS = 60_000
 
 /** Frees what no recovery point of a vault uses, without stopping anybody who writes or reads it. */
 export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
@@ -32,6 +35,10 @@ export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOut
     signal: job.signal,
   })
   await setStoredBytes(db, vault, result.storedBytes)
+  if (result.waitingBlobs > 0) {
+    const now = tools.clock.now()
+    await queueSweep(db, vault, { callerArn: row.caller_arn, now, runAt: now + AGAIN_MS })
+  }
   const megabytes = (result.deletedBytes / 1e6).toFixed(1)
   const waiting =
     result.waitingBlobs === 0 ? '' : `; ${result.waitingBlobs} blobs wait until no running job may need them`
@@ -61,6 +68,9 @@ async function dropUnfinishedPoints(tools: JobTools, opened: Vault, vault: Vault
 
 async function isRecovered(tools: JobTools, vault: VaultTable, head: PointHead): Promise<boolean> {
   const { db } = tools.store
+  // The job first: one that ends between the two looks has its recovery point's row by then.
+  const job = await findJob(db, vault.account_id, head.jobId)
+  if (job !== undefined && !isFinished(job.state) && job.fence === head.fence) return true
   const row = await db
     .selectFrom('recovery_point')
     .select('arn')
@@ -69,16 +79,11 @@ async function isRecovered(tools: JobTools, vault: VaultTable, head: PointHead):
     .where('vault_name', '=', vault.name)
     .where('point_id', '=', head.pointId)
     .executeTakeFirst()
-  if (row !== undefined) return true
-  const job = await findJob(db, vault.account_id, head.jobId)
-  if (job === undefined) {
-    tools.log.warn('a recovery point in the vault is not in the catalogue', {
-      vault: vault.name,
-      point: head.pointId,
-      job: head.jobId,
-    })
-    return true
-  }
-  // Its own attempt may be about to report it.
-  return !isFinished(job.state) && job.fence === head.fence
+  if (row !== undefined || job !== undefined) return row !== undefined
+  tools.log.warn('a recovery point in the vault is not in the catalogue', {
+    vault: vault.name,
+    point: head.pointId,
+    job: head.jobId,
+  })
+  return true
 }
