@@ -85,7 +85,10 @@ export interface BackupSink {
   readonly parent: ParentCursor | undefined
   /** Gives the kind's ThreadReader its settings, once, before the first `range` content. */
   readWith(settings: Connection['settings']): void
-  /** Adds the next item; wait for the promise, where one comes back, before adding more (the pipeline is full). */
+  /**
+   * Adds the next item; wait for the promise, where one comes back, before adding more (the pipeline is full). That of a stream
+   * resolves when its last byte was taken, so that what it reads from may be closed then.
+   */
   add(item: Item, content: Content): void | Promise<void>
   /** An item that could not be read: it is counted, the first reasons are kept, the point ends PARTIAL. */
   problem(problem: ItemProblem): void

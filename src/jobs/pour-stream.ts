@@ -40,7 +40,8 @@ export class StreamPour {
     return this.#open.size >= MAX_STREAMS
   }
 
-  add(pending: PendingItem, open: Open): void {
+  /** Resolves when the stream was read to its end, or given up. */
+  async add(pending: PendingItem, open: Open): Promise<void> {
     const done = this.#pump(pending, open)
       .catch((error: unknown) => {
         if (error instanceof ItemError) this.#window.leaveOut(pending, error.message)
@@ -48,17 +49,16 @@ export class StreamPour {
       })
       .finally(() => {
         this.#open.delete(done)
-        // The last of those that are open sends what waits for company that does not come.
-        if (this.#open.size === 0) this.#sendBatch()
         this.#window.wake()
       })
     this.#open.add(done)
+    await done
   }
 
   /** Waits until all streams have been read and handed over. */
   async end(): Promise<void> {
     await this.settled()
-    this.#sendBatch()
+    this.sendBatch()
   }
 
   async settled(): Promise<void> {
@@ -107,10 +107,11 @@ export class StreamPour {
   #addToBatch(pending: PendingItem, bytes: Buffer): void {
     this.#batch.push({ pending, bytes })
     this.#batchBytes += bytes.length
-    if (this.#batchBytes >= BATCH_BYTES || this.#batch.length >= BATCH_ITEMS) this.#sendBatch()
+    if (this.#batchBytes >= BATCH_BYTES || this.#batch.length >= BATCH_ITEMS) this.sendBatch()
   }
 
-  #sendBatch(): void {
+  /** Hands on the small ones that wait for company. */
+  sendBatch(): void {
     const batch = this.#batch
     if (batch.length === 0 || this.#controller.signal.aborted) return
     this.#batch = []

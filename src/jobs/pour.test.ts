@@ -172,6 +172,21 @@ test('an item that cannot be read is a problem and left out', async () => {
   assertSame(await restoreFiles(vault, 'p1'), new Map([...files, ['d', Buffer.from('four')]]))
 })
 
+test('a stream has been read to its end when its add() resolves', async () => {
+  const pouring = await pourBackup(pourOptions(await makeVault()))
+  for (const size of [10, 3_000_000]) {
+    let isRead = false
+    const open = async function* () {
+      yield await Promise.resolve(Buffer.alloc(size, 7))
+      isRead = true
+    }
+    const item = { key: Buffer.from(`${size}`), kind: 1, meta: Buffer.from([1]), size: 0 }
+    await pouring.sink.add(item, { from: 'stream', open })
+    assert.ok(isRead, `${size} bytes`)
+  }
+  assert.equal((await pouring.finish({})).contentBytes, 3_000_010)
+})
+
 test('a stream that fails ends the backup, and nothing of it can be seen', async () => {
   const store = new MemoryBlobStore()
   const vault = await makeVault(store)
@@ -180,9 +195,10 @@ test('a stream that fails ends the backup, and nothing of it can be seen', async
     yield await Promise.resolve(Buffer.alloc(2_000_000, 7))
     throw new Error('The dump broke off')
   }
-  await pouring.sink.add(
-    { key: Buffer.from('a'), kind: 1, meta: Buffer.from([1]), size: 0 },
-    { from: 'stream', open },
+  const item = { key: Buffer.from('a'), kind: 1, meta: Buffer.from([1]), size: 0 }
+  await assert.rejects(
+    async () => await pouring.sink.add(item, { from: 'stream', open }),
+    /The dump broke off/,
   )
   await assert.rejects(pouring.finish({}), /The dump broke off/)
   assert.deepEqual((await vault.listPoints()).points, [])

@@ -123,7 +123,7 @@ class PourSink implements BackupSink {
         this.#addRange(item, content.task)
         break
       case 'stream':
-        this.#streams.add(this.#window.open(item), content.open)
+        return this.#addStream(item, content.open)
     }
     if (this.#isFull()) return this.#ready()
   }
@@ -182,7 +182,10 @@ class PourSink implements BackupSink {
 
   async #ready(): Promise<void> {
     // A full window may wait for items that are not sent yet.
-    if (this.#window.isFull) this.#sendBatch(false)
+    if (this.#window.isFull) {
+      this.#sendBatch(false)
+      this.#streams.sendBatch()
+    }
     while (this.#isFull()) await this.#window.changed()
     if (this.#failure !== undefined) throw this.#failure
   }
@@ -192,6 +195,13 @@ class PourSink implements BackupSink {
       throw new TypeError('Cannot take over an item: it is not of the parent recovery point')
     this.#reused++
     this.#window.addDone(item, handle.depth, handle.ids)
+  }
+
+  /** Resolves when the last byte was taken: drivers hold the connection it comes from no longer than that. */
+  async #addStream(item: Item, open: (signal: AbortSignal) => AsyncIterable<Uint8Array>): Promise<void> {
+    await this.#streams.add(this.#window.open(item), open)
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#isFull()) await this.#ready()
   }
 
   #addRange(item: Item, task: Uint8Array): void {
