@@ -101,11 +101,12 @@ describe('AWS SDK for JavaScript', () => {
     const { Tags } = await backup.send(new Backup.ListTagsCommand({ ResourceArn: point }))
     assert.equal(Tags?.['more'], 'a/b c')
     assert.equal(Tags?.['keep'], undefined)
-    const TagFilters = [{ Key: 'run', Values: ['first'] }]
+    const TagFilters = [{ Key: 'team', Values: ['files'] }]
+    const vault = `arn:aws:backup:us-east-1:${world.accountId}:backup-vault:sdk`
     const found = await tagging.send(new Tagging.GetResourcesCommand({ TagFilters }))
     assert.deepEqual(
       found.ResourceTagMappingList?.map(({ ResourceARN }) => ResourceARN),
-      [point],
+      [vault],
     )
     const changed = await backup.send(
       new Backup.UpdateRecoveryPointLifecycleCommand({ ...named, Lifecycle: { DeleteAfterDays: 7 } }),

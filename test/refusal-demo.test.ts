@@ -7,7 +7,7 @@ import { AwsError } from '../src/aws/error.ts'
 import { awsCliMissing, awsCliOf } from './fixtures/aws-cli.ts'
 import type { AwsCli } from './fixtures/aws-cli.ts'
 import { fillBucket, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
-import { expireInDays } from './fixtures/expiry.ts'
+import { letDaysPass } from './fixtures/expiry.ts'
 import { registerOrders, startOrders } from './fixtures/orders.ts'
 import type { Orders } from './fixtures/orders.ts'
 import {
@@ -240,7 +240,7 @@ describe('Refusal demo', { skip: missing ?? false }, () => {
       PolicyName: 'keep',
       PolicyDocument: policy({ ...allow('rds:DeleteDBSnapshot'), Effect: 'Deny' }),
     })
-    await expireInDays(world, 2)
+    await letDaysPass(world, 2)
 
     // Its role is gone for good, so the service's own role stands in.
     await until('the first point to be deleted', () =>
@@ -252,11 +252,13 @@ describe('Refusal demo', { skip: missing ?? false }, () => {
     assert.match(gone[0]?.reason ?? '', /the recorded role no longer exists/)
 
     // This one's role exists and is denied: the point is held, and says why.
-    const { Status, StatusMessage } = await world.call('backup', 'DescribeRecoveryPoint', {
-      BackupVaultName: 'databases',
-      RecoveryPointArn: secondPoint,
+    const { StatusMessage } = await until('the second point to be held', async () => {
+      const point = await world.call('backup', 'DescribeRecoveryPoint', {
+        BackupVaultName: 'databases',
+        RecoveryPointArn: secondPoint,
+      })
+      return point.Status === 'EXPIRED' ? point : undefined
     })
-    assert.equal(Status, 'EXPIRED')
     assert.equal(
       StatusMessage,
       `User: ${SESSION} is not authorized to perform: rds:DeleteDBSnapshot on resource: ${secondPoint} ` +
@@ -268,7 +270,7 @@ describe('Refusal demo', { skip: missing ?? false }, () => {
     )
 
     await world.call('iam', 'DeleteRolePolicy', { RoleName: 'rds-backup', PolicyName: 'keep' })
-    await expireInDays(world, 2)
+    await letDaysPass(world, 2)
     await until('the second point to be deleted', () =>
       statusOf(secondPoint) === undefined ? true : undefined,
     )
