@@ -1,3 +1,4 @@
+import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import {
   InvalidParameterValueException,
   InvalidRequestException,
@@ -18,7 +19,7 @@ import type {
   UpdateRecoveryPointLifecycleOutput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { insertJob } from '../store/jobs.ts'
+import { insertJob, jobBasics } from '../store/jobs.ts'
 import {
   findRecoveryPoint,
   listRecoveryPoints,
@@ -29,11 +30,9 @@ import {
 import type { RecoveryPointStatus, RecoveryPointTable } from '../store/schema.ts'
 import { tagsOf } from '../store/tags.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
-import { jobBasics } from './job-basics.ts'
 import { kindOf } from './kind-of.ts'
 import { checkLifecycle, deleteAt, lifecycleOf, toCalculatedLifecycle, toLifecycle } from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
-import { BACKUP_SERVICE } from './pass-role.ts'
 import { vaultNamed } from './vaults.ts'
 
 export async function describeRecoveryPoint(

@@ -71,12 +71,7 @@ const ON_PLAN = [
   'UpdateBackupPlan',
 ] as const
 
-const ON_FRAMEWORK = [
-  'CreateFramework',
-  'DeleteFramework',
-  'DescribeFramework',
-  'UpdateFramework',
-] as const
+const ON_FRAMEWORK = ['CreateFramework', 'DeleteFramework', 'DescribeFramework', 'UpdateFramework'] as const
 
 const ON_REPORT_PLAN = [
   'CreateReportPlan',
@@ -150,7 +145,9 @@ type UnbuiltName =
   | (typeof ON_ALL)[number]
 
 function all<Name extends string>(names: readonly Name[], resource: ResourceOf): Record<Name, Unbuilt> {
-  return Object.fromEntries(names.map((name) => [name, { unbuilt: true, resource: resource as Unbuilt['resource'] }])) as Record<Name, Unbuilt>
+  return Object.fromEntries(
+    names.map((name) => [name, { unbuilt: true, resource: resource as Unbuilt['resource'] }]),
+  ) as Record<Name, Unbuilt>
 }
 
 export const unbuilt: Readonly<Record<UnbuiltName, Unbuilt>> = {

@@ -16,12 +16,11 @@ import type {
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { randomHex, uuid } from '../lib/ids.ts'
-import { insertJob } from '../store/jobs.ts'
+import { insertJob, jobBasics } from '../store/jobs.ts'
 import type { VaultTable } from '../store/schema.ts'
 import { deleteAllTags, putTags } from '../store/tags.ts'
 import { countPoints, deleteVault, findVault, insertVault, listVaults } from '../store/vaults.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
-import { jobBasics } from './job-basics.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { checkTags } from './tags.ts'
 

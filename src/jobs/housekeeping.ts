@@ -1,6 +1,7 @@
 import { assumeForService } from '../access/assume.ts'
 import { denialMessage } from '../access/denial.ts'
 import { layersOf } from '../access/layers.ts'
+import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import { principalView, requestContext } from '../access/request-context.ts'
 import { kindOfType } from '../kinds/kinds.ts'
 import { uuid } from '../lib/ids.ts'
@@ -11,7 +12,6 @@ import { insertJob } from '../store/jobs.ts'
 import { dueForExpiry, setRecoveryPointStatus } from '../store/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { tagsOf } from '../store/tags.ts'
-import { BACKUP_SERVICE } from './job-role.ts'
 import type { JobTools } from './tools.ts'
 
 /** Looks for what is due so often, in milliseconds. */

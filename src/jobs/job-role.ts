@@ -1,6 +1,7 @@
 import { assumeForService } from '../access/assume.ts'
 import type { AssumedRole } from '../access/assume.ts'
 import { layersOf } from '../access/layers.ts'
+import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Connection, ResourceView } from '../drivers/driver.ts'
 import type { PolicyLayers } from '../policy/evaluate.ts'
@@ -12,9 +13,6 @@ import { JobSession } from './job-session.ts'
 import { sessionPolicyOf } from './session-policy.ts'
 import type { JobScope } from './session-policy.ts'
 import type { JobTools, RunningJob } from './tools.ts'
-
-/** The service that works under passed roles. */
-export const BACKUP_SERVICE = 'backup.amazonaws.com'
 
 /** A job under way asks for its role's rights again so often, in milliseconds: a revoked right ends it within a minute. */
 const REFRESH_MS = 20_000

@@ -1,5 +1,4 @@
-import { assumeForService } from '../access/assume.ts'
-import { parseRoleArn, roleArn } from '../access/identity-arns.ts'
+import { findPassedRole, passRoleContext } from '../access/passed-role.ts'
 import {
   InvalidParameterValueException,
   InvalidRequestException,
@@ -21,8 +20,7 @@ import type {
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { listDecisions } from '../store/decisions.ts'
-import { findRoleByName } from '../store/identities.ts'
-import { findJob, insertJob } from '../store/jobs.ts'
+import { findJob, insertJob, jobBasics } from '../store/jobs.ts'
 import { findRecoveryPoint, listRecoveryPoints, RESTORABLE } from '../store/recovery-points.ts'
 import type {
   JobDecisionTable,
@@ -32,10 +30,8 @@ import type {
   VaultTable,
 } from '../store/schema.ts'
 import { findVault } from '../store/vaults.ts'
-import { jobBasics } from './job-basics.ts'
 import { nextToken, pageOf } from './paging.ts'
 
-const BACKUP_SERVICE = 'backup.amazonaws.com'
 /** One export takes so many recovery points at most. */
 const MAX_EXPORTED = 1000
 
@@ -119,32 +115,10 @@ export async function startExportJob(
 }
 
 async function passedRole(ctx: Context, arn: string, sourceArn: string): Promise<RoleTable> {
-  await ctx.authorize('iam:PassRole', arn, {
-    'iam:PassedToService': BACKUP_SERVICE,
-    'iam:AssociatedResourceArn': sourceArn,
-  })
-  const parsed = parseRoleArn(arn)
-  const role =
-    parsed === undefined || parsed.accountId !== ctx.accountId
-      ? undefined
-      : await findRoleByName(ctx.store.db, ctx.accountId, parsed.name)
-  if (role === undefined || roleArn(role) !== arn) {
-    throw new InvalidParameterValueException(
-      `IAM Role ${arn} cannot be assumed by AWS Backup: there is no such role in this account`,
-      { Context: arn },
-    )
-  }
-  const assumed = await assumeForService(
-    ctx.store.db,
-    { roleId: role.role_id, roleArn: arn },
-    { service: BACKUP_SERVICE, sourceAccount: ctx.accountId, sourceArn, now: ctx.now },
-  )
-  if (!assumed.ok)
-    throw new InvalidParameterValueException(
-      `IAM Role ${arn} cannot be assumed by AWS Backup: ${assumed.reason}`,
-      { Context: arn },
-    )
-  return role
+  await ctx.authorize('iam:PassRole', arn, passRoleContext(sourceArn))
+  const passed = await findPassedRole(ctx.store.db, ctx.accountId, arn, { sourceArn, now: ctx.now })
+  if (!passed.ok) throw new InvalidParameterValueException(passed.message, { Context: arn })
+  return passed.role
 }
 
 async function pointsToExport(

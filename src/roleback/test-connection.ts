@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { InvalidRequestException } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { isFinished } from '../store/job-states.ts'
-import { findJob, insertJob, requestCancel } from '../store/jobs.ts'
-import { jobBasics } from './job-basics.ts'
+import { findJob, insertJob, jobBasics, requestCancel } from '../store/jobs.ts'
 import type { Settings } from './connections.ts'
 
 /** What a worker needs to try a connection that is not registered yet. */

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { uuid } from '../lib/ids.ts'
 import { firstState, JOB_TRANSITIONS, UNFINISHED_STATES, WAITING_STATES } from './job-states.ts'
 import type { Page, PageRequest } from './page.ts'
 import { pageOf, timeCursor } from './page.ts'
@@ -10,6 +11,26 @@ type OfTheLease = 'state' | 'lease_owner' | 'lease_until' | 'lease_generation' |
 
 /** What a new job must and may say; the rest begins empty, and `run_at` at `created_at`. */
 export type NewJob = Pick<JobTable, Given> & Partial<Omit<JobTable, Given | OfTheLease>>
+
+/** Whose job it is and who asked for it; a request's context is one. */
+export interface JobCaller {
+  readonly accountId: string
+  readonly region: string
+  readonly now: number
+  readonly principal: { readonly arn: string }
+}
+
+/** What every job that a call makes says of itself, with a new id. */
+export function jobBasics(caller: JobCaller, kind: JobKind): Pick<JobTable, Given> {
+  return {
+    account_id: caller.accountId,
+    region: caller.region,
+    job_id: uuid(),
+    kind,
+    created_at: caller.now,
+    caller_arn: caller.principal.arn,
+  }
+}
 
 /**
  * Puts a job in the queue. Where an unended or ended job of the account and kind has the same idempotency token, that one is
