@@ -4,6 +4,7 @@ import type { JobEnd } from '../store/claims.ts'
 import type { JobKind, JobTable } from '../store/schema.ts'
 import { AccessDeniedError, JobFailedError, JobStoppedError, RetryLaterError } from './errors.ts'
 import type { JobOutcome, JobRunner, JobTools, RunningJob } from './tools.ts'
+import { isTransient } from './transient.ts'
 
 /**
  * Claims jobs that are due and runs them, a few at a time. A job's lease is renewed three times in its length; who loses it stops
@@ -14,6 +15,9 @@ import type { JobOutcome, JobRunner, JobTools, RunningJob } from './tools.ts'
 const MAX_SLEEP_MS = 5_000
 /** A job tells of its progress, and hears of a cancel, at least so often, in milliseconds. */
 const MAX_BEAT_MS = 1_000
+/** Between two tries of a job whose source is down, in milliseconds. */
+const MIN_RETRY_MS = 15_000
+const MAX_RETRY_MS = 600_000
 
 export interface WorkerOptions {
   readonly tools: JobTools
@@ -215,10 +219,22 @@ function retryOf(
       message: 'The server was stopped while the job ran; it begins again when the server is back',
     }
   }
-  if (!(error instanceof RetryLaterError)) return undefined
-  const runAt = now + error.delayMs
+  const delayMs = delayBefore(error, row)
+  if (delayMs === undefined) return undefined
+  const runAt = now + delayMs
   if (row.start_by !== null && runAt >= row.start_by) return undefined
-  return { runAt, message: error.message }
+  const message =
+    error instanceof RetryLaterError
+      ? error.message
+      : `${messageOf(error)}. It is tried again at ${new Date(runAt).toISOString()}`
+  return { runAt, message }
+}
+
+/** Backups wait inside their start window for a source that is down, as AWS's do: longer each time, ten minutes at most. */
+function delayBefore(error: unknown, row: JobTable): number | undefined {
+  if (error instanceof RetryLaterError) return error.delayMs
+  if (row.kind !== 'backup' || row.start_by === null || !isTransient(error)) return undefined
+  return Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** Math.min(10, row.attempts - 1))
 }
 
 function failureOf(error: unknown): { isUnexpected: boolean; end: Omit<JobEnd, 'now'> } {
