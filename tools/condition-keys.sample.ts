@@ -1,0 +1,98 @@
+import { groupArn, instanceProfileArn, roleArn, userArn } from '../src/access/identity-arns.ts'
+import type { ServiceName } from '../src/aws/model.ts'
+import { vaultArn } from '../src/backup/arns.ts'
+import { insertAccount } from '../src/store/accounts.ts'
+import { ACCOUNT, NOW, REGION, pointRow, roleRow, userRow, vaultRow } from '../src/store/contract-rows.ts'
+import { insertGroup } from '../src/store/identities-groups.ts'
+import { insertInstanceProfile } from '../src/store/identities-profiles.ts'
+import { insertAccessKey, insertRole, insertUser } from '../src/store/identities.ts'
+import { insertRecoveryPoint } from '../src/store/recovery-points.ts'
+import type { Store } from '../src/store/store.ts'
+import { putTags } from '../src/store/tags.ts'
+import { insertVault } from '../src/store/vaults.ts'
+
+/** One of everything that an operation can be about, and inputs that name it. */
+
+export { ACCOUNT, REGION }
+
+const VAULT = vaultArn({ region: REGION, accountId: ACCOUNT }, 'VAULT')
+const POINT = `arn:aws:backup:${REGION}:${ACCOUNT}:recovery-point:ID`
+const RESOURCE = `arn:aws:rds:${REGION}:${ACCOUNT}:db:NAME`
+const POLICY = `arn:aws:iam::${ACCOUNT}:policy/POLICY`
+const KEY_ID = 'AKIASAMPLESAMPLE0001'
+const TAGS = { KEY: 'VALUE' }
+const TAG_LIST = [{ Key: 'KEY', Value: 'VALUE' }]
+
+export async function fillStore({ db }: Store): Promise<void> {
+  await insertAccount(db, { account_id: ACCOUNT, name: 'sample', created_at: NOW, root_last_used_at: null })
+  const user = { ...userRow('USER'), boundary_arn: POLICY }
+  const role = { ...roleRow('ROLE'), boundary_arn: POLICY }
+  const named = { account_id: ACCOUNT, path: '/', created_at: NOW }
+  const group = { ...named, group_id: 'AGPASAMPLE', name: 'GROUP', name_lower: 'group' }
+  const profile = {
+    ...named,
+    profile_id: 'AIPASAMPLE',
+    name: 'PROFILE',
+    name_lower: 'profile',
+    role_id: null,
+  }
+  await insertUser(db, user)
+  await insertRole(db, role)
+  await insertGroup(db, group)
+  await insertInstanceProfile(db, profile)
+  await insertAccessKey(db, {
+    access_key_id: KEY_ID,
+    account_id: ACCOUNT,
+    user_id: user.user_id,
+    secret: '',
+    status: 'Active',
+    created_at: NOW,
+    last_used_at: null,
+    last_used_service: null,
+    last_used_region: null,
+  })
+  await insertVault(db, vaultRow('VAULT', { arn: VAULT }))
+  await insertRecoveryPoint(db, pointRow('VAULT', { arn: POINT }))
+  const tagged = [VAULT, POINT, RESOURCE, POLICY, userArn(user), roleArn(role), instanceProfileArn(profile)]
+  for (const arn of tagged) await putTags(db, ACCOUNT, arn, TAGS)
+  // Groups cannot be tagged.
+  await putTags(db, ACCOUNT, groupArn(group), {})
+}
+
+/** Members of any operation's input; those that an operation does not model are left out of its sample. */
+export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unknown>>>> = {
+  backup: {
+    BackupVaultName: 'VAULT',
+    RecoveryPointArn: POINT,
+    ResourceArn: VAULT,
+    BackupVaultTags: TAGS,
+    RecoveryPointTags: TAGS,
+    Tags: TAGS,
+    TagKeyList: ['KEY'],
+  },
+  iam: {
+    UserName: 'USER',
+    NewUserName: 'NEW',
+    RoleName: 'ROLE',
+    GroupName: 'GROUP',
+    NewGroupName: 'NEW',
+    PolicyName: 'POLICY',
+    PolicyArn: POLICY,
+    InstanceProfileName: 'PROFILE',
+    AccessKeyId: KEY_ID,
+    PermissionsBoundary: POLICY,
+    AWSServiceName: 'backup.amazonaws.com',
+    Tags: TAG_LIST,
+    TagKeys: ['KEY'],
+  },
+  sts: { RoleArn: `arn:aws:iam::${ACCOUNT}:role/ROLE` },
+  tagging: { ResourceARNList: [VAULT], Tags: TAGS, TagKeys: ['KEY'] },
+  roleback: {
+    ResourceType: 'RDS',
+    Name: 'NAME',
+    ResourceArn: RESOURCE,
+    BackupVaultName: 'VAULT',
+    Connection: { Host: 'HOST', Path: 'PATH', Endpoint: 'ENDPOINT', Bucket: 'BUCKET' },
+    Tags: TAG_LIST,
+  },
+}
