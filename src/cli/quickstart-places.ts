@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs'
+import { cpSync, existsSync, lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { kitDirectory } from './first-start.ts'
 import { CommandError, CommandUsageError } from './report.ts'
@@ -25,8 +25,8 @@ export const SAMPLE: string = resolve(import.meta.dirname, '..', '..', 'sample')
  * @throws {CommandUsageError} Where they do, or there is no such directory.
  */
 export function placesOf(given: string | undefined, dataDirGiven: string): Places {
-  const source = realDirectory(given ?? SAMPLE)
   const dataDir = realPathToBe(dataDirGiven)
+  const source = realDirectory(given ?? sampleFor(dataDir))
   const restored = `${dataDir}-restored`
   for (const written of [dataDir, restored, kitDirectory(dataDir)]) {
     if (!overlap(source, written)) continue
@@ -42,6 +42,17 @@ export function placesOf(given: string | undefined, dataDirGiven: string): Place
     credentials: join(dataDir, 'quickstart-credentials'),
     log: join(dataDir, 'server.log'),
   }
+}
+
+/** Only root can restore files of other owners, so a sample that is not ours is copied beside the data first. */
+function sampleFor(dataDir: string): string {
+  const user = process.getuid?.()
+  if (user === 0 || statSync(SAMPLE).uid === user) return SAMPLE
+  const copy = `${dataDir}-sample`
+  if (!existsSync(copy)) {
+    cpSync(SAMPLE, copy, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true })
+  }
+  return copy
 }
 
 function realDirectory(path: string): string {

@@ -231,9 +231,12 @@ async function restoreNew(
   return { job, path }
 }
 
+const NOT_ROOT =
+  '. The server does not run as root, so it reads only what you can read and cannot give files to other owners: try a directory that is all yours, or run it as root'
+
 function failed(what: string, job: Job): CommandError {
   return new CommandError(
-    `The ${what} job ${job.JobId} ended ${job.State}: ${job.StatusMessage ?? 'no reason was given'}`,
+    `The ${what} job ${job.JobId} ended ${job.State}: ${job.StatusMessage ?? 'no reason was given'}${process.getuid?.() === 0 ? '' : NOT_ROOT}`,
   )
 }
 
