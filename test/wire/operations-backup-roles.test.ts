@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import type { StartBackupJobCommandInput } from '@aws-sdk/client-backup'
 import { StartBackupJobCommand, StopBackupJobCommand } from '@aws-sdk/client-backup'
 import { allow, backupEnd, makeRole, makeUser, makeVault, registerDirectory } from '../fixtures/world.ts'
 import { sdkError, startTestServer } from '../server.ts'
@@ -67,5 +68,78 @@ test('a role without a right ends the job FAILED with principal, action and reso
   await assert.rejects(
     backup.send(new StopBackupJobCommand({ BackupJobId: BackupJobId ?? '' })),
     sdkError('InvalidRequestException', 400, 'it is FAILED already'),
+  )
+})
+
+test('a backup is refused for what nobody registered, a short window and options nobody knows', async () => {
+  const IamRoleArn = await makeRole(world, 'options', {})
+  const refused = async (more: Partial<StartBackupJobCommandInput>, name: string, text: string) =>
+    await assert.rejects(
+      backup.send(new StartBackupJobCommand({ ...backupInput, IamRoleArn, ...more })),
+      sdkError(name, 400, text),
+    )
+  await refused(
+    { ResourceArn: `${tree.arn}0` },
+    'ResourceNotFoundException',
+    'no such resource is registered',
+  )
+  await refused({ BackupVaultName: 'none' }, 'ResourceNotFoundException', '"none"')
+  await refused({ StartWindowMinutes: 59 }, 'InvalidParameterValueException', 'at least 60')
+  await refused({ BackupOptions: { WindowsVSS: 'enabled' } }, 'InvalidParameterValueException', 'WindowsVSS')
+  await refused({ RecoveryPointTags: { 'aws:x': 'y' } }, 'InvalidParameterValueException', 'reserved')
+  await refused({ IamRoleArn: 'role/x' }, 'InvalidParameterValueException', 'not the ARN of a role')
+})
+
+test('policies reach the tags of vault and request, the role’s purpose and the service’s source', async () => {
+  const vaultArn = `arn:aws:backup:${world.region}:${world.accountId}:backup-vault:roles`
+  await world.call('backup', 'TagResource', { ResourceArn: vaultArn, Tags: { stage: 'prod' } })
+  const IamRoleArn = await makeRole(world, 'for-vault', {
+    managed: ['AWSBackupServiceRolePolicyForBackup'],
+    trust: {
+      Effect: 'Allow',
+      Principal: { Service: 'backup.amazonaws.com' },
+      Action: 'sts:AssumeRole',
+      Condition: {
+        ArnEquals: { 'aws:SourceArn': vaultArn },
+        StringEquals: { 'aws:SourceAccount': world.accountId },
+      },
+    },
+  })
+  const limited = await makeUser(world, 'conditions', [
+    {
+      ...allow('backup:StartBackupJob'),
+      Condition: {
+        StringEquals: { 'aws:ResourceTag/stage': 'prod', 'aws:RequestTag/owner': '${aws:username}' },
+      },
+    },
+    {
+      ...allow('iam:PassRole', IamRoleArn),
+      Condition: {
+        StringEquals: { 'iam:PassedToService': 'backup.amazonaws.com' },
+        ArnEquals: { 'iam:AssociatedResourceArn': vaultArn },
+      },
+    },
+  ])
+  const own = server.clientsOf(limited.key).backup
+  const start = async (owner: string) =>
+    await own.send(new StartBackupJobCommand({ ...backupInput, IamRoleArn, RecoveryPointTags: { owner } }))
+  await assert.rejects(start('somebody'), sdkError('AccessDeniedException', 403, 'backup:StartBackupJob'))
+  const { BackupJobId } = await start('conditions')
+  assert.equal((await backupEnd(world, BackupJobId ?? '')).State, 'COMPLETED')
+  await makeVault(world, 'untagged')
+  await assert.rejects(
+    own.send(
+      new StartBackupJobCommand({
+        ...backupInput,
+        BackupVaultName: 'untagged',
+        IamRoleArn,
+        RecoveryPointTags: { owner: 'conditions' },
+      }),
+    ),
+    sdkError('AccessDeniedException', 403, 'backup:StartBackupJob'),
+  )
+  await assert.rejects(
+    backup.send(new StartBackupJobCommand({ ...backupInput, BackupVaultName: 'untagged', IamRoleArn })),
+    sdkError('InvalidParameterValueException', 400, 'cannot be assumed by AWS Backup'),
   )
 })
