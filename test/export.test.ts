@@ -22,6 +22,7 @@ import {
   makeVault,
   openWorld,
   registerDirectory,
+  until,
 } from './fixtures/world.ts'
 import type { World } from './fixtures/world.ts'
 import { rgwMissing, startRgw } from './servers/ceph-rgw.ts'
@@ -138,8 +139,23 @@ describe('An export job', () => {
     assert.equal((await run(repository)).State, 'COMPLETED')
     const job = await run(repository)
     assert.equal(job.State, 'COMPLETED', job.StatusMessage)
-    assert.match(job.StatusMessage, /1 recovery points were in the repository already/)
+    assert.match(job.StatusMessage, /1 of 1 recovery points were in the repository already/)
     assert.equal((JSON.parse(restic(repository, 'snapshots', '--json')) as unknown[]).length, 1)
+  })
+
+  test('that the server was stopped under begins again and writes every point once', async () => {
+    const points = [treePoint, await backUp(tree.arn), await backUp(tree.arn)]
+    const repository = inScratch('stopped')
+    const jobId = await start(repository, { RecoveryPointArns: points })
+    const snapshots = join(repository, 'snapshots')
+    await until('the first snapshot', () =>
+      existsSync(snapshots) && readdirSync(snapshots).length > 0 ? true : undefined,
+    )
+    await world.offline(() => Promise.resolve())
+    const job = await end(jobId)
+    assert.equal(job.State, 'COMPLETED', job.StatusMessage)
+    assert.equal(readdirSync(snapshots).length, 3)
+    assert.deepEqual(readdirSync(join(repository, 'locks')), [])
   })
 
   test('into a foreign directory or under a wrong password fails with the reason', async () => {

@@ -38,8 +38,14 @@ interface Plan {
   readonly points: readonly RecoveryPointTable[]
   readonly directory: string
   /** Opened or made once the first recovery point may be exported. */
-  readonly repository: () => Promise<Repository>
+  readonly open: () => Promise<OpenRepository>
   readonly problems: Problems
+}
+
+interface OpenRepository {
+  readonly repository: Repository
+  /** ARNs of recovery points that it had snapshots of before this job. */
+  readonly before: ReadonlySet<string>
 }
 
 const NODES: Readonly<Record<ResourceType, (source: ExportSource) => AsyncIterable<ResticNode>>> = {
@@ -82,7 +88,9 @@ async function exportAll(tools: JobTools, job: RunningJob): Promise<JobOutcome> 
   const before = points.length - snapshots
   return {
     state: 'COMPLETED',
-    ...(before > 0 && { message: `${before} recovery points were in the repository already` }),
+    ...(before > 0 && {
+      message: `${before} of ${points.length} recovery points were in the repository already`,
+    }),
     result: { snapshots, bytes },
   }
 }
@@ -107,12 +115,14 @@ async function planOf(tools: JobTools, { row }: RunningJob): Promise<Plan> {
     dataDir: tools.dataDir,
     allowedRoots: server?.management_account_id === row.account_id ? undefined : tools.allowedRoots,
   })
-  let opening: Promise<Repository> | undefined
-  const repository = (): Promise<Repository> => {
+  const openNow = async (): Promise<OpenRepository> => {
     const password = tools.serverKey.open('job-secret', row.job_id, input.password).toString()
-    return (opening ??= openOrCreate(directory, password))
+    const repository = await openOrCreate(directory, password)
+    return { repository, before: await exportedBefore(repository) }
   }
-  return { vault, points, directory, repository, problems: new Problems() }
+  let opening: Promise<OpenRepository> | undefined
+  const open = (): Promise<OpenRepository> => (opening ??= openNow())
+  return { vault, points, directory, open, problems: new Problems() }
 }
 
 /** @returns What was written; undefined where the repository had the recovery point already. */
@@ -142,8 +152,8 @@ async function exportPoint(
   try {
     using reader = await (await tools.vaults.open(plan.vault)).openPoint(point.point_id)
     await decideExport(role.session, type, reader)
-    const repository = await plan.repository()
-    if ((await exportedBefore(repository)).has(point.arn)) return undefined
+    const { repository, before } = await plan.open()
+    if (before.has(point.arn)) return undefined
     const source = sourceOf(job, plan, point, reader)
     return await writeSnapshot(repository, {
       nodes: counted(job, NODES[type](source)),
