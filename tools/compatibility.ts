@@ -1,6 +1,6 @@
 /**
  * Writes docs/compatibility.md: every operation of every model, built or not, and where behaviour differs from AWS's
- * (tools/compatibility.notes.md). An operation is built when it has a handler and a test in test/wire calls it through a real
+ * (tools/compatibility.notes.md). An operation is built when it has a handler and one of test/wire/operations-* calls it through a real
  * client; one that has a handler but no such test ends this with 1. `--check` compares instead of writing.
  */
 import { globSync } from 'node:fs'
@@ -35,10 +35,13 @@ const SDK_PACKAGES: Readonly<Record<string, ServiceName>> = {
   '@aws-sdk/client-resource-groups-tagging-api': 'tagging',
 }
 
-/** `SERVICE:OPERATION` of everything that a test of test/wire calls: SDK commands that it imports and makes, and our own client's. */
+/**
+ * `SERVICE:OPERATION` of everything that a test of the whole server calls: SDK commands that it imports and makes, and our own
+ * client's. Other tests of test/wire talk to a server without handlers, and do not count.
+ */
 async function calledByTests(): Promise<ReadonlySet<string>> {
   const called = new Set<string>()
-  for (const file of globSync('test/wire/*.test.ts', { cwd: ROOT })) {
+  for (const file of globSync('test/wire/operations-*.test.ts', { cwd: ROOT })) {
     const source = await readFile(`${ROOT}${file}`, 'utf8')
     for (const [, names = '', from = ''] of source.matchAll(/import \{([^}]*)\} from '([^']*)'/g)) {
       const service = SDK_PACKAGES[from]
@@ -109,7 +112,7 @@ const untested = services.flatMap(({ service, built }) =>
   built.map((name) => `${service}:${name}`).filter((id) => !called.has(id)),
 )
 if (untested.length > 0) {
-  process.stderr.write(`Built, but called by no test in test/wire: ${untested.join(', ')}\n`)
+  process.stderr.write(`Built, but called by no test in test/wire/operations-*: ${untested.join(', ')}\n`)
   process.exit(1)
 }
 const wanted = await page(services)
