@@ -121,7 +121,7 @@ describe('Steps of jobs', () => {
         `User: ${SESSION} is not authorized to perform: ${denied.action} on resource: ${ResourceArn} ` +
         `because no identity-based policy allows the ${denied.action} action`,
     )
-    assert.ok(sentences.includes(message ?? ''), message)
+    assert.ok(sentences.includes(`${message}`), message ?? 'no message')
   }
 
   for (const kind of KINDS) {
