@@ -20,7 +20,8 @@ export type StartWorker = (onReply: OnReply) => PourWorker
 const TASKS_PER_THREAD = 2
 /** Tasks waiting for a thread before whoever adds them must wait. */
 const WAITING_TASKS = 2
-const THREAD_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 }
+/** Half of the old generation is also how much memory outside of it the collector bears before it collects everything. */
+const THREAD_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 }
 
 export function defaultThreads(): number {
   return Math.min(4, Math.max(2, availableParallelism()))

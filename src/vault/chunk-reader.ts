@@ -20,21 +20,28 @@ export interface ChunkReaderOptions {
   readonly store: BlobStore
   readonly keys: VaultKeys
   readonly index: ChunkIndex
-  /** Raw bytes of segments kept for the next chunk; default 12 MiB. */
-  readonly cacheBytes?: number
+  /** Segments kept for the next chunk; default 12, of about a MiB each. */
+  readonly cachedSegments?: number
   /** Told of each segment's raw bytes. */
   readonly onSegment?: ((rawLength: number) => void) | undefined
 }
 
-const DEFAULT_CACHE_BYTES = 12 * 1024 * 1024
+const CACHED_SEGMENTS = 12
+const LEAST_SLOT_BYTES = 1152 * 1024
 const MAX_OPEN_PACKS = 64
+
+/** Memory for one opened segment. It is used again: buffers of zlib that live long cost a collection of all memory now and then. */
+interface Slot {
+  memory: Buffer
+  length: number
+}
 
 /** Gives chunks by id, authenticated, synchronously. One serves one thread; `close` gives back its descriptors. */
 export class ChunkReader {
   readonly #options: ChunkReaderOptions
   readonly #packs = new Map<number, OpenPack>()
-  readonly #segments = new Map<number, Buffer>()
-  #cachedBytes = 0
+  /** By segment, in the order of use. */
+  readonly #slots = new Map<number, Slot>()
   #sealed = Buffer.allocUnsafeSlow(1024 * 1024)
 
   constructor(options: ChunkReaderOptions) {
@@ -42,7 +49,7 @@ export class ChunkReader {
   }
 
   /**
-   * The chunk whose id is at `ids[at]`: a view that stays as it is, over memory shared with its neighbours.
+   * The chunk whose id is at `ids[at]`: a view that is good until the next call.
    * @throws {ChunkMissingError} {VaultDamageError}
    */
   read(type: ChunkType, ids: Buffer, at: number): Buffer {
@@ -71,8 +78,7 @@ export class ChunkReader {
   close(): void {
     for (const pack of this.#packs.values()) pack.blob.close()
     this.#packs.clear()
-    this.#segments.clear()
-    this.#cachedBytes = 0
+    this.#slots.clear()
   }
 
   [Symbol.dispose](): void {
@@ -80,25 +86,29 @@ export class ChunkReader {
   }
 
   #segment(type: ChunkType, index: number): Buffer {
-    const cached = this.#segments.get(index)
+    const cached = this.#slots.get(index)
     if (cached !== undefined) {
-      // Moved to the end: the map's order is the order of use.
-      this.#segments.delete(index)
-      this.#segments.set(index, cached)
-      return cached
+      this.#slots.delete(index)
+      this.#slots.set(index, cached)
+      return cached.memory.subarray(0, cached.length)
     }
     const info = this.#options.index.segment(index)
     const raw = this.#openSegment(type, info)
-    this.#segments.set(index, raw)
-    this.#cachedBytes += raw.length
+    const slot = this.#freeSlot()
+    if (slot.memory.length < raw.length) slot.memory = Buffer.allocUnsafeSlow(Math.max(LEAST_SLOT_BYTES, raw.length))
+    raw.copy(slot.memory)
+    slot.length = raw.length
+    this.#slots.set(index, slot)
     this.#options.onSegment?.(raw.length)
-    const limit = this.#options.cacheBytes ?? DEFAULT_CACHE_BYTES
-    for (const [oldest, bytes] of this.#segments) {
-      if (this.#cachedBytes <= limit || oldest === index) break
-      this.#segments.delete(oldest)
-      this.#cachedBytes -= bytes.length
-    }
-    return raw
+    return slot.memory.subarray(0, slot.length)
+  }
+
+  #freeSlot(): Slot {
+    if (this.#slots.size < (this.#options.cachedSegments ?? CACHED_SEGMENTS))
+      return { memory: Buffer.alloc(0), length: 0 }
+    const [oldest, slot] = this.#slots.entries().next().value as [number, Slot]
+    this.#slots.delete(oldest)
+    return slot
   }
 
   #openSegment(type: ChunkType, info: SegmentInfo): Buffer {

@@ -117,7 +117,7 @@ export function contentIds(source: ManifestSource, item: Pick<ManifestItem, 'dep
   if (item.depth === 0) return item.ids
   const lists: Buffer[] = []
   for (let at = 0; at < item.ids.length; at += ID_BYTES) {
-    lists.push(parse(source, () => parseList(source.chunks.read('meta', item.ids, at))))
+    lists.push(parse(source, () => Buffer.from(parseList(source.chunks.read('meta', item.ids, at)))))
   }
   return Buffer.concat(lists)
 }

@@ -88,7 +88,7 @@ export class Point {
       const chunk = this.#chunks.read('data', ids, at)
       bytes += chunk.length
       if (bytes > item.size) break
-      yield chunk
+      yield Uint8Array.from(chunk)
       await new Promise((resolve) => setImmediate(resolve))
     }
     if (bytes !== item.size) throw this.#wrongSize(bytes, item.size)
