@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -324,16 +325,25 @@ test('a resource with a recovery point is protected, one without is not', async 
   )
 })
 
-test('a job that waits is stopped by its caller', async () => {
-  // One job a resource at a time: of three, the last is still waiting.
-  const ids: string[] = []
-  for (let i = 0; i < 3; i++) {
-    ids.push((await backup.send(new StartBackupJobCommand(backupInput))).BackupJobId ?? '')
+test('a job that waits and a job that runs are stopped by their caller, and leave no recovery point', async () => {
+  const { arn: ResourceArn } = await registerDirectory(world, 'big', (path) => {
+    writeFileSync(join(path, 'random'), randomBytes(128 * 1024 * 1024))
+  })
+  const input = { BackupVaultName: 'other', ResourceArn, IamRoleArn: role }
+  // One job a resource at a time: the second waits for the first, which takes long enough to be met running.
+  const { BackupJobId: running = '' } = await backup.send(new StartBackupJobCommand(input))
+  const { BackupJobId: waiting = '' } = await backup.send(new StartBackupJobCommand(input))
+  await until('the first job to run', async () => {
+    const { State } = await backup.send(new DescribeBackupJobCommand({ BackupJobId: running }))
+    return State === 'CREATED' ? undefined : State
+  })
+  for (const BackupJobId of [waiting, running]) {
+    await backup.send(new StopBackupJobCommand({ BackupJobId }))
+    const job = await ended(BackupJobId)
+    assert.deepEqual([job.State, job.StatusMessage], ['ABORTED', 'Backup job was stopped by user.'])
   }
-  await backup.send(new StopBackupJobCommand({ BackupJobId: ids[2] ?? '' }))
-  const job = await ended(ids[2])
-  assert.deepEqual([job.State, job.StatusMessage], ['ABORTED', 'Backup job was stopped by user.'])
-  for (const id of ids.slice(0, 2)) assert.equal((await ended(id)).State, 'COMPLETED')
+  const left = await backup.send(new ListRecoveryPointsByResourceCommand({ ResourceArn }))
+  assert.deepEqual(left.RecoveryPoints, [])
 })
 
 test('recovery points are deleted, and then the empty vault', async () => {
