@@ -1,3 +1,4 @@
+import { kindOfArn } from '../kinds/kinds.ts'
 import { rds } from '../kinds/rds.ts'
 import { s3 } from '../kinds/s3.ts'
 import { efs } from '../kinds/efs.ts'
@@ -54,11 +55,23 @@ async function fileSystemTarget(request: TargetRequest): Promise<RestoreTarget> 
 async function bucketTarget(request: TargetRequest): Promise<RestoreTarget> {
   const name = required(request, 'DestinationBucketName').replace(/^arn:aws:s3:::/, '')
   const target = await namedTarget(request, s3, name)
-  return { ...target, isNew: request.metadata['NewBucket']?.toLowerCase() === 'true' }
+  const isNew = request.metadata['NewBucket']?.toLowerCase() === 'true'
+  if (isNew === target.isNew) return target
+  throw new JobFailedError(
+    isNew
+      ? `Restore failed: ${target.arn} is registered already. Restore into it with NewBucket=false, or choose another name`
+      : `Restore failed: ${target.arn} is not registered. Register it, or make a new bucket with NewBucket=true`,
+  )
 }
 
 async function namedTarget(request: TargetRequest, kind: Kind, name: string): Promise<RestoreTarget> {
   const arn = kind.resourceArn({ ...request.place, name })
+  // What is decided is the ARN: a name that bends it would be decided on as something else.
+  if (kindOfArn(arn)?.kind !== kind || kindOfArn(arn)?.name !== name) {
+    throw new JobFailedError(
+      `Restore failed: ${JSON.stringify(name.slice(0, 100))} cannot name a resource of type ${kind.type}`,
+    )
+  }
   return { arn, name, isNew: !(await request.isRegistered(arn)) }
 }
 

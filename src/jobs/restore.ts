@@ -1,7 +1,9 @@
 import { driverOf } from '../drivers/drivers.ts'
-import type { Connection, RestoreSummary, RestoreTarget } from '../drivers/driver.ts'
-import type { ResourceType } from '../kinds/kind.ts'
-import { restoreConnectionArn } from '../kinds/kinds.ts'
+import type { Connection, DriverSession, RestoreSummary, RestoreTarget } from '../drivers/driver.ts'
+import type { Kind, ResourceType, Step } from '../kinds/kind.ts'
+import { kindOfType, restoreConnectionArn } from '../kinds/kinds.ts'
+import { onResource } from '../kinds/step-arns.ts'
+import { TARGET_RESOURCE } from '../kinds/target-resource.ts'
 import { randomHex } from '../lib/ids.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
 import { findRecoveryPoint, RESTORABLE, setLastRestore } from '../store/recovery-points.ts'
@@ -49,11 +51,13 @@ export async function runRestore(tools: JobTools, job: RunningJob): Promise<JobO
       recoveryPointArn: plan.point.arn,
       backupVaultArn: plan.vault.arn,
       targetArn: plan.target.arn,
+      throughArn: plan.via.arn,
     },
     connect: () => connectionOf(tools.serverKey, plan.via),
   })
   try {
     const problems = new Problems()
+    await decideWay(role.session, plan)
     const summary = await restore(tools, job, plan, role.session, problems)
     await role.close()
     if (problems.count > 0) {
@@ -97,6 +101,12 @@ async function connectionResource(
 ): Promise<ResourceTable> {
   const { db } = tools.store
   const arn = restoreConnectionArn({ metadata: input.metadata, target, resourceArn: point.resource_arn })
+  if (!target.isNew && arn !== target.arn) {
+    throw new JobFailedError(
+      `Restore job failed: ${target.arn} is registered, so it is reached through its own connection, not that of ${arn}. ` +
+        `Leave ${TARGET_RESOURCE} out`,
+    )
+  }
   const found =
     arn === point.resource_arn
       ? await findResourceById(db, row.account_id, point.resource_unique_id)
@@ -108,6 +118,19 @@ async function connectionResource(
     )
   }
   return found
+}
+
+/**
+ * Another resource's server and credentials are lent to the restore: the role must be allowed to do the same on that resource,
+ * as AWS asks for the subnet group that a database is restored into.
+ */
+async function decideWay(session: DriverSession, { point, target, via }: Plan): Promise<void> {
+  if (via.arn === target.arn || via.arn === point.resource_arn) return
+  const { restore: steps } = kindOfType(via.type) as Kind
+  const making = steps['RestoreDatabase'] ?? steps['CreateBucket'] ?? steps['CreateFileSystem']
+  if (making === undefined) throw new Error(`No step of type ${via.type} makes a resource`)
+  const step: Step = { name: 'UseConnection', action: making.action, arns: onResource }
+  await session.call(step, { resourceArn: via.arn }, () => undefined)
 }
 
 async function restore(

@@ -9,6 +9,8 @@ export interface JobScope {
   readonly backupVaultArn: string
   /** Of a restore: what it makes or fills. */
   readonly targetArn?: string | undefined
+  /** Of a restore: the resource whose connection leads to the target. */
+  readonly throughArn?: string | undefined
 }
 
 /**
@@ -22,6 +24,8 @@ export function sessionPolicyOf(scope: JobScope): CompiledPolicy {
     resources.add(literal(arn))
     resources.add(`${literal(arn)}/*`)
   }
+  // Itself and nothing inside it: its server is used, not its content.
+  if (scope.throughArn !== undefined) resources.add(literal(scope.throughArn))
   resources.add(literal(scope.recoveryPointArn))
   resources.add(literal(scope.backupVaultArn))
   const document = {
