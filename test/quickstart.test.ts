@@ -41,13 +41,18 @@ test('quickstart backs up, restores, compares and shows a refusal, and again on 
     assert.match(stdout, /move them away from this machine/)
   })
 
-  await t.test('the restored directory is the sample, to an eye that the quickstart does not share', () => {
-    const [name] = restored()
-    assert.equal(restored().length, 1)
-    const found = compareTrees(SAMPLE, join(`${dataDir}-restored`, name as string), { comparesOwners: true })
-    assert.deepEqual(found.differences, [])
-    assert.ok(found.files >= 25 && found.items > found.files)
-  })
+  await t.test(
+    'the restored directory is the sample, to an eye that the quickstart does not share',
+    async () => {
+      const [name] = restored()
+      assert.equal(restored().length, 1)
+      const found = await compareTrees(SAMPLE, join(`${dataDir}-restored`, name as string), {
+        comparesOwners: true,
+      })
+      assert.deepEqual(found.differences, [])
+      assert.ok(found.files >= 25 && found.items > found.files)
+    },
+  )
 
   await t.test('files with secrets are for their owner alone, and nothing secret is printed', async () => {
     const credentials = join(dataDir, 'quickstart-credentials')

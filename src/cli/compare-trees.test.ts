@@ -32,8 +32,8 @@ function settle(root: string): void {
 const compare = (left: string, right: string): ReturnType<typeof compareTrees> =>
   compareTrees(left, right, { comparesOwners: true })
 
-test('compareTrees() finds two equal trees identical and counts what it read', () => {
-  const { differences, files, bytes, items } = compare(newTree(), newTree())
+test('compareTrees() finds two equal trees identical and counts what it read', async () => {
+  const { differences, files, bytes, items } = await compare(newTree(), newTree())
   assert.deepEqual(differences, [])
   assert.deepEqual([files, bytes, items], [4, 5 + 5 + 1 + (3 << 20), 7])
 })
@@ -90,12 +90,12 @@ const CHANGES: Readonly<Record<string, readonly [change: (root: string) => void,
 }
 
 for (const [what, [change, expected]] of Object.entries(CHANGES)) {
-  test(`compareTrees() finds ${what}`, () => {
+  test(`compareTrees() finds ${what}`, async () => {
     const changed = newTree()
     change(changed)
     if (!what.includes('link')) settleQuietly(changed)
     else fs.utimesSync(changed, at, at)
-    const { differences } = compare(newTree(), changed)
+    const { differences } = await compare(newTree(), changed)
     assert.equal(differences.length, 1, differences.join('; '))
     assert.match(differences[0] as string, expected)
   })
@@ -107,9 +107,9 @@ function settleQuietly(root: string): void {
   }
 }
 
-test('compareTrees() finds a time that is off by a microsecond', () => {
+test('compareTrees() finds a time that is off by a microsecond', async () => {
   const changed = newTree()
   fs.utimesSync(join(changed, 'a'), at.getTime() / 1000, at.getTime() / 1000 + 0.000_001)
-  const { differences } = compare(newTree(), changed)
+  const { differences } = await compare(newTree(), changed)
   assert.match(differences.join('; '), /^a was modified .*; a-again was modified /)
 })

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { printable } from '../lib/log.ts'
 
 /** What two directory trees have in common, found by reading both. */
@@ -20,46 +21,65 @@ export interface CompareOptions {
 
 const MAX_DIFFERENCES = 20
 const BLOCK_BYTES = 1 << 20
+/** How long the comparison keeps other work of the process waiting, in milliseconds: the server may run in it. */
+const TURN_MS = 50
 
 interface Comparing {
   readonly options: CompareOptions
   readonly links: Map<string, string>
   readonly mirrored: Map<string, string>
   readonly differences: string[]
+  /** One block of each side, for all files: making them anew takes longer than reading small files. */
+  readonly blocks: readonly [Buffer, Buffer]
   files: number
   bytes: number
   items: number
+  turnBegan: number
 }
 
 /**
  * Compares names, types, modes, owners, modification times in nanoseconds, link targets, hard links and contents of the trees at
  * `left` and `right`. It shares no code with the backup, so that a mistake there cannot hide here. Names may be any bytes.
  */
-export function compareTrees(left: string, right: string, options: CompareOptions): TreeComparison {
+export async function compareTrees(
+  left: string,
+  right: string,
+  options: CompareOptions,
+): Promise<TreeComparison> {
   const state: Comparing = {
     options,
     links: new Map(),
     mirrored: new Map(),
     differences: [],
+    blocks: [Buffer.allocUnsafe(BLOCK_BYTES), Buffer.allocUnsafe(BLOCK_BYTES)],
     files: 0,
     bytes: 0,
     items: 0,
+    turnBegan: performance.now(),
   }
-  compareItem(state, Buffer.from(left), Buffer.from(right), '.')
+  await compareItem(state, Buffer.from(left), Buffer.from(right), '.')
   const { files, bytes, items, differences } = state
   return { files, bytes, items, differences }
 }
 
-function compareItem(state: Comparing, left: Buffer, right: Buffer, name: string): void {
+/** Lets others have their turn when this one has been long. */
+async function takeTurns(state: Comparing): Promise<void> {
+  if (performance.now() - state.turnBegan < TURN_MS) return
+  await nextTurn()
+  state.turnBegan = performance.now()
+}
+
+async function compareItem(state: Comparing, left: Buffer, right: Buffer, name: string): Promise<void> {
+  await takeTurns(state)
   const a = statOf(state, left, name, 'the original')
   const b = statOf(state, right, name, 'the restored tree')
   if (a === undefined || b === undefined) return
   state.items++
   if ((a.mode & TYPE_BITS) !== (b.mode & TYPE_BITS)) return differ(state, name, 'is of another type')
   compareFacts(state, a, b, name)
-  if (a.isDirectory()) compareFolders(state, left, right, name)
+  if (a.isDirectory()) await compareFolders(state, left, right, name)
   else if (a.isSymbolicLink()) compareLinks(state, left, right, name)
-  else if (a.isFile()) compareFiles(state, left, right, { a, b, name })
+  else if (a.isFile()) await compareFiles(state, left, right, { a, b, name })
   else if (a.rdev !== b.rdev) differ(state, name, 'is another device')
 }
 
@@ -90,13 +110,13 @@ function octal(mode: bigint): string {
   return (mode & 0o7777n).toString(8).padStart(4, '0')
 }
 
-function compareFolders(state: Comparing, left: Buffer, right: Buffer, name: string): void {
+async function compareFolders(state: Comparing, left: Buffer, right: Buffer, name: string): Promise<void> {
   const [mine, theirs] = [namesIn(state, left, name), namesIn(state, right, name)]
   // Latin-1 carries every byte there and back.
   for (const entry of new Set([...mine, ...theirs].toSorted())) {
     const bytes = Buffer.from(`/${entry}`, 'latin1')
     const shown = join(name, printable(bytes.subarray(1).toString('utf8')))
-    compareItem(state, Buffer.concat([left, bytes]), Buffer.concat([right, bytes]), shown)
+    await compareItem(state, Buffer.concat([left, bytes]), Buffer.concat([right, bytes]), shown)
   }
 }
 
@@ -118,18 +138,18 @@ function compareLinks(state: Comparing, left: Buffer, right: Buffer, name: strin
     differ(state, name, `links to "${printable(b.toString())}" instead of "${printable(a.toString())}"`)
 }
 
-function compareFiles(
+async function compareFiles(
   state: Comparing,
   left: Buffer,
   right: Buffer,
   { a, b, name }: { readonly a: fs.BigIntStats; readonly b: fs.BigIntStats; readonly name: string },
-): void {
+): Promise<void> {
   state.files++
   state.bytes += Number(a.size)
   if (a.nlink > 1n || b.nlink > 1n) compareHardLinks(state, a, b, name)
   if (a.size !== b.size) return differ(state, name, `has ${b.size} bytes instead of ${a.size}`)
   try {
-    const at = firstDifference(left, right)
+    const at = await firstDifference(state, left, right)
     if (at !== undefined) differ(state, name, `differs in content from byte ${at} on`)
   } catch (error) {
     differ(state, name, `cannot be read (${codeOf(error)})`)
@@ -145,12 +165,12 @@ function compareHardLinks(state: Comparing, a: fs.BigIntStats, b: fs.BigIntStats
   state.mirrored.set(theirs, mine)
 }
 
-function firstDifference(left: Buffer, right: Buffer): number | undefined {
+async function firstDifference(state: Comparing, left: Buffer, right: Buffer): Promise<number | undefined> {
   const a = fs.openSync(left, 'r')
   try {
     const b = fs.openSync(right, 'r')
     try {
-      return firstDifferenceOf(a, b)
+      return await firstDifferenceOf(state, a, b)
     } finally {
       fs.closeSync(b)
     }
@@ -159,9 +179,10 @@ function firstDifference(left: Buffer, right: Buffer): number | undefined {
   }
 }
 
-function firstDifferenceOf(a: number, b: number): number | undefined {
-  const [mine, theirs] = [Buffer.allocUnsafe(BLOCK_BYTES), Buffer.allocUnsafe(BLOCK_BYTES)]
+async function firstDifferenceOf(state: Comparing, a: number, b: number): Promise<number | undefined> {
+  const [mine, theirs] = state.blocks
   for (let offset = 0; ;) {
+    await takeTurns(state)
     const got = readBlock(a, mine, offset)
     const length = readBlock(b, theirs, offset)
     const common = Math.min(got, length)

@@ -74,7 +74,7 @@ export async function runDemonstration(
     { resourceArn, role },
     telling,
   )
-  const comparison = compare(places.source, restoredTo, tell)
+  const comparison = await compare(places.source, restoredTo, tell)
   const refusal = await refusalOf(dba, { resourceArn, role })
   return {
     vault: VAULT,
@@ -244,9 +244,13 @@ function seconds(since: number): string {
   return `${((performance.now() - since) / 1000).toFixed(1)} s`
 }
 
-function compare(source: string, restored: string, tell: (line: string) => void): TreeComparison {
+async function compare(
+  source: string,
+  restored: string,
+  tell: (line: string) => void,
+): Promise<TreeComparison> {
   const comparesOwners = process.getuid?.() === 0
-  const comparison = compareTrees(source, restored, { comparesOwners })
+  const comparison = await compareTrees(source, restored, { comparesOwners })
   const { files, bytes, items, differences } = comparison
   if (differences.length > 0) {
     throw new CommandError(
