@@ -52,7 +52,7 @@ function errorOf(model: ServiceModel, received: ReceivedAnswer): AwsError {
   try {
     return model.metadata.protocol === 'query' ? xmlError(received, text) : jsonError(received, text)
   } catch (cause) {
-    const message = `The server answered ${received.status} and no error that can be read`
+    const message = `The server answered ${received.status} and no error that can be read; is there a Roleback server behind this endpoint?`
     return new AwsError('UnreadableAnswer', received.status, message, {}, { cause })
   }
 }

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 /** The server's directory, held by one process at a time. */
@@ -18,9 +18,10 @@ export class DataDirInUseError extends Error {
  * process that held it, however that ended.
  *
  * @throws {DataDirInUseError} Naming the process that holds it.
+ * @throws {Error} Where it cannot be made or written; `cause` is the system's error.
  */
 export function takeDataDir(path: string): DataDir {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
+  makeWritable(path)
   const lock = lockOf(path)
   if (lock === undefined) {
     throw new DataDirInUseError(
@@ -36,8 +37,34 @@ export function takeDataDir(path: string): DataDir {
   return { path, release: () => lock.close() }
 }
 
+function makeWritable(path: string): void {
+  try {
+    // Asked of what is there first: on a read-only file system mkdir tells of a missing file.
+    accessSync(nearestThere(path), constants.W_OK | constants.X_OK)
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw new Error(`Cannot use the data directory "${path}": ${reasonOf(cause as NodeJS.ErrnoException)}`, {
+      cause,
+    })
+  }
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  if (error.code === 'EACCES') return 'this user may not write there'
+  if (error.code === 'EROFS') return 'its file system is read-only'
+  return error.message
+}
+
+/** `path`, or the nearest directory above it that exists. */
+function nearestThere(path: string): string {
+  let folder = resolve(path)
+  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder)
+  return folder
+}
+
 /** The process that holds the directory, in words; undefined where none does. */
 export function holderOf(path: string): string | undefined {
+  makeWritable(path)
   if (!existsSync(join(path, 'lock'))) return undefined
   const lock = lockOf(path)
   if (lock === undefined) return ownerOf(path)

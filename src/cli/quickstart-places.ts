@@ -60,8 +60,10 @@ function realDirectory(path: string): string {
   try {
     real = realpathSync(path)
   } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code
+    const found = code === 'ENOENT' ? 'it does not exist' : `it cannot be opened (${code ?? 'unknown error'})`
     throw new CommandUsageError(
-      `Cannot back up "${path}": it cannot be opened (${(cause as NodeJS.ErrnoException).code ?? 'unknown error'})`,
+      `Cannot back up "${path}": ${found}. Name a directory that this user can read`,
       { cause },
     )
   }

@@ -38,7 +38,7 @@ test('placesOf() follows links before it compares, also of what is not there yet
 
 test('placesOf() refuses what is missing and what is no directory', () => {
   assert.throws(() => placesOf(join(folder, 'none'), join(folder, 'data')), {
-    message: /cannot be opened \(ENOENT\)/,
+    message: /none": it does not exist\. Name a directory/,
   })
   assert.throws(() => placesOf(join(folder, 'file'), join(folder, 'data')), { message: /is not a directory/ })
 })

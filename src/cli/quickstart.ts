@@ -64,8 +64,11 @@ async function quickstart(path: string | undefined, options: QuickstartOptions):
     await server.stop()
     throw error
   }
-  if (!options.serve) return await server.stop()
   const tell = options.json === true ? note : say
+  if (!options.serve) {
+    await server.stop()
+    return tell('\nThe server has been stopped (--no-serve). "roleback serve" starts it again.')
+  }
   tell('')
   tell(`roleback ready ${server.url}`)
   tell(`It goes on running, with its log in ${places.log}. Ctrl-C ends it, "roleback serve" starts it again.`)
