@@ -69,7 +69,12 @@ class Tree {
   readonly #unfinished: Placed[] = []
   /** Where the content of a hard link's first name went, when the first name itself is not restored. */
   readonly #standIns = new Map<string, string>()
-  readonly #left = { setIds: 0, devices: 0, capabilities: 0, attributes: 0 }
+  readonly #left = { setIds: 0, devices: 0, capabilities: 0, attributes: 0, owners: 0 }
+  /** Who this process is; the first group is the one that new files get. */
+  readonly #account = {
+    user: process.geteuid?.() ?? 0,
+    groups: [process.getegid?.() ?? 0, ...(process.getgroups?.() ?? [])],
+  }
   #others = 0
   #lastKey: string | undefined
   #pausedAt = performance.now()
@@ -126,7 +131,7 @@ class Tree {
       throw new RangeError('Its name does not follow the one before')
     this.#lastKey = key
     const { folder, name } = layout.splitKey(key, item.kind === layout.DIRECTORY)
-    const meta = layout.decodeMeta(item.meta)
+    const meta = this.#owned(layout.decodeMeta(item.meta), item.kind)
     if (name === '') return void this.#made.set(key, meta)
     if (!this.#made.has(folder)) throw new RangeError('The directory it belongs in was not restored')
     switch (item.kind) {
@@ -152,6 +157,19 @@ class Tree {
     }
   }
 
+  /**
+   * Only root can give things away: elsewhere what belonged to somebody else becomes ours, is counted, and keeps no set-id bit,
+   * which would now be ours, too.
+   */
+  #owned(meta: TreeMeta, kind: number): TreeMeta {
+    const { user, groups } = this.#account
+    if (user === 0 || kind === layout.HARD_LINK || (meta.uid === user && groups.includes(meta.gid)))
+      return meta
+    this.#left.owners++
+    const gid = groups.includes(meta.gid) ? meta.gid : (groups[0] as number)
+    return { ...meta, uid: user, gid, mode: meta.mode & ~SET_ID_BITS }
+  }
+
   #fileTask(key: string, size: number, meta: TreeMeta): Uint8Array {
     const kept = this.#kept(meta)
     if (kept.xattrs.length === 0 && size <= WHOLE_ITEM_BYTES) return encodeWriteTask(key, attributesOf(kept))
@@ -167,7 +185,10 @@ class Tree {
     const item = await this.#find(first)
     if (item?.kind !== layout.FILE) return void this.#links.push({ key, meta })
     this.#standIns.set(first, key)
-    return { item, task: this.#fileTask(key, item.size, layout.decodeMeta(item.meta)) }
+    return {
+      item,
+      task: this.#fileTask(key, item.size, this.#owned(layout.decodeMeta(item.meta), item.kind)),
+    }
   }
 
   async #find(key: string): Promise<StoredItem | undefined> {
@@ -307,12 +328,17 @@ class Tree {
   }
 
   #notes(): string[] {
-    const { setIds, devices, capabilities, attributes } = this.#left
+    const { setIds, devices, capabilities, attributes, owners } = this.#left
     const notes: string[] = []
     if (setIds + devices + capabilities > 0) {
       notes.push(
         `${setIds} setuid or setgid bits, ${devices} devices and ${capabilities} file capabilities were not restored: ` +
           'the role may not elasticfilesystem:ClientRootAccess',
+      )
+    }
+    if (owners > 0) {
+      notes.push(
+        `${owners} items belong to the server's own account now: only a server that runs as root can restore owners`,
       )
     }
     if (attributes > 0) {
