@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { contentOf, fillBucket, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
 import { registerOrders, startOrders } from './fixtures/orders.ts'
 import type { Orders } from './fixtures/orders.ts'
-import { allow, backUpWell, decisionsOf, makeRole, makeVault, openWorld, restore } from './fixtures/world.ts'
+import {
+  allow,
+  backUpWell,
+  decisionsOf,
+  makeRole,
+  makeVault,
+  openWorld,
+  registerDirectory,
+  restore,
+} from './fixtures/world.ts'
 import type { World } from './fixtures/world.ts'
 import { rgwMissing, startRgw } from './servers/ceph-rgw.ts'
 import { postgresMissing } from './servers/postgres.ts'
@@ -92,6 +102,29 @@ describe(
       assert.equal(job.CreatedResourceArn, db('new-two'))
     })
 
+    test('a refusal by tags meets the recovery point’s own tags, not those of its source', async () => {
+      await world.call('backup', 'TagResource', { ResourceArn: point, Tags: { secret: 'yes' } })
+      await makeRole(world, 'no-secrets', {
+        statements: [
+          allow('*'),
+          {
+            Effect: 'Deny',
+            Action: 'rds:RestoreDBInstanceFromDBSnapshot',
+            Resource: '*',
+            Condition: { StringEquals: { 'aws:ResourceTag/secret': 'yes' } },
+          },
+        ],
+      })
+      const job = await restore(world, {
+        RecoveryPointArn: point,
+        IamRoleArn: 'arn:aws:iam::123456789012:role/no-secrets',
+        Metadata: { DBInstanceIdentifier: 'leaked' },
+      })
+      assert.equal(job.Status, 'FAILED')
+      assert.match(job.StatusMessage ?? '', /on resource: arn:aws:rds:.*:snapshot:.* explicit deny/)
+      assert.ok(!(await orders.databases()).includes('leaked'))
+    })
+
     test('a name that would bend the ARN of the restored resource is refused', async () => {
       for (const name of ['new-/../x', 'new-a:b', 'new-*', 'new-\n', `new-${'x'.repeat(80)}`]) {
         const job = await restoreAsMine({ DBInstanceIdentifier: name, DBName: 'bent' })
@@ -102,6 +135,40 @@ describe(
     })
   },
 )
+
+describe('Restores of a directory reach what their decisions name', () => {
+  test('a refusal by tags meets the tags of the file system that is filled', async () => {
+    await using world = await openWorld()
+    const source = await registerDirectory(world, 'source', (path) => writeFileSync(join(path, 'a'), 'a'))
+    const target = await registerDirectory(world, 'target', () => undefined)
+    await world.call('tagging', 'TagResources', { ResourceARNList: [target.arn], Tags: { frozen: 'yes' } })
+    await makeVault(world, 'files')
+    const role = await makeRole(world, 'no-frozen', {
+      statements: [
+        allow('*'),
+        {
+          Effect: 'Deny',
+          Action: 'elasticfilesystem:Restore',
+          Resource: '*',
+          Condition: { StringEquals: { 'aws:ResourceTag/frozen': 'yes' } },
+        },
+      ],
+    })
+    const point = await backUpWell(world, {
+      BackupVaultName: 'files',
+      ResourceArn: source.arn,
+      IamRoleArn: role,
+    })
+    const job = await restore(world, {
+      RecoveryPointArn: point,
+      IamRoleArn: role,
+      Metadata: { 'file-system-id': target.arn.split('/')[1] ?? '', newFileSystem: 'false' },
+    })
+    assert.equal(job.Status, 'FAILED')
+    assert.match(job.StatusMessage ?? '', /elasticfilesystem:Restore on resource: .* explicit deny/)
+    assert.deepEqual(readdirSync(target.path), [])
+  })
+})
 
 describe('Restores of a bucket reach what their decisions name', { skip: rgwMissing() ?? false }, () => {
   test('objects go into the bucket of the decisions, whatever other bucket is named beside it', async () => {

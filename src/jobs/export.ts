@@ -9,7 +9,7 @@ import type { SnapshotResult } from '../restic/snapshot.ts'
 import { ResticNodeError } from '../restic/tree.ts'
 import { findRecoveryPoint, RESTORABLE } from '../store/recovery-points.ts'
 import type { RecoveryPointTable, VaultTable } from '../store/schema.ts'
-import { tagsOf } from '../store/tags.ts'
+import { tagsOf, tagsOfAll } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
 import { ChunkMissingError, PointNotFoundError, VaultDamageError } from '../vault/errors.ts'
 import { JobFailedError } from './errors.ts'
@@ -146,6 +146,7 @@ async function exportPoint(
       recoveryPointArn: point.arn,
       backupVaultArn: plan.vault.arn,
     },
+    tags: await tagsOfAll(tools.store.db, row.account_id, [point.arn]),
     // The bytes come from the vault: the source is not asked, and may be gone.
     connect: () => ({ settings: {}, secret: undefined }),
   })

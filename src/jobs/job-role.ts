@@ -22,6 +22,8 @@ const FLUSH_MS = 1_000
 export interface JobRoleRequest {
   readonly resource: ResourceView
   readonly scope: JobScope
+  /** Tags of what exists beside the resource, by ARN: a condition on tags must meet the real ones. */
+  readonly tags?: ReadonlyMap<string, Readonly<Record<string, string>>>
   /** Unseals the connection; called after an Allow only. */
   readonly connect: () => Connection
 }
@@ -60,6 +62,7 @@ export async function openJobRole(
     recoveryPointArn: request.scope.recoveryPointArn,
     backupVaultArn: request.scope.backupVaultArn,
     principal: assumed.session,
+    tags: request.tags,
     layers,
     log,
     flush,

@@ -16,6 +16,8 @@ export interface JobSessionOptions {
   readonly recoveryPointArn: string
   readonly backupVaultArn: string
   readonly principal: Principal
+  /** Tags as they are kept, by ARN: of a recovery point and a target that exist. */
+  readonly tags?: ReadonlyMap<string, Readonly<Record<string, string>>> | undefined
   /** Role policies, boundary and the session policy that limits the job to its own scope. */
   readonly layers: PolicyLayers
   readonly log: DecisionLog
@@ -111,8 +113,10 @@ export class JobSession implements DriverSession {
     return undefined
   }
 
-  /** Tags of what the step acts on: the recovery point has its own, whatever the source's are. */
+  /** Tags of what the step acts on: the recovery point and the target have their own, whatever the source's are. */
   #tagsOf(arn: string, target: StepTarget): Readonly<Record<string, string>> | undefined {
+    const kept = this.#options.tags?.get(arn)
+    if (kept !== undefined) return kept
     if (arn === target.targetArn) return target.targetTags
     if (arn === this.recoveryPointArn)
       return { ...this.resource.tags, 'aws:backup:source-resource': this.resource.arn }

@@ -9,7 +9,7 @@ import { assertClaim, finishJob } from '../store/claims.ts'
 import { findRecoveryPoint, RESTORABLE, setLastRestore } from '../store/recovery-points.ts'
 import { findResource, findResourceById, insertResource } from '../store/resources.ts'
 import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../store/schema.ts'
-import { putTags, tagsOf } from '../store/tags.ts'
+import { putTags, tagsOf, tagsOfAll } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
 import { connectionOf } from './connections.ts'
 import { JobFailedError } from './errors.ts'
@@ -53,6 +53,7 @@ export async function runRestore(tools: JobTools, job: RunningJob): Promise<JobO
       targetArn: plan.target.arn,
       throughArn: plan.via.arn,
     },
+    tags: await tagsOfAll(tools.store.db, row.account_id, [plan.point.arn, plan.target.arn, plan.via.arn]),
     connect: () => connectionOf(tools.serverKey, plan.via),
   })
   try {
