@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+/* oxlint-disable max-lines -- one file that can be copied anywhere */
 // Reads a Roleback vault with nothing but its files and the recovery kit: no server, no database, no other program, no network.
 //
 // Written from docs/vault-format.md alone, and not from the server's own code: what both get wrong in the same way, nobody would
@@ -29,7 +30,7 @@ POINT is an id from the list, or the ARN of a recovery point. TARGET must not ex
   --passphrase-file FILE   its passphrase; without this it is asked for
   --json                   prints one JSON value instead of text
 
-A file system comes back as a tree, with owners when run as root; a database as NAME.dump (for pg_restore) and NAME.json;
+A file system comes back as a tree, with owners when run as root, and times to the microsecond; a database as NAME.dump (for pg_restore) and NAME.json;
 a bucket as objects/ with manifest.jsonl, which has each object's own key and metadata.
 Nothing in the vault is changed. While a server writes into it, or sweeps it, verify may name what is only under way.
 Memory: about 60 bytes for each chunk in the vault (8 million chunks, about 1 TB: 0.5 GB) and 300 for each restored directory.
@@ -62,7 +63,10 @@ class ItemProblem extends Error {
 
 /** Text that no terminal obeys and no line ends in. */
 function printable(text) {
-  return String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`)
+  return String(text).replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
+    (c) => `\\u{${c.codePointAt(0).toString(16)}}`,
+  )
 }
 
 /** Bytes for people: UTF-8 where they are, else every byte above ASCII as \xNN. */
@@ -93,7 +97,8 @@ function parseJson(bytes, blob) {
   } catch {
     throw new Damage(blob, 'it is not JSON')
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Damage(blob, 'it is no JSON object')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Damage(blob, 'it is no JSON object')
   return value
 }
 
@@ -120,7 +125,10 @@ function openSealed(key, nonce, additional, sealed) {
 /** One zstd frame of exactly `length` bytes; undefined where it is not that. */
 function inflate(frame, length) {
   try {
-    const { buffer, engine } = zlib.zstdDecompressSync(frame, { maxOutputLength: Math.max(length, 1), info: true })
+    const { buffer, engine } = zlib.zstdDecompressSync(frame, {
+      maxOutputLength: Math.max(length, 1),
+      info: true,
+    })
     return buffer.length === length && engine.bytesWritten === frame.length ? buffer : undefined
   } catch {
     return undefined
@@ -172,7 +180,9 @@ function base64(text, length) {
 export function parseKit(text) {
   const lines = text.split(/\r?\n/)
   const begin = lines.findIndex((line) => line.trim() === '-----BEGIN ROLEBACK RECOVERY KIT-----')
-  const end = lines.findIndex((line, at) => at > begin && line.trim() === '-----END ROLEBACK RECOVERY KIT-----')
+  const end = lines.findIndex(
+    (line, at) => at > begin && line.trim() === '-----END ROLEBACK RECOVERY KIT-----',
+  )
   const refuse = (why) => {
     throw new CannotBegin(`The recovery kit cannot be read: ${why}. Is the file whole?`)
   }
@@ -184,7 +194,8 @@ export function parseKit(text) {
     refuse('what stands between its BEGIN and END lines is not JSON')
   }
   if (typeof kit !== 'object' || kit === null) refuse('it is no JSON object')
-  if (kit.version !== 1) refuse(`it has version ${JSON.stringify(kit.version)}, and this program reads version 1`)
+  if (kit.version !== 1)
+    refuse(`it has version ${JSON.stringify(kit.version)}, and this program reads version 1`)
   const publicKey = base64(kit.publicKey, 32) ?? refuse('publicKey is not base64 of 32 bytes')
   const nonce = base64(kit.nonce, 12) ?? refuse('nonce is not base64 of 12 bytes')
   const sealed = base64(kit.sealed, 48) ?? refuse('sealed is not base64 of 48 bytes')
@@ -197,7 +208,8 @@ export function parseKit(text) {
   const kitId = sha256(publicKey).subarray(0, 8).toString('hex')
   if (kit.kitId !== kitId) refuse(`its kitId is not that of its public key (${kitId})`)
   const recoverSha256 = kit.recoverSha256 ?? undefined
-  if (recoverSha256 !== undefined && !/^[0-9a-f]{64}$/.test(recoverSha256)) refuse('recoverSha256 is no SHA-256')
+  if (recoverSha256 !== undefined && !/^[0-9a-f]{64}$/.test(recoverSha256))
+    refuse('recoverSha256 is no SHA-256')
   return { kitId, publicKey, nonce, sealed, scrypt: { N, r, p, salt }, recoverSha256 }
 }
 
@@ -241,7 +253,9 @@ export function openVault(directory, kit) {
     header = readSmall('vault.json')
   } catch (error) {
     if (error instanceof Damage) throw error
-    throw new CannotBegin(`"${printable(directory)}" is no vault: vault.json cannot be read (${error.code ?? error.message})`)
+    throw new CannotBegin(
+      `"${printable(directory)}" is no vault: vault.json cannot be read (${error.code ?? error.message})`,
+    )
   }
   const end = header.indexOf(10)
   const line = header.subarray(0, Math.max(end, 0))
@@ -255,7 +269,8 @@ export function openVault(directory, kit) {
       `it is of format ${printable(JSON.stringify(format))}, version ${printable(JSON.stringify(version))}; this program reads "roleback-vault", version 1`,
     )
   }
-  if (typeof vaultId !== 'string' || !/^[A-Za-z0-9-]{1,64}$/.test(vaultId)) throw new Damage('vault.json', 'its vaultId is none')
+  if (typeof vaultId !== 'string' || !/^[A-Za-z0-9-]{1,64}$/.test(vaultId))
+    throw new Damage('vault.json', 'its vaultId is none')
 
   const name = `keys/kit-${kit.kitId}.json`
   let bytes
@@ -264,10 +279,14 @@ export function openVault(directory, kit) {
   } catch (error) {
     if (error instanceof Damage) throw error
     if (error.code !== 'ENOENT') throw new Damage(name, `it cannot be read (${error.code})`)
-    const others = list(directory, 'keys').flatMap((file) => /^kit-([0-9a-f]{16})\.json$/.exec(file)?.[1] ?? [])
+    const others = list(directory, 'keys').flatMap(
+      (file) => /^kit-([0-9a-f]{16})\.json$/.exec(file)?.[1] ?? [],
+    )
     throw new CannotBegin(
       `Recovery kit ${kit.kitId} does not open this vault: ${name} is not there. ` +
-        (others.length === 0 ? 'No recovery kit does' : `The vault is opened by recovery kit ${others.join(' or ')}`),
+        (others.length === 0
+          ? 'No recovery kit does'
+          : `The vault is opened by recovery kit ${others.join(' or ')}`),
     )
   }
   const key = unwrap(parseJson(bytes, name), name, kit, vaultId)
@@ -300,7 +319,8 @@ function unwrap({ wrapping, version, kitId, ephemeral, sealed }, name, kit, vaul
   }
   const theirs = base64(ephemeral, 32)
   const box = base64(sealed, 48)
-  if (theirs === undefined || box === undefined) throw new Damage(name, 'its ephemeral or sealed is not base64 of the right length')
+  if (theirs === undefined || box === undefined)
+    throw new Damage(name, 'its ephemeral or sealed is not base64 of the right length')
   let shared
   try {
     shared = crypto.diffieHellman({ privateKey: kit.privateKey, publicKey: publicKeyOf(theirs) })
@@ -312,7 +332,10 @@ function unwrap({ wrapping, version, kitId, ephemeral, sealed }, name, kit, vaul
   const wrapKey = hkdf(shared, Buffer.concat([theirs, kit.publicKey]), info)
   const key = openSealed(wrapKey, Buffer.alloc(12), Buffer.from(`${info}\0${kit.kitId}\0${vaultId}`), box)
   if (key === undefined) {
-    throw new Damage(name, 'it does not open: it, or the vaultId in vault.json, was changed or is of another vault')
+    throw new Damage(
+      name,
+      'it does not open: it, or the vaultId in vault.json, was changed or is of another vault',
+    )
   }
   return key
 }
@@ -330,9 +353,10 @@ function list(directory, folder) {
 /** Reads exactly `length` bytes at `position`. */
 function readAt(fd, length, position, blob) {
   const bytes = Buffer.allocUnsafe(length)
-  for (let done = 0; done < length; ) {
+  for (let done = 0; done < length;) {
     const count = fs.readSync(fd, bytes, done, length - done, position + done)
-    if (count === 0) throw new Damage(blob, `it ends at byte ${position + done}, but goes on to byte ${position + length}`)
+    if (count === 0)
+      throw new Damage(blob, `it ends at byte ${position + done}, but goes on to byte ${position + length}`)
     done += count
   }
   return bytes
@@ -351,7 +375,8 @@ function withBlob(vault, name, use) {
     if (!stat.isFile()) throw new Damage(name, 'it is no file')
     return use(fd, stat.size)
   } catch (error) {
-    if (error.code !== undefined && error.syscall !== undefined) throw new Damage(name, `it cannot be read (${error.code})`)
+    if (error.code !== undefined && error.syscall !== undefined)
+      throw new Damage(name, `it cannot be read (${error.code})`)
     throw error
   } finally {
     fs.closeSync(fd)
@@ -398,7 +423,8 @@ class Fields {
     throw new Damage(this.blob, 'a number in it is too big')
   }
   end() {
-    if (!this.isAtEnd) throw new Damage(this.blob, `${this.bytes.length - this.at} bytes follow where its content should end`)
+    if (!this.isAtEnd)
+      throw new Damage(this.blob, `${this.bytes.length - this.at} bytes follow where its content should end`)
   }
 }
 
@@ -409,23 +435,33 @@ function openDocument(vault, type, name) {
     if (size > MAX_PAYLOAD + MiB) throw new Damage(name, `it is too long (${size} bytes)`)
     const bytes = readAt(fd, size, 0, name)
     const body = bytes.subarray(0, size - 32)
-    if (!sha256(body).equals(bytes.subarray(size - 32))) throw new Damage(name, 'its SHA-256 is wrong: bytes of it have changed')
+    if (!sha256(body).equals(bytes.subarray(size - 32)))
+      throw new Damage(name, 'its SHA-256 is wrong: bytes of it have changed')
     if (body.subarray(0, 8).toString('latin1') !== 'RLBKDOC1' || body[8] !== type) {
       throw new Damage(name, `it is no document of type ${type}`)
     }
     const seed = body.subarray(9, 41)
     const nameBytes = Buffer.from(name)
-    const additional = Buffer.concat([vault.places[type], Buffer.from('D'), seed, u16(nameBytes.length), nameBytes])
+    const additional = Buffer.concat([
+      vault.places[type],
+      Buffer.from('D'),
+      seed,
+      u16(nameBytes.length),
+      nameBytes,
+    ])
     const key = hkdf(vault.typeKeys[type], seed, 'roleback-vault/1/document')
     const plain = openSealed(key, Buffer.alloc(12), additional, body.subarray(41))
-    if (plain === undefined) throw new Damage(name, 'its seal is broken: it was changed, moved, or is of another vault')
+    if (plain === undefined)
+      throw new Damage(name, 'its seal is broken: it was changed, moved, or is of another vault')
     const fields = new Fields(plain, name)
     const coding = fields.u8()
     const length = fields.u64()
     const rest = fields.take(plain.length - fields.at)
-    if (coding > 1 || length > MAX_PAYLOAD) throw new Damage(name, `it has coding ${coding} and ${length} bytes`)
+    if (coding > 1 || length > MAX_PAYLOAD)
+      throw new Damage(name, `it has coding ${coding} and ${length} bytes`)
     const payload = coding === 1 ? inflate(rest, length) : rest
-    if (payload === undefined || payload.length !== length) throw new Damage(name, `it does not hold ${length} bytes as it says`)
+    if (payload === undefined || payload.length !== length)
+      throw new Damage(name, `it does not hold ${length} bytes as it says`)
     return { seed, payload }
   })
 }
@@ -500,7 +536,8 @@ function listPacks(vault) {
     for (const folder of list(vault.directory, LABELS[type])) {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue
       for (const id of list(vault.directory, `${LABELS[type]}/${folder}`)) {
-        if (/^[0-9a-f]{64}$/.test(id) && id.startsWith(folder)) packs.push({ type, id, name: packName(type, id) })
+        if (/^[0-9a-f]{64}$/.test(id) && id.startsWith(folder))
+          packs.push({ type, id, name: packName(type, id) })
       }
     }
   }
@@ -530,7 +567,11 @@ function readOwnDirectory(vault, pack) {
       u32(length - 16),
     ])
     const plain = openSealed(pack.key, Buffer.alloc(12, 0xff), additional, sealed)
-    if (plain === undefined) throw new Damage(pack.name, 'the seal of its directory is broken: it was changed or is of another vault')
+    if (plain === undefined)
+      throw new Damage(
+        pack.name,
+        'the seal of its directory is broken: it was changed or is of another vault',
+      )
     return { plain, size, end: at }
   })
 }
@@ -564,12 +605,14 @@ function enterDirectory(vault, pack, plain, end, blob) {
       chunks.push([id, vault.segments.length + number, within, length])
       within += length
     }
-    if (within !== raw) throw new Damage(blob, `the chunks of segment ${number} have ${within} bytes, not ${raw}`)
+    if (within !== raw)
+      throw new Damage(blob, `the chunks of segment ${number} have ${within} bytes, not ${raw}`)
     segments.push({ pack, number, offset, sealed, raw, flags, chunks: chunkCount, bad: undefined })
     offset += sealed
   }
   fields.end()
-  if (offset !== end) throw new Damage(blob, `its segments end at byte ${offset}, not where its directory begins (${end})`)
+  if (offset !== end)
+    throw new Damage(blob, `its segments end at byte ${offset}, not where its directory begins (${end})`)
   pack.firstChunk = vault.chunks[pack.type].count
   pack.chunkCount = chunks.length
   for (const segment of segments) vault.segments.push(segment)
@@ -597,7 +640,11 @@ function loadPacks(vault, onDamage) {
       const entry = index.packs.get(pack.name)
       if (entry === undefined) continue
       try {
-        setPackKey(vault, pack, withBlob(vault, pack.name, (fd) => readAt(fd, 32, 0, pack.name)))
+        setPackKey(
+          vault,
+          pack,
+          withBlob(vault, pack.name, (fd) => readAt(fd, 32, 0, pack.name)),
+        )
         const plain = entry.directoryIn(vault)
         enterDirectory(vault, pack, plain, entry.size - TRAILER_BYTES - 16 - plain.length, entry.delta)
       } catch (again) {
@@ -647,9 +694,11 @@ function openSegmentBytes(vault, { pack, number, offset, raw, flags }, bytes) {
   ])
   const where = `segment ${number} (bytes ${offset} to ${offset + bytes.length})`
   const plain = openSealed(pack.key, nonce, additional, bytes)
-  if (plain === undefined) throw new Damage(pack.name, `the seal of ${where} is broken: bytes of it have changed`)
+  if (plain === undefined)
+    throw new Damage(pack.name, `the seal of ${where} is broken: bytes of it have changed`)
   const content = flags === 1 ? inflate(plain, raw) : plain
-  if (content === undefined || content.length !== raw) throw new Damage(pack.name, `${where} does not hold ${raw} bytes as it should`)
+  if (content === undefined || content.length !== raw)
+    throw new Damage(pack.name, `${where} does not hold ${raw} bytes as it should`)
   return content
 }
 
@@ -662,14 +711,20 @@ function readChunk(vault, type, id, fallbackBlob) {
   const places = vault.chunks[type].find(id)
   const what = type === T.data ? 'chunk' : 'manifest node'
   if (places.length === 0) {
-    throw new Damage(fallbackBlob, `${what} ${id.toString('hex')} lies in no pack that is here and readable: a pack is missing or damaged`)
+    throw new Damage(
+      fallbackBlob,
+      `${what} ${id.toString('hex')} lies in no pack that is here and readable: a pack is missing or damaged`,
+    )
   }
   let first
   for (const { segment, offset, length } of places) {
     try {
       const bytes = openSegment(vault, segment).subarray(offset, offset + length)
       if (isChunk(vault, type, id, bytes)) return bytes
-      throw new Damage(vault.segments[segment].pack.name, `the bytes of ${what} ${id.toString('hex')} do not have this id`)
+      throw new Damage(
+        vault.segments[segment].pack.name,
+        `the bytes of ${what} ${id.toString('hex')} do not have this id`,
+      )
     } catch (error) {
       if (!(error instanceof Damage)) throw error
       first ??= error
@@ -751,7 +806,14 @@ export function readPoints(vault) {
     const names = list(vault.directory, `points/${id}`)
     const hasHead = names.includes('head')
     const amendments = names.filter((name) => /^amendment-[0-9]{8}$/.test(name))
-    const point = { id, head: undefined, record: {}, damage: [], isDeleted: false, isUnsure: false }
+    const point = {
+      id,
+      head: undefined,
+      record: {},
+      damage: /** @type {Damage[]} */ ([]),
+      isDeleted: false,
+      isUnsure: false,
+    }
     const trying = (work) => {
       try {
         work()
@@ -765,7 +827,9 @@ export function readPoints(vault) {
       trying(() => checkTombstone(vault, id))
       point.isUnsure = point.damage.length > 0
     } else if (!hasHead && amendments.length > 0) {
-      point.damage.push(new Damage(`points/${id}/head`, 'it is missing: there are amendments of it, and no tombstone'))
+      point.damage.push(
+        new Damage(`points/${id}/head`, 'it is missing: there are amendments of it, and no tombstone'),
+      )
     } else if (!hasHead) continue
     if (hasHead) trying(() => readHead(vault, point))
     if (hasHead && !point.isDeleted) trying(() => applyAmendments(vault, point, amendments))
@@ -786,15 +850,19 @@ const isRecord = (value) => typeof value === 'object' && value !== null && !Arra
 function readHead(vault, point) {
   const name = `points/${point.id}/head`
   const head = parseJson(openDocument(vault, T.head, name).payload, name)
-  if (head.format !== 1) throw new Damage(name, `it has format ${printable(JSON.stringify(head.format))}; this program reads 1`)
-  if (head.vaultId !== vault.id || head.pointId !== point.id) throw new Damage(name, 'it belongs to another vault or recovery point')
-  if (typeof head.jobId !== 'string' || !Number.isSafeInteger(head.fence)) throw new Damage(name, 'its jobId or fence is none')
+  if (head.format !== 1)
+    throw new Damage(name, `it has format ${printable(JSON.stringify(head.format))}; this program reads 1`)
+  if (head.vaultId !== vault.id || head.pointId !== point.id)
+    throw new Damage(name, 'it belongs to another vault or recovery point')
+  if (typeof head.jobId !== 'string' || !Number.isSafeInteger(head.fence))
+    throw new Damage(name, 'its jobId or fence is none')
   const isRoot = typeof head.root === 'string' && /^[0-9a-f]{64}$/.test(head.root)
   if (!isRoot && head.root !== null) throw new Damage(name, 'its root is no id')
   if (!isCount(head.height) || head.height > 0x20 || !isCount(head.items) || !isCount(head.contentBytes)) {
     throw new Damage(name, 'its height, items or contentBytes is no such number')
   }
-  if ((head.root === null) !== (head.items === 0)) throw new Damage(name, `it has ${head.items} items and root ${head.root}`)
+  if ((head.root === null) !== (head.items === 0))
+    throw new Damage(name, `it has ${head.items} items and root ${head.root}`)
   if (!isRecord(head.record)) throw new Damage(name, 'its record is none')
   point.head = head
   point.record = { ...head.record }
@@ -892,7 +960,10 @@ function parseNode(bytes, blob, child) {
     parsed.push(one)
   } while (!fields.isAtEnd)
   if (items !== child.items || total !== child.bytes) {
-    throw new Damage(blob, `it has ${items} items with ${total} bytes, not ${child.items} with ${child.bytes}`)
+    throw new Damage(
+      blob,
+      `it has ${items} items with ${total} bytes, not ${child.items} with ${child.bytes}`,
+    )
   }
   return parsed
 }
@@ -907,7 +978,8 @@ function parseItem(fields) {
   const key = parseKey(fields)
   const kind = fields.u8()
   const metaLength = fields.varint()
-  if (kind === 0 || metaLength > MAX_META) throw new Damage(fields.blob, 'an item has kind 0 or too much metadata')
+  if (kind === 0 || metaLength > MAX_META)
+    throw new Damage(fields.blob, 'an item has kind 0 or too much metadata')
   const meta = fields.take(metaLength)
   const size = fields.varint()
   const depth = fields.u8()
@@ -950,7 +1022,8 @@ function* content(vault, item, blob) {
     if (done > item.size) break
     yield bytes
   }
-  if (done !== item.size) throw new Damage(blob, `an item in it says ${item.size} bytes, its chunks have others`)
+  if (done !== item.size)
+    throw new Damage(blob, `an item in it says ${item.size} bytes, its chunks have others`)
 }
 
 // -------------------------------------------------------------------------------------------------------------------- verify
@@ -975,13 +1048,17 @@ export function verifyVault(vault, onProgress = () => {}) {
     onProgress(`${vault.packs.size} packs, ${bytes} bytes read`)
   }
   const gone = [...index.packs.keys()].filter((name) => !vault.packs.has(name))
-  if (gone.length > 0) notes.push(`The index names ${gone.length} packs that are not here; no harm where no recovery point needs them`)
+  if (gone.length > 0)
+    notes.push(
+      `The index names ${gone.length} packs that are not here; no harm where no recovery point needs them`,
+    )
   const live = points.filter((point) => !point.isDeleted)
   for (const point of live) {
     if (point.head !== undefined) verifyPoint(vault, point, index.packs, report)
     onProgress(`recovery point ${point.id}`)
   }
-  for (const seed of list(vault.directory, 'dead')) if (/^[0-9a-f]{64}$/.test(seed)) verifyDead(vault, seed, report)
+  for (const seed of list(vault.directory, 'dead'))
+    if (/^[0-9a-f]{64}$/.test(seed)) verifyDead(vault, seed, report)
   notes.push(...looseNotes(vault))
   return {
     vaultId: vault.id,
@@ -1019,7 +1096,8 @@ function verifyPack(vault, pack, entry, report) {
     trying(() => {
       if (isChunk(vault, pack.type, id, openSegment(vault, segment).subarray(offset, offset + length))) return
       const { number } = vault.segments[segment]
-      vault.segments[segment].bad = `a chunk in segment ${number} does not have the id ${id.toString('hex')} that it should`
+      vault.segments[segment].bad =
+        `a chunk in segment ${number} does not have the id ${id.toString('hex')} that it should`
       throw new Damage(pack.name, vault.segments[segment].bad)
     })
   }
@@ -1030,7 +1108,8 @@ function hashPack(vault, pack) {
   return withBlob(vault, pack.name, (fd, size) => {
     const hash = crypto.createHash('sha256')
     for (let at = 0; at < size; at += MiB) hash.update(readAt(fd, Math.min(MiB, size - at), at, pack.name))
-    if (hash.digest('hex') !== pack.id) throw new Damage(pack.name, 'its SHA-256 is not its name: bytes of it have changed')
+    if (hash.digest('hex') !== pack.id)
+      throw new Damage(pack.name, 'its SHA-256 is not its name: bytes of it have changed')
     return size
   })
 }
@@ -1042,7 +1121,8 @@ function verifyDead(vault, seed, report) {
     if (document.seed.toString('hex') !== seed) throw new Damage(name, 'its name is not that of its seed')
     const { generation, createdAtMs, blobs } = parseJson(document.payload, name)
     const isNames = Array.isArray(blobs) && blobs.every((blob) => typeof blob === 'string')
-    if (!isCount(generation) || !isCount(createdAtMs) || !isNames) throw new Damage(name, 'it is no list of packs')
+    if (!isCount(generation) || !isCount(createdAtMs) || !isNames)
+      throw new Damage(name, 'it is no list of packs')
   } catch (error) {
     if (!(error instanceof Damage)) throw error
     report(error)
@@ -1056,16 +1136,23 @@ function verifyPoint(vault, point, indexed, report) {
   const blob = `points/${point.id}/head`
   let lost = 0
   const lose = (item, { message }) => {
-    if (++lost <= MAX_NAMED_ITEMS) report(new Damage(blob, `item "${printableBytes(item.key)}" cannot be restored: ${message}`))
+    if (++lost <= MAX_NAMED_ITEMS)
+      report(new Damage(blob, `item "${printableBytes(item.key)}" cannot be restored: ${message}`))
   }
-  const onDamage = (error, items) => report(new Damage(blob, `${items} items cannot be restored: ${error.message}`))
+  const onDamage = (error, items) =>
+    report(new Damage(blob, `${items} items cannot be restored: ${error.message}`))
   const check = (type, id) => {
     const places = vault.chunks[type].find(id)
     const whole = places.find(({ segment }) => vault.segments[segment].bad === undefined)
     if (whole === undefined) return void readChunk(vault, type, id, blob)
     const packs = places.map(({ segment }) => vault.segments[segment].pack.name)
     if (!packs.some((name) => indexed.has(name))) {
-      report(new Damage(packs[0], `recovery point ${point.id} needs it, and no index delta names it: one is missing or damaged`))
+      report(
+        new Damage(
+          packs[0],
+          `recovery point ${point.id} needs it, and no index delta names it: one is missing or damaged`,
+        ),
+      )
     }
     return whole.length
   }
@@ -1087,7 +1174,8 @@ function verifyPoint(vault, point, indexed, report) {
     if (!(error instanceof Damage)) throw error
     report(error)
   }
-  if (lost > MAX_NAMED_ITEMS) report(new Damage(blob, `${lost - MAX_NAMED_ITEMS} more items cannot be restored`))
+  if (lost > MAX_NAMED_ITEMS)
+    report(new Damage(blob, `${lost - MAX_NAMED_ITEMS} more items cannot be restored`))
 }
 
 /** What nothing authenticates: said, but no damage. */
@@ -1097,13 +1185,17 @@ function looseNotes(vault) {
   try {
     const found = sha256(fs.readFileSync(path.join(vault.directory, 'recover.mjs'))).toString('hex')
     if (recoverSha256 !== undefined && found !== recoverSha256) {
-      notes.push(`The vault's copy of recover.mjs is not the one that recovery kit ${kitId} names: do not run it unless you know why`)
+      notes.push(
+        `The vault's copy of recover.mjs is not the one that recovery kit ${kitId} names: do not run it unless you know why`,
+      )
     }
   } catch {
     notes.push("The vault's copy of recover.mjs is not there")
   }
   if (list(vault.directory, 'keys').includes('server.json')) {
-    notes.push("keys/server.json, the server's own wrapping of the vault key, cannot be checked with a recovery kit")
+    notes.push(
+      "keys/server.json, the server's own wrapping of the vault key, cannot be checked with a recovery kit",
+    )
   }
   return notes
 }
@@ -1113,7 +1205,7 @@ function looseNotes(vault) {
 /** Finds a recovery point by its id or its ARN. */
 function findPoint(vault, wanted) {
   const matches = readPoints(vault).filter(({ id, record }) => {
-    const arn = typeof record.RecoveryPointArn === 'string' ? record.RecoveryPointArn : ''
+    const arn = typeof record.recoveryPointArn === 'string' ? record.recoveryPointArn : ''
     return id === wanted || arn === wanted || arn.endsWith(`:${wanted}`)
   })
   const [point] = matches.filter(({ isDeleted }) => !isDeleted)
@@ -1126,9 +1218,12 @@ function findPoint(vault, wanted) {
     )
   }
   if (point === undefined) {
-    throw new CannotBegin(`There is no recovery point "${printable(wanted)}" in this vault: the command list shows them`)
+    throw new CannotBegin(
+      `There is no recovery point "${printable(wanted)}" in this vault: the command list shows them`,
+    )
   }
-  if (point.head === undefined) throw point.damage[0] ?? new Damage(`points/${point.id}/head`, 'it cannot be read')
+  if (point.head === undefined)
+    throw point.damage[0] ?? new Damage(`points/${point.id}/head`, 'it cannot be read')
   return point
 }
 
@@ -1150,13 +1245,22 @@ export function restorePoint(vault, wanted, target, onProgress = () => {}) {
     throw new CannotBegin(`Cannot make "${printable(root)}" (${error.code})`)
   }
   const run = { vault, point, root, problem, onProgress, items: 0, bytes: 0, notes: new Map(), packDamage }
-  const type = point.record.ResourceType
+  const type = point.record.resourceType
   if (type === 'EFS') restoreTree(run)
   else if (type === 'RDS') restoreDatabase(run)
   else restoreObjects(run, type)
   const notes = [...run.notes].map(([text, count]) => text.replace('%', String(count)))
-  if (packDamage.length > 0) notes.push(`${packDamage.length} damaged packs were met, the first: ${packDamage[0]}`)
-  return { pointId: point.id, resourceType: type, target: root, items: run.items, bytes: run.bytes, problems, notes }
+  if (packDamage.length > 0)
+    notes.push(`${packDamage.length} damaged packs were met, the first: ${packDamage[0]}`)
+  return {
+    pointId: point.id,
+    resourceType: type,
+    target: root,
+    items: run.items,
+    bytes: run.bytes,
+    problems,
+    notes,
+  }
 }
 
 const note = (run, text) => void run.notes.set(text, (run.notes.get(text) ?? 0) + 1)
@@ -1184,9 +1288,13 @@ function attempt(run, name, work) {
     work()
   } catch (error) {
     const isSystem = typeof error.code === 'string' && typeof error.syscall === 'string'
-    if (isSystem && FATAL.has(error.code)) throw new Error(`Cannot go on at "${name}": ${error.code} from ${error.syscall}`, { cause: error })
+    if (isSystem && FATAL.has(error.code))
+      throw new Error(`Cannot go on at "${name}": ${error.code} from ${error.syscall}`, { cause: error })
     if (!isSystem && !(error instanceof Damage) && !(error instanceof ItemProblem)) throw error
-    run.problem(name, isSystem ? `the system refused it (${error.code} from ${error.syscall})` : error.message)
+    run.problem(
+      name,
+      isSystem ? `the system refused it (${error.code} from ${error.syscall})` : error.message,
+    )
   }
 }
 
@@ -1219,7 +1327,7 @@ class Places {
     if (this.#fd !== undefined && this.#folder.equals(folder)) return
     let fd = fs.openSync(this.#root, O_RDONLY | O_DIRECTORY)
     try {
-      for (let at = 0; at < folder.length; ) {
+      for (let at = 0; at < folder.length;) {
         let end = folder.length
         if (end - at > SAFE_PATH) end = folder.lastIndexOf(47, at + SAFE_PATH)
         const next = Buffer.concat([Buffer.from(`/proc/self/fd/${fd}/`), folder.subarray(at, end)])
@@ -1266,7 +1374,7 @@ function writeFile(run, item, file, { isSparse = false, finish = () => {} }) {
 }
 
 function writeAll(fd, bytes, position) {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     done += fs.writeSync(fd, bytes, done, bytes.length - done, position + done)
   }
 }
@@ -1277,7 +1385,7 @@ const ZEROS = Buffer.alloc(BLOCK)
 /** Writes all blocks but those of zeros. */
 function writeAround(fd, bytes, position) {
   let from = 0
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const end = Math.min(bytes.length, at + BLOCK - ((position + at) % BLOCK))
     if (bytes.compare(ZEROS, 0, end - at, at, end) === 0) {
       if (at > from) writeAll(fd, bytes.subarray(from, at), position + from)
@@ -1304,7 +1412,13 @@ function parseTreeMeta(bytes) {
   const fields = new Fields(bytes, 'its metadata')
   const version = fields.u8()
   if (version !== 1) throw new ItemProblem(`its metadata has version ${version}; this program reads 1`)
-  const meta = { flags: fields.u8(), mode: fields.u32(), uid: fields.u32(), gid: fields.u32(), links: fields.u32() }
+  const meta = {
+    flags: fields.u8(),
+    mode: fields.u32(),
+    uid: fields.u32(),
+    gid: fields.u32(),
+    links: fields.u32(),
+  }
   meta.mtimeNs = fields.take(8).readBigInt64LE()
   fields.take(8 + 8 + 8) // ctime, inode, device it lay on: nothing can give these back
   meta.rdev = fields.take(8).readBigUInt64LE()
@@ -1331,7 +1445,10 @@ function splitKey(key, isDirectory) {
     if (part === '' || part === '.' || part === '..') refuse(`"${part}" is no name of a file`)
     if (part.length > 255) refuse('a part of it is longer than 255 bytes')
   }
-  return { folder: `/${relative.slice(0, relative.lastIndexOf('/') + 1)}`, relative: Buffer.from(relative, 'latin1') }
+  return {
+    folder: `/${relative.slice(0, relative.lastIndexOf('/') + 1)}`,
+    relative: Buffer.from(relative, 'latin1'),
+  }
 }
 
 /**
@@ -1348,7 +1465,8 @@ function restoreTree(run) {
     eachItem(run, (item) => restoreEntry(tree, item))
     xattrs.flush()
     for (const [key, meta] of [...folders].reverse()) {
-      if (meta !== undefined) attempt(run, printableBytes(Buffer.from(key, 'latin1')), () => finishFolder(tree, key, meta))
+      if (meta !== undefined)
+        attempt(run, printableBytes(Buffer.from(key, 'latin1')), () => finishFolder(tree, key, meta))
     }
   } finally {
     places.close()
@@ -1396,7 +1514,8 @@ function restoreEntry(tree, item) {
 
 /** The mode that may be given: where the owner cannot be given back, setuid and setgid would mean another one. */
 function modeOf({ isRoot, run }, { mode, uid }) {
-  if (isRoot || (mode & 0o6000) === 0 || (mode & 0o170000) === 0o040000 || uid === process.getuid?.()) return mode & 0o7777
+  if (isRoot || (mode & 0o6000) === 0 || (mode & 0o170000) === 0o040000 || uid === process.getuid?.())
+    return mode & 0o7777
   note(run, '% setuid or setgid bits were left out, since owners can only be restored by root')
   return mode & 0o1777
 }
@@ -1407,7 +1526,8 @@ function noteOwner({ isRoot, run }, { uid, gid }) {
   }
 }
 
-const secondsOf = (ns) => Number(ns) / 1e9
+/** Node takes negative numbers of seconds for mistakes, and dates before 1970 for what they are. */
+const timeOf = (ns) => (ns < 0n ? new Date(Number(ns) / 1e6) : Number(ns) / 1e9)
 
 function restoreFile(tree, item, at, meta) {
   const { run, isRoot, xattrs } = tree
@@ -1416,23 +1536,25 @@ function restoreFile(tree, item, at, meta) {
     noteOwner(tree, meta)
     if (meta.xattrs.length > 0) return
     fs.fchmodSync(fd, modeOf(tree, meta))
-    fs.futimesSync(fd, Date.now() / 1000, secondsOf(meta.mtimeNs))
+    fs.futimesSync(fd, Date.now() / 1000, timeOf(meta.mtimeNs))
   }
   writeFile(run, item, at, { isSparse: (meta.flags & HAS_HOLES) !== 0, finish })
   // A mode that forbids writing would forbid attributes, too.
-  if (meta.xattrs.length > 0) xattrs.add(item.key, at, meta.xattrs, () => setModeAndTime(tree, at, meta, false))
+  if (meta.xattrs.length > 0)
+    xattrs.add(item.key, at, meta.xattrs, () => setModeAndTime(tree, at, meta, false))
 }
 
 function setModeAndTime(tree, at, meta, isLink) {
   if (!isLink) fs.chmodSync(at, modeOf(tree, meta))
-  fs.lutimesSync(at, Date.now() / 1000, secondsOf(meta.mtimeNs))
+  fs.lutimesSync(at, Date.now() / 1000, timeOf(meta.mtimeNs))
 }
 
 /** Links and special files, which cannot be opened. */
 function finishByPath(tree, at, meta, isLink) {
   if (tree.isRoot) fs.lchownSync(at, meta.uid, meta.gid)
   noteOwner(tree, meta)
-  if (meta.xattrs.length > 0) tree.xattrs.add(at, at, meta.xattrs, () => setModeAndTime(tree, at, meta, isLink))
+  if (meta.xattrs.length > 0)
+    tree.xattrs.add(at, at, meta.xattrs, () => setModeAndTime(tree, at, meta, isLink))
   else setModeAndTime(tree, at, meta, isLink)
 }
 
@@ -1440,9 +1562,11 @@ function finishByPath(tree, at, meta, isLink) {
 function restoreLink({ places, folders }, key, at, meta) {
   const first = meta.target.toString('latin1')
   const { folder, relative } = splitKey(first, false)
-  if (first >= key || !folders.has(folder)) throw new ItemProblem('the first name of the hard link was not restored before it')
+  if (first >= key || !folders.has(folder))
+    throw new ItemProblem('the first name of the hard link was not restored before it')
   const copy = Buffer.from(at) // the two may share the descriptor of a folder
-  if (copy.includes('/proc/self/fd/')) throw new ItemProblem('the paths of the hard link are too long for this program')
+  if (copy.includes('/proc/self/fd/'))
+    throw new ItemProblem('the paths of the hard link are too long for this program')
   const from = places.path(relative)
   if (!fs.lstatSync(from).isFile()) throw new ItemProblem('the first name of the hard link is no file')
   fs.linkSync(from, copy)
@@ -1456,7 +1580,8 @@ function restoreSpecial(tree, kind, at, meta) {
     return false
   }
   const made = path.join(run.root, `.recover-${process.pid}-${tree.specials++}`)
-  if (fs.lstatSync(at, { throwIfNoEntry: false }) !== undefined) throw new ItemProblem('something of its name is there already')
+  if (fs.lstatSync(at, { throwIfNoEntry: false }) !== undefined)
+    throw new ItemProblem('something of its name is there already')
   const major = ((meta.rdev >> 8n) & 0xfffn) | ((meta.rdev >> 32n) & 0xfffff000n)
   const minor = (meta.rdev & 0xffn) | ((meta.rdev >> 12n) & 0xffffff00n)
   const letter = kind === BLOCK_DEVICE ? 'b' : 'c'
@@ -1464,7 +1589,8 @@ function restoreSpecial(tree, kind, at, meta) {
     kind === FIFO
       ? spawnSync('mkfifo', ['-m', '600', made])
       : spawnSync('mknod', ['-m', '600', made, letter, String(major), String(minor)])
-  if (error !== undefined || status !== 0) throw new ItemProblem(`it cannot be made: ${printable(error?.message ?? stderr)}`)
+  if (error !== undefined || status !== 0)
+    throw new ItemProblem(`it cannot be made: ${printable(error?.message ?? stderr)}`)
   fs.renameSync(made, at)
   finishByPath(tree, at, meta, false)
   return true
@@ -1495,7 +1621,11 @@ class Attributes {
   /** `after` is called once they are set, or cannot be. */
   add(key, at, xattrs, after) {
     const isReachable = !at.includes('/proc/self/fd/')
-    if (!isReachable) this.#run.problem(printableBytes(key), 'its path is too long for setfattr: its extended attributes were left out')
+    if (!isReachable)
+      this.#run.problem(
+        printableBytes(key),
+        'its path is too long for setfattr: its extended attributes were left out',
+      )
     if (this.#isMissing || !isReachable) {
       if (this.#isMissing) this.#say(xattrs.length)
       return after()
@@ -1517,13 +1647,15 @@ class Attributes {
       this.#isMissing = true
       for (const { xattrs } of waiting) this.#say(xattrs.length)
     } else if (status !== 0) {
-      for (const line of String(stderr).split('\n').filter(Boolean).slice(0, 20)) this.#run.problem('extended attributes', printable(line))
+      for (const line of String(stderr).split('\n').filter(Boolean).slice(0, 20))
+        this.#run.problem('extended attributes', printable(line))
     }
     for (const { key, after } of waiting) attempt(this.#run, printableBytes(key), after)
   }
 
   #say(count) {
-    for (let n = 0; n < count; n++) note(this.#run, '% extended attributes were not restored: there is no program setfattr here')
+    for (let n = 0; n < count; n++)
+      note(this.#run, '% extended attributes were not restored: there is no program setfattr here')
   }
 }
 
@@ -1537,11 +1669,13 @@ function octal(bytes) {
 // ---------------------------------------------------------------------------------------------------- databases (RDS)
 
 function restoreDatabase(run) {
-  const { ResourceName, ResourceArn, DatabaseName } = run.point.record
-  const given = [ResourceName, DatabaseName, String(ResourceArn ?? '').split(':').at(-1), 'database'].find(
-    (name) => typeof name === 'string' && name !== '',
-  )
-  const safe = given.replace(/[^A-Za-z0-9_.-]/g, '_').replace(/^\./, '_').slice(0, 100)
+  const { resourceName, resourceArn } = run.point.record
+  const names = [resourceName, textOf(resourceArn).split(':').at(-1), 'database']
+  const given = names.find((name) => typeof name === 'string' && name !== '')
+  const safe = given
+    .replace(/[^A-Za-z0-9_.-]/g, '_')
+    .replace(/^\./, '_')
+    .slice(0, 100)
   const ends = new Map([
     [1, 'json'],
     [2, 'dump'],
@@ -1549,8 +1683,10 @@ function restoreDatabase(run) {
   let isDumped = false
   eachItem(run, (item) => {
     const end = ends.get(item.kind)
-    if (end === undefined) throw new ItemProblem(`it is of kind ${item.kind}, which this program does not know`)
-    if (item.meta[0] !== 1) throw new ItemProblem(`its metadata has version ${item.meta[0]}; this program reads 1`)
+    if (end === undefined)
+      throw new ItemProblem(`it is of kind ${item.kind}, which this program does not know`)
+    if (item.meta[0] !== 1)
+      throw new ItemProblem(`its metadata has version ${item.meta[0]}; this program reads 1`)
     writeFile(run, item, path.join(run.root, `${safe}.${end}`), {})
     if (end === 'dump') isDumped = true
   })
@@ -1568,11 +1704,16 @@ function restoreObjects(run, type) {
   const places = new Places(run.root)
   const folders = new Set()
   fs.mkdirSync(path.join(run.root, 'objects'), { mode: 0o700 })
-  if (type !== 'S3') note(run, `Recovery points of type ${printable(JSON.stringify(type))} are not known here: their items were restored as they are`)
+  if (type !== 'S3')
+    note(
+      run,
+      `Recovery points of type ${printable(JSON.stringify(type))} are not known here: their items were restored as they are`,
+    )
   const manifest = fs.openSync(path.join(run.root, 'manifest.jsonl'), 'wx', 0o600)
   try {
     eachItem(run, (item) => {
-      if (type === 'S3' && item.kind !== 1) throw new ItemProblem(`it is of kind ${item.kind}, which this program does not know`)
+      if (type === 'S3' && item.kind !== 1)
+        throw new ItemProblem(`it is of kind ${item.kind}, which this program does not know`)
       const metadata = type === 'S3' ? parseObjectMeta(item.meta) : undefined
       const relative = placeObject(places, folders, item.key)
       const finish = (fd) => {
@@ -1617,7 +1758,9 @@ function placeObject(places, folders, key) {
   let folder = 'objects'
   for (const part of parts.slice(0, -1)) {
     const plain = `${folder}/${part}`
-    const stat = folders.has(plain) ? undefined : fs.lstatSync(places.path(Buffer.from(plain)), { throwIfNoEntry: false })
+    const stat = folders.has(plain)
+      ? undefined
+      : fs.lstatSync(places.path(Buffer.from(plain)), { throwIfNoEntry: false })
     folder = stat?.isFile() ? `${plain}%d` : plain
     if (folders.has(folder)) continue
     fs.mkdirSync(places.path(Buffer.from(folder)), { mode: 0o700 })
@@ -1628,7 +1771,7 @@ function placeObject(places, folders, key) {
 
 function escapedParts(key) {
   const parts = []
-  for (let at = 0; at <= key.length; ) {
+  for (let at = 0; at <= key.length;) {
     let end = key.indexOf(47, at)
     if (end < 0) end = key.length
     parts.push(...escapePart(key.subarray(at, end)))
@@ -1641,11 +1784,12 @@ function escapePart(bytes) {
   const text = utf8(bytes)
   if (text === '') return ['%_']
   if (text === '.' || text === '..') return [text.replaceAll('.', '%2E')]
-  const hex = (piece) => [...Buffer.from(piece)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
+  const hex = (piece) =>
+    [...Buffer.from(piece)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
   const pieces =
     text === undefined
       ? [...bytes].map((byte) => (byte < 0x80 ? String.fromCharCode(byte) : Buffer.from([byte])))
-      : [...text]
+      : Array.from(text)
   const parts = ['']
   for (const piece of pieces) {
     const isPlain = typeof piece === 'string' && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}%\\:*?"<>|]/u.test(piece)
@@ -1661,7 +1805,8 @@ function escapePart(bytes) {
 
 // -------------------------------------------------------------------------------------------------------------- command line
 
-const textOf = (value) => (value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value))
+const textOf = (value) =>
+  value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value)
 
 /** What `list` prints. */
 export function describePoints(vault) {
@@ -1669,12 +1814,11 @@ export function describePoints(vault) {
   return points
     .map(({ id, head, record, damage }) => ({
       id,
-      recoveryPointArn: textOf(record.RecoveryPointArn),
-      resourceType: textOf(record.ResourceType),
-      resourceArn: textOf(record.ResourceArn),
-      resourceName: textOf(record.ResourceName),
-      created: timeText(record.CreationDate),
-      status: textOf(record.Status),
+      recoveryPointArn: textOf(record.recoveryPointArn),
+      resourceType: textOf(record.resourceType),
+      resourceArn: textOf(record.resourceArn),
+      resourceName: textOf(record.resourceName),
+      created: timeText(record.createdAt),
       items: head?.items,
       bytes: head?.contentBytes,
       damage: damage.map(({ blob, reason }) => ({ blob, reason })),
@@ -1682,10 +1826,9 @@ export function describePoints(vault) {
     .sort((a, b) => (a.created < b.created ? -1 : a.created > b.created ? 1 : 0))
 }
 
-/** A time of the record: text as it is, a number as seconds since 1970, or milliseconds where it is too big for that. */
+/** Milliseconds since 1970 as people and sorting want them. */
 function timeText(value) {
-  if (typeof value !== 'number') return textOf(value)
-  const date = new Date(value > 1e11 ? value : value * 1000)
+  const date = new Date(typeof value === 'number' ? value : Number.NaN)
   return Number.isNaN(date.getTime()) ? '' : date.toISOString()
 }
 
@@ -1700,7 +1843,14 @@ function sizeText(bytes) {
 
 function table(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd()).join('\n')
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
 }
 
 const say = (text) => process.stdout.write(`${text}\n`)
@@ -1733,7 +1883,9 @@ function printVerify(vault, isJson, onProgress) {
     for (const { blob, reason } of result.damage) say(`DAMAGED  ${blob}: ${reason}`)
     for (const text of result.notes) say(`note     ${text}`)
     const { points, packs, chunks, bytes, indexDeltas } = result
-    say(`Vault ${vault.id}: read ${points} recovery points, ${packs} packs, ${chunks} chunks, ${indexDeltas} index deltas, ${bytes} bytes.`)
+    say(
+      `Vault ${vault.id}: read ${points} recovery points, ${packs} packs, ${chunks} chunks, ${indexDeltas} index deltas, ${bytes} bytes.`,
+    )
     say(result.isWhole ? 'All is whole.' : `${result.damage.length} things are damaged.`)
   }
   return result.isWhole ? 0 : 1
@@ -1773,7 +1925,8 @@ async function readPassphrase(file) {
     }
   }
   const { stdin } = process
-  if (!stdin.isTTY) throw new CannotBegin('There is no terminal to ask for the passphrase on: give --passphrase-file FILE')
+  if (!stdin.isTTY)
+    throw new CannotBegin('There is no terminal to ask for the passphrase on: give --passphrase-file FILE')
   process.stderr.write('Passphrase of the recovery kit: ')
   stdin.setRawMode(true)
   stdin.setEncoding('utf8')
@@ -1783,7 +1936,7 @@ async function readPassphrase(file) {
       for (const c of text) {
         if (c === '\r' || c === '\n') return typed
         if (c === '\u0003' || c === '\u0004') throw new CannotBegin('No passphrase was given')
-        if (c === '\u007f' || c === '\b') typed = [...typed].slice(0, -1).join('')
+        if (c === '\u007f' || c === '\b') typed = Array.from(typed).slice(0, -1).join('')
         else typed += c
       }
     }
@@ -1822,14 +1975,23 @@ function parseCommand(args) {
   if (values.help || command === undefined) return { isHelp: true, code: values.help ? 0 : 2 }
   const count = OPERANDS.get(command)
   if (count === undefined) throw new CannotBegin(`There is no command "${printable(command)}". See --help`)
-  if (operands.length !== count) throw new CannotBegin(`${command} takes ${count} names, not ${operands.length}. See --help`)
+  if (operands.length !== count)
+    throw new CannotBegin(`${command} takes ${count} names, not ${operands.length}. See --help`)
   if (values.kit === undefined) throw new CannotBegin('Say where the recovery kit is: --kit recovery-kit.txt')
-  return { command, operands, kit: values.kit, passphraseFile: values['passphrase-file'], isJson: values.json === true }
+  return {
+    command,
+    operands,
+    kit: values.kit,
+    passphraseFile: values['passphrase-file'],
+    isJson: values.json === true,
+  }
 }
 
 async function main(args) {
   if (typeof zlib.zstdDecompressSync !== 'function') {
-    throw new CannotBegin(`This is Node.js ${process.versions.node}: 22.15 or newer is needed (https://nodejs.org)`)
+    throw new CannotBegin(
+      `This is Node.js ${process.versions.node}: 22.15 or newer is needed (https://nodejs.org)`,
+    )
   }
   const command = parseCommand(args)
   if (command.isHelp) {
