@@ -69,8 +69,10 @@ function printable(text) {
   )
 }
 
-/** Bytes for people: UTF-8 where they are, else every byte above ASCII as \xNN. */
+/** Bytes for people: UTF-8 where they are, else every byte above ASCII as \xNN; the middle of long ones is left out. */
 function printableBytes(bytes) {
+  if (bytes.length > 400)
+    return `${printableBytes(bytes.subarray(0, 150))}...${printableBytes(bytes.subarray(-150))}`
   const text = utf8(bytes)
   if (text !== undefined) return printable(text)
   return printable(Buffer.from(bytes).toString('latin1')).replace(
@@ -1460,7 +1462,8 @@ function restoreTree(run) {
   const folders = new Map([['/', undefined]])
   const xattrs = new Attributes(run)
   const isRoot = process.getuid?.() === 0
-  const tree = { run, places, folders, xattrs, isRoot, specials: 0 }
+  const firstPlaces = new Places(run.root) // of the first names of hard links: both paths are needed at once
+  const tree = { run, places, firstPlaces, folders, xattrs, isRoot, specials: 0 }
   try {
     eachItem(run, (item) => restoreEntry(tree, item))
     xattrs.flush()
@@ -1470,6 +1473,7 @@ function restoreTree(run) {
     }
   } finally {
     places.close()
+    firstPlaces.close()
   }
 }
 
@@ -1559,17 +1563,14 @@ function finishByPath(tree, at, meta, isLink) {
 }
 
 /** A further name. The first one comes earlier in the order of keys, so that it is there already. */
-function restoreLink({ places, folders }, key, at, meta) {
+function restoreLink({ firstPlaces, folders }, key, at, meta) {
   const first = meta.target.toString('latin1')
   const { folder, relative } = splitKey(first, false)
   if (first >= key || !folders.has(folder))
     throw new ItemProblem('the first name of the hard link was not restored before it')
-  const copy = Buffer.from(at) // the two may share the descriptor of a folder
-  if (copy.includes('/proc/self/fd/'))
-    throw new ItemProblem('the paths of the hard link are too long for this program')
-  const from = places.path(relative)
+  const from = firstPlaces.path(relative)
   if (!fs.lstatSync(from).isFile()) throw new ItemProblem('the first name of the hard link is no file')
-  fs.linkSync(from, copy)
+  fs.linkSync(from, at)
 }
 
 /** FIFOs and devices, by the system's own programs: these take no raw bytes as names, so they get their names afterwards. */
