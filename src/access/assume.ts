@@ -22,7 +22,11 @@ export interface ServiceAssumption {
 export type AssumedRole =
   | { readonly ok: true; readonly session: Principal; readonly role: RoleTable }
   /** `reason` completes "IAM Role ARN cannot be assumed by AWS Backup: …". */
-  | { readonly ok: false; readonly reason: string; /** The role no longer exists. */ readonly isGone?: boolean }
+  | {
+      readonly ok: false
+      readonly reason: string
+      /** The role no longer exists. */ readonly isGone?: boolean
+    }
 
 /** AWS Backup's name for the sessions of its jobs; people's resource policies match it. */
 export function backupSessionName(roleName: string): string {

@@ -93,7 +93,11 @@ async function noteUse(
   lastUsedAt: number | null,
 ): Promise<void> {
   if (lastUsedAt !== null && ctx.now - lastUsedAt < LAST_USED_EVERY_MS) return
-  await touchAccessKey(ctx.db, accessKeyId, { at: ctx.now, service: model.metadata.signingName, region: ctx.region })
+  await touchAccessKey(ctx.db, accessKeyId, {
+    at: ctx.now,
+    service: model.metadata.signingName,
+    region: ctx.region,
+  })
 }
 
 function rootPrincipal(accountId: string, accessKeyId: string): Principal {
@@ -168,7 +172,11 @@ async function sessionPrincipal(
 }
 
 /** A session made with a long-term key ends with that key: whoever deactivates a stolen key must not leave its sessions behind. */
-async function checkParentKey(ctx: AuthenticationContext, model: ServiceModel, content: SessionContent): Promise<void> {
+async function checkParentKey(
+  ctx: AuthenticationContext,
+  model: ServiceModel,
+  content: SessionContent,
+): Promise<void> {
   const { madeWithKeyId } = content
   if (madeWithKeyId === undefined || madeWithKeyId.startsWith('ASIA')) return
   const key = await findAccessKey(ctx.db, madeWithKeyId)

@@ -1,5 +1,5 @@
 import { efs } from './efs.ts'
-import type { Kind, ResourceType } from './kind.ts'
+import type { Kind } from './kind.ts'
 import { rds } from './rds.ts'
 import { s3 } from './s3.ts'
 import { TARGET_RESOURCE } from './target-resource.ts'
@@ -28,11 +28,6 @@ export function kindOfArn(arn: string): { readonly kind: Kind; readonly name: st
     if (name !== undefined) return { kind, name }
   }
   return undefined
-}
-
-/** True for the three spellings of a type this server can back up. */
-export function isResourceType(type: string): type is ResourceType {
-  return kindOfType(type) !== undefined
 }
 
 /**

@@ -7,16 +7,7 @@ import type { Grade } from './principals.ts'
 import { allowedReason, explicitReason, implicitReason, ROOT_CANNOT_ASSUME, UNDENIABLE } from './reasons.ts'
 
 export { contextOf } from './context.ts'
-export type { ConditionContext } from './context.ts'
-export type {
-  AuthorizationRequest,
-  Decision,
-  DecisionLayer,
-  Explanation,
-  NearMiss,
-  PolicyLayers,
-  PrincipalView,
-} from './decision.ts'
+export type { AuthorizationRequest, Decision, Explanation, PolicyLayers, PrincipalView } from './decision.ts'
 
 /**
  * Decides one request. An explicit Deny in any layer wins; then, within one account, identity policies or the

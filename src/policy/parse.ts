@@ -26,8 +26,6 @@ export const ROLE_INLINE_LIMIT = 10_240
 export const GROUP_INLINE_LIMIT = 5_120
 /** A trust policy, unless the account's quota is raised. */
 export const TRUST_POLICY_LIMIT = 2_048
-/** How far that quota can be raised. */
-export const TRUST_POLICY_MAX_LIMIT = 4_096
 /** A session policy passed to sts:AssumeRole and its like. */
 export const SESSION_POLICY_LIMIT = 2_048
 

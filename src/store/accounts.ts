@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { AccountTable, ServerTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
@@ -17,16 +16,6 @@ export async function insertServer(db: Queryable, row: Omit<ServerTable, 'id'>):
   return await db.selectFrom('server').selectAll().executeTakeFirstOrThrow()
 }
 
-/** Counts up the epoch: this server took over the database of another. Returns the new one. */
-export async function bumpEpoch(db: Queryable): Promise<number> {
-  const row = await db
-    .updateTable('server')
-    .set({ epoch: sql`epoch + 1` })
-    .returning('epoch')
-    .executeTakeFirstOrThrow()
-  return row.epoch
-}
-
 /** False where the account exists. */
 export async function insertAccount(db: Queryable, row: AccountTable): Promise<boolean> {
   const result = await db
@@ -39,13 +28,4 @@ export async function insertAccount(db: Queryable, row: AccountTable): Promise<b
 
 export async function findAccount(db: Queryable, accountId: string): Promise<AccountTable | undefined> {
   return await db.selectFrom('account').selectAll().where('account_id', '=', accountId).executeTakeFirst()
-}
-
-/** All accounts, oldest first: a server has few. */
-export async function listAccounts(db: Queryable): Promise<AccountTable[]> {
-  return await db.selectFrom('account').selectAll().orderBy('created_at').orderBy('account_id').execute()
-}
-
-export async function setRootLastUsed(db: Queryable, accountId: string, at: number): Promise<void> {
-  await db.updateTable('account').set({ root_last_used_at: at }).where('account_id', '=', accountId).execute()
 }

@@ -26,17 +26,6 @@ export async function findRecoveryPoint(
     .executeTakeFirst()
 }
 
-/** Points that a job made, oldest first. */
-export async function recoveryPointsOfJob(db: Queryable, jobId: string): Promise<RecoveryPointTable[]> {
-  return await db
-    .selectFrom('recovery_point')
-    .selectAll()
-    .where('job_id', '=', jobId)
-    .orderBy('created_at')
-    .orderBy('arn')
-    .execute()
-}
-
 /** AWS's filters; times are exclusive, as milliseconds since 1970. */
 export interface RecoveryPointFilter {
   readonly accountId: string

@@ -56,11 +56,6 @@ export async function listVaults(
   return pageOf(rows, page.limit, (row) => [row.name])
 }
 
-/** All vaults of the server, for its own chores. */
-export async function allVaults(db: Queryable): Promise<VaultTable[]> {
-  return await db.selectFrom('vault').selectAll().orderBy('vault_id').execute()
-}
-
 /** CREATING → AVAILABLE or FAILED. False where the vault is gone or no longer CREATING. */
 export async function setVaultState(
   db: Queryable,
@@ -73,15 +68,6 @@ export async function setVaultState(
 /** Keeps the wrapped key of a vault that is being created. False where it is gone or no longer CREATING. */
 export async function setWrappedKey(db: Queryable, vault: VaultName, wrappedKey: string): Promise<boolean> {
   return await updateVault(db, vault, { wrapped_key: wrappedKey }, 'CREATING')
-}
-
-/** Null takes the policy away. False where there is no such vault. */
-export async function setVaultAccessPolicy(
-  db: Queryable,
-  vault: VaultName,
-  policy: string | null,
-): Promise<boolean> {
-  return await updateVault(db, vault, { access_policy: policy })
 }
 
 export async function setStoredBytes(db: Queryable, vault: VaultName, storedBytes: number): Promise<boolean> {

@@ -18,8 +18,6 @@ const LEVEL = { [constants.ZSTD_c_compressionLevel]: 3 }
 
 /** Most bytes of a payload. */
 export const MAX_PAYLOAD_BYTES: number = 64 * 1024 * 1024
-/** Most bytes of a document's blob. */
-export const MAX_DOCUMENT_BYTES: number = MAX_PAYLOAD_BYTES + 4096
 
 export interface SealedDocument {
   /** Name of the blob; it is bound into the seal. */

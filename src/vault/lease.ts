@@ -5,8 +5,3 @@ export interface Lease {
   /** @throws {LeaseLostError} When the lease is no longer held. Asked before every step that others would notice. */
   check(): Promise<void>
 }
-
-/** The work was taken away: another worker has it, or the time ran out. Nothing more may be written. */
-export class LeaseLostError extends Error {
-  override name = 'LeaseLostError'
-}
