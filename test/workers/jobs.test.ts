@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, before, describe, test } from 'node:test'
+import { AwsError } from '../../src/aws/error.ts'
+import { registerOrders, startOrders } from '../fixtures/orders.ts'
+import type { Orders } from '../fixtures/orders.ts'
+import { fillSmallTree } from '../fixtures/small-tree.ts'
+import {
+  ALL_RIGHTS,
+  backUp,
+  backupEnd,
+  makeRole,
+  makeVault,
+  openWorld,
+  registerDirectory,
+  until,
+} from '../fixtures/world.ts'
+import type { World } from '../fixtures/world.ts'
+import { postgresMissing } from '../servers/postgres.ts'
+
+/** How jobs wait, stop, expire and keep out of each other's way. A locked table holds a backup of `orders` for as long as wanted. */
+
+const VAULT = { BackupVaultName: 'jobs' }
+
+describe('Jobs', { skip: postgresMissing() ?? false }, () => {
+  let world: World
+  let orders: Orders
+  let role: string
+  let database: string
+
+  before(async () => {
+    world = await openWorld()
+    orders = await startOrders(world)
+    await makeVault(world, 'jobs')
+    role = await makeRole(world, 'worker', { statements: [ALL_RIGHTS] })
+    database = await registerOrders(orders, world.call)
+  })
+  after(async () => {
+    await world[Symbol.asyncDispose]()
+    await orders[Symbol.asyncDispose]()
+  })
+
+  const input = (ResourceArn: string) => ({ ...VAULT, ResourceArn, IamRoleArn: role })
+
+  async function start(): Promise<string> {
+    return (await world.call('backup', 'StartBackupJob', input(database))).BackupJobId ?? ''
+  }
+
+  async function running(BackupJobId: string): Promise<void> {
+    await until('the dump to wait for the lock', async () => {
+      const { State } = await world.call('backup', 'DescribeBackupJob', { BackupJobId })
+      if (State !== 'RUNNING') return undefined
+      const waiting = await orders.server.sql(`SELECT 1 FROM pg_locks WHERE NOT granted`)
+      return waiting.length > 0 ? true : undefined
+    })
+  }
+
+  test('a stopped backup ends ABORTED with AWS’s message, leaves no recovery point and no pg_dump', async () => {
+    await using _held = await orders.hold()
+    const BackupJobId = await start()
+    await running(BackupJobId)
+    await world.call('backup', 'StopBackupJob', { BackupJobId })
+    const { State } = await world.call('backup', 'DescribeBackupJob', { BackupJobId })
+    assert.match(State ?? '', /^ABORT(ING|ED)$/)
+    const job = await backupEnd(world, BackupJobId)
+    assert.equal(job.State, 'ABORTED')
+    assert.equal(job.StatusMessage, 'Backup job was stopped by user.')
+    assert.equal(job.RecoveryPointArn, undefined)
+    const listed = await world.call('backup', 'ListRecoveryPointsByBackupVault', VAULT)
+    assert.deepEqual(listed.RecoveryPoints, [])
+    await until('pg_dump to be gone', async () => {
+      const dumps = await orders.server.sql(`SELECT 1 FROM pg_stat_activity WHERE usename = 'shop'`)
+      return dumps.length === 0 ? true : undefined
+    })
+    await assert.rejects(
+      world.call('backup', 'StopBackupJob', { BackupJobId }),
+      (error: unknown) => error instanceof AwsError && error.code === 'InvalidRequestException',
+    )
+  })
+
+  test('a backup that is not done inside its completion window ends EXPIRED', async () => {
+    await using _held = await orders.hold()
+    const BackupJobId = await start()
+    await running(BackupJobId)
+    // A minute is the shortest window: this one's has passed when the job is taken up for the second time.
+    await world.offline(async () => {
+      const db = new DatabaseSync(join(world.dataDir, 'roleback.db'))
+      db.prepare('update job set complete_by = created_at where job_id = ?').run(BackupJobId)
+      db.close()
+    })
+    const job = await backupEnd(world, BackupJobId)
+    assert.equal(job.State, 'EXPIRED')
+    assert.equal(job.StatusMessage, 'Backup job expired before completion.')
+    const listed = await world.call('backup', 'ListRecoveryPointsByBackupVault', VAULT)
+    assert.deepEqual(listed.RecoveryPoints, [])
+  })
+
+  test('a backup that nobody could start inside its start window ends EXPIRED', async () => {
+    await using _held = await orders.hold()
+    const first = await start()
+    await running(first)
+    const BackupJobId = await start()
+    await world.offline(async () => {
+      const db = new DatabaseSync(join(world.dataDir, 'roleback.db'))
+      db.prepare('update job set start_by = created_at where job_id = ?').run(BackupJobId)
+      db.close()
+    })
+    const job = await backupEnd(world, BackupJobId)
+    assert.equal(job.State, 'EXPIRED')
+    assert.equal(job.StatusMessage, 'Backup job expired: no worker could start it inside its start window.')
+    await world.call('backup', 'StopBackupJob', { BackupJobId: first })
+    await backupEnd(world, first)
+  })
+
+  test('a job that still waits is stopped at once', async () => {
+    await using _held = await orders.hold()
+    const first = await start()
+    await running(first)
+    const BackupJobId = await start()
+    await world.call('backup', 'StopBackupJob', { BackupJobId })
+    const { State } = await world.call('backup', 'DescribeBackupJob', { BackupJobId })
+    assert.equal(State, 'ABORTED')
+    await world.call('backup', 'StopBackupJob', { BackupJobId: first })
+    await backupEnd(world, first)
+  })
+
+  test('the same idempotency token is the same job, also for calls at the same time; with another resource it is refused', async () => {
+    const { arn } = await registerDirectory(world, 'tokens', fillSmallTree)
+    const request = { ...input(arn), IdempotencyToken: 'once' }
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => world.call('backup', 'StartBackupJob', request)),
+    )
+    const ids = new Set(answers.map(({ BackupJobId }) => BackupJobId))
+    assert.equal(ids.size, 1)
+    await backupEnd(world, [...ids][0] ?? '')
+    const later = await world.call('backup', 'StartBackupJob', request)
+    assert.ok(ids.has(later.BackupJobId))
+    const { RecoveryPoints } = await world.call('backup', 'ListRecoveryPointsByResource', {
+      ResourceArn: arn,
+    })
+    assert.equal(RecoveryPoints?.length, 1)
+    await assert.rejects(
+      world.call('backup', 'StartBackupJob', { ...request, ResourceArn: database }),
+      /IdempotencyToken "once" was used already/,
+    )
+  })
+
+  test('twenty backups of one resource started at the same time run one after the other', async () => {
+    const { arn } = await registerDirectory(world, 'twenty', fillSmallTree)
+    const jobs = await Promise.all(Array.from({ length: 20 }, () => backUp(world, input(arn))))
+    assert.deepEqual([...new Set(jobs.map(({ State }) => State))], ['COMPLETED'])
+    const times = world.rows<{ started_at: number; completed_at: number }>(
+      'select started_at, completed_at from job where resource_arn = ? and kind = ? order by started_at, completed_at',
+      arn,
+      'backup',
+    )
+    assert.equal(times.length, 20)
+    for (const [at, { started_at }] of times.entries()) {
+      assert.ok(
+        at === 0 || started_at >= (times[at - 1]?.completed_at ?? 0),
+        'one began before the other had ended',
+      )
+    }
+    const { RecoveryPoints } = await world.call('backup', 'ListRecoveryPointsByResource', {
+      ResourceArn: arn,
+    })
+    assert.equal(RecoveryPoints?.length, 20)
+  })
+})
