@@ -2,7 +2,7 @@ import { openBlobStore } from '../src/blobs/open.ts'
 import { directoryDriver } from '../src/drivers/directory.ts'
 import { contractSession } from '../src/drivers/driver.contract.ts'
 import { openPointReader, pourBackup } from '../src/jobs/pour.ts'
-import { createVault, hasVault, openVault } from '../src/vault/vault.ts'
+import { createVault, openVault } from '../src/vault/vault.ts'
 
 /**
  * One job in a process of its own, with the layout of the server's: driver and manifest in the main thread, content in pour
@@ -21,9 +21,10 @@ await new Promise((resolve) => process.stdin.once('data', resolve))
 process.stdin.destroy()
 const key = Buffer.alloc(32, 7)
 const store = openBlobStore({ kind: 'directory', path: vaultPath })
-const vault = (await hasVault(store))
-  ? await openVault(store, key)
-  : await createVault(store, { vaultId: 'bench', key, wrappings: {}, files: {} })
+const vault =
+  action === 'backup' && parentPointId === undefined
+    ? await createVault(store, { vaultId: 'bench', key, wrappings: {}, files: {} })
+    : await openVault(store, key)
 const resource = {
   arn: 'arn:aws:elasticfilesystem:us-east-1:111122223333:file-system/fs-1',
   uniqueId: 'u',

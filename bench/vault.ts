@@ -192,14 +192,15 @@ async function runQuietly(program: string, args: readonly string[]): Promise<voi
 /** Wall time and peak PSS. @param isWarm The process says when it is ready and is told when to begin. */
 async function measure(program: string, args: readonly string[], isWarm: boolean): Promise<Figure> {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: ENVIRONMENT })
-  if (isWarm) await new Promise((resolve) => child.stdout.once('data', resolve))
+  const exit = exitOf(child, `${program} ${args.join(' ')}`)
+  if (isWarm) await Promise.race([exit, new Promise((resolve) => child.stdout.once('data', resolve))])
   else child.stdout.resume()
   let pssMib = 0
   const sample = setInterval(() => (pssMib = Math.max(pssMib, pssOf(child.pid as number))), SAMPLE_MS)
   const start = performance.now()
   child.stdin.end('go\n')
   try {
-    await exitOf(child, `${program} ${args.join(' ')}`)
+    await exit
   } finally {
     clearInterval(sample)
   }

@@ -115,8 +115,9 @@ export class PourPool {
     this.#onFailure = on.failure
   }
 
-  get isStarted(): boolean {
-    return this.#threads.length > 0
+  /** Starts the threads before there is a task, so that they are ready when there is. */
+  start(): void {
+    this.#all()
   }
 
   /** True where `ready` should be awaited before more is submitted. */

@@ -90,13 +90,14 @@ class RestorePour {
       void this.#pool.stop()
     }
     signal.addEventListener('abort', onAbort)
+    this.#pool.start()
     try {
       for await (const page of tasks) {
         for (const order of page) this.#add(order)
         await this.#pool.ready()
       }
       this.#sendBatch()
-      if (this.#pool.isStarted) await this.#pool.end()
+      await this.#pool.end()
       return this.#done
     } catch (error) {
       await this.#pool.stop()

@@ -15,7 +15,7 @@ import type { FromThread, PourSetup, ToThread } from './pour-wire.ts'
  */
 
 /** Buffers of zlib and crypto weigh nothing to the collector, so it is called every so often; else memory grows threefold. */
-const COLLECT_AFTER_BYTES = { backup: 1024 * 1024, restore: 16 * 1024 * 1024 }
+const COLLECT_AFTER_BYTES = { backup: 6 * 1024 * 1024, restore: 16 * 1024 * 1024 }
 
 function collector(afterBytes: number): (bytes: number) => void {
   setFlagsFromString('--expose-gc')

@@ -21,6 +21,7 @@ interface Kept {
 /** Items and bytes of keys and metadata that may wait for one before them. */
 const MAX_ITEMS = 32_768
 const MAX_BYTES = 32 * 1024 * 1024
+const FORGOTTEN_ITEMS = 4096
 
 export interface WindowOptions {
   readonly onProblem: (problem: ItemProblem) => void
@@ -33,7 +34,8 @@ export interface WindowOptions {
 export class ItemWindow {
   readonly #point: PointWriter
   readonly #options: WindowOptions
-  #items: PendingItem[] = []
+  /** From `#first` on; those before are done and forgotten. */
+  #items: (PendingItem | undefined)[] = []
   #first = 0
   #heldBytes = 0
   #doneBytes = 0
@@ -138,8 +140,9 @@ export class ItemWindow {
       if (result === undefined) break
       this.#heldBytes -= item.key.length + item.meta.length
       if (result.kept !== undefined) this.#keep(item, result.kept)
+      this.#items[this.#first] = undefined
     }
-    if (this.isEmpty || this.#first > MAX_ITEMS) {
+    if (this.isEmpty || this.#first > FORGOTTEN_ITEMS) {
       this.#items = this.#items.slice(this.#first)
       this.#first = 0
     }

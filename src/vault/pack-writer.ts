@@ -27,8 +27,8 @@ export interface PackWriterOptions {
   readonly type: ChunkType
   /** Marks unfinished files as this job's. */
   readonly tag: string
-  /** Told of each segment's stored bytes. */
-  readonly onSegment?: ((sealedLength: number) => void) | undefined
+  /** Told of the bytes that each segment took in passing. */
+  readonly onSegment?: ((usedBytes: number) => void) | undefined
 }
 
 /**
@@ -62,7 +62,7 @@ export class PackWriter {
     const sealedLength = ciphertext.length + TAG_BYTES
     pack.directory.add(sealedLength, raw.length, flags, ids.subarray(0, lengths.length * ID_BYTES), lengths)
     pack.segments++
-    this.#options.onSegment?.(sealedLength)
+    this.#options.onSegment?.(raw.length + 3 * sealedLength)
     if (pack.offset >= PACK_BYTES) this.#close()
   }
 
