@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
@@ -79,8 +79,9 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     version: VERSION,
     serverId: server.server_id,
     managementAccountId: server.management_account_id,
-    dataDir: config.dataDir,
+    dataDir: realpathSync(config.dataDir),
     allowedRoots: config.allowedRoots,
+    keyFiles: [config.databaseUrlFile, config.tls?.keyFile].filter((file) => file !== undefined),
     allowedEndpoints: config.allowedEndpoints,
     recoveryKitPath: join(kitDirectory(config.dataDir), 'recovery-kit.txt'),
     listen,

@@ -43,6 +43,8 @@ export interface ServerFacts {
   readonly allowedRoots: readonly string[]
   readonly allowedEndpoints: readonly string[]
   readonly recoveryKitPath: string | undefined
+  /** Files with secrets outside of the data directory: the database's address, the TLS key. */
+  readonly keyFiles?: readonly string[] | undefined
   /** Host and port the server listens on: never an endpoint of a resource. */
   readonly listen: { readonly host: string; readonly port: number }
   /** The server's own database, where it is a server: never a resource either. */

@@ -73,10 +73,29 @@ async function operationRows(ctx: Context, service: ServiceName, table: object):
     const input = Object.fromEntries(members.filter((key) => key in sample).map((key) => [key, sample[key]]))
     const arns = [await entry.resource(ctx, input)].flat().map(named)
     const action = entry.action ?? `${model.metadata.iamPrefix}:${name}`
-    const keys = entry.decidedByHandler === true ? 'see above' : keysOf(await entry.context?.(ctx, input))
+    const keys = entry.decidedByHandler === true ? 'see above' : keysOf(await contextOf(ctx, entry, input))
     rows.push(`| \`${action}\` | ${code(arns)} | ${keys} |`)
   }
   return rows.toSorted()
+}
+
+/** What some resource type or other adds: connections have other members for each. */
+async function contextOf(
+  ctx: Context,
+  entry: Entry,
+  input: Readonly<Record<string, unknown>>,
+): Promise<Keys> {
+  const keys: Record<string, string | readonly string[]> = { ...(await entry.context?.(ctx, input)) }
+  if (!('Connection' in input)) return keys
+  for (const kind of KINDS) {
+    const ResourceArn = kind.resourceArn({
+      region: REGION,
+      accountId: ACCOUNT,
+      name: kind.type === 'EFS' ? 'fs-0sample' : 'sample',
+    })
+    Object.assign(keys, await entry.context?.(ctx, { ...input, ResourceType: kind.type, ResourceArn }))
+  }
+  return keys
 }
 
 /** Words in the place of ARNs, so that the table says which one is meant. */

@@ -9,7 +9,7 @@ import { assertClaim, finishJob } from '../store/claims.ts'
 import { findRecoveryPoint, RESTORABLE, setLastRestore } from '../store/recovery-points.ts'
 import { findResource, findResourceById, insertResource } from '../store/resources.ts'
 import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../store/schema.ts'
-import { putTags, tagsOf, tagsOfAll } from '../store/tags.ts'
+import { replaceTags, tagsOf, tagsOfAll } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
 import { connectionOf } from './connections.ts'
 import { JobFailedError } from './errors.ts'
@@ -205,7 +205,7 @@ async function commit(
   await tools.store.transaction(async (tx) => {
     await assertClaim(tx, row)
     if (created !== undefined && (await insertResource(tx, created)))
-      await putTags(tx, row.account_id, created.arn, tags)
+      await replaceTags(tx, row.account_id, created.arn, tags)
     await setLastRestore(tx, plan.point, now)
     await finishJob(tx, row, {
       state: 'COMPLETED',

@@ -1,11 +1,11 @@
-import { lookup } from 'node:dns/promises'
 import { realpathSync } from 'node:fs'
-import { BlockList, isIP } from 'node:net'
-import { dirname, isAbsolute, relative, resolve } from 'node:path'
+import { dirname, isAbsolute, resolve } from 'node:path'
 import { InvalidParameterValueException } from '../aws/generated/roleback.ts'
 import type { Connection } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { allResourcesOfType } from '../store/resources.ts'
+import { ownOrForbidden } from './endpoints.ts'
+import { holds, isInside, liesIn, overlaps, ownPlaces } from './own-places.ts'
 
 /** Settings of a connection as they are stored: no secret among them. */
 export type Settings = Readonly<Record<string, string | number | boolean>>
@@ -29,9 +29,9 @@ export async function checkConnection(
     case 'EFS':
       return await directorySettings(ctx, connection, exceptArn)
     case 'RDS':
-      return await databaseSettings(ctx, connection, name)
+      return await onlyOne(ctx, type, exceptArn, await databaseSettings(ctx, connection, name))
     case 'S3':
-      return await bucketSettings(ctx, connection, name)
+      return await onlyOne(ctx, type, exceptArn, await bucketSettings(ctx, connection, name))
   }
 }
 
@@ -46,11 +46,14 @@ async function directorySettings(
     ['Path', path],
     ['RestoreRoot', restoreRoot],
   ] as const) {
-    if (overlaps(folder, ctx.server.dataDir) && (member === 'Path' || isInside(folder, ctx.server.dataDir))) {
+    const own = ownPlaces(ctx.server).find(
+      (place) => liesIn(folder, place) || (member === 'Path' && holds(folder, place)),
+    )
+    if (own !== undefined) {
       throw refused(
         member,
         folder,
-        `it overlaps the server's own data in ${ctx.server.dataDir}, which holds keys and vaults`,
+        `it overlaps the server's own data in ${own}, which holds keys and vaults`,
       )
     }
     if (!isManagement(ctx) && !ctx.server.allowedRoots.some((root) => isInside(folder, root))) {
@@ -65,10 +68,13 @@ async function directorySettings(
     throw refused('RestoreRoot', restoreRoot, `it lies inside the resource itself (${path})`)
   for (const other of await allResourcesOfType(ctx.store.db, 'EFS')) {
     const theirs = (JSON.parse(other.settings) as { path: string }).path
-    if (other.arn !== exceptArn && overlaps(path, theirs)) {
+    const isOther = other.arn !== exceptArn || other.account_id !== ctx.accountId
+    const [member, folder] = overlaps(path, theirs) ? ['Path', path] : ['RestoreRoot', restoreRoot]
+    // Restores into another resource would be decided on the new file system's ARN alone.
+    if (isOther && (member === 'Path' || isInside(restoreRoot, theirs))) {
       throw refused(
-        'Path',
-        path,
+        member,
+        folder,
         other.account_id === ctx.accountId
           ? `it overlaps ${other.arn} (${theirs})`
           : 'it overlaps a resource of another account',
@@ -97,15 +103,6 @@ function existingDirectory(member: string, given: string | undefined): string {
   }
 }
 
-function isInside(inner: string, outer: string): boolean {
-  const way = relative(outer, inner)
-  return way === '' || (!way.startsWith('..') && !isAbsolute(way))
-}
-
-function overlaps(a: string, b: string): boolean {
-  return isInside(a, b) || isInside(b, a)
-}
-
 function isManagement(ctx: Context): boolean {
   return ctx.accountId === ctx.server.managementAccountId
 }
@@ -116,8 +113,33 @@ function refused(member: string, value: string, reason: string): InvalidParamete
   })
 }
 
+/** What makes a database or bucket the same one, whoever connects to it. */
+const IDENTITY = { RDS: ['host', 'port', 'database'], S3: ['endpoint', 'bucket'] } as const
+
+/** Under a second ARN the policies that name the first would not hold. */
+async function onlyOne(
+  ctx: Context,
+  type: 'RDS' | 'S3',
+  exceptArn: string | undefined,
+  settings: Settings,
+): Promise<Settings> {
+  for (const other of await allResourcesOfType(ctx.store.db, type)) {
+    if (other.arn === exceptArn && other.account_id === ctx.accountId) continue
+    const theirs = JSON.parse(other.settings) as Settings
+    if (!IDENTITY[type].every((key) => theirs[key] === settings[key])) continue
+    throw refused(
+      type === 'RDS' ? 'Database' : 'Bucket',
+      IDENTITY[type].map((key) => settings[key]).join(' '),
+      other.account_id === ctx.accountId
+        ? `it is registered already as ${other.arn}`
+        : 'it is a resource of another account',
+    )
+  }
+  return settings
+}
+
 async function databaseSettings(ctx: Context, connection: Connection, name: string): Promise<Settings> {
-  const host = required('Host', connection.Host)
+  const host = required('Host', connection.Host).toLowerCase()
   const port = connection.Port ?? 5432
   await checkEndpoint(ctx, 'Host', host, port)
   return {
@@ -141,15 +163,17 @@ async function bucketSettings(ctx: Context, connection: Connection, name: string
       { Context: 'Endpoint' },
     )
   }
-  await checkEndpoint(
-    ctx,
-    'Endpoint',
-    url.hostname,
-    Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
-  )
+  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
+  await checkEndpoint(ctx, 'Endpoint', url.hostname, port)
+  const bucket = connection.Bucket ?? name
+  // Without path style it is this host that requests go to.
+  if (connection.ForcePathStyle === false) {
+    const reason = await ownOrForbidden(ctx, 'Bucket', `${bucket}.${url.hostname}`, port)
+    if (reason !== undefined) throw refused('Bucket', `${bucket}.${url.hostname}:${port}`, reason)
+  }
   return {
     endpoint: url.origin,
-    bucket: connection.Bucket ?? name,
+    bucket,
     region: connection.Region ?? 'us-east-1',
     accessKeyId: required('AccessKeyId', connection.AccessKeyId),
     forcePathStyle: connection.ForcePathStyle ?? true,
@@ -165,33 +189,9 @@ function required(member: string, value: string | undefined): string {
   return value
 }
 
-/** Link-local addresses reach the host's own metadata services; never a backup source. */
-const FORBIDDEN = new BlockList()
-FORBIDDEN.addSubnet('169.254.0.0', 16, 'ipv4')
-FORBIDDEN.addSubnet('fe80::', 10, 'ipv6')
-FORBIDDEN.addAddress('fd00:ec2::254', 'ipv6')
-FORBIDDEN.addAddress('0.0.0.0', 'ipv4')
-FORBIDDEN.addAddress('::', 'ipv6')
-
 async function checkEndpoint(ctx: Context, member: string, host: string, port: number): Promise<void> {
-  const bare = host.replace(/^\[|\]$/g, '')
-  const addresses = await addressesOf(member, bare)
-  if (addresses.some((address) => FORBIDDEN.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4'))) {
-    throw refused(member, host, 'link-local, unspecified and metadata addresses are never backed up')
-  }
-  const isOwn =
-    port === ctx.server.listen.port &&
-    addresses.some(
-      (address) => address === '::1' || address.startsWith('127.') || address === ctx.server.listen.host,
-    )
-  if (
-    isOwn ||
-    ctx.server.ownEndpoints.some(
-      (own) => own.port === port && (own.host === bare || addresses.includes(own.host)),
-    )
-  ) {
-    throw refused(member, `${host}:${port}`, "it is the server's own address or database")
-  }
+  const reason = await ownOrForbidden(ctx, member, host, port)
+  if (reason !== undefined) throw refused(member, `${host}:${port}`, reason)
   if (!isManagement(ctx) && !ctx.server.allowedEndpoints.includes(`${host}:${port}`)) {
     throw refused(
       member,
@@ -199,21 +199,4 @@ async function checkEndpoint(ctx: Context, member: string, host: string, port: n
       'only the management account may register it. The operator can allow it with serve --allow-endpoint',
     )
   }
-}
-
-async function addressesOf(member: string, host: string): Promise<readonly string[]> {
-  if (isIP(host) !== 0) return [mapped(host)]
-  try {
-    return (await lookup(host, { all: true })).map(({ address }) => mapped(address))
-  } catch {
-    throw new InvalidParameterValueException(
-      `Connection.${member} "${host}" does not resolve to an address`,
-      { Context: `Connection.${member}` },
-    )
-  }
-}
-
-/** An IPv4 address may come in IPv6's clothes. */
-function mapped(address: string): string {
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
 }

@@ -1,8 +1,10 @@
-import type { RolebackApi, RegisterResourceInput, Connection } from '../aws/generated/roleback.ts'
+import type { RolebackApi, RegisterResourceInput } from '../aws/generated/roleback.ts'
 import type { OperationContext, Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
+import { kindOfArn } from '../kinds/kinds.ts'
 import { arnOf } from '../lib/arn.ts'
 import { tagsOf } from '../store/tags.ts'
+import { connectionContext } from './connection-keys.ts'
 import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
 import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVerifyJob } from './jobs.ts'
 import {
@@ -23,22 +25,12 @@ const vault = (ctx: Context, input: VaultInput): string =>
   arnOf('backup', ctx.region, ctx.accountId, `backup-vault:${input.BackupVaultName}`)
 const all = (): string => '*'
 
-/** Registering is a grant: policies can limit it by type, host, path and bucket. */
-function connectionContext(connection: Connection | undefined): OperationContext {
-  const context: Record<string, string> = {}
-  if (connection?.Host !== undefined) context['roleback:Host'] = connection.Host
-  if (connection?.Path !== undefined) context['roleback:Path'] = connection.Path
-  if (connection?.Endpoint !== undefined) context['roleback:Endpoint'] = connection.Endpoint
-  if (connection?.Bucket !== undefined) context['roleback:Bucket'] = connection.Bucket
-  return context
-}
-
 function registrationContext(input: RegisterResourceInput): OperationContext {
   const tags = input.Tags ?? []
   return {
     'roleback:ResourceType': input.ResourceType,
-    ...(input.ResourceType === 'S3' && { 'roleback:Bucket': input.Connection.Bucket ?? input.Name }),
-    ...connectionContext(input.Connection),
+    ...(input.ResourceType === 'S3' && { 'roleback:Bucket': input.Name }),
+    ...connectionContext(input.ResourceType, input.Connection),
     ...Object.fromEntries(tags.map((tag) => [`aws:RequestTag/${tag.Key}`, tag.Value])),
     ...(tags.length > 0 && { 'aws:TagKeys': tags.map((tag) => tag.Key) }),
   }
@@ -60,7 +52,7 @@ export const roleback: Service<RolebackApi, Context> = {
     resource,
     context: async (ctx, input) => ({
       ...(await resourceContext(ctx, input)),
-      ...connectionContext(input.Connection),
+      ...connectionContext(kindOfArn(input.ResourceArn)?.kind.type, input.Connection),
     }),
     handler: updateResource,
   },

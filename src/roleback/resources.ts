@@ -20,7 +20,7 @@ import type {
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import type { Kind } from '../kinds/kind.ts'
-import { kindOfType } from '../kinds/kinds.ts'
+import { kindOfArn, kindOfType } from '../kinds/kinds.ts'
 import { randomHex } from '../lib/ids.ts'
 import {
   findResource,
@@ -30,7 +30,7 @@ import {
   updateResource as updateRow,
 } from '../store/resources.ts'
 import type { ResourceTable } from '../store/schema.ts'
-import { putTags, tagsOf, tagsOfAll } from '../store/tags.ts'
+import { replaceTags, tagsOf, tagsOfAll } from '../store/tags.ts'
 import { checkConnection } from './connections.ts'
 import type { Settings } from './connections.ts'
 import { nextToken, pageOf } from './paging.ts'
@@ -64,6 +64,7 @@ export async function registerResource(
   const kind = kindOf(input.ResourceType)
   const name = input.ResourceType === 'EFS' ? `fs-${randomHex(9).slice(0, 17)}` : input.Name
   const arn = kind.resourceArn({ ...placeOf(ctx), name })
+  checkName(input, arn)
   const tags = tagsGiven(input)
   if ((await findResource(ctx.store.db, ctx.accountId, arn)) !== undefined) throw alreadyRegistered(arn)
   const settings = await checkConnection(ctx, input.ResourceType, input.Connection, input.Name, undefined)
@@ -94,9 +95,21 @@ export async function registerResource(
   }
   await ctx.store.transaction(async (tx) => {
     if (!(await insertResource(tx, row))) throw alreadyRegistered(arn)
-    await putTags(tx, ctx.accountId, arn, tags)
+    // Tags of an earlier registration under this ARN are not this one's.
+    await replaceTags(tx, ctx.accountId, arn, tags)
   })
   return { ResourceArn: arn, ResourceId: uniqueId, Warnings: warnings }
+}
+
+/** The name becomes part of the ARN that policies are written for: nothing in it may bend that ARN's form. */
+function checkName(input: RegisterResourceInput, arn: string): void {
+  if (kindOfArn(arn)?.kind.type === input.ResourceType) return
+  const real = input.ResourceType === 'RDS' ? 'Connection.Database' : 'Connection.Bucket'
+  throw new InvalidParameterValueException(
+    `Name ${JSON.stringify(input.Name.slice(0, 100))} cannot name a resource of type ${input.ResourceType}. ` +
+      `Choose another, and give its real name as ${real}`,
+    { Context: 'Name' },
+  )
 }
 
 function alreadyRegistered(arn: string): AlreadyExistsException {
@@ -136,15 +149,19 @@ function sealedSecret(
   return ctx.serverKey.seal('connection', `${uniqueId} ${version}`, Buffer.from(plain))
 }
 
-/** Settings whose change would send the stored secret somewhere else, or under another name. */
+/** Settings whose change would send the stored secret somewhere else, under another name, or make it open something else. */
 const SECRET_GOES_WITH = [
   'host',
   'port',
+  'database',
+  'allowSuperuser',
   'user',
   'restoreUser',
   'tlsMode',
   'tlsCaPem',
   'endpoint',
+  'bucket',
+  'forcePathStyle',
   'accessKeyId',
 ] as const
 
