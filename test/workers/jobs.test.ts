@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { randomFillSync } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { after, before, describe, test } from 'node:test'
+import { after, before, describe, mock, test } from 'node:test'
 import { AwsError } from '../../src/aws/error.ts'
 import { registerOrders, startOrders } from '../fixtures/orders.ts'
 import type { Orders } from '../fixtures/orders.ts'
@@ -77,6 +79,41 @@ describe('Jobs', { skip: postgresMissing() ?? false }, () => {
       world.call('backup', 'StopBackupJob', { BackupJobId }),
       (error: unknown) => error instanceof AwsError && error.code === 'InvalidRequestException',
     )
+  })
+
+  test('a backup stopped while its bytes are on their way ends ABORTED, and the next one comes through', async () => {
+    const { arn } = await registerDirectory(world, 'large', (path) => {
+      const bytes = Buffer.alloc(4 * 1024 * 1024)
+      for (let i = 0; i < 30; i++) writeFileSync(join(path, `file-${i}`), randomFillSync(bytes))
+    })
+    mock.timers.enable({ apis: ['setInterval'] })
+    const { BackupJobId = '' } = await world.call('backup', 'StartBackupJob', input(arn))
+    await until('the job to run', async () => {
+      const { State } = await world.call('backup', 'DescribeBackupJob', { BackupJobId })
+      return State === 'RUNNING' ? true : undefined
+    })
+    await world.call('backup', 'StopBackupJob', { BackupJobId })
+    // The job's next heartbeat, which tells it.
+    mock.timers.tick(1_000)
+    mock.timers.reset()
+    const job = await backupEnd(world, BackupJobId)
+    assert.equal(job.State, 'ABORTED')
+    assert.equal(job.StatusMessage, 'Backup job was stopped by user.')
+    const next = await backUp(world, input(arn))
+    assert.equal(next.State, 'COMPLETED', `${next.StatusMessage}`)
+    assert.equal(next.BackupSizeInBytes, 30 * 4 * 1024 * 1024)
+    const { RecoveryPoints = [] } = await world.call('backup', 'ListRecoveryPointsByResource', {
+      ResourceArn: arn,
+    })
+    assert.equal(RecoveryPoints.length, 1)
+    await world.call('backup', 'DeleteRecoveryPoint', {
+      ...VAULT,
+      RecoveryPointArn: next.RecoveryPointArn ?? '',
+    })
+    await until('the recovery point to go', async () => {
+      const left = await world.call('backup', 'ListRecoveryPointsByBackupVault', VAULT)
+      return left.RecoveryPoints?.length === 0 ? true : undefined
+    })
   })
 
   test('a backup that is not done inside its completion window ends EXPIRED', async () => {
