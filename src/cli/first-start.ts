@@ -82,8 +82,8 @@ function refuseForeignVaults(config: Config): void {
   if (config.isNew || !existsSync(folder) || readdirSync(folder).length === 0) return
   throw new FirstStartError(
     `Cannot start fresh: there is no database, but ${folder} holds vaults of an earlier server. ` +
-      'Bring its database and server.key back, restore from the vaults with tools/recover.mjs and the recovery kit ("vault rebuild" is to do it in place), ' +
-      'or say --new to begin anew and leave those vaults alone',
+      'Bring its database and server.key back, restore from the vaults with tools/recover.mjs and the recovery kit ' +
+      '("vault rebuild", which will do it in place, is not there yet), or say --new to begin anew and leave those vaults alone',
   )
 }
 

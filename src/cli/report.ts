@@ -18,6 +18,7 @@ export class CommandUsageError extends Error {
 
 /** What helps with an error of the system, by its code. */
 const ADVICE: Readonly<Record<string, string>> = {
+  ENOENT: 'Check the path',
   ECONNREFUSED: 'Start the server with "roleback serve", or set AWS_ENDPOINT_URL to where it answers',
   ECONNRESET: 'Is it a server of this kind, and is http or https right in AWS_ENDPOINT_URL?',
   ENOTFOUND: 'Set AWS_ENDPOINT_URL to where the server answers',
@@ -36,7 +37,19 @@ export function describeError(error: unknown): string {
   if (error instanceof AwsError) return printable(`${error.code}: ${error.message}`)
   if (!(error instanceof Error)) return printable(String(error))
   const advice = adviceFor(error)
-  return printable(advice === undefined ? error.message : `${error.message}. ${advice}`)
+  const sentence = sentenceOf(error)
+  return printable(advice === undefined ? sentence : `${sentence}. ${advice}`)
+}
+
+/** What the system tells as `ENOENT: no such file or directory, open '/x'`, with what was tried and on what first. */
+function sentenceOf(error: NodeJS.ErrnoException & { address?: string; port?: number }): string {
+  const found = /^(?:\w+ )?E[A-Z]+: ([^,]*?)(?:, | \S+:\d+$)/.exec(error.message)?.[1]
+  if (found === undefined) return error.message
+  if (error.syscall === 'listen' && error.address !== undefined) {
+    return `Cannot listen on ${error.address}:${error.port ?? 0}: ${found}`
+  }
+  if (error.path === undefined) return error.message
+  return `Cannot ${error.syscall === 'mkdir' ? 'make' : 'open'} "${error.path}": ${found}`
 }
 
 export function exitCodeFor(error: unknown): number {

@@ -84,10 +84,10 @@ async function waitFor(call: Call, jobId: string, label: string, options: Json):
   const isJson = options.json === true
   const job = await followJob(call, jobId, label, progressOutput(isJson))
   if (isJson) sayJson(job)
-  else say(factsOf(jobFacts(job)))
+  else if (job.State === 'COMPLETED') say(factsOf({ ...jobFacts(job), message: undefined }))
   if (job.State !== 'COMPLETED') {
     throw new CommandError(
-      `job ${job.JobId} ended ${job.State}: ${job.StatusMessage ?? 'no reason was given'}. "roleback job decisions ${job.JobId}" shows what it asked for`,
+      `Job ${job.JobId} ended ${job.State}: ${(job.StatusMessage ?? 'no reason was given').replace(/[.?]$/, '')}. "roleback job show ${job.JobId}" shows the whole job, "roleback job decisions ${job.JobId}" what it asked for`,
     )
   }
 }
