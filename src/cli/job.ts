@@ -58,8 +58,19 @@ export function jobFacts(job: Job): Record<string, string | number | undefined> 
     caller: job.CallerArn,
     created: job.CreationDate?.toISOString(),
     ended: job.CompletionDate?.toISOString(),
-    ...job.Result,
+    ...resultFacts(job.Result ?? {}),
   }
+}
+
+/** What a kind of job tells beside: `storedBytes: 4201074` is read as `stored bytes  4.0 MiB`. */
+function resultFacts(result: Readonly<Record<string, string>>): Record<string, string> {
+  const facts: Record<string, string> = {}
+  for (const [name, value] of Object.entries(result)) {
+    if (value === '[]') continue
+    const words = name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+    facts[words] = /bytes$/i.test(name) && /^\d+$/.test(value) ? humanBytes(Number(value)) : value
+  }
+  return facts
 }
 
 /** Denials come with the reason below their line. */

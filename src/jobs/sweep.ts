@@ -4,6 +4,7 @@ import { findJob } from '../store/jobs.ts'
 import type { VaultTable } from '../store/schema.ts'
 import { bumpGeneration, findVault, setStoredBytes } from '../store/vaults.ts'
 import { sweepVault } from '../vault/sweep.ts'
+import type { SweepResult } from '../vault/sweep.ts'
 import type { PointHead } from '../vault/heads.ts'
 import type { Vault } from '../vault/vault.ts'
 import { JobFailedError } from './errors.ts'
@@ -39,14 +40,18 @@ export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOut
     const now = tools.clock.now()
     await queueSweep(db, vault, { callerArn: row.caller_arn, now, runAt: now + AGAIN_MS })
   }
-  const megabytes = (result.deletedBytes / 1e6).toFixed(1)
   const waiting =
     result.waitingBlobs === 0 ? '' : `; ${result.waitingBlobs} blobs wait until no running job may need them`
   return {
     state: 'COMPLETED',
-    message: `Freed ${megabytes} MB in ${result.deletedBlobs} blobs${waiting}`,
+    message: `${freedSentence(result)}${waiting}`,
     result: { ...result, droppedPoints: dropped },
   }
+}
+
+function freedSentence({ deletedBytes, deletedBlobs }: SweepResult): string {
+  if (deletedBlobs === 0) return 'There was nothing to free'
+  return `Freed ${(deletedBytes / 1024 ** 2).toFixed(1)} MiB in ${deletedBlobs} ${deletedBlobs === 1 ? 'blob' : 'blobs'}`
 }
 
 /**

@@ -26,7 +26,7 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
   if (result.problemCount > 0) throw new JobFailedError(damageSentence(vault.name, result), 'DAMAGE')
   return {
     state: 'COMPLETED',
-    message: `${result.points} recovery points with ${result.items} items in ${result.blobs} blobs: no damage found`,
+    message: `${result.points} recovery points with ${result.items} items, ${readData ? `${result.blobs} blobs read` : 'all blobs there, their data not read'}: no damage found`,
     result: {
       points: result.points,
       items: result.items,

@@ -194,10 +194,8 @@ function toJob(row: JobTable): Job {
     JobType: row.kind,
     State: row.state,
     StatusMessage: row.status_message ?? undefined,
-    PercentDone:
-      row.bytes_total === null || row.bytes_total === 0
-        ? undefined
-        : Math.min(100, (100 * row.bytes_done) / row.bytes_total),
+    // What was there already was not moved: a job that ended well is done nevertheless.
+    PercentDone: row.state === 'COMPLETED' || row.state === 'PARTIAL' ? 100 : percentOf(row),
     BytesDone: row.bytes_done,
     BytesTotal: row.bytes_total ?? undefined,
     ItemsDone: row.items_done,
@@ -216,6 +214,11 @@ function toJob(row: JobTable): Job {
       ]),
     ),
   }
+}
+
+function percentOf(row: JobTable): number | undefined {
+  if (row.bytes_total === null || row.bytes_total === 0) return undefined
+  return Math.min(100, (100 * row.bytes_done) / row.bytes_total)
 }
 
 function toDecision(row: JobDecisionTable): JobDecision {

@@ -201,7 +201,7 @@ describe('kill -9', () => {
 
   test('afterwards a sweep frees what the dead left; a full verify and the second reader find nothing wrong', async () => {
     const sweep = await server.call('roleback', 'StartSweepJob', VAULT)
-    assert.match(await finished(sweep.JobId), /^Freed [1-9]\d{2,}\.\d MiB/)
+    assert.match(await finished(sweep.JobId), /^Freed [1-9]\d+\.\d MiB/)
     const verify = await server.call('roleback', 'StartVerifyJob', { ...VAULT, ReadData: true })
     assert.match(await finished(verify.JobId), /no damage found/)
     await assertRestores(small.point, small, 'swept')
