@@ -101,7 +101,7 @@ export class Worker {
         job: row.job_id,
         kind: row.kind,
         state: outcome.state,
-        message: outcome.message,
+        reason: outcome.message || undefined,
       })
     } catch (thrown) {
       stopBeating()
@@ -125,7 +125,7 @@ export class Worker {
     try {
       const again = retryOf(error, row, tools.clock)
       if (again !== undefined && (await putBack(tools.store.db, job.claim, again))) {
-        tools.log.info('job put back', { job: row.job_id, kind: row.kind, message: again.message })
+        tools.log.info('job put back', { job: row.job_id, kind: row.kind, reason: again.message })
         return
       }
       const end = again === undefined ? failureOf(error) : STOPPED_BY_USER
@@ -136,7 +136,7 @@ export class Worker {
         job: row.job_id,
         kind: row.kind,
         state: end.end.state,
-        message: end.end.status_message ?? undefined,
+        reason: end.end.status_message ?? undefined,
       })
     } catch (lost) {
       tools.log.warn('the end of a job could not be written', { job: row.job_id, error: messageOf(lost) })
