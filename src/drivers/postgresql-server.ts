@@ -99,9 +99,13 @@ export async function connectDatabase(
     if (signal.aborted) return signal.reason instanceof Error ? signal.reason : new Error('stopped')
     const { message, code } = error as { message: string; code?: string }
     const text = mask(message, [login.password])
-    return new PostgresqlServerError(`PostgreSQL refused at ${place}: ${text}${code ? ` (${code})` : ''}`, {
-      cause: error,
-    })
+    const advice = /not support SSL/.test(message)
+      ? ': turn TLS on there, or register with TLS mode "disable" where nobody can listen between'
+      : ''
+    return new PostgresqlServerError(
+      `PostgreSQL refused at ${place}: ${text}${code ? ` (${code})` : ''}${advice}`,
+      { cause: error },
+    )
   }
   const onAbort = (): void => {
     ;(client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
@@ -155,7 +159,7 @@ export async function refuseSuperuser(
   )
   if (row?.rolsuper === false || settings.allowSuperuser) return
   throw new PostgresqlServerError(
-    `The account ${quoted(user)} is a superuser of ${settings.host}:${settings.port}: functions that users planted would run with all its power. Use the owner of the database, or register with allowSuperuser`,
+    `The account ${quoted(user)} is a superuser of ${settings.host}:${settings.port}: functions that users planted would run with all its power. Use the owner of the database, or register with --allow-superuser (AllowSuperuser) where you trust everybody who may write to it`,
   )
 }
 

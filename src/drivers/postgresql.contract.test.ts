@@ -81,7 +81,7 @@ describe('PostgreSQL driver', { skip: missing ?? false }, () => {
     const asSuperuser = { user: server.superuser }
     const secret = server.password
     const refused = { ...source, connection: () => source.connect(asSuperuser, secret) }
-    await assert.rejects(backUp(tested, refused), /"super" is a superuser .* allowSuperuser/)
+    await assert.rejects(backUp(tested, refused), /"super" is a superuser .* --allow-superuser/)
     const allowed = {
       ...source,
       connection: () => source.connect({ ...asSuperuser, allowSuperuser: true }, secret),

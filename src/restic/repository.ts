@@ -129,7 +129,7 @@ async function masterFrom(path: string, password: string): Promise<Buffer | unde
 export async function openRepository(directory: string, password: string): Promise<Repository> {
   const sealedConfig = await readFile(join(directory, 'config')).catch((cause: unknown) => {
     throw new RepositoryError(
-      `opening the restic repository in "${directory}" failed: its config cannot be read; is it one?`,
+      `opening the restic repository in "${directory}" failed: its config cannot be read. Name an empty directory or a repository of restic`,
       { cause },
     )
   })

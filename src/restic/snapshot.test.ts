@@ -49,7 +49,7 @@ describe('createRepository()', () => {
 describe('openRepository()', () => {
   it('refuses a wrong password and a directory that is none', async () => {
     await using scratch = await openScratch()
-    await assert.rejects(openRepository(scratch.directory, PASSWORD), /is it one\?/)
+    await assert.rejects(openRepository(scratch.directory, PASSWORD), /Name an empty directory/)
     await createRepository(scratch.repository, PASSWORD)
     await assert.rejects(openRepository(scratch.repository, 'another'), /check the password/)
   })
