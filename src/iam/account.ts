@@ -10,9 +10,11 @@ import {
   USER_INLINE_LIMIT,
 } from '../policy/parse.ts'
 import { countIdentities, listAccessKeys } from '../store/identities.ts'
+import { authorizationDetails } from './authorization-details.ts'
 import { anyResource, userNamed, userOrCaller, userOrCallerTarget } from './entities.ts'
 
 type Operations =
+  | keyof typeof authorizationDetails
   | 'GetAccountSummary'
   | 'ListAccountAliases'
   | 'ListMFADevices'
@@ -28,6 +30,7 @@ type Operations =
  * anything but an answer.
  */
 export const account: Pick<Service<IamApi, Context>, Operations> = {
+  ...authorizationDetails,
   GetAccountSummary: { resource: anyResource, handler: getAccountSummary },
   ListAccountAliases: {
     resource: anyResource,

@@ -1,7 +1,7 @@
 import type { IamApi } from '../aws/generated/iam.ts'
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { anyResource, roleTarget, userOrCallerTarget, userTarget } from './entities.ts'
+import { anyResource, userOrCallerTarget, userTarget } from './entities.ts'
 
 type Operations =
   | 'AcceptDelegationRequest'
@@ -22,7 +22,6 @@ type Operations =
   | 'DeleteSAMLProvider'
   | 'DeleteSSHPublicKey'
   | 'DeleteServerCertificate'
-  | 'DeleteServiceLinkedRole'
   | 'DeleteServiceSpecificCredential'
   | 'DeleteSigningCertificate'
   | 'DeleteVirtualMFADevice'
@@ -36,7 +35,6 @@ type Operations =
   | 'GenerateCredentialReport'
   | 'GenerateOrganizationsAccessReport'
   | 'GenerateServiceLastAccessedDetails'
-  | 'GetAccountAuthorizationDetails'
   | 'GetAccountPasswordPolicy'
   | 'GetContextKeysForCustomPolicy'
   | 'GetContextKeysForPrincipalPolicy'
@@ -52,7 +50,6 @@ type Operations =
   | 'GetServerCertificate'
   | 'GetServiceLastAccessedDetails'
   | 'GetServiceLastAccessedDetailsWithEntities'
-  | 'GetServiceLinkedRoleDeletionStatus'
   | 'ListDelegationRequests'
   | 'ListMFADeviceTags'
   | 'ListOpenIDConnectProviderTags'
@@ -125,7 +122,6 @@ export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
   DeleteSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
   DeleteSSHPublicKey: { resource: userTarget, unbuilt: true },
   DeleteServerCertificate: { resource: certificate, unbuilt: true },
-  DeleteServiceLinkedRole: { resource: roleTarget, unbuilt: true },
   DeleteServiceSpecificCredential: { resource: userOrCallerTarget, unbuilt: true },
   DeleteSigningCertificate: { resource: userOrCallerTarget, unbuilt: true },
   DeleteVirtualMFADevice: { resource: mfaDevice, unbuilt: true },
@@ -139,7 +135,6 @@ export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
   GenerateCredentialReport: { resource: anyResource, unbuilt: true },
   GenerateOrganizationsAccessReport: { resource: anyResource, unbuilt: true },
   GenerateServiceLastAccessedDetails: { resource: (_, input) => input.Arn, unbuilt: true },
-  GetAccountAuthorizationDetails: { resource: anyResource, unbuilt: true },
   GetAccountPasswordPolicy: { resource: anyResource, unbuilt: true },
   GetContextKeysForCustomPolicy: { resource: anyResource, unbuilt: true },
   GetContextKeysForPrincipalPolicy: { resource: (_, input) => input.PolicySourceArn, unbuilt: true },
@@ -155,7 +150,6 @@ export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
   GetServerCertificate: { resource: certificate, unbuilt: true },
   GetServiceLastAccessedDetails: { resource: anyResource, unbuilt: true },
   GetServiceLastAccessedDetailsWithEntities: { resource: anyResource, unbuilt: true },
-  GetServiceLinkedRoleDeletionStatus: { resource: anyResource, unbuilt: true },
   ListDelegationRequests: { resource: anyResource, unbuilt: true },
   ListMFADeviceTags: { resource: mfaDevice, unbuilt: true },
   ListOpenIDConnectProviderTags: { resource: (_, input) => input.OpenIDConnectProviderArn, unbuilt: true },

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import {
+  AddUserToGroupCommand,
+  AttachRolePolicyCommand,
+  CreateGroupCommand,
+  CreatePolicyCommand,
+  CreateRoleCommand,
+  CreateServiceLinkedRoleCommand,
+  CreateUserCommand,
+  DeleteServiceLinkedRoleCommand,
+  GetAccountAuthorizationDetailsCommand,
+  GetRoleCommand,
+  GetServiceLinkedRoleDeletionStatusCommand,
+  PutGroupPolicyCommand,
+  PutUserPermissionsBoundaryCommand,
+  paginateGetAccountAuthorizationDetails,
+} from '@aws-sdk/client-iam'
+import { allow, BACKUP_TRUST, makeUser, policy } from '../fixtures/world.ts'
+import { sdkError, startTestServer } from '../server.ts'
+
+/** What IAM answers about its own policies, and service-linked roles, through the SDK. */
+
+const server = await startTestServer()
+after(() => server[Symbol.asyncDispose]())
+const { iam } = server.clients
+const arn = (rest: string): string => `arn:aws:iam::${server.world.accountId}:${rest}`
+const AUDIT = 'arn:aws:iam::aws:policy/AWSBackupAuditAccess'
+const decoded = (document: string | undefined): unknown => JSON.parse(decodeURIComponent(document ?? ''))
+
+test('a service-linked role is deleted with its policies, and its task has succeeded', async () => {
+  const RoleName = 'AWSServiceRoleForBackup'
+  const made = { AWSServiceName: 'backup.amazonaws.com' }
+  await iam.send(new CreateServiceLinkedRoleCommand(made))
+  const { DeletionTaskId } = await iam.send(new DeleteServiceLinkedRoleCommand({ RoleName }))
+  assert.match(
+    DeletionTaskId ?? '',
+    /^task\/aws-service-role\/backup\.amazonaws\.com\/AWSServiceRoleForBackup\//,
+  )
+  await assert.rejects(iam.send(new GetRoleCommand({ RoleName })), sdkError('NoSuchEntityException', 404))
+  const status = async (id: string | undefined) =>
+    await iam.send(new GetServiceLinkedRoleDeletionStatusCommand({ DeletionTaskId: id }))
+  assert.equal((await status(DeletionTaskId)).Status, 'SUCCEEDED')
+  // Made again it is another role: the old task stays what it was.
+  await iam.send(new CreateServiceLinkedRoleCommand(made))
+  assert.equal((await status(DeletionTaskId)).Status, 'SUCCEEDED')
+  for (const forged of [
+    `${DeletionTaskId}A`,
+    'task/aws-service-role/backup.amazonaws.com/AWSServiceRoleForBackup/1',
+    'x',
+  ])
+    await assert.rejects(status(forged), sdkError('NoSuchEntityException', 404, forged))
+  await iam.send(new CreateRoleCommand({ RoleName: 'plain', AssumeRolePolicyDocument: policy(BACKUP_TRUST) }))
+  await assert.rejects(
+    iam.send(new DeleteServiceLinkedRoleCommand({ RoleName: 'plain' })),
+    sdkError('InvalidInputException', 400, 'Use DeleteRole'),
+  )
+  await assert.rejects(
+    iam.send(new DeleteServiceLinkedRoleCommand({ RoleName: 'absent' })),
+    sdkError('NoSuchEntityException', 404),
+  )
+})
+
+test('deleting a service-linked role and asking for it needs the right on that role', async () => {
+  const role = 'role/aws-service-role/backup.amazonaws.com/AWSServiceRoleForBackup'
+  const onlyOther = await makeUser(server.world, 'only-other', [
+    allow(['iam:DeleteServiceLinkedRole', 'iam:GetServiceLinkedRoleDeletionStatus'], arn('role/other')),
+  ])
+  const clients = server.clientsOf(onlyOther.key)
+  await assert.rejects(
+    clients.iam.send(new DeleteServiceLinkedRoleCommand({ RoleName: 'AWSServiceRoleForBackup' })),
+    sdkError('AccessDenied', 403, arn(role)),
+  )
+  const DeletionTaskId = 'task/aws-service-role/backup.amazonaws.com/AWSServiceRoleForBackup/x'
+  await assert.rejects(
+    clients.iam.send(new GetServiceLinkedRoleDeletionStatusCommand({ DeletionTaskId })),
+    sdkError('AccessDenied', 403, arn(role)),
+  )
+})
+
+test('account authorization details show everybody with every policy, in pages and by kind', async () => {
+  await iam.send(new CreateUserCommand({ UserName: 'ada', Tags: [{ Key: 'team', Value: 'x' }] }))
+  await iam.send(new CreateGroupCommand({ GroupName: 'readers' }))
+  await iam.send(new AddUserToGroupCommand({ GroupName: 'readers', UserName: 'ada' }))
+  const inline = policy(allow('backup:List*'))
+  await iam.send(
+    new PutGroupPolicyCommand({ GroupName: 'readers', PolicyName: 'lists', PolicyDocument: inline }),
+  )
+  await iam.send(new CreatePolicyCommand({ PolicyName: 'mine', PolicyDocument: inline, Description: 'd' }))
+  await iam.send(
+    new PutUserPermissionsBoundaryCommand({ UserName: 'ada', PermissionsBoundary: arn('policy/mine') }),
+  )
+  const trust = policy({ Effect: 'Allow', Principal: { AWS: arn('user/ada') }, Action: 'sts:AssumeRole' })
+  await iam.send(new CreateRoleCommand({ RoleName: 'worker', AssumeRolePolicyDocument: trust }))
+  await iam.send(new AttachRolePolicyCommand({ RoleName: 'worker', PolicyArn: AUDIT }))
+
+  const all = await iam.send(new GetAccountAuthorizationDetailsCommand({}))
+  const ada = all.UserDetailList?.find((user) => user.UserName === 'ada')
+  assert.deepEqual(
+    [ada?.GroupList, ada?.PermissionsBoundary?.PermissionsBoundaryArn, ada?.Tags],
+    [['readers'], arn('policy/mine'), [{ Key: 'team', Value: 'x' }]],
+  )
+  const readers = all.GroupDetailList?.find((group) => group.GroupName === 'readers')
+  assert.deepEqual(
+    readers?.GroupPolicyList?.map((each) => [each.PolicyName, decoded(each.PolicyDocument)]),
+    [['lists', JSON.parse(inline)]],
+  )
+  const worker = all.RoleDetailList?.find((role) => role.RoleName === 'worker')
+  assert.deepEqual(decoded(worker?.AssumeRolePolicyDocument), JSON.parse(trust))
+  assert.deepEqual(worker?.AttachedManagedPolicies, [
+    { PolicyName: 'AWSBackupAuditAccess', PolicyArn: AUDIT },
+  ])
+  const mine = all.Policies?.find((each) => each.PolicyName === 'mine')
+  assert.deepEqual(
+    [mine?.Description, mine?.PermissionsBoundaryUsageCount, mine?.PolicyVersionList?.length],
+    ['d', 1, 1],
+  )
+  assert.deepEqual(decoded(mine?.PolicyVersionList?.[0]?.Document), JSON.parse(inline))
+  assert.equal(all.Policies?.find((each) => each.Arn === AUDIT)?.AttachmentCount, 1)
+  assert.equal(
+    all.Policies?.some((each) => each.PolicyName === 'AdministratorAccess'),
+    false,
+  )
+
+  const names = (page: typeof all): (string | undefined)[] => [
+    ...(page.UserDetailList ?? []).map((each) => each.Arn),
+    ...(page.GroupDetailList ?? []).map((each) => each.Arn),
+    ...(page.RoleDetailList ?? []).map((each) => each.Arn),
+    ...(page.Policies ?? []).map((each) => each.Arn),
+  ]
+  const paged: (string | undefined)[] = []
+  for await (const page of paginateGetAccountAuthorizationDetails({ client: iam, pageSize: 1 }, {})) {
+    assert.ok(names(page as typeof all).length <= 1)
+    paged.push(...names(page as typeof all))
+  }
+  assert.deepEqual(paged, names(all))
+  const some = await iam.send(
+    new GetAccountAuthorizationDetailsCommand({ Filter: ['Group', 'LocalManagedPolicy'] }),
+  )
+  assert.deepEqual(names(some), [arn('group/readers'), arn('policy/mine')])
+  const first = await iam.send(new GetAccountAuthorizationDetailsCommand({ MaxItems: 1 }))
+  await assert.rejects(
+    iam.send(new GetAccountAuthorizationDetailsCommand({ Filter: ['Group'], Marker: first.Marker })),
+    sdkError('ValidationError', 400, 'Invalid Marker'),
+  )
+})
