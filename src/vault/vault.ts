@@ -1,4 +1,4 @@
-import { BlobExistsError, BlobNotFoundError } from '../blobs/blob-store.ts'
+import { BlobExistsError } from '../blobs/blob-store.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { crashpoint } from '../lib/crashpoint.ts'
 import { checkChunkSizes, DEFAULT_CHUNK_SIZES } from './chunker.ts'
@@ -192,16 +192,5 @@ export class Vault {
   /** Deletes a recovery point; a sweep frees its bytes. Deleting what is gone is no error. */
   async deletePoint(pointId: string, reason: string): Promise<void> {
     await deleteHead(this.store, this.keys, pointId, reason)
-  }
-}
-
-/** True where some vault lies in the store. */
-export async function hasVault(store: BlobStore): Promise<boolean> {
-  try {
-    await store.get(HEADER)
-    return true
-  } catch (error) {
-    if (error instanceof BlobNotFoundError) return false
-    throw error
   }
 }
