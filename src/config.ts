@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import type { LogFormat } from './lib/log.ts'
 
 /** How one server runs; made once from the command line and the environment, then frozen. */
@@ -112,7 +114,23 @@ function tlsOf(options: ServeOptions): Config['tls'] {
   if (options.tlsCert === undefined || options.tlsKey === undefined) {
     throw new ConfigError('--tls-cert and --tls-key go together: one of them is missing')
   }
-  return { certFile: options.tlsCert, keyFile: options.tlsKey }
+  const files = { certFile: options.tlsCert, keyFile: options.tlsKey }
+  checkTls(files)
+  return files
+}
+
+/** Before anything is made: OpenSSL's own words name neither file nor reason. */
+function checkTls({ certFile, keyFile }: NonNullable<Config['tls']>): void {
+  const [cert, key] = [readFileSync(certFile), readFileSync(keyFile)]
+  try {
+    createSecureContext({ cert, key })
+  } catch (cause) {
+    throw new ConfigError(
+      `Cannot use --tls-cert "${certFile}" with --tls-key "${keyFile}": ${(cause as Error).message}. ` +
+        'Both must be PEM, the key without a passphrase and the one that belongs to the first certificate',
+      { cause },
+    )
+  }
 }
 
 function rootKeyOf(env: NodeJS.ProcessEnv): Config['rootKey'] {
