@@ -38,7 +38,7 @@ test('quickstart backs up, restores, compares and shows a refusal, and again on 
       )
     }
     assert.match(stdout, new RegExp(`recovery kit\\s+${dataDir}-recovery/recovery-kit.txt`))
-    assert.match(stdout, /move them away from this machine/)
+    assert.match(stdout, /move them\s+away from this machine/)
   })
 
   await t.test(

@@ -97,8 +97,9 @@ export function guideOf(facts: GuideFacts, cli: AwsCli, refusal: string): readon
     '',
     'What a passed role is worth',
     '',
-    'User dba may start backups and restores. The first command is answered; the second is refused, because it',
-    'passes the default role. The one role that he may pass is rds-backup, which can do nothing but databases.',
+    'User dba may start backups and restores. The first command is answered; the',
+    'second is refused, because it passes the default role. The one role that he may',
+    'pass is rds-backup, which can do nothing but databases.',
     '',
     allowed,
     refused,
@@ -112,7 +113,7 @@ export function guideOf(facts: GuideFacts, cli: AwsCli, refusal: string): readon
     `root's key      ${facts.rootCredentialsFile} (profile roleback; keep it for emergencies)`,
     `recovery kit    ${facts.kitFile}`,
     `its passphrase  ${facts.passphraseFile}`,
-    '                Together they open every vault without this server: move them away from this machine,',
-    '                to two different places.',
+    '                Together they open every vault without this server: move them',
+    '                away from this machine, to two different places.',
   ]
 }

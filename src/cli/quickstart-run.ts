@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { RunningServer } from '../app.ts'
 import { callerOf } from '../aws/client.ts'
@@ -175,12 +176,18 @@ async function registerSource(call: Call, places: Places, tell: (line: string) =
   }
   const made = await call('roleback', 'RegisterResource', {
     ResourceType: 'EFS',
-    Name: 'quickstart',
+    Name: nameFor(places.source),
     Connection: { Path: places.source, RestoreRoot: places.restored },
   })
   tell(`resource    ${places.source} is ${made.ResourceArn}`)
   for (const warning of made.Warnings ?? []) tell(`            warning: ${warning}`)
   return made.ResourceArn
+}
+
+/** Two folders should not go by one name; a name that lists badly is not taken over. */
+function nameFor(source: string): string {
+  const name = basename(source)
+  return /^[\w.-]{1,64}$/.test(name) ? name : VAULT
 }
 
 async function backUp(

@@ -104,6 +104,6 @@ test('guideOf() warns of an old aws CLI and names every file to keep', () => {
   assert.match(text, /export AWS_SHARED_CREDENTIALS_FILE='\/my data\/quickstart-credentials'/)
   assert.match(text, /warning: .*1\.19\.1 is older/)
   assert.match(text, /--metadata file-system-id=fs-1,newFileSystem=true/)
-  assert.match(text, /move them away from this machine/)
+  assert.match(text, /move them\s+away from this machine/)
   assert.doesNotMatch(guideOf(FACTS, { ...old, knowsEndpointVariable: true }, '').join('\n'), /warning/)
 })

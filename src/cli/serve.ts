@@ -66,7 +66,8 @@ export function firstStartLines(first: FirstStart, isShown: boolean): readonly s
     `root credentials: ${first.credentialsFile} (profile roleback)`,
     `recovery kit: ${first.kitFile}`,
     `its passphrase: ${first.passphraseFile}`,
-    'Move kit and passphrase off this machine, to two different places: together they open every vault without this server.',
+    'Move kit and passphrase off this machine, to two different places: together',
+    'they open every vault without this server.',
   ]
 }
 
