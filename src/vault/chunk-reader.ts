@@ -95,7 +95,8 @@ export class ChunkReader {
     const info = this.#options.index.segment(index)
     const raw = this.#openSegment(type, info)
     const slot = this.#freeSlot()
-    if (slot.memory.length < raw.length) slot.memory = Buffer.allocUnsafeSlow(Math.max(LEAST_SLOT_BYTES, raw.length))
+    if (slot.memory.length < raw.length)
+      slot.memory = Buffer.allocUnsafeSlow(Math.max(LEAST_SLOT_BYTES, raw.length))
     raw.copy(slot.memory)
     slot.length = raw.length
     this.#slots.set(index, slot)
