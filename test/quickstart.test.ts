@@ -132,7 +132,7 @@ test('quickstart goes on serving until it is told to end, and the printed dba is
     const decisions = await as('roleback-admin', ['job', 'decisions', job])
     assert.match(decisions.stdout, /Allow\s+elasticfilesystem:Backup\s+1\s+arn:aws:elasticfilesystem:/)
     const listed = await as('roleback-admin', ['resource', 'list'])
-    assert.match(listed.stdout, new RegExp(`^quickstart\\s+EFS\\s+${SAMPLE}`, 'm'))
+    assert.match(listed.stdout, new RegExp(`^sample\\s+EFS\\s+${SAMPLE}`, 'm'))
     const verified = await as('roleback-admin', ['vault', 'verify', 'quickstart'])
     assert.equal(verified.code, 0, verified.stderr)
     const swept = await as('roleback-admin', ['vault', 'sweep', 'quickstart', '--json'])
