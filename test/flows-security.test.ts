@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, mock, test } from 'node:test'
@@ -7,6 +8,7 @@ import { managedPolicies } from '../src/access/managed-policies.ts'
 import { callerOf } from '../src/aws/client.ts'
 import { AwsError } from '../src/aws/error.ts'
 import type { InputOf } from '../src/aws/client.ts'
+import { letDaysPass } from './fixtures/expiry.ts'
 import { registerOrders, startOrders } from './fixtures/orders.ts'
 import type { Orders } from './fixtures/orders.ts'
 import { fillSmallTree } from './fixtures/small-tree.ts'
@@ -198,6 +200,58 @@ describe('Rules on roles and calls', () => {
     assert.equal(job.State, 'FAILED')
     assert.match(job.StatusMessage ?? '', /elasticfilesystem:Backup/)
   })
+
+  test('R5 a point expires under the built-in policies of the role that made it, and its space comes back', async () => {
+    await makeVault(world, 'expiring')
+    const { arn } = await registerDirectory(world, 'expiring', (path) =>
+      writeFileSync(join(path, 'bytes'), randomBytes(3_000_000)),
+    )
+    const { RoleArn } = await world.call('roleback', 'CreateDefaultServiceRole', {})
+    const input = { BackupVaultName: 'expiring', ResourceArn: arn, IamRoleArn: RoleArn }
+    const kept = await backUpWell(world, input)
+    writeFileSync(join(world.scratch, 'trees', 'expiring', 'bytes'), randomBytes(3_000_000))
+    const expiring = await backUpWell(world, { ...input, Lifecycle: { DeleteAfterDays: 3 } })
+    const [vault] = world.rows<{ vault_id: string }>('select vault_id from vault where name = ?', 'expiring')
+    const folder = join(world.dataDir, 'vaults', vault?.vault_id ?? '')
+    assert.ok(sizeOf(folder) > 6_000_000)
+
+    await letDaysPass(world, 2)
+    await letDaysPass(world, 2)
+    await until('the point to be deleted', async () => {
+      const left = await world.call('backup', 'ListRecoveryPointsByResource', { ResourceArn: arn })
+      return left.RecoveryPoints?.length === 1 ? true : undefined
+    })
+    const decided = world.rows<{ principal_arn: string; action: string; effect: string }>(
+      `select principal_arn, action, effect from audit where resource = ? and request_id like 'expiry %'`,
+      expiring,
+    )
+    assert.deepEqual(
+      decided.map(({ principal_arn, action, effect }) => [principal_arn, action, effect]),
+      [
+        [
+          'arn:aws:sts::123456789012:assumed-role/AWSBackupDefaultServiceRole/AWSBackup-AWSBackupDefaultServiceRole',
+          'backup:DeleteRecoveryPoint',
+          'Allow',
+        ],
+      ],
+    )
+    await until('the space to be free', () => (sizeOf(folder) < 1.1 * 3_000_000 ? true : undefined), 10_000)
+    const job = await restore(world, {
+      RecoveryPointArn: kept,
+      IamRoleArn: RoleArn,
+      Metadata: { 'file-system-id': arn, newFileSystem: 'true' },
+    })
+    assert.equal(job.Status, 'COMPLETED', `${job.StatusMessage}`)
+  })
+
+  /** Bytes below a folder. */
+  function sizeOf(folder: string): number {
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    return files.reduce((sum, file) => {
+      const stat = statSync(join(folder, file), { throwIfNoEntry: false })
+      return sum + (stat?.isFile() === true ? stat.size : 0)
+    }, 0)
+  }
 
   test('R7 a pattern on the path is held by the path that is led to, not by the one that is written', async () => {
     const allowed = join(world.scratch, 'allowed')
