@@ -9,14 +9,15 @@ import { after, before, describe, test } from 'node:test'
 import * as S3 from '@aws-sdk/client-s3'
 import { DiskBlobStore } from '../src/blobs/disk.ts'
 import { nastyTree } from '../src/drivers/directory.fixture.ts'
+import { DIRECTORY, FILE, HARD_LINK, SYMLINK, encodeMeta, fixedPart } from '../src/drivers/directory-meta.ts'
 import { loadServerKey } from '../src/keyring/server-key.ts'
 import { openServerWrapping, wrapForKit } from '../src/keyring/vault-key.ts'
 import { writeDeadList } from '../src/vault/dead-list.ts'
-import { FIXTURE_ID, FIXTURE_KEY, makeVault as makeSmallVault, putPoint } from '../src/vault/vault.fixture.ts'
+import { FIXTURE_ID, FIXTURE_KEY, makeVault as makeSmallVault } from '../src/vault/vault.fixture.ts'
+import { preparePoint, putPoint } from '../src/vault/vault.fixture.ts'
 import { openVault, readHeader } from '../src/vault/vault.ts'
 import { fillBucket, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
 import { registerOrders, startOrders } from './fixtures/orders.ts'
-import { fillSmallTree } from './fixtures/small-tree.ts'
 import { backUpWell, jobEnd, makeRole, makeVault, openWorld, registerDirectory } from './fixtures/world.ts'
 import { restore, until } from './fixtures/world.ts'
 import type { World } from './fixtures/world.ts'
@@ -406,6 +407,42 @@ function manifestOf(target: string): readonly ManifestLine[] {
 }
 
 describe('recover.mjs and vaults that no server of today wrote', () => {
+  test('R19 names and links of a hostile manifest lead nowhere outside the target', async () => {
+    const directory = inScratch('hostile')
+    const outside = inScratch('outside')
+    for (const path of [directory, outside]) fs.mkdirSync(path)
+    fs.writeFileSync(join(outside, 'secret'), 'not to be linked')
+    const vault = await makeSmallVault(new DiskBlobStore(directory))
+    const point = await preparePoint(vault, 'hostile', {})
+    const add = (key: string, kind: number, target = ''): void => {
+      const meta = encodeMeta(fixedPart(fs.lstatSync(directory, { bigint: true }), 0), target)
+      point.add({ key: Buffer.from(key), kind, meta, size: 0, depth: 0, ids: Buffer.alloc(0) })
+    }
+    add('/', DIRECTORY)
+    add('/../out/', DIRECTORY)
+    add('/./x', FILE)
+    add('//x', FILE)
+    add('/a\0b', FILE)
+    add('/hard', HARD_LINK, `/../../${outside}/secret`)
+    add('/link', SYMLINK, outside)
+    add('/link/', DIRECTORY)
+    add('/link/in', FILE)
+    add('/link2', HARD_LINK, '/link')
+    add('/ok', FILE)
+    add('x', FILE)
+    await point.commit({ resourceType: 'EFS' })
+    wrapVault(directory, FIXTURE_ID, FIXTURE_KEY)
+    const target = inScratch('hostile-restored')
+    const { problems } = await recoverJson<Restored>(['restore', directory, 'hostile', target], 1)
+    assert.deepEqual(
+      problems.map(({ item }) => item),
+      ['/../out/', '/./x', '//x', '/a\\u{0}b', '/hard', '/link/', '/link/in', '/link2', 'x'],
+    )
+    assert.deepEqual(fs.readdirSync(target).toSorted(), ['link', 'ok'])
+    assert.deepEqual(fs.readdirSync(outside), ['secret'])
+    assert.equal(fs.statSync(join(outside, 'secret')).nlink, 1)
+  })
+
   test('the golden vault of version 1 is whole, and each of its points has the bytes it had', async () => {
     const file = join(import.meta.dirname, '..', 'src', 'vault', 'golden', 'version-1.json')
     const golden = JSON.parse(fs.readFileSync(file, 'utf8')) as Golden
@@ -451,6 +488,15 @@ describe('recover.mjs and vaults that no server of today wrote', () => {
   })
 })
 
+/** Small, so that thousands of runs are quick. */
+function fillTinyTree(path: string): void {
+  fs.mkdirSync(join(path, 'deep', 'er'), { recursive: true })
+  fs.writeFileSync(join(path, 'deep', 'er', 'text'), 'line\n'.repeat(300))
+  fs.writeFileSync(join(path, 'noise'), randomBytes(1500))
+  fs.writeFileSync(join(path, 'nothing'), '')
+  fs.symlinkSync('deep/er/text', join(path, 'link'))
+}
+
 const FLIPS = 2100
 
 describe('recover.mjs and single flipped bits', () => {
@@ -460,9 +506,9 @@ describe('recover.mjs and single flipped bits', () => {
   test(`every one of ${FLIPS} is found, or the restore gives exact bytes; none gives wrong ones`, async () => {
     const reader = (await import(TOOL)) as Reader
     const original = await newVault('flips')
-    const tree = await registerDirectory(world, 'flips', fillSmallTree)
+    const tree = await registerDirectory(world, 'flips', fillTinyTree)
     const deleted = await backUp('flips', tree.arn)
-    fs.writeFileSync(join(tree.path, 'more'), 'another one\n'.repeat(9000))
+    fs.writeFileSync(join(tree.path, 'more'), 'another one\n'.repeat(90))
     const point = await backUp('flips', tree.arn)
     const expected = shapeOf(tree.path)
     await deleteAndSweep('flips', deleted)
