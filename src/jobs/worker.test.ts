@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ServerKey } from '../keyring/server-key.ts'
+import type { Clock } from '../lib/clock.ts'
+import { uuid } from '../lib/ids.ts'
+import { createLog } from '../lib/log.ts'
+import { isFinished } from '../store/job-states.ts'
+import { findJob, insertJob, requestCancel } from '../store/jobs.ts'
+import type { JobTable } from '../store/schema.ts'
+import { openStore } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
+import { JobFailedError, RetryLaterError } from './errors.ts'
+import type { JobRunner, JobTools } from './tools.ts'
+import { VaultRegistry } from './vault-registry.ts'
+import { Worker } from './worker.ts'
+
+const ACCOUNT = '111122223333'
+const HOUR = 3_600_000
+
+/** A worker on a store in memory that runs `runner` for backups, under a clock the test moves. */
+async function withWorker(
+  runner: JobRunner,
+  run: (at: {
+    store: Store
+    clock: { ms: number }
+    worker: Worker
+    put(more?: Partial<JobTable>): Promise<string>
+  }) => Promise<void>,
+): Promise<void> {
+  const store = await openStore({ kind: 'sqlite', file: ':memory:' })
+  const clock = { ms: 1_000_000_000_000 }
+  const passed: Clock = { now: () => clock.ms, monotonic: () => performance.now() }
+  const serverKey = new ServerKey(Buffer.alloc(32, 1))
+  const tools: JobTools = {
+    store,
+    serverKey,
+    clock: passed,
+    log: createLog('silent'),
+    vaults: new VaultRegistry({ store, serverKey, vaultsDir: '/nowhere', kitPublicKey: '' }),
+    allowedRoots: [],
+    dataDir: '/nowhere',
+  }
+  const worker = new Worker({
+    tools,
+    runners: { backup: runner },
+    owner: 'test',
+    leaseMs: 60_000,
+    concurrentJobs: 1,
+  })
+  const put = async (more: Partial<JobTable> = {}): Promise<string> => {
+    const job_id = uuid()
+    const {
+      state: _,
+      lease_owner: _o,
+      lease_until: _u,
+      lease_generation: _g,
+      fence: _f,
+      attempts: _a,
+      ...columns
+    } = more
+    await insertJob(store.db, {
+      account_id: ACCOUNT,
+      region: 'us-east-1',
+      job_id,
+      kind: 'backup',
+      created_at: clock.ms,
+      caller_arn: 'arn:aws:iam::111122223333:root',
+      start_by: clock.ms + 8 * HOUR,
+      ...columns,
+    })
+    store.wake()
+    return job_id
+  }
+  worker.start()
+  try {
+    await run({ store, clock, worker, put })
+  } finally {
+    await worker.stop()
+    await store.close()
+  }
+}
+
+async function until(store: Store, jobId: string, isIt: (job: JobTable) => boolean): Promise<JobTable> {
+  for (;;) {
+    const job = await findJob(store.db, ACCOUNT, jobId)
+    if (job !== undefined && isIt(job)) return job
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+const refused = (): never => {
+  throw new Error('Cannot connect', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) })
+}
+
+test('a backup whose source is down waits in CREATED with the reason and is tried again', async () => {
+  let tries = 0
+  const runner: JobRunner = () => (++tries === 1 ? refused() : Promise.resolve({ state: 'COMPLETED' }))
+  await withWorker(runner, async ({ store, clock, put }) => {
+    const id = await put()
+    const waiting = await until(store, id, (job) => job.state === 'CREATED' && job.attempts === 1)
+    assert.match(waiting.status_message ?? '', /^Cannot connect\. It is tried again at /)
+    assert.equal(waiting.run_at, clock.ms + 15_000)
+    clock.ms += 15_000
+    store.wake()
+    const ended = await until(store, id, (job) => isFinished(job.state))
+    assert.deepEqual([ended.state, ended.attempts], ['COMPLETED', 2])
+  })
+})
+
+test('a backup whose source stays down fails when its start window has no room for another try', async () => {
+  await withWorker(refused, async ({ store, clock, put }) => {
+    const id = await put({ start_by: clock.ms + 10_000 })
+    const ended = await until(store, id, (job) => isFinished(job.state))
+    assert.deepEqual([ended.state, ended.status_message], ['FAILED', 'Job failed: Cannot connect'])
+  })
+})
+
+test('an error that will not pass by itself ends the job at once, with its own words', async () => {
+  const runner: JobRunner = () => Promise.reject(new JobFailedError('The database is gone'))
+  await withWorker(runner, async ({ store, put }) => {
+    const ended = await until(store, await put(), (job) => isFinished(job.state))
+    assert.deepEqual(
+      [ended.state, ended.status_message, ended.attempts],
+      ['FAILED', 'The database is gone', 1],
+    )
+  })
+})
+
+test('a job that asks to be run later keeps its place and its message', async () => {
+  let tries = 0
+  const runner: JobRunner = () =>
+    ++tries < 3 ? Promise.reject(new RetryLaterError('not yet', 0)) : Promise.resolve({ state: 'COMPLETED' })
+  await withWorker(runner, async ({ store, put }) => {
+    const ended = await until(store, await put(), (job) => isFinished(job.state))
+    assert.deepEqual([ended.state, ended.attempts], ['COMPLETED', 3])
+  })
+})
+
+const untilAborted: JobRunner = (_, job) =>
+  new Promise((_resolve, reject) => {
+    job.signal.addEventListener('abort', () => reject(job.signal.reason as Error))
+  })
+
+test('a running job that is cancelled ends ABORTED in AWS’s words', async () => {
+  await withWorker(untilAborted, async ({ store, clock, put }) => {
+    const id = await put()
+    const running = await until(store, id, (job) => job.state === 'RUNNING')
+    await requestCancel(store.db, running, clock.ms, 'Backup job was stopped by user.')
+    const ended = await until(store, id, (job) => isFinished(job.state))
+    assert.deepEqual([ended.state, ended.status_message], ['ABORTED', 'Backup job was stopped by user.'])
+  })
+})
+
+test('a job that misses its completion window ends EXPIRED', async () => {
+  await withWorker(untilAborted, async ({ store, clock, put }) => {
+    const id = await put({ complete_by: clock.ms + HOUR })
+    await until(store, id, (job) => job.state === 'RUNNING')
+    clock.ms += HOUR + 1
+    const ended = await until(store, id, (job) => isFinished(job.state))
+    assert.deepEqual(
+      [ended.state, ended.status_message],
+      ['EXPIRED', 'Backup job expired before completion.'],
+    )
+  })
+})
+
+test('stop() puts a running job back, and another worker runs it again', async () => {
+  await withWorker(untilAborted, async ({ store, worker, put }) => {
+    const id = await put()
+    await until(store, id, (job) => job.state === 'RUNNING')
+    await worker.stop()
+    const waiting = await until(store, id, (job) => job.state === 'CREATED')
+    assert.match(waiting.status_message ?? '', /begins again when the server is back/)
+  })
+})
