@@ -8,6 +8,7 @@ import { uuid } from '../lib/ids.ts'
 import { contextOf, evaluate } from '../policy/evaluate.ts'
 import { appendAudit } from '../store/audit.ts'
 import { expireUnstarted } from '../store/claims.ts'
+import { pruneDenials } from '../store/denials.ts'
 import { insertJob } from '../store/jobs.ts'
 import { dueForExpiry, setRecoveryPointStatus } from '../store/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
@@ -81,6 +82,7 @@ export class Housekeeping {
       })
       return
     }
+    await pruneDenials(store.db, now, () => this.#stop.signal.aborted)
     for (const point of await dueForExpiry(store.db, now, {
       limit: BATCH,
       withExpired: this.#rounds++ % RETRY_ROUNDS === 0,

@@ -3,7 +3,14 @@ import { randomUUID } from 'node:crypto'
 import type { AuditRecord } from './audit.ts'
 import type { DecisionRow } from './decisions.ts'
 import type { Page, PageRequest } from './page.ts'
-import type { RecoveryPointTable, ResourceTable, RoleTable, UserTable, VaultTable } from './schema.ts'
+import type {
+  DenialTable,
+  RecoveryPointTable,
+  ResourceTable,
+  RoleTable,
+  UserTable,
+  VaultTable,
+} from './schema.ts'
 import type { Store } from './store.ts'
 
 /**
@@ -176,5 +183,29 @@ export async function readPages<Row>(
     if (page.next === undefined) return rows
     after = page.next
     await between(number)
+  }
+}
+
+export function denialRow(id: string, more: Partial<DenialTable> = {}): DenialTable {
+  return {
+    id,
+    account_id: ACCOUNT,
+    at: NOW,
+    request_id: 'request-1',
+    job_id: null,
+    principal_arn: `arn:aws:iam::${ACCOUNT}:user/alice`,
+    principal_id: 'AIDAEXAMPLE',
+    action: 'iam:PassRole',
+    resource: `arn:aws:iam::${ACCOUNT}:role/backup`,
+    layer: 'identity',
+    effect: 'ImplicitDeny',
+    reason: 'because no identity-based policy allows the iam:PassRole action',
+    context: '{}',
+    near: '[]',
+    policies: '[]',
+    layers: '[]',
+    proposals: '[]',
+    notes: '[]',
+    ...more,
   }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { appendAudit, appendAuditGrouped, listAudit } from './audit.ts'
-import { ACCOUNT, NOW, auditRecord, decisionRow, readPages } from './contract-rows.ts'
+import { ACCOUNT, NOW, auditRecord, decisionRow, denialRow, readPages } from './contract-rows.ts'
 import type { ContractCase } from './contract-rows.ts'
+import { DENIAL_KEPT_MS, findDenial, insertDenials, pruneDenials } from './denials.ts'
 import { listDecisions, countDecisions, nextDecisionSeq, saveDecisions } from './decisions.ts'
 
 /** What is kept of decisions. */
@@ -35,6 +36,27 @@ export const RECORDS_CONTRACT: readonly ContractCase[] = [
         denials.map((row) => row.seq),
         [1, ...many.map((row) => row.seq)],
       )
+    },
+  },
+  {
+    name: 'R15 a denial is found by its id in its own account only, and a second one of the same id changes nothing',
+    run: async (store) => {
+      await insertDenials(store.db, [denialRow('first'), denialRow('other', { account_id: '999988887777' })])
+      await insertDenials(store.db, [denialRow('first', { reason: 'forged' })])
+      assert.deepEqual(await findDenial(store.db, ACCOUNT, 'first'), denialRow('first'))
+      assert.equal(await findDenial(store.db, ACCOUNT, 'other'), undefined)
+      assert.equal(await findDenial(store.db, ACCOUNT, 'absent'), undefined)
+    },
+  },
+  {
+    name: 'denials are kept for 90 days and pruned in batches until none is older',
+    run: async (store) => {
+      const old = Array.from({ length: 7 }, (_, i) => denialRow(`old${i}`, { at: NOW - DENIAL_KEPT_MS - 1 }))
+      await insertDenials(store.db, [...old, denialRow('kept', { at: NOW - DENIAL_KEPT_MS })])
+      assert.equal(await pruneDenials(store.db, NOW, () => true), 0)
+      assert.equal(await pruneDenials(store.db, NOW, () => false, 3), 7)
+      assert.equal(await findDenial(store.db, ACCOUNT, 'old0'), undefined)
+      assert.equal((await findDenial(store.db, ACCOUNT, 'kept'))?.id, 'kept')
     },
   },
   {

@@ -342,6 +342,28 @@ export interface AuditTable {
   statement: string | null
 }
 
+/** A refusal as it is explained from its id; the lists are JSON and hold no secret. Kept for 90 days. */
+export interface DenialTable {
+  id: string
+  account_id: string
+  at: Millis
+  request_id: string | null
+  job_id: string | null
+  principal_arn: string
+  principal_id: string
+  action: string
+  resource: string
+  layer: string
+  effect: 'ImplicitDeny' | 'ExplicitDeny'
+  reason: string
+  context: string
+  near: string
+  policies: string
+  layers: string
+  proposals: string
+  notes: string
+}
+
 export interface Database {
   server: ServerTable
   account: AccountTable
@@ -363,4 +385,5 @@ export interface Database {
   job: JobTable
   job_decision: JobDecisionTable
   audit: AuditTable
+  denial: DenialTable
 }
