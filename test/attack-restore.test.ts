@@ -102,6 +102,47 @@ describe(
       assert.equal(job.CreatedResourceArn, db('new-two'))
     })
 
+    test('tags are copied to a restored database only where the role may set them with these values', async () => {
+      await world.call('tagging', 'TagResources', { ResourceARNList: [db('orders')], Tags: { tier: 'gold' } })
+      await makeRole(world, 'no-gold', {
+        statements: [
+          allow('*'),
+          {
+            Effect: 'Deny',
+            Action: 'rds:AddTagsToResource',
+            Resource: '*',
+            Condition: { StringEquals: { 'aws:RequestTag/tier': 'gold' } },
+          },
+        ],
+      })
+      const job = await restore(world, {
+        RecoveryPointArn: point,
+        IamRoleArn: 'arn:aws:iam::123456789012:role/no-gold',
+        Metadata: { DBInstanceIdentifier: 'gilded' },
+        CopySourceTagsToRestoredResource: true,
+      })
+      assert.equal(job.Status, 'FAILED')
+      assert.match(
+        job.StatusMessage ?? '',
+        /rds:AddTagsToResource on resource: .*:db:gilded .* explicit deny/,
+      )
+      assert.ok(!(await orders.databases()).includes('gilded'))
+    })
+
+    test('a token that was used for another lifecycle is refused: a backup kept for a day is not one kept for a year', async () => {
+      const start = {
+        BackupVaultName: 'databases',
+        ResourceArn: db('orders'),
+        IamRoleArn: 'arn:aws:iam::123456789012:role/all',
+        IdempotencyToken: 'nightly',
+      }
+      await backUpWell(world, { ...start, Lifecycle: { DeleteAfterDays: 1 } })
+      await assert.rejects(
+        world.call('backup', 'StartBackupJob', { ...start, Lifecycle: { DeleteAfterDays: 365 } }),
+        /used already for job .* with another lifecycle or tags/,
+      )
+    })
+
     test('a refusal by tags meets the recovery point’s own tags, not those of its source', async () => {
       await world.call('backup', 'TagResource', { ResourceArn: point, Tags: { secret: 'yes' } })
       await makeRole(world, 'no-secrets', {

@@ -20,6 +20,7 @@ import { findJob, insertJob, jobBasics, listJobs, requestCancel } from '../store
 import { regionSettings } from '../store/region-settings.ts'
 import { findResource } from '../store/resources.ts'
 import type { JobTable, ResourceTable } from '../store/schema.ts'
+import type { Tags } from '../store/tags.ts'
 import { vaultArn } from './arns.ts'
 import { checkLifecycle, lifecycleOf } from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
@@ -58,7 +59,7 @@ export async function startBackupJob(
     complete_by: ctx.now + (input.CompleteWindowMinutes ?? DEFAULT_COMPLETE_WINDOW_MIN) * MINUTE,
     lock_key: `resource ${resource.unique_id}`,
     idempotency_token: input.IdempotencyToken ?? null,
-    input: JSON.stringify({ lifecycle: lifecycleOf(input.Lifecycle), tags }),
+    input: JSON.stringify({ lifecycle: lifecycleOf(input.Lifecycle), tags: inOrder(tags) }),
   } satisfies NewJob
   const { row, isNew } = await insertJob(ctx.store.db, job)
   if (!isNew) checkSameRequest(row, job)
@@ -83,14 +84,25 @@ function recoveryPointArn(ctx: Context, resource: ResourceTable, jobId: string):
 
 /** A repeated token is the same request; with other parameters it is a mistake that must not pass for success. */
 function checkSameRequest(earlier: JobTable, job: NewJob): void {
-  for (const column of ['resource_arn', 'vault_name', 'role_arn'] as const) {
+  const words = {
+    resource_arn: 'resource arn',
+    vault_name: 'vault name',
+    role_arn: 'role arn',
+    input: 'lifecycle or tags',
+  } as const
+  for (const column of ['resource_arn', 'vault_name', 'role_arn', 'input'] as const) {
     if (earlier[column] !== job[column]) {
       throw new InvalidParameterValueException(
-        `IdempotencyToken "${job.idempotency_token}" was used already for job ${earlier.job_id} with another ${column.replace('_', ' ')}`,
+        `IdempotencyToken "${job.idempotency_token}" was used already for job ${earlier.job_id} with another ${words[column]}`,
         { Context: 'IdempotencyToken' },
       )
     }
   }
+}
+
+/** Tags in the order of their keys: the same request may write them in another. */
+function inOrder(tags: Tags): Tags {
+  return Object.fromEntries(Object.entries(tags).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 function checkOptions(input: StartBackupJobInput): void {

@@ -2,7 +2,7 @@ import { driverOf } from '../drivers/drivers.ts'
 import type { Connection, DriverSession, RestoreSummary, RestoreTarget } from '../drivers/driver.ts'
 import type { Kind, ResourceType, Step } from '../kinds/kind.ts'
 import { kindOfType, restoreConnectionArn } from '../kinds/kinds.ts'
-import { onResource } from '../kinds/step-arns.ts'
+import { onResource, onRestored } from '../kinds/step-arns.ts'
 import { TARGET_RESOURCE } from '../kinds/target-resource.ts'
 import { randomHex } from '../lib/ids.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
@@ -59,6 +59,7 @@ export async function runRestore(tools: JobTools, job: RunningJob): Promise<JobO
   try {
     const problems = new Problems()
     await decideWay(role.session, plan)
+    if (plan.input.copyTags) await decideTags(role.session, plan, tags)
     const summary = await restore(tools, job, plan, role.session, problems)
     await role.close()
     if (problems.count > 0) {
@@ -133,6 +134,25 @@ async function decideWay(session: DriverSession, { point, target, via }: Plan): 
   const step: Step = { name: 'UseConnection', action: making.action, arns: onResource }
   await session.call(step, { resourceArn: via.arn }, () => undefined)
 }
+
+/** Tags open doors: those that are copied to what a restore makes are asked for beforehand, each with its value. */
+async function decideTags(
+  session: DriverSession,
+  { point, target }: Plan,
+  requestTags: Readonly<Record<string, string>>,
+): Promise<void> {
+  if (!target.isNew || Object.keys(requestTags).length === 0) return
+  const { restore: steps } = kindOfType(point.resource_type) as Kind
+  const step = steps['TagTarget'] ?? steps['TagResource'] ?? TAG_BUCKET
+  await session.call(
+    step,
+    { resourceArn: point.resource_arn, targetArn: target.arn, requestTags },
+    () => undefined,
+  )
+}
+
+/** AWS Backup asks for it where tags are copied to a bucket; without tags the kind needs no such step. */
+const TAG_BUCKET: Step = { name: 'TagBucket', action: 's3:PutBucketTagging', arns: onRestored }
 
 async function restore(
   tools: JobTools,
