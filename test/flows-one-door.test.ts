@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import * as S3 from '@aws-sdk/client-s3'
-import { fillBucket, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
+import { contentOf, fillBucket, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
 import { startOrders } from './fixtures/orders.ts'
 import { recordHttp, recordPostgres } from './fixtures/recorders.ts'
 import type { HttpRecorder, SeenRequest } from './fixtures/recorders.ts'
@@ -57,6 +57,8 @@ describe('R1 one door to a bucket', { skip: rgwMissing() ?? false }, () => {
   let bucket: string
   /** Accesses that came before the record of their decision was on disk. */
   const early: string[] = []
+  /** What the bucket's own server does not give or take, e.g. `GET key 3`. */
+  let refused: readonly string[] = []
 
   before(async () => {
     world = await openWorld()
@@ -69,6 +71,7 @@ describe('R1 one door to a bucket', { skip: rgwMissing() ?? false }, () => {
         step,
       )
       if (rows.length === 0) early.push(step)
+      return refused.includes(`${seen.method} ${seen.key}`) && seen.query.size <= 1 ? 'refuse' : undefined
     })
     await makeVault(world, 'doors')
     role = await makeRole(world, 'worker', { statements: [ALL_RIGHTS] })
@@ -159,6 +162,28 @@ describe('R1 one door to a bucket', { skip: rgwMissing() ?? false }, () => {
     recorder.take()
     await backUpWell(world, input())
     assert.equal(count(recorder.take().map(stepOf))['ReadObject'], 30)
+  })
+
+  test('an object that the source does not give makes backup and point PARTIAL; one that the target does not take fails the restore', async () => {
+    refused = ['GET key 3', 'GET key 4']
+    await world.call('roleback', 'DeregisterResource', { ResourceArn: bucket })
+    await registerBucket(rgw, 'photos', world.call, recorder.endpoint)
+    const job = await backUp(world, input())
+    refused = ['PUT key 8']
+    assert.equal(job.State, 'PARTIAL')
+    assert.match(job.StatusMessage ?? '', /^2 items could not be backed up: .*key 3.*key 4/)
+    const named = { ...VAULT, RecoveryPointArn: job.RecoveryPointArn ?? '' }
+    assert.equal((await world.call('backup', 'DescribeRecoveryPoint', named)).Status, 'PARTIAL')
+    const restored = await restore(world, {
+      RecoveryPointArn: named.RecoveryPointArn,
+      IamRoleArn: role,
+      Metadata: { DestinationBucketName: 'photos3', NewBucket: 'true' },
+    })
+    refused = []
+    assert.equal(restored.Status, 'FAILED')
+    assert.match(restored.StatusMessage ?? '', /1 item could not be restored: .*key 8/)
+    const { [`key 3`]: _3, [`key 4`]: _4, [`key 8`]: _8, ...rest } = OBJECTS
+    assert.deepEqual(await contentOf(s3ClientOf(rgw), 'photos3'), rest)
   })
 
   test('R1 a wide role reaches nothing but its own job’s bucket', async () => {

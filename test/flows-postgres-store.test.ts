@@ -24,11 +24,13 @@ test(
   'a server that keeps its rows in PostgreSQL backs up, restores, deletes, restarts, and never backs up its own database',
   { skip: postgresMissing() ?? false },
   async () => {
-    const postgres = await startPostgres({ dir: mkdtempSync(join(tmpdir(), 'roleback-rows-')) })
+    // The server of PostgreSQL takes this away with itself.
+    const dir = mkdtempSync(join(tmpdir(), 'roleback-rows-'))
+    const postgres = await startPostgres({ dir })
     try {
       await postgres.sql('CREATE ROLE keeper LOGIN CREATEDB PASSWORD $$of the rows$$')
       await postgres.sql('CREATE DATABASE rows OWNER keeper')
-      const databaseUrlFile = join(mkdtempSync(join(tmpdir(), 'roleback-url-')), 'url')
+      const databaseUrlFile = join(dir, 'url')
       const url = `postgres://keeper:of%20the%20rows@127.0.0.1:${postgres.port}/rows`
       writeFileSync(databaseUrlFile, url, { mode: 0o600 })
       await using world = await openWorld({ databaseUrlFile })
