@@ -6,6 +6,7 @@ import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as S3 from '@aws-sdk/client-s3'
 import { DiskBlobStore } from '../src/blobs/disk.ts'
 import { nastyTree } from '../src/drivers/directory.fixture.ts'
@@ -547,11 +548,8 @@ describe('recover.mjs and single flipped bits', () => {
       const among = n < 100 ? files : sealed
       const file = among[n % among.length] as string
       const name = file.slice(copy.length + 1)
-      const whole = fs.readFileSync(file)
-      const bit = next(whole.length * 8)
-      const flipped = Buffer.from(whole)
-      flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7))
-      fs.writeFileSync(file, flipped)
+      const bit = next(fs.statSync(file).size * 8)
+      flip(file, bit)
       const isFound = findsDamage(reader, copy, kit)
       // Some that were found are restored, too: what comes back must be right or be missed with a reason.
       if (!isFound || n % 40 === 0) {
@@ -563,13 +561,24 @@ describe('recover.mjs and single flipped bits', () => {
         if (!isFound) assert.deepEqual(problems, [], `${name} bit ${bit} harms and is not found`)
       }
       if (!isFound && !LOOSE.test(name)) unfound.push(`${name} bit ${bit}`)
-      // Not the synchronous call: the server in this process wants to live, too.
-      await fs.promises.writeFile(file, whole)
+      flip(file, bit)
+      // The server in this process wants to live, too.
+      if (n % 20 === 0) await nextTurn()
     }
     assert.deepEqual(unfound, [])
     assert.ok(restores > 60)
   })
 })
+
+/** Inverts one bit of a file in place; doing it again gives the file back. */
+function flip(file: string, bit: number): void {
+  const fd = fs.openSync(file, 'r+')
+  const byte = Buffer.alloc(1)
+  fs.readSync(fd, byte, 0, 1, bit >> 3)
+  byte[0] = (byte[0] as number) ^ (1 << (bit & 7))
+  fs.writeSync(fd, byte, 0, 1, bit >> 3)
+  fs.closeSync(fd)
+}
 
 function findsDamage(reader: Reader, vault: string, kit: object): boolean {
   try {
