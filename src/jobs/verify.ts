@@ -1,3 +1,4 @@
+import type { VaultTable } from '../store/schema.ts'
 import { findVault } from '../store/vaults.ts'
 import { verifyVault } from '../vault/verify.ts'
 import type { VerifyResult } from '../vault/verify.ts'
@@ -23,7 +24,9 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
     },
   })
   job.progress.itemsDone = result.items
-  if (result.problemCount > 0) throw new JobFailedError(damageSentence(vault.name, result), 'DAMAGE')
+  if (result.problemCount > 0) {
+    throw new JobFailedError(damageSentence(vault.name, result, await arnsOf(tools, vault)), 'DAMAGE')
+  }
   return {
     state: 'COMPLETED',
     message: `${result.points} recovery points with ${result.items} items, ${readData ? `${result.blobs} blobs read` : 'all blobs there, their data not read'}: no damage found`,
@@ -37,16 +40,41 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
   }
 }
 
-function damageSentence(vaultName: string, result: VerifyResult): string {
-  const named = result.problems
-    .slice(0, SHOWN)
-    .map(
-      ({ blob, reason, pointId }) =>
-        `${blob}: ${reason}${pointId === undefined ? '' : ` (recovery point ${pointId})`}`,
-    )
-  const more = result.problemCount > SHOWN ? `; and ${result.problemCount - SHOWN} more` : ''
+/** What is damaged, each once, and which recovery points it is known to hit; never more comfort than was found out. */
+function damageSentence(
+  vaultName: string,
+  { problems, problemCount }: VerifyResult,
+  arns: ReadonlyMap<string, string>,
+): string {
+  const reasons = [...new Set(problems.map(({ blob, reason }) => `${blob}: ${reason}`))]
+  const points = [...new Set(problems.flatMap(({ pointId }) => pointId ?? []))]
+  const isAllKnown = problems.length === problemCount && problems.every((one) => one.pointId !== undefined)
   return (
-    `Verify found damage in backup vault ${vaultName}: ${named.join('; ')}${more}. ` +
-    'Recovery points that are not named are whole. Start new backups of what is hit, and look after the storage'
+    `Verify found damage in backup vault ${vaultName}: ${firstOf(reasons, '; ')}. ` +
+    (points.length === 0
+      ? ''
+      : `Recovery points hit: ${firstOf(
+          points.map((id) => arns.get(id) ?? id),
+          ', ',
+        )}. `) +
+    (isAllKnown ? 'All others are whole. ' : 'Others that use what is damaged are hit, too. ') +
+    'Start new backups of what is hit, and look after the storage'
   )
+}
+
+function firstOf(texts: readonly string[], separator: string): string {
+  const more = texts.length > SHOWN ? `${separator}and ${texts.length - SHOWN} more` : ''
+  return `${texts.slice(0, SHOWN).join(separator)}${more}`
+}
+
+/** The names that people know recovery points by. */
+async function arnsOf(tools: JobTools, vault: VaultTable): Promise<ReadonlyMap<string, string>> {
+  const rows = await tools.store.db
+    .selectFrom('recovery_point')
+    .select(['arn', 'point_id'])
+    .where('account_id', '=', vault.account_id)
+    .where('region', '=', vault.region)
+    .where('vault_name', '=', vault.name)
+    .execute()
+  return new Map(rows.map(({ arn, point_id }) => [String(point_id), arn]))
 }

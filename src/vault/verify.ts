@@ -51,14 +51,20 @@ class Findings {
   blobs = 0
   bytes = 0
   readonly #options: VerifyOptions
+  readonly #known = new Set<string>()
 
   constructor(options: VerifyOptions) {
     this.#options = options
   }
 
+  /** Each once: thousands of files can miss the same pack. */
   add(problem: VerifyProblem): void {
+    const key = JSON.stringify(problem)
+    if (this.#known.has(key)) return
     this.count++
-    if (this.problems.length < MAX_PROBLEMS) this.problems.push(problem)
+    if (this.problems.length >= MAX_PROBLEMS) return
+    this.#known.add(key)
+    this.problems.push(problem)
   }
 
   /** Keeps what shows damage; throws everything else on. */
