@@ -25,7 +25,8 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
   })
   job.progress.itemsDone = result.items
   if (result.problemCount > 0) {
-    throw new JobFailedError(damageSentence(vault.name, result, await arnsOf(tools, vault)), 'DAMAGE')
+    const others = readData ? 'All others are whole' : 'All others have all their blobs'
+    throw new JobFailedError(damageSentence(vault.name, result, await arnsOf(tools, vault), others), 'DAMAGE')
   }
   return {
     state: 'COMPLETED',
@@ -45,6 +46,7 @@ function damageSentence(
   vaultName: string,
   { problems, problemCount }: VerifyResult,
   arns: ReadonlyMap<string, string>,
+  others: string,
 ): string {
   const reasons = [...new Set(problems.map(({ blob, reason }) => `${blob}: ${reason}`))]
   const points = [...new Set(problems.flatMap(({ pointId }) => pointId ?? []))]
@@ -57,7 +59,7 @@ function damageSentence(
           points.map((id) => arns.get(id) ?? id),
           ', ',
         )}. `) +
-    (isAllKnown ? 'All others are whole. ' : 'Others that use what is damaged are hit, too. ') +
+    (isAllKnown ? `${others}. ` : 'Others that use what is damaged are hit, too. ') +
     'Start new backups of what is hit, and look after the storage'
   )
 }
