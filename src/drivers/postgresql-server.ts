@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import { checkServerIdentity } from 'node:tls'
+import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 import pg from 'pg'
 import { mask } from './postgresql-child.ts'
@@ -94,6 +95,7 @@ export async function connectDatabase(
   const wire = (client as unknown as { connection: EventEmitter }).connection
   wire.prependListener('authenticationCleartextPassword', () => (weak = 'the password in clear'))
   wire.prependListener('authenticationMD5Password', () => (weak = 'an MD5 of the password'))
+  limitAnswers(wire as Wire, settings.tlsMode !== 'disable')
   client.on('error', () => undefined)
   const explain = (error: unknown): Error => {
     if (signal.aborted) return signal.reason instanceof Error ? signal.reason : new Error('stopped')
@@ -135,6 +137,27 @@ export async function connectDatabase(
     },
     [Symbol.asyncDispose]: close,
   }
+}
+
+/** The package's own connection: it gives its events and its socket no types. */
+interface Wire extends EventEmitter {
+  readonly stream: Duplex
+}
+
+/** All that our questions are answered with in one session stays far below this; the data itself comes through pg_dump. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
+/** The package gathers rows and messages whole: a server that never ends one would take all memory. */
+function limitAnswers(wire: Wire, isTls: boolean): void {
+  wire.once(isTls ? 'sslconnect' : 'connect', () => {
+    const { stream } = wire
+    let bytes = 0
+    stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > MAX_ANSWER_BYTES)
+        stream.destroy(new Error(`the server answered with more than ${MAX_ANSWER_BYTES} bytes`))
+    })
+  })
 }
 
 function tlsOptions(settings: PostgresqlSettings): ConnectionOptions | false {
