@@ -12,9 +12,11 @@ import {
 import { countIdentities, listAccessKeys } from '../store/identities.ts'
 import { authorizationDetails } from './authorization-details.ts'
 import { anyResource, userNamed, userOrCaller, userOrCallerTarget } from './entities.ts'
+import { simulation } from './simulate.ts'
 
 type Operations =
   | keyof typeof authorizationDetails
+  | keyof typeof simulation
   | 'GetAccountSummary'
   | 'ListAccountAliases'
   | 'ListMFADevices'
@@ -26,11 +28,12 @@ type Operations =
   | 'DeleteLoginProfile'
 
 /**
- * The account as a whole, and lists of what nobody has here: clients that delete a user ask for all of it first, and stop at
- * anything but an answer.
+ * The account as a whole, questions to its policies, and lists of what nobody has here: clients that delete a user ask for all of
+ * it first, and stop at anything but an answer.
  */
 export const account: Pick<Service<IamApi, Context>, Operations> = {
   ...authorizationDetails,
+  ...simulation,
   GetAccountSummary: { resource: anyResource, handler: getAccountSummary },
   ListAccountAliases: {
     resource: anyResource,

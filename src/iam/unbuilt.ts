@@ -36,8 +36,6 @@ type Operations =
   | 'GenerateOrganizationsAccessReport'
   | 'GenerateServiceLastAccessedDetails'
   | 'GetAccountPasswordPolicy'
-  | 'GetContextKeysForCustomPolicy'
-  | 'GetContextKeysForPrincipalPolicy'
   | 'GetCredentialReport'
   | 'GetDelegationRequest'
   | 'GetHumanReadableSummary'
@@ -66,8 +64,6 @@ type Operations =
   | 'ResyncMFADevice'
   | 'SendDelegationToken'
   | 'SetSecurityTokenServicePreferences'
-  | 'SimulateCustomPolicy'
-  | 'SimulatePrincipalPolicy'
   | 'TagMFADevice'
   | 'TagOpenIDConnectProvider'
   | 'TagSAMLProvider'
@@ -136,8 +132,6 @@ export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
   GenerateOrganizationsAccessReport: { resource: anyResource, unbuilt: true },
   GenerateServiceLastAccessedDetails: { resource: (_, input) => input.Arn, unbuilt: true },
   GetAccountPasswordPolicy: { resource: anyResource, unbuilt: true },
-  GetContextKeysForCustomPolicy: { resource: anyResource, unbuilt: true },
-  GetContextKeysForPrincipalPolicy: { resource: (_, input) => input.PolicySourceArn, unbuilt: true },
   GetCredentialReport: { resource: anyResource, unbuilt: true },
   GetDelegationRequest: { resource: anyResource, unbuilt: true },
   GetHumanReadableSummary: { resource: anyResource, unbuilt: true },
@@ -169,8 +163,6 @@ export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
   ResyncMFADevice: { resource: mfaDevice, unbuilt: true },
   SendDelegationToken: { resource: anyResource, unbuilt: true },
   SetSecurityTokenServicePreferences: { resource: anyResource, unbuilt: true },
-  SimulateCustomPolicy: { resource: anyResource, unbuilt: true },
-  SimulatePrincipalPolicy: { resource: (_, input) => input.PolicySourceArn, unbuilt: true },
   TagMFADevice: { resource: mfaDevice, unbuilt: true },
   TagOpenIDConnectProvider: { resource: (_, input) => input.OpenIDConnectProviderArn, unbuilt: true },
   TagSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },

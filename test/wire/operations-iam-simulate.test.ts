@@ -10,11 +10,16 @@ import {
   CreateUserCommand,
   DeleteServiceLinkedRoleCommand,
   GetAccountAuthorizationDetailsCommand,
+  GetContextKeysForCustomPolicyCommand,
+  GetContextKeysForPrincipalPolicyCommand,
   GetRoleCommand,
   GetServiceLinkedRoleDeletionStatusCommand,
   PutGroupPolicyCommand,
   PutUserPermissionsBoundaryCommand,
+  SimulateCustomPolicyCommand,
+  SimulatePrincipalPolicyCommand,
   paginateGetAccountAuthorizationDetails,
+  paginateSimulatePrincipalPolicy,
 } from '@aws-sdk/client-iam'
 import { allow, BACKUP_TRUST, makeUser, policy } from '../fixtures/world.ts'
 import { sdkError, startTestServer } from '../server.ts'
@@ -143,4 +148,117 @@ test('account authorization details show everybody with every policy, in pages a
     iam.send(new GetAccountAuthorizationDetailsCommand({ Filter: ['Group'], Marker: first.Marker })),
     sdkError('ValidationError', 400, 'Invalid Marker'),
   )
+})
+
+test('a principal is simulated with his groups and his boundary, statement by statement', async () => {
+  const PolicySourceArn = arn('user/ada')
+  const answer = await iam.send(
+    new SimulatePrincipalPolicyCommand({
+      PolicySourceArn,
+      ActionNames: ['backup:ListBackupVaults', 's3:GetObject'],
+      ResourceArns: ['*'],
+      PolicyInputList: [policy(allow('s3:*'))],
+    }),
+  )
+  const position = (text: string): object => ({
+    StartPosition: { Line: 1, Column: text.indexOf('[{') + 2 },
+    EndPosition: { Line: 1, Column: text.length - 1 },
+  })
+  assert.deepEqual(answer.EvaluationResults, [
+    {
+      EvalActionName: 'backup:ListBackupVaults',
+      EvalResourceName: '*',
+      EvalDecision: 'allowed',
+      MatchedStatements: [
+        { SourcePolicyId: 'lists', SourcePolicyType: 'group', ...position(policy(allow('backup:List*'))) },
+      ],
+      MissingContextValues: [],
+      PermissionsBoundaryDecisionDetail: { AllowedByPermissionsBoundary: true },
+    },
+    {
+      EvalActionName: 's3:GetObject',
+      EvalResourceName: '*',
+      EvalDecision: 'implicitDeny',
+      MatchedStatements: [],
+      MissingContextValues: [],
+      PermissionsBoundaryDecisionDetail: { AllowedByPermissionsBoundary: false },
+    },
+  ])
+  assert.equal(answer.IsTruncated, false)
+  const actions: (string | undefined)[] = []
+  const ActionNames = ['s3:GetObject', 's3:PutObject', 'ec2:RunInstances']
+  for await (const page of paginateSimulatePrincipalPolicy(
+    { client: iam, pageSize: 2 },
+    { PolicySourceArn, ActionNames },
+  )) {
+    actions.push(...(page.EvaluationResults ?? []).map((result) => result.EvalActionName))
+  }
+  assert.deepEqual(actions, ActionNames)
+})
+
+test('policies that exist nowhere yet are simulated with context, resources and a resource policy', async () => {
+  const object = 'arn:aws:s3:::b/x'
+  const bucket = policy({ Effect: 'Deny', Principal: '*', Action: 's3:PutObject', Resource: object })
+  const { EvaluationResults } = await iam.send(
+    new SimulateCustomPolicyCommand({
+      PolicyInputList: [
+        policy({
+          ...allow('s3:*', object),
+          Condition: { 'ForAnyValue:StringEquals': { 'aws:TagKeys': ['a'] } },
+        }),
+      ],
+      ActionNames: ['s3:GetObject', 's3:PutObject'],
+      ResourceArns: [object],
+      ResourcePolicy: bucket,
+      CallerArn: arn('user/somebody'),
+      ContextEntries: [
+        { ContextKeyName: 'aws:TagKeys', ContextKeyType: 'stringList', ContextKeyValues: ['z', 'a'] },
+      ],
+    }),
+  )
+  assert.deepEqual(
+    EvaluationResults?.map((result) => [
+      result.EvalResourceName,
+      result.EvalDecision,
+      result.MatchedStatements?.map((each) => each.SourcePolicyId),
+      result.ResourceSpecificResults?.map((each) => each.EvalResourceDecision),
+    ]),
+    [
+      [object, 'allowed', ['PolicyInputList.1'], ['allowed']],
+      [object, 'explicitDeny', ['ResourcePolicy'], ['explicitDeny']],
+    ],
+  )
+  await assert.rejects(
+    iam.send(new SimulateCustomPolicyCommand({ PolicyInputList: ['{}'], ActionNames: ['s3:GetObject'] })),
+    sdkError('InvalidInputException', 400, 'PolicyInputList.1'),
+  )
+})
+
+test('the context keys of policies and of a principal are listed', async () => {
+  const conditional = policy({
+    ...allow('s3:*', 'arn:aws:s3:::b/${aws:username}'),
+    Condition: { Bool: { 'aws:SecureTransport': 'true' } },
+  })
+  const PolicyInputList = [conditional]
+  const expected = ['aws:SecureTransport', 'aws:username']
+  const custom = await iam.send(new GetContextKeysForCustomPolicyCommand({ PolicyInputList }))
+  assert.deepEqual(custom.ContextKeyNames, expected)
+  await makeUser(server.world, 'keyed', [JSON.parse(conditional).Statement[0] as object])
+  const own = await iam.send(
+    new GetContextKeysForPrincipalPolicyCommand({ PolicySourceArn: arn('user/keyed') }),
+  )
+  assert.deepEqual(own.ContextKeyNames, expected)
+  await assert.rejects(
+    iam.send(new GetContextKeysForPrincipalPolicyCommand({ PolicySourceArn: arn('user/none') })),
+    sdkError('NoSuchEntityException', 404, 'user/none'),
+  )
+})
+
+test('R15 who may not simulate a user does not learn what his policies are', async () => {
+  const nosy = await makeUser(server.world, 'nosy', [allow('iam:SimulatePrincipalPolicy', arn('user/nosy'))])
+  const { iam: asNosy } = server.clientsOf(nosy.key)
+  const ask = async (PolicySourceArn: string) =>
+    await asNosy.send(new SimulatePrincipalPolicyCommand({ PolicySourceArn, ActionNames: ['s3:GetObject'] }))
+  assert.equal((await ask(nosy.arn)).EvaluationResults?.[0]?.EvalDecision, 'implicitDeny')
+  await assert.rejects(ask(arn('user/ada')), sdkError('AccessDenied', 403, arn('user/ada')))
 })

@@ -32,6 +32,7 @@ import {
   ListInstanceProfileTagsCommand,
   ListMFADevicesCommand,
   ListRolesCommand,
+  ListSAMLProvidersCommand,
   ListRoleTagsCommand,
   ListServiceSpecificCredentialsCommand,
   ListSigningCertificatesCommand,
@@ -42,7 +43,6 @@ import {
   PutUserPolicyCommand,
   RemoveRoleFromInstanceProfileCommand,
   RemoveUserFromGroupCommand,
-  SimulateCustomPolicyCommand,
   TagInstanceProfileCommand,
   TagRoleCommand,
   TagUserCommand,
@@ -329,9 +329,8 @@ test('the account is summed up, and what nobody has here is an empty list', asyn
 })
 
 test('an operation that is not built answers a 400 that no client repeats', async () => {
-  const input = { PolicyInputList: [policy(ALL_RIGHTS)], ActionNames: ['s3:GetObject'] }
   await assert.rejects(
-    iam.send(new SimulateCustomPolicyCommand(input)),
-    sdkError('InvalidAction', 400, 'SimulateCustomPolicy'),
+    iam.send(new ListSAMLProvidersCommand({})),
+    sdkError('InvalidAction', 400, 'ListSAMLProviders'),
   )
 })
