@@ -1,4 +1,5 @@
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync } from 'node:fs'
+import { openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -42,6 +43,9 @@ function makeWritable(path: string): void {
     // Asked of what is there first: on a read-only file system mkdir tells of a missing file.
     accessSync(nearestThere(path), constants.W_OK | constants.X_OK)
     mkdirSync(path, { recursive: true, mode: 0o700 })
+    // One that was there already may be open to others: who may write here may give the server another key.
+    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700)
+    closeSync(openSync(join(path, 'lock'), 'a', 0o600))
   } catch (cause) {
     throw new Error(`Cannot use the data directory "${path}": ${reasonOf(cause as NodeJS.ErrnoException)}`, {
       cause,

@@ -96,6 +96,11 @@ async function serve(
   })
 }
 
+/** Nobody hears the answer, and nothing of ours failed: strangers must not fill the log with errors. */
+class ClientGoneError extends Error {
+  override name = 'ClientGoneError'
+}
+
 /** What is known of a request when something goes wrong with it. */
 interface Told {
   model?: ServiceModel | undefined
@@ -189,11 +194,15 @@ async function readRequest(incoming: IncomingMessage): Promise<WireRequest> {
   }
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    size += chunk.length
-    // Read to the end all the same, so that the client hears the answer; nothing of it is kept.
-    if (size <= MAX_BODY_BYTES) chunks.push(chunk)
-    else if (size > 64 * MAX_BODY_BYTES) incoming.destroy()
+  try {
+    for await (const chunk of incoming as AsyncIterable<Buffer>) {
+      size += chunk.length
+      // Read to the end all the same, so that the client hears the answer; nothing of it is kept.
+      if (size <= MAX_BODY_BYTES) chunks.push(chunk)
+      else if (size > 64 * MAX_BODY_BYTES) incoming.destroy()
+    }
+  } catch (cause) {
+    throw new ClientGoneError('The client left before its request was whole', { cause })
   }
   const request = {
     method: incoming.method ?? '',
@@ -210,6 +219,7 @@ function asAwsError(options: HttpOptions, told: Told, error: unknown, requestId:
   if (error instanceof AwsError) return error
   if (error instanceof InvalidCursorError)
     return malformed(told.model, 'The page token is not one of this list')
+  if (error instanceof ClientGoneError) return internalFailure(told.model, requestId)
   options.log.error('request failed', {
     requestId,
     operation: told.operation,
