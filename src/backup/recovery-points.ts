@@ -123,7 +123,17 @@ export async function updateRecoveryPointLifecycle(
     cold_after_days: null,
     delete_at: deleteAt(point.created_at, lifecycle),
   }
-  await updateLifecycle(ctx.store.db, point, change)
+  await ctx.store.transaction(async (tx) => {
+    await updateLifecycle(tx, point, change)
+    await insertJob(tx, {
+      ...jobBasics(ctx, 'amend-point'),
+      vault_name: point.vault_name,
+      resource_arn: point.resource_arn,
+      resource_type: point.resource_type,
+      recovery_point_arn: point.arn,
+      lock_key: `point ${point.point_id}`,
+    })
+  })
   ctx.store.wake()
   const changed = { ...point, ...change }
   return {

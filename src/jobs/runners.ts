@@ -1,4 +1,5 @@
 import type { JobKind } from '../store/schema.ts'
+import { runAmendPoint } from './amend-point.ts'
 import { runBackup } from './backup.ts'
 import { runDeletePoint } from './delete-point.ts'
 import { runExport } from './export.ts'
@@ -23,5 +24,6 @@ export const LIGHT: Readonly<Partial<Record<JobKind, JobRunner>>> = {
   'create-vault': runCreateVault,
   'delete-vault': runDeleteVault,
   'delete-point': runDeletePoint,
+  'amend-point': runAmendPoint,
   'test-connection': runTestConnection,
 }

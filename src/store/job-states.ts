@@ -39,6 +39,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   'create-vault': OWN,
   'delete-vault': OWN,
   'delete-point': OWN,
+  'amend-point': OWN,
   sweep: OWN,
   verify: OWN,
   export: OWN,

@@ -243,6 +243,7 @@ export type JobKind =
   | 'create-vault'
   | 'delete-vault'
   | 'delete-point'
+  | 'amend-point'
   | 'sweep'
   | 'verify'
   | 'export'
