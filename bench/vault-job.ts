@@ -1,7 +1,8 @@
 import { openBlobStore } from '../src/blobs/open.ts'
 import { directoryDriver } from '../src/drivers/directory.ts'
 import { contractSession } from '../src/drivers/driver.contract.ts'
-import { openPointReader, pourBackup } from '../src/jobs/pour.ts'
+import { openPointReader } from '../src/jobs/pour-restore.ts'
+import { pourBackup } from '../src/jobs/pour.ts'
 import { createVault, openVault } from '../src/vault/vault.ts'
 
 /**

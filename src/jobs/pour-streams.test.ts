@@ -12,7 +12,8 @@ import type { Content, ItemProblem } from '../drivers/driver.ts'
 import { createVault } from '../vault/vault.ts'
 import type { Vault } from '../vault/vault.ts'
 import { verifyVault } from '../vault/verify.ts'
-import { openPointReader, pourBackup } from './pour.ts'
+import { openPointReader } from './pour-restore.ts'
+import { pourBackup } from './pour.ts'
 
 /** Streams of every size that has an edge, through one thread or several, come back as they were. */
 

@@ -4,7 +4,8 @@ import { ItemError } from '../drivers/driver.ts'
 import type { Content, ThreadHalf } from '../drivers/driver.ts'
 import { heldLease } from '../vault/vault.fixture.ts'
 import type { Vault } from '../vault/vault.ts'
-import { openPointReader, pourBackup } from './pour.ts'
+import { openPointReader } from './pour-restore.ts'
+import { pourBackup } from './pour.ts'
 import type { PourBackupOptions, PourResult } from './pour.ts'
 
 /** Backups and restores of named byte strings, without threads. */

@@ -286,5 +286,3 @@ class PourSink implements BackupSink {
 /** Room in the table of chunks for the manifest's own nodes and for streams, counted as tasks. */
 const MANIFEST_TASKS = 8
 const NO_IDS = Buffer.alloc(0)
-
-export { openPointReader } from './pour-restore.ts'

@@ -14,7 +14,7 @@ import { findVault } from '../store/vaults.ts'
 import { connectionOf } from './connections.ts'
 import { JobFailedError } from './errors.ts'
 import { openJobRole } from './job-role.ts'
-import { openPointReader } from './pour.ts'
+import { openPointReader } from './pour-restore.ts'
 import { Problems } from './problems.ts'
 import { restoreTargetOf } from './restore-target.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
@@ -172,18 +172,22 @@ async function restore(
     signal: job.signal,
     onProgress: (bytes, items) => told.read(bytes, items),
   })
-  return await driverOf(point.resource_type as ResourceType).restore({
-    session,
-    point: reader,
-    metadata: input.metadata,
-    restoreMetadata: JSON.parse(point.restore_metadata) as Record<string, string>,
-    target,
-    problem: (problem) => {
-      problems.add(problem)
-      progress.itemsFailed = problems.count
-    },
-    progress: (bytes, items) => told.written(bytes, items),
-  })
+  try {
+    return await driverOf(point.resource_type as ResourceType).restore({
+      session,
+      point: reader,
+      metadata: input.metadata,
+      restoreMetadata: JSON.parse(point.restore_metadata) as Record<string, string>,
+      target,
+      problem: (problem) => {
+        problems.add(problem)
+        progress.itemsFailed = problems.count
+      },
+      progress: (bytes, items) => told.written(bytes, items),
+    })
+  } finally {
+    reader.close()
+  }
 }
 
 /** Reader and driver both tell what they have done of the same bytes; what is ahead counts. */
