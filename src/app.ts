@@ -155,7 +155,10 @@ async function takeOver(store: Store, owner: string, log: Log): Promise<void> {
 function ownEndpoints(config: Config): ServerFacts['ownEndpoints'] {
   if (config.databaseUrlFile === undefined) return []
   const url = new URL(readFileSync(config.databaseUrlFile, 'utf8').trim())
-  return [{ host: url.hostname, port: Number(url.port) || 5432 }]
+  const database = decodeURIComponent(url.pathname.slice(1))
+  return [
+    { host: url.hostname, port: Number(url.port) || 5432, database: database === '' ? undefined : database },
+  ]
 }
 
 async function listening(http: Server, config: Config): Promise<number> {

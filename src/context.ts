@@ -48,5 +48,12 @@ export interface ServerFacts {
   /** Host and port the server listens on: never an endpoint of a resource. */
   readonly listen: { readonly host: string; readonly port: number }
   /** The server's own database, where it is a server: never a resource either. */
-  readonly ownEndpoints: readonly { readonly host: string; readonly port: number }[]
+  readonly ownEndpoints: readonly OwnEndpoint[]
+}
+
+export interface OwnEndpoint {
+  readonly host: string
+  readonly port: number
+  /** Only this database there is the server's; undefined where nobody can tell. */
+  readonly database?: string | undefined
 }

@@ -141,11 +141,12 @@ async function onlyOne(
 async function databaseSettings(ctx: Context, connection: Connection, name: string): Promise<Settings> {
   const host = required('Host', connection.Host).toLowerCase()
   const port = connection.Port ?? 5432
-  await checkEndpoint(ctx, 'Host', host, port)
+  const database = connection.Database ?? name
+  await checkEndpoint(ctx, 'Host', host, port, database)
   return {
     host,
     port,
-    database: connection.Database ?? name,
+    database,
     user: required('User', connection.User),
     tlsMode: connection.TlsMode ?? 'verify-full',
     ...(connection.TlsCaPem !== undefined && { tlsCaPem: connection.TlsCaPem }),
@@ -189,8 +190,14 @@ function required(member: string, value: string | undefined): string {
   return value
 }
 
-async function checkEndpoint(ctx: Context, member: string, host: string, port: number): Promise<void> {
-  const reason = await ownOrForbidden(ctx, member, host, port)
+async function checkEndpoint(
+  ctx: Context,
+  member: string,
+  host: string,
+  port: number,
+  database?: string,
+): Promise<void> {
+  const reason = await ownOrForbidden(ctx, member, host, port, database)
   if (reason !== undefined) throw refused(member, `${host}:${port}`, reason)
   if (!isManagement(ctx) && !ctx.server.allowedEndpoints.includes(`${host}:${port}`)) {
     throw refused(

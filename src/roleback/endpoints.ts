@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { InvalidParameterValueException } from '../aws/generated/roleback.ts'
-import type { Context } from '../context.ts'
+import type { Context, OwnEndpoint } from '../context.ts'
 
 /** Link-local addresses reach the host's own metadata services; never a backup source. */
 const FORBIDDEN = new BlockList()
@@ -22,16 +22,23 @@ export async function ownOrForbidden(
   member: string,
   host: string,
   port: number,
+  database?: string,
 ): Promise<string | undefined> {
   const addresses = await addressesOf(member, host)
   if (addresses.some((address) => isIn(FORBIDDEN, address)))
     return 'link-local, unspecified and metadata addresses are never backed up'
   const { listen, ownEndpoints } = ctx.server
-  for (const own of [listen, ...ownEndpoints]) {
+  const others = ownEndpoints.filter((own) => !isOtherDatabase(own, database))
+  for (const own of [listen, ...others]) {
     if (own.port === port && (await isSameMachine(addresses, own.host)))
       return "it is the server's own address or database"
   }
   return undefined
+}
+
+/** The server of our database may hold others, which are nobody's but their owners'. */
+function isOtherDatabase(own: OwnEndpoint, database: string | undefined): boolean {
+  return own.database !== undefined && database !== undefined && own.database !== database
 }
 
 /** One machine has many names and addresses: any of them reaches what listens there. */
