@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { contentOf, fillBucket, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
@@ -9,6 +9,7 @@ import {
   allow,
   backUpWell,
   decisionsOf,
+  jobEnd,
   makeRole,
   makeVault,
   openWorld,
@@ -178,6 +179,28 @@ describe(
 )
 
 describe('Restores of a directory reach what their decisions name', () => {
+  test('an export writes into no registered directory: that is what restores are decided for', async () => {
+    await using world = await openWorld()
+    const source = await registerDirectory(world, 'source', (path) => writeFileSync(join(path, 'a'), 'a'))
+    const target = await registerDirectory(world, 'target', (path) => symlinkSync(path, `${path}-link`))
+    await makeVault(world, 'files')
+    const role = await makeRole(world, 'all', { statements: [allow('*')] })
+    await backUpWell(world, { BackupVaultName: 'files', ResourceArn: source.arn, IamRoleArn: role })
+    for (const place of [target.path, join(target.path, 'inner'), join(`${target.path}-link`, 'inner')]) {
+      const { JobId } = await world.call('roleback', 'StartExportJob', {
+        BackupVaultName: 'files',
+        Format: 'restic',
+        TargetPath: place,
+        Password: 'a long enough password',
+        IamRoleArn: role,
+      })
+      const job = await jobEnd(world, JobId)
+      assert.equal(job.State, 'FAILED', place)
+      assert.match(job.StatusMessage ?? '', /registered as a resource/)
+    }
+    assert.deepEqual(readdirSync(target.path), [])
+  })
+
   test('a refusal by tags meets the tags of the file system that is filled', async () => {
     await using world = await openWorld()
     const source = await registerDirectory(world, 'source', (path) => writeFileSync(join(path, 'a'), 'a'))
