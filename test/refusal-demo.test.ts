@@ -7,6 +7,7 @@ import { AwsError } from '../src/aws/error.ts'
 import { awsCliMissing, awsCliOf } from './fixtures/aws-cli.ts'
 import type { AwsCli } from './fixtures/aws-cli.ts'
 import { fillBucket, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
+import { EXPLAINED } from './fixtures/denials.ts'
 import { letDaysPass } from './fixtures/expiry.ts'
 import { registerOrders, startOrders } from './fixtures/orders.ts'
 import type { Orders } from './fixtures/orders.ts'
@@ -152,7 +153,8 @@ describe('Refusal demo', { skip: missing ?? false }, () => {
         error instanceof AwsError &&
         error.status === 403 &&
         error.code === 'AccessDeniedException' &&
-        error.message === sentence,
+        EXPLAINED.test(error.message) &&
+        error.message.startsWith(`${sentence}. `),
     )
     const { BackupJobs } = await world.call('backup', 'ListBackupJobs', {})
     assert.equal(BackupJobs?.length, 1, 'no job was made')
@@ -168,10 +170,11 @@ describe('Refusal demo', { skip: missing ?? false }, () => {
     assert.equal(denied.length, 1)
     const { Action, ResourceArn } = denied[0] ?? assert.fail()
     assert.equal(
-      job.StatusMessage,
+      job.StatusMessage?.replace(EXPLAINED, ''),
       `User: ${SESSION} is not authorized to perform: ${Action} on resource: ${ResourceArn} ` +
         `because no identity-based policy allows the ${Action} action`,
     )
+    assert.match(job.StatusMessage ?? '', EXPLAINED)
     const { RecoveryPoints } = await world.call('backup', 'ListRecoveryPointsByResource', {
       ResourceArn: other,
     })

@@ -6,6 +6,7 @@ import { AwsError } from '../src/aws/error.ts'
 import type { Kind, Step } from '../src/kinds/kind.ts'
 import { KINDS } from '../src/kinds/kinds.ts'
 import { contentOf, fillBucket, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
+import { EXPLAINED } from './fixtures/denials.ts'
 import { registerOrders, startOrders } from './fixtures/orders.ts'
 import type { Orders } from './fixtures/orders.ts'
 import {
@@ -121,7 +122,8 @@ describe('Steps of jobs', () => {
         `User: ${SESSION} is not authorized to perform: ${denied.action} on resource: ${ResourceArn} ` +
         `because no identity-based policy allows the ${denied.action} action`,
     )
-    assert.ok(sentences.includes(`${message}`), message ?? 'no message')
+    assert.ok(sentences.includes(`${message}`.replace(EXPLAINED, '')), message ?? 'no message')
+    assert.match(`${message}`, EXPLAINED)
   }
 
   for (const kind of KINDS) {
@@ -193,7 +195,8 @@ describe('Steps of jobs', () => {
             (error: unknown) =>
               error instanceof AwsError &&
               error.status === 403 &&
-              error.message ===
+              EXPLAINED.test(error.message) &&
+              error.message.replace(EXPLAINED, '') ===
                 `User: ${deleter.arn} is not authorized to perform: ${action} on resource: ${point} ` +
                   `because no identity-based policy allows the ${action} action`,
           )

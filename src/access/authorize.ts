@@ -7,6 +7,7 @@ import { compiledPolicy } from './compiled.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { layersOf } from './layers.ts'
 import type { Principal } from './principal.ts'
+import type { Question } from './proposal.ts'
 import { principalView, requestContext } from './request-context.ts'
 
 /** One question to the policies of a principal. */
@@ -23,8 +24,14 @@ export interface Authorization {
   readonly context?: Readonly<Record<string, string | readonly string[]>> | undefined
 }
 
-/** Decides by every policy that bears on the request: the principal's layers and the resource's own policy. */
+/** Decides by every policy that bears on the request. */
 export async function decide(db: Queryable, request: Authorization): Promise<Decision> {
+  const question = await questionOf(db, request)
+  return evaluate(question.request, question.layers)
+}
+
+/** The request with every policy that bears on it: the principal's layers and the resource's own policy. */
+export async function questionOf(db: Queryable, request: Authorization): Promise<Question> {
   const { principal, resource } = request
   const resourceAccountId = accountOf(resource) ?? principal.accountId
   const layers = await layersOf(db, principal)
@@ -37,16 +44,16 @@ export async function decide(db: Queryable, request: Authorization): Promise<Dec
     userAgent: request.userAgent,
     isSecure: request.isSecure,
   }
-  return evaluate(
-    {
+  return {
+    request: {
       principal: principalView(principal),
       action: request.action,
       resource,
       resourceAccountId,
       context: contextOf({ ...requestContext(principal, facts), ...request.context }),
     },
-    ofResource === undefined ? layers : { ...layers, resource: ofResource },
-  )
+    layers: ofResource === undefined ? layers : { ...layers, resource: ofResource },
+  }
 }
 
 /** The account in an ARN; undefined where the form has none (buckets, snapshots of EBS). */

@@ -1,11 +1,17 @@
 import type { Decision } from '../policy/evaluate.ts'
 
-/** AWS's sentence for a refusal: who, what, on what, and which layer of policies said no. */
+/**
+ * AWS's sentence for a refusal: who, what, on what, and which layer of policies said no. Clients match on it, so what is ours
+ * comes behind it: the id that its explanation is kept under.
+ */
 export function denialMessage(
   principalArn: string,
   action: string,
   resource: string,
-  decision: Decision,
+  decision: Pick<Decision, 'reason'>,
+  authorizationId?: string,
 ): string {
-  return `User: ${principalArn} is not authorized to perform: ${action} on resource: ${resource} ${decision.reason}`
+  const sentence = `User: ${principalArn} is not authorized to perform: ${action} on resource: ${resource} ${decision.reason}`
+  if (authorizationId === undefined) return sentence
+  return `${sentence.trimEnd()}. Authorization id: ${authorizationId} (roleback explain ${authorizationId})`
 }

@@ -1,12 +1,15 @@
 import { denialMessage } from '../access/denial.ts'
-import { decide } from '../access/authorize.ts'
+import { questionOf } from '../access/authorize.ts'
 import type { Authorization } from '../access/authorize.ts'
+import { denialOf, newAuthorizationId } from '../access/explain.ts'
 import type { Principal } from '../access/principal.ts'
 import { AwsError } from '../aws/error.ts'
 import type { CallContext } from '../context.ts'
 import type { Decision } from '../policy/evaluate.ts'
+import { evaluate } from '../policy/evaluate.ts'
 import { appendAudit, appendAuditGrouped } from '../store/audit.ts'
 import type { AuditRecord } from '../store/audit.ts'
+import { insertDenials } from '../store/denials.ts'
 import type { Store } from '../store/store.ts'
 
 /** One request as the gate sees it. */
@@ -30,7 +33,7 @@ export interface GateRequest {
  * The one gate. Each decision is in the audit log, durably, before it has an effect. A request's handler asks the same gate for
  * every further right it needs.
  *
- * @throws {AwsError} 403 with AWS's sentence: who, which action, on what, and why not.
+ * @throws {AwsError} 403 with AWS's sentence: who, which action, on what, and why not; behind it the id that it is explained by.
  */
 export async function authorize(
   request: GateRequest,
@@ -39,12 +42,12 @@ export async function authorize(
   context: CallContext | undefined,
 ): Promise<void> {
   for (const resource of resources) {
-    const decision = await decideAndRecord(request, action, resource, context)
+    const { decision, denialId } = await decideAndRecord(request, action, resource, context)
     if (!decision.allowed) {
       throw new AwsError(
         request.accessDeniedCode,
         403,
-        denialMessage(request.principal.arn, action, resource, decision),
+        denialMessage(request.principal.arn, action, resource, decision, denialId),
       )
     }
   }
@@ -56,7 +59,7 @@ export async function isAllowed(
   resource: string,
   context: CallContext | undefined,
 ): Promise<boolean> {
-  return (await decideAndRecord(request, action, resource, context)).allowed
+  return (await decideAndRecord(request, action, resource, context)).decision.allowed
 }
 
 async function decideAndRecord(
@@ -64,7 +67,7 @@ async function decideAndRecord(
   action: string,
   resource: string,
   context: CallContext | undefined,
-): Promise<Decision> {
+): Promise<{ readonly decision: Decision; readonly denialId?: string }> {
   const authorization: Authorization = {
     principal: request.principal,
     action,
@@ -76,11 +79,21 @@ async function decideAndRecord(
     isSecure: request.isSecure,
     context,
   }
-  const decision = await decide(request.store.db, authorization)
+  const question = await questionOf(request.store.db, authorization)
+  const decision = evaluate(question.request, question.layers)
   const record = auditRecord(request, action, resource, decision)
+  if (!decision.allowed) {
+    const { principal, now: at, requestId } = request
+    const denial = denialOf(principal, question, { id: newAuthorizationId(), at, requestId })
+    await request.store.transaction(async (tx) => {
+      await appendAudit(tx, record)
+      await insertDenials(tx, [denial])
+    })
+    return { decision, denialId: denial.id }
+  }
   if (request.isRead) await appendAuditGrouped(request.store, record)
   else await appendAudit(request.store.db, record)
-  return decision
+  return { decision }
 }
 
 function auditRecord(

@@ -1,5 +1,5 @@
 import type { Decision } from '../policy/evaluate.ts'
-import type { JobDecisionTable } from '../store/schema.ts'
+import type { DenialTable, JobDecisionTable } from '../store/schema.ts'
 
 /** One decision of the policy engine on one ARN for one step of a job. */
 export interface StepDecision {
@@ -22,6 +22,9 @@ const MAX_DENIALS = 1000
 export class DecisionLog {
   readonly #rows = new Map<string, DecisionRow>()
   readonly #dirty = new Set<DecisionRow>()
+  /** Ids of the explanations, by step and what refused: thousands of objects refused alike are explained once. */
+  readonly #explained = new Map<string, string>()
+  #denied: DenialTable[] = []
   #hasNew = false
   #next: number
   #denials = 0
@@ -37,6 +40,28 @@ export class DecisionLog {
     row.count++
     row.last_arn = entry.arn
     this.#dirty.add(row)
+  }
+
+  /** The id that a refusal is explained by; `denial` is asked for at the first one of its kind. */
+  explain(step: string, { layer, effect, statements }: Decision, denial: () => DenialTable): string {
+    const [deciding] = statements
+    const by =
+      deciding === undefined ? '' : `${deciding.policy.arn ?? deciding.policy.name} ${deciding.index}`
+    const kind = `${step}\0${effect}\0${layer}\0${by}`
+    const known = this.#explained.get(kind)
+    if (known !== undefined) return known
+    const row = denial()
+    this.#explained.set(kind, row.id)
+    this.#denied.push(row)
+    this.#hasNew = true
+    return row.id
+  }
+
+  /** Explanations made since the last call; the caller writes them together with the rows of `take`. */
+  takeDenials(): readonly DenialTable[] {
+    const denied = this.#denied
+    this.#denied = []
+    return denied
   }
 
   /** True when a kind of decision is not in the store yet: it must be before the effect. */

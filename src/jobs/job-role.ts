@@ -5,6 +5,7 @@ import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Connection, ResourceView } from '../drivers/driver.ts'
 import type { PolicyLayers } from '../policy/evaluate.ts'
+import { insertDenials } from '../store/denials.ts'
 import { nextDecisionSeq, saveDecisions } from '../store/decisions.ts'
 import type { JobTable } from '../store/schema.ts'
 import { DecisionLog } from './decision-log.ts'
@@ -53,7 +54,15 @@ export async function openJobRole(
   const log = new DecisionLog(await nextDecisionSeq(tools.store.db, row.job_id))
   const flush = async (): Promise<void> => {
     const rows = log.take()
-    if (rows.length > 0) await saveDecisions(tools.store.db, row, rows)
+    const denials = log.takeDenials()
+    if (denials.length === 0) {
+      if (rows.length > 0) await saveDecisions(tools.store.db, row, rows)
+      return
+    }
+    await tools.store.transaction(async (tx) => {
+      await saveDecisions(tx, row, rows)
+      await insertDenials(tx, denials)
+    })
   }
   const session = new JobSession({
     jobId: row.job_id,

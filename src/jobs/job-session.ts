@@ -1,13 +1,15 @@
 import type { Connection, DriverSession, ResourceView } from '../drivers/driver.ts'
 import type { Step, StepTarget } from '../kinds/kind.ts'
-import type { Decision, PolicyLayers } from '../policy/evaluate.ts'
+import type { AuthorizationRequest, PolicyLayers } from '../policy/evaluate.ts'
 import { contextOf, evaluate } from '../policy/evaluate.ts'
 import { denialMessage } from '../access/denial.ts'
+import { denialOf, newAuthorizationId } from '../access/explain.ts'
 import type { Principal } from '../access/principal.ts'
 import { principalView, requestContext } from '../access/request-context.ts'
 import type { Clock } from '../lib/clock.ts'
 import { AccessDeniedError } from './errors.ts'
 import type { DecisionLog } from './decision-log.ts'
+import type { DenialTable } from '../store/schema.ts'
 
 export interface JobSessionOptions {
   readonly jobId: string
@@ -98,16 +100,15 @@ export class JobSession implements DriverSession {
   /** Decides a step on each of its ARNs; the sentence of the first refusal, or undefined when all are allowed. */
   #decideAll(step: Step, target: StepTarget): string | undefined {
     const extra = step.context?.(target)
+    const { log, clock } = this.#options
     for (const arn of step.arns(target)) {
-      const decision = this.#decide(step.action, arn, target, extra)
-      this.#options.log.add({
-        step: step.name,
-        action: step.action,
-        arn,
-        decision,
-        at: this.#options.clock.now(),
-      })
-      if (!decision.allowed) return denialMessage(this.#principal.arn, step.action, arn, decision)
+      const request = this.#requestFor(step.action, arn, target, extra)
+      const decision = evaluate(request, this.#layers)
+      log.add({ step: step.name, action: step.action, arn, decision, at: clock.now() })
+      if (!decision.allowed) {
+        const id = log.explain(step.name, decision, () => this.#denial(step, request))
+        return denialMessage(this.#principal.arn, step.action, arn, decision, id)
+      }
     }
     if (!this.#granted.has(step.name)) this.#granted.set(step.name, { step, target })
     return undefined
@@ -123,12 +124,28 @@ export class JobSession implements DriverSession {
     return target.resourceTags
   }
 
-  #decide(
+  #denial(step: Step, request: AuthorizationRequest): DenialTable {
+    return denialOf(
+      this.#principal,
+      { request, layers: this.#layers },
+      {
+        id: newAuthorizationId(),
+        at: this.#options.clock.now(),
+        jobId: this.jobId,
+        notes: [
+          `The first refusal of the step ${step.name} in the job ${this.jobId}; further ones for the same reason have the same ` +
+            `id, and "roleback job decisions ${this.jobId}" lists what each was on`,
+        ],
+      },
+    )
+  }
+
+  #requestFor(
     action: string,
     resource: string,
     target: StepTarget,
     extra: Readonly<Record<string, string | readonly string[]>> | undefined,
-  ): Decision {
+  ): AuthorizationRequest {
     const accountId = this.#principal.accountId
     const tags = this.#tagsOf(resource, target)
     const context: Record<string, string | readonly string[]> = {
@@ -144,15 +161,12 @@ export class JobSession implements DriverSession {
       for (const [key, value] of Object.entries(target.requestTags)) context[`aws:RequestTag/${key}`] = value
       context['aws:TagKeys'] = Object.keys(target.requestTags)
     }
-    return evaluate(
-      {
-        principal: principalView(this.#principal),
-        action,
-        resource,
-        resourceAccountId: accountId,
-        context: contextOf(context),
-      },
-      this.#layers,
-    )
+    return {
+      principal: principalView(this.#principal),
+      action,
+      resource,
+      resourceAccountId: accountId,
+      context: contextOf(context),
+    }
   }
 }

@@ -1,0 +1,254 @@
+import { candidatesFor, compilePolicy } from '../policy/compile.ts'
+import type { CompiledPolicy, PolicySource, StatementRef } from '../policy/compile.ts'
+import { evaluate } from '../policy/evaluate.ts'
+import type { AuthorizationRequest, Decision, PolicyLayers } from '../policy/evaluate.ts'
+import { parsePolicy, PolicySyntaxError } from '../policy/parse.ts'
+import type { PolicyKind } from '../policy/policy.ts'
+
+/** One of the changes that together make a refused request succeed. */
+export interface Proposal {
+  readonly change: 'add' | 'remove' | 'ask'
+  /** For people: which policy of whom. */
+  readonly where: string
+  /** The kind of policy to change; absent where nobody here can change it. */
+  readonly policyType?: 'identity' | 'boundary' | 'session' | 'trust' | 'resource' | undefined
+  /** The identity, policy, role or vault to change, where it has an ARN. */
+  readonly target?: string | undefined
+  /** The statement to add. */
+  readonly statement?: object | undefined
+  /** The Sid or number of the statement to remove or narrow. */
+  readonly statementId?: string | undefined
+}
+
+/** One refused request with the policies that were asked. */
+export interface Question {
+  readonly request: AuthorizationRequest
+  readonly layers: PolicyLayers
+}
+
+/** The name of the session policy that a job puts on itself (jobs/session-policy.ts): nobody can widen it. */
+const JOB_SCOPE = 'scope of the job'
+
+/**
+ * The changes that make the request succeed, all of them at once: Denies in the way, then for each layer that has no Allow the
+ * smallest statement that gives it one. Another account's policies are neither shown nor proposed for.
+ */
+export function propose(question: Question): readonly Proposal[] {
+  const { request, layers } = question
+  const decision = evaluate(request, layers)
+  const removals = decision.effect === 'ExplicitDeny' ? removalsOf(question, decision.statements) : []
+  let current = removals.length > 0 ? layersWithoutDenies(question) : layers
+  const additions: Proposal[] = []
+  // A request fails at one layer at a time; there are no more layers than these.
+  for (let round = 0; round < 5; round++) {
+    const next = evaluate(request, current)
+    if (next.allowed) break
+    const step = additionFor({ request, layers: current }, next)
+    additions.push(step.proposal)
+    if (step.layers === undefined) break
+    current = step.layers
+  }
+  return [...removals, ...additions]
+}
+
+/** True where the resource is another account's: of that account's policies nothing is told (R15). */
+export function isForeign({ resourceAccountId, principal }: AuthorizationRequest): boolean {
+  return resourceAccountId !== undefined && resourceAccountId !== principal.accountId
+}
+
+function removalsOf({ request, layers }: Question, statements: readonly StatementRef[]): readonly Proposal[] {
+  const own = isForeign(request) ? statements.filter((ref) => !isOfResource(layers, ref)) : statements
+  if (own.length < statements.length) return [...own.map(removalOf), FOREIGN]
+  return own.map(removalOf)
+}
+
+function isOfResource(layers: PolicyLayers, ref: StatementRef): boolean {
+  return ref.policy === layers.resource?.source || ref.policy === layers.trust?.source
+}
+
+function removalOf(ref: StatementRef): Proposal {
+  const { policy } = ref
+  const statementId = ref.sid ?? `#${ref.index}`
+  return {
+    change: 'remove',
+    where: `an explicit deny in ${describePolicy(policy)} (statement ${statementId}) must be removed or narrowed`,
+    policyType: TYPES[policy.type],
+    target: policy.arn ?? policy.attachedTo,
+    statementId,
+  }
+}
+
+const TYPES = {
+  managed: 'identity',
+  inline: 'identity',
+  session: 'session',
+  boundary: 'boundary',
+  resource: 'resource',
+  trust: 'trust',
+} as const
+
+/** `the managed policy ARN attached to ARN`, `the inline policy NAME of ARN`, … */
+export function describePolicy(policy: PolicySource): string {
+  const at = policy.attachedTo === undefined ? '' : ` attached to ${policy.attachedTo}`
+  switch (policy.type) {
+    case 'managed':
+      return `the managed policy ${policy.arn ?? policy.name}${at}`
+    case 'inline':
+      return `the inline policy ${policy.name}${policy.attachedTo === undefined ? '' : ` of ${policy.attachedTo}`}`
+    case 'boundary':
+      return `the permissions boundary ${policy.arn ?? policy.name}`
+    case 'session':
+      return policy.arn === undefined ? `the ${policy.name}` : `the session policy ${policy.arn}`
+    case 'resource':
+      return `the access policy of ${policy.arn ?? policy.name}`
+    case 'trust':
+      return `the trust policy of ${policy.arn ?? policy.name}`
+  }
+}
+
+const FOREIGN: Proposal = {
+  change: 'ask',
+  where: "the resource is another account's: its owner must allow this in the resource's own policy",
+}
+
+function layersWithoutDenies({ request, layers }: Question): PolicyLayers {
+  const action = request.action.toLowerCase()
+  const allowing = (policy: CompiledPolicy): CompiledPolicy => ({
+    ...policy,
+    byAction: new Map(),
+    byService: new Map(),
+    rest: candidatesFor(policy, action).filter(({ statement }) => !statement.isDeny),
+  })
+  return {
+    identity: layers.identity.map(allowing),
+    ...(layers.boundary !== undefined && { boundary: layers.boundary.map(allowing) }),
+    ...(layers.session !== undefined && { session: layers.session.map(allowing) }),
+    ...(layers.resource !== undefined && { resource: allowing(layers.resource) }),
+    ...(layers.trust !== undefined && { trust: allowing(layers.trust) }),
+  }
+}
+
+/** What the layer that refused lacks, and the layers with it; none where no statement would help. */
+function additionFor(
+  question: Question,
+  decision: Decision,
+): { readonly proposal: Proposal; readonly layers?: PolicyLayers } {
+  const { request, layers } = question
+  switch (decision.layer) {
+    case 'identity':
+      return addition(question, 'identity', ownerOf(request), `an identity policy of ${ownerOf(request)}`)
+    case 'boundary': {
+      const source = layers.boundary?.[0]?.source
+      if (source === undefined) {
+        return ask(
+          `the permissions boundary of ${ownerOf(request)} no longer exists and allows nothing: set another one`,
+        )
+      }
+      const isOwn = !source.arn?.startsWith('arn:aws:iam::aws:')
+      const how = isOwn
+        ? ''
+        : ", which is AWS's and cannot be changed: set a boundary of your own with its statements and"
+      return addition(question, 'boundary', source.arn, `${describePolicy(source)}${how}`)
+    }
+    case 'session': {
+      if (layers.session?.some(({ source }) => source.name === JOB_SCOPE) === true) {
+        return ask(
+          'a job can touch nothing beside its own resource, recovery point, vault and target, whatever its role may: no statement changes this',
+        )
+      }
+      return addition(
+        question,
+        'session',
+        undefined,
+        'the session policy given when the session was made: make a new session with',
+      )
+    }
+    case 'resource':
+      if (layers.trust !== undefined && !isForeign(request)) {
+        return addition(question, 'trust', request.resource, `the trust policy of ${request.resource}`)
+      }
+      if (isForeign(request)) return { proposal: FOREIGN }
+      return ask(
+        AWS_POLICY.test(request.resource)
+          ? "AWS's own managed policies cannot be changed: make a policy of your own from it"
+          : "only the resource's own policy could allow this",
+      )
+    case 'root':
+      return ask('the root user cannot assume roles: use a user or a role')
+  }
+}
+
+const AWS_POLICY = /^arn:[^:]*:iam::aws:/
+
+const ask = (where: string): { readonly proposal: Proposal } => ({ proposal: { change: 'ask', where } })
+
+const KINDS: Readonly<Record<'identity' | 'boundary' | 'session' | 'trust', PolicyKind>> = {
+  identity: 'identity',
+  boundary: 'identity',
+  session: 'session',
+  trust: 'trust',
+}
+
+function addition(
+  { request, layers }: Question,
+  layer: 'identity' | 'boundary' | 'session' | 'trust',
+  target: string | undefined,
+  where: string,
+): { readonly proposal: Proposal; readonly layers?: PolicyLayers } {
+  const statement = layer === 'trust' ? trustStatement(request) : statementFor(request)
+  const policy = compiled(statement, layer)
+  if (policy === undefined) {
+    return ask(`the request names "${request.resource}", which no policy can name: correct the request`)
+  }
+  return {
+    proposal: { change: 'add', where, policyType: layer, target, statement },
+    layers:
+      layer === 'trust'
+        ? { ...layers, trust: policy }
+        : { ...layers, [layer]: [...(layers[layer] ?? []), policy] },
+  }
+}
+
+/** Undefined where the grammar refuses it: a request may name what is no ARN. */
+function compiled(statement: object, layer: keyof typeof KINDS): CompiledPolicy | undefined {
+  const document = JSON.stringify({ Version: '2012-10-17', Statement: [statement] })
+  try {
+    return compilePolicy(parsePolicy(document, KINDS[layer]), {
+      type: layer === 'identity' ? 'inline' : layer,
+      name: 'proposed',
+    })
+  } catch (error) {
+    if (error instanceof PolicySyntaxError) return undefined
+    throw error
+  }
+}
+
+/** The identity whose policies apply: the role behind a session, the user. */
+function ownerOf({ principal }: AuthorizationRequest): string {
+  return principal.roleArn ?? principal.arn
+}
+
+/** The smallest statement that allows the request: its action on its resource, PassRole only to the service it was for. */
+function statementFor(request: AuthorizationRequest): object {
+  const passedTo = request.context.get('iam:passedtoservice')
+  return {
+    Effect: 'Allow',
+    Action: request.action,
+    Resource: literal(request.resource),
+    ...(typeof passedTo === 'string' && {
+      Condition: { StringEquals: { 'iam:PassedToService': passedTo } },
+    }),
+  }
+}
+
+function trustStatement(request: AuthorizationRequest): object {
+  const { principal } = request
+  const Principal =
+    principal.service === undefined ? { AWS: ownerOf(request) } : { Service: principal.service }
+  return { Effect: 'Allow', Principal, Action: request.action }
+}
+
+/** Names may hold wildcard characters; in the statement they mean themselves. `*` alone is every resource. */
+function literal(resource: string): string {
+  return resource === '*' ? resource : resource.replace(/[*?$]/g, (c) => `\${${c}}`)
+}
