@@ -423,6 +423,31 @@ test('actions come in pages, fewer at a time where there are many resources', as
     decisionOf({ PolicyInputList, ResourceArns: many }),
     awsError('InvalidInput', 'at most 1000 are taken'),
   )
+  const statement = { Effect: 'Allow', Action: 's3:*', Resource: '*' }
+  const long = statementsOf(...Array.from({ length: 999 }, () => statement))
+  await assert.rejects(
+    decisionOf({ PolicyInputList: [long], ResourceArns: many.slice(0, 501) }),
+    awsError('InvalidInput', 'at most 500 resources'),
+  )
+})
+
+test('a boundary in the request stands in for the one the principal has', async () => {
+  const { EvaluationResults } = await callIam(world, root, 'SimulatePrincipalPolicy', {
+    PolicySourceArn: arn('user/ada'),
+    ActionNames: ['s3:GetObject', 's3:PutObject'],
+    ResourceArns: ['arn:aws:s3:::home/ada/x'],
+    PermissionsBoundaryPolicyInputList: [allow('s3:Put*')],
+  })
+  assert.deepEqual(
+    EvaluationResults?.map((result) => [
+      result.EvalDecision,
+      result.PermissionsBoundaryDecisionDetail?.AllowedByPermissionsBoundary,
+    ]),
+    [
+      ['implicitDeny', false],
+      ['allowed', true],
+    ],
+  )
 })
 
 test('what cannot be simulated is refused with the place', async () => {
@@ -435,6 +460,7 @@ test('what cannot be simulated is refused with the place', async () => {
   await refused({ PolicyInputList: [allow('s3:*'), '{'] }, 'PolicyInputList.2')
   await refused({ PolicyInputList: [trustOf('*')] }, 'PolicyInputList.1, Statement[0].Principal')
   await refused({ PermissionsBoundaryPolicyInputList: ['{}'] }, 'PermissionsBoundaryPolicyInputList.1')
+  await refused({ PermissionsBoundaryPolicyInputList: [allow('s3:*'), allow('*')] }, 'one at most')
   await refused({ action: 'GetObject' }, '"GetObject"')
   await refused({ action: 's3:*' }, '"s3:*"')
   await refused({ ResourceArns: ['b/x'] }, 'Invalid resource "b/x"')

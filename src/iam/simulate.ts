@@ -68,10 +68,12 @@ export const simulation: Pick<
   },
 }
 
-/** Resources of one simulation; with the next bound it keeps a request from holding the server up. */
+/** Resources of one simulation; with the next two bounds it keeps a request from holding the server up for over half a second. */
 const MAX_RESOURCES = 1_000
 /** Decisions of one page, whatever MaxItems says; a page has one action at least. */
 const MAX_DECISIONS = 5_000
+/** Statements looked at for one page: those of all policies, for each resource and action. */
+const MAX_STATEMENT_CHECKS = 500_000
 
 async function policySource(_: Context, input: { readonly PolicySourceArn: string }): Promise<string> {
   return input.PolicySourceArn
@@ -127,6 +129,11 @@ type SimulationInput = Omit<SimulateCustomPolicyRequest, 'PolicyInputList'>
 function givenBoundary(input: SimulationInput): readonly SimulatedPolicy[] | undefined {
   const list = input.PermissionsBoundaryPolicyInputList
   if (list === undefined || list.length === 0) return undefined
+  if (list.length > 1) {
+    throw new InvalidInputException(
+      `Cannot simulate ${list.length} permissions boundaries: an entity has one at most`,
+    )
+  }
   return policiesOfInput('PermissionsBoundaryPolicyInputList', list, 'boundary')
 }
 
@@ -141,7 +148,7 @@ async function simulateAll(
   const resources = await resourcesOf(ctx, input, simulated)
   const { limit, after } = pageRequest(ctx, list, input)
   const from = Number(after?.[0] ?? 0)
-  const until = from + Math.min(limit, Math.max(1, Math.floor(MAX_DECISIONS / resources.length)))
+  const until = from + Math.min(limit, actionsPerPage(simulated, resources))
   const EvaluationResults = ActionNames.slice(from, until).map((action) =>
     aggregate(
       action,
@@ -150,6 +157,21 @@ async function simulateAll(
   )
   const next = until < ActionNames.length ? [String(until)] : undefined
   return { EvaluationResults, ...pageMembers(ctx, list, next) }
+}
+
+function actionsPerPage(simulated: Simulation, resources: readonly SimulatedResource[]): number {
+  const { identity, boundary = [], organization = [] } = simulated
+  const ofResource = resources.flatMap(({ policy, trust }) => policy ?? trust ?? []).slice(0, 1)
+  const statements = [identity, boundary, ofResource, ...organization]
+    .flat()
+    .reduce((sum, policy) => sum + policy.compiled.statements.length, 1)
+  const checks = statements * resources.length
+  if (checks > MAX_STATEMENT_CHECKS) {
+    throw new InvalidInputException(
+      `Cannot simulate ${resources.length} resources with ${statements} statements at once: ask for at most ${Math.floor(MAX_STATEMENT_CHECKS / statements)} resources`,
+    )
+  }
+  return Math.max(1, Math.floor(Math.min(MAX_DECISIONS / resources.length, MAX_STATEMENT_CHECKS / checks)))
 }
 
 function checkAction(action: string): void {
