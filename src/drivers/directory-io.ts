@@ -173,14 +173,13 @@ class FileWriter implements ThreadWriter {
 
   close(): void {
     attempt('finish the file', () => {
-      setAttributes(this.#fd, {
+      const size = setAttributes(this.#fd, {
         flags: this.#task[0] as number,
         mode: this.#task.readUInt32LE(1),
         uid: this.#task.readUInt32LE(5),
         gid: this.#task.readUInt32LE(9),
         mtimeNs: this.#task.readBigInt64LE(13),
       })
-      const { size } = fs.fstatSync(this.#fd)
       if (size !== this.#size && this.#size <= WHOLE_ITEM_BYTES) {
         throw new ItemError(`The file has ${size} bytes instead of ${this.#size}`)
       }
@@ -209,14 +208,15 @@ export function openAgain(fd: number): OpenFolders {
   return new OpenFolders(fs.openSync(`/proc/self/fd/${fd}`, PASS_FLAGS & ~fs.constants.O_NOFOLLOW))
 }
 
-/** Owner, permission bits and time of an open file, in the order in which the kernel keeps all of them. */
-export function setAttributes(fd: number, { mode, uid, gid, mtimeNs }: FileAttributes): void {
+/** Owner, permission bits and time of an open file, in the order in which the kernel keeps all of them. Returns its size. */
+export function setAttributes(fd: number, { mode, uid, gid, mtimeNs }: FileAttributes): number {
   const stat = fs.fstatSync(fd)
   if (stat.uid !== uid || stat.gid !== gid) fs.fchownSync(fd, uid, gid)
   fs.fchmodSync(fd, mode)
   const system = libc()
   if (system === undefined) fs.futimesSync(fd, new Date(), dateOf(mtimeNs))
   else if (!system.setFileTimes(fd, mtimeNs)) throw new ItemError('Cannot set the time of the file')
+  return stat.size
 }
 
 /** To the millisecond, all that node:fs takes for times before 1970. */

@@ -58,6 +58,12 @@ interface Placed {
   readonly meta: TreeMeta
 }
 
+/** A file that is not finished when its content is written. */
+interface PlacedFile extends Placed {
+  /** Bytes it must have. */
+  readonly size: number
+}
+
 class Tree {
   readonly #restore: TreeRestore
   readonly #folders: OpenFolders
@@ -66,7 +72,7 @@ class Tree {
   readonly #made = new Map<string, TreeMeta>()
   readonly #links: Placed[] = []
   /** Files that need more than a pour thread does. */
-  readonly #unfinished: Placed[] = []
+  readonly #unfinished: PlacedFile[] = []
   /** Where the content of a hard link's first name went, when the first name itself is not restored. */
   readonly #standIns = new Map<string, string>()
   readonly #left = { setIds: 0, devices: 0, capabilities: 0, attributes: 0, owners: 0 }
@@ -91,7 +97,7 @@ class Tree {
     for (const problem of poured.problems) this.#restore.problem(problem)
     for (const link of this.#links) await this.#each(link.key, () => this.#link(link))
     for (const file of this.#unfinished) await this.#each(file.key, () => this.#finishFile(file))
-    await this.#count(poured.written, poured.bytes)
+    await this.#count(poured.written)
     for (const [key, meta] of [...this.#made].reverse())
       await this.#each(key, () => this.#finishFolder(key, meta))
     return {
@@ -173,7 +179,7 @@ class Tree {
   #fileTask(key: string, size: number, meta: TreeMeta): Uint8Array {
     const kept = this.#kept(meta)
     if (kept.xattrs.length === 0 && size <= WHOLE_ITEM_BYTES) return encodeWriteTask(key, attributesOf(kept))
-    this.#unfinished.push({ key, meta: kept })
+    this.#unfinished.push({ key, meta: kept, size })
     return encodeWriteTask(key, { ...attributesOf(kept), mode: 0o600 })
   }
 
@@ -235,12 +241,14 @@ class Tree {
     this.#others++
   }
 
-  #finishFile({ key, meta }: Placed): void {
+  #finishFile({ key, meta, size }: PlacedFile): void {
     const { folder, name } = layout.splitKey(key, false)
     const parent = this.#folders.enter(folder)
     if (fs.lstatSync(pathIn(parent, name), { throwIfNoEntry: false }) === undefined) return // the pour reported it
     const fd = fs.openSync(pathIn(parent, name), fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW)
     try {
+      const written = fs.fstatSync(fd).size
+      if (written !== size) throw new RangeError(`The file has ${written} bytes instead of ${size}`)
       this.#setXattrs(parent, name, meta)
       setAttributes(fd, attributesOf(meta))
     } finally {
@@ -300,26 +308,19 @@ class Tree {
     this.#pausedAt = performance.now()
   }
 
-  /** Looks at what lies there in fact: names that fell together, or bytes that are missing, must not pass. */
-  async #count(files: number, bytes: number): Promise<void> {
-    const found = { files: 0, bytes: 0, others: 0, folders: 1 }
-    const seen = new Set<bigint>()
+  /** Counts names against what was made: a file system may take two names for one. Sizes were checked as files were closed. */
+  async #count(files: number): Promise<void> {
+    const found = { names: 0, folders: 1 }
     for (const key of this.#made.keys()) {
       await this.#pause()
-      const fd = this.#folders.enter(key)
-      for (const name of fs.readdirSync(`/proc/self/fd/${fd}`, { encoding: 'latin1' })) {
-        const stat = fs.lstatSync(pathIn(fd, name), { bigint: true })
-        if (stat.isDirectory()) found.folders++
-        else if (!stat.isFile() || seen.has(stat.ino)) found.others++
-        else {
-          found.files++
-          found.bytes += Number(stat.size)
-          if (stat.nlink > 1n) seen.add(stat.ino)
-        }
+      const path = `/proc/self/fd/${this.#folders.enter(key)}`
+      for (const entry of fs.readdirSync(path, { encoding: 'latin1', withFileTypes: true })) {
+        if (entry.isDirectory()) found.folders++
+        else found.names++
       }
     }
-    const expected = { files, bytes, others: this.#others, folders: this.#made.size }
-    for (const what of ['files', 'bytes', 'others', 'folders'] as const) {
+    const expected = { names: files + this.#others, folders: this.#made.size }
+    for (const what of ['names', 'folders'] as const) {
       // More is no loss: what was written but could not be given its owner or attributes has been reported.
       if (found[what] >= expected[what]) continue
       const reason = `Restored ${expected[what]} ${what} but found ${found[what]}: names may fall together on this file system`
