@@ -182,7 +182,9 @@ function resticTool({ program, version }: Restic): Tool {
   }
 }
 
-const ENVIRONMENT = { ...process.env, RESTIC_PASSWORD: 'bench' }
+/** As the launcher starts the server: with compiled code kept beside the code. */
+const COMPILE_CACHE = join(import.meta.dirname, '..', '.cache', 'node')
+const ENVIRONMENT = { ...process.env, RESTIC_PASSWORD: 'bench', NODE_COMPILE_CACHE: COMPILE_CACHE }
 
 async function runQuietly(program: string, args: readonly string[]): Promise<void> {
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'], env: ENVIRONMENT })

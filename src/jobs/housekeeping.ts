@@ -88,7 +88,12 @@ export class Housekeeping {
       withExpired: this.#rounds++ % RETRY_ROUNDS === 0,
     })) {
       if (this.#stop.signal.aborted) return
-      await this.#expire(point, now)
+      try {
+        await this.#expire(point, now)
+      } catch (error) {
+        // One point must not keep those behind it from expiring; it is looked at again in the next round.
+        log.error('a recovery point could not be expired', { point: point.arn, error: String(error) })
+      }
     }
   }
 
