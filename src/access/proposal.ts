@@ -24,6 +24,8 @@ export interface Proposal {
 export interface Question {
   readonly request: AuthorizationRequest
   readonly layers: PolicyLayers
+  /** What a statement must name instead of the resource, where that has a new id at each try: a backup's recovery point. */
+  readonly resourcePattern?: string | undefined
 }
 
 /** The name of the session policy that a job puts on itself (jobs/session-policy.ts): nobody can widen it. */
@@ -43,12 +45,13 @@ export function propose(question: Question): readonly Proposal[] {
   for (let round = 0; round < 5; round++) {
     const next = evaluate(request, current)
     if (next.allowed) break
-    const step = additionFor({ request, layers: current }, next)
+    const step = additionFor({ ...question, layers: current }, next)
     additions.push(step.proposal)
     if (step.layers === undefined) break
     current = step.layers
   }
-  return [...removals, ...additions]
+  // Asking another account once is enough.
+  return [...new Set([...removals, ...additions])]
 }
 
 /** True where the resource is another account's: of that account's policies nothing is told (R15). */
@@ -190,12 +193,12 @@ const KINDS: Readonly<Record<'identity' | 'boundary' | 'session' | 'trust', Poli
 }
 
 function addition(
-  { request, layers }: Question,
+  { request, layers, resourcePattern }: Question,
   layer: 'identity' | 'boundary' | 'session' | 'trust',
   target: string | undefined,
   where: string,
 ): { readonly proposal: Proposal; readonly layers?: PolicyLayers } {
-  const statement = layer === 'trust' ? trustStatement(request) : statementFor(request)
+  const statement = layer === 'trust' ? trustStatement(request) : statementFor(request, resourcePattern)
   const policy = compiled(statement, layer)
   if (policy === undefined) {
     return ask(`the request names "${request.resource}", which no policy can name: correct the request`)
@@ -229,12 +232,12 @@ function ownerOf({ principal }: AuthorizationRequest): string {
 }
 
 /** The smallest statement that allows the request: its action on its resource, PassRole only to the service it was for. */
-function statementFor(request: AuthorizationRequest): object {
+function statementFor(request: AuthorizationRequest, resourcePattern: string | undefined): object {
   const passedTo = request.context.get('iam:passedtoservice')
   return {
     Effect: 'Allow',
     Action: request.action,
-    Resource: literal(request.resource),
+    Resource: resourcePattern ?? literal(request.resource),
     ...(typeof passedTo === 'string' && {
       Condition: { StringEquals: { 'iam:PassedToService': passedTo } },
     }),

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { addDoctor } from './doctor.ts'
+import { addExplain } from './explain.ts'
 import { addJob } from './job.ts'
 import { note } from './output.ts'
 import { addQuickstart } from './quickstart.ts'
@@ -50,7 +51,17 @@ function newProgram(): Command {
         'http://127.0.0.1:8420), AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, AWS_REGION.\n' +
         "Backups, restores, roles and policies are the aws CLI's: aws --endpoint-url URL backup …",
     )
-  for (const add of [addQuickstart, addServe, addResource, addRole, addJob, addVault, addRootKey, addDoctor])
+  for (const add of [
+    addQuickstart,
+    addServe,
+    addResource,
+    addRole,
+    addJob,
+    addExplain,
+    addVault,
+    addRootKey,
+    addDoctor,
+  ])
     add(program)
   return program
 }

@@ -11,6 +11,8 @@ import { AccessDeniedError } from './errors.ts'
 import type { DecisionLog } from './decision-log.ts'
 import type { DenialTable } from '../store/schema.ts'
 
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
+
 export interface JobSessionOptions {
   readonly jobId: string
   readonly region: string
@@ -106,7 +108,7 @@ export class JobSession implements DriverSession {
       const decision = evaluate(request, this.#layers)
       log.add({ step: step.name, action: step.action, arn, decision, at: clock.now() })
       if (!decision.allowed) {
-        const id = log.explain(step.name, decision, () => this.#denial(step, request))
+        const id = log.explain(step.name, decision, () => this.#denial(step, target, request))
         return denialMessage(this.#principal.arn, step.action, arn, decision, id)
       }
     }
@@ -124,10 +126,13 @@ export class JobSession implements DriverSession {
     return target.resourceTags
   }
 
-  #denial(step: Step, request: AuthorizationRequest): DenialTable {
+  #denial(step: Step, target: StepTarget, request: AuthorizationRequest): DenialTable {
+    // A backup makes a recovery point with a new id each time; restores and exports read one that stays.
+    const isNew = request.resource === this.recoveryPointArn && target.targetArn === undefined
+    const resourcePattern = isNew ? request.resource.replace(UUID, '*') : undefined
     return denialOf(
       this.#principal,
-      { request, layers: this.#layers },
+      { request, layers: this.#layers, resourcePattern },
       {
         id: newAuthorizationId(),
         at: this.#options.clock.now(),

@@ -6,6 +6,7 @@ import { arnOf } from '../lib/arn.ts'
 import { tagsOf } from '../store/tags.ts'
 import { connectionContext } from './connection-keys.ts'
 import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
+import { getAuthorizationDetails } from './explain.ts'
 import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVerifyJob } from './jobs.ts'
 import {
   arnToRegister,
@@ -68,5 +69,6 @@ export const roleback: Service<RolebackApi, Context> = {
   StartExportJob: { resource: vault, handler: startExportJob },
   DescribeJob: { resource: all, handler: describeJob },
   ListJobDecisions: { resource: all, handler: listJobDecisions },
+  GetAuthorizationDetails: { resource: all, handler: getAuthorizationDetails },
   DescribeServer: { resource: all, handler: describeServer },
 }

@@ -5,6 +5,7 @@ import { after, test } from 'node:test'
 import { callService } from '../../src/aws/client.ts'
 import type { InputOf, OperationOf, OutputOf } from '../../src/aws/client.ts'
 import { AwsError } from '../../src/aws/error.ts'
+import { EXPLAINED } from '../fixtures/denials.ts'
 import {
   allow,
   backUpWell,
@@ -242,5 +243,23 @@ test('a vault is verified, swept and exported by jobs whose record can be read',
   await assert.rejects(
     call('DescribeJob', { JobId: 'none' }),
     fails('ResourceNotFoundException', 400, 'none'),
+  )
+})
+
+test('GetAuthorizationDetails explains a refusal from its id, in its own account', async () => {
+  const refused = await makeUser(world, 'refused')
+  const { message } = await call('DescribeServer', {}, refused.key).then(
+    () => assert.fail('it was allowed'),
+    (error: unknown) => error as Error,
+  )
+  const AuthorizationId = EXPLAINED.exec(message)?.[1] ?? assert.fail(message)
+  const { Authorization } = await call('GetAuthorizationDetails', { AuthorizationId })
+  assert.deepEqual(
+    [Authorization.PrincipalArn, Authorization.Action, Authorization.Layer],
+    [refused.arn, 'roleback:DescribeServer', 'identity'],
+  )
+  await assert.rejects(
+    call('GetAuthorizationDetails', { AuthorizationId: 'unknown' }),
+    fails('ResourceNotFoundException', 400, '"unknown"'),
   )
 })

@@ -190,6 +190,75 @@ export interface DescribeServerOutput {
   readonly RecoveryKitPath?: string | undefined
 }
 
+export interface GetAuthorizationDetailsInput {
+  readonly AuthorizationId: string
+}
+
+export interface GetAuthorizationDetailsOutput {
+  readonly Authorization: AuthorizationDetails
+}
+
+export interface AuthorizationDetails {
+  readonly AuthorizationId: string
+  readonly At: Date
+  readonly RequestId?: string | undefined
+  readonly JobId?: string | undefined
+  readonly PrincipalArn: string
+  readonly PrincipalId: string
+  readonly Action: string
+  readonly ResourceArn: string
+  readonly Effect: string
+  readonly Layer: string
+  readonly Reason: string
+  readonly Layers: readonly LayerVerdict[]
+  readonly NearMisses: readonly NearMiss[]
+  readonly Policies: readonly InvolvedPolicy[]
+  readonly Context: readonly ContextEntry[]
+  readonly Proposals: readonly ProposedChange[]
+  readonly Notes: readonly string[]
+}
+
+export interface LayerVerdict {
+  readonly Layer: string
+  readonly Verdict: string
+  readonly PolicyCount: number
+  readonly Statements: readonly string[]
+}
+
+export interface NearMiss {
+  readonly Layer: string
+  readonly Policy: string
+  readonly PolicyType: string
+  readonly AttachedTo?: string | undefined
+  readonly StatementId: string
+  readonly Effect: string
+  readonly Failed: string
+  readonly Detail: string
+  readonly MissingKeys: readonly string[]
+}
+
+export interface InvolvedPolicy {
+  readonly Layer: string
+  readonly PolicyType: string
+  readonly PolicyArn?: string | undefined
+  readonly PolicyName: string
+  readonly AttachedTo?: string | undefined
+}
+
+export interface ContextEntry {
+  readonly Key: string
+  readonly Values: readonly string[]
+}
+
+export interface ProposedChange {
+  readonly Change: string
+  readonly Where: string
+  readonly PolicyType?: string | undefined
+  readonly TargetArn?: string | undefined
+  readonly Statement?: string | undefined
+  readonly StatementId?: string | undefined
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -202,6 +271,7 @@ export interface RolebackApi {
   StartExportJob: { input: StartExportJobInput; output: StartExportJobOutput }
   DescribeJob: { input: DescribeJobInput; output: DescribeJobOutput }
   ListJobDecisions: { input: ListJobDecisionsInput; output: ListJobDecisionsOutput }
+  GetAuthorizationDetails: { input: GetAuthorizationDetailsInput; output: GetAuthorizationDetailsOutput }
   DescribeServer: { input: DescribeServerInput; output: DescribeServerOutput }
 }
 
