@@ -7,6 +7,7 @@ import { compiledTrustPolicy } from './compiled.ts'
 import { roleArn } from './identity-arns.ts'
 import { layersOf } from './layers.ts'
 import type { Principal } from './principal.ts'
+import type { Question } from './proposal.ts'
 import { principalView, requestContext } from './request-context.ts'
 import type { SessionContent } from './session.ts'
 
@@ -29,6 +30,7 @@ export interface RoleAssumption {
 export interface AssumptionDecision {
   readonly action: 'sts:AssumeRole' | 'sts:TagSession' | 'sts:SetSourceIdentity'
   readonly decision: Decision
+  readonly question: Question
 }
 
 /**
@@ -45,19 +47,16 @@ export async function decideAssumption(
   const actions: AssumptionDecision['action'][] = ['sts:AssumeRole']
   if (Object.keys(assumption.tags).length > 0) actions.push('sts:TagSession')
   if (assumption.sourceIdentity !== undefined) actions.push('sts:SetSourceIdentity')
-  return actions.map((action) => ({
-    action,
-    decision: evaluate(
-      {
-        principal: principalView(principal),
-        action,
-        resource: roleArn(role),
-        resourceAccountId: role.account_id,
-        context,
-      },
-      layers,
-    ),
-  }))
+  return actions.map((action) => {
+    const request = {
+      principal: principalView(principal),
+      action,
+      resource: roleArn(role),
+      resourceAccountId: role.account_id,
+      context,
+    }
+    return { action, decision: evaluate(request, layers), question: { request, layers } }
+  })
 }
 
 async function assumptionContext(

@@ -1,5 +1,7 @@
 import { decideAssumption, roleSession } from '../access/assume-role.ts'
 import type { AssumptionDecision, RoleAssumption } from '../access/assume-role.ts'
+import { questionOf } from '../access/authorize.ts'
+import { denialOf, newAuthorizationId } from '../access/explain.ts'
 import { parseRoleArn, roleArn } from '../access/identity-arns.ts'
 import { sealSession } from '../access/session.ts'
 import { AwsError } from '../aws/error.ts'
@@ -7,7 +9,7 @@ import type { AssumeRoleRequest, AssumeRoleResponse } from '../aws/generated/sts
 import type { Context } from '../context.ts'
 import { implicitReason, ROOT_CANNOT_ASSUME } from '../policy/reasons.ts'
 import { findRoleByName, updateRole } from '../store/identities.ts'
-import type { RoleTable } from '../store/schema.ts'
+import type { DenialTable, RoleTable } from '../store/schema.ts'
 import { accessDenied, recordDecision, validationError } from './decisions.ts'
 import { checkSessionPolicies, packedPolicySize } from './session-policies.ts'
 import { sessionTags } from './session-tags.ts'
@@ -68,15 +70,21 @@ async function roleOf(ctx: Context, arn: string): Promise<RoleTable> {
   if (parsed === undefined) throw validationError(`${arn} is invalid`)
   const role = await findRoleByName(ctx.store.db, parsed.accountId, parsed.name)
   if (role !== undefined && roleArn(role) === arn) return role
-  const reason = parsed.accountId === ctx.accountId ? implicitReason('resource', 'sts:AssumeRole', true) : ''
-  await recordDecision(ctx, {
-    action: 'sts:AssumeRole',
-    resource: arn,
-    effect: 'Deny',
-    layer: 'resource',
-    reason: 'no such role',
-  })
-  throw accessDenied(ctx, 'sts:AssumeRole', arn, reason)
+  const isOwn = parsed.accountId === ctx.accountId
+  const reason = isOwn ? implicitReason('resource', 'sts:AssumeRole', true) : ''
+  const denial = isOwn ? await absentRole(ctx, arn, reason) : undefined
+  const record = { action: 'sts:AssumeRole', resource: arn, effect: 'Deny', layer: 'resource' } as const
+  await recordDecision(ctx, { ...record, reason: 'no such role' }, denial)
+  throw accessDenied(ctx, 'sts:AssumeRole', arn, reason, denial?.id)
+}
+
+/** The refusal looks like any other; only its explanation says that there is no such role. */
+async function absentRole(ctx: Context, arn: string, reason: string): Promise<DenialTable> {
+  const { principal, region, now, sourceIp, requestId } = ctx
+  const asked = { principal, action: 'sts:AssumeRole', resource: arn, region, now, sourceIp }
+  const facts = { id: newAuthorizationId(), at: now, requestId, notes: [`There is no role ${arn}`] }
+  const denial = denialOf(principal, await questionOf(ctx.store.db, asked), facts)
+  return { ...denial, layer: 'resource', reason, proposals: '[]' }
 }
 
 /** A chained session keeps its source identity and can set no other. */
@@ -95,21 +103,28 @@ async function enforce(
   decisions: readonly AssumptionDecision[],
 ): Promise<void> {
   const resource = roleArn(role)
-  for (const { action, decision } of decisions) {
+  for (const { action, decision, question } of decisions) {
     const deciding = decision.statements[0]
-    await recordDecision(ctx, {
-      action,
-      resource,
-      effect: decision.allowed ? 'Allow' : 'Deny',
-      layer: decision.layer,
-      reason: decision.reason,
-      policy: deciding?.policy.arn ?? deciding?.policy.name,
-      statement: deciding === undefined ? undefined : (deciding.sid ?? `#${deciding.index}`),
-    })
-    if (decision.reason === ROOT_CANNOT_ASSUME) throw new AwsError('AccessDenied', 403, ROOT_CANNOT_ASSUME)
     // Another account's policies are not told about.
-    const reason = role.account_id === ctx.accountId ? decision.reason : ''
-    if (!decision.allowed) throw accessDenied(ctx, action, resource, reason)
+    const isTold = !decision.allowed && role.account_id === ctx.accountId
+    const facts = { id: newAuthorizationId(), at: ctx.now, requestId: ctx.requestId }
+    const denial = isTold ? denialOf(ctx.principal, question, facts) : undefined
+    await recordDecision(
+      ctx,
+      {
+        action,
+        resource,
+        effect: decision.allowed ? 'Allow' : 'Deny',
+        layer: decision.layer,
+        reason: decision.reason,
+        policy: deciding?.policy.arn ?? deciding?.policy.name,
+        statement: deciding === undefined ? undefined : (deciding.sid ?? `#${deciding.index}`),
+      },
+      denial,
+    )
+    if (decision.reason === ROOT_CANNOT_ASSUME) throw new AwsError('AccessDenied', 403, ROOT_CANNOT_ASSUME)
+    const reason = isTold ? decision.reason : ''
+    if (!decision.allowed) throw accessDenied(ctx, action, resource, reason, denial?.id)
   }
 }
 

@@ -1,6 +1,10 @@
+import { denialMessage } from '../access/denial.ts'
 import { AwsError } from '../aws/error.ts'
 import type { Context } from '../context.ts'
 import { appendAudit } from '../store/audit.ts'
+import type { AuditRecord } from '../store/audit.ts'
+import { insertDenials } from '../store/denials.ts'
+import type { DenialTable } from '../store/schema.ts'
 
 /** A decision that STS makes itself, as the audit log keeps it. */
 export interface OwnDecision {
@@ -14,8 +18,12 @@ export interface OwnDecision {
 }
 
 /** Writes a decision durably, before it has an effect. */
-export async function recordDecision(ctx: Context, decision: OwnDecision): Promise<void> {
-  await appendAudit(ctx.store.db, {
+export async function recordDecision(
+  ctx: Context,
+  decision: OwnDecision,
+  denial?: DenialTable,
+): Promise<void> {
+  const record: AuditRecord = {
     at: ctx.now,
     account_id: ctx.accountId,
     request_id: ctx.requestId,
@@ -30,12 +38,23 @@ export async function recordDecision(ctx: Context, decision: OwnDecision): Promi
     reason: decision.reason,
     policy: decision.policy ?? null,
     statement: decision.statement ?? null,
+  }
+  if (denial === undefined) return await appendAudit(ctx.store.db, record)
+  await ctx.store.transaction(async (tx) => {
+    await appendAudit(tx, record)
+    await insertDenials(tx, [denial])
   })
 }
 
-/** AWS's sentence for a refusal. An empty reason leaves it without one. */
-export function accessDenied(ctx: Context, action: string, resource: string, reason: string): AwsError {
-  const sentence = `User: ${ctx.principal.arn} is not authorized to perform: ${action} on resource: ${resource} ${reason}`
+/** AWS's sentence for a refusal. An empty reason leaves it without one; an id is where it is explained. */
+export function accessDenied(
+  ctx: Context,
+  action: string,
+  resource: string,
+  reason: string,
+  authorizationId?: string,
+): AwsError {
+  const sentence = denialMessage(ctx.principal.arn, action, resource, { reason }, authorizationId)
   return new AwsError('AccessDenied', 403, sentence.trimEnd())
 }
 

@@ -299,6 +299,29 @@ test('a session policy is named as what a new session needs, and with it the cal
   await describeVault(wide)
 })
 
+test('a refused AssumeRole is explained with what the trust policy lacks, and an absent role is refused alike', async () => {
+  const trust = { Effect: 'Allow', Principal: { AWS: world.accountId }, Action: 'sts:TagSession' }
+  const RoleArn = await makeRole(world, 'trusting', { trust })
+  const user = await makeUser(world, 'not-trusted', [allow('sts:*')])
+  const assume = async (arn: string): Promise<unknown> =>
+    await user.call('sts', 'AssumeRole', { RoleArn: arn, RoleSessionName: 'session' })
+  const message = await refusal(async () => await assume(RoleArn))
+  const absent = await refusal(async () => await assume(`${RoleArn}-absent`))
+  assert.equal(absent.replace('-absent', '').replace(EXPLAINED, ''), message.replace(EXPLAINED, ''))
+  assert.match((await explained(absent)).Notes.join(), /There is no role .*trusting-absent/)
+  const { Layers, Proposals } = await explained(message)
+  assert.deepEqual(
+    Layers.map(({ Layer, Verdict }) => [Layer, Verdict]),
+    [
+      ['identity', 'allows'],
+      ['trust', 'does not allow'],
+    ],
+  )
+  const PolicyDocument = policy(trust, JSON.parse(Proposals[0]?.Statement ?? '') as object)
+  await world.call('iam', 'UpdateAssumeRolePolicy', { RoleName: 'trusting', PolicyDocument })
+  await assume(RoleArn)
+})
+
 test('what a job was refused is explained, and each proposal takes it one step further until it is done', async () => {
   await setRights(world, 'scope-target', allow('backup:DescribeBackupVault'))
   const statements: object[] = [allow('backup:DescribeBackupVault')]
