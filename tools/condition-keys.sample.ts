@@ -82,6 +82,7 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
     AccessKeyId: KEY_ID,
     PermissionsBoundary: POLICY,
     AWSServiceName: 'backup.amazonaws.com',
+    PolicySourceArn: `arn:aws:iam::${ACCOUNT}:user/USER`,
     Tags: TAG_LIST,
     TagKeys: ['KEY'],
   },
