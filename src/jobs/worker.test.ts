@@ -24,7 +24,7 @@ async function withWorker(
     store: Store
     clock: { ms: number }
     worker: Worker
-    put(more?: Partial<JobTable>): Promise<string>
+    readonly put: (more?: Partial<JobTable>) => Promise<string>
   }) => Promise<void>,
 ): Promise<void> {
   const store = await openStore({ kind: 'sqlite', file: ':memory:' })

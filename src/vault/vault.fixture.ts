@@ -84,20 +84,3 @@ export async function putPoint(
   const point = await preparePoint(vault, pointId, tree, options)
   return await point.commit(options.record ?? { name: pointId })
 }
-
-/** Everything a point holds, by key. */
-export async function readTree(vault: Vault, pointId: string): Promise<Record<string, Buffer>> {
-  using point = await vault.openPoint(pointId)
-  const tree: Record<string, Buffer> = {}
-  for await (const page of point.items()) {
-    for (const item of page) {
-      const parts: Uint8Array[] = []
-      for await (const bytes of point.read(item)) parts.push(bytes)
-      tree[Buffer.from(item.key).toString()] = Buffer.concat(parts)
-    }
-  }
-  return tree
-}
-
-export const contentOf = (tree: Tree): Record<string, Buffer> =>
-  Object.fromEntries(Object.entries(tree).map(([key, chunks]) => [key, Buffer.concat(chunks)]))
