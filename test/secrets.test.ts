@@ -67,11 +67,16 @@ function childrenOf(pid: number): SeenProcess[] {
   }))
 }
 
-/** Waits until the server runs a child of this name. */
-async function childNamed(pid: number, name: string): Promise<SeenProcess> {
+/**
+ * Waits until the server runs a child of this name with this variable. One that only prints its version has no such variable,
+ * and one that is just starting has no environment yet.
+ */
+async function childWith(pid: number, name: string, variable: string): Promise<SeenProcess> {
   for (let tries = 0; tries < 1500; tries++) {
     try {
-      const found = descendantsOf(pid).find((child) => child.name === name)
+      const found = descendantsOf(pid).find(
+        (child) => child.name === name && child.environment.includes(`${variable}=`),
+      )
       if (found !== undefined) return found
     } catch (error) {
       // A process that ended while it was looked at.
@@ -79,7 +84,7 @@ async function childNamed(pid: number, name: string): Promise<SeenProcess> {
     }
     await pause(20)
   }
-  throw new Error(`no child ${name} of process ${pid} was seen`)
+  throw new Error(`no child ${name} of process ${pid} with ${variable} was seen`)
 }
 
 function secretFile(name: keyof typeof CANARIES): string {
@@ -152,10 +157,9 @@ test(
         IamRoleArn: RoleArn,
       })
       // It waits for the lock, so there is time to look at it.
-      const dump = await childNamed(server.pid, 'pg_dump')
+      const dump = await childWith(server.pid, 'pg_dump', 'PGPASSFILE')
       leaks.push(...leaksIn(dump.commandLine, "pg_dump's arguments"))
       leaks.push(...leaksIn(dump.environment, "pg_dump's environment"))
-      assert.ok(dump.environment.includes('PGPASSFILE='), 'the environment could be read')
       await lock.query('rollback')
       const job = await followJob(call, BackupJobId as string, 'backup', undefined)
       assert.equal(job.State, 'COMPLETED', job.StatusMessage ?? '')
