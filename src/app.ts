@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { SERVICE_NAMES, modelOf } from './aws/model.ts'
 import { backup } from './backup/operations.ts'
 import { takeDataDir } from './cli/data-dir.ts'
-import { kitDirectory, prepareServer, vaultsDirectory } from './cli/first-start.ts'
+import { kitDirectory, prepareServer, serverKeyOf, vaultsDirectory } from './cli/first-start.ts'
 import type { FirstStart } from './cli/first-start.ts'
 import type { Config } from './config.ts'
 import type { ServerFacts } from './context.ts'
@@ -18,7 +18,6 @@ import { HEAVY, LIGHT } from './jobs/runners.ts'
 import type { JobTools } from './jobs/tools.ts'
 import { VaultRegistry } from './jobs/vault-registry.ts'
 import { Worker } from './jobs/worker.ts'
-import { loadServerKey } from './keyring/server-key.ts'
 import { systemClock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
 import { roleback } from './roleback/operations.ts'
@@ -72,7 +71,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
 }
 
 async function startOn(config: Config, log: Log, store: Store, release: () => void): Promise<RunningServer> {
-  const serverKey = loadServerKey(join(config.dataDir, 'server.key'))
+  const serverKey = await serverKeyOf(config.dataDir, store)
   const { server, first } = await prepareServer(config, store, serverKey)
   const listen = { host: config.host, port: config.port }
   const facts: ServerFacts = {

@@ -190,6 +190,29 @@ test('serve refuses a database that was made with another server key', async () 
   )
 })
 
+test('serve and root-key refuse a database whose server key is gone, and make no other', async () => {
+  const dataDir = join(scratch, 'keyless')
+  const server = await startRoleback(['serve', ...ON_ANY_PORT, '--data-dir', dataDir])
+  await server.stop()
+  const file = join(dataDir, 'server.key')
+  const key = readFileSync(file)
+  rmSync(file)
+  for (const args of [['serve', ...ON_ANY_PORT], ['root-key']] as const) {
+    const { code, stderr } = await roleback([...args, '--data-dir', dataDir])
+    assert.equal(code, 1, args[0])
+    assert.match(
+      stderr,
+      /: Cannot start: ".*server\.key" is missing, .* Bring it back from your copy/,
+      args[0],
+    )
+    assert.equal(existsSync(file), false, args[0])
+  }
+  writeFileSync(file, key, { mode: 0o400 })
+  const again = await startRoleback(['serve', ...ON_ANY_PORT, '--data-dir', dataDir])
+  assert.match((await whoAmI(again, rootKey(dataDir))) ?? '', /:root$/)
+  await again.stop()
+})
+
 test('a request signed for another region is refused with the region that this server serves', async () => {
   const dataDir = join(scratch, 'region')
   const server = await startRoleback([

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import { makeRecoveryKit, newPassphrase } from '../keyring/recovery-kit.ts'
-import { SealError } from '../keyring/server-key.ts'
+import { loadServerKey, SealError } from '../keyring/server-key.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
 import { iamId, randomAccountId, secretAccessKey, uuid } from '../lib/ids.ts'
 import { findServer, insertAccount, insertServer } from '../store/accounts.ts'
@@ -35,6 +35,23 @@ export function credentialsFile(dataDir: string): string {
 /** Where the vaults' directories lie. */
 export function vaultsDirectory(dataDir: string): string {
   return join(dataDir, 'vaults')
+}
+
+/**
+ * Opens the server's key, and makes it where nothing was ever sealed under one.
+ *
+ * @throws {FirstStartError} Where the database is there and its key is not: another key would open nothing in it.
+ */
+export async function serverKeyOf(dataDir: string, store: Store): Promise<ServerKey> {
+  const file = join(dataDir, 'server.key')
+  if (!existsSync(file) && (await findServer(store.db)) !== undefined) {
+    throw new FirstStartError(
+      `Cannot start: "${file}" is missing, and without it nothing in the database can be opened: access keys, passwords of ` +
+        'connections, keys of vaults. Bring it back from your copy of the data directory (mode 0400). If there is none, restore ' +
+        'from the vaults with tools/recover.mjs and the recovery kit; nothing was changed',
+    )
+  }
+  return loadServerKey(file)
 }
 
 /**

@@ -3,7 +3,6 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rootArn } from '../access/identity-arns.ts'
 import { loadConfig } from '../config.ts'
-import { loadServerKey } from '../keyring/server-key.ts'
 import { iamId, secretAccessKey, uuid } from '../lib/ids.ts'
 import { findServer } from '../store/accounts.ts'
 import { appendAudit } from '../store/audit.ts'
@@ -11,7 +10,7 @@ import { insertAccessKey } from '../store/identities.ts'
 import type { Store } from '../store/store.ts'
 import { openStore } from '../store/store.ts'
 import { takeDataDir } from './data-dir.ts'
-import { credentialsFile, FirstStartError } from './first-start.ts'
+import { credentialsFile, FirstStartError, serverKeyOf } from './first-start.ts'
 import { say } from './output.ts'
 
 export function addRootKey(program: Command): void {
@@ -60,7 +59,7 @@ async function addKey(store: Store, dataDir: string): Promise<string> {
       `Cannot make a root key: no server was ever started on "${dataDir}". Start it with roleback serve`,
     )
   }
-  const serverKey = loadServerKey(join(dataDir, 'server.key'))
+  const serverKey = await serverKeyOf(dataDir, store)
   const accountId = server.management_account_id
   const key = { accessKeyId: iamId('AKIA'), secret: secretAccessKey() }
   const now = Date.now()
