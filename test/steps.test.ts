@@ -182,6 +182,35 @@ describe('Steps of jobs', () => {
         assert.notDeepEqual(await subject.target(), before)
       })
 
+      test('a restore under the type’s own built-in policies copies the tags of the source', async () => {
+        const { type } = kind
+        const path = type === 'S3' ? '' : 'service-role/'
+        const managed = ['Backup', 'Restore'].map(
+          (half) => `arn:aws:iam::aws:policy/${path}AWSBackupServiceRolePolicyFor${type}${half}`,
+        )
+        const IamRoleArn = await makeRole(world, `only-${type}`, { managed })
+        const tags = { ResourceARNList: [subject.arn], Tags: { team: 'web' } }
+        await world.call('tagging', 'TagResources', tags)
+        const another = {
+          RDS: { DBInstanceIdentifier: 'orders3' },
+          S3: { DestinationBucketName: 'photos3' },
+          EFS: {},
+        }
+        const job = await restore(world, {
+          RecoveryPointArn: point,
+          IamRoleArn,
+          Metadata: { ...subject.metadata, ...another[type] },
+          CopySourceTagsToRestoredResource: true,
+        })
+        assert.equal(job.Status, 'COMPLETED', job.StatusMessage ?? '')
+        const made = { ResourceArn: job.CreatedResourceArn ?? '' }
+        const { Resource } = await world.call('roleback', 'DescribeResource', made)
+        assert.deepEqual(
+          Resource.Tags?.filter(({ Key }) => Key === 'team'),
+          [{ Key: 'team', Value: 'web' }],
+        )
+      })
+
       const removal = [
         'backup:DeleteRecoveryPoint',
         ...Object.values(kind.remove).map(({ action }) => action),

@@ -161,6 +161,7 @@ ${listRows()}
 | \`${PREFIX}Restores\` | No \`iam:PassRole\` at all (AWS: to EC2, EKS and Backup) | A restored instance must not get a role that the one who restores could not pass. To restore with an instance role, add a statement that names it |
 | \`${PREFIX}Scans\` | Passes only roles named \`*AWSBackupGuardDuty*\` or \`*AwsBackupGuardDuty*\` (AWS: any) | The names that AWSBackupFullAccess lets people pass |
 | \`${PREFIX}S3Backup\` | Also \`tag:GetResources\`, \`backup:DescribeBackupVault\`, \`backup:CopyIntoBackupVault\`, \`backup:CopyFromBackupVault\` | A role with this policy alone can back up buckets |
+| \`${PREFIX}S3Restore\`, \`${PREFIX}Restores\` | Also \`s3:PutBucketTagging\` | A restore that copies the source's tags to a new bucket sets them |
 | \`…RDSBackup\`, \`…RDSRestore\` and the other pairs but S3 | AWS has no such policies | AWS lists statements to copy by hand instead |
 | \`AWSBackupFullAccess\`, \`AWSBackupOperatorAccess\` | Also \`roleback:Describe*\` and \`roleback:List*\`; FullAccess \`roleback:StartVerifyJob\` too | Reading and checking of what only this server has; it changes nothing |
 | \`PowerUserAccess\` | Does not grant \`roleback:*\` | Administration of this server is for administrators |

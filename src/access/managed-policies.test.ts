@@ -151,6 +151,7 @@ const STEPS: Readonly<Record<'EFS' | 'RDS' | 'S3', readonly Step[]>> = {
     ['s3:GetObjectTagging', OBJECT],
     ['s3:GetObjectAcl', OBJECT],
     ['s3:CreateBucket', BUCKET],
+    ['s3:PutBucketTagging', BUCKET],
     ['s3:PutObject', OBJECT],
     ['s3:PutObjectTagging', OBJECT],
     ['s3:DeleteObject', OBJECT],
