@@ -1,6 +1,5 @@
 import { parseArn } from '../lib/arn.ts'
-import type { Decision } from '../policy/evaluate.ts'
-import { contextOf, evaluate } from '../policy/evaluate.ts'
+import { contextOf } from '../policy/evaluate.ts'
 import { findVaultByArn } from '../store/vaults.ts'
 import type { Queryable } from '../store/store.ts'
 import { compiledPolicy } from './compiled.ts'
@@ -22,12 +21,6 @@ export interface Authorization {
   readonly isSecure?: boolean | undefined
   /** Condition keys beside the global ones. */
   readonly context?: Readonly<Record<string, string | readonly string[]>> | undefined
-}
-
-/** Decides by every policy that bears on the request. */
-export async function decide(db: Queryable, request: Authorization): Promise<Decision> {
-  const question = await questionOf(db, request)
-  return evaluate(question.request, question.layers)
 }
 
 /** The request with every policy that bears on it: the principal's layers and the resource's own policy. */

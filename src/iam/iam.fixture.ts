@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { decide } from '../access/authorize.ts'
+import { questionOf } from '../access/authorize.ts'
+import type { Authorization } from '../access/authorize.ts'
 import { denialMessage } from '../access/denial.ts'
 import { rootArn, userArn } from '../access/identity-arns.ts'
 import type { Principal } from '../access/principal.ts'
@@ -7,6 +8,8 @@ import { AwsError } from '../aws/error.ts'
 import type { IamApi } from '../aws/generated/iam.ts'
 import type { CallContext, Context } from '../context.ts'
 import { ServerKey } from '../keyring/server-key.ts'
+import { evaluate } from '../policy/evaluate.ts'
+import type { Decision } from '../policy/evaluate.ts'
 import { findUserByName } from '../store/identities.ts'
 import { insertAccount } from '../store/accounts.ts'
 import { openStore } from '../store/store.ts'
@@ -61,9 +64,15 @@ export async function asUser(world: World, name: string): Promise<Principal> {
   }
 }
 
+/** What the gate decides. */
+export async function decided(db: Store['db'], authorization: Authorization): Promise<Decision> {
+  const { request, layers } = await questionOf(db, authorization)
+  return evaluate(request, layers)
+}
+
 function contextFor(world: World, principal: Principal): Context {
   const decisionOn = async (action: string, resource: string, context?: CallContext) =>
-    await decide(world.store.db, { principal, action, resource, region: 'us-east-1', now: NOW, context })
+    await decided(world.store.db, { principal, action, resource, region: 'us-east-1', now: NOW, context })
   const facts = { requestId: 'r', principal, accountId: principal.accountId, region: 'us-east-1', now: NOW }
   const rest = { store: world.store, serverKey: world.serverKey, sourceIp: undefined }
   return {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { decide } from '../access/authorize.ts'
 import type { SimulateCustomPolicyRequest, SimulatePolicyResponse } from '../aws/generated/iam.ts'
-import { ACCOUNT, allow, asUser, awsError, callIam, NOW, openWorld, trustOf } from './iam.fixture.ts'
+import { ACCOUNT, allow, asUser, awsError, callIam, decided, NOW, openWorld, trustOf } from './iam.fixture.ts'
 
 const world = await openWorld()
 after(() => world.store.close())
@@ -68,7 +67,7 @@ test('a simulation decides as the gate does, with groups, boundary, inline and a
       ActionNames: [action],
       ResourceArns: [resource],
     })
-    const gate = await decide(world.store.db, {
+    const gate = await decided(world.store.db, {
       principal: ada,
       action,
       resource,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { decide } from '../access/authorize.ts'
+import { questionOf } from '../access/authorize.ts'
 import { roleArn } from '../access/identity-arns.ts'
 import type { Principal } from '../access/principal.ts'
 import { openSession } from '../access/session.ts'
@@ -14,6 +14,7 @@ import { ServerKey } from '../keyring/server-key.ts'
 import { systemClock } from '../lib/clock.ts'
 import { iamId } from '../lib/ids.ts'
 import { createLog } from '../lib/log.ts'
+import { evaluate } from '../policy/evaluate.ts'
 import { insertAccount } from '../store/accounts.ts'
 import { insertRole, insertUser } from '../store/identities.ts'
 import type { RoleTable } from '../store/schema.ts'
@@ -252,8 +253,11 @@ async function setUp(t: TestContext): Promise<SetUp> {
     tags: {},
     accessKeyId: iamId('AKIA'),
   }
-  const isAllowed = async (action: string, resource: string): Promise<boolean> =>
-    (await decide(store.db, { principal: user, action, resource, region: 'us-east-1', now: NOW })).allowed
+  const isAllowed = async (action: string, resource: string): Promise<boolean> => {
+    const asked = { principal: user, action, resource, region: 'us-east-1', now: NOW }
+    const { request, layers } = await questionOf(store.db, asked)
+    return evaluate(request, layers).allowed
+  }
   const ctx: Context = {
     requestId: 'request',
     principal: user,
