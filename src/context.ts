@@ -7,11 +7,9 @@ import type { Store } from './store/store.ts'
 /** Condition keys that a call adds to those of the request itself. */
 export type CallContext = Readonly<Record<string, string | readonly string[]>>
 
-/** What an operation may rely on. The call itself is authorised already when a handler gets it. */
-export interface Context {
+/** What an operation has that anybody may call: nobody is known yet, and nothing was authorised. */
+export interface UnsignedContext {
   readonly requestId: string
-  readonly principal: Principal
-  readonly accountId: string
   /** The region this server serves. */
   readonly region: string
   /** Milliseconds since 1970 when the request came. */
@@ -23,6 +21,12 @@ export interface Context {
   /** Address of the client, for `aws:SourceIp`. */
   readonly sourceIp: string | undefined
   readonly server: ServerFacts
+}
+
+/** What an operation may rely on. The call itself is authorised already when a handler gets it. */
+export interface Context extends UnsignedContext {
+  readonly principal: Principal
+  readonly accountId: string
   /**
    * Decides a further action for the caller, records the decision, and returns when it is allowed.
    * @throws {AwsError} AccessDenied (403) with principal, action, resource and the reason.

@@ -21,11 +21,25 @@ export interface UnbuiltOperation<Ctx, In> extends Authorised<Ctx, In> {
   readonly unbuilt: true
 }
 
+/**
+ * Anybody may call it: it is neither signed nor authorised, and there is no principal. What the request carries is the proof (a
+ * password, a token of an identity provider), and the handler decides and records alone.
+ */
+export type UnsignedOperation<Ctx, In, Out> = { readonly unsigned: true } & (
+  | { readonly handler: (ctx: Ctx, input: In) => Promise<Out> }
+  | { readonly unbuilt: true }
+)
+
 type ApiShape = Readonly<Record<string, { readonly input: unknown; readonly output: unknown }>>
 
-/** A service: an entry for each operation of its model, or it does not compile. */
-export type Service<Api, Ctx> = {
+/**
+ * A service: an entry for each operation of its model, or it does not compile. Those in `Unsigned`, and only those, get
+ * `UnsignedCtx`.
+ */
+export type Service<Api, Ctx, UnsignedCtx = never, Unsigned extends keyof Api = never> = {
   readonly [K in keyof Api]: Api[K] extends ApiShape[string]
-    ? Operation<Ctx, Api[K]['input'], Api[K]['output']> | UnbuiltOperation<Ctx, Api[K]['input']>
+    ? K extends Unsigned
+      ? UnsignedOperation<UnsignedCtx, Api[K]['input'], Api[K]['output']>
+      : Operation<Ctx, Api[K]['input'], Api[K]['output']> | UnbuiltOperation<Ctx, Api[K]['input']>
     : never
 }

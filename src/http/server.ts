@@ -14,13 +14,13 @@ import {
 } from '../aws/faults.ts'
 import type { ServiceModel, ServiceName } from '../aws/model.ts'
 import { serviceSignedAs } from '../aws/model.ts'
-import type { Operation, Service, UnbuiltOperation } from '../aws/operation.ts'
+import type { Operation, Service, UnbuiltOperation, UnsignedOperation } from '../aws/operation.ts'
 import { parseInput } from '../aws/parse-input.ts'
 import { route } from '../aws/route.ts'
 import { scopeOf } from '../aws/sigv4.ts'
 import { MAX_BODY_BYTES } from '../aws/wire.ts'
 import type { Routed, WireRequest, WireResponse } from '../aws/wire.ts'
-import type { Context, ServerFacts } from '../context.ts'
+import type { Context, ServerFacts, UnsignedContext } from '../context.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
 import type { Clock } from '../lib/clock.ts'
 import { uuid } from '../lib/ids.ts'
@@ -30,11 +30,17 @@ import type { Store } from '../store/store.ts'
 import { authenticate } from './authenticate.ts'
 import { authorize, isAllowed } from './gate.ts'
 import type { GateRequest } from './gate.ts'
+import { isUnsigned, routeUnsigned } from './unsigned.ts'
 
-/** The life of a request: read, service, signature, operation, input, authorisation, handler, answer. In this order, here. */
+/**
+ * The life of a request: read, service, signature, operation, input, authorisation, handler, answer. In this order, here. The few
+ * operations that anybody may call go from read to operation, and from input to handler.
+ */
 
 // oxlint-disable-next-line typescript/no-explicit-any -- each table is typed where it is written; the gate calls them alike
 type AnyEntry = Operation<Context, any, unknown> | UnbuiltOperation<Context, any>
+// oxlint-disable-next-line typescript/no-explicit-any -- the same
+type AnyUnsigned = UnsignedOperation<UnsignedContext, any, unknown>
 
 export type ServiceTables = Readonly<Record<ServiceName, Service<unknown, Context>>>
 
@@ -105,7 +111,7 @@ class ClientGoneError extends Error {
 interface Told {
   model?: ServiceModel | undefined
   operation?: string
-  principal?: string
+  principal?: string | undefined
 }
 
 async function respond(
@@ -115,15 +121,23 @@ async function respond(
   told: Told,
 ): Promise<WireResponse> {
   const request = await readRequest(incoming)
-  told.model = serviceSignedAs(scopeOf(request) ?? '')
+  const unsigned = routeUnsigned(options.tables, request)
+  told.model = unsigned?.model ?? serviceSignedAs(scopeOf(request) ?? '')
   if (told.model === undefined) throw missingToken(undefined)
   const { store, serverKey, region, clock } = options
   const now = clock.now()
-  const principal = await authenticate({ db: store.db, serverKey, region, now }, told.model, request)
-  told.principal = principal.arn
-  const routed = route(told.model, request)
+  const principal =
+    unsigned === undefined
+      ? await authenticate({ db: store.db, serverKey, region, now }, told.model, request)
+      : undefined
+  told.principal = principal?.arn
+  const routed = unsigned ?? route(told.model, request)
   told.operation = routed.operation.name
   const input = parseInput(routed, request)
+  const entry = entryOf(options.tables, routed)
+  const call = unsignedContextOf(options, incoming, requestId, now)
+  if ('unsigned' in entry) return answer(routed, await performUnsigned(call, routed, entry, input), requestId)
+  if (principal === undefined) throw missingToken(told.model)
   const gate: GateRequest = {
     store,
     principal,
@@ -131,13 +145,13 @@ async function respond(
     service: told.model.metadata.name,
     now,
     region,
-    sourceIp: incoming.socket.remoteAddress?.replace(/^::ffff:/, ''),
+    sourceIp: call.sourceIp,
     userAgent: incoming.headers['user-agent'],
     isSecure: options.tls !== undefined,
     accessDeniedCode: accessDeniedCode(told.model),
     isRead: /^(Get|List|Describe|Simulate)/.test(routed.operation.name),
   }
-  const output = await perform(contextOf(options, gate), gate, routed, entryOf(options.tables, routed), input)
+  const output = await perform(contextOf(call, gate), gate, routed, entry, input)
   return answer(routed, output, requestId)
 }
 
@@ -163,24 +177,45 @@ async function perform(
   return (await entry.handler(ctx, input)) ?? {}
 }
 
-function entryOf(tables: ServiceTables, routed: Routed): AnyEntry {
-  const table = tables[routed.model.metadata.name] as Readonly<Record<string, AnyEntry>>
-  return table[routed.operation.name] as AnyEntry
+async function performUnsigned(
+  ctx: UnsignedContext,
+  { model, operation }: Routed,
+  entry: AnyUnsigned,
+  input: unknown,
+): Promise<unknown> {
+  if ('unbuilt' in entry) throw notBuilt(model, operation.name)
+  return (await entry.handler(ctx, input)) ?? {}
 }
 
-function contextOf(options: HttpOptions, gate: GateRequest): Context {
+function entryOf(tables: ServiceTables, routed: Routed): AnyEntry | AnyUnsigned {
+  const table = tables[routed.model.metadata.name] as Readonly<Record<string, AnyEntry | AnyUnsigned>>
+  return table[routed.operation.name] as AnyEntry | AnyUnsigned
+}
+
+function unsignedContextOf(
+  options: HttpOptions,
+  incoming: IncomingMessage,
+  requestId: string,
+  now: number,
+): UnsignedContext {
   return {
-    requestId: gate.requestId,
-    principal: gate.principal,
-    accountId: gate.principal.accountId,
+    requestId,
     region: options.region,
-    now: gate.now,
+    now,
     clock: options.clock,
     store: options.store,
     serverKey: options.serverKey,
     log: options.log,
-    sourceIp: gate.sourceIp,
+    sourceIp: incoming.socket.remoteAddress?.replace(/^::ffff:/, ''),
     server: options.facts,
+  }
+}
+
+function contextOf(call: UnsignedContext, gate: GateRequest): Context {
+  return {
+    ...call,
+    principal: gate.principal,
+    accountId: gate.principal.accountId,
     authorize: (action, resource, context) => authorize(gate, action, [resource], context),
     isAllowed: (action, resource, context) => isAllowed(gate, action, resource, context),
   }
@@ -228,12 +263,16 @@ function asAwsError(options: HttpOptions, told: Told, error: unknown, requestId:
   return internalFailure(told.model, requestId)
 }
 
-/** Every operation of every model must have an action and a resource. @throws Naming those that have none. */
+/**
+ * Every operation of every model must have an action and a resource, or say that anybody may call it. @throws Naming those that
+ * do neither.
+ */
 export function checkTables(tables: ServiceTables, models: readonly ServiceModel[]): void {
   const missing: string[] = []
   for (const model of models) {
-    const table = tables[model.metadata.name] as Readonly<Record<string, AnyEntry | undefined>>
+    const table = tables[model.metadata.name] as Readonly<Record<string, Partial<AnyEntry> | undefined>>
     for (const name of Object.keys(model.operations)) {
+      if (isUnsigned(table, name)) continue
       if (typeof table[name]?.resource !== 'function') missing.push(`${model.metadata.name}:${name}`)
     }
   }

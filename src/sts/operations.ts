@@ -9,7 +9,7 @@ import type {
   StsApi,
 } from '../aws/generated/sts.ts'
 import type { Service } from '../aws/operation.ts'
-import type { Context } from '../context.ts'
+import type { Context, UnsignedContext } from '../context.ts'
 import { findAccessKey } from '../store/identities.ts'
 import { assumeRole } from './assume-role.ts'
 import { recordDecision, validationError } from './decisions.ts'
@@ -17,13 +17,13 @@ import { recordDecision, validationError } from './decisions.ts'
 /** For actions without a resource. */
 const any = (): string => '*'
 
-export const sts: Service<StsApi, Context> = {
+export const sts: Service<StsApi, Context, UnsignedContext, 'AssumeRoleWithWebIdentity'> = {
   AssumeRole: { resource: (_, input) => input.RoleArn, decidedByHandler: true, handler: assumeRole },
   GetCallerIdentity: { resource: any, handler: getCallerIdentity },
   GetSessionToken: { resource: any, decidedByHandler: true, handler: getSessionToken },
   GetAccessKeyInfo: { resource: any, handler: getAccessKeyInfo },
   AssumeRoleWithSAML: { resource: (_, input) => input.RoleArn, unbuilt: true },
-  AssumeRoleWithWebIdentity: { resource: (_, input) => input.RoleArn, unbuilt: true },
+  AssumeRoleWithWebIdentity: { unsigned: true, unbuilt: true },
   AssumeRoot: { resource: any, unbuilt: true },
   DecodeAuthorizationMessage: { resource: any, unbuilt: true },
   GetDelegatedAccessToken: { resource: any, unbuilt: true },

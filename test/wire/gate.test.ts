@@ -92,12 +92,53 @@ async function unexpected(
   return found
 }
 
-test('no operation answers a request without credentials', async () => {
+/** What anybody may call: what the request carries is the proof. */
+const UNSIGNED = ['AssumeRoleWithWebIdentity']
+
+function isMissingToken({ status, code }: Answer): boolean {
+  return status === 403 && code.startsWith('MissingAuthenticationToken')
+}
+
+test('no operation answers a request without credentials but those that carry a proof of their own', async () => {
   const found = await unexpected(
     (_, request) => request,
-    ({ status, code }) => status === 403 && code === 'MissingAuthenticationTokenException',
+    (answer, _, operation) => isMissingToken(answer) !== UNSIGNED.includes(operation.name),
   )
   assert.deepEqual(found, [])
+})
+
+test('half a signature, another version and a large body do not open an unsigned operation', async () => {
+  const sts = modelOf('sts')
+  const request = exampleRequest(sts, sts.operations['AssumeRoleWithWebIdentity'] as OperationModel)
+  const withHeader = (name: string, value: string): WireRequest => ({
+    ...request,
+    headers: [...request.headers, [name, value]],
+  })
+  const body = request.body.toString()
+  const refused: readonly WireRequest[] = [
+    { ...request, rawTarget: '/?X-Amz-Signature=00' },
+    { ...request, rawTarget: '/?x-amz-credential=a%2F20260101%2Fr%2Fsts%2Faws4_request' },
+    withHeader('authorization', 'Bearer x'),
+    withHeader('authorization', ''),
+    { ...request, body: Buffer.from(body.replace('2011-06-15', '2010-05-08')) },
+    { ...request, body: Buffer.from(`${body}&Filler=${'x'.repeat(65_536)}`) },
+    // Whatever stands second, the first one is the operation.
+    { ...request, body: Buffer.from(`Action=GetCallerIdentity&${body}`) },
+  ]
+  for (const each of refused) {
+    const { status, body: answer } = await send(each)
+    assert.ok(status === 403 || status === 400, answer)
+    assert.match(answer, /MissingAuthenticationToken|IncompleteSignature/)
+  }
+})
+
+test('a wrongly signed request of an unsigned operation is refused, and one rightly signed stays without a principal', async () => {
+  const sts = modelOf('sts')
+  const request = exampleRequest(sts, sts.operations['AssumeRoleWithWebIdentity'] as OperationModel)
+  const wrong = await send(signed(sts, request, { ...server.root, secretAccessKey: 'x'.repeat(40) }))
+  assert.deepEqual([wrong.status, wrong.code], [403, 'SignatureDoesNotMatch'])
+  const [right, plain] = [await send(signed(sts, request, server.root)), await send(request)]
+  assert.deepEqual([right.status, right.code], [plain.status, plain.code])
 })
 
 test('no operation answers a request with a wrong signature, an unknown key or a key of another region', async () => {
@@ -141,10 +182,11 @@ test('a user without any policy is denied every operation but those on himself',
   const found = await unexpected(
     (model, request) => signed(model, request, nobody),
     ({ status, code }, model, operation) =>
-      NEEDS_NO_RIGHT.includes(operation.name)
+      UNSIGNED.includes(operation.name) ||
+      (NEEDS_NO_RIGHT.includes(operation.name)
         ? status === 200
         : status === 403 &&
-          code === (model.metadata.protocol === 'query' ? 'AccessDenied' : 'AccessDeniedException'),
+          code === (model.metadata.protocol === 'query' ? 'AccessDenied' : 'AccessDeniedException')),
   )
   assert.deepEqual(found, [])
 })
