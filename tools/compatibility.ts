@@ -50,7 +50,7 @@ async function calledByTests(): Promise<ReadonlySet<string>> {
         if (source.includes(`new ${operation}Command(`)) called.add(`${service}:${operation}`)
       }
     }
-    if (!file.endsWith('operations-roleback.test.ts')) continue
+    if (!/\/operations-roleback[\w-]*\.test\.ts$/.test(file)) continue
     for (const [, operation = ''] of source.matchAll(/\bcall\('(\w+)'/g)) called.add(`roleback:${operation}`)
   }
   return called

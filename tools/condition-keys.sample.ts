@@ -89,6 +89,7 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
   sts: { RoleArn: `arn:aws:iam::${ACCOUNT}:role/ROLE` },
   tagging: { ResourceARNList: [VAULT], Tags: TAGS, TagKeys: ['KEY'] },
   roleback: {
+    UserName: 'USER',
     ResourceType: 'RDS',
     Name: 'NAME',
     ResourceArn: RESOURCE,

@@ -9,6 +9,7 @@ import { layersOf } from './layers.ts'
 import type { Principal } from './principal.ts'
 import type { Question } from './proposal.ts'
 import { principalView, requestContext } from './request-context.ts'
+import { sessionEnd } from './session.ts'
 import type { SessionContent } from './session.ts'
 
 /** A caller's wish to work under a role. */
@@ -100,7 +101,7 @@ export function roleSession(
     session: {
       name: assumption.sessionName,
       issuedAt: now,
-      expiresAt: now + limits.durationSeconds * 1000,
+      expiresAt: sessionEnd(principal, now, limits.durationSeconds),
       policies: limits.policies,
       policyArns: limits.policyArns,
       transitiveTagKeys: assumption.transitiveTagKeys,

@@ -65,10 +65,26 @@ async function boundaryLayer(db: Queryable, arn: string): Promise<CompiledPolicy
   return [compiledPolicy(found.document, 'identity', { type: 'boundary', arn, name: found.name })]
 }
 
-/** Undefined where the session carries no policies; an ARN that no longer resolves takes away, it never gives. */
+/** What the session layer calls the policy of a limited access key. */
+export function keyPolicyName(accessKeyId: string): string {
+  return `policy of access key ${accessKeyId}`
+}
+
+/**
+ * Undefined where neither the session nor its key carries policies; an ARN that no longer resolves takes away, it never gives.
+ *
+ * INVARIANT: a limited key makes no session that has policies of its own (sts/), since within one layer they would add up: were
+ * there both, nothing is allowed.
+ */
 async function sessionLayer(db: Queryable, principal: Principal): Promise<CompiledPolicy[] | undefined> {
   const { policies, policyArns } = principal.session ?? {}
-  if (policies === undefined && policyArns === undefined) return undefined
+  const { keyLimits } = principal
+  if (policies === undefined && policyArns === undefined) {
+    if (keyLimits?.policy === undefined) return undefined
+    const name = keyPolicyName(keyLimits.accessKeyId)
+    return [compiledPolicy(keyLimits.policy, 'session', { type: 'session', name })]
+  }
+  if (keyLimits?.policy !== undefined) return []
   const layer = (policies ?? []).map((document) =>
     compiledPolicy(document, 'session', { type: 'session', name: 'session policy' }),
   )

@@ -20,6 +20,17 @@ export interface Principal {
   readonly tags: Readonly<Record<string, string>>
   readonly session?: SessionFacts | undefined
   readonly accessKeyId?: string | undefined
+  /** Of a user: what the key that signed, or that his session was made with, is held to. */
+  readonly keyLimits?: KeyLimits | undefined
+}
+
+/** Limits of one long-term key. They only ever take away, and end with nothing but the key. */
+export interface KeyLimits {
+  readonly accessKeyId: string
+  /** Milliseconds since 1970: neither the key nor a session made with it opens anything from then on. */
+  readonly expiresAt?: number | undefined
+  /** A policy document that every action must be allowed by, too, like a session policy. */
+  readonly policy?: string | undefined
 }
 
 /** What a session adds to the identity it stands for. */

@@ -4,6 +4,7 @@ import { evaluate } from '../policy/evaluate.ts'
 import type { AuthorizationRequest, Decision, PolicyLayers } from '../policy/evaluate.ts'
 import { parsePolicy, PolicySyntaxError } from '../policy/parse.ts'
 import type { PolicyKind } from '../policy/policy.ts'
+import { keyPolicyName } from './layers.ts'
 
 /** One of the changes that together make a refused request succeed. */
 export interface Proposal {
@@ -30,6 +31,9 @@ export interface Question {
 
 /** The name of the session policy that a job puts on itself (jobs/session-policy.ts): nobody can widen it. */
 const JOB_SCOPE = 'scope of the job'
+
+/** So begin the names of the policies of limited access keys. */
+const KEY_POLICY = keyPolicyName('')
 
 /**
  * The changes that make the request succeed, all of them at once: Denies in the way, then for each layer that has no Allow the
@@ -157,6 +161,15 @@ function additionFor(
       if (layers.session?.some(({ source }) => source.name === JOB_SCOPE) === true) {
         return ask(
           'a job can touch nothing beside its own resource, recovery point, vault and target, whatever its role may: no statement changes this',
+        )
+      }
+      const key = layers.session?.find(({ source }) => source.name.startsWith(KEY_POLICY))
+      if (key !== undefined) {
+        return addition(
+          question,
+          'session',
+          undefined,
+          `the ${key.source.name}, which cannot be changed: make another key whose policy has`,
         )
       }
       return addition(

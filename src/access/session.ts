@@ -1,7 +1,7 @@
 import { secretAccessKey, iamId } from '../lib/ids.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
 import { SealError } from '../keyring/server-key.ts'
-import type { SessionFacts } from './principal.ts'
+import type { Principal, SessionFacts } from './principal.ts'
 
 /**
  * Temporary credentials without a row: the session token holds the secret and the principal, sealed under the server's key and
@@ -26,6 +26,11 @@ export interface SealedSession {
   readonly accessKeyId: string
   readonly secretAccessKey: string
   readonly sessionToken: string
+}
+
+/** When a session of `seconds` made now ends: not after the access key that it is made with. Milliseconds since 1970. */
+export function sessionEnd({ keyLimits }: Principal, now: number, seconds: number): number {
+  return Math.min(now + seconds * 1000, keyLimits?.expiresAt ?? Infinity)
 }
 
 /** Makes temporary credentials for `content`, with a new key id and secret. */

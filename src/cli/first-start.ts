@@ -138,9 +138,6 @@ async function firstStart(
         secret: serverKey.seal('access-key', rootKey.accessKeyId, Buffer.from(rootKey.secretAccessKey)),
         status: 'Active',
         created_at: now,
-        last_used_at: null,
-        last_used_service: null,
-        last_used_region: null,
       })
     }
     return row

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
 import { addJob } from './job.ts'
+import { addKey } from './key.ts'
 import { note } from './output.ts'
 import { addQuickstart } from './quickstart.ts'
 import { OK, USAGE, describeError, exitCodeFor } from './report.ts'
@@ -58,6 +59,7 @@ function newProgram(): Command {
     addRole,
     addJob,
     addExplain,
+    addKey,
     addVault,
     addRootKey,
     addDoctor,

@@ -86,9 +86,6 @@ async function addKey(store: Store, dataDir: string): Promise<string> {
     secret: serverKey.seal('access-key', key.accessKeyId, Buffer.from(key.secret)),
     status: 'Active',
     created_at: now,
-    last_used_at: null,
-    last_used_service: null,
-    last_used_region: null,
   })
   const file = credentialsFile(dataDir)
   writeFileSync(

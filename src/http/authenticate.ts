@@ -1,5 +1,6 @@
+import { limitsOf, statusOf } from '../access/access-keys.ts'
 import { rootArn, roleArn, userArn } from '../access/identity-arns.ts'
-import type { Principal } from '../access/principal.ts'
+import type { KeyLimits, Principal } from '../access/principal.ts'
 import { openSession } from '../access/session.ts'
 import type { SessionContent } from '../access/session.ts'
 import { badSignature, expiredToken, invalidToken } from '../aws/faults.ts'
@@ -78,9 +79,13 @@ async function longTermKey(
     throw invalidToken(model)
   const secret = ctx.serverKey.open('access-key', key.access_key_id, key.secret).toString()
   const principal = async (): Promise<Principal> => {
+    if (statusOf(key, ctx.now) === 'Expired') throw expiredToken(model)
     await noteUse(ctx, model, key.access_key_id, key.last_used_at)
     if (key.user_id === null) return rootPrincipal(key.account_id, key.access_key_id)
-    return await userPrincipal(ctx, model, key.account_id, key.user_id, { accessKeyId: key.access_key_id })
+    return await userPrincipal(ctx, model, key.account_id, key.user_id, {
+      accessKeyId: key.access_key_id,
+      keyLimits: limitsOf(key),
+    })
   }
   return { secret, principal }
 }
@@ -109,7 +114,7 @@ async function userPrincipal(
   model: ServiceModel,
   accountId: string,
   userId: string,
-  more: Pick<Principal, 'accessKeyId' | 'session'>,
+  more: Pick<Principal, 'accessKeyId' | 'session' | 'keyLimits'>,
 ): Promise<Principal> {
   const user = await findUserById(ctx.db, userId)
   if (user === undefined || user.account_id !== accountId) throw invalidToken(model)
@@ -149,10 +154,14 @@ async function sessionPrincipal(
   content: SessionContent,
 ): Promise<Principal> {
   const { accountId, identityId, session } = content
-  await checkParentKey(ctx, model, content)
+  const keyLimits = await parentLimits(ctx, model, content)
   if (content.kind === 'root') return { ...rootPrincipal(accountId, accessKeyId), session }
   if (content.kind === 'user') {
-    return await userPrincipal(ctx, model, accountId, identityId as string, { accessKeyId, session })
+    return await userPrincipal(ctx, model, accountId, identityId as string, {
+      accessKeyId,
+      session,
+      keyLimits,
+    })
   }
   const role = await findRoleById(ctx.db, identityId as string)
   if (role === undefined || role.account_id !== accountId) throw invalidToken(model)
@@ -171,16 +180,21 @@ async function sessionPrincipal(
   }
 }
 
-/** A session made with a long-term key ends with that key: whoever deactivates a stolen key must not leave its sessions behind. */
-async function checkParentKey(
+/**
+ * A session made with a long-term key ends with that key, and is held to what the key is: whoever deactivates a stolen key must not
+ * leave its sessions behind.
+ */
+async function parentLimits(
   ctx: AuthenticationContext,
   model: ServiceModel,
   content: SessionContent,
-): Promise<void> {
+): Promise<KeyLimits | undefined> {
   const { madeWithKeyId } = content
-  if (madeWithKeyId === undefined || madeWithKeyId.startsWith('ASIA')) return
+  if (madeWithKeyId === undefined || madeWithKeyId.startsWith('ASIA')) return undefined
   const key = await findAccessKey(ctx.db, madeWithKeyId)
   if (key === undefined || key.status !== 'Active') throw invalidToken(model)
+  if (statusOf(key, ctx.now) === 'Expired') throw expiredToken(model)
+  return limitsOf(key)
 }
 
 function checkRevoked(model: ServiceModel, revokedBefore: number | null, issuedAt: number | undefined): void {

@@ -1,3 +1,4 @@
+import { issueAccessKey, MAX_ACCESS_KEYS, statusOf } from '../access/access-keys.ts'
 import { userArn } from '../access/identity-arns.ts'
 import { AwsError } from '../aws/error.ts'
 import { InvalidInputException, LimitExceededException, NoSuchEntityException } from '../aws/generated/iam.ts'
@@ -13,12 +14,10 @@ import type {
 } from '../aws/generated/iam.ts'
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { iamId, secretAccessKey } from '../lib/ids.ts'
 import {
   deleteAccessKey,
   findAccessKey,
   findUserById,
-  insertAccessKey,
   listAccessKeys,
   setAccessKeyStatus,
 } from '../store/identities.ts'
@@ -27,8 +26,6 @@ import type { Queryable } from '../store/store.ts'
 import { on } from './conditions.ts'
 import { userOrCaller, userOrCallerTarget } from './entities.ts'
 import { pageMembers, pageRequest } from './paging.ts'
-
-const MAX_KEYS = 2
 
 type Operations =
   | 'CreateAccessKey'
@@ -53,7 +50,7 @@ export const accessKeys: Pick<Service<IamApi, Context>, Operations> = {
   GetAccessKeyLastUsed: { ...on(ownerTarget), handler: lastUsed },
 }
 
-/** The only answer that ever has the secret: at rest it is sealed, bound to the key's id. */
+/** The only answer that ever has the secret. */
 async function createKey(ctx: Context, input: CreateAccessKeyRequest): Promise<CreateAccessKeyResponse> {
   if (input.UserName === undefined && ctx.principal.kind === 'root') {
     throw new AwsError(
@@ -62,31 +59,19 @@ async function createKey(ctx: Context, input: CreateAccessKeyRequest): Promise<C
       'Cannot make another access key for the root user by API: this takes access to the server itself. Make a user, and a key for it',
     )
   }
-  const secret = secretAccessKey()
-  const accessKeyId = iamId('AKIA')
   return await ctx.store.transaction(async (tx) => {
     const user = await userOrCaller(ctx, input.UserName, tx)
-    const owner = { accountId: ctx.accountId, userId: user.user_id }
-    if ((await listAccessKeys(tx, owner, { limit: MAX_KEYS })).rows.length >= MAX_KEYS) {
-      throw new LimitExceededException(`Cannot exceed quota for AccessKeysPerUser: ${MAX_KEYS}`)
+    const owner = { accountId: ctx.accountId, userId: user.user_id, now: ctx.now }
+    const key = await issueAccessKey(tx, ctx.serverKey, owner)
+    if (key === undefined) {
+      throw new LimitExceededException(`Cannot exceed quota for AccessKeysPerUser: ${MAX_ACCESS_KEYS}`)
     }
-    await insertAccessKey(tx, {
-      access_key_id: accessKeyId,
-      account_id: ctx.accountId,
-      user_id: user.user_id,
-      secret: ctx.serverKey.seal('access-key', accessKeyId, Buffer.from(secret)),
-      status: 'Active',
-      created_at: ctx.now,
-      last_used_at: null,
-      last_used_service: null,
-      last_used_region: null,
-    })
     return {
       AccessKey: {
         UserName: user.name,
-        AccessKeyId: accessKeyId,
+        AccessKeyId: key.accessKeyId,
         Status: 'Active',
-        SecretAccessKey: secret,
+        SecretAccessKey: key.secretAccessKey,
         CreateDate: new Date(ctx.now),
       },
     }
@@ -118,7 +103,7 @@ async function listKeys(ctx: Context, input: ListAccessKeysRequest): Promise<Lis
     AccessKeyMetadata: rows.map((row) => ({
       UserName: owner.name,
       AccessKeyId: row.access_key_id,
-      Status: row.status,
+      Status: statusOf(row, ctx.now),
       CreateDate: new Date(row.created_at),
     })),
     ...pageMembers(ctx, list, next),

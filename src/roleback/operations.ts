@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import { kindOfArn } from '../kinds/kinds.ts'
 import { arnOf } from '../lib/arn.ts'
 import { tagsOf } from '../store/tags.ts'
+import { createLimitedAccessKey, listLimitedAccessKeys, userContext, userTarget } from './access-keys.ts'
 import { connectionContext } from './connection-keys.ts'
 import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
 import { getAuthorizationDetails } from './explain.ts'
@@ -64,6 +65,8 @@ export const roleback: Service<RolebackApi, Context> = {
     resource: (ctx) => defaultRoleArn(ctx.accountId),
     handler: createDefaultServiceRole,
   },
+  CreateLimitedAccessKey: { resource: userTarget, context: userContext, handler: createLimitedAccessKey },
+  ListLimitedAccessKeys: { resource: userTarget, context: userContext, handler: listLimitedAccessKeys },
   StartVerifyJob: { resource: vault, handler: startVerifyJob },
   StartSweepJob: { resource: vault, handler: startSweepJob },
   StartExportJob: { resource: vault, handler: startExportJob },

@@ -154,7 +154,14 @@ export async function deleteRole(db: Queryable, roleId: string): Promise<boolean
   return result.numDeletedRows === 1n
 }
 
-export async function insertAccessKey(db: Queryable, row: AccessKeyTable): Promise<void> {
+/** A key that was never used; one without limits leaves them away. */
+export type NewAccessKey = Pick<
+  AccessKeyTable,
+  'access_key_id' | 'account_id' | 'user_id' | 'secret' | 'status' | 'created_at'
+> &
+  Partial<AccessKeyTable>
+
+export async function insertAccessKey(db: Queryable, row: NewAccessKey): Promise<void> {
   await db.insertInto('iam_access_key').values(row).execute()
 }
 
@@ -177,6 +184,28 @@ export async function listAccessKeys(
     .selectAll()
     .where('account_id', '=', owner.accountId)
     .where('user_id', owner.userId === null ? 'is' : '=', owner.userId)
+  if (page.after !== undefined) query = query.where('access_key_id', '>', textCursor(page.after))
+  const rows = await query
+    .orderBy('access_key_id')
+    .limit(page.limit + 1)
+    .execute()
+  return pageOf(rows, page.limit, (row) => [row.access_key_id])
+}
+
+/** Keys with an end or a policy of their own, of all users of the account or of one; by id. */
+export async function listLimitedKeys(
+  db: Queryable,
+  filter: { readonly accountId: string; readonly userId?: string | undefined },
+  page: PageRequest,
+): Promise<Page<AccessKeyTable & { user_name: string }>> {
+  let query = db
+    .selectFrom('iam_access_key')
+    .innerJoin('iam_user', 'iam_user.user_id', 'iam_access_key.user_id')
+    .selectAll('iam_access_key')
+    .select('iam_user.name as user_name')
+    .where('iam_access_key.account_id', '=', filter.accountId)
+    .where((eb) => eb.or([eb('expires_at', 'is not', null), eb('policy', 'is not', null)]))
+  if (filter.userId !== undefined) query = query.where('iam_access_key.user_id', '=', filter.userId)
   if (page.after !== undefined) query = query.where('access_key_id', '>', textCursor(page.after))
   const rows = await query
     .orderBy('access_key_id')

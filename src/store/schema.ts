@@ -135,6 +135,10 @@ export interface AccessKeyTable {
   last_used_at: Millis | null
   last_used_service: string | null
   last_used_region: string | null
+  /** From then on it opens nothing; null for keys without an end. */
+  expires_at: Millis | null
+  /** What its calls are held to, beside the user's own policies; null where nothing more. */
+  policy: JsonText | null
 }
 
 export interface InstanceProfileTable {

@@ -47,14 +47,15 @@ export async function assumeRole(ctx: Context, input: AssumeRoleRequest): Promis
   await enforce(ctx, role, await decideAssumption(ctx.store.db, assumption))
   const policies = await checkSessionPolicies(ctx, role, input)
   const durationSeconds = durationOf(ctx, role, input.DurationSeconds)
-  const sealed = sealSession(ctx.serverKey, roleSession(assumption, { ...policies, durationSeconds }))
+  const content = roleSession(assumption, { ...policies, durationSeconds })
+  const sealed = sealSession(ctx.serverKey, content)
   await updateRole(ctx.store.db, role.role_id, { last_used_at: ctx.now, last_used_region: ctx.region })
   return {
     Credentials: {
       AccessKeyId: sealed.accessKeyId,
       SecretAccessKey: sealed.secretAccessKey,
       SessionToken: sealed.sessionToken,
-      Expiration: new Date(ctx.now + durationSeconds * 1000),
+      Expiration: new Date(content.session.expiresAt),
     },
     AssumedRoleUser: {
       AssumedRoleId: `${role.role_id}:${input.RoleSessionName}`,

@@ -1,4 +1,4 @@
-import { sealSession } from '../access/session.ts'
+import { sealSession, sessionEnd } from '../access/session.ts'
 import { AwsError } from '../aws/error.ts'
 import type {
   GetAccessKeyInfoRequest,
@@ -68,7 +68,7 @@ async function getSessionToken(
   }
   const asked = input.DurationSeconds ?? USER_DEFAULT_SECONDS
   const seconds = principal.kind === 'root' ? Math.min(asked, ROOT_MAX_SECONDS) : asked
-  const expiresAt = ctx.now + seconds * 1000
+  const expiresAt = sessionEnd(principal, ctx.now, seconds)
   const sealed = sealSession(ctx.serverKey, {
     kind: principal.kind === 'root' ? 'root' : 'user',
     accountId: principal.accountId,

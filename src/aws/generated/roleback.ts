@@ -259,6 +259,38 @@ export interface ProposedChange {
   readonly StatementId?: string | undefined
 }
 
+export interface CreateLimitedAccessKeyInput {
+  readonly UserName: string
+  readonly ExpirationDate?: Date | undefined
+  readonly PolicyDocument?: string | undefined
+}
+
+export interface CreateLimitedAccessKeyOutput {
+  readonly AccessKey: LimitedAccessKey
+  readonly SecretAccessKey: string
+}
+
+export interface LimitedAccessKey {
+  readonly AccessKeyId: string
+  readonly UserName: string
+  readonly Status: "Active" | "Inactive" | "Expired"
+  readonly CreateDate: Date
+  readonly ExpirationDate?: Date | undefined
+  readonly PolicyDocument?: string | undefined
+  readonly LastUsedDate?: Date | undefined
+}
+
+export interface ListLimitedAccessKeysInput {
+  readonly UserName?: string | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListLimitedAccessKeysOutput {
+  readonly AccessKeys: readonly LimitedAccessKey[]
+  readonly NextToken?: string | undefined
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -273,6 +305,8 @@ export interface RolebackApi {
   ListJobDecisions: { input: ListJobDecisionsInput; output: ListJobDecisionsOutput }
   GetAuthorizationDetails: { input: GetAuthorizationDetailsInput; output: GetAuthorizationDetailsOutput }
   DescribeServer: { input: DescribeServerInput; output: DescribeServerOutput }
+  CreateLimitedAccessKey: { input: CreateLimitedAccessKeyInput; output: CreateLimitedAccessKeyOutput }
+  ListLimitedAccessKeys: { input: ListLimitedAccessKeysInput; output: ListLimitedAccessKeysOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {
