@@ -11,7 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   kinds: ['lib'],
   keyring: ['lib'],
   store: ['lib'],
-  access: ['policy', 'store', 'keyring', 'lib'],
+  access: ['policy', 'kinds', 'store', 'keyring', 'lib'],
   blobs: ['lib'],
   vault: ['blobs', 'lib'],
   restic: ['blobs', 'lib'],

@@ -4,6 +4,7 @@ import { evaluate } from '../policy/evaluate.ts'
 import type { AuthorizationRequest, Decision, PolicyLayers } from '../policy/evaluate.ts'
 import { parsePolicy, PolicySyntaxError } from '../policy/parse.ts'
 import type { PolicyKind } from '../policy/policy.ts'
+import { JOB_SCOPE } from './job-scope.ts'
 import { keyPolicyName } from './layers.ts'
 
 /** One of the changes that together make a refused request succeed. */
@@ -28,9 +29,6 @@ export interface Question {
   /** What a statement must name instead of the resource, where that has a new id at each try: a backup's recovery point. */
   readonly resourcePattern?: string | undefined
 }
-
-/** The name of the session policy that a job puts on itself (jobs/session-policy.ts): nobody can widen it. */
-const JOB_SCOPE = 'scope of the job'
 
 /** So begin the names of the policies of limited access keys. */
 const KEY_POLICY = keyPolicyName('')

@@ -9,7 +9,7 @@ import { isRoot, listing, makeSource, plainTree, restoredPath, underTest } from 
 import type { TreeSource } from './directory.fixture.ts'
 import { backUp, contractSession, restoreInto } from './driver.contract.ts'
 import { MemorySink } from './driver.memory.ts'
-import type { RestoreTarget } from './driver.ts'
+import type { RestoreTarget } from '../kinds/restore-target.ts'
 
 const intoItself = (source: TreeSource): RestoreTarget => ({
   arn: source.resource.arn,

@@ -9,6 +9,7 @@ import { restoreTree } from './directory-restore.ts'
 import { parseItemsToRestore, select } from './directory-selection.ts'
 import { walkTree } from './directory-walk.ts'
 import { displayKey } from './directory-meta.ts'
+import { factsOf } from './driver.ts'
 import type { BackupRequest, BackupSummary, Connection, Driver, DriverSession } from './driver.ts'
 import type { RestoreRequest, RestoreSummary } from './driver.ts'
 
@@ -32,13 +33,7 @@ const restoreStep = (name: string): Step => step(efs.restore, name)
 const NO_XATTRS = 'Extended attributes were not read: that needs Linux and the node:ffi of Node 26 or newer'
 
 async function backup({ session, sink }: BackupRequest): Promise<BackupSummary> {
-  const target: StepTarget = {
-    resourceArn: session.resource.arn,
-    resourceTags: session.resource.tags,
-    recoveryPointArn: session.recoveryPointArn,
-    backupVaultArn: session.backupVaultArn,
-    requestTags: session.resource.tags,
-  }
+  const target = efs.backupTarget(factsOf(session))
   await session.call(backupStep('DescribeBackupVault'), target, () => undefined)
   await session.call(backupStep('DescribeTags'), target, () => undefined)
   await session.call(backupStep('TagRecoveryPoint'), target, () => undefined)
@@ -63,12 +58,7 @@ async function restore(request: RestoreRequest): Promise<RestoreSummary> {
   const isNew = flag(metadata, 'newFileSystem')
   if (isNew !== request.target.isNew)
     throw new Error('newFileSystem does not agree with the target of the restore')
-  const target: StepTarget = {
-    resourceArn: session.resource.arn,
-    recoveryPointArn: session.recoveryPointArn,
-    targetArn: request.target.arn,
-    requestTags: session.resource.tags,
-  }
+  const target = efs.restoreTarget({ ...factsOf(session), targetArn: request.target.arn })
   await session.call(restoreStep('DescribeFileSystems'), target, () => undefined)
   const name = isNew ? newName(request) : `aws-backup-restore_${timeName(session.now())}`
   const place = isNew

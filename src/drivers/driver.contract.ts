@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Kind, Step, StepTarget } from '../kinds/kind.ts'
+import type { RestoreTarget } from '../kinds/restore-target.ts'
 import type { Connection, Driver, DriverSession, ItemProblem, ResourceView } from './driver.ts'
-import type { RestoreSummary, RestoreTarget, ThreadHalf } from './driver.ts'
+import type { RestoreSummary, ThreadHalf } from './driver.ts'
 import { MemorySink } from './driver.memory.ts'
 import type { MemoryPoint } from './driver.memory.ts'
 

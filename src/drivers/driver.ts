@@ -1,4 +1,5 @@
-import type { Kind, Step, StepTarget } from '../kinds/kind.ts'
+import type { BackupFacts, Kind, Step, StepTarget } from '../kinds/kind.ts'
+import type { RestoreTarget } from '../kinds/restore-target.ts'
 
 /**
  * The contract between a driver (code for one resource kind) and the job that runs it.
@@ -43,6 +44,16 @@ export interface DriverSession {
   may(step: Step, target: StepTarget): boolean
   /** Progress in bytes that the driver can tell beforehand. */
   expect(totalBytes: number): void
+}
+
+/** What the targets of a kind's steps are made from. */
+export function factsOf(session: DriverSession): BackupFacts {
+  return {
+    resourceArn: session.resource.arn,
+    resourceTags: session.resource.tags,
+    recoveryPointArn: session.recoveryPointArn,
+    backupVaultArn: session.backupVaultArn,
+  }
 }
 
 /** One entry of a recovery point. Keys are any bytes, unique, in strictly ascending byte order. */
@@ -132,13 +143,6 @@ export interface RestoreRequest {
   problem(problem: ItemProblem): void
   /** Bytes and items done since the last call. */
   progress(bytes: number, items: number): void
-}
-
-export interface RestoreTarget {
-  /** ARN that the restored resource has or will have. */
-  readonly arn: string
-  readonly name: string
-  readonly isNew: boolean
 }
 
 export interface RestoreSummary {

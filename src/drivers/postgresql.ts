@@ -1,6 +1,6 @@
 import { RDS_SOURCE_INFO, rds } from '../kinds/rds.ts'
 import { TARGET_RESOURCE } from '../kinds/target-resource.ts'
-import type { StepTarget } from '../kinds/kind.ts'
+import { factsOf } from './driver.ts'
 import type { BackupRequest, BackupSummary, Connection, Driver, PointReader } from './driver.ts'
 import type { RestoreRequest, RestoreSummary, StoredItem } from './driver.ts'
 import { ArchiveReader, DumpDamagedError } from './postgresql-archive.ts'
@@ -95,13 +95,7 @@ async function testConnection(
 async function backUp(request: BackupRequest, options: PostgresqlOptions): Promise<BackupSummary> {
   const { session, sink } = request
   const { backup } = rds
-  const target: StepTarget = {
-    resourceArn: session.resource.arn,
-    resourceTags: session.resource.tags,
-    recoveryPointArn: session.recoveryPointArn,
-    backupVaultArn: session.backupVaultArn,
-    requestTags: { 'aws:backup:source-resource': session.resource.arn },
-  }
+  const target = rds.backupTarget(factsOf(session))
   const step = (name: keyof typeof backup) => backup[name] as NonNullable<(typeof backup)[string]>
   await session.call(step('DescribeBackupVault'), target, () => undefined)
   const facts = await session.call(step('DescribeDatabase'), target, async (connection) => {
@@ -190,14 +184,7 @@ function describe(name: string, facts: DatabaseFacts): Record<string, string> {
 async function restore(request: RestoreRequest, options: PostgresqlOptions): Promise<RestoreSummary> {
   const { session, point, target, metadata } = request
   const step = (name: string) => rds.restore[name] as NonNullable<(typeof rds.restore)[string]>
-  const stepTarget: StepTarget = {
-    resourceArn: session.resource.arn,
-    resourceTags: session.resource.tags,
-    recoveryPointArn: session.recoveryPointArn,
-    backupVaultArn: session.backupVaultArn,
-    targetArn: target.arn,
-    requestTags: { 'aws:backup:source-resource': session.resource.arn },
-  }
+  const stepTarget = rds.restoreTarget({ ...factsOf(session), targetArn: target.arn })
   const mark = `Restore job ${session.jobId} is not done`
   const tools = {
     directories: options.toolDirectories,

@@ -4,7 +4,7 @@ import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3'
 import type { Step, StepTarget } from '../kinds/kind.ts'
 import { S3_SOURCE_INFO, s3, s3ObjectArn } from '../kinds/s3.ts'
 import { retry } from '../lib/retry.ts'
-import { ItemError } from './driver.ts'
+import { factsOf, ItemError } from './driver.ts'
 import type { BackupRequest, BackupSummary, DriverSession, StoredItem } from './driver.ts'
 import { S3Clients, S3RequestError, isObjectError, request } from './s3-bucket-client.ts'
 import { decodeMeta, encodeMeta, listPage, mapInOrder, printable } from './s3-bucket-objects.ts'
@@ -50,7 +50,7 @@ type Tags = Readonly<Record<string, string>>
  */
 export async function backUpBucket({ session, sink }: BackupRequest): Promise<BackupSummary> {
   using clients = new S3Clients()
-  const run: Run = { session, clients, bucketTarget: targetOf(session) }
+  const run: Run = { session, clients, bucketTarget: s3.backupTarget(factsOf(session)) }
   await session.call(step('DescribeBackupVault'), run.bucketTarget, () => undefined)
   await session.call(step('TagRecoveryPoint'), run.bucketTarget, () => undefined)
   const { facts, problems } = await readBucketFacts(run)
@@ -104,16 +104,6 @@ interface Run {
 
 function step(name: string): Step {
   return s3.backup[name] as Step
-}
-
-function targetOf(session: DriverSession): StepTarget {
-  return {
-    resourceArn: session.resource.arn,
-    resourceTags: session.resource.tags,
-    recoveryPointArn: session.recoveryPointArn,
-    backupVaultArn: session.backupVaultArn,
-    requestTags: { 'aws:backup:source-resource': session.resource.arn },
-  }
 }
 
 /** Tags, versioning and owner of the bucket. What the server does not have at all is left away; a refusal is a problem. */

@@ -2,7 +2,7 @@ import { CreateBucketCommand, GetBucketVersioningCommand, HeadObjectCommand } fr
 import { PutObjectTaggingCommand } from '@aws-sdk/client-s3'
 import type { Step, StepTarget } from '../kinds/kind.ts'
 import { S3_MAX_ITEMS_TO_RESTORE, s3, s3ObjectArn } from '../kinds/s3.ts'
-import { ItemError } from './driver.ts'
+import { factsOf, ItemError } from './driver.ts'
 import type { PointReader, RestoreRequest, RestoreSummary, StoredItem } from './driver.ts'
 import { KIND_OBJECT } from './s3-bucket-backup.ts'
 import { S3Clients, S3RequestError, isObjectError, request, requireBucketName } from './s3-bucket-client.ts'
@@ -41,13 +41,7 @@ interface Wanted {
 export async function restoreBucket(restore: RestoreRequest): Promise<RestoreSummary> {
   const { session, point, target } = restore
   using clients = new S3Clients()
-  const bucketTarget: StepTarget = {
-    resourceArn: session.resource.arn,
-    resourceTags: session.resource.tags,
-    recoveryPointArn: session.recoveryPointArn,
-    backupVaultArn: session.backupVaultArn,
-    targetArn: target.arn,
-  }
+  const bucketTarget = s3.restoreTarget({ ...factsOf(session), targetArn: target.arn })
   const wanted = parseMetadata(restore)
   const run: Run = { restore, clients, bucketTarget, wanted, counts: { restored: 0, skipped: 0, bytes: 0 } }
   const first = await firstItem(point, wanted)

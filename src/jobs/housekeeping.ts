@@ -1,11 +1,14 @@
 import { assumeForService } from '../access/assume.ts'
 import { denialMessage } from '../access/denial.ts'
+import { jobRequests } from '../access/job-request.ts'
+import type { JobFacts } from '../access/job-request.ts'
 import { layersOf } from '../access/layers.ts'
 import { BACKUP_SERVICE } from '../access/passed-role.ts'
-import { principalView, requestContext } from '../access/request-context.ts'
+import { deletionCalls } from '../kinds/job-calls.ts'
+import type { Kind } from '../kinds/kind.ts'
 import { kindOfType } from '../kinds/kinds.ts'
 import { uuid } from '../lib/ids.ts'
-import { contextOf, evaluate } from '../policy/evaluate.ts'
+import { evaluate } from '../policy/evaluate.ts'
 import { appendAudit } from '../store/audit.ts'
 import { expireUnstarted } from '../store/claims.ts'
 import { pruneDenials } from '../store/denials.ts'
@@ -167,25 +170,24 @@ export class Housekeeping {
       )
       return undefined
     }
-    const tags = await tagsOf(store.db, point.account_id, point.arn)
-    const context = contextOf({
-      ...requestContext(assumed.session, { region: point.region, now, resourceAccountId: point.account_id }),
-      ...Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value])),
-    })
     const layers = await layersOf(store.db, assumed.session)
-    for (const { action, arn } of deletions(point)) {
-      const decision = evaluate(
-        {
-          principal: principalView(assumed.session),
-          action,
-          resource: arn,
-          resourceAccountId: point.account_id,
-          context,
-        },
-        layers,
-      )
-      await this.#record(point, assumed.session.arn, action, decision.allowed, decision.reason, now)
-      if (!decision.allowed) return denialMessage(assumed.session.arn, action, arn, decision)
+    const facts: JobFacts = {
+      principal: assumed.session,
+      region: point.region,
+      now,
+      resource: { arn: point.resource_arn, tags: {} },
+      recoveryPointArn: point.arn,
+      tags: new Map([[point.arn, await tagsOf(store.db, point.account_id, point.arn)]]),
+    }
+    const kind = kindOfType(point.resource_type) as Kind
+    const target = { resourceArn: point.resource_arn, recoveryPointArn: point.arn }
+    for (const call of deletionCalls(kind, target)) {
+      for (const request of jobRequests(facts, call.step, call.target)) {
+        const { action, resource } = request
+        const decision = evaluate(request, layers)
+        await this.#record(point, assumed.session.arn, action, decision.allowed, decision.reason, now)
+        if (!decision.allowed) return denialMessage(assumed.session.arn, action, resource, decision)
+      }
     }
     return undefined
   }
@@ -215,15 +217,4 @@ export class Housekeeping {
       statement: null,
     })
   }
-}
-
-/** What deleting the point asks: the source service's own action where its kind has one, else Backup's. */
-function deletions(point: RecoveryPointTable): readonly { readonly action: string; readonly arn: string }[] {
-  const steps = Object.values(kindOfType(point.resource_type)?.remove ?? {})
-  if (steps.length === 0) return [{ action: 'backup:DeleteRecoveryPoint', arn: point.arn }]
-  return steps.flatMap((step) =>
-    step
-      .arns({ resourceArn: point.resource_arn, recoveryPointArn: point.arn })
-      .map((arn) => ({ action: step.action, arn })),
-  )
 }

@@ -1,5 +1,7 @@
 import { assumeForService } from '../access/assume.ts'
 import type { AssumedRole } from '../access/assume.ts'
+import { jobScopePolicy } from '../access/job-scope.ts'
+import type { JobScope } from '../access/job-scope.ts'
 import { layersOf } from '../access/layers.ts'
 import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import type { Principal } from '../access/principal.ts'
@@ -11,8 +13,6 @@ import type { JobTable } from '../store/schema.ts'
 import { DecisionLog } from './decision-log.ts'
 import { JobFailedError, JobStoppedError } from './errors.ts'
 import { JobSession } from './job-session.ts'
-import { sessionPolicyOf } from './session-policy.ts'
-import type { JobScope } from './session-policy.ts'
 import type { JobTools, RunningJob } from './tools.ts'
 
 /** A job under way asks for its role's rights again so often, in milliseconds: a revoked right ends it within a minute. */
@@ -49,7 +49,7 @@ export async function openJobRole(
   const { row } = job
   const assumed = await assume(tools, row, request.scope)
   if (!assumed.ok) throw new JobFailedError(notAssumable(row, assumed.reason), 'AccessDenied')
-  const limit = sessionPolicyOf(request.scope)
+  const limit = jobScopePolicy(request.scope)
   const layers = await jobLayers(tools, assumed.session, limit)
   const log = new DecisionLog(await nextDecisionSeq(tools.store.db, row.job_id))
   const flush = async (): Promise<void> => {
@@ -113,7 +113,7 @@ function notAssumable(row: JobTable, reason: string): string {
 async function jobLayers(
   tools: JobTools,
   principal: Principal,
-  limit: ReturnType<typeof sessionPolicyOf>,
+  limit: ReturnType<typeof jobScopePolicy>,
 ): Promise<PolicyLayers> {
   return { ...(await layersOf(tools.store.db, principal)), session: [limit] }
 }
@@ -123,7 +123,7 @@ function keepTrue(
   tools: JobTools,
   job: RunningJob,
   session: JobSession,
-  limit: ReturnType<typeof sessionPolicyOf>,
+  limit: ReturnType<typeof jobScopePolicy>,
   scope: JobScope,
   flush: () => Promise<void>,
 ): () => void {

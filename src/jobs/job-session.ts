@@ -1,17 +1,17 @@
 import type { Connection, DriverSession, ResourceView } from '../drivers/driver.ts'
 import type { Step, StepTarget } from '../kinds/kind.ts'
+import { kindOfArn } from '../kinds/kinds.ts'
 import type { AuthorizationRequest, PolicyLayers } from '../policy/evaluate.ts'
-import { contextOf, evaluate } from '../policy/evaluate.ts'
+import { evaluate } from '../policy/evaluate.ts'
 import { denialMessage } from '../access/denial.ts'
 import { denialOf, newAuthorizationId } from '../access/explain.ts'
+import { jobRequests } from '../access/job-request.ts'
+import type { JobFacts } from '../access/job-request.ts'
 import type { Principal } from '../access/principal.ts'
-import { principalView, requestContext } from '../access/request-context.ts'
 import type { Clock } from '../lib/clock.ts'
 import { AccessDeniedError } from './errors.ts'
 import type { DecisionLog } from './decision-log.ts'
 import type { DenialTable } from '../store/schema.ts'
-
-const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
 
 export interface JobSessionOptions {
   readonly jobId: string
@@ -101,10 +101,9 @@ export class JobSession implements DriverSession {
 
   /** Decides a step on each of its ARNs; the sentence of the first refusal, or undefined when all are allowed. */
   #decideAll(step: Step, target: StepTarget): string | undefined {
-    const extra = step.context?.(target)
     const { log, clock } = this.#options
-    for (const arn of step.arns(target)) {
-      const request = this.#requestFor(step.action, arn, target, extra)
+    for (const request of jobRequests(this.#facts(), step, target)) {
+      const arn = request.resource
       const decision = evaluate(request, this.#layers)
       log.add({ step: step.name, action: step.action, arn, decision, at: clock.now() })
       if (!decision.allowed) {
@@ -116,20 +115,17 @@ export class JobSession implements DriverSession {
     return undefined
   }
 
-  /** Tags of what the step acts on: the recovery point and the target have their own, whatever the source's are. */
-  #tagsOf(arn: string, target: StepTarget): Readonly<Record<string, string>> | undefined {
-    const kept = this.#options.tags?.get(arn)
-    if (kept !== undefined) return kept
-    if (arn === target.targetArn) return target.targetTags
-    if (arn === this.recoveryPointArn)
-      return { ...this.resource.tags, 'aws:backup:source-resource': this.resource.arn }
-    return target.resourceTags
+  #pointPattern(): string | undefined {
+    const { region, resource } = this.#options
+    const { accountId } = this.#principal
+    const { kind, name } = kindOfArn(resource.arn) ?? {}
+    return name === undefined ? undefined : kind?.recoveryPointPattern({ region, accountId, name })
   }
 
   #denial(step: Step, target: StepTarget, request: AuthorizationRequest): DenialTable {
     // A backup makes a recovery point with a new id each time; restores and exports read one that stays.
     const isNew = request.resource === this.recoveryPointArn && target.targetArn === undefined
-    const resourcePattern = isNew ? request.resource.replace(UUID, '*') : undefined
+    const resourcePattern = isNew ? this.#pointPattern() : undefined
     return denialOf(
       this.#principal,
       { request, layers: this.#layers, resourcePattern },
@@ -145,33 +141,15 @@ export class JobSession implements DriverSession {
     )
   }
 
-  #requestFor(
-    action: string,
-    resource: string,
-    target: StepTarget,
-    extra: Readonly<Record<string, string | readonly string[]>> | undefined,
-  ): AuthorizationRequest {
-    const accountId = this.#principal.accountId
-    const tags = this.#tagsOf(resource, target)
-    const context: Record<string, string | readonly string[]> = {
-      ...requestContext(this.#principal, {
-        region: this.#options.region,
-        now: this.#options.clock.now(),
-        resourceAccountId: accountId,
-      }),
-      ...extra,
-    }
-    for (const [key, value] of Object.entries(tags ?? {})) context[`aws:ResourceTag/${key}`] = value
-    if (target.requestTags !== undefined) {
-      for (const [key, value] of Object.entries(target.requestTags)) context[`aws:RequestTag/${key}`] = value
-      context['aws:TagKeys'] = Object.keys(target.requestTags)
-    }
+  #facts(): JobFacts {
+    const { region, clock, tags } = this.#options
     return {
-      principal: principalView(this.#principal),
-      action,
-      resource,
-      resourceAccountId: accountId,
-      context: contextOf(context),
+      principal: this.#principal,
+      region,
+      now: clock.now(),
+      resource: this.resource,
+      recoveryPointArn: this.recoveryPointArn,
+      tags,
     }
   }
 }

@@ -1,8 +1,10 @@
 import { driverOf } from '../drivers/drivers.ts'
-import type { Connection, DriverSession, RestoreSummary, RestoreTarget } from '../drivers/driver.ts'
-import type { Kind, ResourceType, Step } from '../kinds/kind.ts'
+import type { Connection, DriverSession, RestoreSummary } from '../drivers/driver.ts'
+import { tagCalls, wayCalls } from '../kinds/job-calls.ts'
+import type { Kind, ResourceType } from '../kinds/kind.ts'
 import { kindOfType, restoreConnectionArn } from '../kinds/kinds.ts'
-import { onResource, onRestored } from '../kinds/step-arns.ts'
+import { RestoreTargetError, restoreTargetOf } from '../kinds/restore-target.ts'
+import type { RestoreTarget } from '../kinds/restore-target.ts'
 import { TARGET_RESOURCE } from '../kinds/target-resource.ts'
 import { randomHex } from '../lib/ids.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
@@ -16,7 +18,6 @@ import { JobFailedError } from './errors.ts'
 import { openJobRole } from './job-role.ts'
 import { openPointReader } from './pour-restore.ts'
 import { Problems } from './problems.ts'
-import { restoreTargetOf } from './restore-target.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 
 interface RestoreInput {
@@ -58,8 +59,7 @@ export async function runRestore(tools: JobTools, job: RunningJob): Promise<JobO
   })
   try {
     const problems = new Problems()
-    await decideWay(role.session, plan)
-    if (plan.input.copyTags) await decideTags(role.session, plan, tags)
+    await decideBeforehand(role.session, plan, plan.input.copyTags ? tags : {})
     const summary = await restore(tools, job, plan, role.session, problems)
     await role.close()
     if (problems.count > 0) {
@@ -85,13 +85,29 @@ async function planOf(tools: JobTools, row: JobTable): Promise<Plan> {
   if (vault === undefined)
     throw new JobFailedError(`Restore job failed: backup vault ${point.vault_name} is gone`)
   const input = JSON.parse(row.input) as RestoreInput
-  const target = await restoreTargetOf({
-    type: point.resource_type,
-    place: { region: row.region, accountId: row.account_id },
-    metadata: input.metadata,
-    isRegistered: async (arn) => (await findResource(db, row.account_id, arn)) !== undefined,
-  })
+  const target = await targetOf(tools, row, point, input)
   return { point, vault, target, via: await connectionResource(tools, row, point, target, input), input }
+}
+
+async function targetOf(
+  tools: JobTools,
+  row: JobTable,
+  point: RecoveryPointTable,
+  { metadata }: RestoreInput,
+): Promise<RestoreTarget> {
+  const { db } = tools.store
+  try {
+    return await restoreTargetOf({
+      type: point.resource_type,
+      place: { region: row.region, accountId: row.account_id },
+      metadata,
+      isRegistered: async (arn) => (await findResource(db, row.account_id, arn)) !== undefined,
+    })
+  } catch (error) {
+    if (error instanceof RestoreTargetError)
+      throw new JobFailedError(error.message, 'FAILURE', { cause: error })
+    throw error
+  }
 }
 
 async function connectionResource(
@@ -122,37 +138,17 @@ async function connectionResource(
   return found
 }
 
-/**
- * Another resource's server and credentials are lent to the restore: the role must be allowed to do the same on that resource,
- * as AWS asks for the subnet group that a database is restored into.
- */
-async function decideWay(session: DriverSession, { point, target, via }: Plan): Promise<void> {
-  if (via.arn === target.arn || via.arn === point.resource_arn) return
-  const { restore: steps } = kindOfType(via.type) as Kind
-  const making = steps['RestoreDatabase'] ?? steps['CreateBucket'] ?? steps['CreateFileSystem']
-  if (making === undefined) throw new Error(`No step of type ${via.type} makes a resource`)
-  const step: Step = { name: 'UseConnection', action: making.action, arns: onResource }
-  await session.call(step, { resourceArn: via.arn }, () => undefined)
-}
-
-/** Tags open doors: those that are copied to what a restore makes are asked for beforehand, each with its value. */
-async function decideTags(
+/** What a restore is asked for before its driver begins: another resource's connection, and tags that are copied. */
+async function decideBeforehand(
   session: DriverSession,
-  { point, target }: Plan,
-  requestTags: Readonly<Record<string, string>>,
+  { point, target, via }: Plan,
+  copiedTags: Readonly<Record<string, string>>,
 ): Promise<void> {
-  if (!target.isNew || Object.keys(requestTags).length === 0) return
-  const { restore: steps } = kindOfType(point.resource_type) as Kind
-  const step = steps['TagTarget'] ?? steps['TagResource'] ?? TAG_BUCKET
-  await session.call(
-    step,
-    { resourceArn: point.resource_arn, targetArn: target.arn, requestTags },
-    () => undefined,
-  )
+  const kind = kindOfType(point.resource_type) as Kind
+  const facts = { resourceArn: point.resource_arn, targetArn: target.arn, throughArn: via.arn }
+  const calls = [...wayCalls(kind, facts), ...tagCalls(kind, { ...facts, isNew: target.isNew, copiedTags })]
+  for (const { step, target: asked } of calls) await session.call(step, asked, () => undefined)
 }
-
-/** AWS Backup asks for it where tags are copied to a bucket; without tags the kind needs no such step. */
-const TAG_BUCKET: Step = { name: 'TagBucket', action: 's3:PutBucketTagging', arns: onRestored }
 
 async function restore(
   tools: JobTools,

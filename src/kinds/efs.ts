@@ -26,6 +26,14 @@ export const efs: Kind = {
     `arn:aws:elasticfilesystem:${region}:${accountId}:file-system/${name}`,
   recoveryPointArn: ({ region, accountId, jobId }) =>
     `arn:aws:backup:${region}:${accountId}:recovery-point:${jobId.toLowerCase()}`,
+  recoveryPointPattern: ({ region, accountId }) => `arn:aws:backup:${region}:${accountId}:recovery-point:*`,
+  backupTarget: (facts) => ({ ...facts, requestTags: facts.resourceTags }),
+  restoreTarget: ({ resourceArn, recoveryPointArn, targetArn, resourceTags }) => ({
+    resourceArn,
+    recoveryPointArn,
+    targetArn,
+    requestTags: resourceTags,
+  }),
   backup: {
     DescribeBackupVault: {
       name: 'DescribeBackupVault',
@@ -54,12 +62,14 @@ export const efs: Kind = {
       action: 'elasticfilesystem:CreateFileSystem',
       arns: onRestored,
       context: requestTagContext,
+      onlyNew: true,
     },
     TagResource: {
       name: 'TagResource',
       action: 'elasticfilesystem:TagResource',
       arns: onRestored,
       context: requestTagContext,
+      onlyNew: true,
     },
     Restore: { name: 'Restore', action: 'elasticfilesystem:Restore', arns: onRestored },
     // Without it setuid and setgid bits of files, devices and file capabilities are left away and counted in a note.
@@ -75,6 +85,7 @@ export const efs: Kind = {
       action: 'elasticfilesystem:DeleteFileSystem',
       arns: onRestored,
       optional: true,
+      onlyNew: true,
     },
   },
   remove: {},

@@ -14,6 +14,8 @@ export interface StepTarget {
   readonly resourceTags?: Readonly<Record<string, string>> | undefined
   readonly recoveryPointArn?: string | undefined
   readonly backupVaultArn?: string | undefined
+  /** The vault that a copy goes to. */
+  readonly destinationVaultArn?: string | undefined
   /** What a restore makes or fills. */
   readonly targetArn?: string | undefined
   readonly targetTags?: Readonly<Record<string, string>> | undefined
@@ -35,6 +37,26 @@ export interface Step {
   readonly context?: (target: StepTarget) => StepContext
   /** A denial of an optional step takes a power away instead of failing the job. */
   readonly optional?: boolean
+  /** Asked only where a restore makes its target: one that fills an existing one never comes to it. */
+  readonly onlyNew?: boolean
+  /**
+   * Asked for each item on an ARN of its own, which nobody knows before the job reads it. `ownKeys` are the condition keys, or
+   * their beginnings up to and with the slash, that hold what the item itself says.
+   */
+  readonly perItem?: { readonly ownKeys: readonly string[] }
+}
+
+/** What is known of a backup before it runs. */
+export interface BackupFacts {
+  readonly resourceArn: string
+  readonly resourceTags: Readonly<Record<string, string>>
+  readonly recoveryPointArn: string
+  readonly backupVaultArn: string
+}
+
+/** What is known of a restore before it runs; the tags are those that the target is to get. */
+export interface RestoreFacts extends BackupFacts {
+  readonly targetArn: string
 }
 
 /** Resource type names as AWS Backup spells them. */
@@ -57,6 +79,11 @@ export interface Kind {
   readonly recoveryPointArn: (
     parts: ArnParts & { readonly jobId: string; readonly name: string; readonly createdAt: Date },
   ) => string
+  /** The form of all ARNs that `recoveryPointArn` gives to backups of one resource: `*` where each job has its own. */
+  readonly recoveryPointPattern: (parts: ArnParts & { readonly name: string }) => string
+  /** What the steps of a backup are decided on; items add their own ARN and tags. */
+  readonly backupTarget: (facts: BackupFacts) => StepTarget
+  readonly restoreTarget: (facts: RestoreFacts) => StepTarget
   /** Steps of a backup, in the order in which a job meets them. */
   readonly backup: Readonly<Record<string, Step>>
   readonly restore: Readonly<Record<string, Step>>

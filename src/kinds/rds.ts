@@ -72,6 +72,16 @@ export const rds: Kind = {
   resourceArn: ({ region, accountId, name }) => `arn:aws:rds:${region}:${accountId}:db:${name}`,
   recoveryPointArn: ({ region, accountId, jobId }) =>
     `arn:aws:rds:${region}:${accountId}:snapshot:awsbackup:job-${jobId.toLowerCase()}`,
+  recoveryPointPattern: ({ region, accountId }) =>
+    `arn:aws:rds:${region}:${accountId}:snapshot:awsbackup:job-*`,
+  backupTarget: (facts) => ({
+    ...facts,
+    requestTags: { 'aws:backup:source-resource': facts.resourceArn },
+  }),
+  restoreTarget: (facts) => ({
+    ...facts,
+    requestTags: { 'aws:backup:source-resource': facts.resourceArn },
+  }),
   backup: {
     DescribeBackupVault: {
       name: 'DescribeBackupVault',
@@ -132,6 +142,7 @@ export const rds: Kind = {
       action: 'rds:DeleteDBInstance',
       arns: onRestored,
       optional: true,
+      onlyNew: true,
     },
   },
   remove: {

@@ -34,6 +34,11 @@ function requestTagContext(target: StepTarget): StepContext {
   return { ...Object.fromEntries(each), 's3:RequestObjectTagKeys': Object.keys(tags) }
 }
 
+/** The tags that an object is written with lie in the recovery point. */
+const WRITTEN = {
+  ownKeys: ['s3:RequestObjectTag/', 's3:RequestObjectTagKeys', 'aws:RequestTag/', 'aws:TagKeys'],
+}
+
 /** Tags of the recovery point, for `backup:TagResource`. */
 function pointTagContext(target: StepTarget): StepContext {
   const tags = target.requestTags
@@ -49,6 +54,13 @@ export const s3: Kind = {
   resourceArn: ({ name }) => `arn:aws:s3:::${name}`,
   recoveryPointArn: ({ region, accountId, jobId, name, createdAt }) =>
     `arn:aws:backup:${region}:${accountId}:recovery-point:${name}-${compactTime(createdAt)}-${hex8(jobId)}`,
+  recoveryPointPattern: ({ region, accountId, name }) =>
+    `arn:aws:backup:${region}:${accountId}:recovery-point:${name}-*`,
+  backupTarget: (facts) => ({
+    ...facts,
+    requestTags: { 'aws:backup:source-resource': facts.resourceArn },
+  }),
+  restoreTarget: (facts) => ({ ...facts }),
   backup: {
     DescribeBackupVault: {
       name: 'DescribeBackupVault',
@@ -65,11 +77,23 @@ export const s3: Kind = {
     GetBucketVersioning: { name: 'GetBucketVersioning', action: 's3:GetBucketVersioning', arns: onResource },
     GetBucketAcl: { name: 'GetBucketAcl', action: 's3:GetBucketAcl', arns: onResource },
     ListObjects: { name: 'ListObjects', action: 's3:ListBucket', arns: onResource },
-    ReadObjectTags: { name: 'ReadObjectTags', action: 's3:GetObjectTagging', arns: onObject },
-    ReadObject: { name: 'ReadObject', action: 's3:GetObject', arns: onObject, context: objectTagContext },
+    ReadObjectTags: {
+      name: 'ReadObjectTags',
+      action: 's3:GetObjectTagging',
+      arns: onObject,
+      perItem: { ownKeys: [] },
+    },
+    // Decided with the object's own tags in the place of the bucket's.
+    ReadObject: {
+      name: 'ReadObject',
+      action: 's3:GetObject',
+      arns: onObject,
+      context: objectTagContext,
+      perItem: { ownKeys: ['s3:ExistingObjectTag/', 'aws:ResourceTag/'] },
+    },
   },
   restore: {
-    CreateBucket: { name: 'CreateBucket', action: 's3:CreateBucket', arns: onRestored },
+    CreateBucket: { name: 'CreateBucket', action: 's3:CreateBucket', arns: onRestored, onlyNew: true },
     GetTargetVersioning: {
       name: 'GetTargetVersioning',
       action: 's3:GetBucketVersioning',
@@ -81,14 +105,16 @@ export const s3: Kind = {
       action: 's3:PutObject',
       arns: onObject,
       context: requestTagContext,
+      perItem: WRITTEN,
     },
     TagObject: {
       name: 'TagObject',
       action: 's3:PutObjectTagging',
       arns: onObject,
       context: requestTagContext,
+      perItem: WRITTEN,
     },
-    CheckObject: { name: 'CheckObject', action: 's3:GetObject', arns: onObject },
+    CheckObject: { name: 'CheckObject', action: 's3:GetObject', arns: onObject, perItem: WRITTEN },
   },
   remove: {},
   restoreMetadata: {

@@ -20,6 +20,10 @@ export const onVault = (target: StepTarget): readonly string[] => [
   present(target.backupVaultArn, 'backup vault'),
 ]
 
+export const onDestinationVault = (target: StepTarget): readonly string[] => [
+  present(target.destinationVaultArn, 'destination vault'),
+]
+
 export const onRestored = (target: StepTarget): readonly string[] => [
   present(target.targetArn, 'restored resource'),
 ]

@@ -2,11 +2,16 @@ import type { CompiledPolicy } from '../policy/compile.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { parsePolicy } from '../policy/parse.ts'
 
+/** What the session policy is called in decisions. Nobody can widen it. */
+export const JOB_SCOPE = 'scope of the job'
+
 /** What one job is about: its session can touch nothing else, whatever its role could. */
 export interface JobScope {
   readonly resourceArn: string
   readonly recoveryPointArn: string
   readonly backupVaultArn: string
+  /** Of a copy: the vault that it goes to. */
+  readonly destinationVaultArn?: string | undefined
   /** Of a restore: what it makes or fills. */
   readonly targetArn?: string | undefined
   /** Of a restore: the resource whose connection leads to the target. */
@@ -17,7 +22,7 @@ export interface JobScope {
  * The session policy of a job: every action, but only on the job's own resource (and what lies inside it), recovery point, vault
  * and target. The role's policies decide the actions; this one keeps a wide role from reaching past its job.
  */
-export function sessionPolicyOf(scope: JobScope): CompiledPolicy {
+export function jobScopePolicy(scope: JobScope): CompiledPolicy {
   const resources = new Set<string>()
   for (const arn of [scope.resourceArn, scope.targetArn]) {
     if (arn === undefined) continue
@@ -28,13 +33,14 @@ export function sessionPolicyOf(scope: JobScope): CompiledPolicy {
   if (scope.throughArn !== undefined) resources.add(literal(scope.throughArn))
   resources.add(literal(scope.recoveryPointArn))
   resources.add(literal(scope.backupVaultArn))
+  if (scope.destinationVaultArn !== undefined) resources.add(literal(scope.destinationVaultArn))
   const document = {
     Version: '2012-10-17',
     Statement: [{ Sid: 'ThisJobOnly', Effect: 'Allow', Action: '*', Resource: [...resources] }],
   }
   return compilePolicy(parsePolicy(JSON.stringify(document), 'session'), {
     type: 'session',
-    name: 'scope of the job',
+    name: JOB_SCOPE,
   })
 }
 

@@ -1,0 +1,65 @@
+import type { Step, StepTarget } from '../kinds/kind.ts'
+import type { AuthorizationRequest } from '../policy/evaluate.ts'
+import { contextOf } from '../policy/evaluate.ts'
+import type { Principal } from './principal.ts'
+import { principalView, requestContext } from './request-context.ts'
+
+/** What a job's questions have in common. */
+export interface JobFacts {
+  /** The session under the passed role. */
+  readonly principal: Principal
+  readonly region: string
+  /** Milliseconds since 1970. */
+  readonly now: number
+  readonly resource: { readonly arn: string; readonly tags: Readonly<Record<string, string>> }
+  readonly recoveryPointArn: string
+  /** Tags as they are kept, by ARN: of a recovery point and a target that exist. */
+  readonly tags?: ReadonlyMap<string, Readonly<Record<string, string>>> | undefined
+}
+
+/**
+ * What a step of a job asks the policy engine: one request for each ARN that the step's action must be allowed on. Running jobs,
+ * expiry and preflight all ask by this, so that what preflight answers is what the job will hear.
+ */
+export function jobRequests(
+  facts: JobFacts,
+  step: Step,
+  target: StepTarget,
+): readonly AuthorizationRequest[] {
+  const { principal, region, now } = facts
+  const resourceAccountId = principal.accountId
+  const base = {
+    ...requestContext(principal, { region, now, resourceAccountId }),
+    ...step.context?.(target),
+    ...requestTags(target),
+  }
+  const view = principalView(principal)
+  return step.arns(target).map((resource) => {
+    const context: Record<string, string | readonly string[]> = { ...base }
+    for (const [key, value] of Object.entries(tagsOf(facts, resource, target) ?? {}))
+      context[`aws:ResourceTag/${key}`] = value
+    return { principal: view, action: step.action, resource, resourceAccountId, context: contextOf(context) }
+  })
+}
+
+/** Tags of what the step acts on: the recovery point and the target have their own, whatever the source's are. */
+function tagsOf(
+  { tags, recoveryPointArn, resource }: JobFacts,
+  arn: string,
+  target: StepTarget,
+): Readonly<Record<string, string>> | undefined {
+  const kept = tags?.get(arn)
+  if (kept !== undefined) return kept
+  if (arn === target.targetArn) return target.targetTags
+  if (arn === recoveryPointArn) return { ...resource.tags, 'aws:backup:source-resource': resource.arn }
+  return target.resourceTags
+}
+
+function requestTags(target: StepTarget): Record<string, string | readonly string[]> {
+  if (target.requestTags === undefined) return {}
+  const context: Record<string, string | readonly string[]> = {
+    'aws:TagKeys': Object.keys(target.requestTags),
+  }
+  for (const [key, value] of Object.entries(target.requestTags)) context[`aws:RequestTag/${key}`] = value
+  return context
+}
