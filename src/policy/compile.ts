@@ -49,6 +49,7 @@ export type Candidate = {
  */
 export type CompiledPolicy = {
   readonly kind: Policy['kind']
+  readonly version: Policy['version']
   readonly source: PolicySource
   readonly statements: readonly CompiledStatement[]
   readonly byAction: ReadonlyMap<string, readonly Candidate[]>
@@ -60,7 +61,8 @@ export type CompiledPolicy = {
 export function compilePolicy(policy: Policy, source: PolicySource): CompiledPolicy {
   const statements = policy.statements.map((statement) => compileStatement(statement, policy, source))
   const selectors = statements.map(selectorOf)
-  return { kind: policy.kind, source, statements, ...indexActions(selectors) }
+  const { kind, version } = policy
+  return { kind, version, source, statements, ...indexActions(selectors) }
 }
 
 /** The statements of a policy that may be about an action, which must be lower-cased. */

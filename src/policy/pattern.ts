@@ -86,6 +86,16 @@ export function resourcePattern(text: string, options: PatternOptions): Matcher 
   }
 }
 
+/** The same pattern asked another way: whether it matches anything at all that begins with the value. */
+export function resourceReach(text: string, options: PatternOptions): Matcher {
+  const parts = bindToSegments(partsOf(text, options.variables, true))
+  if (parts === undefined) return () => options.whenUnresolved
+  return (value, context) => {
+    const codes = expandCodes(parts, context)
+    return codes === undefined ? options.whenUnresolved : statesAfter(codes, value).includes(1)
+  }
+}
+
 /** ArnLike and ArnEquals: six segments, each a glob of its own; the sixth may hold colons. `*` alone is any value. */
 export function arnPattern(text: string, options: PatternOptions): Matcher {
   const parts = partsOf(text, options.variables, true)
@@ -273,7 +283,9 @@ function splitCodes(codes: readonly number[]): readonly (readonly number[])[] | 
 }
 
 function matchCodes(codes: readonly number[], value: string): boolean {
-  return codes.includes(SEGMENT_RUN) ? matchByStates(codes, value) : matchByPointers(codes, value)
+  return codes.includes(SEGMENT_RUN)
+    ? statesAfter(codes, value)[codes.length] === 1
+    : matchByPointers(codes, value)
 }
 
 function isStep(code: number | undefined, char: number): boolean {
@@ -302,8 +314,11 @@ function matchByPointers(codes: readonly number[], value: string): boolean {
   return at === codes.length
 }
 
-/** All positions at once: with runs that stop at colons, widening the last run is not enough. */
-function matchByStates(codes: readonly number[], value: string): boolean {
+/**
+ * All positions that the pattern may be at after the value, each 1: with runs that stop at colons, widening the last run is not
+ * enough. The position behind its end is a match.
+ */
+function statesAfter(codes: readonly number[], value: string): Uint8Array {
   let states = new Uint8Array(codes.length + 1)
   const reach = (set: Uint8Array, from: number): void => {
     let at = from
@@ -325,5 +340,5 @@ function matchByStates(codes: readonly number[], value: string): boolean {
     }
     states = next
   }
-  return states[codes.length] === 1
+  return states
 }
