@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { drawFrom, drawRequest } from '../../test/policy/generated-requests.ts'
+import type { Draw } from '../../test/policy/generated-requests.ts'
+import { layersOf } from '../../test/policy/generated-policies.ts'
+import type { RawDocument, RawLayers } from '../../test/policy/reference.ts'
 import { compilePolicy } from './compile.ts'
+import { contextOf, explain } from './evaluate.ts'
 import { countedSize, parsePolicy, PolicySyntaxError } from './parse.ts'
 import type { PolicyKind } from './policy.ts'
 
@@ -43,14 +48,15 @@ const { json } = fc.letrec((tie) => ({
   ),
 }))
 
-test('parsePolicy() throws a PolicySyntaxError or nothing', () => {
-  const survive = (text: string, kind: PolicyKind): void => {
-    try {
-      compilePolicy(parsePolicy(text, kind), { type: 'inline', name: 'p' })
-    } catch (error) {
-      assert.ok(error instanceof PolicySyntaxError, String(error))
-    }
+function survive(text: string, kind: PolicyKind): void {
+  try {
+    compilePolicy(parsePolicy(text, kind), { type: 'inline', name: 'p' })
+  } catch (error) {
+    assert.ok(error instanceof PolicySyntaxError, String(error))
   }
+}
+
+test('parsePolicy() throws a PolicySyntaxError or nothing', () => {
   fc.assert(
     fc.property(json, kinds, (value, kind) => survive(JSON.stringify(value) ?? '', kind)),
     { numRuns: 4_000 },
@@ -64,6 +70,104 @@ test('parsePolicy() throws a PolicySyntaxError or nothing', () => {
   )
   survive('['.repeat(100_000), 'identity')
   survive('{"a":'.repeat(20_000), 'identity')
+})
+
+/** A value with one of its parts, wherever it lies, replaced by another. */
+function withPart(value: unknown, draw: Draw, part: unknown): unknown {
+  if (typeof value !== 'object' || value === null || draw(20) === 0) return part
+  const entries = Object.entries(value)
+  if (entries.length === 0) return part
+  const [name, inner] = entries[draw(entries.length)]!
+  const changed = withPart(inner, draw, part)
+  return Array.isArray(value) ? value.with(Number(name), changed) : { ...value, [name]: changed }
+}
+
+function documentsOf(raw: RawLayers): readonly (readonly [PolicyKind, RawDocument])[] {
+  const { identity, boundary = [], session = [], resource, trust, isVault } = raw
+  return [
+    ...[...identity, ...boundary].map((document) => ['identity', document] as const),
+    ...session.map((document) => ['session', document] as const),
+    ...(resource === undefined ? [] : [[isVault ? 'vault' : 'resource', resource] as const]),
+    ...(trust === undefined ? [] : [['trust', trust] as const]),
+  ]
+}
+
+test('a policy with anything in the place of anything is refused, or can be decided and explained by', () => {
+  const oddities = fc.oneof(
+    json,
+    some<unknown>(
+      '*',
+      'Deny',
+      's3:G?t',
+      'sts:AssumeRole',
+      'backup:Start',
+      'arn:aws:s3:::*a*',
+      true,
+      5,
+      "${k:s, '}'}",
+    ),
+    some<unknown>(
+      ['a', '*'],
+      ['s3:*', '*:?'],
+      { 'k:s': ['${*}', ''] },
+      { AWS: '*' },
+      { StringLike: { 'k:s': [] } },
+    ),
+    some<unknown>('${', "${k:s, 'a", '*:*', '::::::', 'arn:aws:s3:::${k:s}', 1e308, {}, [], [[]], {
+      AWS: [],
+    }),
+    fc.string({ unit: 'binary', maxLength: 20 }),
+  )
+  let accepted = 0
+  fc.assert(
+    fc.property(layersOf, kinds, fc.nat(), oddities, (raw, other, pick, odd) => {
+      const draw = drawFrom(pick)
+      const documents = documentsOf(raw)
+      const [own, document] = documents[draw(documents.length)] ?? [other, {}]
+      const kind = draw(10) === 0 ? other : own
+      const text = JSON.stringify(withPart(document, draw, odd)) ?? ''
+      try {
+        const policy = compilePolicy(parsePolicy(text, kind), { type: 'inline', name: 'p' })
+        accepted++
+        for (let i = 0; i < 5; i++) {
+          const { context, ...request } = drawRequest(draw, kind === 'trust')
+          const decision = explain(
+            { ...request, context: contextOf(context) },
+            {
+              identity: [policy],
+              boundary: [policy],
+              session: [policy],
+              resource: policy,
+              trust: policy,
+            },
+          )
+          assert.equal(decision.allowed, decision.effect === 'Allow')
+        }
+      } catch (error) {
+        assert.ok(error instanceof PolicySyntaxError, String(error))
+      }
+    }),
+    { numRuns: 4_000 },
+  )
+  assert.ok(accepted > 100, `${accepted} accepted`)
+})
+
+test('a policy’s text with a character more, less or other is refused with a PolicySyntaxError or read', () => {
+  fc.assert(
+    fc.property(
+      layersOf,
+      kinds,
+      fc.nat(),
+      fc.string({ unit: 'binary', maxLength: 2 }),
+      (raw, kind, pick, more) => {
+        const text = JSON.stringify(raw.resource ?? raw.identity[0] ?? {})
+        const at = pick % text.length
+        for (const length of [0, 1]) survive(text.slice(0, at) + more + text.slice(at + length), kind)
+        survive(text.slice(0, at), kind)
+      },
+    ),
+    { numRuns: 1_500 },
+  )
 })
 
 test('countedSize() leaves out blanks between tokens and counts those inside strings', () => {
