@@ -87,6 +87,8 @@ const EMPTY_JOB = {
   fence: 0,
   attempts: 0,
   cancel_requested: 0,
+  created_by: null,
+  plan_id: null,
 } satisfies Partial<JobTable>
 
 /** `kinds` limits to these, so that a restore's id is not found as a backup's. */

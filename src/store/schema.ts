@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely'
+import type * as plans from './schema-plans.ts'
 
 /**
  * Every table and column. Text is UTF-8; times are milliseconds since 1970 in integers; JSON is text; booleans are 0 or 1.
@@ -308,6 +309,9 @@ export interface JobTable {
   fence: number
   attempts: number
   cancel_requested: number
+  /** The plan, rule and selection that made it, as AWS's CreatedBy; null for jobs that a call started. */
+  created_by: JsonText | null
+  plan_id: string | null
 }
 
 /** What the policy engine said to a job: denials singly, allows aggregated. */
@@ -388,6 +392,11 @@ export interface Database {
   vault: VaultTable
   recovery_point: RecoveryPointTable
   job: JobTable
+  backup_plan: plans.BackupPlanTable
+  backup_plan_version: plans.BackupPlanVersionTable
+  backup_selection: plans.BackupSelectionTable
+  backup_rule: plans.BackupRuleTable
+  backup_plan_run: plans.BackupPlanRunTable
   job_decision: JobDecisionTable
   audit: AuditTable
   denial: DenialTable

@@ -6,6 +6,7 @@ import { after, before, suite, test } from 'node:test'
 import { postgresMissing, startPostgres } from '../../test/servers/postgres.ts'
 import type { PostgresServer } from '../../test/servers/postgres.ts'
 import { IDENTITIES_CONTRACT } from './identities.contract.ts'
+import { PLANS_CONTRACT } from './plans.contract.ts'
 import { POINTS_CONTRACT } from './points.contract.ts'
 import { QUEUE_CONTRACT } from './queue.contract.ts'
 import { RECORDS_CONTRACT } from './records.contract.ts'
@@ -15,6 +16,7 @@ import { openStore } from './store.ts'
 const CONTRACT = [
   ...STORE_CONTRACT,
   ...IDENTITIES_CONTRACT,
+  ...PLANS_CONTRACT,
   ...POINTS_CONTRACT,
   ...QUEUE_CONTRACT,
   ...RECORDS_CONTRACT,
