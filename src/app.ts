@@ -15,6 +15,7 @@ import type { ServiceTables } from './http/server.ts'
 import { iam } from './iam/operations.ts'
 import { Housekeeping } from './jobs/housekeeping.ts'
 import { HEAVY, LIGHT } from './jobs/runners.ts'
+import { Scheduler } from './jobs/scheduler.ts'
 import type { JobTools } from './jobs/tools.ts'
 import { VaultRegistry } from './jobs/vault-registry.ts'
 import { Worker } from './jobs/worker.ts'
@@ -127,8 +128,10 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       }),
   )
   const housekeeping = new Housekeeping(tools)
+  const scheduler = new Scheduler(tools)
   for (const worker of workers) worker.start()
   housekeeping.start()
+  scheduler.start()
   return {
     url: urlOf(config, listen.port),
     accountId: server.management_account_id,
@@ -137,6 +140,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     stop: async () => {
       await closeHttp(http)
       await housekeeping.stop()
+      await scheduler.stop()
       await Promise.all(workers.map((worker) => worker.stop()))
       await tools.vaults.close()
       await store.close()

@@ -1,6 +1,6 @@
 import { groupArn, instanceProfileArn, roleArn, userArn } from '../src/access/identity-arns.ts'
 import type { ServiceName } from '../src/aws/model.ts'
-import { vaultArn } from '../src/backup/arns.ts'
+import { planArn, vaultArn } from '../src/backup/arns.ts'
 import { insertAccount } from '../src/store/accounts.ts'
 import { ACCOUNT, NOW, REGION, pointRow, roleRow, userRow, vaultRow } from '../src/store/contract-rows.ts'
 import { insertGroup } from '../src/store/identities-groups.ts'
@@ -18,6 +18,7 @@ export { ACCOUNT, REGION }
 const VAULT = vaultArn({ region: REGION, accountId: ACCOUNT }, 'VAULT')
 const POINT = `arn:aws:backup:${REGION}:${ACCOUNT}:recovery-point:ID`
 const RESOURCE = `arn:aws:rds:${REGION}:${ACCOUNT}:db:NAME`
+const PLAN = planArn({ region: REGION, accountId: ACCOUNT }, 'PLAN')
 const POLICY = `arn:aws:iam::${ACCOUNT}:policy/POLICY`
 const KEY_ID = 'AKIASAMPLESAMPLE0001'
 const TAGS = { KEY: 'VALUE' }
@@ -53,7 +54,16 @@ export async function fillStore({ db }: Store): Promise<void> {
   })
   await insertVault(db, vaultRow('VAULT', { arn: VAULT }))
   await insertRecoveryPoint(db, pointRow('VAULT', { arn: POINT }))
-  const tagged = [VAULT, POINT, RESOURCE, POLICY, userArn(user), roleArn(role), instanceProfileArn(profile)]
+  const tagged = [
+    VAULT,
+    POINT,
+    PLAN,
+    RESOURCE,
+    POLICY,
+    userArn(user),
+    roleArn(role),
+    instanceProfileArn(profile),
+  ]
   for (const arn of tagged) await putTags(db, ACCOUNT, arn, TAGS)
   // Groups cannot be tagged.
   await putTags(db, ACCOUNT, groupArn(group), {})
@@ -66,6 +76,8 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
     RecoveryPointArn: POINT,
     ResourceArn: VAULT,
     BackupVaultTags: TAGS,
+    BackupPlanId: 'PLAN',
+    BackupPlanTags: TAGS,
     RecoveryPointTags: TAGS,
     Tags: TAGS,
     TagKeyList: ['KEY'],

@@ -9,6 +9,7 @@ import type {
   DescribeBackupJobOutput,
   ListBackupJobsInput,
   ListBackupJobsOutput,
+  RecoveryPointCreator,
   StartBackupJobInput,
   StartBackupJobOutput,
   StopBackupJobInput,
@@ -16,6 +17,7 @@ import type {
 import type { Context } from '../context.ts'
 import { kindOf } from './kind-of.ts'
 import type { NewJob } from '../store/jobs.ts'
+import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../plans/plan.ts'
 import { findJob, insertJob, jobBasics, listJobs, requestCancel } from '../store/jobs.ts'
 import { regionSettings } from '../store/region-settings.ts'
 import { findResource } from '../store/resources.ts'
@@ -29,10 +31,6 @@ import { checkTags } from './tags.ts'
 import { vaultNamed } from './vaults.ts'
 
 const MINUTE = 60_000
-/** AWS: 8 hours where StartWindowMinutes is absent. */
-const DEFAULT_START_WINDOW_MIN = 480
-/** AWS's console: 7 days where CompleteWindowMinutes is absent. */
-const DEFAULT_COMPLETE_WINDOW_MIN = 10_080
 
 export async function startBackupJob(
   ctx: Context,
@@ -56,7 +54,7 @@ export async function startBackupJob(
     role_arn: input.IamRoleArn,
     role_id: role.role_id,
     start_by: ctx.now + (input.StartWindowMinutes ?? DEFAULT_START_WINDOW_MIN) * MINUTE,
-    complete_by: ctx.now + (input.CompleteWindowMinutes ?? DEFAULT_COMPLETE_WINDOW_MIN) * MINUTE,
+    complete_by: ctx.now + (input.CompleteWindowMinutes ?? DEFAULT_COMPLETION_WINDOW_MIN) * MINUTE,
     lock_key: `resource ${resource.unique_id}`,
     idempotency_token: input.IdempotencyToken ?? null,
     input: JSON.stringify({ lifecycle: lifecycleOf(input.Lifecycle), tags: inOrder(tags) }),
@@ -230,6 +228,7 @@ function toBackupJob(ctx: Context, row: JobTable): BackupJob {
     IsParent: false,
     IsEncrypted: true,
     VaultType: 'BACKUP_VAULT',
+    ...(row.created_by !== null && { CreatedBy: JSON.parse(row.created_by) as RecoveryPointCreator }),
   }
 }
 

@@ -1,5 +1,6 @@
 import { InvalidParameterValueException } from '../aws/generated/backup.ts'
 import type { CalculatedLifecycle, Lifecycle } from '../aws/generated/backup.ts'
+import { lifecycleProblem } from '../plans/lifecycle.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 
 const DAY = 86_400_000
@@ -9,22 +10,10 @@ export interface StoredLifecycle {
   readonly deleteAfterDays: number | null
 }
 
-/** AWS's rules for a lifecycle. Cold storage is refused: this server has none. */
+/** @throws {InvalidParameterValueException} Where AWS's rules for a lifecycle are not kept. */
 export function checkLifecycle(lifecycle: Lifecycle | undefined): void {
-  const days = lifecycle?.DeleteAfterDays
-  if (days !== undefined && days !== -1 && (days < 1 || days > 36_500)) {
-    throw new InvalidParameterValueException(
-      `Invalid lifecycle. DeleteAfterDays cannot be less than 1 or more than 36500 days; it is ${days}`,
-      { Context: 'Lifecycle' },
-    )
-  }
-  const cold = lifecycle?.MoveToColdStorageAfterDays
-  if (cold !== undefined && cold !== -1) {
-    throw new InvalidParameterValueException(
-      'Invalid lifecycle. MoveToColdStorageAfterDays is unavailable: this vault has no cold storage',
-      { Context: 'Lifecycle' },
-    )
-  }
+  const problem = lifecycleProblem(lifecycle)
+  if (problem !== undefined) throw new InvalidParameterValueException(problem, { Context: 'Lifecycle' })
 }
 
 export function lifecycleOf(lifecycle: Lifecycle | undefined): StoredLifecycle {

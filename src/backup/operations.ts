@@ -16,7 +16,6 @@ import {
   getRecoveryPointRestoreMetadata,
   listRecoveryPointsByBackupVault,
   listRecoveryPointsByResource,
-  tagContext,
   updateRecoveryPointLifecycle,
 } from './recovery-points.ts'
 import {
@@ -26,6 +25,8 @@ import {
   listRestoreJobsByProtectedResource,
   startRestoreJob,
 } from './restore-jobs.ts'
+import { planOperations } from './plan-operations.ts'
+import { requestTags, tagContext } from './request-tags.ts'
 import { describeRegionSettings, getSupportedResourceTypes, updateRegionSettings } from './settings.ts'
 import { listTags, tagResource, untagResource } from './tags.ts'
 import { unbuilt } from './unbuilt.ts'
@@ -53,15 +54,10 @@ async function taggedContext(ctx: Context, input: TaggedInput): Promise<Operatio
   return tagContext(await tagsOf(ctx.store.db, ctx.accountId, input.ResourceArn))
 }
 
-function requestTags(tags: Readonly<Record<string, string>> | undefined): OperationContext {
-  if (tags === undefined) return {}
-  const each = Object.entries(tags).map(([key, value]) => [`aws:RequestTag/${key}`, value])
-  return { ...Object.fromEntries(each), 'aws:TagKeys': Object.keys(tags) }
-}
-
 /** AWS Backup, all operations of the model. */
 export const backup: Service<BackupApi, Context> = {
   ...unbuilt,
+  ...planOperations,
 
   CreateBackupVault: {
     resource: vault,

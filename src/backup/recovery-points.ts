@@ -33,6 +33,7 @@ import { defaultKeyArn, vaultArn } from './arns.ts'
 import { kindOf } from './kind-of.ts'
 import { checkLifecycle, deleteAt, lifecycleOf, toCalculatedLifecycle, toLifecycle } from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
+import { tagContext } from './request-tags.ts'
 import { vaultNamed } from './vaults.ts'
 
 export async function describeRecoveryPoint(
@@ -189,10 +190,6 @@ function viaBackup(): Record<string, string | readonly string[]> {
     'aws:CalledViaLast': BACKUP_SERVICE,
     'aws:ViaAWSService': 'true',
   }
-}
-
-export function tagContext(tags: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]))
 }
 
 /** @throws {ResourceNotFoundException} Also for a point that lies in another vault. */

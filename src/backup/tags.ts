@@ -10,10 +10,12 @@ import type {
   UntagResourceInput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
+import { findPlan } from '../store/plans.ts'
 import { findRecoveryPoint } from '../store/recovery-points.ts'
 import { deleteTags, putTags, tagsOf } from '../store/tags.ts'
 import type { Tags } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
+import { planArn } from './arns.ts'
 
 /** AWS's limit for one resource. */
 const MAX_TAGS = 50
@@ -81,13 +83,21 @@ function reservedKey(key: string): InvalidParameterValueException {
 
 /** Vaults and recovery points carry tags of AWS Backup; other resources are tagged through their own service. */
 async function taggable(ctx: Context, arn: string): Promise<void> {
-  const vaultName = /:backup-vault:([^:]+)$/.exec(arn)?.[1]
-  const isFound =
-    vaultName !== undefined
-      ? (await findVault(ctx.store.db, ctx.accountId, ctx.region, vaultName))?.arn === arn
-      : (await findRecoveryPoint(ctx.store.db, ctx.accountId, arn)) !== undefined
-  if (!isFound)
-    throw new ResourceNotFoundException(`Cannot find a backup vault or recovery point with the ARN ${arn}`, {
-      Context: arn,
-    })
+  if (await isFound(ctx, arn)) return
+  throw new ResourceNotFoundException(
+    `Cannot find a backup vault, backup plan or recovery point with the ARN ${arn}`,
+    { Context: arn },
+  )
+}
+
+async function isFound(ctx: Context, arn: string): Promise<boolean> {
+  const { db } = ctx.store
+  const [, type, id] = /:(backup-vault|backup-plan):([^:]+)$/.exec(arn) ?? []
+  if (type === 'backup-vault')
+    return (await findVault(db, ctx.accountId, ctx.region, id as string))?.arn === arn
+  if (type === 'backup-plan') {
+    const plan = await findPlan(db, ctx, id as string)
+    return plan !== undefined && plan.deleted_at === null && planArn(ctx, plan.plan_id) === arn
+  }
+  return (await findRecoveryPoint(db, ctx.accountId, arn)) !== undefined
 }

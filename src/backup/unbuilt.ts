@@ -3,7 +3,6 @@ import type { Context } from '../context.ts'
 import {
   frameworkArn,
   legalHoldArn,
-  planArn,
   reportPlanArn,
   restoreTestingPlanArn,
   tieringConfigurationArn,
@@ -18,7 +17,6 @@ import {
 interface Named {
   readonly BackupVaultName?: string | undefined
   readonly RecoveryPointArn?: string | undefined
-  readonly BackupPlanId?: string | undefined
   readonly FrameworkName?: string | undefined
   readonly ReportPlanName?: string | undefined
   readonly LegalHoldId?: string | undefined
@@ -56,19 +54,6 @@ const ON_POINT = [
   'GetRestoreTestingInferredMetadata',
   'StartCopyJob',
   'UpdateRecoveryPointIndexSettings',
-] as const
-
-const ON_PLAN = [
-  'CreateBackupPlan',
-  'CreateBackupSelection',
-  'DeleteBackupPlan',
-  'DeleteBackupSelection',
-  'ExportBackupPlanTemplate',
-  'GetBackupPlan',
-  'GetBackupSelection',
-  'ListBackupPlanVersions',
-  'ListBackupSelections',
-  'UpdateBackupPlan',
 ] as const
 
 const ON_FRAMEWORK = ['CreateFramework', 'DeleteFramework', 'DescribeFramework', 'UpdateFramework'] as const
@@ -112,11 +97,7 @@ const ON_ALL = [
   'DescribeGlobalSettings',
   'DescribeReportJob',
   'DescribeScanJob',
-  'GetBackupPlanFromJSON',
-  'GetBackupPlanFromTemplate',
   'ListBackupJobSummaries',
-  'ListBackupPlanTemplates',
-  'ListBackupPlans',
   'ListCopyJobSummaries',
   'ListCopyJobs',
   'ListFrameworks',
@@ -136,7 +117,6 @@ const ON_ALL = [
 type UnbuiltName =
   | (typeof ON_VAULT)[number]
   | (typeof ON_POINT)[number]
-  | (typeof ON_PLAN)[number]
   | (typeof ON_FRAMEWORK)[number]
   | (typeof ON_REPORT_PLAN)[number]
   | (typeof ON_LEGAL_HOLD)[number]
@@ -153,7 +133,6 @@ function all<Name extends string>(names: readonly Name[], resource: ResourceOf):
 export const unbuilt: Readonly<Record<UnbuiltName, Unbuilt>> = {
   ...all(ON_VAULT, (ctx, input) => vaultArn(ctx, input.BackupVaultName ?? '*')),
   ...all(ON_POINT, (_, input) => input.RecoveryPointArn ?? '*'),
-  ...all(ON_PLAN, (ctx, input) => planArn(ctx, input.BackupPlanId ?? '*')),
   ...all(ON_FRAMEWORK, (ctx, input) => frameworkArn(ctx, input.FrameworkName ?? '*')),
   ...all(ON_REPORT_PLAN, (ctx, input) => reportPlanArn(ctx, input.ReportPlanName ?? '*')),
   ...all(ON_LEGAL_HOLD, (ctx, input) => legalHoldArn(ctx, input.LegalHoldId ?? '*')),

@@ -121,7 +121,7 @@ async function beginPoint(
     cold_after_days: null,
     delete_at: null,
     restore_metadata: '{}',
-    created_by: null,
+    created_by: row.created_by,
     last_restore_at: null,
   }
   await tools.store.transaction(async (tx) => {

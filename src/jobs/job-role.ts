@@ -5,7 +5,9 @@ import type { JobScope } from '../access/job-scope.ts'
 import { layersOf } from '../access/layers.ts'
 import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import type { Principal } from '../access/principal.ts'
+import { decideForService } from '../access/service-decision.ts'
 import type { Connection, ResourceView } from '../drivers/driver.ts'
+import { arnOf } from '../lib/arn.ts'
 import type { PolicyLayers } from '../policy/evaluate.ts'
 import { insertDenials } from '../store/denials.ts'
 import { nextDecisionSeq, saveDecisions } from '../store/decisions.ts'
@@ -49,6 +51,7 @@ export async function openJobRole(
   const { row } = job
   const assumed = await assume(tools, row, request.scope)
   if (!assumed.ok) throw new JobFailedError(notAssumable(row, assumed.reason), 'AccessDenied')
+  await mayListResources(tools, row)
   const limit = jobScopePolicy(request.scope)
   const layers = await jobLayers(tools, assumed.session, limit)
   const log = new DecisionLog(await nextDecisionSeq(tools.store.db, row.job_id))
@@ -92,6 +95,36 @@ export async function openJobRole(
   }
 }
 
+/** A plan's role finds the resources, so it must be allowed to; AWS's would find none, and say nothing. */
+async function mayListResources(tools: JobTools, row: JobTable): Promise<void> {
+  if (row.plan_id === null) return
+  const decision = await decideForService(
+    tools.store.db,
+    { roleId: row.role_id as string, roleArn: row.role_arn as string },
+    {
+      service: BACKUP_SERVICE,
+      sourceAccount: row.account_id,
+      sourceArn: planArnOf(row, row.plan_id),
+      now: tools.clock.now(),
+    },
+    { action: 'tag:GetResources', resource: '*', region: row.region },
+  )
+  if (decision.allowed) return
+  throw new JobFailedError(
+    `IAM Role ${row.role_arn} is not authorized to call tag:GetResources: ${decision.reason}`,
+    'AccessDenied',
+  )
+}
+
+function planArnOf(row: JobTable, planId: string): string {
+  return arnOf('backup', row.region, row.account_id, `backup-plan:${planId}`)
+}
+
+function sourceArnOf(row: JobTable, scope: JobScope): string {
+  if (row.plan_id !== null) return planArnOf(row, row.plan_id)
+  return row.kind === 'restore' ? scope.recoveryPointArn : scope.backupVaultArn
+}
+
 function assume(tools: JobTools, row: JobTable, scope: JobScope): Promise<AssumedRole> {
   return assumeForService(
     tools.store.db,
@@ -99,7 +132,7 @@ function assume(tools: JobTools, row: JobTable, scope: JobScope): Promise<Assume
     {
       service: BACKUP_SERVICE,
       sourceAccount: row.account_id,
-      sourceArn: row.kind === 'restore' ? scope.recoveryPointArn : scope.backupVaultArn,
+      sourceArn: sourceArnOf(row, scope),
       now: tools.clock.now(),
     },
   )

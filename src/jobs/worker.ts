@@ -233,8 +233,18 @@ function retryOf(
 /** Backups wait inside their start window for a source that is down, as AWS's do: longer each time, ten minutes at most. */
 function delayBefore(error: unknown, row: JobTable): number | undefined {
   if (error instanceof RetryLaterError) return error.delayMs
-  if (row.kind !== 'backup' || row.start_by === null || !isTransient(error)) return undefined
+  if (row.kind !== 'backup' || row.start_by === null) return undefined
+  // Nobody waits for a plan's job: while its window is open, somebody may give its role what it lacks.
+  const mayBeMended = row.plan_id !== null && isRefusal(error)
+  if (!mayBeMended && !isTransient(error)) return undefined
   return Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** Math.min(10, row.attempts - 1))
+}
+
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof AccessDeniedError ||
+    (error instanceof JobFailedError && error.category === 'AccessDenied')
+  )
 }
 
 function failureOf(error: unknown): { isUnexpected: boolean; end: Omit<JobEnd, 'now'> } {

@@ -1,0 +1,13 @@
+import type { OperationContext } from '../aws/operation.ts'
+
+/** Condition keys of the tags that something has. */
+export function tagContext(tags: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]))
+}
+
+/** Condition keys of the tags that a request sets. */
+export function requestTags(tags: Readonly<Record<string, string>> | undefined): OperationContext {
+  if (tags === undefined) return {}
+  const each = Object.entries(tags).map(([key, value]) => [`aws:RequestTag/${key}`, value])
+  return { ...Object.fromEntries(each), 'aws:TagKeys': Object.keys(tags) }
+}

@@ -1,0 +1,291 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Clock } from '../lib/clock.ts'
+import { iamId, uuid } from '../lib/ids.ts'
+import { createLog } from '../lib/log.ts'
+import type { PlanRule } from '../plans/plan.ts'
+import { parseSchedule } from '../plans/schedule.ts'
+import { insertSelection, setPlanPause, writePlanVersion } from '../store/plans.ts'
+import { insertResource } from '../store/resources.ts'
+import type { BackupPlanRunTable } from '../store/schema-plans.ts'
+import type { JobTable } from '../store/schema.ts'
+import { openStore } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
+import { putTags } from '../store/tags.ts'
+import { Scheduler } from './scheduler.ts'
+
+const ACCOUNT = '111122223333'
+const REGION = 'us-east-1'
+const HOUR = 3_600_000
+const START = Date.UTC(2026, 0, 1, 4, 30)
+
+interface World {
+  readonly store: Store
+  readonly clock: { ms: number }
+  readonly scheduler: Scheduler
+  readonly planId: string
+  readonly jobs: () => Promise<readonly JobTable[]>
+  readonly runs: () => Promise<readonly BackupPlanRunTable[]>
+}
+
+const daily: Partial<PlanRule> = { ScheduleExpression: 'cron(0 5 ? * * *)', StartWindowMinutes: 60 }
+const hourly: Partial<PlanRule> = { ScheduleExpression: 'cron(0 * ? * * *)', StartWindowMinutes: 60 }
+
+/** A plan with rules on a store in memory, `count` resources tagged for it, and a clock the test moves. */
+async function withPlan(
+  rules: readonly Partial<PlanRule>[],
+  count: number,
+  work: (world: World) => Promise<void>,
+): Promise<void> {
+  const store = await openStore({ kind: 'sqlite', file: ':memory:' })
+  const clock = { ms: START }
+  const passed: Clock = { now: () => clock.ms, monotonic: () => performance.now() }
+  const planId = uuid()
+  try {
+    await writePlan(store, planId, rules)
+    await store.transaction(async (tx) => {
+      for (let i = 0; i < count; i++) await resource(tx as unknown as Store['db'], `fs-${i}`)
+    })
+    await select(store, planId)
+    const scheduler = new Scheduler({ store, clock: passed, log: createLog('silent') })
+    const jobs = (): Promise<JobTable[]> =>
+      store.db.selectFrom('job').selectAll().orderBy('run_at').orderBy('job_id').execute()
+    const runs = (): Promise<BackupPlanRunTable[]> =>
+      store.db.selectFrom('backup_plan_run').selectAll().orderBy('due_at').orderBy('rule_id').execute()
+    await work({ store, clock, scheduler, planId, jobs, runs })
+  } finally {
+    await store.close()
+  }
+}
+
+async function writePlan(store: Store, planId: string, rules: readonly Partial<PlanRule>[]): Promise<void> {
+  const whole = rules.map((rule, i): PlanRule => ({
+    RuleId: `rule-${i}`,
+    RuleName: `rule-${i}`,
+    TargetBackupVaultName: 'vault',
+    ScheduleExpressionTimezone: 'Etc/UTC',
+    ...rule,
+  }))
+  const plan = {
+    account_id: ACCOUNT,
+    region: REGION,
+    plan_id: planId,
+    name: 'plan',
+    version_id: 'v1',
+    creator_request_id: planId,
+    created_at: START,
+    updated_at: START,
+    deleted_at: null,
+    last_run_at: null,
+    paused_until: null,
+  }
+  const document = JSON.stringify({ BackupPlanName: 'plan', Rules: whole })
+  const scheduled = whole.map((rule) => ({
+    ruleId: rule.RuleId,
+    writtenAt: START,
+    nextRunAt: parseSchedule(rule.ScheduleExpression as string, 'Etc/UTC', START).next(START),
+  }))
+  await store.transaction((tx) => writePlanVersion(tx, plan, { document }, scheduled))
+}
+
+async function resource(db: Store['db'], name: string): Promise<void> {
+  const arn = `arn:aws:elasticfilesystem:${REGION}:${ACCOUNT}:file-system/${name}`
+  await insertResource(db, {
+    account_id: ACCOUNT,
+    region: REGION,
+    arn,
+    unique_id: uuid(),
+    type: 'EFS',
+    name,
+    settings: '{}',
+    secret: null,
+    version: 1,
+    created_at: START,
+    created_by: 'x',
+    restored_from: null,
+    removed_at: null,
+  })
+  await putTags(db, ACCOUNT, arn, { backup: 'yes' })
+}
+
+async function select(store: Store, planId: string): Promise<void> {
+  const roleArn = `arn:aws:iam::${ACCOUNT}:role/backup`
+  await insertSelection(store.db, {
+    account_id: ACCOUNT,
+    region: REGION,
+    plan_id: planId,
+    selection_id: uuid(),
+    name: 'tagged',
+    role_arn: roleArn,
+    role_id: iamId('AROA'),
+    document: JSON.stringify({
+      SelectionName: 'tagged',
+      IamRoleArn: roleArn,
+      ListOfTags: [{ ConditionType: 'STRINGEQUALS', ConditionKey: 'backup', ConditionValue: 'yes' }],
+    }),
+    creator_request_id: uuid(),
+    created_by: `arn:aws:iam::${ACCOUNT}:user/admin`,
+    created_at: START,
+  })
+}
+
+test('a rule that is due makes one job for each selected resource, once', async () => {
+  await withPlan([daily], 3, async ({ clock, scheduler, store, planId, jobs, runs }) => {
+    await scheduler.runDue()
+    assert.equal((await jobs()).length, 0, 'nothing is due yet')
+    clock.ms = START + HOUR / 2
+    await scheduler.runDue()
+    await scheduler.runDue()
+    const made = await jobs()
+    assert.equal(made.length, 3)
+    const [job] = made
+    const dueAt = Date.UTC(2026, 0, 1, 5)
+    assert.deepEqual(
+      [job?.state, job?.start_by, job?.caller_arn, job?.plan_id],
+      ['CREATED', dueAt + HOUR, `arn:aws:iam::${ACCOUNT}:user/admin`, planId],
+    )
+    assert.equal(
+      (JSON.parse(job?.created_by as string) as { BackupRuleName: string }).BackupRuleName,
+      'rule-0',
+    )
+    assert.deepEqual(
+      (await runs()).map(({ outcome, jobs: count, due_at }) => [outcome, count, due_at]),
+      [['STARTED', 3, dueAt]],
+    )
+    const plan = await store.db.selectFrom('backup_plan').select('last_run_at').executeTakeFirstOrThrow()
+    assert.equal(plan.last_run_at, dueAt)
+  })
+})
+
+test('two schedulers that look at the same moment make the jobs once', async () => {
+  await withPlan([daily], 5, async ({ clock, scheduler, store, jobs }) => {
+    clock.ms = START + HOUR / 2
+    const other = new Scheduler({
+      store,
+      clock: { now: () => clock.ms, monotonic: () => performance.now() },
+      log: createLog('silent'),
+    })
+    await Promise.all([scheduler.runDue(), other.runDue()])
+    assert.equal((await jobs()).length, 5)
+  })
+})
+
+test('the newest run missed while no server ran is made up inside its start window, the others stand back', async () => {
+  await withPlan([hourly], 2, async ({ clock, scheduler, jobs, runs }) => {
+    clock.ms = Date.UTC(2026, 0, 1, 9, 40)
+    await scheduler.runDue()
+    assert.deepEqual(
+      (await jobs()).map(({ state, start_by }) => [state, start_by]),
+      [
+        ['CREATED', Date.UTC(2026, 0, 1, 10)],
+        ['CREATED', Date.UTC(2026, 0, 1, 10)],
+      ],
+    )
+    assert.deepEqual(
+      (await runs()).map(({ outcome, due_at }) => [outcome, new Date(due_at).getUTCHours()]),
+      [
+        ['SUPERSEDED', 5],
+        ['SUPERSEDED', 6],
+        ['SUPERSEDED', 7],
+        ['SUPERSEDED', 8],
+        ['STARTED', 9],
+      ],
+    )
+  })
+})
+
+test('a run missed beyond its start window is recorded as EXPIRED jobs that say why', async () => {
+  await withPlan([daily], 2, async ({ clock, scheduler, jobs, runs }) => {
+    clock.ms = Date.UTC(2026, 0, 3, 12)
+    await scheduler.runDue()
+    const made = await jobs()
+    assert.deepEqual(
+      made.map(({ state }) => state),
+      ['EXPIRED', 'EXPIRED'],
+    )
+    assert.match(
+      made[0]?.status_message ?? '',
+      /due at 2026-01-03T05:00:00.000Z by the rule rule-0, and no server ran .*, nor for the 2 runs before$/,
+    )
+    assert.deepEqual(
+      (await runs()).map(({ outcome }) => outcome),
+      ['MISSED', 'MISSED', 'MISSED'],
+    )
+    clock.ms = Date.UTC(2026, 0, 4, 5, 1)
+    await scheduler.runDue()
+    assert.equal((await jobs()).filter(({ state }) => state === 'CREATED').length, 2, 'and the next one runs')
+  })
+})
+
+test('of rules due at one moment the one that keeps longest runs', async () => {
+  const rules = [
+    { ...hourly, Lifecycle: { DeleteAfterDays: 2 } },
+    { ...daily, Lifecycle: { DeleteAfterDays: 35 } },
+    { ...daily, TargetBackupVaultName: 'elsewhere', Lifecycle: { DeleteAfterDays: 1 } },
+  ]
+  await withPlan(rules, 1, async ({ clock, scheduler, jobs, runs }) => {
+    clock.ms = Date.UTC(2026, 0, 1, 5)
+    await scheduler.runDue()
+    assert.deepEqual(
+      (await jobs())
+        .map(({ vault_name, input }) => [
+          vault_name,
+          (JSON.parse(input) as { lifecycle: { deleteAfterDays: number } }).lifecycle.deleteAfterDays,
+        ])
+        .toSorted(),
+      [
+        ['elsewhere', 1],
+        ['vault', 35],
+      ],
+    )
+    assert.deepEqual(
+      (await runs()).map(({ rule_id, outcome }) => [rule_id, outcome]),
+      [
+        ['rule-0', 'SUPERSEDED'],
+        ['rule-1', 'STARTED'],
+        ['rule-2', 'STARTED'],
+      ],
+    )
+    clock.ms = Date.UTC(2026, 0, 1, 6)
+    await scheduler.runDue()
+    assert.equal((await jobs()).length, 3, 'an hour later the hourly rule runs again')
+  })
+})
+
+test('a paused plan makes no jobs and says so', async () => {
+  await withPlan([daily], 1, async ({ clock, scheduler, store, planId, jobs, runs }) => {
+    await setPlanPause(store.db, planId, Date.UTC(2026, 0, 2))
+    clock.ms = Date.UTC(2026, 0, 1, 5)
+    await scheduler.runDue()
+    assert.equal((await jobs()).length, 0)
+    assert.deepEqual(
+      (await runs()).map(({ outcome, message }) => [outcome, message]),
+      [['PAUSED', 'The plan is paused until 2026-01-02T00:00:00.000Z']],
+    )
+    clock.ms = Date.UTC(2026, 0, 2, 5)
+    await scheduler.runDue()
+    assert.equal((await jobs()).length, 1)
+  })
+})
+
+test('a plan whose selections match nothing records that', async () => {
+  await withPlan([daily], 0, async ({ clock, scheduler, runs }) => {
+    clock.ms = Date.UTC(2026, 0, 1, 5)
+    await scheduler.runDue()
+    assert.deepEqual(
+      (await runs()).map(({ outcome }) => outcome),
+      ['EMPTY'],
+    )
+  })
+})
+
+test('10,000 jobs of one moment are spread inside the start window', async () => {
+  await withPlan([daily], 10_000, async ({ clock, scheduler, jobs }) => {
+    clock.ms = Date.UTC(2026, 0, 1, 5)
+    await scheduler.runDue()
+    const made = await jobs()
+    assert.equal(made.length, 10_000)
+    assert.ok((made.at(-1)?.run_at as number) <= clock.ms + HOUR / 2)
+    assert.ok((made.at(-1)?.run_at as number) > clock.ms + HOUR / 4)
+  })
+})
