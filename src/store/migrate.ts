@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Kysely, Transaction } from 'kysely'
 import { sql } from 'kysely'
-import type { Database } from './schema.ts'
+import type { Database } from './database.ts'
 import type { Store } from './store.ts'
 
 /**

@@ -1,5 +1,4 @@
 import type { Generated } from 'kysely'
-import type * as plans from './schema-plans.ts'
 
 /**
  * Every table and column. Text is UTF-8; times are milliseconds since 1970 in integers; JSON is text; booleans are 0 or 1.
@@ -371,33 +370,4 @@ export interface DenialTable {
   layers: string
   proposals: string
   notes: string
-}
-
-export interface Database {
-  server: ServerTable
-  account: AccountTable
-  region_settings: RegionSettingsTable
-  iam_user: UserTable
-  iam_group: GroupTable
-  iam_group_member: GroupMemberTable
-  iam_role: RoleTable
-  iam_policy: PolicyTable
-  iam_policy_version: PolicyVersionTable
-  iam_attachment: AttachmentTable
-  iam_inline_policy: InlinePolicyTable
-  iam_access_key: AccessKeyTable
-  iam_instance_profile: InstanceProfileTable
-  tag: TagTable
-  resource: ResourceTable
-  vault: VaultTable
-  recovery_point: RecoveryPointTable
-  job: JobTable
-  backup_plan: plans.BackupPlanTable
-  backup_plan_version: plans.BackupPlanVersionTable
-  backup_selection: plans.BackupSelectionTable
-  backup_rule: plans.BackupRuleTable
-  backup_plan_run: plans.BackupPlanRunTable
-  job_decision: JobDecisionTable
-  audit: AuditTable
-  denial: DenialTable
 }

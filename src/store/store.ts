@@ -1,6 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
 import { openPostgres } from './postgres.ts'
-import type { Database } from './schema.ts'
+import type { Database } from './database.ts'
 import { openSqlite } from './sqlite.ts'
 
 /** What queries run on: the store itself, or a transaction of it. */

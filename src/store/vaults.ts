@@ -2,7 +2,8 @@ import type { Transaction } from 'kysely'
 import { UNFINISHED_STATES } from './job-states.ts'
 import type { Page, PageRequest } from './page.ts'
 import { pageOf, textCursor } from './page.ts'
-import type { Database, VaultTable } from './schema.ts'
+import type { Database } from './database.ts'
+import type { VaultTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
 /** What names a vault. A row is one. */

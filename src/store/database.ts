@@ -1,0 +1,60 @@
+import type {
+  AccessKeyTable,
+  AccountTable,
+  AttachmentTable,
+  AuditTable,
+  DenialTable,
+  GroupMemberTable,
+  GroupTable,
+  InlinePolicyTable,
+  InstanceProfileTable,
+  JobDecisionTable,
+  JobTable,
+  PolicyTable,
+  PolicyVersionTable,
+  RecoveryPointTable,
+  RegionSettingsTable,
+  ResourceTable,
+  RoleTable,
+  ServerTable,
+  TagTable,
+  UserTable,
+  VaultTable,
+} from './schema.ts'
+import type {
+  BackupPlanRunTable,
+  BackupPlanTable,
+  BackupPlanVersionTable,
+  BackupRuleTable,
+  BackupSelectionTable,
+} from './schema-plans.ts'
+
+/** Every table by its name, for the query builder. */
+export interface Database {
+  server: ServerTable
+  account: AccountTable
+  region_settings: RegionSettingsTable
+  iam_user: UserTable
+  iam_group: GroupTable
+  iam_group_member: GroupMemberTable
+  iam_role: RoleTable
+  iam_policy: PolicyTable
+  iam_policy_version: PolicyVersionTable
+  iam_attachment: AttachmentTable
+  iam_inline_policy: InlinePolicyTable
+  iam_access_key: AccessKeyTable
+  iam_instance_profile: InstanceProfileTable
+  tag: TagTable
+  resource: ResourceTable
+  vault: VaultTable
+  recovery_point: RecoveryPointTable
+  job: JobTable
+  backup_plan: BackupPlanTable
+  backup_plan_version: BackupPlanVersionTable
+  backup_selection: BackupSelectionTable
+  backup_rule: BackupRuleTable
+  backup_plan_run: BackupPlanRunTable
+  job_decision: JobDecisionTable
+  audit: AuditTable
+  denial: DenialTable
+}
