@@ -226,18 +226,11 @@ test('of rules due at one moment the one that keeps longest runs', async () => {
   await withPlan(rules, 1, async ({ clock, scheduler, jobs, runs }) => {
     clock.ms = Date.UTC(2026, 0, 1, 5)
     await scheduler.runDue()
-    assert.deepEqual(
-      (await jobs())
-        .map(({ vault_name, input }) => [
-          vault_name,
-          (JSON.parse(input) as { lifecycle: { deleteAfterDays: number } }).lifecycle.deleteAfterDays,
-        ])
-        .toSorted(),
-      [
-        ['elsewhere', 1],
-        ['vault', 35],
-      ],
-    )
+    const kept = (await jobs()).map(({ vault_name, input }) => {
+      const { lifecycle } = JSON.parse(input) as { lifecycle: { deleteAfterDays: number } }
+      return `${vault_name} ${lifecycle.deleteAfterDays}`
+    })
+    assert.deepEqual(new Set(kept), new Set(['elsewhere 1', 'vault 35']))
     assert.deepEqual(
       (await runs()).map(({ rule_id, outcome }) => [rule_id, outcome]),
       [

@@ -29,7 +29,6 @@ import {
   removeResource,
   updateResource as updateRow,
 } from '../store/resources.ts'
-import type { Database } from '../store/database.ts'
 import type { ResourceTable } from '../store/schema.ts'
 import { replaceTags, tagsOf, tagsOfAll } from '../store/tags.ts'
 import { checkConnection } from './connections.ts'
