@@ -263,9 +263,22 @@ describe('Refusal demo', { skip: missing ?? false }, () => {
       return point.Status === 'EXPIRED' ? point : undefined
     })
     assert.equal(
-      StatusMessage,
+      StatusMessage?.replace(EXPLAINED, ''),
       `User: ${SESSION} is not authorized to perform: rds:DeleteDBSnapshot on resource: ${secondPoint} ` +
         'with an explicit deny in an identity-based policy: keep',
+    )
+    const [, AuthorizationId = assert.fail(StatusMessage)] = EXPLAINED.exec(StatusMessage ?? '') ?? []
+    const { Authorization } = await world.call('roleback', 'GetAuthorizationDetails', { AuthorizationId })
+    assert.match(
+      Authorization.Notes.join(),
+      /is past its retention, and the role that made it may not delete it/,
+    )
+    assert.deepEqual(
+      Authorization.Proposals.map(({ Change, Where }) => [
+        Change,
+        /explicit deny in the inline policy keep/.test(Where),
+      ]),
+      [['remove', true]],
     )
     assert.deepEqual(
       auditOf(secondPoint).map(({ principal_arn, effect }) => [principal_arn, effect]),

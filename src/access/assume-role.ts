@@ -4,7 +4,7 @@ import type { RoleTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { tagsOf } from '../store/tags.ts'
 import { compiledTrustPolicy } from './compiled.ts'
-import { roleArn } from './identity-arns.ts'
+import { NO_ROLE } from './proposal.ts'
 import { layersOf } from './layers.ts'
 import type { Principal } from './principal.ts'
 import type { Question } from './proposal.ts'
@@ -13,9 +13,8 @@ import { sessionEnd } from './session.ts'
 import type { SessionContent } from './session.ts'
 
 /** A caller's wish to work under a role. */
-export interface RoleAssumption {
+export interface AssumptionRequest {
   readonly principal: Principal
-  readonly role: RoleTable
   readonly sessionName: string
   readonly region: string
   readonly now: number
@@ -26,6 +25,17 @@ export interface RoleAssumption {
   /** Session tags: those passed now and those inherited through role chaining. */
   readonly tags: Readonly<Record<string, string>>
   readonly transitiveTagKeys: readonly string[]
+}
+
+export interface RoleAssumption extends AssumptionRequest {
+  readonly role: RoleTable
+}
+
+/** The role that is asked for; one that is not there admits nobody. */
+export interface AssumptionTarget {
+  readonly arn: string
+  readonly accountId: string
+  readonly role: RoleTable | undefined
 }
 
 export interface AssumptionDecision {
@@ -40,11 +50,13 @@ export interface AssumptionDecision {
  */
 export async function decideAssumption(
   db: Queryable,
-  assumption: RoleAssumption,
+  assumption: AssumptionRequest,
+  target: AssumptionTarget,
 ): Promise<readonly AssumptionDecision[]> {
-  const { principal, role } = assumption
-  const layers = { ...(await layersOf(db, principal)), trust: compiledTrustPolicy(role) }
-  const context = contextOf(await assumptionContext(db, assumption))
+  const { principal } = assumption
+  const trust = target.role === undefined ? NO_ROLE : compiledTrustPolicy(target.role)
+  const layers = { ...(await layersOf(db, principal)), trust }
+  const context = contextOf(await assumptionContext(db, assumption, target))
   const actions: AssumptionDecision['action'][] = ['sts:AssumeRole']
   if (Object.keys(assumption.tags).length > 0) actions.push('sts:TagSession')
   if (assumption.sourceIdentity !== undefined) actions.push('sts:SetSourceIdentity')
@@ -52,8 +64,8 @@ export async function decideAssumption(
     const request = {
       principal: principalView(principal),
       action,
-      resource: roleArn(role),
-      resourceAccountId: role.account_id,
+      resource: target.arn,
+      resourceAccountId: target.accountId,
       context,
     }
     return { action, decision: evaluate(request, layers), question: { request, layers } }
@@ -62,10 +74,11 @@ export async function decideAssumption(
 
 async function assumptionContext(
   db: Queryable,
-  assumption: RoleAssumption,
+  assumption: AssumptionRequest,
+  target: AssumptionTarget,
 ): Promise<Record<string, string | readonly string[]>> {
-  const { principal, role, region, now, sourceIp } = assumption
-  const context = requestContext(principal, { region, now, sourceIp, resourceAccountId: role.account_id })
+  const { principal, region, now, sourceIp } = assumption
+  const context = requestContext(principal, { region, now, sourceIp, resourceAccountId: target.accountId })
   context['sts:RoleSessionName'] = assumption.sessionName
   if (assumption.externalId !== undefined) context['sts:ExternalId'] = assumption.externalId
   if (assumption.sourceIdentity !== undefined) context['sts:SourceIdentity'] = assumption.sourceIdentity
@@ -73,7 +86,7 @@ async function assumptionContext(
   if (keys.length > 0) context['aws:TagKeys'] = keys
   if (assumption.transitiveTagKeys.length > 0) context['sts:TransitiveTagKeys'] = assumption.transitiveTagKeys
   for (const [key, value] of Object.entries(assumption.tags)) context[`aws:RequestTag/${key}`] = value
-  for (const [key, value] of Object.entries(await tagsOf(db, role.account_id, roleArn(role)))) {
+  for (const [key, value] of Object.entries(await tagsOf(db, target.accountId, target.arn))) {
     context[`aws:ResourceTag/${key}`] = value
     context[`iam:ResourceTag/${key}`] = value
   }

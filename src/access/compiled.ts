@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { CompiledPolicy, PolicySource } from '../policy/compile.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { parsePolicy } from '../policy/parse.ts'
@@ -11,12 +11,22 @@ const CAPACITY = 2_000
 
 const cache = new Map<string, CompiledPolicy>()
 
+/** A stored policy's own text. */
+export interface PolicyText {
+  readonly document: string
+  /** SHA-256 of it, base64. */
+  readonly digest: string
+}
+
+const texts = new WeakMap<CompiledPolicy, PolicyText>()
+
 /**
  * The compiled form of a stored policy, shared between all that have the same text and source. Stored policies were checked when
  * they were put, so an error here means that a row was changed by hand: it is thrown, and the request refused.
  */
 export function compiledPolicy(document: string, kind: PolicyKind, source: PolicySource): CompiledPolicy {
-  const key = `${kind}\0${source.type}\0${source.arn ?? ''}\0${source.name}\0${source.attachedTo ?? ''}\0${digest(document)}`
+  const digest = hash('sha256', document, 'base64')
+  const key = `${kind}\0${source.type}\0${source.arn ?? ''}\0${source.name}\0${source.attachedTo ?? ''}\0${digest}`
   const known = cache.get(key)
   if (known !== undefined) {
     // Moved to the end: the first key is the one unused for longest.
@@ -25,6 +35,7 @@ export function compiledPolicy(document: string, kind: PolicyKind, source: Polic
     return known
   }
   const compiled = compilePolicy(parsePolicy(document, kind), source)
+  texts.set(compiled, { document, digest })
   if (cache.size >= CAPACITY) cache.delete(cache.keys().next().value as string)
   cache.set(key, compiled)
   return compiled
@@ -35,6 +46,14 @@ export function compiledTrustPolicy(row: RoleTable): CompiledPolicy {
   return compiledPolicy(row.trust_policy, 'trust', { type: 'trust', arn: roleArn(row), name: row.name })
 }
 
-function digest(document: string): string {
-  return document.length <= 64 ? document : createHash('sha256').update(document).digest('base64')
+/** The text that compiledPolicy made a policy from; undefined for one compiled elsewhere. */
+export function textOf(policy: CompiledPolicy): PolicyText | undefined {
+  return texts.get(policy)
+}
+
+/** What tells one policy from another by content and place. */
+export function fingerprintOf(policy: CompiledPolicy): string {
+  const { type, arn, name, attachedTo } = policy.source
+  const content = textOf(policy)?.digest ?? policy.statements.map(({ statement }) => statement)
+  return JSON.stringify([type, arn, name, attachedTo, content])
 }

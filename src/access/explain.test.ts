@@ -6,7 +6,7 @@ import { contextOf } from '../policy/evaluate.ts'
 import type { PolicyLayers } from '../policy/evaluate.ts'
 import { parsePolicy } from '../policy/parse.ts'
 import type { PolicyKind } from '../policy/policy.ts'
-import { denialOf } from './explain.ts'
+import { denialOf } from './denial-record.ts'
 import type { DenialDetails } from './explain.ts'
 import type { Principal } from './principal.ts'
 import { propose } from './proposal.ts'
@@ -55,7 +55,7 @@ function question(
 }
 
 function detailsOf(asked: Question, principal = ALICE): DenialDetails & { readonly text: string } {
-  const row = denialOf(principal, asked, { id: 'x', at: 0 })
+  const { row } = denialOf(principal, asked, { id: 'x', at: 0 })
   const read = <K extends keyof DenialDetails>(key: K): DenialDetails[K] =>
     JSON.parse(row[key]) as DenialDetails[K]
   return {
@@ -64,6 +64,7 @@ function detailsOf(asked: Question, principal = ALICE): DenialDetails & { readon
     near: read('near'),
     policies: read('policies'),
     layers: read('layers'),
+    evaluations: read('evaluations'),
     proposals: read('proposals'),
     notes: read('notes'),
   }

@@ -1,21 +1,26 @@
-import { randomHex } from '../lib/ids.ts'
+import { candidatesFor } from '../policy/compile.ts'
 import type { CompiledPolicy, PolicySource, StatementRef } from '../policy/compile.ts'
-import { compilePolicy } from '../policy/compile.ts'
-import { evaluate, explain } from '../policy/evaluate.ts'
+import { evaluate } from '../policy/evaluate.ts'
 import type { Decision, Explanation, PolicyLayers } from '../policy/evaluate.ts'
-import { parsePolicy } from '../policy/parse.ts'
-import type { DenialTable } from '../store/schema.ts'
-import type { Principal } from './principal.ts'
-import { isForeign, propose } from './proposal.ts'
+import { textOf } from './compiled.ts'
+import { EVERYTHING, isForeign, NO_ROLE } from './proposal.ts'
 import type { Proposal, Question } from './proposal.ts'
 
 /** A policy as an explanation names it. */
 export interface ExplainedPolicy {
+  /** What evaluations name it by: its ARN, or where it has none of its own what is unique among those of one explanation. */
+  readonly uri: string
   readonly layer: LayerName
   readonly type: PolicySource['type']
+  readonly kind: CompiledPolicy['kind']
   readonly arn?: string | undefined
   readonly name: string
   readonly attachedTo?: string | undefined
+  /** Digest of its text, which is kept with the explanation; undefined where the text is not a stored policy's. */
+  readonly digest?: string | undefined
+  readonly statements: number
+  /** Of the statements those that are not about the action at all. */
+  readonly otherActions: number
 }
 
 export type LayerName = 'identity' | 'boundary' | 'session' | 'resource' | 'trust'
@@ -29,6 +34,21 @@ export interface LayerVerdict {
   readonly policies: number
   /** The statements that said so: `POLICY STATEMENT`. */
   readonly statements: readonly string[]
+}
+
+/** One decision of a request, with the statements that made it. */
+export interface Evaluation {
+  readonly action: string
+  readonly resource: string
+  readonly effect: Decision['effect']
+  readonly matched: readonly MatchedStatement[]
+}
+
+export interface MatchedStatement {
+  readonly uri: string
+  /** Its Sid, or its number as `#0`. */
+  readonly statement: string
+  readonly effect: 'Allow' | 'Deny'
 }
 
 /** A statement that was about the action and did not apply. */
@@ -51,76 +71,19 @@ export interface DenialDetails {
   readonly near: readonly ExplainedMiss[]
   readonly policies: readonly ExplainedPolicy[]
   readonly layers: readonly LayerVerdict[]
+  /** The decisions of the request up to the refusal, which is the last. */
+  readonly evaluations: readonly Evaluation[]
   readonly proposals: readonly Proposal[]
   readonly notes: readonly string[]
 }
 
-/** More policies than this are not listed one by one. */
-const MAX_POLICIES = 60
+/** More policies than this are not listed one by one; AWS's quotas allow a user in ten groups fewer. */
+const MAX_POLICIES = 250
 
-/** Condition keys whose values prove something: that they were sent is told, what was sent is not. */
-const SECRET_KEYS = new Set(['sts:externalid'])
-
-export function newAuthorizationId(): string {
-  return randomHex(10)
-}
-
-/** Everything that explains a refusal, as it is kept. `at` in milliseconds since 1970. */
-export function denialOf(
-  principal: Principal,
-  question: Question,
-  facts: {
-    readonly id: string
-    readonly at: number
-    readonly requestId?: string | undefined
-    readonly jobId?: string | undefined
-    readonly notes?: readonly string[] | undefined
-  },
-): DenialTable {
-  const { request } = question
-  const explained = explain(request, question.layers)
-  const details = detailsOf(question, explained)
-  return {
-    id: facts.id,
-    account_id: principal.accountId,
-    at: facts.at,
-    request_id: facts.requestId ?? null,
-    job_id: facts.jobId ?? null,
-    principal_arn: principal.arn,
-    principal_id: principal.uniqueId,
-    action: request.action,
-    resource: request.resource,
-    layer: explained.layer,
-    effect: explained.effect === 'ExplicitDeny' ? 'ExplicitDeny' : 'ImplicitDeny',
-    reason: explained.reason,
-    context: JSON.stringify(details.context),
-    near: JSON.stringify(details.near),
-    policies: JSON.stringify(details.policies),
-    layers: JSON.stringify(details.layers),
-    proposals: JSON.stringify(details.proposals),
-    notes: JSON.stringify([...details.notes, ...(facts.notes ?? [])]),
-  }
-}
-
-function detailsOf(question: Question, explained: Explanation): DenialDetails {
-  const shown = shownLayers(question)
-  return {
-    context: shownContext(question),
-    near: nearOf(question, explained),
-    policies: shown
-      .flatMap(([layer, policies]) => policies.map(({ source }) => policyOf(layer, source)))
-      .slice(0, MAX_POLICIES),
-    layers: shown.map(([layer, policies]) => verdictOf(question, layer, policies)),
-    proposals: propose(question),
-    notes: notesOf(question, explained),
-  }
-}
+export type ShownLayers = readonly (readonly [LayerName, readonly CompiledPolicy[]])[]
 
 /** The layers that bear on the request and that its own account may look at, in the order of asking. */
-function shownLayers({
-  request,
-  layers,
-}: Question): readonly (readonly [LayerName, readonly CompiledPolicy[]])[] {
+export function shownLayers({ request, layers }: Question): ShownLayers {
   const found: (readonly [LayerName, readonly CompiledPolicy[]])[] = []
   const { kind } = request.principal
   if (kind !== 'root' && kind !== 'service') {
@@ -128,32 +91,71 @@ function shownLayers({
     if (layers.boundary !== undefined) found.push(['boundary', layers.boundary])
     if (layers.session !== undefined) found.push(['session', layers.session])
   }
-  if (isForeign(request)) return found
-  if (layers.resource !== undefined) found.push(['resource', [layers.resource]])
-  if (layers.trust !== undefined) found.push(['trust', [layers.trust]])
+  return isForeign(request) ? found : [...found, ...resourceLayers(layers)]
+}
+
+export function resourceLayers({ resource, trust }: PolicyLayers): ShownLayers {
+  const found: (readonly [LayerName, readonly CompiledPolicy[]])[] = []
+  if (resource !== undefined) found.push(['resource', [resource]])
+  if (trust !== undefined && trust !== NO_ROLE) found.push(['trust', [trust]])
   return found
 }
 
-const policyOf = (layer: LayerName, { type, arn, name, attachedTo }: PolicySource): ExplainedPolicy => ({
-  layer,
-  type,
-  arn,
-  name,
-  attachedTo,
-})
+export function policiesOf({ request }: Question, shown: ShownLayers): readonly ExplainedPolicy[] {
+  const action = request.action.toLowerCase()
+  return shown
+    .flatMap(([layer, policies]) => policies.map((policy) => policyOf(layer, policy, action)))
+    .slice(0, MAX_POLICIES)
+}
 
-const EVERYTHING: readonly CompiledPolicy[] = [
-  compilePolicy(
-    parsePolicy(
-      '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}',
-      'session',
-    ),
-    { type: 'session', name: 'everything' },
-  ),
-]
+function policyOf(layer: LayerName, policy: CompiledPolicy, action: string): ExplainedPolicy {
+  const { type, arn, name, attachedTo } = policy.source
+  const about = candidatesFor(policy, action).filter(({ matchesAction }) => matchesAction?.(action) ?? true)
+  return {
+    uri: uriOf(layer, policy.source),
+    layer,
+    type,
+    kind: policy.kind,
+    arn,
+    name,
+    attachedTo,
+    digest: textOf(policy)?.digest,
+    statements: policy.statements.length,
+    otherActions: policy.statements.length - about.length,
+  }
+}
+
+/** Managed policies have ARNs; what a resource's or a role's own policy has in its place is the ARN of that. */
+function uriOf(layer: LayerName, { arn, name, attachedTo }: PolicySource): string {
+  if (arn !== undefined && layer !== 'resource' && layer !== 'trust') return arn
+  return `inline:${layer}:${attachedTo ?? arn ?? ''}:${name}`
+}
+
+export function matchedOf(shown: ShownLayers): (ref: StatementRef) => MatchedStatement {
+  return (ref) => {
+    const [layer] = shown.find(([, policies]) => policies.some(({ source }) => source === ref.policy)) ?? [
+      'identity' as const,
+    ]
+    return { uri: uriOf(layer, ref.policy), statement: ref.sid ?? `#${ref.index}`, effect: ref.effect }
+  }
+}
+
+/** An allowed decision as the explanation of a later refusal of the same request keeps it. */
+export function evaluationOf({ request, layers }: Question, decision: Decision): Evaluation {
+  const shown = shownLayers({ request, layers })
+  const own = decision.statements.filter((ref) =>
+    shown.some(([, policies]) => policies.some(({ source }) => source === ref.policy)),
+  )
+  return {
+    action: request.action,
+    resource: request.resource,
+    effect: decision.effect,
+    matched: own.map(matchedOf(shown)),
+  }
+}
 
 /** Asks one layer alone, with the others out of its way. */
-function verdictOf(
+export function verdictOf(
   { request, layers }: Question,
   layer: LayerName,
   policies: readonly CompiledPolicy[],
@@ -192,10 +194,15 @@ function verdictOfResource(
   return evaluate(request, { ...alone, identity: EVERYTHING }).allowed ? 'delegates' : own
 }
 
-function nearOf({ request, layers }: Question, { near }: Explanation): readonly ExplainedMiss[] {
-  const unmet = missingKeys({ request, layers })
+export function nearOf(
+  question: Question,
+  { near }: Explanation,
+  isShown: (layer: string) => boolean,
+  hiddenKeys: readonly string[],
+): readonly ExplainedMiss[] {
+  const unmet = missingKeys(question)
   return near
-    .filter(({ layer }) => layer !== 'resource' || !isForeign(request))
+    .filter(({ layer }) => isShown(layer))
     .map(({ statement, layer, failed, detail }) => ({
       layer,
       policy: nameOf(statement.policy),
@@ -204,7 +211,7 @@ function nearOf({ request, layers }: Question, { near }: Explanation): readonly 
       statement: statement.sid ?? `#${statement.index}`,
       effect: statement.effect,
       failed,
-      detail: withoutSecrets(detail),
+      detail: withoutValues(detail, hiddenKeys),
       missingKeys: failed === 'condition' ? (unmet.get(statement) ?? []) : [],
     }))
 }
@@ -226,15 +233,24 @@ function missingKeys({ request, layers }: Question): ReadonlyMap<StatementRef, r
 
 const has = (request: Question['request'], key: string): boolean => request.context.has(key.toLowerCase())
 
-function withoutSecrets(detail: string): string {
+function withoutValues(detail: string, hiddenKeys: readonly string[]): string {
   const lower = detail.toLowerCase()
-  for (const key of SECRET_KEYS) if (lower.includes(key)) return `a condition on ${key} is not met`
-  return detail
+  const hidden = hiddenKeys.find((key) => lower.includes(key))
+  return hidden === undefined ? detail : `a condition on ${hidden.replace(/\/$/, '')} is not met`
 }
 
-function shownContext({ request }: Question): DenialDetails['context'] {
+/** @param leavesOut Hidden keys are left out instead of shown without their values. */
+export function shownContext(
+  { request }: Question,
+  hiddenKeys: readonly string[],
+  leavesOut: boolean = false,
+): DenialDetails['context'] {
   const shown: Record<string, string | readonly string[]> = {}
-  for (const [key, value] of request.context) shown[key] = SECRET_KEYS.has(key) ? '(not kept)' : value
+  for (const [key, value] of request.context) {
+    const isHidden = hiddenKeys.some((hidden) => key.startsWith(hidden))
+    if (!isHidden) shown[key] = value
+    else if (!leavesOut) shown[key] = '(not kept)'
+  }
   return shown
 }
 
@@ -243,8 +259,12 @@ const statementName = (ref: StatementRef): string => `${nameOf(ref.policy)} ${re
 
 const PASS_BY_NAME = /^arn:aws:iam::aws:policy\/(AWSBackupFullAccess|AWSBackupOperatorAccess)$/
 
+export function isOfResource({ resource, trust }: PolicyLayers, ref: StatementRef): boolean {
+  return ref.policy === resource?.source || ref.policy === trust?.source
+}
+
 /** What is known to trip people up. */
-function notesOf({ request }: Question, { near }: Explanation): readonly string[] {
+export function notesOf({ request }: Question, { near }: Explanation): readonly string[] {
   if (request.action !== 'iam:PassRole') return []
   const missed = near.find(
     ({ statement, failed }) => failed === 'resource' && PASS_BY_NAME.test(statement.policy.arn ?? ''),

@@ -1,6 +1,5 @@
 import type { CompiledPolicy } from '../policy/compile.ts'
-import { compilePolicy } from '../policy/compile.ts'
-import { parsePolicy } from '../policy/parse.ts'
+import { compiledPolicy } from './compiled.ts'
 
 /** What the session policy is called in decisions. Nobody can widen it. */
 export const JOB_SCOPE = 'scope of the job'
@@ -38,10 +37,7 @@ export function jobScopePolicy(scope: JobScope): CompiledPolicy {
     Version: '2012-10-17',
     Statement: [{ Sid: 'ThisJobOnly', Effect: 'Allow', Action: '*', Resource: [...resources] }],
   }
-  return compilePolicy(parsePolicy(JSON.stringify(document), 'session'), {
-    type: 'session',
-    name: JOB_SCOPE,
-  })
+  return compiledPolicy(JSON.stringify(document), 'session', { type: 'session', name: JOB_SCOPE })
 }
 
 /** Names may hold wildcard characters; in the scope they mean themselves. */

@@ -30,6 +30,26 @@ export interface Question {
   readonly resourcePattern?: string | undefined
 }
 
+/** Stands in for a layer that must be out of the way. */
+export const EVERYTHING: readonly CompiledPolicy[] = [
+  compilePolicy(
+    parsePolicy(
+      '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}',
+      'session',
+    ),
+    { type: 'session', name: 'everything' },
+  ),
+]
+
+/** Stands in for the trust policy of a role that is not there: it admits nobody, like one that does not admit the caller. */
+export const NO_ROLE: CompiledPolicy = compilePolicy(
+  parsePolicy(
+    '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"AROAAAAAAAAAAAAAAAAAA"},"Action":"sts:AssumeRole"}}',
+    'trust',
+  ),
+  { type: 'trust', name: 'no role' },
+)
+
 /** So begin the names of the policies of limited access keys. */
 const KEY_POLICY = keyPolicyName('')
 
@@ -59,6 +79,30 @@ export function propose(question: Question): readonly Proposal[] {
 /** True where the resource is another account's: of that account's policies nothing is told (R15). */
 export function isForeign({ resourceAccountId, principal }: AuthorizationRequest): boolean {
   return resourceAccountId !== undefined && resourceAccountId !== principal.accountId
+}
+
+/** What the owner of a resource would have to change in its own policy for a stranger; the stranger's policies are not asked. */
+export function proposeToOwner(question: Question): readonly Proposal[] {
+  const { request, layers } = question
+  const asked: PolicyLayers = { identity: EVERYTHING, resource: layers.resource, trust: layers.trust }
+  const decision = evaluate(request, asked)
+  const removals = decision.effect === 'ExplicitDeny' ? decision.statements.map(removalOf) : []
+  const current = removals.length > 0 ? layersWithoutDenies({ request, layers: asked }) : asked
+  if (evaluate(request, current).allowed) return removals
+  if (layers.trust !== undefined) {
+    const step = addition(
+      { request, layers: current },
+      'trust',
+      request.resource,
+      `the trust policy of ${request.resource}`,
+    )
+    return [...removals, step.proposal]
+  }
+  const where =
+    layers.resource?.kind === 'vault' && request.action.toLowerCase() !== 'backup:copyintobackupvault'
+      ? 'across accounts the access policy of a vault can allow backup:CopyIntoBackupVault and nothing else'
+      : `the access policy of ${request.resource} must allow ${request.action} to ${ownerOf(request)}`
+  return [...removals, { change: 'ask', where }]
 }
 
 function removalsOf({ request, layers }: Question, statements: readonly StatementRef[]): readonly Proposal[] {
@@ -178,10 +222,13 @@ function additionFor(
       )
     }
     case 'resource':
-      if (layers.trust !== undefined && !isForeign(request)) {
+      if (isForeign(request)) return { proposal: FOREIGN }
+      if (layers.trust === NO_ROLE) {
+        return ask(`there is no role ${request.resource}: correct the ARN, or make the role`)
+      }
+      if (layers.trust !== undefined) {
         return addition(question, 'trust', request.resource, `the trust policy of ${request.resource}`)
       }
-      if (isForeign(request)) return { proposal: FOREIGN }
       return ask(
         AWS_POLICY.test(request.resource)
           ? "AWS's own managed policies cannot be changed: make a policy of your own from it"

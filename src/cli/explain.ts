@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { AuthorizationDetails, NearMiss, ProposedChange } from '../aws/generated/roleback.ts'
+import type { AuthorizationDetails, Evaluation, NearMiss, ProposedChange } from '../aws/generated/roleback.ts'
 import { printable } from '../lib/log.ts'
 import { clientFrom } from './connect.ts'
 import { factsOf, say, sayJson } from './output.ts'
@@ -24,12 +24,17 @@ export function explanation(details: AuthorizationDetails): string {
     what: details.Action,
     'on what': details.ResourceArn,
     when: details.At.toISOString(),
+    times: details.Count === 1 ? undefined : `${details.Count}, last ${details.LastAt.toISOString()}`,
     refused: details.Reason,
     job: details.JobId,
     request: details.RequestId,
   })
   return [
     facts,
+    paragraph(
+      'Allowed before',
+      details.Evaluations.filter(({ Effect }) => Effect === 'Allow').map(grantLine),
+    ),
     paragraph('Layers', layerLines(details)),
     paragraph('Nearly applied', details.NearMisses.flatMap(nearLines)),
     paragraph('To allow it', details.Proposals.flatMap(proposalLines)),
@@ -44,6 +49,11 @@ export function explanation(details: AuthorizationDetails): string {
 
 function paragraph(title: string, lines: readonly string[]): string {
   return lines.length === 0 ? '' : `${title}:\n${lines.join('\n')}`
+}
+
+function grantLine({ Action, ResourceArn, MatchedStatements }: Evaluation): string {
+  const by = MatchedStatements.map(({ Policy, StatementId }) => `${Policy} ${StatementId}`).join(', ')
+  return printable(`  ${Action} on ${ResourceArn}${by === '' ? '' : `: ${by}`}`)
 }
 
 function layerLines({ Layers }: AuthorizationDetails): readonly string[] {

@@ -1,15 +1,15 @@
-import { denialMessage } from '../access/denial.ts'
 import { questionOf } from '../access/authorize.ts'
 import type { Authorization } from '../access/authorize.ts'
-import { denialOf, newAuthorizationId } from '../access/explain.ts'
+import { evaluationOf } from '../access/explain.ts'
 import type { Principal } from '../access/principal.ts'
+import type { Question } from '../access/proposal.ts'
+import { keepRefusal, refusalMessage } from '../access/refusal.ts'
 import { AwsError } from '../aws/error.ts'
 import type { CallContext } from '../context.ts'
 import type { Decision } from '../policy/evaluate.ts'
 import { evaluate } from '../policy/evaluate.ts'
 import { appendAudit, appendAuditGrouped } from '../store/audit.ts'
 import type { AuditRecord } from '../store/audit.ts'
-import { insertDenials } from '../store/denials.ts'
 import type { Store } from '../store/store.ts'
 
 /** One request as the gate sees it. */
@@ -27,7 +27,17 @@ export interface GateRequest {
   readonly accessDeniedCode: string
   /** Reads commit their records in groups; everything else writes its record before its effect, by itself. */
   readonly isRead: boolean
+  /** What this request was allowed so far; a later refusal of it is explained with them. */
+  readonly granted: Asked[]
 }
+
+interface Asked {
+  readonly question: Question
+  readonly decision: Decision
+}
+
+/** Decisions of one request that are kept for a later refusal; a request on thousands of resources keeps the first of them. */
+const MAX_GRANTED = 20
 
 /**
  * The one gate. Each decision is in the audit log, durably, before it has an effect. A request's handler asks the same gate for
@@ -42,32 +52,34 @@ export async function authorize(
   context: CallContext | undefined,
 ): Promise<void> {
   for (const resource of resources) {
-    const { decision, denialId } = await decideAndRecord(request, action, resource, context)
-    if (!decision.allowed) {
-      throw new AwsError(
-        request.accessDeniedCode,
-        403,
-        denialMessage(request.principal.arn, action, resource, decision, denialId),
-      )
-    }
+    const { question, decision } = await ask(request, action, resource, context)
+    const record = auditRecord(request, action, resource, decision)
+    if (!decision.allowed) throw await refuse(request, question, decision, record)
+    await recordAllowed(request, record)
+    if (request.granted.length < MAX_GRANTED) request.granted.push({ question, decision })
   }
 }
 
+/** The same decision, recorded alike, for what goes on either way: nobody is told an id, so no explanation is kept. */
 export async function isAllowed(
   request: GateRequest,
   action: string,
   resource: string,
   context: CallContext | undefined,
 ): Promise<boolean> {
-  return (await decideAndRecord(request, action, resource, context)).decision.allowed
+  const { decision } = await ask(request, action, resource, context)
+  const record = auditRecord(request, action, resource, decision)
+  if (decision.allowed) await recordAllowed(request, record)
+  else await appendAudit(request.store.db, record)
+  return decision.allowed
 }
 
-async function decideAndRecord(
+async function ask(
   request: GateRequest,
   action: string,
   resource: string,
   context: CallContext | undefined,
-): Promise<{ readonly decision: Decision; readonly denialId?: string }> {
+): Promise<Asked> {
   const authorization: Authorization = {
     principal: request.principal,
     action,
@@ -80,20 +92,26 @@ async function decideAndRecord(
     context,
   }
   const question = await questionOf(request.store.db, authorization)
-  const decision = evaluate(question.request, question.layers)
-  const record = auditRecord(request, action, resource, decision)
-  if (!decision.allowed) {
-    const { principal, now: at, requestId } = request
-    const denial = denialOf(principal, question, { id: newAuthorizationId(), at, requestId })
-    await request.store.transaction(async (tx) => {
-      await appendAudit(tx, record)
-      await insertDenials(tx, [denial])
-    })
-    return { decision, denialId: denial.id }
-  }
+  return { question, decision: evaluate(question.request, question.layers) }
+}
+
+async function recordAllowed(request: GateRequest, record: AuditRecord): Promise<void> {
   if (request.isRead) await appendAuditGrouped(request.store, record)
   else await appendAudit(request.store.db, record)
-  return { decision }
+}
+
+async function refuse(
+  { store, principal, now: at, requestId, granted, accessDeniedCode }: GateRequest,
+  question: Question,
+  decision: Decision,
+  record: AuditRecord,
+): Promise<AwsError> {
+  const earlier = granted.map((asked) => evaluationOf(asked.question, asked.decision))
+  const id = await store.transaction(async (tx) => {
+    await appendAudit(tx, record)
+    return await keepRefusal(tx, principal, question, decision, { at, requestId, earlier })
+  })
+  return new AwsError(accessDeniedCode, 403, refusalMessage(principal, question, decision, id))
 }
 
 function auditRecord(

@@ -150,6 +150,7 @@ async function respond(
     isSecure: options.tls !== undefined,
     accessDeniedCode: accessDeniedCode(told.model),
     isRead: /^(Get|List|Describe|Simulate)/.test(routed.operation.name),
+    granted: [],
   }
   const output = await perform(contextOf(call, gate), gate, routed, entry, input)
   return answer(routed, output, requestId)

@@ -1,5 +1,6 @@
 import type { Decision } from '../policy/evaluate.ts'
-import type { DenialTable, JobDecisionTable } from '../store/schema.ts'
+import type { DenialRecord } from '../store/denials.ts'
+import type { JobDecisionTable } from '../store/schema.ts'
 
 /** One decision of the policy engine on one ARN for one step of a job. */
 export interface StepDecision {
@@ -8,6 +9,12 @@ export interface StepDecision {
   readonly arn: string
   readonly decision: Decision
   readonly at: number
+}
+
+/** What explains a refusal: its id and what is kept of it. */
+export interface Denial {
+  readonly id: string
+  readonly records: readonly DenialRecord[]
 }
 
 type DecisionRow = Omit<JobDecisionTable, 'account_id' | 'job_id'>
@@ -24,7 +31,7 @@ export class DecisionLog {
   readonly #dirty = new Set<DecisionRow>()
   /** Ids of the explanations, by step and what refused: thousands of objects refused alike are explained once. */
   readonly #explained = new Map<string, string>()
-  #denied: DenialTable[] = []
+  #denied: DenialRecord[] = []
   #hasNew = false
   #next: number
   #denials = 0
@@ -43,22 +50,22 @@ export class DecisionLog {
   }
 
   /** The id that a refusal is explained by; `denial` is asked for at the first one of its kind. */
-  explain(step: string, { layer, effect, statements }: Decision, denial: () => DenialTable): string {
+  explain(step: string, { layer, effect, statements }: Decision, denial: () => Denial): string {
     const [deciding] = statements
     const by =
       deciding === undefined ? '' : `${deciding.policy.arn ?? deciding.policy.name} ${deciding.index}`
     const kind = `${step}\0${effect}\0${layer}\0${by}`
     const known = this.#explained.get(kind)
     if (known !== undefined) return known
-    const row = denial()
-    this.#explained.set(kind, row.id)
-    this.#denied.push(row)
+    const { id, records } = denial()
+    this.#explained.set(kind, id)
+    this.#denied.push(...records)
     this.#hasNew = true
-    return row.id
+    return id
   }
 
   /** Explanations made since the last call; the caller writes them together with the rows of `take`. */
-  takeDenials(): readonly DenialTable[] {
+  takeDenials(): readonly DenialRecord[] {
     const denied = this.#denied
     this.#denied = []
     return denied

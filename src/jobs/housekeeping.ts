@@ -1,13 +1,16 @@
 import { assumeForService } from '../access/assume.ts'
-import { denialMessage } from '../access/denial.ts'
 import { jobRequests } from '../access/job-request.ts'
 import type { JobFacts } from '../access/job-request.ts'
 import { layersOf } from '../access/layers.ts'
 import { BACKUP_SERVICE } from '../access/passed-role.ts'
+import type { Principal } from '../access/principal.ts'
+import type { Question } from '../access/proposal.ts'
+import { keepRefusal, refusalMessage } from '../access/refusal.ts'
 import { deletionCalls } from '../kinds/job-calls.ts'
 import type { Kind } from '../kinds/kind.ts'
 import { kindOfType } from '../kinds/kinds.ts'
 import { uuid } from '../lib/ids.ts'
+import type { Decision } from '../policy/evaluate.ts'
 import { evaluate } from '../policy/evaluate.ts'
 import { appendAudit } from '../store/audit.ts'
 import { expireUnstarted } from '../store/claims.ts'
@@ -27,6 +30,9 @@ const MAX_CLOCK_JUMP_MS = 3_600_000
 
 /** Points held by a refusal are tried again every so many rounds: somebody may have given the role the right. */
 const RETRY_ROUNDS = 10
+
+/** A point that is held for long is explained by one id a month, not by one an hour, in milliseconds. */
+const HELD_WINDOW_MS = 30 * 24 * 3_600_000
 
 const EXPIRABLE = ['AVAILABLE', 'COMPLETED', 'PARTIAL', 'STOPPED', 'EXPIRED'] as const
 /** What stands in for the recorded role when that no longer exists. */
@@ -183,13 +189,36 @@ export class Housekeeping {
     const target = { resourceArn: point.resource_arn, recoveryPointArn: point.arn }
     for (const call of deletionCalls(kind, target)) {
       for (const request of jobRequests(facts, call.step, call.target)) {
-        const { action, resource } = request
         const decision = evaluate(request, layers)
-        await this.#record(point, assumed.session.arn, action, decision.allowed, decision.reason, now)
-        if (!decision.allowed) return denialMessage(assumed.session.arn, action, resource, decision)
+        await this.#record(point, assumed.session.arn, request.action, decision.allowed, decision.reason, now)
+        if (!decision.allowed)
+          return await this.#explained(point, assumed.session, { request, layers }, decision)
       }
     }
     return undefined
+  }
+
+  /** AWS's sentence with the id that the refusal is explained by. */
+  async #explained(
+    point: RecoveryPointTable,
+    session: Principal,
+    question: Question,
+    decision: Decision,
+  ): Promise<string> {
+    const { store, clock } = this.#tools
+    const facts = {
+      at: clock.now(),
+      requestId: `expiry ${point.point_id}`,
+      windowMs: HELD_WINDOW_MS,
+      notes: [
+        `The recovery point ${point.arn} is past its retention, and the role that made it may not delete it: it is held as ` +
+          'EXPIRED until the role has the right, which is looked at every few minutes, or somebody else deletes it',
+      ],
+    }
+    const id = await store.transaction(
+      async (tx) => await keepRefusal(tx, session, question, decision, facts),
+    )
+    return refusalMessage(session, question, decision, id)
   }
 
   async #record(

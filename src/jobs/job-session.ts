@@ -1,17 +1,16 @@
 import type { Connection, DriverSession, ResourceView } from '../drivers/driver.ts'
 import type { Step, StepTarget } from '../kinds/kind.ts'
 import { kindOfArn } from '../kinds/kinds.ts'
-import type { AuthorizationRequest, PolicyLayers } from '../policy/evaluate.ts'
+import type { AuthorizationRequest, Decision, PolicyLayers } from '../policy/evaluate.ts'
 import { evaluate } from '../policy/evaluate.ts'
 import { denialMessage } from '../access/denial.ts'
-import { denialOf, newAuthorizationId } from '../access/explain.ts'
 import { jobRequests } from '../access/job-request.ts'
 import type { JobFacts } from '../access/job-request.ts'
 import type { Principal } from '../access/principal.ts'
+import { refusalOf } from '../access/refusal.ts'
 import type { Clock } from '../lib/clock.ts'
 import { AccessDeniedError } from './errors.ts'
-import type { DecisionLog } from './decision-log.ts'
-import type { DenialTable } from '../store/schema.ts'
+import type { DecisionLog, Denial } from './decision-log.ts'
 
 export interface JobSessionOptions {
   readonly jobId: string
@@ -107,7 +106,7 @@ export class JobSession implements DriverSession {
       const decision = evaluate(request, this.#layers)
       log.add({ step: step.name, action: step.action, arn, decision, at: clock.now() })
       if (!decision.allowed) {
-        const id = log.explain(step.name, decision, () => this.#denial(step, target, request))
+        const id = log.explain(step.name, decision, () => this.#denial(step, target, request, decision))
         return denialMessage(this.#principal.arn, step.action, arn, decision, id)
       }
     }
@@ -122,23 +121,18 @@ export class JobSession implements DriverSession {
     return name === undefined ? undefined : kind?.recoveryPointPattern({ region, accountId, name })
   }
 
-  #denial(step: Step, target: StepTarget, request: AuthorizationRequest): DenialTable {
+  #denial(step: Step, target: StepTarget, request: AuthorizationRequest, decision: Decision): Denial {
     // A backup makes a recovery point with a new id each time; restores and exports read one that stays.
     const isNew = request.resource === this.recoveryPointArn && target.targetArn === undefined
     const resourcePattern = isNew ? this.#pointPattern() : undefined
-    return denialOf(
-      this.#principal,
-      { request, layers: this.#layers, resourcePattern },
-      {
-        id: newAuthorizationId(),
-        at: this.#options.clock.now(),
-        jobId: this.jobId,
-        notes: [
-          `The first refusal of the step ${step.name} in the job ${this.jobId}; further ones for the same reason have the same ` +
-            `id, and "roleback job decisions ${this.jobId}" lists what each was on`,
-        ],
-      },
-    )
+    return refusalOf(this.#principal, { request, layers: this.#layers, resourcePattern }, decision, {
+      at: this.#options.clock.now(),
+      jobId: this.jobId,
+      notes: [
+        `The first refusal of the step ${step.name} in the job ${this.jobId}; further ones for the same reason have the same ` +
+          `id, and "roleback job decisions ${this.jobId}" lists what each was on`,
+      ],
+    })
   }
 
   #facts(): JobFacts {

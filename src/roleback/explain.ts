@@ -1,13 +1,14 @@
-import type { DenialDetails } from '../access/explain.ts'
+import type { DenialDetails, ExplainedPolicy } from '../access/explain.ts'
 import { ResourceNotFoundException } from '../aws/generated/roleback.ts'
 import type {
   AuthorizationDetails,
   GetAuthorizationDetailsInput,
   GetAuthorizationDetailsOutput,
+  InvolvedPolicy,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { findDenial } from '../store/denials.ts'
-import type { DenialTable } from '../store/schema.ts'
+import type { DenialTable } from '../store/schema-denials.ts'
 
 /**
  * What is kept of a refusal in the caller's own account: another account's id is answered like one that never was.
@@ -30,10 +31,12 @@ export async function getAuthorizationDetails(
 }
 
 function toDetails(row: DenialTable): AuthorizationDetails {
-  const { layers, near, policies, context, proposals, notes } = detailsOf(row)
+  const { layers, near, policies, context, evaluations, proposals, notes } = detailsOf(row)
   return {
     AuthorizationId: row.id,
     At: new Date(row.at),
+    LastAt: new Date(row.last_at),
+    Count: row.count,
     RequestId: row.request_id ?? undefined,
     JobId: row.job_id ?? undefined,
     PrincipalArn: row.principal_arn,
@@ -43,6 +46,17 @@ function toDetails(row: DenialTable): AuthorizationDetails {
     Effect: row.effect,
     Layer: row.layer,
     Reason: row.reason,
+    Side: row.side,
+    Evaluations: evaluations.map((one) => ({
+      Action: one.action,
+      ResourceArn: one.resource,
+      Effect: one.effect,
+      MatchedStatements: one.matched.map(({ uri, statement, effect }) => ({
+        Policy: uri,
+        StatementId: statement,
+        Effect: effect,
+      })),
+    })),
     Layers: layers.map((one) => ({
       Layer: one.layer,
       Verdict: one.verdict,
@@ -60,13 +74,7 @@ function toDetails(row: DenialTable): AuthorizationDetails {
       Detail: one.detail,
       MissingKeys: [...one.missingKeys],
     })),
-    Policies: policies.map((one) => ({
-      Layer: one.layer,
-      PolicyType: one.type,
-      PolicyArn: one.arn,
-      PolicyName: one.name,
-      AttachedTo: one.attachedTo,
-    })),
+    Policies: policies.map(toPolicy),
     Context: Object.entries(context).map(([Key, value]) => ({
       Key,
       Values: typeof value === 'string' ? [value] : [...value],
@@ -83,6 +91,18 @@ function toDetails(row: DenialTable): AuthorizationDetails {
   }
 }
 
+function toPolicy(policy: ExplainedPolicy): InvolvedPolicy {
+  return {
+    Layer: policy.layer,
+    PolicyType: policy.type,
+    PolicyArn: policy.arn,
+    PolicyName: policy.name,
+    AttachedTo: policy.attachedTo,
+    StatementCount: policy.statements,
+    OtherActionCount: policy.otherActions,
+  }
+}
+
 /** The JSON columns, as access/explain.ts wrote them. */
 function detailsOf(row: DenialTable): DenialDetails {
   const read = <K extends keyof DenialDetails>(column: K): DenialDetails[K] =>
@@ -92,6 +112,7 @@ function detailsOf(row: DenialTable): DenialDetails {
     near: read('near'),
     policies: read('policies'),
     context: read('context'),
+    evaluations: read('evaluations'),
     proposals: read('proposals'),
     notes: read('notes'),
   }

@@ -3,14 +3,8 @@ import { randomUUID } from 'node:crypto'
 import type { AuditRecord } from './audit.ts'
 import type { DecisionRow } from './decisions.ts'
 import type { Page, PageRequest } from './page.ts'
-import type {
-  DenialTable,
-  RecoveryPointTable,
-  ResourceTable,
-  RoleTable,
-  UserTable,
-  VaultTable,
-} from './schema.ts'
+import type { DenialTable } from './schema-denials.ts'
+import type { RecoveryPointTable, ResourceTable, RoleTable, UserTable, VaultTable } from './schema.ts'
 import type { Store } from './store.ts'
 
 /**
@@ -188,9 +182,12 @@ export async function readPages<Row>(
 
 export function denialRow(id: string, more: Partial<DenialTable> = {}): DenialTable {
   return {
-    id,
     account_id: ACCOUNT,
+    id,
+    side: 'caller',
     at: NOW,
+    last_at: NOW,
+    count: 1,
     request_id: 'request-1',
     job_id: null,
     principal_arn: `arn:aws:iam::${ACCOUNT}:user/alice`,
@@ -204,6 +201,7 @@ export function denialRow(id: string, more: Partial<DenialTable> = {}): DenialTa
     near: '[]',
     policies: '[]',
     layers: '[]',
+    evaluations: '[]',
     proposals: '[]',
     notes: '[]',
     ...more,

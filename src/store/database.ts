@@ -3,7 +3,6 @@ import type {
   AccountTable,
   AttachmentTable,
   AuditTable,
-  DenialTable,
   GroupMemberTable,
   GroupTable,
   InlinePolicyTable,
@@ -21,6 +20,7 @@ import type {
   UserTable,
   VaultTable,
 } from './schema.ts'
+import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
 import type {
   BackupPlanRunTable,
   BackupPlanTable,
@@ -57,4 +57,5 @@ export interface Database {
   job_decision: JobDecisionTable
   audit: AuditTable
   denial: DenialTable
+  denial_policy: DenialPolicyTable
 }

@@ -2,8 +2,23 @@ import assert from 'node:assert/strict'
 import { appendAudit, appendAuditGrouped, listAudit } from './audit.ts'
 import { ACCOUNT, NOW, auditRecord, decisionRow, denialRow, readPages } from './contract-rows.ts'
 import type { ContractCase } from './contract-rows.ts'
-import { DENIAL_KEPT_MS, findDenial, insertDenials, pruneDenials } from './denials.ts'
+import type { DenialTable } from './schema-denials.ts'
+import {
+  boundDenials,
+  countDenial,
+  DENIAL_KEPT_MS,
+  findDenial,
+  findDenialPolicy,
+  insertDenials,
+  pruneDenials,
+} from './denials.ts'
+import type { DenialRecord } from './denials.ts'
 import { listDecisions, countDecisions, nextDecisionSeq, saveDecisions } from './decisions.ts'
+
+const OTHER = '999988887777'
+
+const recordsOf = (...rows: readonly DenialTable[]): readonly DenialRecord[] =>
+  rows.map((row) => ({ row, policies: [] }))
 
 /** What is kept of decisions. */
 export const RECORDS_CONTRACT: readonly ContractCase[] = [
@@ -39,24 +54,82 @@ export const RECORDS_CONTRACT: readonly ContractCase[] = [
     },
   },
   {
-    name: 'R15 a denial is found by its id in its own account only, and a second one of the same id changes nothing',
+    name: 'R15 a denial is found by its id in its own account only; met again it is counted, and what it said stays',
     run: async (store) => {
-      await insertDenials(store.db, [denialRow('first'), denialRow('other', { account_id: '999988887777' })])
-      await insertDenials(store.db, [denialRow('first', { reason: 'forged' })])
-      assert.deepEqual(await findDenial(store.db, ACCOUNT, 'first'), denialRow('first'))
+      const kept = recordsOf(denialRow('first'), denialRow('other', { account_id: OTHER }))
+      await insertDenials(store.db, kept)
+      await insertDenials(store.db, recordsOf(denialRow('first', { reason: 'forged', last_at: NOW + 5 })))
+      assert.deepEqual(
+        await findDenial(store.db, ACCOUNT, 'first'),
+        denialRow('first', { count: 2, last_at: NOW + 5 }),
+      )
+      assert.equal(await countDenial(store.db, ACCOUNT, 'first', NOW + 9), true)
+      assert.equal(await countDenial(store.db, OTHER, 'first', NOW + 9), false)
+      const counted = await findDenial(store.db, ACCOUNT, 'first')
+      assert.deepEqual([counted?.count, counted?.at, counted?.last_at], [3, NOW, NOW + 9])
       assert.equal(await findDenial(store.db, ACCOUNT, 'other'), undefined)
       assert.equal(await findDenial(store.db, ACCOUNT, 'absent'), undefined)
     },
   },
   {
-    name: 'denials are kept for 90 days and pruned in batches until none is older',
+    name: 'R15 both sides of a refusal across accounts have one id, and the resource’s side tells the newest',
     run: async (store) => {
-      const old = Array.from({ length: 7 }, (_, i) => denialRow(`old${i}`, { at: NOW - DENIAL_KEPT_MS - 1 }))
-      await insertDenials(store.db, [...old, denialRow('kept', { at: NOW - DENIAL_KEPT_MS })])
+      const theirs = denialRow('shared', { account_id: OTHER, side: 'resource', reason: 'then' })
+      await insertDenials(store.db, recordsOf(denialRow('shared'), theirs))
+      await insertDenials(store.db, recordsOf({ ...theirs, reason: 'now', last_at: NOW + 1 }))
+      assert.deepEqual(await findDenial(store.db, ACCOUNT, 'shared'), denialRow('shared'))
+      const newest = { ...theirs, reason: 'now', count: 2, last_at: NOW + 1 }
+      assert.deepEqual(await findDenial(store.db, OTHER, 'shared'), newest)
+    },
+  },
+  {
+    name: 'denials are kept for 90 days after the last of them and pruned in batches until none is older',
+    run: async (store) => {
+      const before = NOW - DENIAL_KEPT_MS - 1
+      const old = Array.from({ length: 7 }, (_, i) => denialRow(`old${i}`, { at: before, last_at: before }))
+      const kept = denialRow('kept', { at: before, last_at: before })
+      const text = { digest: 'd', document: '{}' }
+      const ancient = denialRow('ancient', { at: 0, last_at: 0 })
+      await insertDenials(store.db, [...recordsOf(...old, kept), { row: ancient, policies: [text] }])
+      await insertDenials(store.db, [{ row: denialRow('new'), policies: [{ digest: 'e', document: '[]' }] }])
+      assert.equal(await countDenial(store.db, ACCOUNT, 'kept', NOW - DENIAL_KEPT_MS), true)
       assert.equal(await pruneDenials(store.db, NOW, () => true), 0)
-      assert.equal(await pruneDenials(store.db, NOW, () => false, 3), 7)
+      assert.equal(await findDenialPolicy(store.db, ACCOUNT, 'd'), '{}')
+      assert.equal(await pruneDenials(store.db, NOW, () => false, 3), 8)
       assert.equal(await findDenial(store.db, ACCOUNT, 'old0'), undefined)
       assert.equal((await findDenial(store.db, ACCOUNT, 'kept'))?.id, 'kept')
+      assert.equal(await findDenialPolicy(store.db, ACCOUNT, 'd'), undefined)
+      assert.equal(await findDenialPolicy(store.db, ACCOUNT, 'e'), '[]')
+      assert.equal(await findDenialPolicy(store.db, OTHER, 'e'), undefined)
+    },
+  },
+  {
+    name: 'denials of an account are bounded, the oldest go first, and those of strangers push out none of its own',
+    run: async (store) => {
+      const own = Array.from({ length: 12 }, (_, i) => denialRow(`own${i}`, { last_at: NOW + i }))
+      const strange = Array.from({ length: 9 }, (_, i) =>
+        denialRow(`strange${i}`, { side: 'resource', last_at: NOW + 100 + i }),
+      )
+      await insertDenials(store.db, recordsOf(...own, ...strange, denialRow('far', { account_id: OTHER })))
+      await boundDenials(store.db, ACCOUNT, { caller: 10, resource: 4 })
+      const left = await store.db.selectFrom('denial').select('id').orderBy('last_at').execute()
+      assert.deepEqual(
+        left.map(({ id }) => id),
+        ['far', ...own.slice(2).map(({ id }) => id), ...strange.slice(5).map(({ id }) => id)],
+      )
+      // One new row in 64 looks after the bound by itself: the one whose id says so.
+      const most = { caller: 10, resource: 4 }
+      for (let i = 0; i < 64; i++) {
+        const id = `added${i.toString(16).padStart(2, '0')}`
+        await insertDenials(store.db, recordsOf(denialRow(id, { last_at: NOW + 200 + i })), most)
+      }
+      const { count } = await store.db
+        .selectFrom('denial')
+        .select((eb) => eb.fn.countAll().as('count'))
+        .where('account_id', '=', ACCOUNT)
+        .where('side', '=', 'caller')
+        .executeTakeFirstOrThrow()
+      assert.ok(Number(count) >= 10 && Number(count) < 10 + 64, String(count))
     },
   },
   {

@@ -349,25 +349,3 @@ export interface AuditTable {
   policy: string | null
   statement: string | null
 }
-
-/** A refusal as it is explained from its id; the lists are JSON and hold no secret. Kept for 90 days. */
-export interface DenialTable {
-  id: string
-  account_id: string
-  at: Millis
-  request_id: string | null
-  job_id: string | null
-  principal_arn: string
-  principal_id: string
-  action: string
-  resource: string
-  layer: string
-  effect: 'ImplicitDeny' | 'ExplicitDeny'
-  reason: string
-  context: string
-  near: string
-  policies: string
-  layers: string
-  proposals: string
-  notes: string
-}

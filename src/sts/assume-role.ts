@@ -1,16 +1,14 @@
 import { decideAssumption, roleSession } from '../access/assume-role.ts'
-import type { AssumptionDecision, RoleAssumption } from '../access/assume-role.ts'
-import { questionOf } from '../access/authorize.ts'
-import { denialOf, newAuthorizationId } from '../access/explain.ts'
+import type { AssumptionDecision, AssumptionTarget } from '../access/assume-role.ts'
 import { parseRoleArn, roleArn } from '../access/identity-arns.ts'
 import { sealSession } from '../access/session.ts'
 import { AwsError } from '../aws/error.ts'
 import type { AssumeRoleRequest, AssumeRoleResponse } from '../aws/generated/sts.ts'
 import type { Context } from '../context.ts'
-import { implicitReason, ROOT_CANNOT_ASSUME } from '../policy/reasons.ts'
+import { ROOT_CANNOT_ASSUME } from '../policy/reasons.ts'
 import { findRoleByName, updateRole } from '../store/identities.ts'
-import type { DenialTable, RoleTable } from '../store/schema.ts'
-import { accessDenied, recordDecision, validationError } from './decisions.ts'
+import type { RoleTable } from '../store/schema.ts'
+import { accessDenied, recordDecision, recordRefusal, validationError } from './decisions.ts'
 import { checkSessionPolicies, packedPolicySize } from './session-policies.ts'
 import { sessionTags } from './session-tags.ts'
 
@@ -31,23 +29,22 @@ export async function assumeRole(ctx: Context, input: AssumeRoleRequest): Promis
     )
   }
   const { tags, transitiveTagKeys } = sessionTags(ctx.principal, input)
-  const role = await roleOf(ctx, input.RoleArn)
-  const assumption: RoleAssumption = {
+  const target = await targetOf(ctx, input.RoleArn)
+  const assumption = {
     principal: ctx.principal,
-    role,
     sessionName: input.RoleSessionName,
     region: ctx.region,
     now: ctx.now,
     sourceIp: ctx.sourceIp,
     externalId: input.ExternalId,
-    sourceIdentity: sourceIdentityOf(ctx, role, input),
+    sourceIdentity: sourceIdentityOf(ctx, input),
     tags,
     transitiveTagKeys,
   }
-  await enforce(ctx, role, await decideAssumption(ctx.store.db, assumption))
+  const role = await enforce(ctx, target, await decideAssumption(ctx.store.db, assumption, target))
   const policies = await checkSessionPolicies(ctx, role, input)
   const durationSeconds = durationOf(ctx, role, input.DurationSeconds)
-  const content = roleSession(assumption, { ...policies, durationSeconds })
+  const content = roleSession({ ...assumption, role }, { ...policies, durationSeconds })
   const sealed = sealSession(ctx.serverKey, content)
   await updateRole(ctx.store.db, role.role_id, { last_used_at: ctx.now, last_used_region: ctx.region })
   return {
@@ -66,67 +63,56 @@ export async function assumeRole(ctx: Context, input: AssumeRoleRequest): Promis
   }
 }
 
-async function roleOf(ctx: Context, arn: string): Promise<RoleTable> {
+async function targetOf(ctx: Context, arn: string): Promise<AssumptionTarget> {
   const parsed = parseRoleArn(arn)
   if (parsed === undefined) throw validationError(`${arn} is invalid`)
-  const role = await findRoleByName(ctx.store.db, parsed.accountId, parsed.name)
-  if (role !== undefined && roleArn(role) === arn) return role
-  const isOwn = parsed.accountId === ctx.accountId
-  const reason = isOwn ? implicitReason('resource', 'sts:AssumeRole', true) : ''
-  const denial = isOwn ? await absentRole(ctx, arn, reason) : undefined
-  const record = { action: 'sts:AssumeRole', resource: arn, effect: 'Deny', layer: 'resource' } as const
-  await recordDecision(ctx, { ...record, reason: 'no such role' }, denial)
-  throw accessDenied(ctx, 'sts:AssumeRole', arn, reason, denial?.id)
-}
-
-/** The refusal looks like any other; only its explanation says that there is no such role. */
-async function absentRole(ctx: Context, arn: string, reason: string): Promise<DenialTable> {
-  const { principal, region, now, sourceIp, requestId } = ctx
-  const asked = { principal, action: 'sts:AssumeRole', resource: arn, region, now, sourceIp }
-  const facts = { id: newAuthorizationId(), at: now, requestId, notes: [`There is no role ${arn}`] }
-  const denial = denialOf(principal, await questionOf(ctx.store.db, asked), facts)
-  return { ...denial, layer: 'resource', reason, proposals: '[]' }
+  const { accountId, name } = parsed
+  const role = await findRoleByName(ctx.store.db, accountId, name)
+  return { arn, accountId, role: role !== undefined && roleArn(role) === arn ? role : undefined }
 }
 
 /** A chained session keeps its source identity and can set no other. */
-function sourceIdentityOf(ctx: Context, role: RoleTable, input: AssumeRoleRequest): string | undefined {
+function sourceIdentityOf(ctx: Context, input: AssumeRoleRequest): string | undefined {
   const inherited = ctx.principal.session?.sourceIdentity
   if (inherited === undefined || input.SourceIdentity === undefined || input.SourceIdentity === inherited) {
     return input.SourceIdentity ?? inherited
   }
   const reason = 'because the session has another source identity, which cannot be changed'
-  throw accessDenied(ctx, 'sts:SetSourceIdentity', roleArn(role), reason)
+  throw accessDenied(ctx, 'sts:SetSourceIdentity', input.RoleArn, reason)
 }
 
+/** The role, once every decision allows it; one that is not there is allowed to nobody. */
 async function enforce(
   ctx: Context,
-  role: RoleTable,
+  { role, arn: resource, accountId }: AssumptionTarget,
   decisions: readonly AssumptionDecision[],
-): Promise<void> {
-  const resource = roleArn(role)
+): Promise<RoleTable> {
+  const isAbsent = role === undefined
   for (const { action, decision, question } of decisions) {
     const deciding = decision.statements[0]
-    // Another account's policies are not told about.
-    const isTold = !decision.allowed && role.account_id === ctx.accountId
-    const facts = { id: newAuthorizationId(), at: ctx.now, requestId: ctx.requestId }
-    const denial = isTold ? denialOf(ctx.principal, question, facts) : undefined
-    await recordDecision(
-      ctx,
-      {
-        action,
-        resource,
-        effect: decision.allowed ? 'Allow' : 'Deny',
-        layer: decision.layer,
-        reason: decision.reason,
-        policy: deciding?.policy.arn ?? deciding?.policy.name,
-        statement: deciding === undefined ? undefined : (deciding.sid ?? `#${deciding.index}`),
-      },
-      denial,
-    )
-    if (decision.reason === ROOT_CANNOT_ASSUME) throw new AwsError('AccessDenied', 403, ROOT_CANNOT_ASSUME)
-    const reason = isTold ? decision.reason : ''
-    if (!decision.allowed) throw accessDenied(ctx, action, resource, reason, denial?.id)
+    const record = {
+      action,
+      resource,
+      effect: decision.allowed ? 'Allow' : 'Deny',
+      layer: decision.layer,
+      reason: isAbsent && !decision.allowed ? `${decision.reason} (no such role)` : decision.reason,
+      policy: deciding?.policy.arn ?? deciding?.policy.name,
+      statement: deciding === undefined ? undefined : (deciding.sid ?? `#${deciding.index}`),
+    } as const
+    if (decision.allowed) {
+      await recordDecision(ctx, record)
+      continue
+    }
+    if (decision.reason === ROOT_CANNOT_ASSUME) {
+      await recordDecision(ctx, record)
+      throw new AwsError('AccessDenied', 403, ROOT_CANNOT_ASSUME)
+    }
+    // That a role is absent is for the explanation, and for the account that would have it.
+    const notes = isAbsent && accountId === ctx.accountId ? [`There is no role ${resource}`] : []
+    throw await recordRefusal(ctx, record, question, decision, notes)
   }
+  if (isAbsent) throw new Error(`The role ${resource} does not exist, and yet it may be assumed`)
+  return role
 }
 
 function durationOf(ctx: Context, role: RoleTable, asked: number | undefined): number {

@@ -1,10 +1,12 @@
 import { denialMessage } from '../access/denial.ts'
+import type { Question } from '../access/proposal.ts'
+import { keepRefusal, refusalMessage } from '../access/refusal.ts'
 import { AwsError } from '../aws/error.ts'
 import type { Context } from '../context.ts'
+import type { Decision } from '../policy/evaluate.ts'
 import { appendAudit } from '../store/audit.ts'
 import type { AuditRecord } from '../store/audit.ts'
-import { insertDenials } from '../store/denials.ts'
-import type { DenialTable } from '../store/schema.ts'
+import type { Queryable } from '../store/store.ts'
 
 /** A decision that STS makes itself, as the audit log keeps it. */
 export interface OwnDecision {
@@ -21,7 +23,7 @@ export interface OwnDecision {
 export async function recordDecision(
   ctx: Context,
   decision: OwnDecision,
-  denial?: DenialTable,
+  db: Queryable = ctx.store.db,
 ): Promise<void> {
   const record: AuditRecord = {
     at: ctx.now,
@@ -39,23 +41,28 @@ export async function recordDecision(
     policy: decision.policy ?? null,
     statement: decision.statement ?? null,
   }
-  if (denial === undefined) return await appendAudit(ctx.store.db, record)
-  await ctx.store.transaction(async (tx) => {
-    await appendAudit(tx, record)
-    await insertDenials(tx, [denial])
-  })
+  await appendAudit(db, record)
 }
 
-/** AWS's sentence for a refusal. An empty reason leaves it without one; an id is where it is explained. */
-export function accessDenied(
+/** Writes a refusal with what explains it; the error has AWS's sentence and the id. */
+export async function recordRefusal(
   ctx: Context,
-  action: string,
-  resource: string,
-  reason: string,
-  authorizationId?: string,
-): AwsError {
-  const sentence = denialMessage(ctx.principal.arn, action, resource, { reason }, authorizationId)
-  return new AwsError('AccessDenied', 403, sentence.trimEnd())
+  record: OwnDecision,
+  question: Question,
+  decision: Decision,
+  notes: readonly string[] = [],
+): Promise<AwsError> {
+  const { principal, now: at, requestId } = ctx
+  const id = await ctx.store.transaction(async (tx) => {
+    await recordDecision(ctx, record, tx)
+    return await keepRefusal(tx, principal, question, decision, { at, requestId, notes })
+  })
+  return new AwsError('AccessDenied', 403, refusalMessage(principal, question, decision, id))
+}
+
+/** AWS's sentence for a refusal that no policy decided. */
+export function accessDenied(ctx: Context, action: string, resource: string, reason: string): AwsError {
+  return new AwsError('AccessDenied', 403, denialMessage(ctx.principal.arn, action, resource, { reason }))
 }
 
 export function validationError(message: string): AwsError {

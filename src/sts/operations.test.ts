@@ -16,6 +16,8 @@ import { iamId } from '../lib/ids.ts'
 import { createLog } from '../lib/log.ts'
 import { evaluate } from '../policy/evaluate.ts'
 import { insertAccount } from '../store/accounts.ts'
+import { findDenial } from '../store/denials.ts'
+import { putInlinePolicy } from '../store/identities-attachments.ts'
 import { insertRole, insertUser } from '../store/identities.ts'
 import type { RoleTable } from '../store/schema.ts'
 import { openStore } from '../store/store.ts'
@@ -23,6 +25,7 @@ import { assumeRole } from './assume-role.ts'
 import { sts } from './operations.ts'
 
 const ACCOUNT = '111122223333'
+const OTHER = '999988887777'
 const NOW = Date.UTC(2026, 0, 1)
 
 test('a user whom the trust policy names gets a session of the role', async (t) => {
@@ -131,6 +134,42 @@ test('a role that is not there is refused like one that does not admit the calle
   const { ctx } = await setUp(t)
   const request = { RoleArn: `arn:aws:iam::${ACCOUNT}:role/none`, RoleSessionName: 's' }
   await refused(assumeRole(ctx, request), 'AccessDenied', /not authorized to perform: sts:AssumeRole/)
+})
+
+test('R15 another account’s role is refused alike whether it is there or not, and its own account learns why', async (t) => {
+  const { ctx, user, addRole } = await setUp(t)
+  const mine = await addRole('backup', { AWS: iamId('AIDA') }, ['sts:AssumeRole'])
+  const theirs = { ...mine, account_id: OTHER, role_id: iamId('AROA') }
+  assert.ok(await insertRole(ctx.store.db, theirs))
+  const messageOf = async (RoleArn: string): Promise<readonly [string, string]> => {
+    try {
+      await assumeRole(ctx, { RoleArn, RoleSessionName: 's' })
+    } catch (error) {
+      const [sentence = '', id = ''] = (error as Error).message.split(/\. Authorization id: (\w+) .*/)
+      return [sentence, id]
+    }
+    return assert.fail('it was allowed')
+  }
+  const there = `arn:aws:iam::${OTHER}:role/backup`
+  const absent = `arn:aws:iam::${OTHER}:role/absent`
+  const lacking = 'because no identity-based policy allows the sts:AssumeRole action'
+  const sentence = `User: ${user.arn} is not authorized to perform: sts:AssumeRole on resource: `
+  assert.equal((await messageOf(there))[0], `${sentence}${there} ${lacking}`)
+  assert.equal((await messageOf(absent))[0], `${sentence}${absent} ${lacking}`)
+  await putInlinePolicy(ctx.store.db, {
+    account_id: ACCOUNT,
+    identity_id: user.uniqueId,
+    name: 'own',
+    document: policy('own').replace('backup:*', 'sts:AssumeRole'),
+  })
+  const [ofRole, id] = await messageOf(there)
+  const [ofNothing, idOfNothing] = await messageOf(absent)
+  assert.deepEqual([ofRole, ofNothing], [`${sentence}${there}`, `${sentence}${absent}`])
+  const toOwner = await findDenial(ctx.store.db, OTHER, id)
+  assert.match(toOwner?.proposals ?? '', /trust policy of arn:aws:iam::.*:role\/backup/)
+  assert.match((await findDenial(ctx.store.db, ACCOUNT, id))?.proposals ?? '', /its owner must allow this/)
+  assert.equal(await findDenial(ctx.store.db, OTHER, idOfNothing), undefined)
+  assert.doesNotMatch(JSON.stringify(await findDenial(ctx.store.db, ACCOUNT, idOfNothing)), /no role/i)
 })
 
 test('GetSessionToken serves long-term keys only, and the root user for an hour', async (t) => {

@@ -345,6 +345,43 @@ test('what a job was refused is explained, and each proposal takes it one step f
   assert.ok(asked.size >= 2, [...asked].join())
 })
 
+test('a client that is refused in a loop gets one id, and its explanation counts', async () => {
+  const looping = await makeUser(world, 'looping')
+  const ids = new Set<string>()
+  for (let call = 0; call < 20; call++) {
+    ids.add(EXPLAINED.exec(await refusal(async () => await describeVault(looping.call)))?.[1] ?? '')
+  }
+  // Two where the hour ends in the middle of it.
+  assert.ok(ids.size <= 2, [...ids].join())
+  let counted = 0
+  for (const AuthorizationId of ids) {
+    const { Authorization } = await world.call('roleback', 'GetAuthorizationDetails', { AuthorizationId })
+    counted += Authorization.Count
+    assert.ok(Authorization.LastAt >= Authorization.At)
+  }
+  assert.equal(counted, 20)
+})
+
+test('an explanation has what the same request was allowed before it was refused', async () => {
+  const user = await makeUser(world, 'half-way', [{ ...allow('backup:StartBackupJob'), Sid: 'Start' }])
+  const details = await explained(await refusal(async () => await start(plainRole)(user.call)))
+  assert.deepEqual(
+    details.Evaluations.map(({ Action, Effect, MatchedStatements }) => [
+      Action,
+      Effect,
+      MatchedStatements.map(({ StatementId }) => StatementId),
+    ]),
+    [
+      ['backup:StartBackupJob', 'Allow', ['Start']],
+      ['iam:PassRole', 'ImplicitDeny', []],
+    ],
+  )
+  assert.deepEqual(
+    details.Policies.map(({ StatementCount, OtherActionCount }) => [StatementCount, OtherActionCount]),
+    [[1, 1]],
+  )
+})
+
 test('R15 details need roleback:GetAuthorizationDetails, and unknown ids are not found', async () => {
   const nobody = await makeUser(world, 'nobody')
   const message = await refusal(async () => await describeVault(nobody.call))

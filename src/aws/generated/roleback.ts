@@ -201,6 +201,8 @@ export interface GetAuthorizationDetailsOutput {
 export interface AuthorizationDetails {
   readonly AuthorizationId: string
   readonly At: Date
+  readonly LastAt: Date
+  readonly Count: number
   readonly RequestId?: string | undefined
   readonly JobId?: string | undefined
   readonly PrincipalArn: string
@@ -210,6 +212,8 @@ export interface AuthorizationDetails {
   readonly Effect: string
   readonly Layer: string
   readonly Reason: string
+  readonly Side: string
+  readonly Evaluations: readonly Evaluation[]
   readonly Layers: readonly LayerVerdict[]
   readonly NearMisses: readonly NearMiss[]
   readonly Policies: readonly InvolvedPolicy[]
@@ -243,6 +247,21 @@ export interface InvolvedPolicy {
   readonly PolicyArn?: string | undefined
   readonly PolicyName: string
   readonly AttachedTo?: string | undefined
+  readonly StatementCount?: number | undefined
+  readonly OtherActionCount?: number | undefined
+}
+
+export interface MatchedStatement {
+  readonly Policy: string
+  readonly StatementId: string
+  readonly Effect: string
+}
+
+export interface Evaluation {
+  readonly Action: string
+  readonly ResourceArn: string
+  readonly Effect: string
+  readonly MatchedStatements: readonly MatchedStatement[]
 }
 
 export interface ContextEntry {
