@@ -98,7 +98,6 @@ function newPlan(ctx: Context, { BackupPlanName }: StoredPlan, creatorRequestId:
     updated_at: ctx.now,
     deleted_at: null,
     last_run_at: null,
-    paused_until: null,
   }
 }
 

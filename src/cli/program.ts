@@ -5,6 +5,7 @@ import { addExplain } from './explain.ts'
 import { addJob } from './job.ts'
 import { addKey } from './key.ts'
 import { note } from './output.ts'
+import { addPause, addPlan } from './plan.ts'
 import { addQuickstart } from './quickstart.ts'
 import { OK, USAGE, describeError, exitCodeFor } from './report.ts'
 import { addResource } from './resource.ts'
@@ -58,6 +59,8 @@ function newProgram(): Command {
     addResource,
     addRole,
     addJob,
+    addPlan,
+    addPause,
     addExplain,
     addKey,
     addVault,

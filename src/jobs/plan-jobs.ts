@@ -143,11 +143,15 @@ function pointArn(plan: PlanRow, resource: ResourceTable, jobId: string, now: nu
   })
 }
 
+export function planArn(plan: PlanRow): string {
+  return arnOf('backup', plan.region, plan.account_id, `backup-plan:${plan.plan_id}`)
+}
+
 /** AWS's RecoveryPointCreator. */
 function createdBy({ plan, document, rule }: PlanRunOf): Record<string, string | undefined> {
   return {
     BackupPlanId: plan.plan_id,
-    BackupPlanArn: arnOf('backup', plan.region, plan.account_id, `backup-plan:${plan.plan_id}`),
+    BackupPlanArn: planArn(plan),
     BackupPlanName: document.BackupPlanName,
     BackupPlanVersion: plan.version_id,
     BackupRuleId: rule.RuleId,

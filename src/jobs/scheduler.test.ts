@@ -5,7 +5,8 @@ import { iamId, uuid } from '../lib/ids.ts'
 import { createLog } from '../lib/log.ts'
 import type { PlanRule } from '../plans/plan.ts'
 import { parseSchedule } from '../plans/schedule.ts'
-import { insertSelection, setPlanPause, writePlanVersion } from '../store/plans.ts'
+import { putPause } from '../store/pauses.ts'
+import { insertSelection, writePlanVersion } from '../store/plans.ts'
 import { insertResource } from '../store/resources.ts'
 import type { BackupPlanRunTable } from '../store/schema-plans.ts'
 import type { JobTable } from '../store/schema.ts'
@@ -77,7 +78,6 @@ async function writePlan(store: Store, planId: string, rules: readonly Partial<P
     updated_at: START,
     deleted_at: null,
     last_run_at: null,
-    paused_until: null,
   }
   const document = JSON.stringify({ BackupPlanName: 'plan', Rules: whole })
   const scheduled = whole.map((rule) => ({
@@ -245,19 +245,37 @@ test('of rules due at one moment the one that keeps longest runs', async () => {
   })
 })
 
-test('a paused plan makes no jobs and says so', async () => {
-  await withPlan([daily], 1, async ({ clock, scheduler, store, planId, jobs, runs }) => {
-    await setPlanPause(store.db, planId, Date.UTC(2026, 0, 2))
-    clock.ms = Date.UTC(2026, 0, 1, 5)
-    await scheduler.runDue()
-    assert.equal((await jobs()).length, 0)
+test('what is paused makes no jobs and says so: a plan, everything, one resource', async () => {
+  await withPlan([daily], 2, async ({ clock, scheduler, store, planId, jobs, runs }) => {
+    const pause = (target_arn: string, until: number) =>
+      putPause(store.db, {
+        account_id: ACCOUNT,
+        region: REGION,
+        target_arn,
+        until,
+        reason: 'moving house',
+        paused_by: `arn:aws:iam::${ACCOUNT}:user/admin`,
+        paused_at: START,
+      })
+    const day = (date: number, hour = 5): number => Date.UTC(2026, 0, date, hour)
+    await pause(`arn:aws:backup:${REGION}:${ACCOUNT}:backup-plan:${planId}`, day(2, 0))
+    await pause('*', day(3, 0))
+    await pause(`arn:aws:elasticfilesystem:${REGION}:${ACCOUNT}:file-system/fs-1`, day(4, 0))
+    for (const date of [1, 2, 3, 4]) {
+      clock.ms = day(date)
+      await scheduler.runDue()
+    }
     assert.deepEqual(
-      (await runs()).map(({ outcome, message }) => [outcome, message]),
-      [['PAUSED', 'The plan is paused until 2026-01-02T00:00:00.000Z']],
+      (await runs()).map(({ outcome, jobs: count }) => `${outcome} ${count}`),
+      ['PAUSED 0', 'PAUSED 0', 'STARTED 1', 'STARTED 2'],
     )
-    clock.ms = Date.UTC(2026, 0, 2, 5)
-    await scheduler.runDue()
-    assert.equal((await jobs()).length, 1)
+    const messages = (await runs()).map(({ message }) => message)
+    assert.match(
+      messages[0] ?? '',
+      /^All plans are paused until 2026-01-03T.* by arn.*user.admin: moving house$/,
+    )
+    assert.equal(messages[2], '1 resources are paused')
+    assert.equal((await jobs()).length, 3)
   })
 })
 

@@ -3,11 +3,12 @@ import type { PlanDocument, PlanRule } from '../plans/plan.ts'
 import { DEFAULT_SCHEDULE, DEFAULT_TIMEZONE, parseSchedule } from '../plans/schedule.ts'
 import type { Schedule } from '../plans/schedule.ts'
 import { expireUnstarted } from '../store/claims.ts'
+import { pausesAt } from '../store/pauses.ts'
 import { advanceRule, dueRules, findPlan, nextRuleDueAt, recordPlanRun, rulesOfPlan } from '../store/plans.ts'
 import type { DueRule, PlanRow, ScheduledRule } from '../store/plans.ts'
-import type { PlanRunOutcome } from '../store/schema-plans.ts'
+import type { BackupPauseTable, PlanRunOutcome } from '../store/schema-plans.ts'
 import type { Queryable } from '../store/store.ts'
-import { insertPlanJobs, selectedResources, windowsOf } from './plan-jobs.ts'
+import { insertPlanJobs, planArn, selectedResources, windowsOf } from './plan-jobs.ts'
 import type { JobTools } from './tools.ts'
 
 /** A look at the rules at least so often, in milliseconds: another server may have changed them. */
@@ -117,8 +118,10 @@ async function runRule(tx: Queryable, due: DueRule, now: number): Promise<boolea
     if (isOpen) await record(at, 'SUPERSEDED', 0, `No server ran; the run of ${iso(last)} stands for it`)
     else await record(at, 'MISSED', 0, `No server ran inside its start window`)
   }
-  if ((plan.paused_until ?? 0) > now) {
-    await record(last, 'PAUSED', 0, `The plan is paused until ${iso(plan.paused_until as number)}`)
+  const pauses = await pausesAt(tx, due, now)
+  const pause = pauses.get('*') ?? pauses.get(planArn(plan))
+  if (pause !== undefined) {
+    await record(last, 'PAUSED', 0, pauseMessage(pause))
     return false
   }
   const winner = longerRule(document, rule, await rulesOfPlan(tx, plan.plan_id), last)
@@ -134,9 +137,18 @@ async function runRule(tx: Queryable, due: DueRule, now: number): Promise<boolea
   return await makeJobs(
     tx,
     { plan, document, rule, dueAt: last },
-    { now, isOpen, missed: runs.length },
+    { now, isOpen, missed: runs.length, pauses },
     record,
   )
+}
+
+interface RunAt {
+  readonly now: number
+  /** Its start window has not ended. */
+  readonly isOpen: boolean
+  /** Runs that are due, this one included. */
+  readonly missed: number
+  readonly pauses: ReadonlyMap<string, BackupPauseTable>
 }
 
 async function makeJobs(
@@ -147,15 +159,19 @@ async function makeJobs(
     readonly rule: PlanRule
     readonly dueAt: number
   },
-  { now, isOpen, missed }: { readonly now: number; readonly isOpen: boolean; readonly missed: number },
+  { now, isOpen, missed, pauses }: RunAt,
   record: (dueAt: number, outcome: PlanRunOutcome, jobs: number, message: string) => Promise<void>,
 ): Promise<boolean> {
-  const selected = await selectedResources(tx, run.plan)
+  const all = await selectedResources(tx, run.plan)
+  const selected = all.filter(({ resource }) => !pauses.has(resource.arn))
   if (isOpen) {
     await insertPlanJobs(tx, run, selected, { now })
-    if (selected.length === 0)
-      await record(run.dueAt, 'EMPTY', 0, 'The plan’s selections matched no resource')
-    else await record(run.dueAt, 'STARTED', selected.length, '')
+    const paused = all.length - selected.length
+    if (all.length === 0) await record(run.dueAt, 'EMPTY', 0, 'The plan’s selections matched no resource')
+    else {
+      const outcome = selected.length === 0 ? 'PAUSED' : 'STARTED'
+      await record(run.dueAt, outcome, selected.length, paused === 0 ? '' : `${paused} resources are paused`)
+    }
     return selected.length > 0
   }
   const more = missed > 1 ? `, nor for the ${missed - 1} runs before` : ''
@@ -205,6 +221,11 @@ function scheduleOf(rule: PlanRule, writtenAt: number): Schedule {
     rule.ScheduleExpressionTimezone ?? DEFAULT_TIMEZONE,
     writtenAt,
   )
+}
+
+function pauseMessage({ target_arn, until, paused_by, reason }: BackupPauseTable): string {
+  const what = target_arn === '*' ? 'All plans are' : 'The plan is'
+  return `${what} paused until ${iso(until)} by ${paused_by}${reason === null ? '' : `: ${reason}`}`
 }
 
 const iso = (at: number): string => new Date(at).toISOString()

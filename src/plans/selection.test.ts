@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { matchSelection, selectionProblem } from './selection.ts'
+import { matchSelection, selectionProblem, selectionWarnings } from './selection.ts'
 import type { Candidate, SelectionDocument } from './selection.ts'
 
 const database: Candidate = {
@@ -94,4 +94,13 @@ test('selectionProblem() says what AWS would not take', () => {
   assert.match(problem({ Resources: arns(501, '') }) ?? '', /501 ARNs/)
   assert.equal(problem({ Resources: arns(30, '*') }), undefined)
   assert.match(problem({ Resources: arns(31, '*') }) ?? '', /31 ARNs with wildcards/)
+})
+
+test('a wildcard beside tags is warned of: the tags would narrow nothing', () => {
+  const tags = [tag('backup', 'daily')]
+  const warnings = (rest: Rest): number => selectionWarnings({ ...common, ...rest }).length
+  assert.equal(warnings({ Resources: ['*'], ListOfTags: tags }), 1)
+  assert.equal(warnings({ Resources: ['arn:aws:*'], ListOfTags: tags }), 1)
+  assert.equal(warnings({ Resources: ['arn:aws:rds:*'], ListOfTags: tags }), 0)
+  assert.equal(warnings({ Resources: ['*'] }), 0)
 })

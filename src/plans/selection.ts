@@ -80,6 +80,16 @@ export function selectionProblem(selection: SelectionDocument): string | undefin
   return undefined
 }
 
+/** What a selection says that its author may not mean. */
+export function selectionWarnings(selection: SelectionDocument): readonly string[] {
+  const everything = selection.Resources?.find((pattern) => /^[*:]*$|^arn:aws:[*:]*$/.test(pattern))
+  if (everything === undefined || (selection.ListOfTags ?? []).length === 0) return []
+  return [
+    `Resources has "${everything}", which names every resource: ListOfTags adds to it and narrows nothing. To back up only what ` +
+      'has a tag, leave Resources out or write the tag as a condition',
+  ]
+}
+
 export function matchSelection(
   selection: SelectionDocument,
   candidate: Candidate,

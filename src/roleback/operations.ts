@@ -9,6 +9,8 @@ import { connectionContext } from './connection-keys.ts'
 import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
 import { getAuthorizationDetails } from './explain.ts'
 import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVerifyJob } from './jobs.ts'
+import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts'
+import { listBackupPlanRuns, previewBackupSelection } from './plans.ts'
 import {
   arnToRegister,
   deregisterResource,
@@ -26,6 +28,10 @@ const resource = (_: Context, input: ResourceInput): string => input.ResourceArn
 const vault = (ctx: Context, input: VaultInput): string =>
   arnOf('backup', ctx.region, ctx.accountId, `backup-vault:${input.BackupVaultName}`)
 const all = (): string => '*'
+const pausable = (_: Context, input: { readonly TargetArn?: string | undefined }): string =>
+  input.TargetArn ?? EVERYTHING
+const planOrAll = (ctx: Context, { BackupPlanId }: { readonly BackupPlanId?: string | undefined }): string =>
+  BackupPlanId === undefined ? '*' : arnOf('backup', ctx.region, ctx.accountId, `backup-plan:${BackupPlanId}`)
 
 function registrationContext(input: RegisterResourceInput): OperationContext {
   const tags = input.Tags ?? []
@@ -73,5 +79,10 @@ export const roleback: Service<RolebackApi, Context> = {
   DescribeJob: { resource: all, handler: describeJob },
   ListJobDecisions: { resource: all, handler: listJobDecisions },
   GetAuthorizationDetails: { resource: all, handler: getAuthorizationDetails },
+  PreviewBackupSelection: { resource: planOrAll, handler: previewBackupSelection },
+  ListBackupPlanRuns: { resource: planOrAll, handler: listBackupPlanRuns },
+  PauseBackups: { resource: pausable, handler: pauseBackups },
+  ResumeBackups: { resource: pausable, handler: resumeBackups },
+  ListPauses: { resource: all, handler: listPauses },
   DescribeServer: { resource: all, handler: describeServer },
 }

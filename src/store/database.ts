@@ -22,6 +22,7 @@ import type {
 } from './schema.ts'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
 import type {
+  BackupPauseTable,
   BackupPlanRunTable,
   BackupPlanTable,
   BackupPlanVersionTable,
@@ -53,6 +54,7 @@ export interface Database {
   backup_plan_version: BackupPlanVersionTable
   backup_selection: BackupSelectionTable
   backup_rule: BackupRuleTable
+  backup_pause: BackupPauseTable
   backup_plan_run: BackupPlanRunTable
   job_decision: JobDecisionTable
   audit: AuditTable

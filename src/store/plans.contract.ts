@@ -37,7 +37,6 @@ function planRow(id: string, more: Partial<BackupPlanTable> = {}): BackupPlanTab
     updated_at: NOW,
     deleted_at: null,
     last_run_at: null,
-    paused_until: null,
     ...more,
   }
 }

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Page, PageRequest } from './page.ts'
 import { pageOf, timeCursor } from './page.ts'
 import type {
+  BackupPlanRunTable,
   BackupPlanTable,
   BackupPlanVersionTable,
   BackupSelectionTable,
@@ -191,10 +192,6 @@ export async function deletePlan(db: Queryable, planId: string, now: number): Pr
   await db.deleteFrom('backup_rule').where('plan_id', '=', planId).execute()
 }
 
-export async function setPlanPause(db: Queryable, planId: string, until: number | null): Promise<void> {
-  await db.updateTable('backup_plan').set({ paused_until: until }).where('plan_id', '=', planId).execute()
-}
-
 /** Adds a selection. False where the plan has one of the same request already. */
 export async function insertSelection(db: Queryable, row: BackupSelectionTable): Promise<boolean> {
   const result = await db
@@ -315,6 +312,25 @@ export async function advanceRule(
     .where('next_run_at', '=', rule.dueAt)
     .executeTakeFirst()
   return result.numUpdatedRows === 1n
+}
+
+/** Newest first. */
+export async function listPlanRuns(
+  db: Queryable,
+  planId: string,
+  page: PageRequest,
+): Promise<Page<BackupPlanRunTable>> {
+  let query = db.selectFrom('backup_plan_run').selectAll().where('plan_id', '=', planId)
+  if (page.after !== undefined) {
+    const [at, id] = timeCursor(page.after)
+    query = query.where((eb) => eb(eb.refTuple('due_at', 'rule_id'), '<', eb.tuple(at, id)))
+  }
+  const rows = await query
+    .orderBy('due_at', 'desc')
+    .orderBy('rule_id', 'desc')
+    .limit(page.limit + 1)
+    .execute()
+  return pageOf(rows, page.limit, (row) => [row.due_at, row.rule_id])
 }
 
 export interface PlanRun {

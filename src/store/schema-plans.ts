@@ -13,8 +13,6 @@ export interface BackupPlanTable {
   updated_at: Millis
   deleted_at: Millis | null
   last_run_at: Millis | null
-  /** No rule makes jobs before. */
-  paused_until: Millis | null
 }
 
 export interface BackupPlanVersionTable {
@@ -69,4 +67,16 @@ export interface BackupPlanRunTable {
   jobs: number
   message: string
   recorded_at: Millis
+}
+
+/** Until then no plan makes jobs for the target. */
+export interface BackupPauseTable {
+  account_id: string
+  region: string
+  /** A plan's or a resource's ARN, or `*` for everything of the account in the region. */
+  target_arn: string
+  until: Millis
+  reason: string | null
+  paused_by: string
+  paused_at: Millis
 }

@@ -310,6 +310,106 @@ export interface ListLimitedAccessKeysOutput {
   readonly NextToken?: string | undefined
 }
 
+export interface SelectionTag {
+  readonly ConditionType: string
+  readonly ConditionKey: string
+  readonly ConditionValue: string
+}
+
+export interface SelectionCondition {
+  readonly ConditionKey: string
+  readonly ConditionValue: string
+}
+
+export interface SelectionConditions {
+  readonly StringEquals?: readonly SelectionCondition[] | undefined
+  readonly StringNotEquals?: readonly SelectionCondition[] | undefined
+  readonly StringLike?: readonly SelectionCondition[] | undefined
+  readonly StringNotLike?: readonly SelectionCondition[] | undefined
+}
+
+export interface SelectionToPreview {
+  readonly Resources?: readonly string[] | undefined
+  readonly NotResources?: readonly string[] | undefined
+  readonly ListOfTags?: readonly SelectionTag[] | undefined
+  readonly Conditions?: SelectionConditions | undefined
+}
+
+export interface PreviewBackupSelectionInput {
+  readonly BackupPlanId?: string | undefined
+  readonly BackupSelection?: SelectionToPreview | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface SelectionMatch {
+  readonly ResourceArn: string
+  readonly ResourceType: string
+  readonly Selected: boolean
+  readonly Reason: string
+  readonly SelectionName?: string | undefined
+}
+
+export interface PreviewBackupSelectionOutput {
+  readonly Matches: readonly SelectionMatch[]
+  readonly Warnings: readonly string[]
+  readonly NextToken?: string | undefined
+}
+
+export interface ListBackupPlanRunsInput {
+  readonly BackupPlanId: string
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface BackupPlanRun {
+  readonly RuleId: string
+  readonly RuleName?: string | undefined
+  readonly DueAt: Date
+  readonly Outcome: string
+  readonly JobCount: number
+  readonly Message?: string | undefined
+  readonly VersionId?: string | undefined
+}
+
+export interface ListBackupPlanRunsOutput {
+  readonly Runs: readonly BackupPlanRun[]
+  readonly NextToken?: string | undefined
+}
+
+export interface PauseBackupsInput {
+  readonly TargetArn?: string | undefined
+  readonly Until: Date
+  readonly Reason?: string | undefined
+}
+
+export interface PauseBackupsOutput {
+  readonly Pause: Pause
+}
+
+export interface Pause {
+  readonly TargetArn: string
+  readonly Until: Date
+  readonly Reason?: string | undefined
+  readonly PausedBy: string
+  readonly PausedAt: Date
+}
+
+export interface ResumeBackupsInput {
+  readonly TargetArn?: string | undefined
+}
+
+export interface ResumeBackupsOutput {
+  readonly TargetArn: string
+  readonly Resumed: boolean
+}
+
+export type ListPausesInput = Readonly<Record<never, never>>
+
+export interface ListPausesOutput {
+  readonly Pauses: readonly Pause[]
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -326,6 +426,11 @@ export interface RolebackApi {
   DescribeServer: { input: DescribeServerInput; output: DescribeServerOutput }
   CreateLimitedAccessKey: { input: CreateLimitedAccessKeyInput; output: CreateLimitedAccessKeyOutput }
   ListLimitedAccessKeys: { input: ListLimitedAccessKeysInput; output: ListLimitedAccessKeysOutput }
+  PreviewBackupSelection: { input: PreviewBackupSelectionInput; output: PreviewBackupSelectionOutput }
+  ListBackupPlanRuns: { input: ListBackupPlanRunsInput; output: ListBackupPlanRunsOutput }
+  PauseBackups: { input: PauseBackupsInput; output: PauseBackupsOutput }
+  ResumeBackups: { input: ResumeBackupsInput; output: ResumeBackupsOutput }
+  ListPauses: { input: ListPausesInput; output: ListPausesOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {

@@ -11,7 +11,6 @@ create table backup_plan (
   updated_at {int} not null,
   deleted_at {int},
   last_run_at {int},
-  paused_until {int},
   primary key (plan_id),
   unique (account_id, region, creator_request_id)
 ) {strict};
@@ -75,6 +74,18 @@ create table backup_plan_run (
 ) {strict};
 
 create index backup_plan_run_age on backup_plan_run (recorded_at);
+
+-- No plan makes jobs before `until`: all of them (target *), one plan, or one resource.
+create table backup_pause (
+  account_id {text} not null,
+  region {text} not null,
+  target_arn {text} not null,
+  until {int} not null,
+  reason {text},
+  paused_by {text} not null,
+  paused_at {int} not null,
+  primary key (account_id, region, target_arn)
+) {strict};
 
 -- The plan, rule and selection that made a job, as AWS's CreatedBy has them.
 alter table job add column created_by {text};

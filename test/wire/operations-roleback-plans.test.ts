@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, test } from 'node:test'
+import { callService } from '../../src/aws/client.ts'
+import type { InputOf, OperationOf, OutputOf } from '../../src/aws/client.ts'
+import { AwsError } from '../../src/aws/error.ts'
+import {
+  allow,
+  makeRole,
+  makeUser,
+  makeVault,
+  openWorld,
+  registerDirectory,
+  until,
+} from '../fixtures/world.ts'
+
+/** What AWS has no call for around plans: previews of selections, runs, pauses. */
+
+const world = await openWorld()
+after(() => world[Symbol.asyncDispose]())
+
+async function call<O extends OperationOf<'roleback'>>(
+  operation: O,
+  input: InputOf<'roleback', O>,
+  credentials = world.rootKey,
+): Promise<OutputOf<'roleback', O>> {
+  return await callService(world.url, credentials, world.region, 'roleback', operation, input)
+}
+
+const fails = (code: string, text: string) => (error: unknown) => {
+  assert.ok(error instanceof AwsError, String(error))
+  assert.equal(error.code, code, error.message)
+  assert.ok(error.message.includes(text), error.message)
+  return true
+}
+
+await makeVault(world, 'vault')
+const daily = await registerDirectory(world, 'daily', (path) => writeFileSync(join(path, 'a'), 'a'))
+const other = await registerDirectory(world, 'other', (path) => writeFileSync(join(path, 'a'), 'a'))
+await world.call('tagging', 'TagResources', { ResourceARNList: [daily.arn], Tags: { backup: 'daily' } })
+const role = await makeRole(world, 'planned', { statements: [allow('*')] })
+const { BackupPlanId = '' } = await world.call('backup', 'CreateBackupPlan', {
+  BackupPlan: { BackupPlanName: 'p', Rules: [{ RuleName: 'daily', TargetBackupVaultName: 'vault' }] },
+})
+const planArn = `arn:aws:backup:${world.region}:${world.accountId}:backup-plan:${BackupPlanId}`
+await world.call('backup', 'CreateBackupSelection', {
+  BackupPlanId,
+  BackupSelection: {
+    SelectionName: 'tagged',
+    IamRoleArn: role,
+    ListOfTags: [{ ConditionType: 'STRINGEQUALS', ConditionKey: 'backup', ConditionValue: 'daily' }],
+  },
+})
+
+test('PreviewBackupSelection tells what a plan, or a selection not made yet, would back up and why', async () => {
+  const ofPlan = await call('PreviewBackupSelection', { BackupPlanId })
+  assert.deepEqual(
+    new Map(
+      ofPlan.Matches.map((match) => [match.ResourceArn, [match.Selected, match.SelectionName, match.Reason]]),
+    ),
+    new Map([
+      [daily.arn, [true, 'tagged', 'its tag backup=daily is in ListOfTags']],
+      [other.arn, [false, undefined, 'neither Resources nor ListOfTags name it']],
+    ]),
+  )
+  const ofSelection = await call('PreviewBackupSelection', {
+    BackupSelection: {
+      Resources: ['*'],
+      ListOfTags: [{ ConditionType: 'STRINGEQUALS', ConditionKey: 'backup', ConditionValue: 'daily' }],
+    },
+  })
+  assert.ok(ofSelection.Matches.every(({ Selected }) => Selected))
+  assert.match(ofSelection.Warnings[0] ?? '', /ListOfTags adds to it and narrows nothing/)
+  await assert.rejects(call('PreviewBackupSelection', {}), fails('InvalidParameterValueException', 'either'))
+  await assert.rejects(
+    call('PreviewBackupSelection', { BackupSelection: {} }),
+    fails('InvalidParameterValueException', 'must be non-empty'),
+  )
+})
+
+test('PauseBackups holds a plan’s runs, ListBackupPlanRuns says so, ResumeBackups ends it', async () => {
+  const Until = new Date(Date.now() + 3_600_000)
+  await call('PauseBackups', { TargetArn: planArn, Until, Reason: 'moving house' })
+  const { Pauses } = await call('ListPauses', {})
+  assert.deepEqual(
+    Pauses.map(({ TargetArn, Reason, PausedBy }) => [TargetArn, Reason, PausedBy]),
+    [[planArn, 'moving house', `arn:aws:iam::${world.accountId}:root`]],
+  )
+  await makeDue()
+  const [run] = await until('the run to be recorded', async () => {
+    const { Runs } = await call('ListBackupPlanRuns', { BackupPlanId })
+    return Runs.length === 0 ? undefined : Runs
+  })
+  assert.deepEqual([run?.Outcome, run?.RuleName, run?.JobCount], ['PAUSED', 'daily', 0])
+  assert.match(run?.Message ?? '', /moving house/)
+  assert.deepEqual(await call('ResumeBackups', { TargetArn: planArn }), { TargetArn: planArn, Resumed: true })
+  assert.deepEqual(await call('ResumeBackups', { TargetArn: planArn }), {
+    TargetArn: planArn,
+    Resumed: false,
+  })
+  await makeDue()
+  await until('the next run to make its job', async () => {
+    const { Runs } = await call('ListBackupPlanRuns', { BackupPlanId })
+    return Runs[0]?.Outcome === 'STARTED' && Runs[0].JobCount === 1 ? true : undefined
+  })
+})
+
+test('a pause that nobody would remember, or of nothing, is refused; so is one by somebody who may not', async () => {
+  const soon = new Date(Date.now() + 60_000)
+  for (const Until of [new Date(Date.now() - 1), new Date(Date.now() + 400 * 86_400_000)])
+    await assert.rejects(
+      call('PauseBackups', { Until }),
+      fails('InvalidParameterValueException', 'Until must lie'),
+    )
+  const absent = `${planArn.slice(0, -1)}x`
+  await assert.rejects(
+    call('PauseBackups', { TargetArn: absent, Until: soon }),
+    fails('ResourceNotFoundException', 'no backup plan and no registered resource'),
+  )
+  const user = await makeUser(world, 'pauser', [allow('roleback:PauseBackups', daily.arn)])
+  await call('PauseBackups', { TargetArn: daily.arn, Until: soon }, user.key)
+  await assert.rejects(
+    call('PauseBackups', { Until: soon }, user.key),
+    fails('AccessDeniedException', 'roleback:PauseBackups on resource: *'),
+  )
+})
+
+/** Makes the plan's rule due now, as if its time had come. */
+async function makeDue(): Promise<void> {
+  await world.offline(async () => {
+    const db = new DatabaseSync(join(world.dataDir, 'roleback.db'))
+    db.prepare('update backup_rule set next_run_at = ?').run(Date.now() - 1000)
+    db.close()
+    return await Promise.resolve()
+  })
+}
