@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  randomBytes,
+} from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { closeSync, fchmodSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 
@@ -17,6 +24,11 @@ export type SealPurpose =
   | 'page-token'
   | 'vault-key'
   | 'job-secret'
+  | 'password'
+  | 'mfa-seed'
+
+/** What is only recognised, never read again. */
+export type FingerprintPurpose = 'back-off'
 
 export class SealError extends Error {
   override name = 'SealError'
@@ -28,7 +40,7 @@ const TAG = 16
 
 export class ServerKey {
   readonly #master: Buffer
-  readonly #keys = new Map<SealPurpose, KeyObject>()
+  readonly #keys = new Map<SealPurpose | FingerprintPurpose, KeyObject>()
 
   constructor(master: Buffer) {
     if (master.length !== 32)
@@ -64,7 +76,12 @@ export class ServerKey {
     }
   }
 
-  #key(purpose: SealPurpose): KeyObject {
+  /** A keyed hash: the same for the same text, and nothing can be learned from it without the key. Hexadecimal, 64 digits. */
+  fingerprint(purpose: FingerprintPurpose, text: string): string {
+    return createHmac('sha256', this.#key(purpose)).update(text).digest('hex')
+  }
+
+  #key(purpose: SealPurpose | FingerprintPurpose): KeyObject {
     let key = this.#keys.get(purpose)
     if (key === undefined) {
       key = createSecretKey(

@@ -1,3 +1,5 @@
+import type { Insertable } from 'kysely'
+import type { CredentialReportTable } from './schema-credentials.ts'
 import type { AccountTable, ServerTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
@@ -17,7 +19,7 @@ export async function insertServer(db: Queryable, row: Omit<ServerTable, 'id'>):
 }
 
 /** False where the account exists. */
-export async function insertAccount(db: Queryable, row: AccountTable): Promise<boolean> {
+export async function insertAccount(db: Queryable, row: Insertable<AccountTable>): Promise<boolean> {
   const result = await db
     .insertInto('account')
     .values(row)
@@ -28,4 +30,38 @@ export async function insertAccount(db: Queryable, row: AccountTable): Promise<b
 
 export async function findAccount(db: Queryable, accountId: string): Promise<AccountTable | undefined> {
   return await db.selectFrom('account').selectAll().where('account_id', '=', accountId).executeTakeFirst()
+}
+
+/** The account that an alias stands for. */
+export async function findAccountByAlias(db: Queryable, alias: string): Promise<AccountTable | undefined> {
+  return await db.selectFrom('account').selectAll().where('alias', '=', alias).executeTakeFirst()
+}
+
+export type AccountChange = Partial<Pick<AccountTable, 'alias' | 'password_policy'>>
+
+/** Throws the engine's error for an alias that is taken: ask findAccountByAlias first. */
+export async function updateAccount(db: Queryable, accountId: string, change: AccountChange): Promise<void> {
+  await db.updateTable('account').set(change).where('account_id', '=', accountId).execute()
+}
+
+/** Replaces the account's report. */
+export async function putCredentialReport(db: Queryable, row: CredentialReportTable): Promise<void> {
+  await db
+    .insertInto('credential_report')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict.column('account_id').doUpdateSet({ generated_at: row.generated_at, content: row.content }),
+    )
+    .execute()
+}
+
+export async function findCredentialReport(
+  db: Queryable,
+  accountId: string,
+): Promise<CredentialReportTable | undefined> {
+  return await db
+    .selectFrom('credential_report')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .executeTakeFirst()
 }

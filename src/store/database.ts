@@ -20,6 +20,14 @@ import type {
   UserTable,
   VaultTable,
 } from './schema.ts'
+import type {
+  BackOffTable,
+  CredentialReportTable,
+  LoginProfileTable,
+  MfaDeviceTable,
+  PasswordHistoryTable,
+  SignInSessionTable,
+} from './schema-credentials.ts'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
 import type {
   BackupPauseTable,
@@ -45,6 +53,12 @@ export interface Database {
   iam_inline_policy: InlinePolicyTable
   iam_access_key: AccessKeyTable
   iam_instance_profile: InstanceProfileTable
+  iam_login_profile: LoginProfileTable
+  iam_password_history: PasswordHistoryTable
+  iam_mfa_device: MfaDeviceTable
+  sign_in_session: SignInSessionTable
+  back_off: BackOffTable
+  credential_report: CredentialReportTable
   tag: TagTable
   resource: ResourceTable
   vault: VaultTable

@@ -78,7 +78,7 @@ export const IDENTITIES_CONTRACT: readonly ContractCase[] = [
       assert.equal(await insertRole(db, roleRow('Admin')), true)
       assert.equal((await findRoleByName(db, ACCOUNT, 'ADMIN'))?.name, 'Admin')
       const counts = await countIdentities(db, ACCOUNT)
-      assert.deepEqual(counts, { users: 5, groups: 0, roles: 1, policies: 0, profiles: 0 })
+      assert.deepEqual(counts, { users: 5, groups: 0, roles: 1, policies: 0, policyVersions: 0, profiles: 0 })
     },
   },
   {

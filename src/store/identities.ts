@@ -67,7 +67,10 @@ export async function listUsers(
 }
 
 export type UserChange = Partial<
-  Pick<UserTable, 'name' | 'name_lower' | 'path' | 'boundary_arn' | 'revoked_before'>
+  Pick<
+    UserTable,
+    'name' | 'name_lower' | 'path' | 'boundary_arn' | 'password_last_used_at' | 'revoked_before'
+  >
 >
 
 /** False where there is no such user. Throws the engine's error for a name that is taken: ask findUserByName first. */
@@ -214,6 +217,17 @@ export async function listLimitedKeys(
   return pageOf(rows, page.limit, (row) => [row.access_key_id])
 }
 
+/** Keys of all users of an account and of its root user, oldest first. */
+export async function accessKeysOfAccount(db: Queryable, accountId: string): Promise<AccessKeyTable[]> {
+  return await db
+    .selectFrom('iam_access_key')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .orderBy('created_at')
+    .orderBy('access_key_id')
+    .execute()
+}
+
 /** False where there is no such key. */
 export async function setAccessKeyStatus(
   db: Queryable,
@@ -250,11 +264,18 @@ export async function deleteAccessKey(db: Queryable, accessKeyId: string): Promi
   return result.numDeletedRows === 1n
 }
 
-/** How many users, groups, roles, customer managed policies and instance profiles the account has. */
+/** How many users, groups, roles, customer managed policies, versions of them, and instance profiles the account has. */
 export async function countIdentities(
   db: Queryable,
   accountId: string,
-): Promise<{ users: number; groups: number; roles: number; policies: number; profiles: number }> {
+): Promise<{
+  users: number
+  groups: number
+  roles: number
+  policies: number
+  policyVersions: number
+  profiles: number
+}> {
   const count = async (
     table: 'iam_user' | 'iam_group' | 'iam_role' | 'iam_policy' | 'iam_instance_profile',
   ): Promise<number> => {
@@ -265,11 +286,18 @@ export async function countIdentities(
       .executeTakeFirstOrThrow()
     return Number(row.rows)
   }
+  const versions = await db
+    .selectFrom('iam_policy_version')
+    .innerJoin('iam_policy', 'iam_policy.policy_id', 'iam_policy_version.policy_id')
+    .select((eb) => eb.fn.countAll<number>().as('rows'))
+    .where('iam_policy.account_id', '=', accountId)
+    .executeTakeFirstOrThrow()
   return {
     users: await count('iam_user'),
     groups: await count('iam_group'),
     roles: await count('iam_role'),
     policies: await count('iam_policy'),
+    policyVersions: Number(versions.rows),
     profiles: await count('iam_instance_profile'),
   }
 }

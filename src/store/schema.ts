@@ -28,6 +28,9 @@ export interface AccountTable {
   name: string
   created_at: Millis
   root_last_used_at: Millis | null
+  /** Unique on the server; an account has one or none. */
+  alias: string | null
+  password_policy: JsonText | null
 }
 
 export interface RegionSettingsTable {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { postgresMissing, startPostgres } from '../../test/servers/postgres.ts'
 import type { PostgresServer } from '../../test/servers/postgres.ts'
+import { CREDENTIALS_CONTRACT } from './credentials.contract.ts'
 import { IDENTITIES_CONTRACT } from './identities.contract.ts'
 import { PLANS_CONTRACT } from './plans.contract.ts'
 import { POINTS_CONTRACT } from './points.contract.ts'
@@ -17,6 +18,7 @@ const CONTRACT = [
   ...STORE_CONTRACT,
   ...IDENTITIES_CONTRACT,
   ...PLANS_CONTRACT,
+  ...CREDENTIALS_CONTRACT,
   ...POINTS_CONTRACT,
   ...QUEUE_CONTRACT,
   ...RECORDS_CONTRACT,
