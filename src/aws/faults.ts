@@ -86,6 +86,11 @@ export function internalFailure(model: ServiceModel | undefined, requestId: stri
   )
 }
 
+/** Too much at a time; clients wait and try again. */
+export function throttled(model: ServiceModel | undefined): AwsError {
+  return fault(model, 'Throttling', 'ThrottlingException', 400, 'Rate exceeded')
+}
+
 /** Modelled by AWS, not built here; a 400 that no client retries. */
 export function notBuilt(model: ServiceModel, operation: string): AwsError {
   const message = `Roleback does not have ${operation} yet; docs/compatibility.md lists what it has`

@@ -10,6 +10,7 @@ import {
   malformed,
   missingToken,
   notBuilt,
+  throttled,
   tooLarge,
 } from '../aws/faults.ts'
 import type { ServiceModel, ServiceName } from '../aws/model.ts'
@@ -21,6 +22,7 @@ import { scopeOf } from '../aws/sigv4.ts'
 import { MAX_BODY_BYTES } from '../aws/wire.ts'
 import type { Routed, WireRequest, WireResponse } from '../aws/wire.ts'
 import type { Context, ServerFacts, UnsignedContext } from '../context.ts'
+import { TooManyPasswordsError } from '../keyring/passwords.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
 import type { Clock } from '../lib/clock.ts'
 import { uuid } from '../lib/ids.ts'
@@ -255,6 +257,7 @@ function asAwsError(options: HttpOptions, told: Told, error: unknown, requestId:
   if (error instanceof AwsError) return error
   if (error instanceof InvalidCursorError)
     return malformed(told.model, 'The page token is not one of this list')
+  if (error instanceof TooManyPasswordsError) return throttled(told.model)
   if (error instanceof ClientGoneError) return internalFailure(told.model, requestId)
   options.log.error('request failed', {
     requestId,

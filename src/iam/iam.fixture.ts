@@ -26,6 +26,8 @@ export interface World {
   readonly store: Store
   readonly serverKey: ServerKey
   readonly root: Principal
+  /** Milliseconds since 1970: tests move it. */
+  now: number
 }
 
 export async function openWorld(): Promise<World> {
@@ -44,7 +46,7 @@ export async function openWorld(): Promise<World> {
     tags: {},
     accessKeyId: 'AKIAROOTROOTROOTROOT',
   }
-  return { store, serverKey: new ServerKey(Buffer.alloc(32, 7)), root }
+  return { store, serverKey: new ServerKey(Buffer.alloc(32, 7)), root, now: NOW }
 }
 
 /** The principal of a user as the server makes it from one of his keys. */
@@ -72,8 +74,16 @@ export async function decided(db: Store['db'], authorization: Authorization): Pr
 
 function contextFor(world: World, principal: Principal): Context {
   const decisionOn = async (action: string, resource: string, context?: CallContext) =>
-    await decided(world.store.db, { principal, action, resource, region: 'us-east-1', now: NOW, context })
-  const facts = { requestId: 'r', principal, accountId: principal.accountId, region: 'us-east-1', now: NOW }
+    await decided(world.store.db, {
+      principal,
+      action,
+      resource,
+      region: 'us-east-1',
+      now: world.now,
+      context,
+    })
+  const { now } = world
+  const facts = { requestId: 'r', principal, accountId: principal.accountId, region: 'us-east-1', now }
   const rest = { store: world.store, serverKey: world.serverKey, sourceIp: undefined }
   return {
     ...facts,

@@ -1,0 +1,68 @@
+import type { ServerKey } from '../keyring/server-key.ts'
+import { deleteBackOff, findBackOff, replaceBackOff } from '../store/sign-in.ts'
+import type { BackOffTable } from '../store/schema-credentials.ts'
+import type { Queryable } from '../store/store.ts'
+
+/**
+ * Holds back whoever guesses. A failure is counted before the guess is looked at, so that a thousand guesses at once count as a
+ * thousand, and taken back where it was right. What is held back is not looked at at all. Counts lie in the store: a restart
+ * forgives nobody, and servers that share a database share them.
+ */
+export interface BackOffSubject {
+  readonly key: string
+  /** So many failures cost nothing but themselves. */
+  readonly free: number
+  /** Longest time nothing is looked at, in milliseconds. */
+  readonly maxMs: number
+}
+
+/** The first wait; each further failure doubles it. */
+const FIRST_MS = 1_000
+/** After so long without a failure all is forgotten. */
+export const BACK_OFF_FORGOTTEN_MS = 3_600_000
+
+const FREE_PER_PERSON = 5
+/** Longer would let strangers lock a person out; at this, a name can be tried 288 times a day. */
+const MAX_PER_PERSON_MS = 300_000
+
+/**
+ * A user's name as it was given, whether there is such a user or not: both must be held back alike. Kept as a keyed hash, since
+ * people type their password into the wrong field.
+ */
+export function nameSubject(serverKey: ServerKey, account: string, userName: string): BackOffSubject {
+  const name = serverKey.fingerprint('back-off', `${account.toLowerCase()}\0${userName.toLowerCase()}`)
+  return { key: `name ${name}`, free: FREE_PER_PERSON, maxMs: MAX_PER_PERSON_MS }
+}
+
+export function deviceSubject(serialNumber: string): BackOffSubject {
+  return { key: `mfa ${serialNumber}`, free: FREE_PER_PERSON, maxMs: MAX_PER_PERSON_MS }
+}
+
+export function passwordSubject(userId: string): BackOffSubject {
+  return { key: `password ${userId}`, free: FREE_PER_PERSON, maxMs: MAX_PER_PERSON_MS }
+}
+
+/**
+ * Counts a failure beforehand.
+ * @returns False where the subject is held back: nothing is counted, and nothing must be looked at.
+ */
+export async function countGuess(db: Queryable, subject: BackOffSubject, now: number): Promise<boolean> {
+  for (;;) {
+    const row = await findBackOff(db, subject.key)
+    if (row !== undefined && row.blocked_until > now) return false
+    if (await replaceBackOff(db, row, nextRow(subject, row, now))) return true
+  }
+}
+
+function nextRow(subject: BackOffSubject, row: BackOffTable | undefined, now: number): BackOffTable {
+  const isForgotten = row === undefined || now - row.last_at > BACK_OFF_FORGOTTEN_MS
+  const failures = (isForgotten ? 0 : row.failures) + 1
+  const excess = failures - subject.free
+  const waitMs = excess < 0 ? 0 : Math.min(FIRST_MS * 2 ** excess, subject.maxMs)
+  return { subject: subject.key, failures, last_at: now, blocked_until: now + waitMs }
+}
+
+/** The guess was right, and proved who it was: all of the subject's failures are forgiven. */
+export async function forgive(db: Queryable, subject: BackOffSubject): Promise<void> {
+  await deleteBackOff(db, subject.key)
+}
