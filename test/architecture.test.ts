@@ -61,6 +61,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   jobs: ['kysely'],
   drivers: ['pg', '@aws-sdk/client-s3'],
   cli: ['commander'],
+  iam: ['qr'],
   'main.ts': ['commander'],
 }
 

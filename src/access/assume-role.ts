@@ -20,6 +20,8 @@ export interface AssumptionRequest {
   readonly now: number
   readonly sourceIp: string | undefined
   readonly externalId?: string | undefined
+  /** A code of one of the caller's MFA devices came with the call, and was right. */
+  readonly isMfaGiven?: boolean | undefined
   /** Asked for now; a chained session keeps the one it has. */
   readonly sourceIdentity?: string | undefined
   /** Session tags: those passed now and those inherited through role chaining. */
@@ -80,6 +82,10 @@ async function assumptionContext(
   const { principal, region, now, sourceIp } = assumption
   const context = requestContext(principal, { region, now, sourceIp, resourceAccountId: target.accountId })
   context['sts:RoleSessionName'] = assumption.sessionName
+  if (assumption.isMfaGiven === true) {
+    context['aws:MultiFactorAuthPresent'] = 'true'
+    context['aws:MultiFactorAuthAge'] = '0'
+  }
   if (assumption.externalId !== undefined) context['sts:ExternalId'] = assumption.externalId
   if (assumption.sourceIdentity !== undefined) context['sts:SourceIdentity'] = assumption.sourceIdentity
   const keys = Object.keys(assumption.tags)

@@ -20,6 +20,11 @@ export function instanceProfileArn(row: Pick<InstanceProfileTable, 'account_id' 
   return `arn:aws:iam::${row.account_id}:instance-profile${row.path}${row.name}`
 }
 
+/** Also the serial number of a virtual MFA device. */
+export function mfaDeviceArn(row: Named): string {
+  return `arn:aws:iam::${row.account_id}:mfa${row.path}${row.name}`
+}
+
 export function rootArn(accountId: string): string {
   return `arn:aws:iam::${accountId}:root`
 }

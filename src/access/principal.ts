@@ -46,7 +46,10 @@ export interface SessionFacts {
   readonly sourceIdentity?: string | undefined
   /** `aws:MultiFactorAuthPresent`; undefined where the key is absent (long-term keys). */
   readonly mfaAuthenticated?: boolean | undefined
-  readonly mfaAgeSeconds?: number | undefined
+  /** When the second factor was given: `aws:MultiFactorAuthAge` counts from there. Milliseconds since 1970. */
+  readonly mfaAt?: number | undefined
+  /** Of a person who signed in: it may call IAM as a console does, has a row, and can be ended. */
+  readonly isSignedIn?: boolean | undefined
   /** Made by a role session: a chained one may last an hour at most. */
   readonly isChained?: boolean | undefined
 }

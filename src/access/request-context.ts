@@ -40,10 +40,15 @@ export function requestContext(
     context['aws:TokenIssueTime'] = new Date(session.issuedAt).toISOString()
     if (session.mfaAuthenticated !== undefined)
       context['aws:MultiFactorAuthPresent'] = String(session.mfaAuthenticated)
-    if (session.mfaAgeSeconds !== undefined) context['aws:MultiFactorAuthAge'] = String(session.mfaAgeSeconds)
+    if (session.mfaAt !== undefined) context['aws:MultiFactorAuthAge'] = mfaAge(session.mfaAt, facts.now)
     if (session.sourceIdentity !== undefined) context['aws:SourceIdentity'] = session.sourceIdentity
   }
   return context
+}
+
+/** Whole seconds; a clock that was set back does not make it negative. */
+function mfaAge(mfaAt: number, now: number): string {
+  return String(Math.max(0, Math.floor((now - mfaAt) / 1000)))
 }
 
 function principalType(principal: Principal): string {

@@ -2,13 +2,19 @@ import { AwsError } from '../aws/error.ts'
 import type { IamApi } from '../aws/generated/iam.ts'
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
+import { absent } from './absent.ts'
 import { accessKeys } from './access-keys.ts'
+import { accountAliases } from './account-aliases.ts'
 import { account } from './account.ts'
 import { attachments } from './attachments.ts'
 import { boundaries } from './boundaries.ts'
+import { credentialReport } from './credential-report.ts'
 import { groups } from './groups.ts'
 import { inlinePolicies } from './inline-policies.ts'
 import { instanceProfiles } from './instance-profiles.ts'
+import { loginProfiles } from './login-profiles.ts'
+import { mfaDevices } from './mfa-devices.ts'
+import { passwordPolicy } from './password-policy.ts'
 import { policies } from './policies.ts'
 import { policyVersions } from './policy-versions.ts'
 import { roles } from './roles.ts'
@@ -29,7 +35,13 @@ const operations: Service<IamApi, Context> = {
   ...accessKeys,
   ...instanceProfiles,
   ...serviceLinkedRoles,
+  ...loginProfiles,
+  ...passwordPolicy,
+  ...accountAliases,
+  ...mfaDevices,
+  ...credentialReport,
   ...account,
+  ...absent,
   ...unbuilt,
 }
 
@@ -51,11 +63,11 @@ export const iam: Service<IamApi, Context> = Object.fromEntries(
 
 function refusePlainSession({ principal }: Context): void {
   const isOwnSession = principal.kind !== 'assumed-role' && principal.session !== undefined
-  if (isOwnSession && principal.session.mfaAuthenticated !== true) {
+  if (isOwnSession && principal.session.mfaAuthenticated !== true && principal.session.isSignedIn !== true) {
     throw new AwsError(
       'InvalidClientTokenId',
       403,
-      'The security token included in the request is invalid: sessions of GetSessionToken cannot call IAM. Use the long-term key, or a role',
+      'The security token included in the request is invalid: sessions of GetSessionToken cannot call IAM without a second factor. Use the long-term key, a role, or give SerialNumber and TokenCode',
     )
   }
 }

@@ -9,6 +9,7 @@ import { ROOT_CANNOT_ASSUME } from '../policy/reasons.ts'
 import { findRoleByName, updateRole } from '../store/identities.ts'
 import type { RoleTable } from '../store/schema.ts'
 import { accessDenied, recordDecision, recordRefusal, validationError } from './decisions.ts'
+import { checkMfa } from './mfa.ts'
 import { checkSessionPolicies, packedPolicySize } from './session-policies.ts'
 import { sessionTags } from './session-tags.ts'
 
@@ -21,15 +22,9 @@ const CHAINED_MAX_SECONDS = 3_600
  * like one that does not admit the caller, so that its absence is not told to strangers.
  */
 export async function assumeRole(ctx: Context, input: AssumeRoleRequest): Promise<AssumeRoleResponse> {
-  if (input.SerialNumber !== undefined || input.TokenCode !== undefined) {
-    throw new AwsError(
-      'AccessDenied',
-      403,
-      'MultiFactorAuthentication failed with invalid MFA one time pass code. ',
-    )
-  }
   const { tags, transitiveTagKeys } = sessionTags(ctx.principal, input)
   const target = await targetOf(ctx, input.RoleArn)
+  const isMfaGiven = await checkMfa(ctx, { action: 'sts:AssumeRole', resource: input.RoleArn }, input)
   const assumption = {
     principal: ctx.principal,
     sessionName: input.RoleSessionName,
@@ -37,6 +32,7 @@ export async function assumeRole(ctx: Context, input: AssumeRoleRequest): Promis
     now: ctx.now,
     sourceIp: ctx.sourceIp,
     externalId: input.ExternalId,
+    isMfaGiven,
     sourceIdentity: sourceIdentityOf(ctx, input),
     tags,
     transitiveTagKeys,

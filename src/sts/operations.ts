@@ -13,6 +13,7 @@ import type { Context, UnsignedContext } from '../context.ts'
 import { findAccessKey } from '../store/identities.ts'
 import { assumeRole } from './assume-role.ts'
 import { recordDecision, validationError } from './decisions.ts'
+import { checkMfa } from './mfa.ts'
 
 /** For actions without a resource. */
 const any = (): string => '*'
@@ -49,23 +50,13 @@ async function getSessionToken(
   const { principal } = ctx
   const isLongTerm =
     principal.session === undefined && (principal.kind === 'user' || principal.kind === 'root')
-  await recordDecision(ctx, {
-    action: 'sts:GetSessionToken',
-    resource: '*',
-    effect: isLongTerm ? 'Allow' : 'Deny',
-    layer: 'identity',
-    reason: isLongTerm ? 'it needs no permission' : 'session credentials',
-  })
+  const call = { action: 'sts:GetSessionToken', resource: '*' } as const
   if (!isLongTerm || principal.accessKeyId === undefined) {
+    await recordDecision(ctx, { ...call, effect: 'Deny', layer: 'identity', reason: 'session credentials' })
     throw new AwsError('AccessDenied', 403, 'Cannot call GetSessionToken with session credentials')
   }
-  if (input.SerialNumber !== undefined || input.TokenCode !== undefined) {
-    throw new AwsError(
-      'AccessDenied',
-      403,
-      'MultiFactorAuthentication failed with invalid MFA one time pass code. ',
-    )
-  }
+  const mfaAuthenticated = await checkMfa(ctx, call, input)
+  await recordDecision(ctx, { ...call, effect: 'Allow', layer: 'identity', reason: 'it needs no permission' })
   const asked = input.DurationSeconds ?? USER_DEFAULT_SECONDS
   const seconds = principal.kind === 'root' ? Math.min(asked, ROOT_MAX_SECONDS) : asked
   const expiresAt = sessionEnd(principal, ctx.now, seconds)
@@ -74,7 +65,13 @@ async function getSessionToken(
     accountId: principal.accountId,
     identityId: principal.identityId,
     tags: {},
-    session: { name: '', issuedAt: ctx.now, expiresAt, mfaAuthenticated: false },
+    session: {
+      name: '',
+      issuedAt: ctx.now,
+      expiresAt,
+      mfaAuthenticated,
+      mfaAt: mfaAuthenticated ? ctx.now : undefined,
+    },
     madeWithKeyId: principal.accessKeyId,
   })
   return {
