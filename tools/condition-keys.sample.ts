@@ -1,4 +1,4 @@
-import { groupArn, instanceProfileArn, roleArn, userArn } from '../src/access/identity-arns.ts'
+import { groupArn, instanceProfileArn, mfaDeviceArn, roleArn, userArn } from '../src/access/identity-arns.ts'
 import type { ServiceName } from '../src/aws/model.ts'
 import { planArn, vaultArn } from '../src/backup/arns.ts'
 import { insertAccount } from '../src/store/accounts.ts'
@@ -21,6 +21,7 @@ const RESOURCE = `arn:aws:rds:${REGION}:${ACCOUNT}:db:NAME`
 const PLAN = planArn({ region: REGION, accountId: ACCOUNT }, 'PLAN')
 const POLICY = `arn:aws:iam::${ACCOUNT}:policy/POLICY`
 const KEY_ID = 'AKIASAMPLESAMPLE0001'
+const DEVICE = mfaDeviceArn({ account_id: ACCOUNT, path: '/', name: 'DEVICE' })
 const TAGS = { KEY: 'VALUE' }
 const TAG_LIST = [{ Key: 'KEY', Value: 'VALUE' }]
 
@@ -63,6 +64,7 @@ export async function fillStore({ db }: Store): Promise<void> {
     userArn(user),
     roleArn(role),
     instanceProfileArn(profile),
+    DEVICE,
   ]
   for (const arn of tagged) await putTags(db, ACCOUNT, arn, TAGS)
   // Groups cannot be tagged.
@@ -92,6 +94,8 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
     PolicyArn: POLICY,
     InstanceProfileName: 'PROFILE',
     AccessKeyId: KEY_ID,
+    VirtualMFADeviceName: 'DEVICE',
+    SerialNumber: DEVICE,
     PermissionsBoundary: POLICY,
     AWSServiceName: 'backup.amazonaws.com',
     PolicySourceArn: `arn:aws:iam::${ACCOUNT}:user/USER`,

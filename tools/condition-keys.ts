@@ -135,8 +135,9 @@ ${stepRows(kind)}
 const GLOBAL: Readonly<Record<string, string>> = {
   'aws:CurrentTime': 'time of the decision, ISO 8601',
   'aws:EpochTime': 'the same in seconds',
-  'aws:MultiFactorAuthAge': 'seconds since the second factor; sessions that have one',
-  'aws:MultiFactorAuthPresent': 'sessions only: `true` or `false`; absent for long-term keys',
+  'aws:MultiFactorAuthAge': 'seconds since the second factor was given; users’ sessions that have one',
+  'aws:MultiFactorAuthPresent':
+    'sessions only: `true` or `false` (always `false` in a role’s own calls); absent for long-term keys',
   'aws:PrincipalAccount': 'account of the principal',
   'aws:PrincipalArn': 'ARN of user or root; of a session, its role’s ARN with the path',
   'aws:PrincipalIsAWSService': '`false`; `true` for a service itself',
@@ -167,7 +168,7 @@ function globalRows(): string {
       issuedAt: 0,
       expiresAt: 0,
       mfaAuthenticated: true,
-      mfaAgeSeconds: 0,
+      mfaAt: 0,
       sourceIdentity: 'ID',
     },
   }

@@ -1,4 +1,3 @@
-import { NoSuchEntityException } from '../aws/generated/iam.ts'
 import type { GetAccountSummaryResponse, IamApi } from '../aws/generated/iam.ts'
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
@@ -10,86 +9,21 @@ import {
   USER_INLINE_LIMIT,
 } from '../policy/parse.ts'
 import { countIdentities, listAccessKeys } from '../store/identities.ts'
+import { countMfaDevices } from '../store/mfa-devices.ts'
 import { authorizationDetails } from './authorization-details.ts'
-import { anyResource, userNamed, userOrCaller, userOrCallerTarget } from './entities.ts'
+import { anyResource } from './entities.ts'
 import { simulation } from './simulate.ts'
 
-type Operations =
-  | keyof typeof authorizationDetails
-  | keyof typeof simulation
-  | 'GetAccountSummary'
-  | 'ListAccountAliases'
-  | 'ListMFADevices'
-  | 'ListVirtualMFADevices'
-  | 'ListSSHPublicKeys'
-  | 'ListSigningCertificates'
-  | 'ListServiceSpecificCredentials'
-  | 'GetLoginProfile'
-  | 'DeleteLoginProfile'
+type Operations = keyof typeof authorizationDetails | keyof typeof simulation | 'GetAccountSummary'
 
-/**
- * The account as a whole, questions to its policies, and lists of what nobody has here: clients that delete a user ask for all of
- * it first, and stop at anything but an answer.
- */
+/** The account as a whole, and questions to its policies. */
 export const account: Pick<Service<IamApi, Context>, Operations> = {
   ...authorizationDetails,
   ...simulation,
   GetAccountSummary: { resource: anyResource, handler: getAccountSummary },
-  ListAccountAliases: {
-    resource: anyResource,
-    handler: async () => ({ AccountAliases: [], IsTruncated: false }),
-  },
-  ListMFADevices: {
-    resource: userOrCallerTarget,
-    handler: async (ctx, input) => {
-      await refuseUnknown(ctx, input.UserName)
-      return { MFADevices: [], IsTruncated: false }
-    },
-  },
-  ListVirtualMFADevices: {
-    resource: anyResource,
-    handler: async () => ({ VirtualMFADevices: [], IsTruncated: false }),
-  },
-  ListSSHPublicKeys: {
-    resource: userOrCallerTarget,
-    handler: async (ctx, input) => {
-      await refuseUnknown(ctx, input.UserName)
-      return { SSHPublicKeys: [], IsTruncated: false }
-    },
-  },
-  ListSigningCertificates: {
-    resource: userOrCallerTarget,
-    handler: async (ctx, input) => {
-      await refuseUnknown(ctx, input.UserName)
-      return { Certificates: [], IsTruncated: false }
-    },
-  },
-  ListServiceSpecificCredentials: {
-    resource: userOrCallerTarget,
-    handler: async (ctx, input) => {
-      await refuseUnknown(ctx, input.UserName)
-      return { ServiceSpecificCredentials: [], IsTruncated: false }
-    },
-  },
-  GetLoginProfile: {
-    resource: userOrCallerTarget,
-    handler: async (ctx, input) => await noLoginProfile(ctx, input.UserName),
-  },
-  DeleteLoginProfile: {
-    resource: userOrCallerTarget,
-    handler: async (ctx, input) => await noLoginProfile(ctx, input.UserName),
-  },
 }
 
-async function refuseUnknown(ctx: Context, userName: string | undefined): Promise<void> {
-  if (userName !== undefined) await userNamed(ctx, userName)
-}
-
-async function noLoginProfile(ctx: Context, userName: string | undefined): Promise<never> {
-  const user = await userOrCaller(ctx, userName)
-  throw new NoSuchEntityException(`Login Profile for User ${user.name} cannot be found.`)
-}
-
+/** Quotas are those that this server holds to; what it does not bound is left out. */
 async function getAccountSummary(ctx: Context): Promise<GetAccountSummaryResponse> {
   const counts = await countIdentities(ctx.store.db, ctx.accountId)
   const rootKeys = await listAccessKeys(
@@ -97,6 +31,7 @@ async function getAccountSummary(ctx: Context): Promise<GetAccountSummaryRespons
     { accountId: ctx.accountId, userId: null },
     { limit: 1 },
   )
+  const devices = await countMfaDevices(ctx.store.db, ctx.accountId)
   return {
     SummaryMap: {
       Users: counts.users,
@@ -104,9 +39,12 @@ async function getAccountSummary(ctx: Context): Promise<GetAccountSummaryRespons
       Roles: counts.roles,
       Policies: counts.policies,
       InstanceProfiles: counts.profiles,
-      MFADevices: 0,
-      MFADevicesInUse: 0,
+      PolicyVersionsInUse: counts.policyVersions,
+      MFADevices: devices.all,
+      MFADevicesInUse: devices.assigned,
+      // The root user has neither a password nor a device.
       AccountMFAEnabled: 0,
+      AccountPasswordPresent: 0,
       AccountAccessKeysPresent: rootKeys.rows.length,
       AccountSigningCertificatesPresent: 0,
       ServerCertificates: 0,

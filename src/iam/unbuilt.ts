@@ -7,39 +7,26 @@ type Operations =
   | 'AcceptDelegationRequest'
   | 'AddClientIDToOpenIDConnectProvider'
   | 'AssociateDelegationRequest'
-  | 'ChangePassword'
-  | 'CreateAccountAlias'
   | 'CreateDelegationRequest'
-  | 'CreateLoginProfile'
   | 'CreateOpenIDConnectProvider'
   | 'CreateSAMLProvider'
   | 'CreateServiceSpecificCredential'
-  | 'CreateVirtualMFADevice'
-  | 'DeactivateMFADevice'
-  | 'DeleteAccountAlias'
-  | 'DeleteAccountPasswordPolicy'
   | 'DeleteOpenIDConnectProvider'
   | 'DeleteSAMLProvider'
   | 'DeleteSSHPublicKey'
   | 'DeleteServerCertificate'
   | 'DeleteServiceSpecificCredential'
   | 'DeleteSigningCertificate'
-  | 'DeleteVirtualMFADevice'
   | 'DisableOrganizationsRootCredentialsManagement'
   | 'DisableOrganizationsRootSessions'
   | 'DisableOutboundWebIdentityFederation'
-  | 'EnableMFADevice'
   | 'EnableOrganizationsRootCredentialsManagement'
   | 'EnableOrganizationsRootSessions'
   | 'EnableOutboundWebIdentityFederation'
-  | 'GenerateCredentialReport'
   | 'GenerateOrganizationsAccessReport'
   | 'GenerateServiceLastAccessedDetails'
-  | 'GetAccountPasswordPolicy'
-  | 'GetCredentialReport'
   | 'GetDelegationRequest'
   | 'GetHumanReadableSummary'
-  | 'GetMFADevice'
   | 'GetOpenIDConnectProvider'
   | 'GetOrganizationsAccessReport'
   | 'GetOutboundWebIdentityFederationInfo'
@@ -48,33 +35,23 @@ type Operations =
   | 'GetServerCertificate'
   | 'GetServiceLastAccessedDetails'
   | 'GetServiceLastAccessedDetailsWithEntities'
-  | 'ListDelegationRequests'
-  | 'ListMFADeviceTags'
   | 'ListOpenIDConnectProviderTags'
   | 'ListOpenIDConnectProviders'
-  | 'ListOrganizationsFeatures'
   | 'ListPoliciesGrantingServiceAccess'
   | 'ListSAMLProviderTags'
-  | 'ListSAMLProviders'
   | 'ListServerCertificateTags'
-  | 'ListServerCertificates'
   | 'RejectDelegationRequest'
   | 'RemoveClientIDFromOpenIDConnectProvider'
   | 'ResetServiceSpecificCredential'
-  | 'ResyncMFADevice'
   | 'SendDelegationToken'
   | 'SetSecurityTokenServicePreferences'
-  | 'TagMFADevice'
   | 'TagOpenIDConnectProvider'
   | 'TagSAMLProvider'
   | 'TagServerCertificate'
-  | 'UntagMFADevice'
   | 'UntagOpenIDConnectProvider'
   | 'UntagSAMLProvider'
   | 'UntagServerCertificate'
-  | 'UpdateAccountPasswordPolicy'
   | 'UpdateDelegationRequest'
-  | 'UpdateLoginProfile'
   | 'UpdateOpenIDConnectProviderThumbprint'
   | 'UpdateSAMLProvider'
   | 'UpdateSSHPublicKey'
@@ -93,10 +70,7 @@ export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
     unbuilt: true,
   },
   AssociateDelegationRequest: { resource: anyResource, unbuilt: true },
-  ChangePassword: { resource: anyResource, unbuilt: true },
-  CreateAccountAlias: { resource: anyResource, unbuilt: true },
   CreateDelegationRequest: { resource: anyResource, unbuilt: true },
-  CreateLoginProfile: { resource: userOrCallerTarget, unbuilt: true },
   CreateOpenIDConnectProvider: {
     resource: (ctx, input) =>
       `arn:aws:iam::${ctx.accountId}:oidc-provider/${input.Url.replace(/^https?:\/\//, '')}`,
@@ -107,35 +81,22 @@ export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
     unbuilt: true,
   },
   CreateServiceSpecificCredential: { resource: userTarget, unbuilt: true },
-  CreateVirtualMFADevice: {
-    resource: (ctx, input) => `arn:aws:iam::${ctx.accountId}:mfa/${input.VirtualMFADeviceName}`,
-    unbuilt: true,
-  },
-  DeactivateMFADevice: { resource: mfaDevice, unbuilt: true },
-  DeleteAccountAlias: { resource: anyResource, unbuilt: true },
-  DeleteAccountPasswordPolicy: { resource: anyResource, unbuilt: true },
   DeleteOpenIDConnectProvider: { resource: (_, input) => input.OpenIDConnectProviderArn, unbuilt: true },
   DeleteSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
   DeleteSSHPublicKey: { resource: userTarget, unbuilt: true },
   DeleteServerCertificate: { resource: certificate, unbuilt: true },
   DeleteServiceSpecificCredential: { resource: userOrCallerTarget, unbuilt: true },
   DeleteSigningCertificate: { resource: userOrCallerTarget, unbuilt: true },
-  DeleteVirtualMFADevice: { resource: mfaDevice, unbuilt: true },
   DisableOrganizationsRootCredentialsManagement: { resource: anyResource, unbuilt: true },
   DisableOrganizationsRootSessions: { resource: anyResource, unbuilt: true },
   DisableOutboundWebIdentityFederation: { resource: anyResource, unbuilt: true },
-  EnableMFADevice: { resource: mfaDevice, unbuilt: true },
   EnableOrganizationsRootCredentialsManagement: { resource: anyResource, unbuilt: true },
   EnableOrganizationsRootSessions: { resource: anyResource, unbuilt: true },
   EnableOutboundWebIdentityFederation: { resource: anyResource, unbuilt: true },
-  GenerateCredentialReport: { resource: anyResource, unbuilt: true },
   GenerateOrganizationsAccessReport: { resource: anyResource, unbuilt: true },
   GenerateServiceLastAccessedDetails: { resource: (_, input) => input.Arn, unbuilt: true },
-  GetAccountPasswordPolicy: { resource: anyResource, unbuilt: true },
-  GetCredentialReport: { resource: anyResource, unbuilt: true },
   GetDelegationRequest: { resource: anyResource, unbuilt: true },
   GetHumanReadableSummary: { resource: anyResource, unbuilt: true },
-  GetMFADevice: { resource: mfaDevice, unbuilt: true },
   GetOpenIDConnectProvider: { resource: (_, input) => input.OpenIDConnectProviderArn, unbuilt: true },
   GetOrganizationsAccessReport: { resource: anyResource, unbuilt: true },
   GetOutboundWebIdentityFederationInfo: { resource: anyResource, unbuilt: true },
@@ -144,36 +105,26 @@ export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
   GetServerCertificate: { resource: certificate, unbuilt: true },
   GetServiceLastAccessedDetails: { resource: anyResource, unbuilt: true },
   GetServiceLastAccessedDetailsWithEntities: { resource: anyResource, unbuilt: true },
-  ListDelegationRequests: { resource: anyResource, unbuilt: true },
-  ListMFADeviceTags: { resource: mfaDevice, unbuilt: true },
   ListOpenIDConnectProviderTags: { resource: (_, input) => input.OpenIDConnectProviderArn, unbuilt: true },
   ListOpenIDConnectProviders: { resource: anyResource, unbuilt: true },
-  ListOrganizationsFeatures: { resource: anyResource, unbuilt: true },
   ListPoliciesGrantingServiceAccess: { resource: (_, input) => input.Arn, unbuilt: true },
   ListSAMLProviderTags: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
-  ListSAMLProviders: { resource: anyResource, unbuilt: true },
   ListServerCertificateTags: { resource: certificate, unbuilt: true },
-  ListServerCertificates: { resource: anyResource, unbuilt: true },
   RejectDelegationRequest: { resource: anyResource, unbuilt: true },
   RemoveClientIDFromOpenIDConnectProvider: {
     resource: (_, input) => input.OpenIDConnectProviderArn,
     unbuilt: true,
   },
   ResetServiceSpecificCredential: { resource: userOrCallerTarget, unbuilt: true },
-  ResyncMFADevice: { resource: mfaDevice, unbuilt: true },
   SendDelegationToken: { resource: anyResource, unbuilt: true },
   SetSecurityTokenServicePreferences: { resource: anyResource, unbuilt: true },
-  TagMFADevice: { resource: mfaDevice, unbuilt: true },
   TagOpenIDConnectProvider: { resource: (_, input) => input.OpenIDConnectProviderArn, unbuilt: true },
   TagSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
   TagServerCertificate: { resource: certificate, unbuilt: true },
-  UntagMFADevice: { resource: mfaDevice, unbuilt: true },
   UntagOpenIDConnectProvider: { resource: (_, input) => input.OpenIDConnectProviderArn, unbuilt: true },
   UntagSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
   UntagServerCertificate: { resource: certificate, unbuilt: true },
-  UpdateAccountPasswordPolicy: { resource: anyResource, unbuilt: true },
   UpdateDelegationRequest: { resource: anyResource, unbuilt: true },
-  UpdateLoginProfile: { resource: userTarget, unbuilt: true },
   UpdateOpenIDConnectProviderThumbprint: {
     resource: (_, input) => input.OpenIDConnectProviderArn,
     unbuilt: true,
@@ -190,10 +141,4 @@ export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
 
 function certificate(ctx: Context, input: { readonly ServerCertificateName: string }): string {
   return `arn:aws:iam::${ctx.accountId}:server-certificate/${input.ServerCertificateName}`
-}
-
-/** A device's serial number is its ARN, but for hardware devices, which have none. */
-function mfaDevice(ctx: Context, input: { readonly SerialNumber: string }): string {
-  const { SerialNumber } = input
-  return SerialNumber.startsWith('arn:') ? SerialNumber : `arn:aws:iam::${ctx.accountId}:mfa/${SerialNumber}`
 }

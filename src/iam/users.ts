@@ -25,6 +25,8 @@ import {
   listUsers,
   updateUser,
 } from '../store/identities.ts'
+import { findLoginProfile } from '../store/login-profiles.ts'
+import { listMfaDevices } from '../store/mfa-devices.ts'
 import type { UserTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { deleteAllTags, putTags } from '../store/tags.ts'
@@ -176,6 +178,8 @@ async function refuseInUse(tx: Queryable, user: UserTable): Promise<void> {
   const owner = { accountId: user.account_id, userId: user.user_id }
   if ((await listAccessKeys(tx, owner, one)).rows.length > 0) refuse('delete access keys')
   if ((await listGroupsOfUser(tx, user.user_id, one)).rows.length > 0) refuse('remove users from group')
+  if ((await findLoginProfile(tx, user.user_id)) !== undefined) refuse('delete login profile')
+  if ((await listMfaDevices(tx, owner, one)).rows.length > 0) refuse('delete MFA device')
 }
 
 /** As lists answer it: without tags. */

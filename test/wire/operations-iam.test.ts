@@ -22,6 +22,7 @@ import {
   GetInstanceProfileCommand,
   GetLoginProfileCommand,
   GetRoleCommand,
+  GetSAMLProviderCommand,
   GetUserCommand,
   ListAccessKeysCommand,
   ListAccountAliasesCommand,
@@ -32,7 +33,6 @@ import {
   ListInstanceProfileTagsCommand,
   ListMFADevicesCommand,
   ListRolesCommand,
-  ListSAMLProvidersCommand,
   ListRoleTagsCommand,
   ListServiceSpecificCredentialsCommand,
   ListSigningCertificatesCommand,
@@ -330,7 +330,7 @@ test('the account is summed up, and what nobody has here is an empty list', asyn
 
 test('an operation that is not built answers a 400 that no client repeats', async () => {
   await assert.rejects(
-    iam.send(new ListSAMLProvidersCommand({})),
-    sdkError('InvalidAction', 400, 'ListSAMLProviders'),
+    iam.send(new GetSAMLProviderCommand({ SAMLProviderArn: arn('saml-provider/none') })),
+    sdkError('InvalidAction', 400, 'GetSAMLProvider'),
   )
 })
