@@ -86,7 +86,9 @@ export type ShownLayers = readonly (readonly [LayerName, readonly CompiledPolicy
 export function shownLayers({ request, layers }: Question): ShownLayers {
   const found: (readonly [LayerName, readonly CompiledPolicy[]])[] = []
   const { kind } = request.principal
-  if (kind !== 'root' && kind !== 'service') {
+  // The root user has no policies and needs none in its own account.
+  if (kind === 'root') found.push(['identity', []])
+  else if (kind !== 'service') {
     found.push(['identity', layers.identity])
     if (layers.boundary !== undefined) found.push(['boundary', layers.boundary])
     if (layers.session !== undefined) found.push(['session', layers.session])
