@@ -13,6 +13,7 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
   ['policy docs', process.execPath, 'tools/policy-docs.ts', '--check'],
   ['compatibility', process.execPath, 'tools/compatibility.ts', '--check'],
   ['condition keys', process.execPath, 'tools/condition-keys.ts', '--check'],
+  ['rights matrix', process.execPath, 'tools/rights-matrix.ts'],
 ]
 
 const failed: string[] = []
