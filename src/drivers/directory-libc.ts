@@ -1,3 +1,6 @@
+import { nativeFunctions } from '../lib/native.ts'
+import type { NativeFunctions } from '../lib/native.ts'
+
 /**
  * The five calls of the C library that node:fs does not have: extended attributes, special files and times in nanoseconds.
  * They go through node:ffi (Node 26): no native dependency, 1.7 µs a call, and, other than a `getfattr` child, they never follow
@@ -36,26 +39,18 @@ let loaded: Libc | undefined | 'unknown' = 'unknown'
 
 /** The C library of this process, or undefined where it cannot be called. Each thread loads its own once. */
 export function libc(): Libc | undefined {
-  if (loaded === 'unknown') loaded = process.platform === 'linux' ? load() : undefined
+  if (loaded === 'unknown') loaded = load()
   return loaded
 }
 
 function load(): Libc | undefined {
-  // The runtime is pinned, so its word that node:ffi may change tells the operator nothing that he could act on.
-  const emitWarning = process.emitWarning.bind(process)
-  process.emitWarning = () => undefined
-  try {
-    return wrap(process.getBuiltinModule('node:ffi').dlopen(null, SIGNATURES).functions)
-  } catch {
-    return undefined
-  } finally {
-    process.emitWarning = emitWarning
-  }
+  const calls = nativeFunctions(SIGNATURES)
+  return calls && wrap(calls)
 }
 
 const terminated = (text: string): Buffer => Buffer.from(`${text}\0`, 'latin1')
 
-function wrap(calls: ReturnType<typeof import('node:ffi').dlopen<typeof SIGNATURES>>['functions']): Libc {
+function wrap(calls: NativeFunctions<typeof SIGNATURES>): Libc {
   const answer = Buffer.alloc(MAX_XATTR_BYTES)
   const times = Buffer.alloc(32)
   const timesOf = (mtimeNs: bigint): Buffer => {

@@ -22,7 +22,7 @@ export interface ChunkReaderOptions {
   readonly index: ChunkIndex
   /** Segments kept for the next chunk; default 12, of about a MiB each. */
   readonly cachedSegments?: number
-  /** Told of each segment's raw bytes. */
+  /** Told of the bytes that each segment took in passing. */
   readonly onSegment?: ((rawLength: number) => void) | undefined
 }
 
@@ -93,15 +93,16 @@ export class ChunkReader {
       return cached.memory.subarray(0, cached.length)
     }
     const info = this.#options.index.segment(index)
-    const raw = this.#openSegment(type, info)
+    const { rawLength } = info
     const slot = this.#freeSlot()
-    if (slot.memory.length < raw.length)
-      slot.memory = Buffer.allocUnsafeSlow(Math.max(LEAST_SLOT_BYTES, raw.length))
-    raw.copy(slot.memory)
-    slot.length = raw.length
+    if (slot.memory.length < rawLength)
+      slot.memory = Buffer.allocUnsafeSlow(Math.max(LEAST_SLOT_BYTES, rawLength))
+    slot.length = rawLength
+    const raw = slot.memory.subarray(0, rawLength)
+    this.#openSegment(type, info, raw)
     this.#slots.set(index, slot)
-    this.#options.onSegment?.(raw.length)
-    return slot.memory.subarray(0, slot.length)
+    this.#options.onSegment?.(info.sealedLength)
+    return raw
   }
 
   #freeSlot(): Slot {
@@ -112,25 +113,17 @@ export class ChunkReader {
     return slot
   }
 
-  #openSegment(type: ChunkType, info: SegmentInfo): Buffer {
+  #openSegment(type: ChunkType, info: SegmentInfo, into: Buffer): void {
     const pack = this.#pack(info.pack)
     if (pack.type !== type) throw new VaultDamageError(pack.name, `a ${type} chunk is said to lie in it`)
-    if (info.sealedLength > this.#sealed.length) this.#sealed = Buffer.allocUnsafeSlow(info.sealedLength)
-    const place = this.#options.keys.place(type)
-    const at = { place, seed: pack.seed, number: info.number, offset: info.offset }
+    const { sealedLength, number, offset, flags } = info
+    if (sealedLength > this.#sealed.length) this.#sealed = Buffer.allocUnsafeSlow(sealedLength)
+    const at = { place: this.#options.keys.place(type), seed: pack.seed, number, offset }
     try {
-      pack.blob.readInto(this.#sealed, 0, info.sealedLength, info.offset)
-      return openSegment(
-        pack.key,
-        at,
-        this.#sealed.subarray(0, info.sealedLength),
-        info.rawLength,
-        info.flags,
-      )
+      pack.blob.readInto(this.#sealed, 0, sealedLength, offset)
+      openSegment(pack.key, at, this.#sealed.subarray(0, sealedLength), flags, into)
     } catch (cause) {
-      throw new VaultDamageError(pack.name, `segment ${info.number} at byte ${info.offset} does not open`, {
-        cause,
-      })
+      throw new VaultDamageError(pack.name, `segment ${number} at byte ${offset} does not open`, { cause })
     }
   }
 

@@ -1,10 +1,9 @@
 import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto'
-import { constants, zstdCompressSync } from 'node:zlib'
 import { bufferOf } from './binary.ts'
 import { VaultDamageError } from './errors.ts'
 import { SEED_BYTES, TAG_BYTES, TYPE } from './keys.ts'
 import type { DocumentType, VaultKeys } from './keys.ts'
-import { unpack } from './segment.ts'
+import { zstd } from './zstd.ts'
 
 /** Sealed documents: docs/vault-format.md, section 6. */
 
@@ -14,7 +13,6 @@ const BODY_AT = SEED_AT + SEED_BYTES
 const HASH_BYTES = 32
 const CODING_BYTES = 9
 const NONCE = Buffer.alloc(12)
-const LEVEL = { [constants.ZSTD_c_compressionLevel]: 3 }
 
 /** Most bytes of a payload. */
 export const MAX_PAYLOAD_BYTES: number = 64 * 1024 * 1024
@@ -85,15 +83,12 @@ export function checkDocument(name: string, sealed: Uint8Array): void {
 }
 
 function encode(payload: Uint8Array): Buffer {
-  const packed =
-    payload.length > 64
-      ? zstdCompressSync(payload, { params: LEVEL, pledgedSrcSize: payload.length })
-      : payload
-  const isSmaller = packed.length < payload.length
+  const packed = Buffer.allocUnsafe(Math.max(0, payload.length - 1))
+  const packedLength = payload.length > 64 ? zstd().compress(payload, packed) : 0
   const head = Buffer.alloc(CODING_BYTES)
-  head[0] = isSmaller ? 1 : 0
+  head[0] = packedLength > 0 ? 1 : 0
   head.writeBigUInt64LE(BigInt(payload.length), 1)
-  return Buffer.concat([head, isSmaller ? packed : payload])
+  return Buffer.concat([head, packedLength > 0 ? packed.subarray(0, packedLength) : payload])
 }
 
 function decode(plain: Buffer): Buffer {
@@ -101,9 +96,13 @@ function decode(plain: Buffer): Buffer {
   const body = plain.subarray(CODING_BYTES)
   if (length > MAX_PAYLOAD_BYTES) throw new RangeError(`its payload would have ${length} bytes`)
   if ((plain[0] as number) > 1) throw new RangeError(`its coding is ${plain[0]}`)
-  const payload = plain[0] === 1 ? unpack(body, length) : body
-  if (payload.length !== length) throw new RangeError(`its payload has not the ${length} bytes it says`)
-  return payload
+  if (plain[0] === 1) {
+    const payload = Buffer.allocUnsafe(length)
+    zstd().decompress(body, payload)
+    return payload
+  }
+  if (body.length !== length) throw new RangeError(`its payload has not the ${length} bytes it says`)
+  return body
 }
 
 function additional(keys: VaultKeys, type: DocumentType, seed: Uint8Array, name: string): Buffer {

@@ -62,7 +62,7 @@ export class PackWriter {
     const sealedLength = ciphertext.length + TAG_BYTES
     pack.directory.add(sealedLength, raw.length, flags, ids.subarray(0, lengths.length * ID_BYTES), lengths)
     pack.segments++
-    this.#options.onSegment?.(raw.length + 3 * sealedLength)
+    this.#options.onSegment?.(2 * sealedLength)
     if (pack.offset >= PACK_BYTES) this.#close()
   }
 

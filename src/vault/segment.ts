@@ -1,14 +1,12 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { TAG_BYTES } from './keys.ts'
+import { zstd } from './zstd.ts'
 
 /** docs/vault-format.md, section 5. */
 export const MAX_SEGMENT_BYTES: number = 8 * 1024 * 1024
 export const FLAG_ZSTD = 1
 
-const LEVEL = { [constants.ZSTD_c_compressionLevel]: 3 }
-const LEAST_OUTPUT_BYTES = 64 * 1024
 const CIPHER = 'aes-256-gcm'
 
 /** Where in a pack a segment stands: bound into its seal. */
@@ -27,27 +25,28 @@ export interface SealedSegment {
   readonly flags: number
 }
 
+/** Memory for what is compressed and for what is read back; this thread's. */
+let packedMemory = Buffer.alloc(0)
+let backMemory = Buffer.alloc(0)
+
 /**
  * Compresses and seals one segment, then opens and decompresses it again and compares: a fault of memory, compressor or cipher
  * must not be found at restore.
- *
- * `pledgedSrcSize` and `chunkSize` save zlib its growing output (5 to 18 % of compression, half of decompression).
  */
 export function sealSegment(key: KeyObject, at: SegmentPlace, raw: Uint8Array): SealedSegment {
-  const packed = zstdCompressSync(raw, {
-    params: LEVEL,
-    pledgedSrcSize: raw.length,
-    chunkSize: Math.max(LEAST_OUTPUT_BYTES, raw.length >> 1),
-  })
-  const flags = packed.length < raw.length ? FLAG_ZSTD : 0
+  if (packedMemory.length < raw.length) packedMemory = Buffer.allocUnsafeSlow(raw.length)
+  if (backMemory.length < raw.length) backMemory = Buffer.allocUnsafeSlow(raw.length)
+  const packedLength = zstd().compress(raw, packedMemory.subarray(0, raw.length - 1))
+  const flags = packedLength > 0 ? FLAG_ZSTD : 0
   const nonce = nonceOf(at.number)
   const aad = aadOf(at, raw.length, flags)
   const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES })
   cipher.setAAD(aad)
-  const ciphertext = cipher.update(flags === FLAG_ZSTD ? packed : raw)
+  const ciphertext = cipher.update(packedLength > 0 ? packedMemory.subarray(0, packedLength) : raw)
   cipher.final()
   const sealed = { ciphertext, tag: cipher.getAuthTag(), flags }
-  const back = openWith(key, nonce, aad, sealed, raw.length)
+  const back = backMemory.subarray(0, raw.length)
+  openWith(key, nonce, aad, sealed, back)
   if (Buffer.compare(back, raw) !== 0) {
     throw new Error('Cannot store a segment: reading it back gave other bytes. Check this machine’s memory')
   }
@@ -55,7 +54,7 @@ export function sealSegment(key: KeyObject, at: SegmentPlace, raw: Uint8Array): 
 }
 
 /**
- * The raw bytes of a segment.
+ * Fills `into` with the raw bytes of a segment; its length is what they must have.
  * @param sealed Ciphertext and tag.
  * @throws When anything about it is not as it was written.
  */
@@ -63,34 +62,24 @@ export function openSegment(
   key: KeyObject,
   at: SegmentPlace,
   sealed: Buffer,
-  rawLength: number,
   flags: number,
-): Buffer {
+  into: Buffer,
+): void {
   const split = sealed.length - TAG_BYTES
   const parts = { ciphertext: sealed.subarray(0, split), tag: sealed.subarray(split), flags }
-  return openWith(key, nonceOf(at.number), aadOf(at, rawLength, flags), parts, rawLength)
+  openWith(key, nonceOf(at.number), aadOf(at, into.length, flags), parts, into)
 }
 
-function openWith(
-  key: KeyObject,
-  nonce: Buffer,
-  aad: Buffer,
-  sealed: SealedSegment,
-  rawLength: number,
-): Buffer {
+function openWith(key: KeyObject, nonce: Buffer, aad: Buffer, sealed: SealedSegment, into: Buffer): void {
   const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES })
   decipher.setAAD(aad)
   decipher.setAuthTag(sealed.tag)
   const packed = decipher.update(sealed.ciphertext)
   decipher.final()
-  const raw = sealed.flags === FLAG_ZSTD ? unpack(packed, rawLength) : packed
-  if (raw.length !== rawLength) throw new Error('the segment has another length than its directory says')
-  return raw
-}
-
-/** Stops at the length that was promised: a frame that inflates further is an error. */
-export function unpack(packed: Uint8Array, rawLength: number): Buffer {
-  return zstdDecompressSync(packed, { chunkSize: rawLength + 64, maxOutputLength: Math.max(64, rawLength) })
+  if (sealed.flags === FLAG_ZSTD) return zstd().decompress(packed, into)
+  if (packed.length !== into.length)
+    throw new RangeError('the segment has another length than its directory says')
+  packed.copy(into)
 }
 
 function nonceOf(number: number): Buffer {
