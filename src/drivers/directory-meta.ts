@@ -191,6 +191,9 @@ export function decodeMeta(bytes: Uint8Array): TreeMeta {
 
 /** The longest name that Linux file systems take, in bytes. */
 const MAX_NAME_BYTES = 255
+/** Every key that a walk can have made, so that only the others are looked at part by part. */
+// oxlint-disable-next-line no-control-regex -- NUL ends a name in C
+const GOOD_KEY = /^\/(?:(?!\.{1,2}(?:\/|$))[^/\0]{1,255}(?:\/|$))*$/s
 
 /**
  * Splits a key into its folder's key and its own name ('' for the root).
@@ -200,18 +203,24 @@ export function splitKey(
   key: string,
   isDirectory: boolean,
 ): { readonly folder: string; readonly name: string } {
+  if (!GOOD_KEY.test(key) || key.endsWith('/') !== isDirectory) refuseKey(key, isDirectory)
+  if (key === '/') return { folder: '', name: '' }
+  const end = isDirectory ? key.length - 1 : key.length
+  const cut = key.lastIndexOf('/', end - 1) + 1
+  return { folder: key.slice(0, cut), name: key.slice(cut, end) }
+}
+
+function refuseKey(key: string, isDirectory: boolean): never {
   const refuse = (why: string): never => {
     throw new RangeError(`The name is refused: ${why}`)
   }
   if (!key.startsWith('/')) refuse('it does not begin with a slash')
   if (key.includes('\0')) refuse('it holds a NUL byte')
   if (key.endsWith('/') !== isDirectory) refuse('only the name of a directory ends with a slash')
-  if (key === '/') return { folder: '', name: '' }
   const path = isDirectory ? key.slice(1, -1) : key.slice(1)
   for (const part of path.split('/')) {
     if (part === '' || part === '.' || part === '..') refuse(`"${part}" is no name of a file`)
     if (part.length > MAX_NAME_BYTES) refuse(`a part of it is longer than ${MAX_NAME_BYTES} bytes`)
   }
-  const cut = path.lastIndexOf('/') + 1
-  return { folder: `/${path.slice(0, cut)}`, name: path.slice(cut) }
+  return refuse('no directory holds such a name')
 }

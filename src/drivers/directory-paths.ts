@@ -57,6 +57,8 @@ export class OpenFolders {
   readonly #root: number
   readonly #names: string[] = []
   readonly #fds: number[] = []
+  /** Of the folder that is open now; undefined where opening failed on the way. */
+  #key: string | undefined = '/'
 
   /** Takes over `root`. */
   constructor(root: number) {
@@ -65,6 +67,7 @@ export class OpenFolders {
 
   /** Descriptor of the folder with `key` ("/", "/a/"), valid until the next call. */
   enter(key: string): number {
+    if (key === this.#key) return this.#fds.at(-1) ?? this.#root
     const wanted = key.slice(1).split('/').slice(0, -1)
     let shared = 0
     while (shared < this.#names.length && this.#names[shared] === wanted[shared]) shared++
@@ -73,6 +76,7 @@ export class OpenFolders {
       this.#fds.push(openSync(pathIn(this.#fds.at(-1) ?? this.#root, name), PASS_FLAGS))
       this.#names.push(name)
     }
+    this.#key = key
     return this.#fds.at(-1) ?? this.#root
   }
 
@@ -84,6 +88,7 @@ export class OpenFolders {
   #leave(depth: number): void {
     for (const fd of this.#fds.splice(depth)) closeSync(fd)
     this.#names.length = this.#fds.length
+    this.#key = undefined
   }
 }
 
