@@ -1,10 +1,14 @@
 /**
- * `npm run bench -- vault|policy`: prints one line a figure, with the machine's load and a SHA-256 calibration beside them. Figures
- * against other tools are ratios of one call, taken in turn.
+ * `npm run bench -- NAME...`: prints one line a figure, with the machine's load and a SHA-256 calibration beside them. Figures against
+ * other tools are ratios of one call, taken in turn. BENCH_ROUNDS (default 3) says how often the vault's are taken.
  */
-const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<void> }>>> = {
-  policy: () => import('./policy.ts'),
-  vault: () => import('./vault.ts'),
+const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
+  policy: async () => (await import('./policy.ts')).run(),
+  vault: async () => (await import('./vault.ts')).run(['mixed', 'small', 'large']),
+  'vault-server': async () => (await import('./vault-server.ts')).run(),
+  'vault-mixed': async () => (await import('./vault.ts')).run(['mixed']),
+  'vault-small': async () => (await import('./vault.ts')).run(['small']),
+  'vault-large': async () => (await import('./vault.ts')).run(['large']),
 }
 
 const chosen = process.argv.slice(2)
@@ -13,4 +17,4 @@ if (chosen.length === 0 || unknown.length > 0) {
   process.stderr.write(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')}\n`)
   process.exit(2)
 }
-for (const name of chosen) await (await BENCHES[name]?.())?.run()
+for (const name of chosen) await BENCHES[name]?.()

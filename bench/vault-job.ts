@@ -3,64 +3,73 @@ import { directoryDriver } from '../src/drivers/directory.ts'
 import { contractSession } from '../src/drivers/driver.contract.ts'
 import { openPointReader } from '../src/jobs/pour-restore.ts'
 import { pourBackup } from '../src/jobs/pour.ts'
+import { sweepVault } from '../src/vault/sweep.ts'
 import { createVault, openVault } from '../src/vault/vault.ts'
+import type { Vault } from '../src/vault/vault.ts'
+import { verifyVault } from '../src/vault/verify.ts'
 
 /**
  * One job in a process of its own, with the layout of the server's: driver and manifest in the main thread, content in pour
- * threads. `vault-job.ts backup VAULT SOURCE POINT [PARENT]`, `vault-job.ts restore VAULT TARGET POINT`. As a server has long been
- * started when a job comes, it says `ready` and begins at the first byte of standard input; the vault is opened after that.
+ * threads. As a server has long been started when a job comes, it says `ready` and begins at the first byte of standard input; the
+ * vault is opened after that.
+ *
+ *     vault-job.ts backup VAULT SOURCE POINT [PARENT]
+ *     vault-job.ts restore VAULT TARGET POINT [FILE]
+ *     vault-job.ts check VAULT
+ *     vault-job.ts sweep VAULT POINT...            deletes the points first
  */
-const [action, vaultPath, path, pointId, parentPointId] = process.argv.slice(2) as [
-  string,
-  string,
-  string,
-  string,
-  string?,
-]
+const [action, vaultPath, ...rest] = process.argv.slice(2) as [string, string, ...string[]]
 process.stdout.write('ready\n')
 await new Promise((resolve) => process.stdin.once('data', resolve))
 process.stdin.destroy()
-const key = Buffer.alloc(32, 7)
+
+const KEY = Buffer.alloc(32, 7)
 const store = openBlobStore({ kind: 'directory', path: vaultPath })
-const vault =
-  action === 'backup' && parentPointId === undefined
-    ? await createVault(store, { vaultId: 'bench', key, wrappings: {}, files: {} })
-    : await openVault(store, key)
+const isFirst = action === 'backup' && rest[2] === undefined
+const vault = isFirst
+  ? await createVault(store, { vaultId: 'bench', key: KEY, wrappings: {}, files: {} })
+  : await openVault(store, KEY)
 const resource = {
   arn: 'arn:aws:elasticfilesystem:us-east-1:111122223333:file-system/fs-1',
   uniqueId: 'u',
   name: 'fs-1',
   tags: {},
 }
-const session = contractSession({
-  resource,
-  connection: () => ({ settings: { path, restoreRoot: path }, secret: undefined }),
-  now: () => new Date(Date.now() + 60_000),
-})
-const { signal } = session
 let problems = 0
 const fail = (problem: { readonly item: string; readonly reason: string }): void => {
   problems++
   process.stderr.write(`${problem.item}: ${problem.reason}\n`)
 }
 
-if (action === 'backup') {
-  const lease = { generation: 1, check: () => Promise.resolve() }
+function sessionFor(path: string): ReturnType<typeof contractSession> {
+  return contractSession({
+    resource,
+    connection: () => ({ settings: { path, restoreRoot: path }, secret: undefined }),
+    now: () => new Date(Date.now() + 60_000),
+  })
+}
+
+async function backUp(path: string, pointId: string, parentPointId: string | undefined): Promise<void> {
+  const session = sessionFor(path)
   const pouring = await pourBackup({
     vault,
     pointId,
     jobId: 'bench',
     fence: 1,
-    lease,
+    lease: { generation: 1, check: () => Promise.resolve() },
     parentPointId,
     resourceType: 'EFS',
-    signal,
+    signal: session.signal,
     onProblem: fail,
     onProgress: () => undefined,
   })
   await directoryDriver.backup({ session, sink: pouring.sink })
   await pouring.finish({})
-} else {
+}
+
+async function restore(path: string, pointId: string, file: string | undefined): Promise<void> {
+  const session = sessionFor(path)
+  const { signal } = session
   const point = await openPointReader({
     vault,
     pointId,
@@ -71,7 +80,11 @@ if (action === 'backup') {
   await directoryDriver.restore({
     session,
     point,
-    metadata: { 'file-system-id': 'fs-1', newFileSystem: 'true' },
+    metadata: {
+      'file-system-id': 'fs-1',
+      newFileSystem: 'true',
+      ...(file !== undefined && { ItemsToRestore: JSON.stringify([file]) }),
+    },
     restoreMetadata: {},
     target: { arn: resource.arn, name: 'fs-1', isNew: true },
     problem: fail,
@@ -79,4 +92,29 @@ if (action === 'backup') {
   })
   point.close()
 }
+
+async function check(): Promise<void> {
+  const { problems: found, points } = await verifyVault(vault, { readData: true })
+  for (const { blob, reason } of found) fail({ item: blob, reason })
+  if (points === 0) throw new Error('Checked a vault without recovery points')
+}
+
+async function sweep(of: Vault, points: readonly string[]): Promise<void> {
+  for (const pointId of points) await of.deletePoint(pointId, 'bench')
+  let generation = 2
+  const { deletedBytes } = await sweepVault(of, {
+    lease: { generation, check: () => Promise.resolve() },
+    takeGeneration: () => Promise.resolve(++generation),
+    oldestLive: () => Promise.resolve(undefined),
+    now: Date.now(),
+    graceMs: 0,
+  })
+  if (deletedBytes === 0) throw new Error('A sweep freed nothing')
+}
+
+if (action === 'backup') await backUp(rest[0] as string, rest[1] as string, rest[2])
+else if (action === 'restore') await restore(rest[0] as string, rest[1] as string, rest[2])
+else if (action === 'check') await check()
+else if (action === 'sweep') await sweep(vault, rest)
+else throw new Error(`There is no action "${action}"`)
 process.exitCode = problems === 0 ? 0 : 1

@@ -1,250 +1,264 @@
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { loadavg, tmpdir } from 'node:os'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { diskMib, dropCaches, machine, measure, runQuietly, say, settle } from './measure.ts'
+import type { Figure } from './measure.ts'
+import { fetchBorg, fetchRestic } from './peers.ts'
 import { changeCorpus, makeCorpus } from './vault-corpus.ts'
-import type { Corpus } from './vault-corpus.ts'
-import { fetchRestic } from './vault-restic.ts'
-import type { Restic } from './vault-restic.ts'
+import type { Corpus, SetName } from './vault-corpus.ts'
+import { borgTool, resticTool, roleback } from './vault-tools.ts'
+import type { Tool } from './vault-tools.ts'
 
 /**
- * Backup and restore of a mixed tree of 1 GiB against restic, in turn, in the same call. Both read back what they stored. Restores go
- * to a memory-backed disk: making files on others measures the machine's kernel.
- *
- * Ours is timed from a running process, as a server's job begins, and opens the vault cold; restic from its start.
+ * Backups of data sets of 1 GiB against restic and borg, in turn, in the same call. Restores go to a memory-backed disk: making
+ * files on others measures the machine's kernel. Medians of the rounds; which tool begins changes from round to round.
  */
 const CORPUS_BYTES = 2 ** 30
-const ROUNDS = 3
-const SAMPLE_MS = 100
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
 
-/** Name of a step, and how many times restic's time it should at least be. */
-const STEPS = [
-  ['first', 1.6],
-  ['unchanged', 2.5],
-  ['changed', 2.2],
-  ['restore', 1.8],
-] as const
-type Step = (typeof STEPS)[number][0]
-const REPOSITORY_SHARE = 0.95
-const PSS_MIB = 400
+const STEPS = ['first', 'unchanged', 'changed', 'restore'] as const
+const MORE_STEPS = ['one file', 'check', 'sweep'] as const
+type Step = (typeof STEPS)[number] | (typeof MORE_STEPS)[number]
 
-interface Figure {
-  readonly seconds: number
+/** How many times restic's speed each step should have at least; shares and memory should be at most what is said. */
+interface Targets {
+  readonly speed: Readonly<Partial<Record<Step, number>>>
+  readonly firstShare: number
+  readonly changedShare: number
   readonly pssMib: number
+  /** Also with a cold page cache, the further steps, borg, and the physical limit. */
+  readonly isFull: boolean
 }
+
+const EVERYWHERE = { unchanged: 3, changed: 2.7, check: 2, sweep: 5 }
+const TARGETS: Readonly<Record<SetName, Targets>> = {
+  mixed: {
+    speed: { first: 1.6, unchanged: 2.5, changed: 2.2, restore: 1.8 },
+    firstShare: 0.95,
+    changedShare: 0.95,
+    pssMib: 400,
+    isFull: false,
+  },
+  small: {
+    speed: { ...EVERYWHERE, first: 2.3, restore: 2.3, 'one file': 2 },
+    firstShare: 0.9,
+    changedShare: 0.88,
+    pssMib: 220,
+    isFull: true,
+  },
+  large: {
+    speed: { ...EVERYWHERE, first: 1.6, restore: 1.3 },
+    firstShare: 0.98,
+    changedShare: 0.88,
+    pssMib: 220,
+    isFull: true,
+  },
+}
+const LIMIT_SHARE = 0.8
 
 interface Round {
-  readonly figures: Record<Step, Figure>
-  /** After the first backup and after the changed one. */
-  readonly firstMib: number
-  readonly changedMib: number
+  readonly figures: Map<Step, Figure>
+  firstMib: number
+  changedMib: number
 }
 
-interface Tool {
-  readonly name: string
-  init(home: string): Promise<void>
-  backup(home: string, source: string, round: number): Promise<Figure>
-  restore(home: string, target: string): Promise<Figure>
+interface Place {
+  readonly scratch: string
+  /** On a memory-backed disk, where there is one. */
+  readonly memory: string
 }
 
-export async function run(): Promise<void> {
+export async function run(sets: readonly SetName[]): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), 'roleback-bench-'))
   const memory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : scratch, 'roleback-bench-'))
   try {
-    const [restic, older] = [fetchRestic(scratch, 'trixie'), fetchRestic(scratch, 'bookworm')]
-    const corpus = makeCorpus(join(scratch, 'corpus'), CORPUS_BYTES)
-    say(`corpus ${corpus.files} files ${mib(corpus.bytes)} MiB, load ${load()}, sha256 ${sha256Speed()} MB/s`)
-    if (restic === undefined) say('restic of Debian trixie cannot be had here: only our own figures')
-    await compare(scratch, memory, corpus, restic, older)
+    const restic = fetchRestic(scratch, 'trixie')
+    const borg = fetchBorg(scratch)
+    if (restic === undefined) say('restic of Debian trixie cannot be had here')
+    if (borg === undefined) say('borg of Debian bookworm-backports cannot be had here')
+    for (const set of sets) {
+      const peers = restic === undefined ? [] : [resticTool(restic)]
+      if (borg !== undefined && TARGETS[set].isFull) peers.push(borgTool(borg))
+      await compareOn(set, { scratch, memory }, [roleback(), ...peers])
+    }
   } finally {
     rmSync(scratch, { recursive: true, force: true })
     rmSync(memory, { recursive: true, force: true })
   }
 }
 
-async function compare(
-  scratch: string,
-  memory: string,
+async function compareOn(set: SetName, place: Place, tools: readonly Tool[]): Promise<void> {
+  const corpus = await makeCorpus(set, join(place.scratch, 'corpus'), CORPUS_BYTES)
+  const { isFull } = TARGETS[set]
+  say(`${set}: ${corpus.files} files, ${Math.round(corpus.bytes / 2 ** 20)} MiB, ${machine()}`)
+  const warm = await rounds(place, corpus, tools, { isCold: false, isFull })
+  summarise(set, warm, tools)
+  if (isFull) {
+    const cold = await rounds(place, corpus, tools, { isCold: true, isFull: false })
+    summariseSpeed(`${set}, cold page cache`, set, cold, tools)
+    await compareWithLimit(place, corpus, warm)
+  }
+  rmSync(corpus.path, { recursive: true })
+}
+
+interface Pass {
+  readonly isCold: boolean
+  readonly isFull: boolean
+}
+
+/** By tool, its rounds. */
+async function rounds(
+  place: Place,
   corpus: Corpus,
-  restic: Restic | undefined,
-  older: Restic | undefined,
-): Promise<void> {
-  const ours: Round[] = []
-  const theirs: Round[] = []
-  for (let round = 0; round < ROUNDS; round++) {
-    const tools = [roleback(), ...(restic === undefined ? [] : [resticTool(restic)])]
-    if (round === ROUNDS - 1 && older !== undefined) tools.push(resticTool(older))
-    const results = await playRound(scratch, memory, corpus, round % 2 === 0 ? tools : tools.toReversed())
-    for (const [name, result] of results) {
+  tools: readonly Tool[],
+  pass: Pass,
+): Promise<Map<string, Round[]>> {
+  const all = new Map<string, Round[]>(tools.map(({ name }) => [name, []]))
+  for (let number = 0; number < ROUNDS; number++) {
+    const order = number % 2 === 0 ? tools : tools.toReversed()
+    for (const [name, round] of await playRound(place, corpus, order, pass)) {
+      all.get(name)?.push(round)
+      const steps = [...round.figures].map(([step, figure]) => describe(step, figure))
+      const sizes = `repository ${round.firstMib} then ${round.changedMib} MiB`
       say(
-        `round ${round + 1} ${name}: ${STEPS.map(([step]) => describe(step, result.figures[step])).join(', ')}, ` +
-          `repository ${result.firstMib} then ${result.changedMib} MiB, load ${load()}, sha256 ${sha256Speed()} MB/s`,
+        `round ${number + 1}${pass.isCold ? ' cold' : ''} ${name}: ${steps.join(', ')}, ${sizes}, ${machine()}`,
       )
     }
-    ours.push(results.get('roleback') as Round)
-    const other = results.get(restic?.version ?? '')
-    if (other !== undefined) theirs.push(other)
   }
-  if (theirs.length > 0) summarise(ours, theirs)
-  const peak = Math.max(...ours.flatMap(({ figures }) => Object.values(figures).map(({ pssMib }) => pssMib)))
-  say(`peak PSS ${peak} MiB (target at most ${PSS_MIB})`)
-}
-
-function summarise(ours: readonly Round[], theirs: readonly Round[]): void {
-  for (const [step, target] of STEPS) {
-    const ratio = median(theirs, step) / median(ours, step)
-    say(`${step}: ${ratio.toFixed(2)} times restic's speed (target at least ${target})`)
-  }
-  for (const when of ['firstMib', 'changedMib'] as const) {
-    const share = (ours[0] as Round)[when] / (theirs[0] as Round)[when]
-    say(
-      `repository ${when === 'firstMib' ? 'after the first' : 'after the changed'} backup: ${share.toFixed(2)} of restic's (target at most ${REPOSITORY_SHARE})`,
-    )
-  }
-}
-
-const median = (rounds: readonly Round[], step: Step): number => {
-  const seconds = rounds.map(({ figures }) => figures[step].seconds).toSorted((a, b) => a - b)
-  return seconds[seconds.length >> 1] as number
+  return all
 }
 
 /** All tools take each step in turn, on the same state of the source. */
 async function playRound(
-  scratch: string,
-  memory: string,
+  { scratch, memory }: Place,
   corpus: Corpus,
   tools: readonly Tool[],
+  { isCold, isFull }: Pass,
 ): Promise<Map<string, Round>> {
   const source = join(scratch, 'source')
-  await runQuietly('cp', ['-a', '--reflink=auto', corpus.path, source])
-  const results = new Map(tools.map(({ name }) => [name, {} as Record<Step, Figure>]))
-  const sizes = new Map<string, number[]>(tools.map(({ name }) => [name, []]))
+  await runQuietly({ program: 'cp', args: ['-a', '--reflink=auto', corpus.path, source] })
+  const found = new Map<string, Round>(
+    tools.map(({ name }) => [name, { figures: new Map(), firstMib: 0, changedMib: 0 }]),
+  )
   for (const tool of tools) await tool.init(homeOf(scratch, tool))
-  for (const [number, [step]] of STEPS.entries()) {
-    if (step === 'changed') changeCorpus({ ...corpus, path: source })
+  for (const step of isFull ? [...STEPS, ...MORE_STEPS] : STEPS) {
+    if (step === 'changed' || step === 'sweep') changeCorpus({ ...corpus, path: source })
     for (const tool of tools) {
       const home = homeOf(scratch, tool)
       const target = join(memory, 'restored')
       mkdirSync(target, { recursive: true })
-      const figure =
-        step === 'restore' ? await tool.restore(home, target) : await tool.backup(home, source, number)
-      ;(results.get(tool.name) as Record<Step, Figure>)[step] = figure
-      if (step !== 'restore') (sizes.get(tool.name) as number[]).push(diskMib(join(home, 'repository')))
+      if (step === 'sweep') await tool.backup(home, source, 3)
+      await settle(step === 'restore' ? { folder: memory, bytes: corpus.bytes * 1.2 } : undefined)
+      if (isCold && !(await dropCaches())) throw new Error('Only root can empty the page cache')
+      const round = found.get(tool.name) as Round
+      round.figures.set(step, await playStep(tool, step, { home, source, target, oneFile: corpus.oneFile }))
+      if (step === 'first') round.firstMib = diskMib(join(home, 'repository'))
+      if (step === 'changed') round.changedMib = diskMib(join(home, 'repository'))
       rmSync(target, { recursive: true, force: true })
     }
   }
   for (const tool of tools) rmSync(homeOf(scratch, tool), { recursive: true, force: true })
   rmSync(source, { recursive: true, force: true })
-  return new Map(
-    tools.map(({ name }) => {
-      const [firstMib = 0, , changedMib = 0] = sizes.get(name) ?? []
-      return [name, { figures: results.get(name) as Record<Step, Figure>, firstMib, changedMib }]
-    }),
-  )
+  return found
+}
+
+function playStep(
+  tool: Tool,
+  step: Step,
+  at: { readonly home: string; readonly source: string; readonly target: string; readonly oneFile: string },
+): Promise<Figure> {
+  const { home, source, target, oneFile } = at
+  switch (step) {
+    case 'first':
+      return tool.backup(home, source, 0)
+    case 'unchanged':
+      return tool.backup(home, source, 1)
+    case 'changed':
+      return tool.backup(home, source, 2)
+    case 'restore':
+      return tool.restore(home, target, 2)
+    case 'one file':
+      return tool.restoreOne(home, target, 2, source, source + oneFile)
+    case 'check':
+      return tool.check(home)
+    case 'sweep':
+      return tool.sweep(home)
+  }
 }
 
 const homeOf = (scratch: string, tool: Tool): string => join(scratch, tool.name.replace(' ', '-'))
 
-function roleback(): Tool {
-  const script = join(import.meta.dirname, 'vault-job.ts')
-  const vault = (home: string): string => join(home, 'repository')
-  return {
-    name: 'roleback',
-    init: async (home) => void (await Promise.resolve(mkdirSync(home, { recursive: true }))),
-    backup: (home, source, round) => {
-      const parent = round === 0 ? [] : [`p${round - 1}`]
-      return measure(process.execPath, [script, 'backup', vault(home), source, `p${round}`, ...parent], true)
-    },
-    restore: (home, target) =>
-      measure(process.execPath, [script, 'restore', vault(home), target, 'p2'], true),
+function summarise(set: SetName, all: ReadonlyMap<string, readonly Round[]>, tools: readonly Tool[]): void {
+  const targets = TARGETS[set]
+  summariseSpeed(set, set, all, tools)
+  const [ours = [], theirs = []] = tools.map(({ name }) => all.get(name) as readonly Round[])
+  if (theirs.length > 0) {
+    const share = (size: 'firstMib' | 'changedMib'): number =>
+      (ours[0] as Round)[size] / (theirs[0] as Round)[size]
+    say(`${set} repository, first: ${atMost(share('firstMib'), targets.firstShare)} of restic's`)
+    say(`${set} repository, changed: ${atMost(share('changedMib'), targets.changedShare)} of restic's`)
+  }
+  const peak = Math.max(...ours.flatMap(({ figures }) => [...figures.values()].map(({ pssMib }) => pssMib)))
+  say(`${set} peak PSS: ${atMost(peak, targets.pssMib, 0)} MiB`)
+}
+
+/** Tools: ours, restic, borg. */
+function summariseSpeed(
+  title: string,
+  set: SetName,
+  all: ReadonlyMap<string, readonly Round[]>,
+  tools: readonly Tool[],
+): void {
+  const [ours, ...peers] = tools as [Tool, ...Tool[]]
+  const [first] = all.get(ours.name) as [Round]
+  for (const step of first.figures.keys()) {
+    const median = (tool: Tool, of: 'seconds' | 'cpuSeconds'): number =>
+      medianOf((all.get(tool.name) as Round[]).map(({ figures }) => (figures.get(step) as Figure)[of]))
+    const own = median(ours, 'seconds')
+    const ratios = peers.map((peer, i) => {
+      const target = i === 0 ? TARGETS[set].speed[step] : 1
+      const cpu = (median(peer, 'cpuSeconds') / Math.max(0.01, median(ours, 'cpuSeconds'))).toFixed(2)
+      return `${atLeast(median(peer, 'seconds') / own, target)} times ${peer.name} (CPU ${cpu})`
+    })
+    say(
+      `${title}, ${step}: ${own.toFixed(2)} s, CPU ${median(ours, 'cpuSeconds').toFixed(2)} s: ${ratios.join(', ')}`,
+    )
   }
 }
 
-function resticTool({ program, version }: Restic): Tool {
-  const common = (home: string): string[] => [
-    '-q',
-    '-r',
-    join(home, 'repository'),
-    '--cache-dir',
-    join(home, 'cache'),
-  ]
-  return {
-    name: version,
-    init: async (home) => {
-      mkdirSync(home, { recursive: true })
-      await runQuietly(program, [...common(home), 'init'])
-    },
-    backup: (home, source) => measure(program, [...common(home), 'backup', source], false),
-    restore: (home, target) =>
-      measure(program, [...common(home), 'restore', 'latest', '--target', target], false),
+/** CPU seconds of the primitives alone on the same data over ours of the first backup. */
+async function compareWithLimit(
+  { scratch }: Place,
+  { path }: Corpus,
+  all: ReadonlyMap<string, readonly Round[]>,
+): Promise<void> {
+  const output = join(scratch, 'primitives')
+  const script = join(import.meta.dirname, 'vault-primitives.ts')
+  const found: number[] = []
+  for (let number = 0; number < ROUNDS; number++) {
+    await settle()
+    const args = ['--disable-warning=ExperimentalWarning', script, path, output]
+    found.push((await measure({ program: process.execPath, args, isWarm: true })).cpuSeconds)
   }
+  rmSync(output)
+  const ours = (all.get('roleback') as Round[]).map(
+    ({ figures }) => (figures.get('first') as Figure).cpuSeconds,
+  )
+  say(`share of the physical limit: ${atLeast(medianOf(found) / medianOf(ours), LIMIT_SHARE)}`)
 }
 
-/** As the launcher starts the server: with compiled code kept beside the code. */
-const COMPILE_CACHE = join(import.meta.dirname, '..', '.cache', 'node')
-const ENVIRONMENT = { ...process.env, RESTIC_PASSWORD: 'bench', NODE_COMPILE_CACHE: COMPILE_CACHE }
-
-async function runQuietly(program: string, args: readonly string[]): Promise<void> {
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'], env: ENVIRONMENT })
-  await exitOf(child, program)
+function medianOf(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] as number
 }
 
-/** Wall time and peak PSS. @param isWarm The process says when it is ready and is told when to begin. */
-async function measure(program: string, args: readonly string[], isWarm: boolean): Promise<Figure> {
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: ENVIRONMENT })
-  const exit = exitOf(child, `${program} ${args.join(' ')}`)
-  if (isWarm) await Promise.race([exit, new Promise((resolve) => child.stdout.once('data', resolve))])
-  else child.stdout.resume()
-  let pssMib = 0
-  const sample = setInterval(() => (pssMib = Math.max(pssMib, pssOf(child.pid as number))), SAMPLE_MS)
-  const start = performance.now()
-  child.stdin.end('go\n')
-  try {
-    await exit
-  } finally {
-    clearInterval(sample)
-  }
-  return { seconds: (performance.now() - start) / 1000, pssMib }
+function atLeast(value: number, target: number | undefined): string {
+  if (target === undefined) return value.toFixed(2)
+  return `${value.toFixed(2)} (target at least ${target}${value >= target ? '' : ': MISSED'})`
 }
 
-async function exitOf(child: ChildProcess, what: string): Promise<void> {
-  const code = await new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', resolve)
-  })
-  if (code !== 0) throw new Error(`Cannot measure "${what}": it ended with code ${String(code)}`)
+function atMost(value: number, target: number, digits: number = 2): string {
+  return `${value.toFixed(digits)} (target at most ${target}${value <= target ? '' : ': MISSED'})`
 }
 
-/** Proportional set size: what the process has in memory, shared pages in proportion. */
-function pssOf(pid: number): number {
-  try {
-    const kib = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]
-    return Math.round(Number(kib) / 1024)
-  } catch {
-    return 0
-  }
-}
-
-function diskMib(path: string): number {
-  let bytes = 0
-  for (const entry of readdirSync(path, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile()) bytes += statSync(join(entry.parentPath, entry.name)).size
-  }
-  return mib(bytes)
-}
-
-/** How fast this machine is just now. */
-function sha256Speed(): number {
-  const bytes = Buffer.alloc(64 * 1024 * 1024)
-  const start = performance.now()
-  createHash('sha256').update(bytes).digest()
-  return Math.round(bytes.length / 1000 / (performance.now() - start))
-}
-
-const mib = (bytes: number): number => Math.round(bytes / 1024 / 1024)
-const load = (): string => (loadavg()[0] as number).toFixed(1)
-const describe = (step: Step, { seconds, pssMib }: Figure): string =>
-  `${step} ${seconds.toFixed(2)} s ${pssMib} MiB`
-const say = (line: string): void => void process.stdout.write(`${line}\n`)
+const describe = (step: Step, { seconds, cpuSeconds, pssMib }: Figure): string =>
+  `${step} ${seconds.toFixed(2)} s CPU ${cpuSeconds.toFixed(2)} s ${pssMib} MiB`
