@@ -3,7 +3,7 @@ import type { OperationContext, Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
 import { findRecoveryPoint } from '../store/recovery-points.ts'
 import { tagsOf } from '../store/tags.ts'
-import { vaultArn } from './arns.ts'
+import { legalHoldArn, vaultArn } from './arns.ts'
 import { describeBackupJob, listBackupJobs, startBackupJob, stopBackupJob } from './backup-jobs.ts'
 import {
   describeProtectedResource,
@@ -25,20 +25,36 @@ import {
   listRestoreJobsByProtectedResource,
   startRestoreJob,
 } from './restore-jobs.ts'
+import { listBackupJobSummaries, listRestoreJobSummaries } from './job-summaries.ts'
+import {
+  cancelLegalHold,
+  createLegalHold,
+  getLegalHold,
+  listLegalHolds,
+  listRecoveryPointsByLegalHold,
+} from './legal-holds.ts'
 import { planOperations } from './plan-operations.ts'
 import { requestTags, tagContext } from './request-tags.ts'
-import { describeRegionSettings, getSupportedResourceTypes, updateRegionSettings } from './settings.ts'
+import {
+  describeGlobalSettings,
+  describeRegionSettings,
+  getSupportedResourceTypes,
+  updateGlobalSettings,
+  updateRegionSettings,
+} from './settings.ts'
 import { listTags, tagResource, untagResource } from './tags.ts'
 import { unbuilt } from './unbuilt.ts'
 import { createBackupVault, deleteBackupVault, describeBackupVault, listBackupVaults } from './vaults.ts'
 
 type VaultInput = { readonly BackupVaultName: string }
 type PointInput = { readonly RecoveryPointArn: string }
+type HoldInput = { readonly LegalHoldId: string }
 type TaggedInput = { readonly ResourceArn: string }
 
 const vault = (ctx: Context, input: VaultInput): string => vaultArn(ctx, input.BackupVaultName)
 const point = (_: Context, input: PointInput): string => input.RecoveryPointArn
 const tagged = (_: Context, input: TaggedInput): string => input.ResourceArn
+const hold = (ctx: Context, input: HoldInput): string => legalHoldArn(ctx, input.LegalHoldId)
 const all = (): string => '*'
 
 async function vaultContext(ctx: Context, input: VaultInput): Promise<OperationContext> {
@@ -48,6 +64,10 @@ async function vaultContext(ctx: Context, input: VaultInput): Promise<OperationC
 async function pointContext(ctx: Context, input: PointInput): Promise<OperationContext> {
   const row = await findRecoveryPoint(ctx.store.db, ctx.accountId, input.RecoveryPointArn)
   return row === undefined ? {} : tagContext(await tagsOf(ctx.store.db, ctx.accountId, row.arn))
+}
+
+async function holdContext(ctx: Context, input: HoldInput): Promise<OperationContext> {
+  return tagContext(await tagsOf(ctx.store.db, ctx.accountId, hold(ctx, input)))
 }
 
 async function taggedContext(ctx: Context, input: TaggedInput): Promise<OperationContext> {
@@ -128,6 +148,24 @@ export const backup: Service<BackupApi, Context> = {
   },
   ListTags: { resource: tagged, context: taggedContext, handler: listTags },
 
+  CreateLegalHold: {
+    resource: (ctx) => legalHoldArn(ctx, '*'),
+    context: (_, input) => requestTags(input.Tags),
+    handler: createLegalHold,
+  },
+  GetLegalHold: { resource: hold, context: holdContext, handler: getLegalHold },
+  CancelLegalHold: { resource: hold, context: holdContext, handler: cancelLegalHold },
+  ListLegalHolds: { resource: all, handler: listLegalHolds },
+  ListRecoveryPointsByLegalHold: {
+    resource: hold,
+    context: holdContext,
+    handler: listRecoveryPointsByLegalHold,
+  },
+
+  ListBackupJobSummaries: { resource: all, handler: listBackupJobSummaries },
+  ListRestoreJobSummaries: { resource: all, handler: listRestoreJobSummaries },
+  DescribeGlobalSettings: { resource: all, handler: describeGlobalSettings },
+  UpdateGlobalSettings: { resource: all, handler: updateGlobalSettings },
   GetSupportedResourceTypes: { resource: all, handler: getSupportedResourceTypes },
   DescribeRegionSettings: { resource: all, handler: describeRegionSettings },
   UpdateRegionSettings: { resource: all, handler: updateRegionSettings },

@@ -31,6 +31,7 @@ import type { RecoveryPointStatus, RecoveryPointTable } from '../store/schema.ts
 import { tagsOf } from '../store/tags.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
 import { kindOf } from './kind-of.ts'
+import { refuseHeld } from './legal-holds.ts'
 import { checkLifecycle, deleteAt, lifecycleOf, toCalculatedLifecycle, toLifecycle } from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { tagContext } from './request-tags.ts'
@@ -165,6 +166,7 @@ export async function deleteRecoveryPoint(
     }
   }
   await ctx.store.transaction(async (tx) => {
+    await refuseHeld(tx, point, 'delete')
     const isMarked = await setRecoveryPointStatus(tx, point, DELETABLE, { status: 'DELETING', message: null })
     if (!isMarked)
       throw new InvalidRequestException(

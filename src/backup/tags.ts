@@ -10,12 +10,13 @@ import type {
   UntagResourceInput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
+import { findLegalHold } from '../store/legal-holds.ts'
 import { findPlan } from '../store/plans.ts'
 import { findRecoveryPoint } from '../store/recovery-points.ts'
 import { deleteTags, putTags, tagsOf } from '../store/tags.ts'
 import type { Tags } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
-import { planArn } from './arns.ts'
+import { legalHoldArn, planArn } from './arns.ts'
 
 /** AWS's limit for one resource. */
 const MAX_TAGS = 50
@@ -85,7 +86,7 @@ function reservedKey(key: string): InvalidParameterValueException {
 async function taggable(ctx: Context, arn: string): Promise<void> {
   if (await isFound(ctx, arn)) return
   throw new ResourceNotFoundException(
-    `Cannot find a backup vault, backup plan or recovery point with the ARN ${arn}`,
+    `Cannot find a backup vault, backup plan, legal hold or recovery point with the ARN ${arn}`,
     { Context: arn },
   )
 }
@@ -99,5 +100,8 @@ async function isFound(ctx: Context, arn: string): Promise<boolean> {
     const plan = await findPlan(db, ctx, id as string)
     return plan !== undefined && plan.deleted_at === null && planArn(ctx, plan.plan_id) === arn
   }
+  const holdId = /:legal-hold:([^:]+)$/.exec(arn)?.[1]
+  if (holdId !== undefined)
+    return (await findLegalHold(db, ctx, { holdId })) !== undefined && arn === legalHoldArn(ctx, holdId)
   return (await findRecoveryPoint(db, ctx.accountId, arn)) !== undefined
 }

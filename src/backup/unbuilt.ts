@@ -2,7 +2,6 @@ import type { UnbuiltOperation } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
 import {
   frameworkArn,
-  legalHoldArn,
   reportPlanArn,
   restoreTestingPlanArn,
   tieringConfigurationArn,
@@ -19,7 +18,6 @@ interface Named {
   readonly RecoveryPointArn?: string | undefined
   readonly FrameworkName?: string | undefined
   readonly ReportPlanName?: string | undefined
-  readonly LegalHoldId?: string | undefined
   readonly RestoreTestingPlanName?: string | undefined
   readonly TieringConfigurationName?: string | undefined
 }
@@ -66,13 +64,6 @@ const ON_REPORT_PLAN = [
   'UpdateReportPlan',
 ] as const
 
-const ON_LEGAL_HOLD = [
-  'CancelLegalHold',
-  'CreateLegalHold',
-  'GetLegalHold',
-  'ListRecoveryPointsByLegalHold',
-] as const
-
 const ON_TESTING_PLAN = [
   'CreateRestoreTestingPlan',
   'CreateRestoreTestingSelection',
@@ -94,24 +85,19 @@ const ON_TIERING = [
 
 const ON_ALL = [
   'DescribeCopyJob',
-  'DescribeGlobalSettings',
   'DescribeReportJob',
   'DescribeScanJob',
-  'ListBackupJobSummaries',
   'ListCopyJobSummaries',
   'ListCopyJobs',
   'ListFrameworks',
   'ListIndexedRecoveryPoints',
-  'ListLegalHolds',
   'ListReportJobs',
   'ListReportPlans',
-  'ListRestoreJobSummaries',
   'ListRestoreTestingPlans',
   'ListScanJobSummaries',
   'ListScanJobs',
   'ListTieringConfigurations',
   'PutRestoreValidationResult',
-  'UpdateGlobalSettings',
 ] as const
 
 type UnbuiltName =
@@ -119,7 +105,6 @@ type UnbuiltName =
   | (typeof ON_POINT)[number]
   | (typeof ON_FRAMEWORK)[number]
   | (typeof ON_REPORT_PLAN)[number]
-  | (typeof ON_LEGAL_HOLD)[number]
   | (typeof ON_TESTING_PLAN)[number]
   | (typeof ON_TIERING)[number]
   | (typeof ON_ALL)[number]
@@ -135,7 +120,6 @@ export const unbuilt: Readonly<Record<UnbuiltName, Unbuilt>> = {
   ...all(ON_POINT, (_, input) => input.RecoveryPointArn ?? '*'),
   ...all(ON_FRAMEWORK, (ctx, input) => frameworkArn(ctx, input.FrameworkName ?? '*')),
   ...all(ON_REPORT_PLAN, (ctx, input) => reportPlanArn(ctx, input.ReportPlanName ?? '*')),
-  ...all(ON_LEGAL_HOLD, (ctx, input) => legalHoldArn(ctx, input.LegalHoldId ?? '*')),
   ...all(ON_TESTING_PLAN, (ctx, input) => restoreTestingPlanArn(ctx, input.RestoreTestingPlanName ?? '*')),
   ...all(ON_TIERING, (ctx, input) => tieringConfigurationArn(ctx, input.TieringConfigurationName ?? '*')),
   ...all(ON_ALL, () => '*'),

@@ -16,6 +16,7 @@ import { appendAudit } from '../store/audit.ts'
 import { expireUnstarted } from '../store/claims.ts'
 import { pruneDenials } from '../store/denials.ts'
 import { insertJob } from '../store/jobs.ts'
+import { pruneLegalHolds } from '../store/legal-holds.ts'
 import { dueForExpiry, setRecoveryPointStatus } from '../store/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { tagsOf } from '../store/tags.ts'
@@ -91,6 +92,7 @@ export class Housekeeping {
       })
       return
     }
+    await pruneLegalHolds(store.db, now)
     await pruneDenials(store.db, now, () => this.#stop.signal.aborted)
     for (const point of await dueForExpiry(store.db, now, {
       limit: BATCH,

@@ -29,6 +29,7 @@ import type {
   SignInSessionTable,
 } from './schema-credentials.ts'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
+import type { GlobalSettingsTable, LegalHoldTable, LegalHoldTargetTable } from './schema-holds.ts'
 import type {
   BackupPauseTable,
   BackupPlanRunTable,
@@ -68,6 +69,9 @@ export interface Database {
   backup_plan_version: BackupPlanVersionTable
   backup_selection: BackupSelectionTable
   backup_rule: BackupRuleTable
+  legal_hold: LegalHoldTable
+  legal_hold_target: LegalHoldTargetTable
+  global_settings: GlobalSettingsTable
   backup_pause: BackupPauseTable
   backup_plan_run: BackupPlanRunTable
   job_decision: JobDecisionTable

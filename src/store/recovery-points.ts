@@ -1,4 +1,5 @@
 import type { Page, PageRequest } from './page.ts'
+import { IS_FREE } from './legal-holds.ts'
 import { pageOf, textCursor, timeCursor } from './page.ts'
 import type { RecoveryPointStatus, RecoveryPointTable } from './schema.ts'
 import type { Queryable } from './store.ts'
@@ -192,7 +193,7 @@ export async function deleteRecoveryPoint(
   return result.numDeletedRows === 1n
 }
 
-/** Points past their retention, longest first; those already EXPIRED (held back by a refusal) only where asked for. */
+/** Points past their retention that no legal hold keeps, longest first; those already EXPIRED (held back by a refusal) only where asked for. */
 export async function dueForExpiry(
   db: Queryable,
   now: number,
@@ -201,12 +202,13 @@ export async function dueForExpiry(
   const statuses: RecoveryPointStatus[] = ['AVAILABLE', 'COMPLETED', 'PARTIAL', 'STOPPED']
   if (options.withExpired === true) statuses.push('EXPIRED')
   return await db
-    .selectFrom('recovery_point')
-    .selectAll()
-    .where('delete_at', '<=', now)
-    .where('status', 'in', statuses)
-    .orderBy('delete_at')
-    .orderBy('arn')
+    .selectFrom('recovery_point as point')
+    .selectAll('point')
+    .where('point.delete_at', '<=', now)
+    .where('point.status', 'in', statuses)
+    .where(IS_FREE)
+    .orderBy('point.delete_at')
+    .orderBy('point.arn')
     .limit(options.limit)
     .execute()
 }

@@ -1,0 +1,34 @@
+import type { JsonText, Millis } from './schema.ts'
+
+/** A point is held when it is named by vault and resource (each where the hold names any) and was made between the two times. */
+export interface LegalHoldTable {
+  account_id: string
+  region: string
+  hold_id: string
+  title: string
+  description: string
+  status: 'ACTIVE' | 'CANCELED'
+  idempotency_token: string | null
+  created_at: Millis
+  /** First and last moment of the points' creation; null: from the first, to the last there will be. */
+  from_at: Millis | null
+  to_at: Millis | null
+  names_vaults: number
+  names_resources: number
+  cancelled_at: Millis | null
+  cancel_description: string | null
+  /** When the record of a cancelled hold goes; null: never. */
+  retain_until: Millis | null
+}
+
+export interface LegalHoldTargetTable {
+  hold_id: string
+  kind: 'vault' | 'resource'
+  value: string
+}
+
+export interface GlobalSettingsTable {
+  account_id: string
+  settings: JsonText
+  updated_at: Millis
+}

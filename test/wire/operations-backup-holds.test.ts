@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, test } from 'node:test'
+import {
+  CancelLegalHoldCommand,
+  CreateLegalHoldCommand,
+  DeleteRecoveryPointCommand,
+  DescribeGlobalSettingsCommand,
+  GetLegalHoldCommand,
+  ListBackupJobSummariesCommand,
+  ListLegalHoldsCommand,
+  ListRecoveryPointsByLegalHoldCommand,
+  ListRestoreJobSummariesCommand,
+  ListTagsCommand,
+  UpdateGlobalSettingsCommand,
+} from '@aws-sdk/client-backup'
+import {
+  ALL_RIGHTS,
+  backUp,
+  backUpWell,
+  makeRole,
+  makeVault,
+  registerDirectory,
+  until,
+} from '../fixtures/world.ts'
+import { sdkError, startTestServer } from '../server.ts'
+
+/** Legal holds, job summaries and global settings through the SDK. */
+
+const server = await startTestServer()
+after(() => server[Symbol.asyncDispose]())
+const { world } = server
+const { backup } = server.clients
+const BackupVaultName = 'kept'
+await makeVault(world, BackupVaultName)
+await makeVault(world, 'free')
+const tree = await registerDirectory(world, 'tree', (path) => writeFileSync(join(path, 'a'), 'a'))
+const role = await makeRole(world, 'worker', { statements: [ALL_RIGHTS] })
+const backUpInto = (vault: string): Promise<string> =>
+  backUpWell(world, { BackupVaultName: vault, ResourceArn: tree.arn, IamRoleArn: role })
+
+test('a hold keeps what it names from being deleted by hand until it is cancelled', async () => {
+  const [held, free] = [await backUpInto(BackupVaultName), await backUpInto('free')]
+  const input = {
+    Title: 'case 4711',
+    Description: 'Keep the ledger',
+    IdempotencyToken: 'token-1',
+    RecoveryPointSelection: { VaultNames: [BackupVaultName], ResourceIdentifiers: [tree.arn] },
+    Tags: { case: '4711' },
+  }
+  const made = await backup.send(new CreateLegalHoldCommand(input))
+  const LegalHoldId = made.LegalHoldId as string
+  assert.equal((await backup.send(new CreateLegalHoldCommand(input))).LegalHoldId, LegalHoldId)
+  const got = await backup.send(new GetLegalHoldCommand({ LegalHoldId }))
+  assert.deepEqual(
+    [got.Title, got.Status, got.Description, got.RecoveryPointSelection],
+    [input.Title, 'ACTIVE', input.Description, input.RecoveryPointSelection],
+  )
+  assert.deepEqual(
+    (await backup.send(new ListTagsCommand({ ResourceArn: made.LegalHoldArn }))).Tags,
+    input.Tags,
+  )
+  const { RecoveryPoints } = await backup.send(new ListRecoveryPointsByLegalHoldCommand({ LegalHoldId }))
+  assert.deepEqual(
+    RecoveryPoints?.map((point) => point.RecoveryPointArn),
+    [held],
+  )
+  const remove = (vault: string, RecoveryPointArn: string) =>
+    backup.send(new DeleteRecoveryPointCommand({ BackupVaultName: vault, RecoveryPointArn }))
+  await remove('free', free)
+  await assert.rejects(
+    remove(BackupVaultName, held),
+    sdkError('InvalidRequestException', 400, `under legal hold "case 4711" (${LegalHoldId})`),
+  )
+  await backup.send(new CancelLegalHoldCommand({ LegalHoldId, CancelDescription: 'case closed' }))
+  const { LegalHolds } = await backup.send(new ListLegalHoldsCommand({}))
+  assert.deepEqual(
+    LegalHolds?.map((hold) => [hold.LegalHoldId, hold.Status]),
+    [[LegalHoldId, 'CANCELED']],
+  )
+  assert.equal((await backup.send(new GetLegalHoldCommand({ LegalHoldId }))).CancelDescription, 'case closed')
+  await assert.rejects(
+    backup.send(new CancelLegalHoldCommand({ LegalHoldId, CancelDescription: 'again' })),
+    sdkError('InvalidResourceStateException', 400, 'is cancelled already'),
+  )
+  await remove(BackupVaultName, held)
+})
+
+test('a hold keeps a point past its retention, and the point goes when the hold does', async () => {
+  const [held, free] = [await backUpInto(BackupVaultName), await backUpInto('free')]
+  const now = Date.now()
+  const { LegalHoldId } = await backup.send(
+    new CreateLegalHoldCommand({
+      Title: 'range',
+      Description: 'by date',
+      RecoveryPointSelection: {
+        VaultNames: [BackupVaultName],
+        DateRange: { FromDate: new Date(now - 3_600_000), ToDate: new Date(now + 3_600_000) },
+      },
+    }),
+  )
+  await world.offline(async () => {
+    const db = new DatabaseSync(join(world.dataDir, 'roleback.db'))
+    db.prepare('update recovery_point set delete_at = 1').run()
+    db.close()
+    return await Promise.resolve()
+  })
+  await gone('free', free)
+  const point = { BackupVaultName, RecoveryPointArn: held }
+  assert.equal((await world.call('backup', 'DescribeRecoveryPoint', point)).Status, 'COMPLETED')
+  await world.call('backup', 'CancelLegalHold', { LegalHoldId: LegalHoldId ?? '', CancelDescription: 'over' })
+  await world.offline(() => Promise.resolve())
+  await gone(BackupVaultName, held)
+})
+
+async function gone(vault: string, RecoveryPointArn: string): Promise<void> {
+  await until(`${RecoveryPointArn} to be gone`, async () => {
+    const { RecoveryPoints } = await world.call('backup', 'ListRecoveryPointsByBackupVault', {
+      BackupVaultName: vault,
+    })
+    return RecoveryPoints?.some((point) => point.RecoveryPointArn === RecoveryPointArn) === true
+      ? undefined
+      : true
+  })
+}
+
+test('a hold that names nothing, or a time that never was, is refused', async () => {
+  const hold = (RecoveryPointSelection: object) =>
+    world.call('backup', 'CreateLegalHold', { Title: 't', Description: 'd', RecoveryPointSelection })
+  await assert.rejects(hold({}), /at least one vault or one resource/)
+  const DateRange = { FromDate: new Date(2), ToDate: new Date(1) }
+  await assert.rejects(hold({ VaultNames: ['x'], DateRange }), /ends before it begins/)
+})
+
+test('job summaries count jobs by day, state and type', async () => {
+  const before = await world.call('backup', 'ListBackupJobSummaries', { State: 'AGGREGATE_ALL' })
+  const countOf = (answer: typeof before): number =>
+    (answer.BackupJobSummaries ?? []).reduce((sum, { Count }) => sum + (Count ?? 0), 0)
+  const blind = await makeRole(world, 'blind', {})
+  await backUp(world, { BackupVaultName, ResourceArn: tree.arn, IamRoleArn: blind })
+  const fresh = server.clientsOf(world.rootKey).backup
+  const { BackupJobSummaries, AggregationPeriod } = await fresh.send(
+    new ListBackupJobSummariesCommand({ State: 'FAILED', AggregationPeriod: 'FOURTEEN_DAYS' }),
+  )
+  assert.equal(AggregationPeriod, 'FOURTEEN_DAYS')
+  assert.deepEqual(
+    BackupJobSummaries?.map((each) => [each.State, each.ResourceType, each.MessageCategory, each.Count]),
+    [['FAILED', 'EFS', 'AccessDenied', 1]],
+  )
+  const [one] = BackupJobSummaries ?? []
+  assert.equal((one?.EndTime?.getTime() ?? 0) - (one?.StartTime?.getTime() ?? 0), 14 * 86_400_000)
+  assert.equal(countOf(await world.call('backup', 'ListBackupJobSummaries', {})), countOf(before) + 1)
+  assert.deepEqual((await fresh.send(new ListRestoreJobSummariesCommand({}))).RestoreJobSummaries, [])
+})
+
+test('global settings are set, kept and read; what cannot be is refused', async () => {
+  const client = server.clientsOf(world.rootKey).backup
+  const read = async () => (await client.send(new DescribeGlobalSettingsCommand({}))).GlobalSettings
+  assert.equal((await read())?.['isCrossAccountBackupEnabled'], 'false')
+  const GlobalSettings = { isCrossAccountBackupEnabled: 'true' }
+  await client.send(new UpdateGlobalSettingsCommand({ GlobalSettings }))
+  assert.equal((await read())?.['isCrossAccountBackupEnabled'], 'true')
+  for (const [settings, code] of [
+    [{ isMpaEnabled: 'true' }, 'InvalidRequestException'],
+    [{ isX: 'true' }, 'InvalidParameterValueException'],
+    [{ isCrossAccountBackupEnabled: 'yes' }, 'InvalidParameterValueException'],
+  ] as const)
+    await assert.rejects(
+      client.send(new UpdateGlobalSettingsCommand({ GlobalSettings: settings as Record<string, string> })),
+      sdkError(code, 400, 'Global setting'),
+    )
+})
