@@ -50,7 +50,7 @@ export async function listRestoreJobSummaries(
   input: ListRestoreJobSummariesInput,
 ): Promise<ListRestoreJobSummariesOutput> {
   const { rows, ...rest } = await summaries(ctx, 'restore', input)
-  const own = rows.map(({ MessageCategory: _, ...row }) => row)
+  const own = rows.map((row) => ({ ...row, MessageCategory: undefined }))
   return { RestoreJobSummaries: own as ListRestoreJobSummariesOutput['RestoreJobSummaries'], ...rest }
 }
 
