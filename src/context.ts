@@ -1,3 +1,4 @@
+import type { Access, AccessQuestion } from './access/authorize.ts'
 import type { Principal } from './access/principal.ts'
 import type { Clock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
@@ -32,8 +33,10 @@ export interface Context extends UnsignedContext {
    * @throws {AwsError} AccessDenied (403) with principal, action, resource and the reason.
    */
   authorize(action: string, resource: string, context?: CallContext): Promise<void>
-  /** The same decision without throwing. */
-  isAllowed(action: string, resource: string, context?: CallContext): Promise<boolean>
+  /** The same decision for a handler that may go on after a refusal. */
+  ask(question: AccessQuestion): Promise<Access>
+  /** Tells the client something beside the answer: a header, which must hold no secret. */
+  warn(text: string): void
 }
 
 /** What is the same for every request of one server. */

@@ -50,6 +50,7 @@ const DBA_POLICY = [
     'backup:List*',
     'backup:GetRecoveryPointRestoreMetadata',
   ]),
+  allow('rds-db:connect', 'arn:aws:rds-db:us-east-1:123456789012:dbuser:*/*'),
   {
     ...allow('iam:PassRole', ROLE),
     Condition: { StringEquals: { 'iam:PassedToService': 'backup.amazonaws.com' } },
@@ -179,6 +180,31 @@ describe('Refusal demo', { skip: missing ?? false }, () => {
       ResourceArn: other,
     })
     assert.deepEqual(RecoveryPoints, [])
+  })
+
+  test('R16 dba restores no content that he could not read at its source', async () => {
+    const read = other.startsWith('arn:aws:s3:')
+      ? ['s3:GetObject', `${other}/*`]
+      : ['elasticfilesystem:ClientMount', other]
+    const started = await start(other, DEFAULT_ROLE, awsCliOf(world, world.rootKey))
+    const job = await backupEnd(world, started.output.BackupJobId)
+    assert.equal(job.State, 'COMPLETED', job.StatusMessage ?? '')
+    const metadata = other.startsWith('arn:aws:s3:')
+      ? { DestinationBucketName: 'stolen', NewBucket: 'true' }
+      : { 'file-system-id': 'fs-1', newFileSystem: 'true' }
+    const refused = await aws(
+      `backup start-restore-job --recovery-point-arn ${job.RecoveryPointArn} --iam-role-arn ${ROLE}`,
+      '--metadata',
+      JSON.stringify(metadata),
+    )
+    assert.notEqual(refused.exitCode, 0)
+    assert.ok(
+      refused.errors.includes(
+        `User: arn:aws:iam::123456789012:user/dba is not authorized to perform: ${read[0]} on resource: ${read[1]} because ` +
+          `no identity-based policy allows the ${read[0]} action. The restore guard asks for it`,
+      ),
+      refused.errors,
+    )
   })
 
   test('a role that does not trust AWS Backup cannot be assumed, with the reason', async () => {

@@ -106,6 +106,7 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
   tagging: { ResourceARNList: [VAULT], Tags: TAGS, TagKeys: ['KEY'] },
   roleback: {
     UserName: 'USER',
+    RestoreGuard: 'warn',
     ResourceType: 'RDS',
     Name: 'NAME',
     ResourceArn: RESOURCE,

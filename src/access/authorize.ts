@@ -1,5 +1,7 @@
 import { parseArn } from '../lib/arn.ts'
+import { layersBelow } from '../policy/below.ts'
 import { contextOf } from '../policy/evaluate.ts'
+import { literalPattern } from '../policy/pattern.ts'
 import { findVaultByArn } from '../store/vaults.ts'
 import type { Queryable } from '../store/store.ts'
 import { compiledPolicy } from './compiled.ts'
@@ -22,16 +24,30 @@ export interface Authorization {
   readonly isSecure?: boolean | undefined
   /** Condition keys beside the global ones. */
   readonly context?: Readonly<Record<string, string | readonly string[]>> | undefined
+  /** Where given, `resource` is a prefix, and what is asked is every item whose ARN begins so; these keys are an item's own. */
+  readonly below?: { readonly ownKeys: readonly string[] } | undefined
 }
+
+/** A further right that an operation asks for, on behalf of its caller. */
+export interface AccessQuestion extends Pick<Authorization, 'action' | 'resource' | 'context' | 'below'> {
+  /** Where the action is not what the caller asked for: a sentence that says why it is needed. */
+  readonly remark?: string
+}
+
+/** The answer; a refusal is recorded and can be explained by its id. */
+export type Access =
+  | { readonly allowed: true }
+  /** `refusal` is the AccessDenied to throw, where the operation ends here. */
+  | { readonly allowed: false; readonly refusal: Error }
 
 /** The request with every policy that bears on it: the principal's layers and the resource's own policy. */
 export async function questionOf(db: Queryable, request: Authorization): Promise<Question> {
-  const { principal, resource } = request
+  const { principal, action, resource, below } = request
   const resourceAccountId = accountOf(resource) ?? principal.accountId
   const own = await layersOf(db, principal)
-  const ownPassword = await ownPasswordPolicy(db, principal, request.action)
+  const ownPassword = await ownPasswordPolicy(db, principal, action)
   const layers = ownPassword === undefined ? own : { ...own, identity: [...own.identity, ownPassword] }
-  const ofResource = await resourcePolicyOf(db, request.action, resource)
+  const ofResource = await resourcePolicyOf(db, action, resource)
   const facts = {
     region: request.region,
     now: request.now,
@@ -40,16 +56,21 @@ export async function questionOf(db: Queryable, request: Authorization): Promise
     userAgent: request.userAgent,
     isSecure: request.isSecure,
   }
-  return {
-    request: {
-      principal: principalView(principal),
-      action: request.action,
-      resource,
-      resourceAccountId,
-      context: contextOf({ ...requestContext(principal, facts), ...request.context }),
-    },
-    layers: ofResource === undefined ? layers : { ...layers, resource: ofResource },
+  const asked = {
+    principal: principalView(principal),
+    action,
+    resource,
+    resourceAccountId,
+    context: contextOf({ ...requestContext(principal, facts), ...request.context }),
   }
+  if (below !== undefined) {
+    return {
+      request: { ...asked, resource: `${resource}*` },
+      layers: layersBelow(layers, { action, prefix: resource, ownKeys: below.ownKeys }),
+      resourcePattern: `${literalPattern(resource)}*`,
+    }
+  }
+  return { request: asked, layers: ofResource === undefined ? layers : { ...layers, resource: ofResource } }
 }
 
 /** The account in an ARN; undefined where the form has none (buckets, snapshots of EBS). */

@@ -1,4 +1,5 @@
 import type { CompiledPolicy } from '../policy/compile.ts'
+import { literalPattern } from '../policy/pattern.ts'
 import { compiledPolicy } from './compiled.ts'
 
 /** What the session policy is called in decisions. Nobody can widen it. */
@@ -22,25 +23,21 @@ export interface JobScope {
  * and target. The role's policies decide the actions; this one keeps a wide role from reaching past its job.
  */
 export function jobScopePolicy(scope: JobScope): CompiledPolicy {
+  // Names may hold wildcard characters; in the scope they mean themselves.
   const resources = new Set<string>()
   for (const arn of [scope.resourceArn, scope.targetArn]) {
     if (arn === undefined) continue
-    resources.add(literal(arn))
-    resources.add(`${literal(arn)}/*`)
+    resources.add(literalPattern(arn))
+    resources.add(`${literalPattern(arn)}/*`)
   }
   // Itself and nothing inside it: its server is used, not its content.
-  if (scope.throughArn !== undefined) resources.add(literal(scope.throughArn))
-  resources.add(literal(scope.recoveryPointArn))
-  resources.add(literal(scope.backupVaultArn))
-  if (scope.destinationVaultArn !== undefined) resources.add(literal(scope.destinationVaultArn))
+  if (scope.throughArn !== undefined) resources.add(literalPattern(scope.throughArn))
+  resources.add(literalPattern(scope.recoveryPointArn))
+  resources.add(literalPattern(scope.backupVaultArn))
+  if (scope.destinationVaultArn !== undefined) resources.add(literalPattern(scope.destinationVaultArn))
   const document = {
     Version: '2012-10-17',
     Statement: [{ Sid: 'ThisJobOnly', Effect: 'Allow', Action: '*', Resource: [...resources] }],
   }
   return compiledPolicy(JSON.stringify(document), 'session', { type: 'session', name: JOB_SCOPE })
-}
-
-/** Names may hold wildcard characters; in the scope they mean themselves. */
-function literal(arn: string): string {
-  return arn.replace(/[*?$]/g, (c) => `\${${c}}`)
 }

@@ -3,6 +3,7 @@ import type { CompiledPolicy, PolicySource, StatementRef } from '../policy/compi
 import { evaluate } from '../policy/evaluate.ts'
 import type { AuthorizationRequest, Decision, PolicyLayers } from '../policy/evaluate.ts'
 import { parsePolicy, PolicySyntaxError } from '../policy/parse.ts'
+import { literalPattern } from '../policy/pattern.ts'
 import type { PolicyKind } from '../policy/policy.ts'
 import { JOB_SCOPE } from './job-scope.ts'
 import { keyPolicyName } from './layers.ts'
@@ -311,5 +312,5 @@ function trustStatement(request: AuthorizationRequest): object {
 
 /** Names may hold wildcard characters; in the statement they mean themselves. `*` alone is every resource. */
 function literal(resource: string): string {
-  return resource === '*' ? resource : resource.replace(/[*?$]/g, (c) => `\${${c}}`)
+  return resource === '*' ? resource : literalPattern(resource)
 }

@@ -19,6 +19,20 @@ export function answer(routed: Routed, output: unknown, requestId: string): Wire
   return { status, headers: jsonHeaders(model, requestId), body }
 }
 
+/** More than this fits no client's header line. */
+const MAX_WARNING = 2_000
+
+/** Puts what the modelled answer has no member for into the header `x-roleback-warning`; headers hold ASCII only. */
+export function withWarnings(response: WireResponse, warnings: readonly string[]): WireResponse {
+  if (warnings.length === 0) return response
+  const escape = (c: string): string => `\\u{${(c.codePointAt(0) as number).toString(16)}}`
+  const text = warnings
+    .join(' | ')
+    .replaceAll(/[^\x20-\x7e]/gu, escape)
+    .slice(0, MAX_WARNING)
+  return { ...response, headers: { ...response.headers, 'x-roleback-warning': text } }
+}
+
 /** Writes an error; clients tell errors apart by `x-amzn-ErrorType` (JSON) or `Code` (XML). */
 export function answerError(
   model: ServiceModel | undefined,

@@ -1,3 +1,4 @@
+import { guardHandOuts } from '../access/restore-guard.ts'
 import {
   InvalidParameterValueException,
   InvalidRequestException,
@@ -56,6 +57,8 @@ export async function startRestoreJob(
   const point = await pointNamed(ctx, input.RecoveryPointArn)
   checkRestorable(point, input)
   const metadata = checkMetadata(point.resource_type, input.Metadata)
+  const warnings = await guardHandOuts(ctx, [{ point, metadata }])
+  for (const warning of warnings) ctx.warn(warning)
   const job = {
     ...jobBasics(ctx, 'restore'),
     vault_name: point.vault_name,
@@ -66,6 +69,7 @@ export async function startRestoreJob(
     role_arn: input.IamRoleArn,
     role_id: role.role_id,
     idempotency_token: input.IdempotencyToken ?? null,
+    guard_warning: warnings[0] ?? null,
     input: JSON.stringify({
       metadata,
       copyTags: input.CopySourceTagsToRestoredResource === true,
@@ -229,6 +233,12 @@ function statesOf(status: RestoreStatus | undefined): readonly JobState[] | unde
   return all.filter((state) => statusOf(state) === status)
 }
 
+/** How it ended, and what the restore guard would have refused. */
+function statusMessage({ status_message, guard_warning }: JobTable): string | undefined {
+  const parts = [status_message, guard_warning].filter((part) => part !== null)
+  return parts.length === 0 ? undefined : parts.join('. ')
+}
+
 function toRestoreJob(ctx: Context, row: JobTable): RestoreJobsListMember {
   const result = JSON.parse(row.result) as RestoreResult
   return {
@@ -240,7 +250,7 @@ function toRestoreJob(ctx: Context, row: JobTable): RestoreJobsListMember {
     CreationDate: new Date(row.created_at),
     CompletionDate: row.completed_at === null ? undefined : new Date(row.completed_at),
     Status: statusOf(row.state),
-    StatusMessage: row.status_message ?? undefined,
+    StatusMessage: statusMessage(row),
     PercentDone: `${percentDone(row)}%`,
     BackupSizeInBytes: row.bytes_total ?? row.bytes_done,
     IamRoleArn: row.role_arn ?? undefined,

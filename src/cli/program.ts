@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
+import { addGuard } from './guard.ts'
 import { addJob } from './job.ts'
 import { addKey } from './key.ts'
 import { note } from './output.ts'
@@ -62,6 +63,7 @@ function newProgram(): Command {
     addPlan,
     addPause,
     addExplain,
+    addGuard,
     addKey,
     addVault,
     addRootKey,

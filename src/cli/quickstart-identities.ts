@@ -24,7 +24,7 @@ const BACKUP_TRUST = JSON.stringify({
   Statement: [{ Effect: 'Allow', Principal: { Service: 'backup.amazonaws.com' }, Action: 'sts:AssumeRole' }],
 })
 
-/** What dba may do: start jobs and look, and pass one role. */
+/** What dba may do: start jobs and look, pass one role, and read databases, since he may restore no other content. */
 export function dbaPolicy(accountId: string): string {
   return JSON.stringify({
     Version: '2012-10-17',
@@ -41,6 +41,12 @@ export function dbaPolicy(accountId: string): string {
         Action: 'iam:PassRole',
         Resource: `arn:aws:iam::${accountId}:role/${DATABASE_ROLE}`,
         Condition: { StringEquals: { 'iam:PassedToService': 'backup.amazonaws.com' } },
+      },
+      {
+        Sid: 'ReadDatabases',
+        Effect: 'Allow',
+        Action: 'rds-db:connect',
+        Resource: `arn:aws:rds-db:*:${accountId}:dbuser:*/*`,
       },
     ],
   })

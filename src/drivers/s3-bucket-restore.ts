@@ -1,7 +1,7 @@
 import { CreateBucketCommand, GetBucketVersioningCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
 import { PutObjectTaggingCommand } from '@aws-sdk/client-s3'
 import type { Step, StepTarget } from '../kinds/kind.ts'
-import { S3_MAX_ITEMS_TO_RESTORE, s3, s3ObjectArn } from '../kinds/s3.ts'
+import { S3_MAX_ITEMS_TO_RESTORE, s3, s3ItemsToRestore, s3ObjectArn } from '../kinds/s3.ts'
 import { factsOf, ItemError } from './driver.ts'
 import type { PointReader, RestoreRequest, RestoreSummary, StoredItem } from './driver.ts'
 import { KIND_OBJECT } from './s3-bucket-backup.ts'
@@ -88,24 +88,16 @@ function parseMetadata({ metadata, session }: RestoreRequest): Wanted {
 }
 
 function parseItems(json: string, sourceBucket: string): readonly Uint8Array[] {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(json)
-  } catch (cause) {
-    throw new RestoreRequestError('ItemsToRestore is no JSON array of keys or prefixes', { cause })
-  }
-  if (!Array.isArray(parsed) || !parsed.every((entry) => typeof entry === 'string' && entry !== '')) {
+  const items = s3ItemsToRestore(json, sourceBucket)
+  if (items === undefined) {
     throw new RestoreRequestError('ItemsToRestore is no JSON array of keys or prefixes')
   }
-  if (parsed.length === 0 || parsed.length > S3_MAX_ITEMS_TO_RESTORE) {
+  if (items.length === 0 || items.length > S3_MAX_ITEMS_TO_RESTORE) {
     throw new RestoreRequestError(
-      `ItemsToRestore names ${parsed.length} keys or prefixes: 1 to ${S3_MAX_ITEMS_TO_RESTORE} are served`,
+      `ItemsToRestore names ${items.length} keys or prefixes: 1 to ${S3_MAX_ITEMS_TO_RESTORE} are served`,
     )
   }
-  const bucketPrefix = `s3://${sourceBucket}/`
-  return (parsed as string[]).map((entry) =>
-    Buffer.from(entry.startsWith(bucketPrefix) ? entry.slice(bucketPrefix.length) : entry),
-  )
+  return items.map((item) => Buffer.from(item))
 }
 
 function parseEncryption(type: string, kmsKey: string | undefined): Wanted['encryption'] {

@@ -1,5 +1,5 @@
 import { questionOf } from '../access/authorize.ts'
-import type { Authorization } from '../access/authorize.ts'
+import type { Access, AccessQuestion, Authorization } from '../access/authorize.ts'
 import { evaluationOf } from '../access/explain.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Question } from '../access/proposal.ts'
@@ -52,47 +52,28 @@ export async function authorize(
   context: CallContext | undefined,
 ): Promise<void> {
   for (const resource of resources) {
-    const { question, decision } = await ask(request, action, resource, context)
-    const record = auditRecord(request, action, resource, decision)
-    if (!decision.allowed) throw await refuse(request, question, decision, record)
-    await recordAllowed(request, record)
-    if (request.granted.length < MAX_GRANTED) request.granted.push({ question, decision })
+    const access = await ask(request, { action, resource, context })
+    if (!access.allowed) throw access.refusal
   }
 }
 
-/** The same decision, recorded alike, for what goes on either way: nobody is told an id, so no explanation is kept. */
-export async function isAllowed(
-  request: GateRequest,
-  action: string,
-  resource: string,
-  context: CallContext | undefined,
-): Promise<boolean> {
-  const { decision } = await ask(request, action, resource, context)
-  const record = auditRecord(request, action, resource, decision)
-  if (decision.allowed) await recordAllowed(request, record)
-  else await appendAudit(request.store.db, record)
-  return decision.allowed
-}
-
-async function ask(
-  request: GateRequest,
-  action: string,
-  resource: string,
-  context: CallContext | undefined,
-): Promise<Asked> {
+/** One decision, recorded; what follows from a refusal is for the handler to say. */
+export async function ask(request: GateRequest, { remark, ...asked }: AccessQuestion): Promise<Access> {
   const authorization: Authorization = {
     principal: request.principal,
-    action,
-    resource,
     region: request.region,
     now: request.now,
     sourceIp: request.sourceIp,
     userAgent: request.userAgent,
     isSecure: request.isSecure,
-    context,
+    ...asked,
   }
   const question = await questionOf(request.store.db, authorization)
-  return { question, decision: evaluate(question.request, question.layers) }
+  const decision = evaluate(question.request, question.layers)
+  if (!decision.allowed) return { allowed: false, refusal: await refuse(request, question, decision, remark) }
+  await recordAllowed(request, auditRecord(request, question, decision))
+  if (request.granted.length < MAX_GRANTED) request.granted.push({ question, decision })
+  return { allowed: true }
 }
 
 async function recordAllowed(request: GateRequest, record: AuditRecord): Promise<void> {
@@ -101,23 +82,25 @@ async function recordAllowed(request: GateRequest, record: AuditRecord): Promise
 }
 
 async function refuse(
-  { store, principal, now: at, requestId, granted, accessDeniedCode }: GateRequest,
+  request: GateRequest,
   question: Question,
   decision: Decision,
-  record: AuditRecord,
+  remark: string | undefined,
 ): Promise<AwsError> {
+  const { store, principal, now: at, requestId, granted, accessDeniedCode } = request
+  const notes = remark === undefined ? [] : [remark]
   const earlier = granted.map((asked) => evaluationOf(asked.question, asked.decision))
   const id = await store.transaction(async (tx) => {
-    await appendAudit(tx, record)
-    return await keepRefusal(tx, principal, question, decision, { at, requestId, earlier })
+    await appendAudit(tx, auditRecord(request, question, decision))
+    return await keepRefusal(tx, principal, question, decision, { at, requestId, earlier, notes })
   })
-  return new AwsError(accessDeniedCode, 403, refusalMessage(principal, question, decision, id))
+  const told = { ...decision, reason: [decision.reason, ...notes].join('. ') }
+  return new AwsError(accessDeniedCode, 403, refusalMessage(principal, question, told, id))
 }
 
 function auditRecord(
   request: GateRequest,
-  action: string,
-  resource: string,
+  { request: { action, resource } }: Question,
   decision: Decision,
 ): AuditRecord {
   const deciding = decision.statements[0]

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { answer, answerError } from '../aws/answer.ts'
+import { answer, answerError, withWarnings } from '../aws/answer.ts'
 import { AwsError } from '../aws/error.ts'
 import {
   accessDeniedCode,
@@ -30,7 +30,7 @@ import type { Log } from '../lib/log.ts'
 import { InvalidCursorError } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
 import { authenticate } from './authenticate.ts'
-import { authorize, isAllowed } from './gate.ts'
+import { ask, authorize } from './gate.ts'
 import type { GateRequest } from './gate.ts'
 import { isUnsigned, routeUnsigned } from './unsigned.ts'
 
@@ -154,8 +154,9 @@ async function respond(
     isRead: /^(Get|List|Describe|Simulate)/.test(routed.operation.name),
     granted: [],
   }
-  const output = await perform(contextOf(call, gate), gate, routed, entry, input)
-  return answer(routed, output, requestId)
+  const warnings: string[] = []
+  const ctx = contextOf(call, gate, (text) => void warnings.push(text))
+  return withWarnings(answer(routed, await perform(ctx, gate, routed, entry, input), requestId), warnings)
 }
 
 async function perform(
@@ -214,13 +215,14 @@ function unsignedContextOf(
   }
 }
 
-function contextOf(call: UnsignedContext, gate: GateRequest): Context {
+function contextOf(call: UnsignedContext, gate: GateRequest, warn: Context['warn']): Context {
   return {
     ...call,
     principal: gate.principal,
     accountId: gate.principal.accountId,
     authorize: (action, resource, context) => authorize(gate, action, [resource], context),
-    isAllowed: (action, resource, context) => isAllowed(gate, action, resource, context),
+    ask: (question) => ask(gate, question),
+    warn,
   }
 }
 

@@ -97,7 +97,8 @@ function contextFor(world: World, principal: Principal): Context {
       if (decision.allowed) return
       throw new AwsError('AccessDenied', 403, denialMessage(principal.arn, action, resource, decision))
     },
-    isAllowed: async (action, resource, context) => (await decisionOn(action, resource, context)).allowed,
+    ask: undefined as never,
+    warn: undefined as never,
   }
 }
 

@@ -27,6 +27,8 @@ export const efs: Kind = {
   recoveryPointArn: ({ region, accountId, jobId }) =>
     `arn:aws:backup:${region}:${accountId}:recovery-point:${jobId.toLowerCase()}`,
   recoveryPointPattern: ({ region, accountId }) => `arn:aws:backup:${region}:${accountId}:recovery-point:*`,
+  // Whoever may mount a file system may read it; what its modes and owners forbid is not decided by policies.
+  read: ({ arn }) => ({ action: 'elasticfilesystem:ClientMount', resources: [arn] }),
   backupTarget: (facts) => ({ ...facts, requestTags: facts.resourceTags }),
   restoreTarget: ({ resourceArn, recoveryPointArn, targetArn, resourceTags }) => ({
     resourceArn,

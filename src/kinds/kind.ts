@@ -59,6 +59,28 @@ export interface RestoreFacts extends BackupFacts {
   readonly targetArn: string
 }
 
+/** A registered resource as reading it is decided on. */
+export interface Source {
+  readonly arn: string
+  /** Given at registration, and to no other resource ever after. */
+  readonly uniqueId: string
+  readonly name: string
+  /** Of its connection, as stored. */
+  readonly settings: Readonly<Record<string, unknown>>
+}
+
+/** What reading at the source takes. */
+export interface SourceRead {
+  readonly action: string
+  /** All of which it must be allowed on. */
+  readonly resources: readonly string[]
+  /**
+   * Where `resources` are prefixes, each standing for every item whose ARN begins so: condition keys of an item's own, as in
+   * `Step.perItem`.
+   */
+  readonly below?: { readonly ownKeys: readonly string[] }
+}
+
 /** Resource type names as AWS Backup spells them. */
 export type ResourceType = 'EFS' | 'RDS' | 'S3'
 
@@ -81,6 +103,11 @@ export interface Kind {
   ) => string
   /** The form of all ARNs that `recoveryPointArn` gives to backups of one resource: `*` where each job has its own. */
   readonly recoveryPointPattern: (parts: ArnParts & { readonly name: string }) => string
+  /**
+   * What it takes to read what a recovery point holds at the source itself, of all of it or of what a restore with this metadata
+   * asks for (docs/restore-guard.md).
+   */
+  readonly read: (source: Source, metadata?: Readonly<Record<string, string>>) => SourceRead
   /** What the steps of a backup are decided on; items add their own ARN and tags. */
   readonly backupTarget: (facts: BackupFacts) => StepTarget
   readonly restoreTarget: (facts: RestoreFacts) => StepTarget

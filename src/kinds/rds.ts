@@ -1,3 +1,5 @@
+import { arnOf, parseArn } from '../lib/arn.ts'
+import type { Arn } from '../lib/arn.ts'
 import type { Kind, StepContext, StepTarget } from './kind.ts'
 import { onBoth, onRecoveryPoint, onResource, onRestored, onVault } from './step-arns.ts'
 import { TARGET_RESOURCE } from './target-resource.ts'
@@ -74,6 +76,14 @@ export const rds: Kind = {
     `arn:aws:rds:${region}:${accountId}:snapshot:awsbackup:job-${jobId.toLowerCase()}`,
   recoveryPointPattern: ({ region, accountId }) =>
     `arn:aws:rds:${region}:${accountId}:snapshot:awsbackup:job-*`,
+  // As the user that backups are made as: he can read all that they hold.
+  read: ({ arn, uniqueId, settings }) => {
+    const { region, accountId } = parseArn(arn) as Arn
+    return {
+      action: 'rds-db:connect',
+      resources: [arnOf('rds-db', region, accountId, `dbuser:db-${uniqueId}/${String(settings['user'])}`)],
+    }
+  },
   backupTarget: (facts) => ({
     ...facts,
     requestTags: { 'aws:backup:source-resource': facts.resourceArn },

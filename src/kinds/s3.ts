@@ -20,6 +20,31 @@ export function s3ObjectArn(bucketArn: string, key: string): string {
   return `${bucketArn}/${key}`
 }
 
+/** What an object says itself. */
+const OBJECT = { ownKeys: ['s3:ExistingObjectTag/', 'aws:ResourceTag/'] }
+
+/**
+ * The keys or prefixes that `ItemsToRestore` names, without `s3://BUCKET/` of the source before them. A key counts as a prefix, too:
+ * all keys that begin so are restored.
+ *
+ * @returns Undefined where it is no JSON array of such.
+ */
+export function s3ItemsToRestore(json: string, sourceBucket: string): readonly string[] | undefined {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(json)
+  } catch {
+    return undefined
+  }
+  if (!Array.isArray(parsed) || !parsed.every((item) => typeof item === 'string' && item !== ''))
+    return undefined
+  const bucketPrefix = `s3://${sourceBucket}/`
+  // Well-formed, as its bytes will be: what is decided on must be what is restored.
+  return (parsed as string[]).map((item) =>
+    (item.startsWith(bucketPrefix) ? item.slice(bucketPrefix.length) : item).toWellFormed(),
+  )
+}
+
 /** The object's own tags, which S3 calls by its own name beside `aws:ResourceTag`. */
 function objectTagContext(target: StepTarget): StepContext {
   return Object.fromEntries(
@@ -56,6 +81,15 @@ export const s3: Kind = {
     `arn:aws:backup:${region}:${accountId}:recovery-point:${name}-${compactTime(createdAt)}-${hex8(jobId)}`,
   recoveryPointPattern: ({ region, accountId, name }) =>
     `arn:aws:backup:${region}:${accountId}:recovery-point:${name}-*`,
+  read: ({ arn, name }, metadata) => {
+    const items = s3ItemsToRestore(metadata?.['ItemsToRestore'] ?? '', name) ?? []
+    return {
+      action: 's3:GetObject',
+      // What names nothing that could be restored is asked for as all: the restore will refuse it.
+      resources: items.length === 0 ? [`${arn}/`] : items.map((item) => s3ObjectArn(arn, item)),
+      below: OBJECT,
+    }
+  },
   backupTarget: (facts) => ({
     ...facts,
     requestTags: { 'aws:backup:source-resource': facts.resourceArn },
@@ -89,7 +123,7 @@ export const s3: Kind = {
       action: 's3:GetObject',
       arns: onObject,
       context: objectTagContext,
-      perItem: { ownKeys: ['s3:ExistingObjectTag/', 'aws:ResourceTag/'] },
+      perItem: OBJECT,
     },
   },
   restore: {

@@ -8,7 +8,7 @@ import type { AuthorizationRequest, PolicyLayers } from './evaluate.ts'
 import { parsePolicy } from './parse.ts'
 
 const BUCKET = 'arn:aws:s3:::bucket/'
-const ITEM_KEYS = 's3:existingobjecttag/'
+const OWN_KEYS = ['s3:ExistingObjectTag/']
 
 const bucket = (pattern: string): string => `${BUCKET}${pattern}`
 const allow = (...Resource: readonly string[]): object => ({ Effect: 'Allow', Action: 's3:Get*', Resource })
@@ -44,7 +44,7 @@ function request(resource: string, tag?: string): AuthorizationRequest {
 }
 
 function allowsAllBelow(layers: PolicyLayers, prefix: string): boolean {
-  const over = layersBelow(layers, { action: 's3:GetObject', prefix: bucket(prefix), itemKeys: ITEM_KEYS })
+  const over = layersBelow(layers, { action: 's3:GetObject', prefix: bucket(prefix), ownKeys: OWN_KEYS })
   return evaluate(request(`${bucket(prefix)}*`), over).allowed
 }
 

@@ -10,8 +10,8 @@ import { resourcePattern, resourceReach } from './pattern.ts'
 export type Below = {
   readonly action: string
   readonly prefix: string
-  /** Lower-cased beginning of the condition keys that are each item's own, such as `s3:existingobjecttag/`. */
-  readonly itemKeys: string
+  /** Condition keys that are each item's own, or their beginnings up to and with a slash, such as `s3:ExistingObjectTag/`. */
+  readonly ownKeys: readonly string[]
 }
 
 /**
@@ -56,7 +56,7 @@ function statementBelow(
   below: Below,
 ): CompiledStatement {
   const conditions = compiled.conditions.flatMap((condition): CompiledCondition[] => {
-    if (!isOfItems(condition, below.itemKeys)) return [condition]
+    if (!isOfItems(condition, below.ownKeys)) return [condition]
     return compiled.isDeny ? [] : [{ ...condition, isMet: () => false }]
   })
   if (compiled.matchesResource === undefined) return { ...compiled, conditions }
@@ -67,15 +67,19 @@ function statementBelow(
 }
 
 /** By its key, or by a variable in what it compares with. */
-function isOfItems({ condition }: CompiledCondition, itemKeys: string): boolean {
-  return (
-    condition.key.toLowerCase().startsWith(itemKeys) ||
-    condition.values.some((value) => names(value, itemKeys))
+/** By its key, or by a variable in what it compares with. */
+function isOfItems({ condition }: CompiledCondition, ownKeys: readonly string[]): boolean {
+  const key = condition.key.toLowerCase()
+  const isOwn = ownKeys.some((own) =>
+    own.endsWith('/') ? key.startsWith(own.toLowerCase()) : key === own.toLowerCase(),
   )
+  return isOwn || condition.values.some((value) => names(value, ownKeys))
 }
 
-function names(pattern: string, itemKeys: string): boolean {
-  return pattern.toLowerCase().includes(`\${${itemKeys}`)
+/** Whether a variable in the pattern holds what an item says itself. */
+function names(pattern: string, ownKeys: readonly string[]): boolean {
+  const lower = pattern.toLowerCase()
+  return ownKeys.some((own) => lower.includes(`\${${own.toLowerCase()}`))
 }
 
 type Test = (context: ConditionContext) => boolean
@@ -93,7 +97,7 @@ function appliesToAll(
 }
 
 function couldApply({ statement }: CompiledStatement, { version }: CompiledPolicy, below: Below): Test {
-  const { prefix, itemKeys } = below
+  const { prefix, ownKeys } = below
   const { negated, names: patterns } = statement.resource!
   const options = { variables: version === '2012-10-17', whenUnresolved: false }
   if (negated) {
@@ -101,7 +105,7 @@ function couldApply({ statement }: CompiledStatement, { version }: CompiledPolic
     return (context) => !covers(context)
   }
   // What a variable of an item's own holds is known to nobody: it may be anything.
-  if (patterns.some((pattern) => names(pattern, itemKeys))) return () => true
+  if (patterns.some((pattern) => names(pattern, ownKeys))) return () => true
   const reaches = anyOf(patterns.map((pattern) => resourceReach(pattern, options)))
   return (context) => reaches(prefix, context)
 }

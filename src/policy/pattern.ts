@@ -36,6 +36,11 @@ type Variable = { readonly key: string; readonly fallback: string | undefined }
 /** Literal text, a wildcard, or a variable. */
 type Part = string | number | Variable
 
+/** The pattern that only this text matches. */
+export function literalPattern(text: string): string {
+  return text.replace(/[*?$]/g, (character) => `\${${character}}`)
+}
+
 /** Exactly this text, variables apart. */
 export function equalPattern(text: string, options: PatternOptions): Matcher {
   const parts = partsOf(text, options.variables, false)

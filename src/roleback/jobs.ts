@@ -1,4 +1,5 @@
 import { findPassedRole, passRoleContext } from '../access/passed-role.ts'
+import { guardHandOuts } from '../access/restore-guard.ts'
 import {
   InvalidParameterValueException,
   InvalidRequestException,
@@ -97,12 +98,18 @@ export async function startExportJob(
   const points = await pointsToExport(ctx, vault, input.RecoveryPointArns)
   for (const point of points) await ctx.authorize('backup:StartRestoreJob', point.arn)
   checkTarget(ctx, input.TargetPath)
+  const warnings = await guardHandOuts(
+    ctx,
+    points.map((point) => ({ point })),
+  )
+  for (const warning of warnings) ctx.warn(warning)
   const basics = jobBasics(ctx, 'export')
   await insertJob(ctx.store.db, {
     ...basics,
     vault_name: vault.name,
     role_arn: input.IamRoleArn,
     role_id: role.role_id,
+    guard_warning: warnings.length === 0 ? null : warnings.join('\n'),
     input: JSON.stringify({
       format: input.Format,
       targetPath: input.TargetPath,
@@ -111,7 +118,7 @@ export async function startExportJob(
     }),
   })
   ctx.store.wake()
-  return { JobId: basics.job_id }
+  return { JobId: basics.job_id, Warnings: warnings }
 }
 
 async function passedRole(ctx: Context, arn: string, sourceArn: string): Promise<RoleTable> {
@@ -207,6 +214,7 @@ function toJob(row: JobTable): Job {
     ResourceArn: row.resource_arn ?? undefined,
     RecoveryPointArn: row.recovery_point_arn ?? undefined,
     BackupVaultName: row.vault_name ?? undefined,
+    Warnings: row.guard_warning?.split('\n'),
     Result: Object.fromEntries(
       Object.entries(result).map(([key, value]) => [
         key,

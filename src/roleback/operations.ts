@@ -19,6 +19,7 @@ import {
   registerResource,
   updateResource,
 } from './resources.ts'
+import { getRestoreGuard, putRestoreGuard } from './restore-guard.ts'
 import { describeServer } from './server.ts'
 
 type ResourceInput = { readonly ResourceArn: string }
@@ -84,5 +85,11 @@ export const roleback: Service<RolebackApi, Context> = {
   PauseBackups: { resource: pausable, handler: pauseBackups },
   ResumeBackups: { resource: pausable, handler: resumeBackups },
   ListPauses: { resource: all, handler: listPauses },
+  GetRestoreGuard: { resource: all, handler: getRestoreGuard },
+  PutRestoreGuard: {
+    resource: all,
+    context: (_, input) => ({ 'roleback:RestoreGuard': input.RestoreGuard }),
+    handler: putRestoreGuard,
+  },
   DescribeServer: { resource: all, handler: describeServer },
 }

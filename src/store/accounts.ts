@@ -18,11 +18,14 @@ export async function insertServer(db: Queryable, row: Omit<ServerTable, 'id'>):
   return await db.selectFrom('server').selectAll().executeTakeFirstOrThrow()
 }
 
-/** False where the account exists. */
-export async function insertAccount(db: Queryable, row: Insertable<AccountTable>): Promise<boolean> {
+/** Makes an account, with the restore guard on. False where it exists. */
+export async function insertAccount(
+  db: Queryable,
+  row: Omit<Insertable<AccountTable>, 'restore_guard'>,
+): Promise<boolean> {
   const result = await db
     .insertInto('account')
-    .values(row)
+    .values({ ...row, restore_guard: 'enforce' })
     .onConflict((conflict) => conflict.column('account_id').doNothing())
     .executeTakeFirst()
   return result.numInsertedOrUpdatedRows === 1n
@@ -37,7 +40,20 @@ export async function findAccountByAlias(db: Queryable, alias: string): Promise<
   return await db.selectFrom('account').selectAll().where('alias', '=', alias).executeTakeFirst()
 }
 
-export type AccountChange = Partial<Pick<AccountTable, 'alias' | 'password_policy'>>
+/** How the account's restore guard is set. @throws Where there is no such account: nobody may be let through by a missing row. */
+export async function restoreGuardOf(
+  db: Queryable,
+  accountId: string,
+): Promise<AccountTable['restore_guard']> {
+  const { restore_guard } = await db
+    .selectFrom('account')
+    .select('restore_guard')
+    .where('account_id', '=', accountId)
+    .executeTakeFirstOrThrow()
+  return restore_guard
+}
+
+export type AccountChange = Partial<Pick<AccountTable, 'alias' | 'password_policy' | 'restore_guard'>>
 
 /** Throws the engine's error for an alias that is taken: ask findAccountByAlias first. */
 export async function updateAccount(db: Queryable, accountId: string, change: AccountChange): Promise<void> {

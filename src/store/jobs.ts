@@ -89,6 +89,7 @@ const EMPTY_JOB = {
   cancel_requested: 0,
   created_by: null,
   plan_id: null,
+  guard_warning: null,
 } satisfies Partial<JobTable>
 
 /** `kinds` limits to these, so that a restore's id is not found as a backup's. */

@@ -31,6 +31,8 @@ export interface AccountTable {
   /** Unique on the server; an account has one or none. */
   alias: string | null
   password_policy: JsonText | null
+  /** Whether restores hand out what their caller could not read at the source (docs/restore-guard.md). */
+  restore_guard: 'off' | 'warn' | 'enforce'
 }
 
 export interface RegionSettingsTable {
@@ -314,6 +316,8 @@ export interface JobTable {
   /** The plan, rule and selection that made it, as AWS's CreatedBy; null for jobs that a call started. */
   created_by: JsonText | null
   plan_id: string | null
+  /** What the restore guard would have refused, had it not been set to warn only. */
+  guard_warning: string | null
 }
 
 /** What the policy engine said to a job: denials singly, allows aggregated. */

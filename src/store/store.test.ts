@@ -9,6 +9,7 @@ import { inspect } from 'node:util'
 import { sql } from 'kysely'
 import type { QueryResultRow } from 'pg'
 import { postgresMissing, startPostgres } from '../../test/servers/postgres.ts'
+import { insertAccount, restoreGuardOf } from './accounts.ts'
 import { migrate, readMigrations, SchemaTooNewError } from './migrate.ts'
 import type { Migration } from './migrate.ts'
 import { refuseOldSqlite } from './sqlite.ts'
@@ -69,6 +70,26 @@ suite('a store on SQLite', () => {
     assert.equal(await setting('synchronous'), 2)
     assert.equal(await setting('foreign_keys'), 1)
     for (const suffix of ['', '-wal', '-shm']) assert.equal(statSync(file + suffix).mode & 0o777, 0o600)
+    await store.close()
+  })
+
+  test('R16 accounts from before the restore guard are warned, new ones held to it', async () => {
+    const store = await openStore({ kind: 'sqlite', file: join(dir, 'guard.db') })
+    await sql.raw('pragma foreign_keys = off').execute(store.db)
+    for (const table of [...(await tables(store)), 'schema_version']) {
+      await sql.raw(`drop table if exists ${table}`).execute(store.db)
+    }
+    const guard = readMigrations().findIndex(({ name }) => name === 'restore_guard')
+    await migrate(store.engine, store.transaction, readMigrations().slice(0, guard))
+    await sql
+      .raw(`insert into account (account_id, name, created_at) values ('111111111111', 'old', 1)`)
+      .execute(store.db)
+    await migrate(store.engine, store.transaction)
+    const account = { account_id: '222222222222', name: 'new', created_at: 2, root_last_used_at: null }
+    await insertAccount(store.db, account)
+    assert.equal(await restoreGuardOf(store.db, '111111111111'), 'warn')
+    assert.equal(await restoreGuardOf(store.db, '222222222222'), 'enforce')
+    await assert.rejects(restoreGuardOf(store.db, '333333333333'), /no result/)
     await store.close()
   })
 

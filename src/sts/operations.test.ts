@@ -319,7 +319,8 @@ async function setUp(t: TestContext): Promise<SetUp> {
       listen: { host: '127.0.0.1', port: 0 },
       ownEndpoints: [],
     },
-    isAllowed,
+    ask: undefined as never,
+    warn: undefined as never,
     authorize: async (action, resource) => {
       if (!(await isAllowed(action, resource))) throw new AwsError('AccessDenied', 403, action)
     },

@@ -263,3 +263,10 @@ test('GetAuthorizationDetails explains a refusal from its id, in its own account
     fails('ResourceNotFoundException', 400, '"unknown"'),
   )
 })
+
+test('the restore guard is read and changed', async () => {
+  assert.deepEqual(await call('GetRestoreGuard', {}), { RestoreGuard: 'enforce' })
+  const changed = await call('PutRestoreGuard', { RestoreGuard: 'warn' })
+  assert.deepEqual(changed, { RestoreGuard: 'warn', Before: 'enforce' })
+  assert.deepEqual(await call('GetRestoreGuard', {}), { RestoreGuard: 'warn' })
+})

@@ -55,6 +55,7 @@ export interface Job {
   readonly RecoveryPointArn?: string | undefined
   readonly BackupVaultName?: string | undefined
   readonly Result?: Readonly<Record<string, string>> | undefined
+  readonly Warnings?: readonly string[] | undefined
 }
 
 export interface JobDecision {
@@ -158,6 +159,7 @@ export interface StartExportJobInput {
 
 export interface StartExportJobOutput {
   readonly JobId: string
+  readonly Warnings?: readonly string[] | undefined
 }
 
 export interface DescribeJobInput {
@@ -410,6 +412,21 @@ export interface ListPausesOutput {
   readonly Pauses: readonly Pause[]
 }
 
+export type GetRestoreGuardInput = Readonly<Record<never, never>>
+
+export interface GetRestoreGuardOutput {
+  readonly RestoreGuard: "off" | "warn" | "enforce"
+}
+
+export interface PutRestoreGuardInput {
+  readonly RestoreGuard: "off" | "warn" | "enforce"
+}
+
+export interface PutRestoreGuardOutput {
+  readonly RestoreGuard: "off" | "warn" | "enforce"
+  readonly Before: "off" | "warn" | "enforce"
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -431,6 +448,8 @@ export interface RolebackApi {
   PauseBackups: { input: PauseBackupsInput; output: PauseBackupsOutput }
   ResumeBackups: { input: ResumeBackupsInput; output: ResumeBackupsOutput }
   ListPauses: { input: ListPausesInput; output: ListPausesOutput }
+  GetRestoreGuard: { input: GetRestoreGuardInput; output: GetRestoreGuardOutput }
+  PutRestoreGuard: { input: PutRestoreGuardInput; output: PutRestoreGuardOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {

@@ -1,0 +1,153 @@
+import type { Kind, Source } from '../kinds/kind.ts'
+import { kindOfType } from '../kinds/kinds.ts'
+import { RestoreTargetError, restoreTargetOf } from '../kinds/restore-target.ts'
+import { restoreGuardOf } from '../store/accounts.ts'
+import { findResource, findResourceById } from '../store/resources.ts'
+import type { RecoveryPointTable, ResourceTable } from '../store/schema.ts'
+import type { Store } from '../store/store.ts'
+import { tagsOf } from '../store/tags.ts'
+import type { Access, AccessQuestion } from './authorize.ts'
+
+/** The right to be handed what one could not read at the source. Of the built-in policies only AdministratorAccess has it. */
+export const RESTORE_UNREADABLE = 'roleback:RestoreUnreadable'
+
+/** What the guard needs of a request; an operation's context is one. */
+export interface GuardedCaller {
+  readonly accountId: string
+  readonly region: string
+  readonly store: Pick<Store, 'db'>
+  ask(question: AccessQuestion): Promise<Access>
+}
+
+/** Content of a recovery point that its caller is about to be handed. */
+export interface HandOut {
+  readonly point: RecoveryPointTable
+  /** Of a restore; absent where all of the point goes somewhere else. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined
+}
+
+/**
+ * The restore guard: nobody is handed content that he could not read at the source, unless he may RESTORE_UNREADABLE on the recovery
+ * point. To be asked by every operation that hands out content, once its other rights are decided (docs/restore-guard.md).
+ *
+ * @returns What it would have refused, where the account has it warn only; empty where all is well or it is off.
+ * @throws {AwsError} AccessDenied (403) with the right to read that is missing, where the account has it enforce.
+ */
+export async function guardHandOuts(
+  caller: GuardedCaller,
+  handOuts: readonly HandOut[],
+): Promise<readonly string[]> {
+  const mode = await restoreGuardOf(caller.store.db, caller.accountId)
+  if (mode === 'off') return []
+  const asked = new Map<string, Access>()
+  const warnings: string[] = []
+  for (const handOut of handOuts) {
+    const access = await accessTo(caller, handOut, asked)
+    if (access.allowed) continue
+    if (mode === 'enforce') throw access.refusal
+    warnings.push(`The restore guard only warns here: ${access.refusal.message}`)
+  }
+  return warnings
+}
+
+async function accessTo(
+  caller: GuardedCaller,
+  handOut: HandOut,
+  asked: Map<string, Access>,
+): Promise<Access> {
+  const { point, metadata } = handOut
+  const source = await findResourceById(caller.store.db, caller.accountId, point.resource_unique_id)
+  if (source === undefined || source.removed_at !== null) {
+    return await askUnreadable(caller, point, goneRemark(point.resource_arn))
+  }
+  if (metadata !== undefined && (await goesBack(caller, source, metadata))) return { allowed: true }
+  const denied = await readingDenied(caller, source, metadata, asked)
+  if (denied === undefined) return { allowed: true }
+  const unreadable = await askUnreadable(caller, point, READ_REMARK)
+  return unreadable.allowed ? unreadable : denied
+}
+
+/** What a refusal is followed by, since nobody asked for this action by its name. */
+const GUARD = 'The restore guard asks for it: '
+const READ_REMARK = `${GUARD}nobody is handed what he could not read at the source, unless he may ${RESTORE_UNREADABLE} on the recovery point`
+const goneRemark = (arn: string): string =>
+  `${GUARD}${arn} is no longer registered, so nobody can read there what this hands out`
+
+/** The first refusal among the rights that reading takes; a source that many points are of is asked about once. */
+async function readingDenied(
+  caller: GuardedCaller,
+  source: ResourceTable,
+  metadata: HandOut['metadata'],
+  asked: Map<string, Access>,
+): Promise<Access | undefined> {
+  const { action, resources, below } = kindOf(source).read(sourceOf(source), metadata)
+  for (const resource of resources) {
+    let access = asked.get(resource)
+    if (access === undefined) {
+      const context = below === undefined ? await tagContext(caller, source.arn) : {}
+      access = await caller.ask({
+        action,
+        resource,
+        below,
+        context,
+        remark: READ_REMARK,
+      })
+      asked.set(resource, access)
+    }
+    if (!access.allowed) return access
+  }
+  return undefined
+}
+
+async function askUnreadable(
+  caller: GuardedCaller,
+  point: RecoveryPointTable,
+  remark: string,
+): Promise<Access> {
+  const context = await tagContext(caller, point.arn)
+  return await caller.ask({ action: RESTORE_UNREADABLE, resource: point.arn, context, remark })
+}
+
+/** Whether a restore writes into the source itself: who could not read that before still cannot. */
+async function goesBack(
+  caller: GuardedCaller,
+  source: ResourceTable,
+  metadata: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  const { db } = caller.store
+  try {
+    const target = await restoreTargetOf({
+      type: source.type,
+      place: { region: caller.region, accountId: caller.accountId },
+      metadata,
+      isRegistered: async (arn) => (await findResource(db, caller.accountId, arn)) !== undefined,
+    })
+    return !target.isNew && target.arn === source.arn
+  } catch (error) {
+    // The restore will fail for it; until then it goes anywhere.
+    if (error instanceof RestoreTargetError) return false
+    throw error
+  }
+}
+
+async function tagContext(caller: GuardedCaller, arn: string): Promise<Record<string, string>> {
+  const tags = await tagsOf(caller.store.db, caller.accountId, arn)
+  return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]))
+}
+
+function kindOf({ type }: ResourceTable): Kind {
+  const kind = kindOfType(type)
+  if (kind === undefined)
+    throw new Error(`resource type "${type}" in the store is not a kind of this version`)
+  return kind
+}
+
+function sourceOf(row: ResourceTable): Source {
+  return {
+    arn: row.arn,
+    uniqueId: row.unique_id,
+    name: row.name,
+    // Written by registration, which knows their names.
+    settings: JSON.parse(row.settings) as Source['settings'],
+  }
+}
