@@ -13,6 +13,7 @@ import type { ServerFacts } from './context.ts'
 import { checkTables, createHttpServer } from './http/server.ts'
 import type { ServiceTables } from './http/server.ts'
 import { iam } from './iam/operations.ts'
+import { iamToolbox } from './iam/toolbox.ts'
 import { Housekeeping } from './jobs/housekeeping.ts'
 import { HEAVY, LIGHT } from './jobs/runners.ts'
 import { Scheduler } from './jobs/scheduler.ts'
@@ -43,7 +44,14 @@ export interface RunningServer {
 /** Short jobs at a time: they wait for others more than they work. */
 const LIGHT_JOBS = 4
 
-const TABLES: ServiceTables = { backup, iam, sts, tagging, roleback } as ServiceTables
+const TABLES: ServiceTables = {
+  backup,
+  iam,
+  'iam-toolbox': iamToolbox,
+  sts,
+  tagging,
+  roleback,
+} as ServiceTables
 
 const { version: VERSION } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),

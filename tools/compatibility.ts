@@ -9,6 +9,7 @@ import { SERVICE_NAMES, modelOf } from '../src/aws/model.ts'
 import type { ServiceName } from '../src/aws/model.ts'
 import { backup } from '../src/backup/operations.ts'
 import { iam } from '../src/iam/operations.ts'
+import { iamToolbox } from '../src/iam/toolbox.ts'
 import { roleback } from '../src/roleback/operations.ts'
 import { sts } from '../src/sts/operations.ts'
 import { tagging } from '../src/tagging/operations.ts'
@@ -17,11 +18,19 @@ const FILE = new URL('../docs/compatibility.md', import.meta.url)
 const NOTES = new URL('compatibility.notes.md', import.meta.url)
 const ROOT = new URL('..', import.meta.url).pathname
 
-const TABLES: Readonly<Record<ServiceName, object>> = { backup, iam, sts, tagging, roleback }
+const TABLES: Readonly<Record<ServiceName, object>> = {
+  backup,
+  iam,
+  'iam-toolbox': iamToolbox,
+  sts,
+  tagging,
+  roleback,
+}
 
 const TITLES: Readonly<Record<ServiceName, string>> = {
   backup: 'AWS Backup',
   iam: 'IAM',
+  'iam-toolbox': 'IAM Toolbox (preview)',
   sts: 'STS',
   tagging: 'Resource Groups Tagging API',
   roleback: 'Roleback’s own',
@@ -49,6 +58,9 @@ async function calledByTests(): Promise<ReadonlySet<string>> {
       for (const [, operation = ''] of names.matchAll(/\b(\w+)Command\b/g)) {
         if (source.includes(`new ${operation}Command(`)) called.add(`${service}:${operation}`)
       }
+    }
+    for (const [, operation = ''] of source.matchAll(/\bcall\('iam-toolbox', '(\w+)'/g)) {
+      called.add(`iam-toolbox:${operation}`)
     }
     if (!/\/operations-roleback[\w-]*\.test\.ts$/.test(file)) continue
     for (const [, operation = ''] of source.matchAll(/\bcall\('(\w+)'/g)) called.add(`roleback:${operation}`)
@@ -97,7 +109,7 @@ ${await readFile(NOTES, 'utf8')}
 
 Every operation that AWS models is routed, authorised and parsed. One that is not built answers, after authorisation, a 400 that
 no client repeats: \`InvalidRequestException\`, for IAM and STS \`InvalidAction\`. *Built* means that a test calls it through the AWS
-SDK for JavaScript (our own through the typed client) and reads back what it changed.
+SDK for JavaScript (our own, and the toolbox, which that SDK does not have, through the typed client; the toolbox through boto3 too) and reads back what it changed.
 
 | service | built | not built | protocol |
 |---|---|---|---|

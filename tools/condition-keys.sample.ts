@@ -102,6 +102,7 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
     Tags: TAG_LIST,
     TagKeys: ['KEY'],
   },
+  'iam-toolbox': {},
   sts: { RoleArn: `arn:aws:iam::${ACCOUNT}:role/ROLE` },
   tagging: { ResourceARNList: [VAULT], Tags: TAGS, TagKeys: ['KEY'] },
   roleback: {

@@ -11,6 +11,7 @@ import { modelOf } from '../src/aws/model.ts'
 import { backup } from '../src/backup/operations.ts'
 import type { Context } from '../src/context.ts'
 import { iam } from '../src/iam/operations.ts'
+import { iamToolbox } from '../src/iam/toolbox.ts'
 import type { Kind, Step, StepTarget } from '../src/kinds/kind.ts'
 import { KINDS } from '../src/kinds/kinds.ts'
 import { roleback } from '../src/roleback/operations.ts'
@@ -36,6 +37,7 @@ interface Entry {
 const TABLES: readonly (readonly [ServiceName, string, object])[] = [
   ['backup', 'AWS Backup', backup],
   ['iam', 'IAM', iam],
+  ['iam-toolbox', 'IAM Toolbox', iamToolbox],
   ['sts', 'STS', sts],
   ['tagging', 'Resource Groups Tagging API', tagging],
   ['roleback', 'Roleback’s own', roleback],

@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
-const NAMES = ['backup', 'iam', 'sts', 'tagging', 'roleback'] as const
+const NAMES = ['backup', 'iam', 'iam-toolbox', 'sts', 'tagging', 'roleback'] as const
 const isCheck = process.argv.includes('--check')
 
 interface Shape {
@@ -17,6 +17,8 @@ interface Shape {
   readonly value?: { readonly shape: string }
   readonly enum?: readonly string[]
   readonly exception?: boolean
+  /** Any JSON value. */
+  readonly document?: boolean
   readonly error?: { readonly code?: string; readonly httpStatusCode?: number }
   readonly fault?: boolean
 }
@@ -64,9 +66,10 @@ class Writer {
     const errors = Object.entries(shapes).filter(([, shape]) => shape.exception === true)
     if (errors.length > 0) parts.push("import { AwsError } from '../error.ts'\n")
     for (const [name, shape] of Object.entries(shapes)) {
-      if (shape.type === 'structure' && shape.exception !== true) parts.push(this.#structure(name, shape))
+      if (shape.type === 'structure' && shape.exception !== true && shape.document !== true)
+        parts.push(this.#structure(name, shape))
     }
-    parts.push(this.#api(capitalised(metadata.name)))
+    parts.push(this.#api(metadata.name.split('-').map(capitalised).join('')))
     for (const [name, shape] of errors) parts.push(this.#error(name, shape))
     return parts.join('\n')
   }
@@ -88,7 +91,7 @@ class Writer {
     if (shape === undefined) throw new Error(`no shape ${name}`)
     switch (shape.type) {
       case 'structure':
-        return typeName(name)
+        return shape.document === true ? 'unknown' : typeName(name)
       case 'list':
         return `readonly ${wrapped(this.#type(shape.member?.shape as string))}[]`
       case 'map':

@@ -1,13 +1,15 @@
 /**
  * Writes models/{backup,iam,sts,tagging}.json from the service models of botocore that lie inside the npm package
- * @aws-cdk/asset-awscli-v1: shapes, constraints, routes and errors, without prose. See models/SOURCE.md.
+ * @aws-cdk/asset-awscli-v1: shapes, constraints, routes and errors, without prose. With the path of a botocore wheel it writes
+ * models/iam-toolbox.json instead, which the botocore in that package is too old for. See models/SOURCE.md.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { inflateRawSync } from 'node:zlib'
+import { gunzipSync, inflateRawSync } from 'node:zlib'
 
 const root = join(import.meta.dirname, '..')
-const archive = readFileSync(join(root, 'node_modules/@aws-cdk/asset-awscli-v1/lib/layer.zip'))
+const wheel = process.argv[2]
+const archive = readFileSync(wheel ?? join(root, 'node_modules/@aws-cdk/asset-awscli-v1/lib/layer.zip'))
 
 const SERVICES = {
   backup: { path: 'backup/2018-11-15', signingName: 'backup', iamPrefix: 'backup' },
@@ -15,6 +17,58 @@ const SERVICES = {
   sts: { path: 'sts/2011-06-15', signingName: 'sts', iamPrefix: 'sts' },
   tagging: { path: 'resourcegroupstaggingapi/2017-01-26', signingName: 'tagging', iamPrefix: 'tag' },
 } as const
+
+const OF_WHEEL = {
+  'iam-toolbox': { path: 'iam-toolbox/2018-05-10', signingName: 'iam', iamPrefix: 'iam' },
+} as const
+
+/**
+ * What AWS's API reference has and the model not yet. The reference tells the request and that the answer is the policy's JSON; the
+ * name of the answer's member is ours.
+ */
+const ADDED: Readonly<Record<string, { readonly operations: Json; readonly shapes: Json }>> = {
+  'iam-toolbox': {
+    operations: {
+      GetRequestAuthorizationPolicy: {
+        name: 'GetRequestAuthorizationPolicy',
+        http: {
+          method: 'GET',
+          requestUri: '/authorization-details/{authorizationId}/policy',
+          responseCode: 200,
+        },
+        input: { shape: 'GetRequestAuthorizationPolicyInput' },
+        output: { shape: 'GetRequestAuthorizationPolicyOutput' },
+        errors: [
+          { shape: 'AccessDeniedException' },
+          { shape: 'ResourceNotFoundException' },
+          { shape: 'ValidationException' },
+          { shape: 'InternalServerException' },
+        ],
+      },
+    },
+    shapes: {
+      GetRequestAuthorizationPolicyInput: {
+        type: 'structure',
+        required: ['authorizationId', 'policyUri'],
+        members: {
+          authorizationId: {
+            shape: 'GetRequestAuthorizationDetailsInputAuthorizationIdString',
+            location: 'uri',
+            locationName: 'authorizationId',
+          },
+          policyUri: { shape: 'String', location: 'querystring', locationName: 'policyUri' },
+        },
+      },
+      GetRequestAuthorizationPolicyOutput: {
+        type: 'structure',
+        required: ['policyDocument'],
+        members: { policyDocument: { shape: 'Document' } },
+      },
+    },
+  },
+}
+
+type Json = Record<string, unknown>
 
 /** Finds a file in the zip archive by the end of its name, by way of the central directory. */
 function unzip(suffix: string): Buffer {
@@ -41,8 +95,6 @@ function fileAt(header: number, size: number, method: number): Buffer {
   return method === 0 ? bytes : inflateRawSync(bytes)
 }
 
-type Json = Record<string, unknown>
-
 const PROSE = new Set([
   'documentation',
   'documentationUrl',
@@ -67,8 +119,10 @@ function strip(value: unknown, isNameMap: boolean = false): unknown {
   return out
 }
 
-for (const [name, { path, signingName, iamPrefix }] of Object.entries(SERVICES)) {
-  const source = JSON.parse(unzip(`botocore/data/${path}/service-2.json`).toString()) as {
+const services = wheel === undefined ? SERVICES : OF_WHEEL
+for (const [name, { path, signingName, iamPrefix }] of Object.entries(services)) {
+  const file = unzip(`botocore/data/${path}/service-2.json${wheel === undefined ? '' : '.gz'}`)
+  const source = JSON.parse((wheel === undefined ? file : gunzipSync(file)).toString()) as {
     metadata: Json
     operations: Json
     shapes: Json
@@ -76,8 +130,8 @@ for (const [name, { path, signingName, iamPrefix }] of Object.entries(SERVICES))
   const { apiVersion, protocol, xmlNamespace, targetPrefix, jsonVersion } = source.metadata
   const model = {
     metadata: { name, signingName, iamPrefix, apiVersion, protocol, xmlNamespace, targetPrefix, jsonVersion },
-    operations: strip(source.operations, true),
-    shapes: strip(source.shapes, true),
+    operations: strip({ ...source.operations, ...ADDED[name]?.operations }, true),
+    shapes: strip({ ...source.shapes, ...ADDED[name]?.shapes }, true),
   }
   writeFileSync(join(root, 'models', `${name}.json`), `${JSON.stringify(model, null, 1)}\n`)
 }

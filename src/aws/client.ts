@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { BackupApi } from './generated/backup.ts'
 import type { IamApi } from './generated/iam.ts'
+import type { IamToolboxApi } from './generated/iam-toolbox.ts'
 import type { RolebackApi } from './generated/roleback.ts'
 import type { StsApi } from './generated/sts.ts'
 import type { TaggingApi } from './generated/tagging.ts'
@@ -18,6 +19,7 @@ import { writeRequest } from './write-request.ts'
 export interface Apis {
   readonly backup: BackupApi
   readonly iam: IamApi
+  readonly 'iam-toolbox': IamToolboxApi
   readonly sts: StsApi
   readonly tagging: TaggingApi
   readonly roleback: RolebackApi

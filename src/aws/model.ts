@@ -16,7 +16,7 @@ export interface ServiceModel {
   readonly shapes: Readonly<Record<string, Shape>>
 }
 
-export type ServiceName = 'backup' | 'iam' | 'sts' | 'tagging' | 'roleback'
+export type ServiceName = 'backup' | 'iam' | 'iam-toolbox' | 'sts' | 'tagging' | 'roleback'
 
 export interface OperationModel {
   readonly name: string
@@ -62,10 +62,19 @@ export interface Shape {
   readonly payload?: string
   readonly timestampFormat?: TimestampFormat
   readonly exception?: boolean
+  /** Any JSON value, of no fixed shape. */
+  readonly document?: boolean
   readonly error?: { readonly code?: string; readonly httpStatusCode?: number }
 }
 
-export const SERVICE_NAMES: readonly ServiceName[] = ['backup', 'iam', 'sts', 'tagging', 'roleback']
+export const SERVICE_NAMES: readonly ServiceName[] = [
+  'backup',
+  'iam',
+  'iam-toolbox',
+  'sts',
+  'tagging',
+  'roleback',
+]
 
 const loaded = new Map<ServiceName, ServiceModel>()
 
@@ -80,13 +89,22 @@ export function modelOf(name: ServiceName): ServiceModel {
   return model
 }
 
-/** The service that requests signed for `signingName` are for. */
-export function serviceSignedAs(signingName: string): ServiceModel | undefined {
-  for (const name of SERVICE_NAMES) {
-    const model = modelOf(name)
-    if (model.metadata.signingName === signingName) return model
-  }
-  return undefined
+/**
+ * The service that a request signed for `signingName` is for. Two have the name `iam`: of them the one whose operations have paths is
+ * meant by a request with one, and the other by the rest.
+ */
+export function serviceSignedAs(signingName: string, rawTarget: string): ServiceModel | undefined {
+  const signed = SERVICE_NAMES.map(modelOf).filter(({ metadata }) => metadata.signingName === signingName)
+  const [only] = signed
+  if (signed.length < 2) return only
+  const isMeant = (model: ServiceModel): boolean => isBelow(model, rawTarget.split('/')[1]?.split('?')[0])
+  return signed.find(isMeant) ?? signed.find(({ metadata }) => metadata.protocol !== 'rest-json')
+}
+
+/** Whether paths of the service's operations begin with the segment. */
+function isBelow({ operations }: ServiceModel, segment: string | undefined): boolean {
+  if (segment === undefined || segment === '') return false
+  return Object.values(operations).some(({ http }) => http.requestUri.split('/')[1] === segment)
 }
 
 export function shapeOf(model: ServiceModel, ref: ShapeRef): Shape {

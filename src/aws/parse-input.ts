@@ -192,7 +192,7 @@ function readJson(model: ServiceModel, ref: ShapeRef, value: unknown, path: stri
   const shape = shapeOf(model, ref)
   switch (shape.type) {
     case 'structure':
-      return readStructure(model, shape, value, path, depth)
+      return shape.document === true ? value : readStructure(model, shape, value, path, depth)
     case 'list':
       if (!Array.isArray(value)) throw malformed(model, `"${path}" is not a list`)
       return value

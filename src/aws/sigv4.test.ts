@@ -390,7 +390,7 @@ function* mutants(request: WireRequest): Generator<WireRequest> {
 
 /** What the codec makes of a request: the operation and its input, or the refusal. */
 function readingOf(request: WireRequest): string {
-  const model = serviceSignedAs(scopeOf(request) ?? '')
+  const model = serviceSignedAs(scopeOf(request) ?? '', request.rawTarget)
   if (model === undefined) return 'refused'
   try {
     const routed = route(model, request)

@@ -7,6 +7,7 @@ type Fields = Readonly<Record<string, unknown>>
 export function toJson(model: ServiceModel, shape: Shape, value: unknown): unknown {
   switch (shape.type) {
     case 'structure': {
+      if (shape.document === true) return value
       const out: Record<string, unknown> = {}
       for (const [name, ref] of Object.entries(shape.members ?? {})) {
         const given = (value as Fields)[name]

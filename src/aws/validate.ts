@@ -40,6 +40,12 @@ export function validate(routed: Routed, input: unknown): void {
   if (findings.count > 0) throw errorOf(routed.model, findings)
 }
 
+const CODES = {
+  query: 'ValidationError',
+  json: 'InvalidParameterException',
+  'rest-json': 'ValidationException',
+} as const
+
 function errorOf(model: ServiceModel, { told, count }: Findings): AwsError {
   const first = told[0] as Finding
   const texts = told.map((finding) => finding.text).join('; ')
@@ -49,11 +55,7 @@ function errorOf(model: ServiceModel, { told, count }: Findings): AwsError {
     const code = isMissing ? 'MissingParameterValueException' : 'InvalidParameterValueException'
     return new AwsError(code, 400, message, { Context: first.path })
   }
-  return new AwsError(
-    model.metadata.protocol === 'query' ? 'ValidationError' : 'InvalidParameterException',
-    400,
-    message,
-  )
+  return new AwsError(CODES[model.metadata.protocol], 400, message)
 }
 
 /** @param isHidden Whether the value lies in something sensitive, and so is not to be quoted. */

@@ -3,13 +3,14 @@ import { test } from 'node:test'
 import { SERVICE_NAMES, modelOf } from '../aws/model.ts'
 import { backup } from '../backup/operations.ts'
 import { iam } from '../iam/operations.ts'
+import { iamToolbox } from '../iam/toolbox.ts'
 import { roleback } from '../roleback/operations.ts'
 import { sts } from '../sts/operations.ts'
 import { tagging } from '../tagging/operations.ts'
 import { checkTables } from './server.ts'
 import type { ServiceTables } from './server.ts'
 
-const tables = { backup, iam, sts, tagging, roleback } as ServiceTables
+const tables = { backup, iam, 'iam-toolbox': iamToolbox, sts, tagging, roleback } as ServiceTables
 
 test('checkTables() finds every operation of every model mapped to a resource', () => {
   checkTables(tables, SERVICE_NAMES.map(modelOf))

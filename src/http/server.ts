@@ -124,7 +124,7 @@ async function respond(
 ): Promise<WireResponse> {
   const request = await readRequest(incoming)
   const unsigned = routeUnsigned(options.tables, request)
-  told.model = unsigned?.model ?? serviceSignedAs(scopeOf(request) ?? '')
+  told.model = unsigned?.model ?? serviceSignedAs(scopeOf(request) ?? '', request.rawTarget)
   if (told.model === undefined) throw missingToken(undefined)
   const { store, serverKey, region, clock } = options
   const now = clock.now()
@@ -250,7 +250,8 @@ async function readRequest(incoming: IncomingMessage): Promise<WireRequest> {
     headers,
     body: Buffer.concat(chunks),
   }
-  if (size > MAX_BODY_BYTES) throw tooLarge(serviceSignedAs(scopeOf(request) ?? ''), MAX_BODY_BYTES)
+  if (size > MAX_BODY_BYTES)
+    throw tooLarge(serviceSignedAs(scopeOf(request) ?? '', request.rawTarget), MAX_BODY_BYTES)
   return request
 }
 

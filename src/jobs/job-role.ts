@@ -81,6 +81,7 @@ export async function openJobRole(
     connect: request.connect,
     signal: job.signal,
     clock: tools.clock,
+    serverKey: tools.serverKey,
     expect: (bytes) => {
       job.progress.bytesTotal = Math.max(job.progress.bytesTotal ?? 0, bytes)
     },

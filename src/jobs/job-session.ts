@@ -3,11 +3,13 @@ import type { Step, StepTarget } from '../kinds/kind.ts'
 import { kindOfArn } from '../kinds/kinds.ts'
 import type { AuthorizationRequest, Decision, PolicyLayers } from '../policy/evaluate.ts'
 import { evaluate } from '../policy/evaluate.ts'
+import { encodedDenial } from '../access/authorization-message.ts'
 import { denialMessage } from '../access/denial.ts'
 import { jobRequests } from '../access/job-request.ts'
 import type { JobFacts } from '../access/job-request.ts'
 import type { Principal } from '../access/principal.ts'
 import { refusalOf } from '../access/refusal.ts'
+import type { ServerKey } from '../keyring/server-key.ts'
 import type { Clock } from '../lib/clock.ts'
 import { AccessDeniedError } from './errors.ts'
 import type { DecisionLog, Denial } from './decision-log.ts'
@@ -30,6 +32,8 @@ export interface JobSessionOptions {
   readonly connect: () => Connection
   readonly signal: AbortSignal
   readonly clock: Clock
+  /** Seals what a denial says, for kinds whose service does so. */
+  readonly serverKey: ServerKey
   readonly expect: (totalBytes: number) => void
 }
 
@@ -107,11 +111,19 @@ export class JobSession implements DriverSession {
       log.add({ step: step.name, action: step.action, arn, decision, at: clock.now() })
       if (!decision.allowed) {
         const id = log.explain(step.name, decision, () => this.#denial(step, target, request, decision))
-        return denialMessage(this.#principal.arn, step.action, arn, decision, id)
+        const message = denialMessage(this.#principal.arn, step.action, arn, decision, id)
+        const encoded = this.#encoded(request, decision)
+        return encoded === undefined ? message : `${message}. ${encoded}`
       }
     }
     if (!this.#granted.has(step.name)) this.#granted.set(step.name, { step, target })
     return undefined
+  }
+
+  #encoded(request: AuthorizationRequest, decision: Decision): string | undefined {
+    const { serverKey, resource } = this.#options
+    if (kindOfArn(resource.arn)?.kind.encodesDenials !== true) return undefined
+    return encodedDenial(serverKey, this.#principal, { request, layers: this.#layers }, decision)
   }
 
   #pointPattern(): string | undefined {

@@ -22,6 +22,7 @@ export type SealPurpose =
   | 'connection'
   | 'session-token'
   | 'page-token'
+  | 'authorization-message'
   | 'vault-key'
   | 'job-secret'
   | 'password'

@@ -95,6 +95,11 @@ export interface Kind {
   readonly service: string
   /** True where recovery points carry `arn:aws:backup:` ARNs ("full management"). */
   readonly isFullyManaged: boolean
+  /**
+   * AWS's service gives its denials as encoded messages (EC2 does): a job's denial carries one behind the plain sentence, which
+   * sts:DecodeAuthorizationMessage opens.
+   */
+  readonly encodesDenials?: boolean
   /** ARN of the resource called `name` (a database, bucket or file-system id). */
   readonly resourceArn: (parts: ArnParts & { readonly name: string }) => string
   /** ARN of the recovery point that job `jobId` makes at `createdAt`. */

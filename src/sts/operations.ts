@@ -1,6 +1,10 @@
+import { openAuthorizationMessage } from '../access/authorization-message.ts'
 import { sealSession, sessionEnd } from '../access/session.ts'
 import { AwsError } from '../aws/error.ts'
+import { InvalidAuthorizationMessageException } from '../aws/generated/sts.ts'
 import type {
+  DecodeAuthorizationMessageRequest,
+  DecodeAuthorizationMessageResponse,
   GetAccessKeyInfoRequest,
   GetAccessKeyInfoResponse,
   GetCallerIdentityResponse,
@@ -26,7 +30,7 @@ export const sts: Service<StsApi, Context, UnsignedContext, 'AssumeRoleWithWebId
   AssumeRoleWithSAML: { resource: (_, input) => input.RoleArn, unbuilt: true },
   AssumeRoleWithWebIdentity: { unsigned: true, unbuilt: true },
   AssumeRoot: { resource: any, unbuilt: true },
-  DecodeAuthorizationMessage: { resource: any, unbuilt: true },
+  DecodeAuthorizationMessage: { resource: any, handler: decodeAuthorizationMessage },
   GetDelegatedAccessToken: { resource: any, unbuilt: true },
   GetFederationToken: {
     resource: (ctx, input) => `arn:aws:sts::${ctx.accountId}:federated-user/${input.Name}`,
@@ -82,6 +86,20 @@ async function getSessionToken(
       Expiration: new Date(expiresAt),
     },
   }
+}
+
+/** Those of the account that was refused; another account's message is as unreadable as a damaged one. */
+async function decodeAuthorizationMessage(
+  ctx: Context,
+  { EncodedMessage }: DecodeAuthorizationMessageRequest,
+): Promise<DecodeAuthorizationMessageResponse> {
+  const DecodedMessage = openAuthorizationMessage(ctx.serverKey, ctx.accountId, EncodedMessage)
+  if (DecodedMessage === undefined) {
+    throw new InvalidAuthorizationMessageException(
+      "The message is not one that this server encoded for this account, or not all of it: it is what stands behind 'Encoded authorization failure message: '",
+    )
+  }
+  return { DecodedMessage }
 }
 
 async function getAccessKeyInfo(

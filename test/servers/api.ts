@@ -10,6 +10,7 @@ import { loadConfig } from '../../src/config.ts'
 import { createHttpServer } from '../../src/http/server.ts'
 import type { ServiceTables } from '../../src/http/server.ts'
 import { iam } from '../../src/iam/operations.ts'
+import { iamToolbox } from '../../src/iam/toolbox.ts'
 import { loadServerKey } from '../../src/keyring/server-key.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { createLog } from '../../src/lib/log.ts'
@@ -18,7 +19,14 @@ import { openStore } from '../../src/store/store.ts'
 import { sts } from '../../src/sts/operations.ts'
 import { tagging } from '../../src/tagging/operations.ts'
 
-export const TABLES: ServiceTables = { backup, iam, sts, tagging, roleback } as ServiceTables
+export const TABLES: ServiceTables = {
+  backup,
+  iam,
+  'iam-toolbox': iamToolbox,
+  sts,
+  tagging,
+  roleback,
+} as ServiceTables
 export const REGION = 'eu-central-1'
 
 /** The API side of a server, on SQLite in a directory of its own: the whole chain of a request, and no worker. */

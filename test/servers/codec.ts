@@ -45,7 +45,7 @@ export async function startCodecServer(): Promise<CodecServer> {
         headers,
         body: Buffer.concat(chunks),
       }
-      const model = serviceSignedAs(scopeOf(request) ?? '')
+      const model = serviceSignedAs(scopeOf(request) ?? '', request.rawTarget)
       const wire = respond(model, request, seen, outputs)
       response.writeHead(wire.status, wire.headers)
       response.end(wire.body)

@@ -4,10 +4,10 @@ import { GetUserCommand, ListRolesCommand } from '@aws-sdk/client-iam'
 import type { Credentials as SdkCredentials } from '@aws-sdk/client-sts'
 import {
   AssumeRoleCommand,
-  DecodeAuthorizationMessageCommand,
   GetAccessKeyInfoCommand,
   GetCallerIdentityCommand,
   GetSessionTokenCommand,
+  GetWebIdentityTokenCommand,
 } from '@aws-sdk/client-sts'
 import type { Credentials } from '../../src/aws/client.ts'
 import { allow, makeRole, makeUser, policy } from '../fixtures/world.ts'
@@ -126,7 +126,7 @@ test('GetSessionToken hands out a user’s own rights, but for IAM and for furth
 
 test('an operation that is not built answers a 400 that no client repeats', async () => {
   await assert.rejects(
-    sts.send(new DecodeAuthorizationMessageCommand({ EncodedMessage: 'x' })),
-    sdkError('InvalidAction', 400, 'DecodeAuthorizationMessage'),
+    sts.send(new GetWebIdentityTokenCommand({ Audience: ['x'], SigningAlgorithm: 'RS256' })),
+    sdkError('InvalidAction', 400, 'GetWebIdentityToken'),
   )
 })
