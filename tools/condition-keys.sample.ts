@@ -103,7 +103,7 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
     TagKeys: ['KEY'],
   },
   'iam-toolbox': {},
-  sts: { RoleArn: `arn:aws:iam::${ACCOUNT}:role/ROLE` },
+  sts: { RoleArn: `arn:aws:iam::${ACCOUNT}:role/ROLE`, Name: 'NAME', Tags: TAG_LIST },
   tagging: { ResourceARNList: [VAULT], Tags: TAGS, TagKeys: ['KEY'] },
   roleback: {
     UserName: 'USER',

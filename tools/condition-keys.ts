@@ -141,7 +141,8 @@ const GLOBAL: Readonly<Record<string, string>> = {
   'aws:MultiFactorAuthPresent':
     'sessions only: `true` or `false` (always `false` in a role’s own calls); absent for long-term keys',
   'aws:PrincipalAccount': 'account of the principal',
-  'aws:PrincipalArn': 'ARN of user or root; of a session, its role’s ARN with the path',
+  'aws:PrincipalArn':
+    'ARN of user, federated user or root; of a role’s session, the role’s ARN with the path',
   'aws:PrincipalIsAWSService': '`false`; `true` for a service itself',
   'aws:PrincipalTag/KEY': 'tags of user or role, and of the session over them',
   'aws:PrincipalType': '`Account` (root), `User`, `AssumedRole`, `FederatedUser` or `Service`',
@@ -153,8 +154,10 @@ const GLOBAL: Readonly<Record<string, string>> = {
   'aws:TokenIssueTime': 'sessions only: when they were made',
   'aws:UserAgent': 'API calls only: what the client calls itself; it proves nothing',
   'aws:ViaAWSService': '`false`, but where an operation asks for a right on your behalf',
-  'aws:userid': 'account id of root, `AIDA…` of users, `AROA…:SESSION` of sessions',
+  'aws:userid':
+    'account id of root, `AIDA…` of users, `AROA…:SESSION` of role sessions, `ACCOUNT:NAME` of federated users',
   'aws:username': 'users only',
+  'roleback:FederatedBy': 'federated users only: `AIDA…` of the user behind them; absent where it is root',
 }
 
 function globalRows(): string {
@@ -164,6 +167,8 @@ function globalRows(): string {
     arn: `arn:aws:iam::${ACCOUNT}:user/USER`,
     uniqueId: 'AIDA',
     userName: 'USER',
+    identityId: 'AIDA',
+    userArn: `arn:aws:iam::${ACCOUNT}:user/USER`,
     tags: { KEY: 'VALUE' },
     session: {
       name: 'S',

@@ -1,5 +1,6 @@
 import { explain } from '../policy/evaluate.ts'
-import type { PolicyLayers } from '../policy/evaluate.ts'
+import type { DecisionLayer } from '../policy/decision.ts'
+import type { Explanation, PolicyLayers } from '../policy/evaluate.ts'
 import type { DenialRecord } from '../store/denials.ts'
 import type { DenialTable } from '../store/schema-denials.ts'
 import { textOf } from './compiled.ts'
@@ -19,6 +20,14 @@ import type { Principal } from './principal.ts'
 import { EVERYTHING, isForeign, propose, proposeToOwner } from './proposal.ts'
 import type { Question } from './proposal.ts'
 
+/** What refuses in the place of the policies: a kind of credentials that never may, whatever is allowed. */
+export interface Ruling {
+  readonly layer: DecisionLayer
+  readonly reason: string
+  /** What to do instead, since no statement would help. */
+  readonly remedy: string
+}
+
 /** What is known of a refusal beside who asked what; `at` in milliseconds since 1970. */
 interface DenialFacts {
   readonly id: string
@@ -26,6 +35,7 @@ interface DenialFacts {
   readonly requestId?: string | undefined
   readonly jobId?: string | undefined
   readonly notes?: readonly string[] | undefined
+  readonly ruling?: Ruling | undefined
   readonly earlier?: readonly Evaluation[] | undefined
 }
 
@@ -40,7 +50,7 @@ const FOREIGN_REASON = 'because the account that owns the resource does not allo
 /** Everything that explains a refusal to the caller's own account, as it is kept. */
 export function denialOf(principal: Principal, question: Question, facts: DenialFacts): DenialRecord {
   const { request } = question
-  const explained = explain(request, question.layers)
+  const explained = ruledBy(explain(request, question.layers), facts.ruling)
   const shown = shownLayers(question)
   const isTheirs = isForeign(request) && explained.layer === 'resource'
   const own = isTheirs
@@ -69,10 +79,17 @@ export function denialOf(principal: Principal, question: Question, facts: Denial
       policies: policiesOf(question, shown),
       layers: shown.map(([layer, policies]) => verdictOf(question, layer, policies)),
       evaluations: [...(facts.earlier ?? []), evaluation],
-      proposals: propose(question),
+      proposals:
+        facts.ruling === undefined ? propose(question) : [{ change: 'ask', where: facts.ruling.remedy }],
       notes: [...notesOf(question, explained), ...(facts.notes ?? [])],
     },
   )
+}
+
+function ruledBy(explained: Explanation, ruling: Ruling | undefined): Explanation {
+  if (ruling === undefined) return explained
+  const { layer, reason } = ruling
+  return { ...explained, allowed: false, effect: 'ImplicitDeny', layer, reason, statements: [] }
 }
 
 /**

@@ -12,6 +12,10 @@ export function denialMessage(
   authorizationId?: string,
 ): string {
   const sentence = `User: ${principalArn} is not authorized to perform: ${action} on resource: ${resource} ${decision.reason}`
-  if (authorizationId === undefined) return sentence
-  return `${sentence.trimEnd()}. Authorization id: ${authorizationId} (roleback explain ${authorizationId})`
+  return authorizationId === undefined ? sentence : withAuthorizationId(sentence, authorizationId)
+}
+
+/** A refusal in words of its own, with the id that it is explained by. */
+export function withAuthorizationId(sentence: string, id: string): string {
+  return `${sentence.trimEnd().replace(/\.$/, '')}. Authorization id: ${id} (roleback explain ${id})`
 }

@@ -29,6 +29,11 @@ export function rootArn(accountId: string): string {
   return `arn:aws:iam::${accountId}:root`
 }
 
+/** The form of a federated user, who has no row. */
+export function federatedUserArn(accountId: string, name: string): string {
+  return `arn:aws:sts::${accountId}:federated-user/${name}`
+}
+
 /** `PATH` and `NAME` of a role ARN, or undefined where the text is none. */
 export function parseRoleArn(arn: string): { accountId: string; path: string; name: string } | undefined {
   const match = /^arn:aws:iam::(\d{12}):role(\/(?:[\x21-\x7e]*\/)?)([\w+=,.@-]{1,64})$/.exec(arn)

@@ -17,7 +17,10 @@ import type { Principal } from './principal.ts'
 export async function layersOf(db: Queryable, principal: Principal): Promise<PolicyLayers> {
   const { identityId } = principal
   const session = await sessionLayer(db, principal)
-  if (identityId === undefined) return session === undefined ? { identity: [] } : { identity: [], session }
+  if (identityId === undefined) {
+    const identity = principal.kind === 'federated-user' ? [ROOT_RIGHTS] : []
+    return session === undefined ? { identity } : { identity, session }
+  }
   const isRole = principal.kind === 'assumed-role'
   const row = isRole ? await findRoleById(db, identityId) : await findUserById(db, identityId)
   if (row === undefined || row.account_id !== principal.accountId) return { identity: [], boundary: [] }
@@ -29,6 +32,13 @@ export async function layersOf(db: Queryable, principal: Principal): Promise<Pol
     ...(session !== undefined && { session }),
   }
 }
+
+/** Whoever the root user federates is held by his session policy alone, for root itself has every right. */
+const ROOT_RIGHTS = compiledPolicy(
+  '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}',
+  'identity',
+  { type: 'inline', name: 'rights of the root user' },
+)
 
 function groupArns(policies: IdentityPolicies): (readonly [string, string])[] {
   return policies.groups.map((group) => [group.group_id, groupArn(group)] as const)

@@ -5,16 +5,24 @@
 export interface Principal {
   readonly kind: 'root' | 'user' | 'assumed-role' | 'federated-user' | 'service'
   readonly accountId: string
-  /** `arn:aws:iam::A:root`, `…:user/PATH/NAME`, `arn:aws:sts::A:assumed-role/ROLE/SESSION`, or the service's name. */
+  /**
+   * `arn:aws:iam::A:root`, `…:user/PATH/NAME`, `arn:aws:sts::A:assumed-role/ROLE/SESSION`, `arn:aws:sts::A:federated-user/NAME`,
+   * or the service's name.
+   */
   readonly arn: string
-  /** The account id for root, AIDA… for users, `AROA…:SESSION` for role sessions (`aws:userid`). */
+  /** The account id for root, AIDA… for users, `AROA…:SESSION` for role sessions, `A:NAME` for federated users (`aws:userid`). */
   readonly uniqueId: string
-  /** Unique id of the identity whose policies apply: AIDA… or AROA…; undefined for root and services. */
+  /**
+   * Unique id of the identity whose policies apply: AIDA… or AROA…; undefined for root, whoever root federates, and services. A
+   * federated user has those of the user who called for him.
+   */
   readonly identityId?: string | undefined
   /** `aws:username`; users only. */
   readonly userName?: string | undefined
   /** ARN of the role behind a session, with its path. */
   readonly roleArn?: string | undefined
+  /** ARN of the user behind a federated one. */
+  readonly userArn?: string | undefined
   readonly service?: string | undefined
   /** Tags of the identity or, over them, of the session: `aws:PrincipalTag/KEY`. */
   readonly tags: Readonly<Record<string, string>>

@@ -285,9 +285,9 @@ function compiled(statement: object, layer: keyof typeof KINDS): CompiledPolicy 
   }
 }
 
-/** The identity whose policies apply: the role behind a session, the user. */
+/** The identity whose policies apply: the role behind a session, the user, also behind whom he federates. */
 function ownerOf({ principal }: AuthorizationRequest): string {
-  return principal.roleArn ?? principal.arn
+  return principal.roleArn ?? principal.userArn ?? principal.arn
 }
 
 /** The smallest statement that allows the request: its action on its resource, PassRole only to the service it was for. */

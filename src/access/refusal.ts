@@ -6,6 +6,7 @@ import type { Queryable } from '../store/store.ts'
 import { fingerprintOf } from './compiled.ts'
 import { denialMessage } from './denial.ts'
 import { denialOf, ownersDenialOf } from './denial-record.ts'
+import type { Ruling } from './denial-record.ts'
 import type { Evaluation } from './explain.ts'
 import type { Principal } from './principal.ts'
 import { isForeign, NO_ROLE } from './proposal.ts'
@@ -20,6 +21,7 @@ export interface RefusalFacts {
   readonly notes?: readonly string[] | undefined
   /** Within so long it is the same refusal, in milliseconds; an hour unless it is asked for by itself again and again. */
   readonly windowMs?: number | undefined
+  readonly ruling?: Ruling | undefined
   /** What the same request was allowed before. */
   readonly earlier?: readonly Evaluation[] | undefined
 }

@@ -30,6 +30,8 @@ export function requestContext(
     'aws:ViaAWSService': 'false',
     'aws:userid': principal.uniqueId,
   }
+  if (principal.userArn !== undefined && principal.identityId !== undefined)
+    context['roleback:FederatedBy'] = principal.identityId
   if (principal.userName !== undefined) context['aws:username'] = principal.userName
   if (facts.sourceIp !== undefined) context['aws:SourceIp'] = facts.sourceIp
   if (facts.userAgent !== undefined) context['aws:UserAgent'] = facts.userAgent
@@ -76,6 +78,7 @@ export function principalView(principal: Principal): PrincipalView {
     ...(principal.roleArn !== undefined && { roleArn: principal.roleArn }),
     ...(principal.kind === 'assumed-role' &&
       principal.identityId !== undefined && { roleId: principal.identityId }),
+    ...(principal.userArn !== undefined && { userArn: principal.userArn, userId: principal.identityId }),
     ...(principal.service !== undefined && { service: principal.service }),
   }
 }

@@ -8,16 +8,16 @@ import type { Principal, SessionFacts } from './principal.ts'
  * bound to the access key id. That the identity behind it still exists, and was not revoked since, is checked at each request.
  */
 export interface SessionContent {
-  /** Whose session: the root user's and users' by GetSessionToken, a role's by AssumeRole. */
-  readonly kind: 'root' | 'user' | 'assumed-role'
+  /** Whose session: the root user's and users' by GetSessionToken, a role's by AssumeRole, another's by GetFederationToken. */
+  readonly kind: 'root' | 'user' | 'assumed-role' | 'federated-user'
   readonly accountId: string
-  /** AIDA… or AROA…; undefined for the root user. */
+  /** AIDA… or AROA…; undefined for the root user, and where he called for a federated one. */
   readonly identityId?: string | undefined
   /** Session tags only; the identity's own are read at each request. */
   readonly tags: Readonly<Record<string, string>>
   readonly session: SessionFacts
   readonly secretAccessKey: string
-  /** The long-term key that a GetSessionToken session was made with; undefined for role sessions. */
+  /** The long-term key that a session of GetSessionToken or GetFederationToken was made with; undefined for role sessions. */
   readonly madeWithKeyId?: string | undefined
 }
 

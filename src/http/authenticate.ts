@@ -1,5 +1,5 @@
 import { limitsOf, statusOf } from '../access/access-keys.ts'
-import { rootArn, roleArn, userArn } from '../access/identity-arns.ts'
+import { federatedUserArn, rootArn, roleArn, userArn } from '../access/identity-arns.ts'
 import type { KeyLimits, Principal } from '../access/principal.ts'
 import { openSession } from '../access/session.ts'
 import type { SessionContent } from '../access/session.ts'
@@ -163,6 +163,13 @@ async function sessionPrincipal(
       keyLimits,
     })
   }
+  if (content.kind === 'federated-user') {
+    const behind =
+      identityId === undefined
+        ? undefined
+        : await userPrincipal(ctx, model, accountId, identityId, { session, keyLimits })
+    return federatedPrincipal(content, behind, accessKeyId)
+  }
   const role = await findRoleById(ctx.db, identityId as string)
   if (role === undefined || role.account_id !== accountId) throw invalidToken(model)
   checkRevoked(model, role.revoked_before, session.issuedAt)
@@ -177,6 +184,28 @@ async function sessionPrincipal(
     tags: { ...(await tagsOf(ctx.db, accountId, arn)), ...content.tags },
     session,
     accessKeyId,
+  }
+}
+
+/** His tags are the user's with the session's over them, whatever the case of their keys (STS API, GetFederationToken). */
+function federatedPrincipal(
+  { accountId, session, tags }: SessionContent,
+  behind: Principal | undefined,
+  accessKeyId: string,
+): Principal {
+  const own = new Set(Object.keys(tags).map((key) => key.toLowerCase()))
+  const inherited = Object.entries(behind?.tags ?? {}).filter(([key]) => !own.has(key.toLowerCase()))
+  return {
+    kind: 'federated-user',
+    accountId,
+    arn: federatedUserArn(accountId, session.name),
+    uniqueId: `${accountId}:${session.name}`,
+    identityId: behind?.identityId,
+    userArn: behind?.arn,
+    tags: { ...Object.fromEntries(inherited), ...tags },
+    session,
+    accessKeyId,
+    keyLimits: behind?.keyLimits,
   }
 }
 

@@ -46,8 +46,8 @@ const operations: Service<IamApi, Context> = {
 }
 
 /**
- * The table that is served. Credentials of GetSessionToken call no IAM operation without a second factor (STS API Reference,
- * GetSessionToken), so that a stolen session cannot make itself a lasting key.
+ * The table that is served. Credentials of GetSessionToken call no IAM operation without a second factor, and those of
+ * GetFederationToken none at all (STS API Reference), so that a stolen session cannot make itself a lasting key.
  */
 export const iam: Service<IamApi, Context> = Object.fromEntries(
   Object.entries(operations).map(([name, entry]) => {
@@ -64,10 +64,15 @@ export const iam: Service<IamApi, Context> = Object.fromEntries(
 function refusePlainSession({ principal }: Context): void {
   const isOwnSession = principal.kind !== 'assumed-role' && principal.session !== undefined
   if (isOwnSession && principal.session.mfaAuthenticated !== true && principal.session.isSignedIn !== true) {
+    const isFederated = principal.kind === 'federated-user'
     throw new AwsError(
       'InvalidClientTokenId',
       403,
-      'The security token included in the request is invalid: sessions of GetSessionToken cannot call IAM without a second factor. Use the long-term key, a role, or give SerialNumber and TokenCode',
+      `The security token included in the request is invalid: ${
+        isFederated
+          ? 'sessions of GetFederationToken cannot call IAM. Use the long-term key, or a role'
+          : 'sessions of GetSessionToken cannot call IAM without a second factor. Use the long-term key, a role, or give SerialNumber and TokenCode'
+      }`,
     )
   }
 }

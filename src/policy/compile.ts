@@ -81,7 +81,7 @@ function compileStatement(statement: Statement, policy: Policy, source: PolicySo
     isDeny: effect === 'Deny',
     matchesResource: compileResource(statement, policy),
     conditions: statement.conditions.map((condition) => compileCondition(condition, effect, policy.version)),
-    gradePrincipal: compilePrincipal(statement.principal, effect),
+    gradePrincipal: compilePrincipal(statement.principal, effect, policy.kind),
   }
 }
 

@@ -3,10 +3,17 @@ import type { ConditionContext } from './context.ts'
 
 /** Who asks, as the policies see it. */
 export type PrincipalView = {
-  readonly kind: 'root' | 'user' | 'assumed-role' | 'federated-user' | 'service' | 'anonymous'
+  readonly kind:
+    | 'root'
+    | 'user'
+    | 'assumed-role'
+    | 'federated-user'
+    | 'service'
+    | 'web-identity'
+    | 'anonymous'
   /** The session's ARN for assumed roles and federated users; empty for services and anonymous callers. */
   readonly arn: string
-  /** Twelve digits; empty for services and anonymous callers, which belong to no account. */
+  /** Twelve digits; empty for services, web identities and anonymous callers, which belong to no account. */
   readonly accountId: string
   /** AIDA… for a user, AROA…:session for a role session, the account's id for root. */
   readonly uniqueId: string
@@ -14,8 +21,13 @@ export type PrincipalView = {
   readonly roleArn?: string | undefined
   /** That role's AROA… id. */
   readonly roleId?: string | undefined
+  /** The user behind a federated user, and his AIDA… id; absent where it is the root user. */
+  readonly userArn?: string | undefined
+  readonly userId?: string | undefined
   /** The service's principal name, such as `backup.amazonaws.com`. */
   readonly service?: string | undefined
+  /** The ARN of the identity provider that vouches for a web identity. */
+  readonly provider?: string | undefined
 }
 
 /** One question: may this principal do this action on this resource, under these circumstances? */

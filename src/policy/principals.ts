@@ -1,5 +1,5 @@
 import type { PrincipalView } from './decision.ts'
-import type { Chosen, Effect, PrincipalSet } from './policy.ts'
+import type { Chosen, Effect, PolicyKind, PrincipalSet } from './policy.ts'
 
 /**
  * How closely a resource policy names the caller. The closer, the less can limit what it grants in the same account
@@ -8,7 +8,7 @@ import type { Chosen, Effect, PrincipalSet } from './policy.ts'
  * | grade | named by | in the same account not limited by |
  * |---|---|---|
  * | ACCOUNT | account id or :root | grants nothing by itself, leaves it to the account's policies |
- * | ROLE | ARN or id of the role behind the session | identity policies |
+ * | ROLE | ARN or id of the role behind the session, or of the user behind a federated one | identity policies |
  * | USER | the user's ARN or id | identity policies, boundary |
  * | FULL | session ARN or id, federated user's ARN, service, `*`, NotPrincipal with Allow | those and the session policy |
  */
@@ -22,14 +22,31 @@ export type Grade = 0 | 1 | 2 | 3 | 4
 /** How the statement names this principal; NOT_NAMED if it is not about it. */
 export type PrincipalTest = (principal: PrincipalView, hasBoundary: boolean) => Grade
 
-/** Compiles Principal or NotPrincipal; a statement with neither is about nobody. */
-export function compilePrincipal(chosen: Chosen<PrincipalSet> | undefined, effect: Effect): PrincipalTest {
+/**
+ * Compiles Principal or NotPrincipal; a statement with neither is about nobody.
+ *
+ * A star in a trust policy lets everybody in who calls AWS, but neither services nor identities of outside providers: whoever
+ * writes it means accounts, and AWS documents services and federation as named. A Deny with a star meets them, too.
+ */
+export function compilePrincipal(
+  chosen: Chosen<PrincipalSet> | undefined,
+  effect: Effect,
+  kind: PolicyKind,
+): PrincipalTest {
   if (chosen === undefined) return () => NOT_NAMED
   const index = indexOf(chosen.names)
+  if (kind === 'trust' && effect === 'Allow' && index.everyone && !chosen.negated) {
+    const named = { ...index, everyone: false }
+    return (principal) => (isNamedOnly(principal) ? gradeOf(named, principal) : FULL)
+  }
   if (!chosen.negated) return (principal) => gradeOf(index, principal)
   if (effect === 'Allow') return (principal) => (gradeOf(index, principal) === NOT_NAMED ? FULL : NOT_NAMED)
   // AWS spares a caller from a NotPrincipal Deny only if everything the caller is was listed, and never one with a boundary.
   return (principal, hasBoundary) => (!hasBoundary && isFullyListed(index, principal) ? NOT_NAMED : FULL)
+}
+
+function isNamedOnly({ kind }: PrincipalView): boolean {
+  return kind === 'service' || kind === 'web-identity'
 }
 
 type PrincipalIndex = {
@@ -77,13 +94,16 @@ function gradeOf(index: PrincipalIndex, principal: PrincipalView): Grade {
       return NOT_NAMED
     case 'service':
       return principal.service !== undefined && index.services.has(principal.service) ? FULL : NOT_NAMED
+    case 'web-identity':
+      return principal.provider !== undefined && index.federated.has(principal.provider) ? FULL : NOT_NAMED
     case 'root':
       return index.accounts.has(principal.accountId) ? ACCOUNT : NOT_NAMED
     case 'user':
       if (namesExactly(index, principal)) return USER
       break
     case 'federated-user':
-      if (namesExactly(index, principal) || index.federated.has(principal.arn)) return FULL
+      if (namesExactly(index, principal)) return FULL
+      if (namesUserBehind(index, principal)) return ROLE
       break
     case 'assumed-role':
       if (namesExactly(index, principal)) return FULL
@@ -104,12 +124,20 @@ function namesRole(index: PrincipalIndex, principal: PrincipalView): boolean {
   return index.roles.has(key)
 }
 
+/** A Deny of a user holds for whoever he hands his rights to, else he would only have to call sts:GetFederationToken. */
+function namesUserBehind(index: PrincipalIndex, { userArn, userId }: PrincipalView): boolean {
+  return (
+    (userArn !== undefined && index.exact.has(userArn)) || (userId !== undefined && index.exact.has(userId))
+  )
+}
+
 function isFullyListed(index: PrincipalIndex, principal: PrincipalView): boolean {
   if (index.everyone) return true
   switch (principal.kind) {
     case 'anonymous':
       return false
     case 'service':
+    case 'web-identity':
       return gradeOf(index, principal) === FULL
     case 'root':
       return index.accounts.has(principal.accountId)

@@ -2,13 +2,11 @@ import { decideAssumption, roleSession } from '../access/assume-role.ts'
 import type { AssumptionDecision, AssumptionTarget } from '../access/assume-role.ts'
 import { parseRoleArn, roleArn } from '../access/identity-arns.ts'
 import { sealSession } from '../access/session.ts'
-import { AwsError } from '../aws/error.ts'
 import type { AssumeRoleRequest, AssumeRoleResponse } from '../aws/generated/sts.ts'
 import type { Context } from '../context.ts'
-import { ROOT_CANNOT_ASSUME } from '../policy/reasons.ts'
 import { findRoleByName, updateRole } from '../store/identities.ts'
 import type { RoleTable } from '../store/schema.ts'
-import { accessDenied, recordDecision, recordRefusal, validationError } from './decisions.ts'
+import { recordDecision, recordRefusal, refuse, validationError } from './decisions.ts'
 import { checkMfa } from './mfa.ts'
 import { checkSessionPolicies, packedPolicySize } from './session-policies.ts'
 import { sessionTags } from './session-tags.ts'
@@ -23,6 +21,7 @@ const CHAINED_MAX_SECONDS = 3_600
  */
 export async function assumeRole(ctx: Context, input: AssumeRoleRequest): Promise<AssumeRoleResponse> {
   const { tags, transitiveTagKeys } = sessionTags(ctx.principal, input)
+  await refuseFederated(ctx, input.RoleArn)
   const target = await targetOf(ctx, input.RoleArn)
   const isMfaGiven = await checkMfa(ctx, { action: 'sts:AssumeRole', resource: input.RoleArn }, input)
   const assumption = {
@@ -33,12 +32,12 @@ export async function assumeRole(ctx: Context, input: AssumeRoleRequest): Promis
     sourceIp: ctx.sourceIp,
     externalId: input.ExternalId,
     isMfaGiven,
-    sourceIdentity: sourceIdentityOf(ctx, input),
+    sourceIdentity: await sourceIdentityOf(ctx, input),
     tags,
     transitiveTagKeys,
   }
   const role = await enforce(ctx, target, await decideAssumption(ctx.store.db, assumption, target))
-  const policies = await checkSessionPolicies(ctx, role, input)
+  const policies = await checkSessionPolicies(ctx.store.db, role.account_id, input)
   const durationSeconds = durationOf(ctx, role, input.DurationSeconds)
   const content = roleSession({ ...assumption, role }, { ...policies, durationSeconds })
   const sealed = sealSession(ctx.serverKey, content)
@@ -68,13 +67,24 @@ async function targetOf(ctx: Context, arn: string): Promise<AssumptionTarget> {
 }
 
 /** A chained session keeps its source identity and can set no other. */
-function sourceIdentityOf(ctx: Context, input: AssumeRoleRequest): string | undefined {
+async function sourceIdentityOf(ctx: Context, input: AssumeRoleRequest): Promise<string | undefined> {
   const inherited = ctx.principal.session?.sourceIdentity
   if (inherited === undefined || input.SourceIdentity === undefined || input.SourceIdentity === inherited) {
     return input.SourceIdentity ?? inherited
   }
-  const reason = 'because the session has another source identity, which cannot be changed'
-  throw accessDenied(ctx, 'sts:SetSourceIdentity', input.RoleArn, reason)
+  throw await refuse(ctx, 'sts:SetSourceIdentity', input.RoleArn, {
+    reason: 'because the session has another source identity, which cannot be changed',
+    remedy: `the calling session's source identity is ${inherited}: leave SourceIdentity out, or give the same`,
+  })
+}
+
+/** Credentials of GetFederationToken take on no role, whoever trusts them (STS API Reference, GetFederationToken). */
+async function refuseFederated(ctx: Context, resource: string): Promise<void> {
+  if (ctx.principal.kind !== 'federated-user') return
+  throw await refuse(ctx, 'sts:AssumeRole', resource, {
+    reason: 'because credentials of GetFederationToken cannot call sts:AssumeRole',
+    remedy: 'use the long-term key of the user, or a session of GetSessionToken',
+  })
 }
 
 /** The role, once every decision allows it; one that is not there is allowed to nobody. */
@@ -98,10 +108,6 @@ async function enforce(
     if (decision.allowed) {
       await recordDecision(ctx, record)
       continue
-    }
-    if (decision.reason === ROOT_CANNOT_ASSUME) {
-      await recordDecision(ctx, record)
-      throw new AwsError('AccessDenied', 403, ROOT_CANNOT_ASSUME)
     }
     // That a role is absent is for the explanation, and for the account that would have it.
     const notes = isAbsent && accountId === ctx.accountId ? [`There is no role ${resource}`] : []

@@ -1,9 +1,12 @@
-import { denialMessage } from '../access/denial.ts'
+import { questionOf } from '../access/authorize.ts'
+import type { Ruling } from '../access/denial-record.ts'
+import { withAuthorizationId } from '../access/denial.ts'
 import type { Question } from '../access/proposal.ts'
 import { keepRefusal, refusalMessage } from '../access/refusal.ts'
 import { AwsError } from '../aws/error.ts'
 import type { Context } from '../context.ts'
 import type { Decision } from '../policy/evaluate.ts'
+import { ROOT_CANNOT_ASSUME } from '../policy/reasons.ts'
 import { appendAudit } from '../store/audit.ts'
 import type { AuditRecord } from '../store/audit.ts'
 import type { Queryable } from '../store/store.ts'
@@ -57,12 +60,32 @@ export async function recordRefusal(
     await recordDecision(ctx, record, tx)
     return await keepRefusal(tx, principal, question, decision, { at, requestId, notes })
   })
-  return new AwsError('AccessDenied', 403, refusalMessage(principal, question, decision, id))
+  const message =
+    decision.reason === ROOT_CANNOT_ASSUME
+      ? withAuthorizationId(ROOT_CANNOT_ASSUME, id)
+      : refusalMessage(principal, question, decision, id)
+  return new AwsError('AccessDenied', 403, message)
 }
 
-/** AWS's sentence for a refusal that no policy decided. */
-export function accessDenied(ctx: Context, action: string, resource: string, reason: string): AwsError {
-  return new AwsError('AccessDenied', 403, denialMessage(ctx.principal.arn, action, resource, { reason }))
+/** Refuses what no policy could allow, since these credentials never may: recorded and explained like any other refusal. */
+export async function refuse(
+  ctx: Context,
+  action: string,
+  resource: string,
+  ruling: Omit<Ruling, 'layer'>,
+): Promise<AwsError> {
+  const { principal, region, now: at, sourceIp, requestId } = ctx
+  const layer = 'session'
+  const asked = { principal, action, resource, region, now: at, sourceIp }
+  const question = await questionOf(ctx.store.db, asked)
+  const { reason } = ruling
+  const decision: Decision = { allowed: false, effect: 'ImplicitDeny', layer, statements: [], reason }
+  const id = await ctx.store.transaction(async (tx) => {
+    await recordDecision(ctx, { action, resource, effect: 'Deny', layer, reason }, tx)
+    const facts = { at, requestId, ruling: { ...ruling, layer } } as const
+    return await keepRefusal(tx, principal, question, decision, facts)
+  })
+  return new AwsError('AccessDenied', 403, refusalMessage(principal, question, decision, id))
 }
 
 export function validationError(message: string): AwsError {

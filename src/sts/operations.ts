@@ -17,25 +17,28 @@ import type { Context, UnsignedContext } from '../context.ts'
 import { findAccessKey } from '../store/identities.ts'
 import { assumeRole } from './assume-role.ts'
 import { recordDecision, validationError } from './decisions.ts'
+import { federatedUser, federationContext, getFederationToken } from './federation-token.ts'
 import { checkMfa } from './mfa.ts'
 
 /** For actions without a resource. */
 const any = (): string => '*'
 
-export const sts: Service<StsApi, Context, UnsignedContext, 'AssumeRoleWithWebIdentity'> = {
+export const sts: Service<
+  StsApi,
+  Context,
+  UnsignedContext,
+  'AssumeRoleWithSAML' | 'AssumeRoleWithWebIdentity'
+> = {
   AssumeRole: { resource: (_, input) => input.RoleArn, decidedByHandler: true, handler: assumeRole },
   GetCallerIdentity: { resource: any, handler: getCallerIdentity },
   GetSessionToken: { resource: any, decidedByHandler: true, handler: getSessionToken },
   GetAccessKeyInfo: { resource: any, handler: getAccessKeyInfo },
-  AssumeRoleWithSAML: { resource: (_, input) => input.RoleArn, unbuilt: true },
+  AssumeRoleWithSAML: { unsigned: true, unbuilt: true },
   AssumeRoleWithWebIdentity: { unsigned: true, unbuilt: true },
   AssumeRoot: { resource: any, unbuilt: true },
   DecodeAuthorizationMessage: { resource: any, handler: decodeAuthorizationMessage },
   GetDelegatedAccessToken: { resource: any, unbuilt: true },
-  GetFederationToken: {
-    resource: (ctx, input) => `arn:aws:sts::${ctx.accountId}:federated-user/${input.Name}`,
-    unbuilt: true,
-  },
+  GetFederationToken: { resource: federatedUser, context: federationContext, handler: getFederationToken },
   GetWebIdentityToken: { resource: any, unbuilt: true },
 }
 

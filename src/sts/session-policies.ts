@@ -1,9 +1,8 @@
 import { managedDocument } from '../access/layers.ts'
 import { MalformedPolicyDocumentException } from '../aws/generated/sts.ts'
-import type { AssumeRoleRequest } from '../aws/generated/sts.ts'
-import type { Context } from '../context.ts'
+import type { PolicyDescriptorType } from '../aws/generated/sts.ts'
 import { countedSize, parsePolicy, PolicySyntaxError, SESSION_POLICY_LIMIT } from '../policy/parse.ts'
-import type { RoleTable } from '../store/schema.ts'
+import type { Queryable } from '../store/store.ts'
 import { validationError } from './decisions.ts'
 
 const MAX_POLICY_ARNS = 10
@@ -13,11 +12,17 @@ export interface SessionPolicies {
   readonly policyArns: readonly string[] | undefined
 }
 
-/** Checks what is to narrow a session: a document, and managed policies built in or of the role's account. */
+/** The members by which every operation that makes a session takes its policies. */
+export interface SessionPolicyInput {
+  readonly Policy?: string | undefined
+  readonly PolicyArns?: readonly PolicyDescriptorType[] | undefined
+}
+
+/** Checks what is to narrow a session: a document, and managed policies built in or of the session's account. */
 export async function checkSessionPolicies(
-  ctx: Context,
-  role: RoleTable,
-  input: AssumeRoleRequest,
+  db: Queryable,
+  accountId: string,
+  input: SessionPolicyInput,
 ): Promise<SessionPolicies> {
   if (input.Policy !== undefined) checkDocument(input.Policy)
   const arns = (input.PolicyArns ?? []).map(({ arn }) => arn ?? '')
@@ -27,11 +32,10 @@ export async function checkSessionPolicies(
     )
   }
   for (const arn of arns) {
-    const isReachable =
-      arn.startsWith('arn:aws:iam::aws:') || arn.startsWith(`arn:aws:iam::${role.account_id}:`)
-    if (!isReachable || (await managedDocument(ctx.store.db, arn)) === undefined) {
+    const isReachable = arn.startsWith('arn:aws:iam::aws:') || arn.startsWith(`arn:aws:iam::${accountId}:`)
+    if (!isReachable || (await managedDocument(db, arn)) === undefined) {
       throw new MalformedPolicyDocumentException(
-        `The session policy "${arn}" is not a policy of the account of the role`,
+        `The session policy "${arn}" is not a policy of the account of the session`,
       )
     }
   }
@@ -57,7 +61,7 @@ function checkDocument(document: string): void {
 
 /** Percent of the room that policies and tags take; AWS leaves it out where there are none. */
 export function packedPolicySize(
-  input: AssumeRoleRequest,
+  input: SessionPolicyInput,
   tags: Readonly<Record<string, string>>,
 ): number | undefined {
   const parts = [

@@ -12,7 +12,10 @@ export interface SessionTags {
  * The tags of the session to be: those passed, and what the calling session hands on (IAM User Guide, "Passing session tags in
  * AWS STS").
  */
-export function sessionTags(principal: Principal, input: AssumeRoleRequest): SessionTags {
+export function sessionTags(
+  principal: Pick<Principal, 'session' | 'tags'>,
+  input: Pick<AssumeRoleRequest, 'Tags' | 'TransitiveTagKeys'>,
+): SessionTags {
   const tags = new Map<string, string>()
   const seen = new Set<string>()
   for (const { Key, Value } of input.Tags ?? []) {

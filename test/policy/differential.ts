@@ -62,7 +62,7 @@ export function compareWithReference(options: {
 }
 
 const WITH_POLICIES = ['user', 'assumed-role', 'federated-user']
-const KINDS = [...WITH_POLICIES, 'root', 'service', 'anonymous']
+const KINDS = [...WITH_POLICIES, 'root', 'service', 'web-identity', 'anonymous']
 const LIMITS = ['absent', 'empty', 'allows', 'does not allow']
 
 /** What the generator must reach: each operator in each form and outcome, each element, principal and way to decide. */
@@ -85,6 +85,7 @@ const MUST_REACH: readonly string[] = [
   ...[...WITH_POLICIES, 'root'].map((kind) => `${kind} named by account`),
   'user named by user',
   'assumed-role named by role',
+  'federated-user named by role',
   ...LIMITS.flatMap((state) => [`boundary ${state}`, `session ${state}`]),
   ...['out of scope', 'in scope', 'can grant', 'cannot grant'].map((how) => `vault policy ${how}`),
   ...WITH_POLICIES.flatMap((kind) => [
@@ -98,7 +99,7 @@ const MUST_REACH: readonly string[] = [
       ]),
     ]),
   ]),
-  ...['service', 'anonymous'].flatMap((kind) =>
+  ...['service', 'web-identity', 'anonymous'].flatMap((kind) =>
     ['Allow', 'ImplicitDeny', 'ExplicitDeny'].map(
       (effect) => `${effect} by resource for ${kind}, other account`,
     ),

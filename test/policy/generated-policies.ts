@@ -3,7 +3,17 @@
  * counted by the reference evaluator, and differential.ts says how much of it must have been reached.
  */
 import fc from 'fast-check'
-import { ALICE, ALICE_ID, FEDERATED, KEYS, OTHER, OWN, ROLE_ID, SESSION } from './generated-requests.ts'
+import {
+  ALICE,
+  ALICE_ID,
+  FEDERATED,
+  KEYS,
+  OTHER,
+  OWN,
+  PROVIDER,
+  ROLE_ID,
+  SESSION,
+} from './generated-requests.ts'
 import * as values from './reference-values.ts'
 import type { Names, RawDocument, RawLayers, RawStatement } from './reference.ts'
 
@@ -219,13 +229,16 @@ const principals: fc.Arbitrary<'*' | Names> = fc.oneof(
   { weight: 6, arbitrary: awsNames.map((AWS) => ({ AWS })) },
   { weight: 1, arbitrary: services.map((Service) => ({ Service })) },
   { weight: 2, arbitrary: fc.record({ AWS: awsNames, Service: services }) },
-  { weight: 1, arbitrary: fc.constant({ Federated: ['accounts.example.com'] }) },
+  {
+    weight: 1,
+    arbitrary: some('accounts.example.com', PROVIDER, PROVIDER).map((name) => ({ Federated: [name] })),
+  },
 )
 /** Everything a caller is, so that NotPrincipal with Deny has somebody to spare. */
 const wholeCallers = some<Names>(
   { AWS: [OWN, ALICE] },
   { AWS: [`arn:aws:iam::${OWN}:root`, SESSION, ROLE_ID] },
-  { AWS: [OWN, FEDERATED], Service: ['backup.amazonaws.com'] },
+  { AWS: [OWN, FEDERATED], Service: ['backup.amazonaws.com'], Federated: [PROVIDER] },
   { AWS: [OTHER, `arn:aws:iam::${OTHER}:user/a`] },
   { AWS: ['*'] },
 )

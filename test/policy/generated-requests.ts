@@ -12,6 +12,8 @@ export const SESSION: string = `arn:aws:sts::${OWN}:assumed-role/R/s`
 export const ROLE_ID = 'AROAROLEROLEROLEROL1'
 export const FEDERATED: string = `arn:aws:sts::${OWN}:federated-user/f`
 
+export const PROVIDER: string = `arn:aws:iam::${OWN}:oidc-provider/issuer.test/a`
+
 const PRINCIPALS: readonly PrincipalView[] = [
   { kind: 'user', arn: ALICE, accountId: OWN, uniqueId: ALICE_ID },
   {
@@ -22,7 +24,14 @@ const PRINCIPALS: readonly PrincipalView[] = [
     roleArn: `arn:aws:iam::${OWN}:role/p/R`,
     roleId: ROLE_ID,
   },
-  { kind: 'federated-user', arn: FEDERATED, accountId: OWN, uniqueId: `${OWN}:f` },
+  {
+    kind: 'federated-user',
+    arn: FEDERATED,
+    accountId: OWN,
+    uniqueId: `${OWN}:f`,
+    userArn: ALICE,
+    userId: ALICE_ID,
+  },
   // A session of which no more is known than its ARN says.
   {
     kind: 'assumed-role',
@@ -32,6 +41,7 @@ const PRINCIPALS: readonly PrincipalView[] = [
   },
   { kind: 'root', arn: `arn:aws:iam::${OWN}:root`, accountId: OWN, uniqueId: OWN },
   { kind: 'service', arn: '', accountId: '', uniqueId: '', service: 'backup.amazonaws.com' },
+  { kind: 'web-identity', arn: PROVIDER, accountId: '', uniqueId: '', provider: PROVIDER },
   { kind: 'anonymous', arn: '', accountId: '', uniqueId: '' },
   { kind: 'user', arn: `arn:aws:iam::${OTHER}:user/a`, accountId: OTHER, uniqueId: 'AIDAFOREIGNFOREIGN01' },
 ]

@@ -81,14 +81,20 @@ function isApplied(statement: RawStatement, version: string | undefined, request
 /** How a resource's policy names the caller: as its account, its role, its user, or as nobody but itself. */
 type Naming = 'account' | 'role' | 'user' | 'full'
 
-function namings(names: '*' | Names, principal: PrincipalView): ReadonlySet<Naming> {
+function namings(names: '*' | Names, principal: PrincipalView, isTrusting = false): ReadonlySet<Naming> {
   const found = new Set<Naming>()
-  const { kind, arn, accountId, uniqueId, roleId, service } = principal
+  const { kind, arn, accountId, uniqueId, roleId, userArn, userId, service, provider } = principal
   const aws = names === '*' ? ['*'] : (names['AWS'] ?? [])
-  if (aws.includes('*')) return found.add('full')
+  // What grants the taking on of a role must name services and providers themselves.
+  const isOutside = kind === 'service' || kind === 'web-identity'
+  if (aws.includes('*') && !(isTrusting && isOutside)) return found.add('full')
   if (kind === 'anonymous') return found
   if (kind === 'service') {
     if (names !== '*' && names['Service']?.includes(service!)) found.add('full')
+    return found
+  }
+  if (kind === 'web-identity') {
+    if (names !== '*' && names['Federated']?.includes(provider!)) found.add('full')
     return found
   }
   for (const name of aws) {
@@ -96,6 +102,7 @@ function namings(names: '*' | Names, principal: PrincipalView): ReadonlySet<Nami
     if (kind === 'root') continue
     if (name === arn || name === uniqueId) found.add(kind === 'user' ? 'user' : 'full')
     if (kind === 'assumed-role' && (name === roleId || isRoleOf(name, principal))) found.add('role')
+    if (kind === 'federated-user' && (name === userArn || name === userId)) found.add('role')
   }
   return found
 }
@@ -112,11 +119,12 @@ function aboutCaller(
   statement: RawStatement,
   principal: PrincipalView,
   hasBoundary: boolean,
+  isTrust: boolean,
   note: Note,
 ): ReadonlySet<Naming> {
   const { Principal, NotPrincipal, Effect } = statement
   if (Principal !== undefined) {
-    const found = namings(Principal, principal)
+    const found = namings(Principal, principal, isTrust && Effect === 'Allow')
     for (const naming of found) note(`${principal.kind} named by ${naming}`)
     if (found.size === 0) note(`${principal.kind} not named`)
     return found
@@ -132,6 +140,7 @@ function aboutCaller(
       'assumed-role': ['account', 'role', 'full'],
       'federated-user': ['account', 'full'],
       service: ['full'],
+      'web-identity': ['full'],
       anonymous: ['full'],
     }
     const isEveryone = NotPrincipal === '*' || NotPrincipal['AWS']?.includes('*')
@@ -186,7 +195,7 @@ export function decideByReference(request: RawRequest, layers: RawLayers, note: 
   ]
   function named(document: RawDocument | undefined, layer: string): readonly Found[] {
     return (document?.Statement ?? []).flatMap((statement, s) => {
-      const found = aboutCaller(statement, principal, layers.boundary !== undefined, note)
+      const found = aboutCaller(statement, principal, layers.boundary !== undefined, layer === 'trust', note)
       if (found.size === 0 || !isApplied(statement, document!.Version, request, note)) return []
       return [{ id: `${layer}0#${s}`, statement, namings: found }]
     })

@@ -93,7 +93,7 @@ async function unexpected(
 }
 
 /** What anybody may call: what the request carries is the proof. */
-const UNSIGNED = ['AssumeRoleWithWebIdentity']
+const UNSIGNED = ['AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity']
 
 function isMissingToken({ status, code }: Answer): boolean {
   return status === 403 && code.startsWith('MissingAuthenticationToken')
