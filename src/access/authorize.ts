@@ -2,7 +2,9 @@ import { parseArn } from '../lib/arn.ts'
 import { layersBelow } from '../policy/below.ts'
 import { contextOf } from '../policy/evaluate.ts'
 import { literalPattern } from '../policy/pattern.ts'
-import { findVaultByArn } from '../store/vaults.ts'
+import { findRecoveryPoint } from '../store/recovery-points.ts'
+import type { VaultTable } from '../store/schema.ts'
+import { findVault, findVaultByArn } from '../store/vaults.ts'
 import type { Queryable } from '../store/store.ts'
 import { compiledPolicy } from './compiled.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
@@ -47,7 +49,7 @@ export async function questionOf(db: Queryable, request: Authorization): Promise
   const own = await layersOf(db, principal)
   const ownPassword = await ownPasswordPolicy(db, principal, action)
   const layers = ownPassword === undefined ? own : { ...own, identity: [...own.identity, ownPassword] }
-  const ofResource = await resourcePolicyOf(db, action, resource)
+  const ofResource = await resourcePolicyOf(db, request.action, resource, resourceAccountId)
   const facts = {
     region: request.region,
     now: request.now,
@@ -79,14 +81,27 @@ function accountOf(resource: string): string | undefined {
   return accountId !== undefined && /^\d{12}$/.test(accountId) ? accountId : undefined
 }
 
-/** A vault's access policy governs the Backup API's calls on the vault. */
+/** A vault's access policy governs the Backup API's calls on the vault and on the recovery points in it. */
 async function resourcePolicyOf(
   db: Queryable,
   action: string,
   resource: string,
+  accountId: string,
 ): Promise<CompiledPolicy | undefined> {
-  if (!action.startsWith('backup:') || !resource.includes(':backup-vault:')) return undefined
-  const vault = await findVaultByArn(db, resource)
-  if (vault?.access_policy === null || vault === undefined) return undefined
+  if (!action.startsWith('backup:') || resource === '*') return undefined
+  const vault = resource.includes(':backup-vault:')
+    ? await findVaultByArn(db, resource)
+    : await vaultOfPoint(db, accountId, resource)
+  return vault === undefined ? undefined : vaultPolicy(vault)
+}
+
+async function vaultOfPoint(db: Queryable, accountId: string, arn: string): Promise<VaultTable | undefined> {
+  const point = await findRecoveryPoint(db, accountId, arn)
+  return point && (await findVault(db, point.account_id, point.region, point.vault_name))
+}
+
+/** A vault's access policy, compiled; undefined where it has none. */
+export function vaultPolicy(vault: VaultTable): CompiledPolicy | undefined {
+  if (vault.access_policy === null) return undefined
   return compiledPolicy(vault.access_policy, 'vault', { type: 'resource', arn: vault.arn, name: vault.name })
 }

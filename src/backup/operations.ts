@@ -44,6 +44,11 @@ import {
 } from './settings.ts'
 import { listTags, tagResource, untagResource } from './tags.ts'
 import { unbuilt } from './unbuilt.ts'
+import {
+  deleteBackupVaultAccessPolicy,
+  getBackupVaultAccessPolicy,
+  putBackupVaultAccessPolicy,
+} from './vault-policies.ts'
 import { createBackupVault, deleteBackupVault, describeBackupVault, listBackupVaults } from './vaults.ts'
 
 type VaultInput = { readonly BackupVaultName: string }
@@ -87,6 +92,14 @@ export const backup: Service<BackupApi, Context> = {
   DescribeBackupVault: { resource: vault, context: vaultContext, handler: describeBackupVault },
   ListBackupVaults: { resource: all, handler: listBackupVaults },
   DeleteBackupVault: { resource: vault, context: vaultContext, handler: deleteBackupVault },
+
+  PutBackupVaultAccessPolicy: { resource: vault, context: vaultContext, handler: putBackupVaultAccessPolicy },
+  GetBackupVaultAccessPolicy: { resource: vault, context: vaultContext, handler: getBackupVaultAccessPolicy },
+  DeleteBackupVaultAccessPolicy: {
+    resource: vault,
+    context: vaultContext,
+    handler: deleteBackupVaultAccessPolicy,
+  },
 
   StartBackupJob: {
     resource: vault,

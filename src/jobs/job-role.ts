@@ -1,5 +1,6 @@
 import { assumeForService } from '../access/assume.ts'
 import type { AssumedRole } from '../access/assume.ts'
+import { vaultPolicy } from '../access/authorize.ts'
 import { jobScopePolicy } from '../access/job-scope.ts'
 import type { JobScope } from '../access/job-scope.ts'
 import { layersOf } from '../access/layers.ts'
@@ -12,6 +13,7 @@ import type { PolicyLayers } from '../policy/evaluate.ts'
 import { insertDenials } from '../store/denials.ts'
 import { nextDecisionSeq, saveDecisions } from '../store/decisions.ts'
 import type { JobTable } from '../store/schema.ts'
+import { findVaultByArn } from '../store/vaults.ts'
 import { DecisionLog } from './decision-log.ts'
 import { JobFailedError, JobStoppedError } from './errors.ts'
 import { JobSession } from './job-session.ts'
@@ -52,8 +54,7 @@ export async function openJobRole(
   const assumed = await assume(tools, row, request.scope)
   if (!assumed.ok) throw new JobFailedError(notAssumable(row, assumed.reason), 'AccessDenied')
   await mayListResources(tools, row)
-  const limit = jobScopePolicy(request.scope)
-  const layers = await jobLayers(tools, assumed.session, limit)
+  const layers = await jobLayers(tools, assumed.session, request.scope)
   const log = new DecisionLog(await nextDecisionSeq(tools.store.db, row.job_id))
   const flush = async (): Promise<void> => {
     const rows = log.take()
@@ -86,7 +87,7 @@ export async function openJobRole(
       job.progress.bytesTotal = Math.max(job.progress.bytesTotal ?? 0, bytes)
     },
   })
-  const stop = keepTrue(tools, job, session, limit, request.scope, flush)
+  const stop = keepTrue(tools, job, session, request.scope, flush)
   return {
     session,
     close: async () => {
@@ -143,13 +144,15 @@ function notAssumable(row: JobTable, reason: string): string {
   return `IAM Role ${row.role_arn} cannot be assumed by AWS Backup: ${reason}`
 }
 
-/** The role's own layers with the scope of the job as one more session policy. */
-async function jobLayers(
-  tools: JobTools,
-  principal: Principal,
-  limit: ReturnType<typeof jobScopePolicy>,
-): Promise<PolicyLayers> {
-  return { ...(await layersOf(tools.store.db, principal)), session: [limit] }
+/** The role's own layers with the scope of the job as one more session policy, and the access policy of its vault. */
+async function jobLayers({ store }: JobTools, principal: Principal, scope: JobScope): Promise<PolicyLayers> {
+  const vault = await findVaultByArn(store.db, scope.backupVaultArn)
+  const resource = vault && vaultPolicy(vault)
+  return {
+    ...(await layersOf(store.db, principal)),
+    session: [jobScopePolicy(scope)],
+    ...(resource !== undefined && { resource }),
+  }
 }
 
 /** Asks role, trust and policies again from time to time, and ends the job with the reason when it lost a right it uses. */
@@ -157,7 +160,6 @@ function keepTrue(
   tools: JobTools,
   job: RunningJob,
   session: JobSession,
-  limit: ReturnType<typeof jobScopePolicy>,
   scope: JobScope,
   flush: () => Promise<void>,
 ): () => void {
@@ -167,7 +169,7 @@ function keepTrue(
       job.abort(new JobStoppedError('FAILED', notAssumable(job.row, assumed.reason)))
       return
     }
-    const denied = session.refresh(assumed.session, await jobLayers(tools, assumed.session, limit))
+    const denied = session.refresh(assumed.session, await jobLayers(tools, assumed.session, scope))
     if (denied !== undefined) job.abort(new JobStoppedError('FAILED', denied))
   }
   const guarded = (work: () => Promise<void>) => (): void => {

@@ -75,6 +75,15 @@ export async function setStoredBytes(db: Queryable, vault: VaultName, storedByte
   return await updateVault(db, vault, { stored_bytes: storedBytes })
 }
 
+/** Null takes it away. */
+export async function setAccessPolicy(
+  db: Queryable,
+  vault: VaultName,
+  accessPolicy: string | null,
+): Promise<boolean> {
+  return await updateVault(db, vault, { access_policy: accessPolicy })
+}
+
 async function updateVault(
   db: Queryable,
   vault: VaultName,

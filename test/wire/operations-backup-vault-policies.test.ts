@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import {
+  DeleteBackupVaultAccessPolicyCommand,
+  DeleteRecoveryPointCommand,
+  DescribeBackupVaultCommand,
+  DescribeRecoveryPointCommand,
+  GetBackupVaultAccessPolicyCommand,
+  PutBackupVaultAccessPolicyCommand,
+  StartBackupJobCommand,
+} from '@aws-sdk/client-backup'
+import {
+  ALL_RIGHTS,
+  backUp,
+  backUpWell,
+  makeRole,
+  makeUser,
+  makeVault,
+  policy,
+  registerDirectory,
+} from '../fixtures/world.ts'
+import { sdkError, startTestServer } from '../server.ts'
+
+/** Vault access policies through the SDK, and that each of the Backup API's calls asks them. */
+
+const server = await startTestServer()
+after(() => server[Symbol.asyncDispose]())
+const { world } = server
+const { backup } = server.clients
+const BackupVaultName = 'guarded'
+const vaultArn = await makeVault(world, BackupVaultName)
+const tree = await registerDirectory(world, 'tree', (path) => writeFileSync(join(path, 'a'), 'a'))
+const role = await makeRole(world, 'worker', { statements: [ALL_RIGHTS] })
+const admin = await makeUser(world, 'admin', [ALL_RIGHTS])
+const asAdmin = server.clientsOf(admin.key).backup
+
+const put = (Policy: string) =>
+  backup.send(new PutBackupVaultAccessPolicyCommand({ BackupVaultName, Policy }))
+const deny = (Action: string | string[], Principal: unknown = '*', Resource = '*'): object => ({
+  Effect: 'Deny',
+  Principal,
+  Action,
+  Resource,
+})
+
+test('an access policy is put, read and taken away', async () => {
+  const absent = new GetBackupVaultAccessPolicyCommand({ BackupVaultName })
+  await assert.rejects(
+    backup.send(absent),
+    sdkError('ResourceNotFoundException', 400, 'has no access policy'),
+  )
+  const document = policy(deny('backup:DeleteRecoveryPoint', { AWS: admin.arn }))
+  await put(document)
+  const got = await backup.send(new GetBackupVaultAccessPolicyCommand({ BackupVaultName }))
+  assert.deepEqual(
+    [got.BackupVaultArn, got.BackupVaultName, JSON.parse(got.Policy ?? '')],
+    [vaultArn, BackupVaultName, JSON.parse(document)],
+  )
+  await backup.send(new DeleteBackupVaultAccessPolicyCommand({ BackupVaultName }))
+  await assert.rejects(
+    backup.send(absent),
+    sdkError('ResourceNotFoundException', 400, 'has no access policy'),
+  )
+})
+
+test('what AWS would not take is refused in its words', async () => {
+  const refusals: readonly (readonly [string, string])[] = [
+    [policy(deny('backup:*')), 'Wildcards are not allowed in the Action'],
+    [
+      policy({ Effect: 'Deny', Action: 'backup:DeleteRecoveryPoint', Resource: '*' }),
+      'Invalid vault access policy',
+    ],
+    ['{', 'Invalid vault access policy'],
+    [policy(deny('backup:DeleteRecoveryPoint', { AWS: `${admin.arn}x` })), 'Provided principal is not valid'],
+  ]
+  for (const [document, message] of refusals)
+    await assert.rejects(put(document), sdkError('InvalidParameterValueException', 400, message), document)
+})
+
+test('it binds callers with every right, on the vault and on the points in it, and the job that works in it', async () => {
+  const input = { BackupVaultName, ResourceArn: tree.arn, IamRoleArn: role }
+  const RecoveryPointArn = await backUpWell(world, input)
+  await put(
+    policy(deny(['backup:StartBackupJob', 'backup:DeleteRecoveryPoint', 'backup:DescribeRecoveryPoint'])),
+  )
+  const point = { BackupVaultName, RecoveryPointArn }
+  for (const command of [
+    new StartBackupJobCommand(input),
+    new DeleteRecoveryPointCommand(point),
+    new DescribeRecoveryPointCommand(point),
+  ]) {
+    await assert.rejects(
+      asAdmin.send(command as StartBackupJobCommand),
+      sdkError('AccessDeniedException', 403, 'with an explicit deny in a resource-based policy'),
+    )
+  }
+  assert.ok(await asAdmin.send(new DescribeBackupVaultCommand({ BackupVaultName })))
+
+  await put(policy(deny('backup:DescribeBackupVault', { AWS: role })))
+  const job = await backUp(world, input)
+  assert.equal(job.State, 'FAILED')
+  assert.match(
+    job.StatusMessage ?? '',
+    /backup:DescribeBackupVault .* with an explicit deny in a resource-based policy/,
+  )
+  await backup.send(new DeleteBackupVaultAccessPolicyCommand({ BackupVaultName }))
+  await asAdmin.send(new DeleteRecoveryPointCommand(point))
+})
+
+test('R14 the policy of a vault means the user that it named, not the next of that name', async () => {
+  const statement = deny('backup:DescribeBackupVault', {
+    AWS: (await makeUser(world, 'named', [ALL_RIGHTS])).arn,
+  })
+  await put(policy(statement))
+  const { AccessKeyMetadata } = await world.call('iam', 'ListAccessKeys', { UserName: 'named' })
+  for (const { AccessKeyId } of AccessKeyMetadata)
+    await world.call('iam', 'DeleteAccessKey', { UserName: 'named', AccessKeyId: AccessKeyId ?? '' })
+  await world.call('iam', 'DeleteUserPolicy', { UserName: 'named', PolicyName: 'own' })
+  await world.call('iam', 'DeleteUser', { UserName: 'named' })
+  const namesake = await makeUser(world, 'named', [ALL_RIGHTS])
+  await server.clientsOf(namesake.key).backup.send(new DescribeBackupVaultCommand({ BackupVaultName }))
+  const { Policy } = await backup.send(new GetBackupVaultAccessPolicyCommand({ BackupVaultName }))
+  assert.match(Policy ?? '', /"AWS":"AIDA/)
+})
