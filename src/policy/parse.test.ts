@@ -118,9 +118,10 @@ test('a policy with anything in the place of anything is refused, or can be deci
     }),
     fc.string({ unit: 'binary', maxLength: 20 }),
   )
-  let accepted = 0
+  let [tried, accepted] = [0, 0]
   fc.assert(
     fc.property(layersOf, kinds, fc.nat(), oddities, (raw, other, pick, odd) => {
+      tried++
       const draw = drawFrom(pick)
       const documents = documentsOf(raw)
       const [own, document] = documents[draw(documents.length)] ?? [other, {}]
@@ -149,7 +150,7 @@ test('a policy with anything in the place of anything is refused, or can be deci
     }),
     { numRuns: 4_000 },
   )
-  assert.ok(accepted > 100, `${accepted} accepted`)
+  assert.ok(accepted > tried / 60, `${accepted} of ${tried} accepted`)
 })
 
 test('a policy’s text with a character more, less or other is refused with a PolicySyntaxError or read', () => {

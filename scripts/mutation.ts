@@ -1,0 +1,240 @@
+/**
+ * Mutation testing, by hand:
+ *
+ *   npm run mutation -- src/policy            all files of the engine
+ *   npm run mutation -- src/aws/sigv4.ts
+ *   npm run mutation -- src/policy/parse.ts   one file of them
+ *
+ * Makes every mutant that Stryker's instrumenter knows, one at a time, runs the tests that guard the file, and lists the mutants
+ * that no test noticed. docs/mutation-testing.md explains those that stay. Ends with 1 below the score that must be reached.
+ */
+import { fork, spawnSync } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import type { Begun, Outcome, Task } from './mutation/worker.ts'
+
+const root = join(import.meta.dirname, '..')
+const own = join(import.meta.dirname, 'mutation')
+const say = (text: string): void => void process.stdout.write(`${text}\n`)
+
+/** Tests by what they guard, the quickest first. */
+const GUARDS: readonly (readonly [prefix: string, ...tests: string[]])[] = [
+  [
+    'src/policy',
+    'src/policy/cases.test.ts',
+    'src/policy/explain.test.ts',
+    'src/policy/below.test.ts',
+    'scripts/mutation/differential.ts',
+    'src/policy/parse.test.ts',
+  ],
+  ['src/aws/sigv4.ts', 'src/aws/sigv4.test.ts'],
+]
+const MUST_SCORE = 90
+/** A mutant may take so many times what a test file takes without it, and a second; what takes longer runs for ever. */
+const PATIENCE = 3
+/** Modules stay loaded for ever, so a process is for so many mutants only. */
+const MUTANTS_A_PROCESS = 100
+
+type Mutant = {
+  readonly id: string
+  readonly fileName: string
+  readonly mutatorName: string
+  readonly replacement: string
+  readonly location: { readonly start: Position; readonly end: Position }
+}
+type Position = { readonly line: number; readonly column: number }
+type Result = { readonly mutant: Mutant; readonly killedBy: string | undefined }
+
+async function makeMutants(files: readonly string[]): Promise<readonly Mutant[]> {
+  if (!existsSync(join(own, 'node_modules'))) {
+    say('installing the instrumenter into scripts/mutation')
+    const args = ['ci', '--no-fund', '--no-audit', '--loglevel=error']
+    if (spawnSync('npm', args, { cwd: own, stdio: 'inherit' }).status !== 0) process.exit(1)
+  }
+  const { Instrumenter } = (await import(
+    join(own, 'node_modules/@stryker-mutator/instrumenter/dist/src/index.js')
+  )) as {
+    readonly Instrumenter: new (logger: object) => { instrument(...args: unknown[]): Promise<unknown> }
+  }
+  const quiet = { debug() {}, info() {}, isDebugEnabled: () => false }
+  const input = files.map((name) => ({ name, mutate: true, content: readFileSync(name, 'utf8') }))
+  const options = { excludedMutations: [], ignorers: [], plugins: null, noHeader: true }
+  const { mutants } = (await new Instrumenter(quiet).instrument(input, options)) as {
+    readonly mutants: readonly Mutant[]
+  }
+  return mutants
+}
+
+function offsetOf(text: string, { line, column }: Position): number {
+  let at = 0
+  for (let i = 0; i < line; i++) at = text.indexOf('\n', at) + 1
+  return at + column
+}
+
+function textOf(text: string, { location }: Mutant): string {
+  return text.slice(offsetOf(text, location.start), offsetOf(text, location.end))
+}
+
+function mutated(text: string, mutant: Mutant): string {
+  const { start, end } = mutant.location
+  return text.slice(0, offsetOf(text, start)) + mutant.replacement + text.slice(offsetOf(text, end))
+}
+
+/** What of ours a file imports, by absolute path. */
+function importsOf(file: string): readonly string[] {
+  const text = readFileSync(file, 'utf8')
+  return [...text.matchAll(/^(?:import|export)\s(?!type\b)[^'"`]*?from\s+'(\.[^']+\.ts)'/gm)].map(
+    ([, spec]) => resolve(dirname(file), spec as string),
+  )
+}
+
+/** The files among those the tests load that depend on a mutated file: they have to be loaded anew with it. */
+function dependents(file: string, tests: readonly string[]): readonly string[] {
+  const dependsOn = new Map<string, boolean>()
+  const visit = (path: string): boolean => {
+    const known = dependsOn.get(path)
+    if (known !== undefined) return known
+    dependsOn.set(path, path === file)
+    const found = importsOf(path).map(visit)
+    dependsOn.set(path, path === file || found.includes(true))
+    return dependsOn.get(path)!
+  }
+  tests.forEach(visit)
+  return [...dependsOn].filter(([, depends]) => depends).map(([path]) => path)
+}
+
+/** Seconds of the processor that a process has used. */
+function processorTime(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
+  } catch {
+    return 0
+  }
+}
+
+/**
+ * Runs tasks in one process at a time, until there are none; two of these share the list. `limitsS` are those of the test files, in
+ * seconds of the processor: on a busy machine the clock says nothing.
+ */
+async function work(
+  tasks: Task[],
+  limitsS: readonly number[] | undefined,
+  onOutcome: (outcome: Outcome) => void,
+): Promise<void> {
+  while (tasks.length > 0) {
+    const child = fork(join(own, 'worker.ts'), { execArgv: ['--disable-warning=ExperimentalWarning'] })
+    for (let i = 0; i < MUTANTS_A_PROCESS && tasks.length > 0 && child.connected; i++) {
+      onOutcome(await askFor(child, tasks.shift()!, limitsS))
+    }
+    child.kill('SIGKILL')
+  }
+}
+
+function askFor(child: ChildProcess, task: Task, limitsS: readonly number[] | undefined): Promise<Outcome> {
+  return new Promise((done) => {
+    let limitS = Infinity
+    let since = 0
+    const end = (outcome: Outcome): void => {
+      clearInterval(timer)
+      child.off('message', onMessage).off('exit', onExit)
+      done(outcome)
+    }
+    const onMessage = (message: Outcome | Begun): void => {
+      if ('id' in message) return end(message)
+      since = processorTime(child.pid!)
+      limitS = limitsS?.[message.begun] ?? Infinity
+    }
+    const onExit = (): void => end({ id: task.id, killedBy: 'its process ended', tookS: [] })
+    const timer = setInterval(() => {
+      if (processorTime(child.pid!) - since < limitS) return
+      child.off('message', onMessage).off('exit', onExit).kill('SIGKILL')
+      child.once('exit', () => end({ id: task.id, killedBy: 'it did not end', tookS: [] }))
+      limitS = Infinity
+    }, 200)
+    child.on('message', onMessage).on('exit', onExit)
+    child.send(task)
+  })
+}
+
+function guardOf(file: string): (typeof GUARDS)[number] | undefined {
+  return GUARDS.find(([prefix]) => relative(root, file).startsWith(prefix))
+}
+
+function taskOf(file: string, source: string, id: string): Task {
+  const [, ...names] = guardOf(file)!
+  const tests = names.map((test) => join(root, test))
+  return { id, file, source, fresh: [...new Set([...dependents(file, tests), ...tests])], tests }
+}
+
+/** The files of a target that are mutated; all of them have the same tests. */
+function sourcesOf(target: string): readonly string[] {
+  const files = target.endsWith('.ts') ? [target] : globSync(`${target}/*.ts`, { cwd: root }).toSorted()
+  return files
+    .map((file) => join(root, file))
+    .filter((file) => !file.endsWith('.test.ts') && guardOf(file) !== undefined)
+}
+
+async function mutate(sources: readonly string[]): Promise<void> {
+  const texts = new Map(sources.map((file) => [file, readFileSync(file, 'utf8')]))
+  const [first = ''] = sources
+  const limitsS: number[] = []
+  await work([taskOf(first, texts.get(first)!, first)], undefined, ({ killedBy, tookS }) => {
+    if (killedBy !== undefined) throw new Error(`a test fails without any mutant: ${killedBy}`)
+    limitsS.push(...tookS.map((seconds) => PATIENCE * seconds + 1))
+  })
+  const mutants = await makeMutants(sources)
+  say(`${mutants.length} mutants of ${sources.length} files`)
+  const byId = new Map(mutants.map((mutant) => [mutant.id, mutant]))
+  const tasks = mutants.map((mutant) =>
+    taskOf(mutant.fileName, mutated(texts.get(mutant.fileName)!, mutant), mutant.id),
+  )
+  const results: Result[] = []
+  const startedAt = performance.now()
+  const note = ({ id, killedBy }: Outcome): void => {
+    results.push({ mutant: byId.get(id)!, killedBy })
+    if (results.length % 100 !== 0) return
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(0)
+    say(
+      `${results.length} tried after ${seconds} s, ${results.filter((one) => one.killedBy === undefined).length} survived`,
+    )
+  }
+  await Promise.all([work(tasks, limitsS, note), work(tasks, limitsS, note)])
+  report(results, texts)
+}
+
+function report(results: readonly Result[], texts: ReadonlyMap<string, string>): void {
+  const survivors = results.filter(({ killedBy }) => killedBy === undefined)
+  const lines = survivors
+    .map(({ mutant }) => {
+      const { fileName, location, mutatorName, replacement } = mutant
+      const original = textOf(texts.get(fileName)!, mutant)
+      const short = (text: string): string =>
+        JSON.stringify(text.replace(/\s+/g, ' ')).slice(1, -1).slice(0, 160)
+      const line = String(location.start.line + 1).padStart(4, '0')
+      return `${relative(root, fileName)}:${line}:${location.start.column + 1} ${mutatorName}: ${short(original)} -> ${short(replacement)}`
+    })
+    .toSorted()
+  for (const line of lines) say(line.replace(/:0+(\d)/, ':$1'))
+  for (const file of texts.keys()) {
+    const ofFile = results.filter(({ mutant }) => mutant.fileName === file)
+    if (ofFile.length > 0) say(`${scoreOf(ofFile)}\t${relative(root, file)}`)
+  }
+  say(`${scoreOf(results)}\tall`)
+  mkdirSync(join(root, '.cache'), { recursive: true })
+  writeFileSync(join(root, '.cache', 'mutation.json'), JSON.stringify(results, null, 1))
+  if ((100 * (results.length - survivors.length)) / results.length < MUST_SCORE) process.exitCode = 1
+}
+
+function scoreOf(results: readonly Result[]): string {
+  const killed = results.filter(({ killedBy }) => killedBy !== undefined).length
+  return `${((100 * killed) / results.length).toFixed(1)} % (${killed} of ${results.length})`
+}
+
+const targets = process.argv.slice(2)
+if (targets.length === 0 || targets.some((target) => sourcesOf(target).length === 0)) {
+  process.stderr.write(`usage: npm run mutation -- ${GUARDS.map(([prefix]) => prefix).join('|')}\n`)
+  process.exit(2)
+}
+for (const target of targets) await mutate(sourcesOf(target))
