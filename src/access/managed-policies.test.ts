@@ -320,6 +320,31 @@ for (const { arn, name } of managedPolicies.values()) {
   })
 }
 
+test('R16 which built-in policies read at the source, and which restore what they cannot read', () => {
+  const objects = `${BUCKET}/`
+  const reads: readonly Step[] = [
+    ['elasticfilesystem:ClientMount', FILE_SYSTEM],
+    ['rds-db:connect', `arn:aws:rds-db:us-east-1:${ACCOUNT}:dbuser:db-0a1b2c3d/shop`],
+    ['s3:GetObject', objects],
+    ['dynamodb:Scan', `arn:aws:dynamodb:us-east-1:${ACCOUNT}:table/orders`],
+    ['ebs:GetSnapshotBlock', 'arn:aws:ec2:us-east-1::snapshot/snap-0a1b2c3d'],
+  ]
+  const found = [...managedPolicies.values()].flatMap(({ arn, name, path }) => {
+    // People cannot have the others: they are for the roles of services.
+    if (path !== '/' || /RolePolicy|^AWSBackupServiceRole/.test(name)) return []
+    const holder = [compiled(arn)]
+    const read = reads.filter(([action, resource]) => decide(holder, action, resource).allowed)
+    const services = read.map(([action]) => action.split(':')[0] as string)
+    const unreadable = decide(holder, 'roleback:RestoreUnreadable', RECOVERY_POINT).allowed
+    return read.length === 0 && !unreadable ? [] : [[name, services.join(' '), unreadable]]
+  })
+  assert.deepEqual(found, [
+    ['AdministratorAccess', 'elasticfilesystem rds-db s3 dynamodb ebs', true],
+    ['PowerUserAccess', 'elasticfilesystem rds-db s3 dynamodb ebs', false],
+    ['ReadOnlyAccess', 's3 dynamodb ebs', false],
+  ])
+})
+
 test('PowerUserAccess gives everything but identities, and ReadOnlyAccess reading without secrets', () => {
   const power = [compiled(arnOf('PowerUserAccess'))]
   assert.equal(decide(power, 'backup:DeleteBackupVault', VAULT).allowed, true)

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { managedPolicies } from '../../src/access/managed-policies.ts'
+import { callService } from '../../src/aws/client.ts'
+import type { Credentials, OperationOf } from '../../src/aws/client.ts'
+import { AwsError } from '../../src/aws/error.ts'
+import { modelOf } from '../../src/aws/model.ts'
+import type { OperationModel } from '../../src/aws/model.ts'
+import { REGION, startApiServer } from '../servers/api.ts'
+import { exampleInput } from './example-input.ts'
+
+/**
+ * R11: which built-in policies let by to which of our own operations, and which rights of IAM each asks for beside its own. A new
+ * operation fails here until somebody has placed it.
+ */
+
+/** What an operation changes or shows. */
+type Touches = 'backups' | 'connections' | 'identity' | 'keys' | 'accounts' | 'storage' | 'guard'
+
+interface Rights {
+  readonly touches: Touches
+  /** Built-in policies that suffice by themselves, beside AdministratorAccess. */
+  readonly policies: readonly string[]
+  /** Rights that `roleback:*` does not bring, in the order in which they are asked for. */
+  readonly also: readonly string[]
+}
+
+const NOBODY: readonly string[] = []
+const READERS = ['AWSBackupFullAccess', 'AWSBackupOperatorAccess']
+
+const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
+  CreateDefaultServiceRole: {
+    touches: 'identity',
+    policies: NOBODY,
+    also: ['iam:CreateRole', 'iam:AttachRolePolicy', 'iam:PassRole'],
+  },
+  CreateLimitedAccessKey: { touches: 'keys', policies: NOBODY, also: ['iam:CreateAccessKey'] },
+  DeregisterResource: { touches: 'connections', policies: NOBODY, also: [] },
+  DescribeJob: { touches: 'backups', policies: READERS, also: [] },
+  DescribeResource: { touches: 'connections', policies: READERS, also: [] },
+  DescribeServer: { touches: 'backups', policies: READERS, also: [] },
+  GetAuthorizationDetails: { touches: 'backups', policies: NOBODY, also: [] },
+  GetRestoreGuard: { touches: 'guard', policies: NOBODY, also: ['iam:GetAccountPasswordPolicy'] },
+  ListBackupPlanRuns: { touches: 'backups', policies: READERS, also: [] },
+  ListJobDecisions: { touches: 'backups', policies: READERS, also: [] },
+  ListLimitedAccessKeys: { touches: 'keys', policies: NOBODY, also: ['iam:ListAccessKeys'] },
+  ListPauses: { touches: 'backups', policies: READERS, also: [] },
+  ListResources: { touches: 'connections', policies: READERS, also: [] },
+  PauseBackups: { touches: 'backups', policies: NOBODY, also: [] },
+  PreviewBackupSelection: { touches: 'backups', policies: NOBODY, also: [] },
+  PutRestoreGuard: { touches: 'guard', policies: NOBODY, also: ['iam:UpdateAccountPasswordPolicy'] },
+  RegisterResource: { touches: 'connections', policies: NOBODY, also: [] },
+  ResumeBackups: { touches: 'backups', policies: NOBODY, also: [] },
+  StartExportJob: { touches: 'backups', policies: NOBODY, also: ['iam:PassRole'] },
+  StartSweepJob: { touches: 'backups', policies: NOBODY, also: [] },
+  StartVerifyJob: { touches: 'backups', policies: ['AWSBackupFullAccess'], also: [] },
+  UpdateResource: { touches: 'connections', policies: NOBODY, also: [] },
+}
+
+/** Of these R11 asks for the matching right of IAM, too. */
+const ADMINISTRATION: readonly Touches[] = ['identity', 'keys', 'accounts', 'storage', 'guard']
+
+const server = await startApiServer()
+after(() => server[Symbol.asyncDispose]())
+
+const model = modelOf('roleback')
+const VAULT = 'abcdefgh'
+
+before(async () => {
+  await server.call('backup', 'CreateBackupVault', { BackupVaultName: VAULT })
+})
+
+async function userWith(name: string, policyArn?: string): Promise<Credentials> {
+  await server.call('iam', 'CreateUser', { UserName: name })
+  if (policyArn !== undefined)
+    await server.call('iam', 'AttachUserPolicy', { UserName: name, PolicyArn: policyArn })
+  const { AccessKey } = await server.call('iam', 'CreateAccessKey', { UserName: name })
+  return { accessKeyId: AccessKey.AccessKeyId, secretAccessKey: AccessKey.SecretAccessKey }
+}
+
+/** The example's ARNs in the server's own account. */
+function own(value: unknown): unknown {
+  if (typeof value === 'string') return value.replaceAll('123456789012', server.accountId)
+  if (Array.isArray(value)) return value.map(own)
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, own(member)]))
+}
+
+/** The action that the caller lacks for the smallest input; undefined where he is let by, whatever becomes of it then. */
+async function lacks(operation: OperationModel, credentials: Credentials): Promise<string | undefined> {
+  const input = operation.input === undefined ? {} : exampleInput(model, operation.input)
+  try {
+    const name = operation.name as OperationOf<'roleback'>
+    await callService(server.endpoint, credentials, REGION, 'roleback', name, own(input) as never)
+    return undefined
+  } catch (error) {
+    assert.ok(error instanceof AwsError, String(error))
+    assert.ok(error.status < 500, `${operation.name}: ${error.message}`)
+    if (error.status !== 403) return undefined
+    return /not authorized to perform: (\S+) on resource/.exec(error.message)?.[1] ?? error.message
+  }
+}
+
+test('R11 every operation of our own is placed', () => {
+  assert.deepEqual(Object.keys(OPERATIONS).toSorted(), Object.keys(model.operations).toSorted())
+})
+
+test('R11 what touches identity, keys, accounts, storage or guard takes a right of IAM, and no built-in policy but AdministratorAccess', () => {
+  for (const [name, { touches, policies, also }] of Object.entries(OPERATIONS)) {
+    if (!ADMINISTRATION.includes(touches)) continue
+    assert.ok(also.length > 0 && also.every((action) => action.startsWith('iam:')), name)
+    assert.deepEqual(policies, [], name)
+  }
+})
+
+test('R11 each built-in policy lets by to what is written here, and to nothing else', async () => {
+  const found: Record<string, string[]> = {}
+  const wanted: Record<string, string[]> = {}
+  // Those of service-linked roles can be attached to nobody; managed-policies.test.ts looks at their documents.
+  const attachable = [...managedPolicies.values()].filter(({ path }) => path !== '/aws-service-role/')
+  assert.ok(attachable.length > 30)
+  for (const { arn, name } of attachable) {
+    const credentials = await userWith(`has-${name}`.slice(0, 64), arn)
+    for (const [operation, { policies }] of Object.entries(OPERATIONS)) {
+      const isExpected = name === 'AdministratorAccess' || policies.includes(name)
+      if (isExpected) (wanted[operation] ??= []).push(name)
+      const missing = await lacks(model.operations[operation] as OperationModel, credentials)
+      if (missing === undefined) (found[operation] ??= []).push(name)
+    }
+  }
+  assert.deepEqual(found, wanted)
+})
+
+test('R11 what an operation asks for beside its own right is written here', async () => {
+  const UserName = 'roleback-only'
+  const credentials = await userWith(UserName)
+  for (const [operation, { also }] of Object.entries(OPERATIONS)) {
+    const granted: string[] = []
+    for (;;) {
+      const PolicyDocument = JSON.stringify({
+        Version: '2012-10-17',
+        Statement: [{ Effect: 'Allow', Action: ['roleback:*', ...granted], Resource: '*' }],
+      })
+      await server.call('iam', 'PutUserPolicy', { UserName, PolicyName: 'own', PolicyDocument })
+      const missing = await lacks(model.operations[operation] as OperationModel, credentials)
+      if (missing === undefined) break
+      assert.ok(!granted.includes(missing), `${operation} is refused ${missing} that was granted`)
+      granted.push(missing)
+    }
+    assert.deepEqual(granted, also, operation)
+  }
+})
+
+test('R11 the rights of IAM alone open none of our own operations', async () => {
+  const credentials = await userWith('iam-only', 'arn:aws:iam::aws:policy/IAMFullAccess')
+  for (const [name, operation] of Object.entries(model.operations)) {
+    assert.equal(await lacks(operation, credentials), `roleback:${name}`)
+  }
+})
