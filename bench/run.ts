@@ -3,6 +3,8 @@
  * other tools are ratios of one call, taken in turn. BENCH_ROUNDS (default 3) says how often the vault's are taken.
  */
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
+  http: async () => (await import('./http.ts')).run(),
+  sigv4: async () => (await import('./sigv4.ts')).run(),
   policy: async () => (await import('./policy.ts')).run(),
   vault: async () => (await import('./vault.ts')).run(['mixed', 'small', 'large']),
   'vault-server': async () => (await import('./vault-server.ts')).run(),
