@@ -107,7 +107,7 @@ async function page(services: readonly ServiceOperations[]): Promise<string> {
 ${await readFile(NOTES, 'utf8')}
 ## Operations
 
-Every operation that AWS models is routed, authorised and parsed. One that is not built answers, after authorisation, a 400 that
+Every operation that AWS models is routed, authorised (but the few that are not signed) and parsed. One that is not built answers, after authorisation, a 400 that
 no client repeats: \`InvalidRequestException\`, for IAM and STS \`InvalidAction\`. *Built* means that a test calls it through the AWS
 SDK for JavaScript (our own, and the toolbox, which that SDK does not have, through the typed client; the toolbox through boto3 too) and reads back what it changed.
 

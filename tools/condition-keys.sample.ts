@@ -111,6 +111,7 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
     ResourceType: 'RDS',
     Name: 'NAME',
     ResourceArn: RESOURCE,
+    PrincipalArn: `arn:aws:iam::${ACCOUNT}:user/USER`,
     BackupVaultName: 'VAULT',
     Connection: { Host: 'HOST', Path: 'PATH', Endpoint: 'ENDPOINT', Bucket: 'BUCKET' },
     Tags: TAG_LIST,

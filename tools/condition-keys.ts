@@ -29,6 +29,7 @@ type Keys = Readonly<Record<string, string | readonly string[]>>
 interface Entry {
   readonly action?: string
   readonly decidedByHandler?: true
+  readonly unsigned?: true
   readonly resource: (ctx: Context, input: object) => string | readonly string[] | Promise<string | string[]>
   readonly context?: (ctx: Context, input: object) => Keys | Promise<Keys>
   readonly handler?: unknown
@@ -68,7 +69,7 @@ async function operationRows(ctx: Context, service: ServiceName, table: object):
   const model = modelOf(service)
   const rows: string[] = []
   for (const [name, entry] of Object.entries(table as Record<string, Entry>)) {
-    if (entry.handler === undefined) continue
+    if (entry.handler === undefined || entry.unsigned === true) continue
     const shape = model.shapes[model.operations[name]?.input?.shape ?? '']
     const members = Object.keys(shape?.members ?? {})
     const sample: Readonly<Record<string, unknown>> = SAMPLES[service]

@@ -1,5 +1,6 @@
+import { isIPv6 } from 'node:net'
 import type { ServerKey } from '../keyring/server-key.ts'
-import { deleteBackOff, findBackOff, replaceBackOff } from '../store/sign-in.ts'
+import { deleteBackOff, findBackOff, forgiveOne, replaceBackOff } from '../store/sign-in.ts'
 import type { BackOffTable } from '../store/schema-credentials.ts'
 import type { Queryable } from '../store/store.ts'
 
@@ -22,8 +23,10 @@ const FIRST_MS = 1_000
 export const BACK_OFF_FORGOTTEN_MS = 3_600_000
 
 const FREE_PER_PERSON = 5
+const FREE_PER_ADDRESS = 20
 /** Longer would let strangers lock a person out; at this, a name can be tried 288 times a day. */
 const MAX_PER_PERSON_MS = 300_000
+const MAX_PER_ADDRESS_MS = 900_000
 
 /**
  * A user's name as it was given, whether there is such a user or not: both must be held back alike. Kept as a keyed hash, since
@@ -40,6 +43,28 @@ export function deviceSubject(serialNumber: string): BackOffSubject {
 
 export function passwordSubject(userId: string): BackOffSubject {
   return { key: `password ${userId}`, free: FREE_PER_PERSON, maxMs: MAX_PER_PERSON_MS }
+}
+
+/**
+ * An address, of IPv6 the /64 that one person has whole. Undefined for the loopback: a proxy on this machine speaks for everybody
+ * from there, and nobody must lock all others out.
+ */
+export function addressSubject(address: string | undefined): BackOffSubject | undefined {
+  if (address === undefined || address === '::1' || address.startsWith('127.')) return undefined
+  return { key: `address ${networkOf(address)}`, free: FREE_PER_ADDRESS, maxMs: MAX_PER_ADDRESS_MS }
+}
+
+function networkOf(address: string): string {
+  const plain = address.split('%')[0] as string
+  if (!isIPv6(plain)) return plain
+  const [head = '', tail] = plain.split('::')
+  const groups = head === '' ? [] : head.split(':')
+  const rest = tail === undefined || tail === '' ? [] : tail.split(':')
+  const whole = [...groups, ...Array.from({ length: 8 - groups.length - rest.length }, () => '0'), ...rest]
+  return `${whole
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`
 }
 
 /**
@@ -65,4 +90,9 @@ function nextRow(subject: BackOffSubject, row: BackOffTable | undefined, now: nu
 /** The guess was right, and proved who it was: all of the subject's failures are forgiven. */
 export async function forgive(db: Queryable, subject: BackOffSubject): Promise<void> {
   await deleteBackOff(db, subject.key)
+}
+
+/** The guess was right, but stands for nothing else that came from there: a valid account must not wash an address clean. */
+export async function takeBack(db: Queryable, subject: BackOffSubject): Promise<void> {
+  await forgiveOne(db, subject.key)
 }

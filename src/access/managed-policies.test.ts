@@ -297,6 +297,7 @@ const ADMINISTRATION = [
   'roleback:RotateServerKey',
   'roleback:IssueRecoveryKit',
   'roleback:ExportVault',
+  'roleback:RevokeSessions',
 ]
 
 for (const { arn, name } of managedPolicies.values()) {

@@ -76,13 +76,14 @@ export function callerOf(
 /**
  * Calls one operation, signed, and waits for its output. Never tries twice: whether that is right is the caller's to know.
  *
+ * @param credentials Undefined for the few operations that are not signed.
  * @param endpoint `http://HOST:PORT` or `https://…`; a path in it is not used.
  * @throws {AwsError} The server's error with its code, status and message.
  * @throws {Error} When the server cannot be reached; `cause` is the system's error.
  */
 export async function callService<S extends ServiceName, O extends OperationOf<S>>(
   endpoint: string,
-  credentials: Credentials,
+  credentials: Credentials | undefined,
   region: string,
   service: S,
   operation: O,
@@ -93,7 +94,8 @@ export async function callService<S extends ServiceName, O extends OperationOf<S
   const operationModel = model.operations[operation] as OperationModel
   const url = new URL(endpoint)
   const request = writeRequest(model, operationModel, input, url.host)
-  const headers = sign(request, credentials, { region, service: model.metadata.signingName }, Date.now())
+  const scope = { region, service: model.metadata.signingName }
+  const headers = credentials === undefined ? request.headers : sign(request, credentials, scope, Date.now())
   const received = await send(url, { ...request, headers }, options)
   return readAnswer(model, operationModel, received) as OutputOf<S, O>
 }

@@ -10,6 +10,7 @@ import type { SignatureClaim } from '../aws/sigv4.ts'
 import type { WireRequest } from '../aws/wire.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
 import { findAccessKey, findRoleById, findUserById, touchAccessKey } from '../store/identities.ts'
+import { findSignInSession } from '../store/sign-in.ts'
 import type { Queryable } from '../store/store.ts'
 import { tagsOf } from '../store/tags.ts'
 
@@ -154,6 +155,7 @@ async function sessionPrincipal(
   content: SessionContent,
 ): Promise<Principal> {
   const { accountId, identityId, session } = content
+  if (session.isSignedIn === true) await checkSignedIn(ctx, model, accessKeyId)
   const keyLimits = await parentLimits(ctx, model, content)
   if (content.kind === 'root') return { ...rootPrincipal(accountId, accessKeyId), session }
   if (content.kind === 'user') {
@@ -224,6 +226,16 @@ async function parentLimits(
   if (key === undefined || key.status !== 'Active') throw invalidToken(model)
   if (statusOf(key, ctx.now) === 'Expired') throw expiredToken(model)
   return limitsOf(key)
+}
+
+/** A session of a person who signed in lives as long as its row says: signing out ends it. */
+async function checkSignedIn(
+  ctx: AuthenticationContext,
+  model: ServiceModel,
+  accessKeyId: string,
+): Promise<void> {
+  const row = await findSignInSession(ctx.db, accessKeyId)
+  if (row === undefined || row.ended_at !== null) throw expiredToken(model)
 }
 
 function checkRevoked(model: ServiceModel, revokedBefore: number | null, issuedAt: number | undefined): void {

@@ -26,7 +26,6 @@ import type {
 } from '../aws/generated/iam.ts'
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { findAccount } from '../store/accounts.ts'
 import { deleteLoginProfile, findLoginProfile, updateLoginProfile } from '../store/login-profiles.ts'
 import type { LoginProfileTable } from '../store/schema-credentials.ts'
 import type { UserTable } from '../store/schema.ts'
@@ -105,10 +104,7 @@ async function changeProfile(ctx: Context, input: UpdateLoginProfileRequest): Pr
 
 /** A new password is a new beginning for whoever was held back for guessing at the old one. */
 async function forgiveSignIns(ctx: Context, user: UserTable, tx: Queryable): Promise<void> {
-  const account = await findAccount(tx, user.account_id)
-  for (const name of [user.account_id, account?.alias ?? undefined]) {
-    if (name !== undefined) await forgive(tx, nameSubject(ctx.serverKey, name, user.name))
-  }
+  await forgive(tx, nameSubject(ctx.serverKey, user.account_id, user.name))
   await forgive(tx, passwordSubject(user.user_id))
 }
 

@@ -1,4 +1,5 @@
 import { assumeForService } from '../access/assume.ts'
+import { BACK_OFF_FORGOTTEN_MS } from '../access/back-off.ts'
 import { jobRequests } from '../access/job-request.ts'
 import type { JobFacts } from '../access/job-request.ts'
 import { layersOf } from '../access/layers.ts'
@@ -19,6 +20,7 @@ import { insertJob } from '../store/jobs.ts'
 import { pruneLegalHolds } from '../store/legal-holds.ts'
 import { dueForExpiry, setRecoveryPointStatus } from '../store/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
+import { pruneSignIns } from '../store/sign-in.ts'
 import { tagsOf } from '../store/tags.ts'
 import type { JobTools } from './tools.ts'
 
@@ -93,6 +95,7 @@ export class Housekeeping {
       return
     }
     await pruneLegalHolds(store.db, now)
+    await pruneSignIns(store.db, now - BACK_OFF_FORGOTTEN_MS)
     await pruneDenials(store.db, now, () => this.#stop.signal.aborted)
     for (const point of await dueForExpiry(store.db, now, {
       limit: BATCH,

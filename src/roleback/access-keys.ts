@@ -113,7 +113,7 @@ function checkPolicy(document: string): void {
   }
 }
 
-function noSuchUser(name: string): ResourceNotFoundException {
+export function noSuchUser(name: string): ResourceNotFoundException {
   return new ResourceNotFoundException(`The user with name ${name} cannot be found.`, { Context: name })
 }
 

@@ -1,6 +1,6 @@
 import type { RolebackApi, RegisterResourceInput } from '../aws/generated/roleback.ts'
 import type { OperationContext, Service } from '../aws/operation.ts'
-import type { Context } from '../context.ts'
+import type { Context, UnsignedContext } from '../context.ts'
 import { kindOfArn } from '../kinds/kinds.ts'
 import { arnOf } from '../lib/arn.ts'
 import { tagsOf } from '../store/tags.ts'
@@ -21,6 +21,8 @@ import {
 } from './resources.ts'
 import { getRestoreGuard, putRestoreGuard } from './restore-guard.ts'
 import { describeServer } from './server.ts'
+import { listSessions, principalContext, revokeSessions, signOut } from './sessions.ts'
+import { signIn } from './sign-in.ts'
 
 type ResourceInput = { readonly ResourceArn: string }
 type VaultInput = { readonly BackupVaultName: string }
@@ -51,7 +53,7 @@ async function resourceContext(ctx: Context, input: ResourceInput): Promise<Oper
 }
 
 /** The few operations that AWS has no name for. */
-export const roleback: Service<RolebackApi, Context> = {
+export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn'> = {
   RegisterResource: {
     resource: arnToRegister,
     context: (_, input) => registrationContext(input),
@@ -74,6 +76,14 @@ export const roleback: Service<RolebackApi, Context> = {
   },
   CreateLimitedAccessKey: { resource: userTarget, context: userContext, handler: createLimitedAccessKey },
   ListLimitedAccessKeys: { resource: userTarget, context: userContext, handler: listLimitedAccessKeys },
+  SignIn: { unsigned: true, handler: signIn },
+  SignOut: { resource: (ctx) => ctx.principal.arn, decidedByHandler: true, handler: signOut },
+  ListSessions: { resource: userTarget, context: userContext, handler: listSessions },
+  RevokeSessions: {
+    resource: (_, input) => input.PrincipalArn,
+    context: principalContext,
+    handler: revokeSessions,
+  },
   StartVerifyJob: { resource: vault, handler: startVerifyJob },
   StartSweepJob: { resource: vault, handler: startSweepJob },
   StartExportJob: { resource: vault, handler: startExportJob },

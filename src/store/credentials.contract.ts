@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { findAccountByAlias, insertAccount, updateAccount } from './accounts.ts'
-import { ACCOUNT, NOW, userRow } from './contract-rows.ts'
+import { ACCOUNT, NOW, readPages, userRow } from './contract-rows.ts'
 import type { ContractCase } from './contract-rows.ts'
 import { deleteUser, insertUser } from './identities.ts'
 import {
@@ -18,8 +18,18 @@ import {
   unassignMfaDevice,
   useMfaStep,
 } from './mfa-devices.ts'
-import type { MfaDeviceTable } from './schema-credentials.ts'
-import { findBackOff, replaceBackOff } from './sign-in.ts'
+import type { MfaDeviceTable, SignInSessionTable } from './schema-credentials.ts'
+import {
+  endSignInSession,
+  endSignInSessionsOf,
+  findBackOff,
+  findSignInSession,
+  forgiveOne,
+  insertSignInSession,
+  listSignInSessions,
+  pruneSignIns,
+  replaceBackOff,
+} from './sign-in.ts'
 
 const PROFILE = {
   user_id: 'AIDAUSER',
@@ -112,6 +122,58 @@ export const CREDENTIALS_CONTRACT: readonly ContractCase[] = [
       }
       await Promise.all(Array.from({ length: 10 }, (_, i) => count(i % 2 === 0 ? db : other.db)))
       assert.equal((await findBackOff(db, 's'))?.failures, 10)
+      await forgiveOne(db, 's')
+      assert.equal((await findBackOff(db, 's'))?.failures, 9)
+    },
+  },
+  {
+    name: 'sessions are listed while they last, end once, and go with old failures when nobody can use them',
+    run: async ({ db }) => {
+      await insertUser(db, { ...userRow('anna'), user_id: 'AIDAUSER' })
+      const session = (access_key_id: string, created_at: number): SignInSessionTable => ({
+        access_key_id,
+        account_id: ACCOUNT,
+        user_id: 'AIDAUSER',
+        created_at,
+        expires_at: created_at + 1_000,
+        source_ip: null,
+        mfa: 0,
+        ended_at: null,
+      })
+      for (const [id, at] of [
+        ['c', 0],
+        ['b', 1],
+        ['a', 1],
+        ['d', -5_000],
+      ] as const)
+        await insertSignInSession(db, session(id, NOW + at))
+      const listed = async (now: number): Promise<string[]> =>
+        (await readPages((page) => listSignInSessions(db, { accountId: ACCOUNT, now }, page), 1)).map(
+          (row) => row.access_key_id,
+        )
+      assert.deepEqual(await listed(NOW + 2), ['c', 'a', 'b'])
+      assert.deepEqual(await listed(NOW + 1_000), ['a', 'b'])
+      assert.equal(await endSignInSession(db, 'c', NOW), true)
+      assert.equal(await endSignInSession(db, 'c', NOW), false)
+      await endSignInSessionsOf(db, 'AIDAUSER', NOW, 'a')
+      assert.deepEqual(await listed(NOW + 2), ['a'])
+      await replaceBackOff(db, undefined, {
+        subject: 'old',
+        failures: 9,
+        last_at: NOW - 9,
+        blocked_until: NOW - 9,
+      })
+      await replaceBackOff(db, undefined, {
+        subject: 'held',
+        failures: 9,
+        last_at: NOW - 9,
+        blocked_until: NOW + 9,
+      })
+      await pruneSignIns(db, NOW)
+      assert.equal(await findSignInSession(db, 'd'), undefined)
+      assert.equal((await findSignInSession(db, 'c'))?.ended_at, NOW)
+      assert.equal(await findBackOff(db, 'old'), undefined)
+      assert.equal((await findBackOff(db, 'held'))?.failures, 9)
     },
   },
 ]

@@ -15,7 +15,7 @@ import { exampleInput } from './example-input.ts'
  */
 
 /** What an operation changes or shows. */
-type Touches = 'backups' | 'connections' | 'identity' | 'keys' | 'accounts' | 'storage' | 'guard'
+type Touches = 'backups' | 'connections' | 'identity' | 'keys' | 'accounts' | 'storage' | 'guard' | 'oneself'
 
 interface Rights {
   readonly touches: Touches
@@ -45,17 +45,24 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   ListJobDecisions: { touches: 'backups', policies: READERS, also: [] },
   ListLimitedAccessKeys: { touches: 'keys', policies: NOBODY, also: ['iam:ListAccessKeys'] },
   ListPauses: { touches: 'backups', policies: READERS, also: [] },
+  ListSessions: { touches: 'identity', policies: NOBODY, also: ['iam:GetLoginProfile'] },
   ListResources: { touches: 'connections', policies: READERS, also: [] },
   PauseBackups: { touches: 'backups', policies: NOBODY, also: [] },
   PreviewBackupSelection: { touches: 'backups', policies: NOBODY, also: [] },
   PutRestoreGuard: { touches: 'guard', policies: NOBODY, also: ['iam:UpdateAccountPasswordPolicy'] },
   RegisterResource: { touches: 'connections', policies: NOBODY, also: [] },
   ResumeBackups: { touches: 'backups', policies: NOBODY, also: [] },
+  RevokeSessions: { touches: 'identity', policies: NOBODY, also: ['iam:PutUserPolicy'] },
+  SignIn: { touches: 'oneself', policies: NOBODY, also: [] },
+  SignOut: { touches: 'oneself', policies: NOBODY, also: [] },
   StartExportJob: { touches: 'backups', policies: NOBODY, also: ['iam:PassRole'] },
   StartSweepJob: { touches: 'backups', policies: NOBODY, also: [] },
   StartVerifyJob: { touches: 'backups', policies: ['AWSBackupFullAccess'], also: [] },
   UpdateResource: { touches: 'connections', policies: NOBODY, also: [] },
 }
+
+/** What asks for a right: not who proves himself, or ends his own session. */
+const DECIDED = Object.entries(OPERATIONS).filter(([, { touches }]) => touches !== 'oneself')
 
 /** Of these R11 asks for the matching right of IAM, too. */
 const ADMINISTRATION: readonly Touches[] = ['identity', 'keys', 'accounts', 'storage', 'guard']
@@ -121,7 +128,7 @@ test('R11 each built-in policy lets by to what is written here, and to nothing e
   assert.ok(attachable.length > 30)
   for (const { arn, name } of attachable) {
     const credentials = await userWith(`has-${name}`.slice(0, 64), arn)
-    for (const [operation, { policies }] of Object.entries(OPERATIONS)) {
+    for (const [operation, { policies }] of DECIDED) {
       const isExpected = name === 'AdministratorAccess' || policies.includes(name)
       if (isExpected) (wanted[operation] ??= []).push(name)
       const missing = await lacks(model.operations[operation] as OperationModel, credentials)
@@ -134,7 +141,7 @@ test('R11 each built-in policy lets by to what is written here, and to nothing e
 test('R11 what an operation asks for beside its own right is written here', async () => {
   const UserName = 'roleback-only'
   const credentials = await userWith(UserName)
-  for (const [operation, { also }] of Object.entries(OPERATIONS)) {
+  for (const [operation, { also }] of DECIDED) {
     const granted: string[] = []
     for (;;) {
       const PolicyDocument = JSON.stringify({
@@ -153,7 +160,8 @@ test('R11 what an operation asks for beside its own right is written here', asyn
 
 test('R11 the rights of IAM alone open none of our own operations', async () => {
   const credentials = await userWith('iam-only', 'arn:aws:iam::aws:policy/IAMFullAccess')
-  for (const [name, operation] of Object.entries(model.operations)) {
+  for (const [name] of DECIDED) {
+    const operation = model.operations[name] as OperationModel
     assert.equal(await lacks(operation, credentials), `roleback:${name}`)
   }
 })

@@ -427,6 +427,65 @@ export interface PutRestoreGuardOutput {
   readonly Before: "off" | "warn" | "enforce"
 }
 
+export interface SignInInput {
+  readonly PasswordCredentials?: PasswordCredentials | undefined
+  readonly DurationSeconds?: number | undefined
+}
+
+export interface PasswordCredentials {
+  readonly Account: string
+  readonly UserName: string
+  readonly Password: string
+  readonly MfaCode?: string | undefined
+  readonly NewPassword?: string | undefined
+}
+
+export interface SignInOutput {
+  readonly Credentials: SessionCredentials
+  readonly AccountId: string
+  readonly PrincipalArn: string
+  readonly PasswordExpirationDate?: Date | undefined
+}
+
+export interface SessionCredentials {
+  readonly AccessKeyId: string
+  readonly SecretAccessKey: string
+  readonly SessionToken: string
+  readonly Expiration: Date
+}
+
+export type SignOutInput = Readonly<Record<never, never>>
+
+export type SignOutOutput = Readonly<Record<never, never>>
+
+export interface ListSessionsInput {
+  readonly UserName?: string | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListSessionsOutput {
+  readonly Sessions: readonly SignInSession[]
+  readonly NextToken?: string | undefined
+}
+
+export interface SignInSession {
+  readonly AccessKeyId: string
+  readonly UserName: string
+  readonly SignedInDate: Date
+  readonly ExpirationDate: Date
+  readonly SourceIp?: string | undefined
+  readonly MfaAuthenticated: boolean
+}
+
+export interface RevokeSessionsInput {
+  readonly PrincipalArn: string
+}
+
+export interface RevokeSessionsOutput {
+  readonly RevokedBefore: Date
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -450,6 +509,10 @@ export interface RolebackApi {
   ListPauses: { input: ListPausesInput; output: ListPausesOutput }
   GetRestoreGuard: { input: GetRestoreGuardInput; output: GetRestoreGuardOutput }
   PutRestoreGuard: { input: PutRestoreGuardInput; output: PutRestoreGuardOutput }
+  SignIn: { input: SignInInput; output: SignInOutput }
+  SignOut: { input: SignOutInput; output: SignOutOutput }
+  ListSessions: { input: ListSessionsInput; output: ListSessionsOutput }
+  RevokeSessions: { input: RevokeSessionsInput; output: RevokeSessionsOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {
@@ -485,5 +548,23 @@ export class InvalidRequestException extends AwsError {
 export class LimitExceededException extends AwsError {
   constructor(message: string, data: { readonly Context?: string | undefined } = {}) {
     super("LimitExceededException", 400, message, data)
+  }
+}
+
+export class SignInFailedException extends AwsError {
+  constructor(message: string, data: { readonly Context?: string | undefined } = {}) {
+    super("SignInFailedException", 403, message, data)
+  }
+}
+
+export class PasswordChangeRequiredException extends AwsError {
+  constructor(message: string, data: { readonly Context?: string | undefined } = {}) {
+    super("PasswordChangeRequiredException", 403, message, data)
+  }
+}
+
+export class PasswordPolicyViolationException extends AwsError {
+  constructor(message: string, data: { readonly Context?: string | undefined } = {}) {
+    super("PasswordPolicyViolationException", 400, message, data)
   }
 }
