@@ -1,4 +1,4 @@
-import type { Access, AccessQuestion } from './access/authorize.ts'
+import type { Access, AccessQuestion, Preview } from './access/authorize.ts'
 import type { Principal } from './access/principal.ts'
 import type { Clock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
@@ -37,6 +37,7 @@ export interface Context extends UnsignedContext {
   ask(question: AccessQuestion): Promise<Access>
   /** Tells the client something beside the answer: a header, which must hold no secret. */
   warn(text: string): void
+  readonly preview: Preview
 }
 
 /** What is the same for every request of one server. */

@@ -9,11 +9,12 @@ import { contentOf, fillBucket, registerBucket, s3ClientOf } from './fixtures/bu
 import { EXPLAINED } from './fixtures/denials.ts'
 import { registerOrders, startOrders } from './fixtures/orders.ts'
 import type { Orders } from './fixtures/orders.ts'
+import { assertForeseen, checksOf, missingOf, preflightOf } from './fixtures/preflight.ts'
+import type { Preflight } from './fixtures/preflight.ts'
 import {
   ALL_RIGHTS,
   allow,
   backUp,
-  backUpWell,
   decisionsOf,
   makeRole,
   makeUser,
@@ -30,7 +31,8 @@ import { postgresMissing } from './servers/postgres.ts'
 
 /**
  * Each step of each kind's tables is taken away from a role that may do everything else, on real runs: the job ends FAILED with
- * AWS's sentence, having done the steps before it and none after it, and nothing new is at the target.
+ * AWS's sentence, having done the steps before it and none after it, and nothing new is at the target. What each job asked, preflight
+ * had named, and the action that was taken away, and no other, it had called missing.
  */
 
 const SESSION = 'arn:aws:sts::123456789012:assumed-role/worker/AWSBackup-worker'
@@ -104,6 +106,35 @@ describe('Steps of jobs', () => {
 
   const everythingBut = (action: string): object => ({ Effect: 'Allow', NotAction: [action], Resource: '*' })
 
+  const ofBackup = async ({ arn }: Subject): Promise<Preflight> =>
+    await preflightOf(world, {
+      Operation: 'StartBackupJob',
+      ...VAULT,
+      ResourceArns: [arn],
+      IamRoleArn: role,
+      DeleteAfterDays: 1,
+    })
+
+  const ofRestore = async ({ metadata }: Subject, point: string): Promise<Preflight> =>
+    await preflightOf(world, {
+      Operation: 'StartRestoreJob',
+      RecoveryPointArns: [point],
+      IamRoleArn: role,
+      Metadata: metadata,
+    })
+
+  /** Of everything that is asked, all that needs this action is missing and nothing else is. */
+  function assertMissing(foreseen: Preflight, action: string): void {
+    assert.equal(foreseen.Verdict, 'denied')
+    const asked = checksOf(foreseen).filter(
+      ({ Layer, Action }) => Action === action && (Layer === 'job' || Layer === 'expiry'),
+    )
+    assert.deepEqual(
+      missingOf(foreseen).toSorted(),
+      [...new Set(asked.map(({ Action, ResourceArn }) => `${Action} ${ResourceArn}`))].toSorted(),
+    )
+  }
+
   /** The whole sentence, as it is in the job's own record; after the refusal nothing but tidying up was allowed. */
   async function assertDenied(
     jobId: string,
@@ -134,16 +165,24 @@ describe('Steps of jobs', () => {
       before(async () => {
         subject = subjects.get(kind.type) ?? assert.fail()
         await setRights(world, 'worker', ALL_RIGHTS)
-        point = await backUpWell(world, { ...VAULT, ResourceArn: subject.arn, IamRoleArn: role })
+        const foreseen = await ofBackup(subject)
+        assert.equal(foreseen.Verdict, 'allowed')
+        const job = await backUp(world, { ...VAULT, ResourceArn: subject.arn, IamRoleArn: role })
+        assert.equal(job.State, 'COMPLETED', job.StatusMessage ?? '')
+        point = job.RecoveryPointArn ?? ''
+        await assertForeseen(world, foreseen, job.BackupJobId ?? '')
       })
 
       for (const step of Object.values(kind.backup).filter(({ optional }) => optional !== true)) {
         test(`a backup without ${step.action} fails at ${step.name}`, async () => {
           await setRights(world, 'worker', everythingBut(step.action))
+          const foreseen = await ofBackup(subject)
+          assertMissing(foreseen, step.action)
           const job = await backUp(world, { ...VAULT, ResourceArn: subject.arn, IamRoleArn: role })
           assert.equal(job.State, 'FAILED', job.StatusMessage ?? '')
           assert.equal(job.MessageCategory, 'AccessDenied')
           await assertDenied(job.BackupJobId ?? '', job.StatusMessage, step, kind.backup)
+          await assertForeseen(world, foreseen, job.BackupJobId ?? '')
           const { RecoveryPoints = [] } = await world.call('backup', 'ListRecoveryPointsByResource', {
             ResourceArn: subject.arn,
           })
@@ -157,6 +196,8 @@ describe('Steps of jobs', () => {
       for (const step of Object.values(kind.restore).filter(({ optional }) => optional !== true)) {
         test(`a restore without ${step.action} fails at ${step.name}`, async () => {
           await setRights(world, 'worker', everythingBut(step.action))
+          const foreseen = await ofRestore(subject, point)
+          assertMissing(foreseen, step.action)
           const before = await subject.target()
           const job = await restore(world, {
             RecoveryPointArn: point,
@@ -166,12 +207,15 @@ describe('Steps of jobs', () => {
           assert.equal(job.Status, 'FAILED', job.StatusMessage ?? '')
           assert.equal(job.CreatedResourceArn, undefined)
           await assertDenied(job.RestoreJobId ?? '', job.StatusMessage, step, kind.restore)
+          await assertForeseen(world, foreseen, job.RestoreJobId ?? '')
           assert.deepEqual(await subject.target(), before)
         })
       }
 
       test('the same restore with every right comes through', async () => {
         await setRights(world, 'worker', ALL_RIGHTS)
+        const foreseen = await ofRestore(subject, point)
+        assert.equal(foreseen.Verdict, 'allowed')
         const before = await subject.target()
         const job = await restore(world, {
           RecoveryPointArn: point,
@@ -180,6 +224,7 @@ describe('Steps of jobs', () => {
         })
         assert.equal(job.Status, 'COMPLETED', job.StatusMessage ?? '')
         assert.notDeepEqual(await subject.target(), before)
+        await assertForeseen(world, foreseen, job.RestoreJobId ?? '')
       })
 
       test('a restore under the type’s own built-in policies copies the tags of the source', async () => {

@@ -63,7 +63,8 @@ async function calledByTests(): Promise<ReadonlySet<string>> {
       called.add(`iam-toolbox:${operation}`)
     }
     if (!/\/operations-roleback[\w-]*\.test\.ts$/.test(file)) continue
-    for (const [, operation = ''] of source.matchAll(/\bcall\('(\w+)'/g)) called.add(`roleback:${operation}`)
+    for (const [, operation = ''] of source.matchAll(/\bcall\(\s*'(?:roleback',\s*')?(\w+)'/g))
+      called.add(`roleback:${operation}`)
   }
   return called
 }

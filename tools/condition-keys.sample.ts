@@ -106,6 +106,7 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
   sts: { RoleArn: `arn:aws:iam::${ACCOUNT}:role/ROLE`, Name: 'NAME', Tags: TAG_LIST },
   tagging: { ResourceARNList: [VAULT], Tags: TAGS, TagKeys: ['KEY'] },
   roleback: {
+    IamRoleArn: `arn:aws:iam::${ACCOUNT}:role/ROLE`,
     UserName: 'USER',
     RestoreGuard: 'warn',
     ResourceType: 'RDS',

@@ -7,6 +7,7 @@ import type { RoleTable } from '../store/schema.ts'
 import { compiledTrustPolicy } from './compiled.ts'
 import { roleArn } from './identity-arns.ts'
 import type { Principal } from './principal.ts'
+import type { Question } from './proposal.ts'
 import { tagsOf } from '../store/tags.ts'
 
 /** A service that wants to work under a role, and for whom. */
@@ -54,17 +55,22 @@ export async function assumeForService(
       reason: `the role with id ${role.roleId} no longer exists (a role made again under its name is another role)`,
     }
   }
-  if (row.path.startsWith('/aws-service-role/')) {
-    return { ok: false, reason: 'a service-linked role cannot be passed' }
-  }
-  const decision = decideTrust(row, assumption)
-  if (!decision.allowed) return { ok: false, reason: trustReason(row, decision, assumption) }
-  return { ok: true, role: row, session: await serviceSession(db, row, assumption) }
+  const { refusal } = askTrust(row, assumption)
+  if (refusal !== undefined) return { ok: false, reason: refusal }
+  return { ok: true, role: row, session: await serviceSession(db, row, assumption.now) }
 }
 
-function decideTrust(row: RoleTable, assumption: ServiceAssumption): Decision {
-  return evaluate(
-    {
+/** The question of a role's trust policy, and its answer. */
+export interface TrustAnswer {
+  readonly question: Question
+  readonly decision: Decision
+  /** Why not; undefined where the service may assume the role. */
+  readonly refusal: string | undefined
+}
+
+export function askTrust(row: RoleTable, assumption: ServiceAssumption): TrustAnswer {
+  const question: Question = {
+    request: {
       principal: {
         kind: 'service',
         arn: assumption.service,
@@ -85,8 +91,16 @@ function decideTrust(row: RoleTable, assumption: ServiceAssumption): Decision {
         'sts:RoleSessionName': backupSessionName(row.name),
       }),
     },
-    { identity: [], trust: compiledTrustPolicy(row) },
-  )
+    layers: { identity: [], trust: compiledTrustPolicy(row) },
+  }
+  const decision = evaluate(question.request, question.layers)
+  const isLinked = row.path.startsWith('/aws-service-role/')
+  if (isLinked) return { question, decision, refusal: 'a service-linked role cannot be passed' }
+  return {
+    question,
+    decision,
+    refusal: decision.allowed ? undefined : trustReason(row, decision, assumption),
+  }
 }
 
 function trustReason(row: RoleTable, decision: Decision, assumption: ServiceAssumption): string {
@@ -102,10 +116,11 @@ function trustReason(row: RoleTable, decision: Decision, assumption: ServiceAssu
   )
 }
 
-async function serviceSession(
+/** The session that a service has under a role once the trust policy let it in. */
+export async function serviceSession(
   db: Kysely<Database> | Transaction<Database>,
   row: RoleTable,
-  assumption: ServiceAssumption,
+  now: number,
 ): Promise<Principal> {
   const name = backupSessionName(row.name)
   const arn = roleArn(row)
@@ -119,8 +134,8 @@ async function serviceSession(
     tags: await tagsOf(db, row.account_id, arn),
     session: {
       name,
-      issuedAt: assumption.now,
-      expiresAt: assumption.now + SESSION_MS,
+      issuedAt: now,
+      expiresAt: now + SESSION_MS,
       mfaAuthenticated: false,
     },
   }

@@ -1,6 +1,7 @@
 import { parseArn } from '../lib/arn.ts'
 import { layersBelow } from '../policy/below.ts'
 import { contextOf } from '../policy/evaluate.ts'
+import type { PolicyLayers } from '../policy/evaluate.ts'
 import { literalPattern } from '../policy/pattern.ts'
 import { findRecoveryPoint } from '../store/recovery-points.ts'
 import type { VaultTable } from '../store/schema.ts'
@@ -14,16 +15,20 @@ import type { Principal } from './principal.ts'
 import type { Question } from './proposal.ts'
 import { principalView, requestContext } from './request-context.ts'
 
-/** One question to the policies of a principal. */
-export interface Authorization {
+/** Who asks, and what is known of his request. */
+export interface Asker {
   readonly principal: Principal
-  readonly action: string
-  readonly resource: string
   readonly region: string
   readonly now: number
   readonly sourceIp?: string | undefined
   readonly userAgent?: string | undefined
   readonly isSecure?: boolean | undefined
+}
+
+/** One question to the policies of a principal. */
+export interface Authorization extends Asker {
+  readonly action: string
+  readonly resource: string
   /** Condition keys beside the global ones. */
   readonly context?: Readonly<Record<string, string | readonly string[]>> | undefined
   /** Where given, `resource` is a prefix, and what is asked is every item whose ARN begins so; these keys are an item's own. */
@@ -44,35 +49,55 @@ export type Access =
 
 /** The request with every policy that bears on it: the principal's layers and the resource's own policy. */
 export async function questionOf(db: Queryable, request: Authorization): Promise<Question> {
-  const { principal, action, resource, below } = request
+  return await questionsOf(db, request)(request)
+}
+
+export type Asked = Omit<AccessQuestion, 'remark'>
+export type Ask = (asked: Asked) => Promise<Question>
+
+/** Puts many questions for one principal: his policies are read once, with the first. */
+export function questionsOf(db: Queryable, asker: Asker): Ask {
+  let layers: Promise<PolicyLayers> | undefined
+  return async (asked) => {
+    layers ??= layersOf(db, asker.principal)
+    return await questionWith(db, asker, await layers, asked)
+  }
+}
+
+async function questionWith(db: Queryable, asker: Asker, own: PolicyLayers, asked: Asked): Promise<Question> {
+  const { principal, region, now, sourceIp, userAgent, isSecure } = asker
+  const { action, resource, below } = asked
   const resourceAccountId = accountOf(resource) ?? principal.accountId
-  const own = await layersOf(db, principal)
   const ownPassword = await ownPasswordPolicy(db, principal, action)
   const layers = ownPassword === undefined ? own : { ...own, identity: [...own.identity, ownPassword] }
-  const ofResource = await resourcePolicyOf(db, request.action, resource, resourceAccountId)
-  const facts = {
-    region: request.region,
-    now: request.now,
-    resourceAccountId,
-    sourceIp: request.sourceIp,
-    userAgent: request.userAgent,
-    isSecure: request.isSecure,
-  }
-  const asked = {
+  const ofResource = await resourcePolicyOf(db, action, resource, resourceAccountId)
+  const facts = { region, now, resourceAccountId, sourceIp, userAgent, isSecure }
+  const request = {
     principal: principalView(principal),
     action,
     resource,
     resourceAccountId,
-    context: contextOf({ ...requestContext(principal, facts), ...request.context }),
+    context: contextOf({ ...requestContext(principal, facts), ...asked.context }),
   }
   if (below !== undefined) {
     return {
-      request: { ...asked, resource: `${resource}*` },
+      request: { ...request, resource: `${resource}*` },
       layers: layersBelow(layers, { action, prefix: resource, ownKeys: below.ownKeys }),
       resourcePattern: `${literalPattern(resource)}*`,
     }
   }
-  return { request: asked, layers: ofResource === undefined ? layers : { ...layers, resource: ofResource } }
+  return { request, layers: ofResource === undefined ? layers : { ...layers, resource: ofResource } }
+}
+
+/**
+ * What the gate would ask about the caller, without deciding or recording anything. Previews decide for themselves, from the same
+ * questions.
+ */
+export interface Preview {
+  /** The questions that decide whether his call of an operation goes ahead. */
+  call(service: string, operation: string, input: object): Promise<readonly Question[]>
+  /** The question of one right more. */
+  readonly right: Ask
 }
 
 /** The account in an ARN; undefined where the form has none (buckets, snapshots of EBS). */

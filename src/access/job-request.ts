@@ -1,6 +1,7 @@
 import type { Step, StepTarget } from '../kinds/kind.ts'
-import type { AuthorizationRequest } from '../policy/evaluate.ts'
-import { contextOf } from '../policy/evaluate.ts'
+import { contextOf, withKeys } from '../policy/context.ts'
+import type { ConditionContext } from '../policy/context.ts'
+import type { AuthorizationRequest, PrincipalView } from '../policy/evaluate.ts'
 import type { Principal } from './principal.ts'
 import { principalView, requestContext } from './request-context.ts'
 
@@ -26,20 +27,42 @@ export function jobRequests(
   step: Step,
   target: StepTarget,
 ): readonly AuthorizationRequest[] {
-  const { principal, region, now } = facts
+  const { principal } = facts
   const resourceAccountId = principal.accountId
-  const base = {
-    ...requestContext(principal, { region, now, resourceAccountId }),
-    ...step.context?.(target),
-    ...requestTags(target),
-  }
-  const view = principalView(principal)
+  const own = { ...step.context?.(target), ...requestTags(target) }
+  const base = baseOf(facts)
+  const { view } = base
   return step.arns(target).map((resource) => {
-    const context: Record<string, string | readonly string[]> = { ...base }
+    const keys: Record<string, string | readonly string[]> = { ...own }
     for (const [key, value] of Object.entries(tagsOf(facts, resource, target) ?? {}))
-      context[`aws:ResourceTag/${key}`] = value
-    return { principal: view, action: step.action, resource, resourceAccountId, context: contextOf(context) }
+      keys[`aws:ResourceTag/${key}`] = value
+    const context = withKeys(base.context, keys)
+    return { principal: view, action: step.action, resource, resourceAccountId, context }
   })
+}
+
+interface Base {
+  readonly region: string
+  readonly now: number
+  readonly view: PrincipalView
+  readonly context: ConditionContext
+}
+
+/** What is the same in every question of a session at one moment: thousands of objects are asked for in one. */
+const bases = new WeakMap<Principal, Base>()
+
+function baseOf({ principal, region, now }: JobFacts): Base {
+  const known = bases.get(principal)
+  if (known?.now === now && known.region === region) return known
+  const facts = { region, now, resourceAccountId: principal.accountId }
+  const base = {
+    region,
+    now,
+    view: principalView(principal),
+    context: contextOf(requestContext(principal, facts)),
+  }
+  bases.set(principal, base)
+  return base
 }
 
 /** Tags of what the step acts on: the recovery point and the target have their own, whatever the source's are. */

@@ -1,5 +1,7 @@
 import type { CompiledPolicy } from '../policy/compile.ts'
+import { compilePolicy } from '../policy/compile.ts'
 import { literalPattern } from '../policy/pattern.ts'
+import type { Policy, Statement } from '../policy/policy.ts'
 import { compiledPolicy } from './compiled.ts'
 
 /** What the session policy is called in decisions. Nobody can widen it. */
@@ -23,6 +25,34 @@ export interface JobScope {
  * and target. The role's policies decide the actions; this one keeps a wide role from reaching past its job.
  */
 export function jobScopePolicy(scope: JobScope): CompiledPolicy {
+  const document = {
+    Version: '2012-10-17',
+    Statement: [{ Sid: SID, Effect: 'Allow', Action: '*', Resource: resourcesOf(scope) }],
+  }
+  return compiledPolicy(JSON.stringify(document), 'session', { type: 'session', name: JOB_SCOPE })
+}
+
+/**
+ * The same policy for a look at a job that does not run: neither its text nor its compiled form is kept, since a preflight makes
+ * thousands of them.
+ */
+export function jobScopePreview(scope: JobScope): CompiledPolicy {
+  const statement: Statement = {
+    index: 0,
+    sid: SID,
+    effect: 'Allow',
+    principal: undefined,
+    action: { negated: false, names: ['*'] },
+    resource: { negated: false, names: resourcesOf(scope) },
+    conditions: [],
+  }
+  const policy: Policy = { kind: 'session', version: '2012-10-17', id: undefined, statements: [statement] }
+  return compilePolicy(policy, { type: 'session', name: JOB_SCOPE })
+}
+
+const SID = 'ThisJobOnly'
+
+function resourcesOf(scope: JobScope): readonly string[] {
   // Names may hold wildcard characters; in the scope they mean themselves.
   const resources = new Set<string>()
   for (const arn of [scope.resourceArn, scope.targetArn]) {
@@ -35,9 +65,5 @@ export function jobScopePolicy(scope: JobScope): CompiledPolicy {
   resources.add(literalPattern(scope.recoveryPointArn))
   resources.add(literalPattern(scope.backupVaultArn))
   if (scope.destinationVaultArn !== undefined) resources.add(literalPattern(scope.destinationVaultArn))
-  const document = {
-    Version: '2012-10-17',
-    Statement: [{ Sid: 'ThisJobOnly', Effect: 'Allow', Action: '*', Resource: [...resources] }],
-  }
-  return compiledPolicy(JSON.stringify(document), 'session', { type: 'session', name: JOB_SCOPE })
+  return [...resources]
 }

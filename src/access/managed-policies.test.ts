@@ -285,8 +285,13 @@ test('R6 no built-in service-role policy passes a role to EC2, nor one of the de
 
 /** What else than AdministratorAccess grants of this server's own API: reading and checking. */
 const HARMLESS: Readonly<Record<string, readonly string[]>> = {
-  AWSBackupFullAccess: ['roleback:Describe*', 'roleback:List*', 'roleback:StartVerifyJob'],
-  AWSBackupOperatorAccess: ['roleback:Describe*', 'roleback:List*'],
+  AWSBackupFullAccess: [
+    'roleback:Describe*',
+    'roleback:List*',
+    'roleback:PreflightJobs',
+    'roleback:StartVerifyJob',
+  ],
+  AWSBackupOperatorAccess: ['roleback:Describe*', 'roleback:List*', 'roleback:PreflightJobs'],
 }
 const ADMINISTRATION = [
   'roleback:CreateDefaultRole',

@@ -17,6 +17,26 @@ export function passRoleContext(sourceArn: string): Readonly<Record<string, stri
   return { 'iam:PassedToService': BACKUP_SERVICE, 'iam:AssociatedResourceArn': sourceArn }
 }
 
+/** The role of this account that an ARN names. Its message is as that of findPassedRole. */
+export async function roleToPass(db: Queryable, accountId: string, arn: string): Promise<PassedRole> {
+  const parsed = parseRoleArn(arn)
+  if (parsed === undefined)
+    return refuse(arn, 'it is not the ARN of a role. Expected arn:aws:iam::ACCOUNT:role/NAME')
+  if (parsed.accountId !== accountId) {
+    return refuse(
+      arn,
+      `it belongs to account ${parsed.accountId}, and a role can be passed within its own account only`,
+    )
+  }
+  const role = await findRoleByName(db, accountId, parsed.name)
+  if (role === undefined || roleArn(role) !== arn) return refuse(arn, 'there is no such role')
+  return { ok: true, role }
+}
+
+function refuse(arn: string, reason: string): PassedRole {
+  return { ok: false, message: `IAM Role ${arn} cannot be assumed by AWS Backup: ${reason}` }
+}
+
 /**
  * Looks up a role that the caller may pass and asks its trust policy whether AWS Backup may assume it. To be called after the
  * caller's `iam:PassRole` was decided: what is wrong with a role is told only to those who may pass it.
@@ -29,24 +49,12 @@ export async function findPassedRole(
   arn: string,
   { sourceArn, now }: { readonly sourceArn: string; readonly now: number },
 ): Promise<PassedRole> {
-  const refuse = (reason: string): PassedRole => ({
-    ok: false,
-    message: `IAM Role ${arn} cannot be assumed by AWS Backup: ${reason}`,
-  })
-  const parsed = parseRoleArn(arn)
-  if (parsed === undefined)
-    return refuse('it is not the ARN of a role. Expected arn:aws:iam::ACCOUNT:role/NAME')
-  if (parsed.accountId !== accountId) {
-    return refuse(
-      `it belongs to account ${parsed.accountId}, and a role can be passed within its own account only`,
-    )
-  }
-  const role = await findRoleByName(db, accountId, parsed.name)
-  if (role === undefined || roleArn(role) !== arn) return refuse('there is no such role')
+  const found = await roleToPass(db, accountId, arn)
+  if (!found.ok) return found
   const assumed = await assumeForService(
     db,
-    { roleId: role.role_id, roleArn: arn },
+    { roleId: found.role.role_id, roleArn: arn },
     { service: BACKUP_SERVICE, sourceAccount: accountId, sourceArn, now },
   )
-  return assumed.ok ? { ok: true, role } : refuse(assumed.reason)
+  return assumed.ok ? found : refuse(arn, assumed.reason)
 }

@@ -311,6 +311,6 @@ function trustStatement(request: AuthorizationRequest): object {
 }
 
 /** Names may hold wildcard characters; in the statement they mean themselves. `*` alone is every resource. */
-function literal(resource: string): string {
+export function literal(resource: string): string {
   return resource === '*' ? resource : literalPattern(resource)
 }

@@ -19,6 +19,7 @@ import type {
   StartRestoreJobOutput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
+import { readRestoreMetadata } from '../kinds/restore-metadata.ts'
 import { kindOf } from './kind-of.ts'
 import type { NewJob } from '../store/jobs.ts'
 import { findJob, insertJob, jobBasics, listJobs } from '../store/jobs.ts'
@@ -98,31 +99,16 @@ function checkRestorable(point: RecoveryPointTable, input: StartRestoreJobInput)
   }
 }
 
-/** Unknown keys are refused: a mistyped one would change what is restored without a word. */
 function checkMetadata(
   type: string,
   given: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  const known = kindOf(type).restoreMetadata
-  const metadata: Record<string, string> = Object.create(null) as Record<string, string>
-  for (const [key, value] of Object.entries(given)) {
-    const name = Object.keys(known).find((candidate) => candidate.toLowerCase() === key.toLowerCase())
-    if (name === undefined) {
-      throw new InvalidParameterValueException(
-        `Restore metadata key "${key}" is not known for resource type ${type}. Known keys: ${Object.keys(known).join(', ')}`,
-        { Context: 'Metadata' },
-      )
-    }
-    metadata[name] = value
+  const read = readRestoreMetadata(kindOf(type), given)
+  if (!read.ok) {
+    const Wrong = read.problem === 'missing' ? MissingParameterValueException : InvalidParameterValueException
+    throw new Wrong(read.message, { Context: 'Metadata' })
   }
-  for (const [name, { required }] of Object.entries(known)) {
-    if (required && metadata[name] === undefined) {
-      throw new MissingParameterValueException(
-        `Restore metadata for resource type ${type} must contain "${name}"`,
-        { Context: 'Metadata' },
-      )
-    }
-  }
+  const { metadata } = read
   if (JSON.stringify(metadata).length > MAX_METADATA_BYTES) {
     throw new InvalidParameterValueException('Restore metadata must not exceed 200 KB', {
       Context: 'Metadata',

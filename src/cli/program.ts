@@ -8,6 +8,7 @@ import { addKey } from './key.ts'
 import { note } from './output.ts'
 import { addPause, addPlan } from './plan.ts'
 import { addQuickstart } from './quickstart.ts'
+import { addPreflight } from './preflight.ts'
 import { OK, USAGE, describeError, exitCodeFor } from './report.ts'
 import { addResource } from './resource.ts'
 import { addRole } from './role.ts'
@@ -59,6 +60,7 @@ function newProgram(): Command {
     addServe,
     addResource,
     addRole,
+    addPreflight,
     addJob,
     addPlan,
     addPause,

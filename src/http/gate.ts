@@ -1,5 +1,5 @@
-import { questionOf } from '../access/authorize.ts'
-import type { Access, AccessQuestion, Authorization } from '../access/authorize.ts'
+import { questionOf, questionsOf } from '../access/authorize.ts'
+import type { Access, AccessQuestion, Ask, Authorization } from '../access/authorize.ts'
 import { evaluationOf } from '../access/explain.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Question } from '../access/proposal.ts'
@@ -55,6 +55,11 @@ export async function authorize(
     const access = await ask(request, { action, resource, context })
     if (!access.allowed) throw access.refusal
   }
+}
+
+/** Puts the gate's questions without deciding or recording them. */
+export function asking(request: GateRequest): Ask {
+  return questionsOf(request.store.db, request)
 }
 
 /** One decision, recorded; what follows from a refusal is for the handler to say. */

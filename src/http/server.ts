@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
+import type { Question } from '../access/proposal.ts'
 import { answer, answerError, withWarnings } from '../aws/answer.ts'
 import { AwsError } from '../aws/error.ts'
 import {
@@ -14,8 +15,14 @@ import {
   tooLarge,
 } from '../aws/faults.ts'
 import type { ServiceModel, ServiceName } from '../aws/model.ts'
-import { serviceSignedAs } from '../aws/model.ts'
-import type { Operation, Service, UnbuiltOperation, UnsignedOperation } from '../aws/operation.ts'
+import { modelOf, serviceSignedAs } from '../aws/model.ts'
+import type {
+  Operation,
+  OperationContext,
+  Service,
+  UnbuiltOperation,
+  UnsignedOperation,
+} from '../aws/operation.ts'
 import { parseInput } from '../aws/parse-input.ts'
 import { route } from '../aws/route.ts'
 import { scopeOf } from '../aws/sigv4.ts'
@@ -30,7 +37,7 @@ import type { Log } from '../lib/log.ts'
 import { InvalidCursorError } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
 import { authenticate } from './authenticate.ts'
-import { ask, authorize } from './gate.ts'
+import { ask, asking, authorize } from './gate.ts'
 import type { GateRequest } from './gate.ts'
 import { isUnsigned, routeUnsigned } from './unsigned.ts'
 
@@ -151,11 +158,11 @@ async function respond(
     userAgent: incoming.headers['user-agent'],
     isSecure: options.tls !== undefined,
     accessDeniedCode: accessDeniedCode(told.model),
-    isRead: /^(Get|List|Describe|Simulate)/.test(routed.operation.name),
+    isRead: /^(Get|List|Describe|Simulate|Preflight)/.test(routed.operation.name),
     granted: [],
   }
   const warnings: string[] = []
-  const ctx = contextOf(call, gate, (text) => void warnings.push(text))
+  const ctx = contextOf(call, gate, options.tables, (text) => void warnings.push(text))
   return withWarnings(answer(routed, await perform(ctx, gate, routed, entry, input), requestId), warnings)
 }
 
@@ -168,14 +175,8 @@ async function perform(
 ): Promise<unknown> {
   const { model, operation } = routed
   if (entry.decidedByHandler !== true) {
-    const resources = await entry.resource(ctx, input)
-    const action = entry.action ?? `${model.metadata.iamPrefix}:${operation.name}`
-    await authorize(
-      gate,
-      action,
-      typeof resources === 'string' ? [resources] : resources,
-      await entry.context?.(ctx, input),
-    )
+    const { action, resources, context } = await askedBy(ctx, model, operation.name, entry, input)
+    await authorize(gate, action, resources, context)
   }
   if ('unbuilt' in entry) throw notBuilt(model, operation.name)
   return (await entry.handler(ctx, input)) ?? {}
@@ -215,14 +216,61 @@ function unsignedContextOf(
   }
 }
 
-function contextOf(call: UnsignedContext, gate: GateRequest, warn: Context['warn']): Context {
-  return {
+function contextOf(
+  call: UnsignedContext,
+  gate: GateRequest,
+  tables: ServiceTables,
+  warn: Context['warn'],
+): Context {
+  const right = asking(gate)
+  const ctx: Context = {
     ...call,
     principal: gate.principal,
     accountId: gate.principal.accountId,
     authorize: (action, resource, context) => authorize(gate, action, [resource], context),
     ask: (question) => ask(gate, question),
     warn,
+    preview: {
+      right,
+      call: (service, operation, input) => questionsOfCall(ctx, tables, service, operation, input),
+    },
+  }
+  return ctx
+}
+
+/** What the gate asks before an operation's handler runs; nothing where the handler decides by itself. */
+async function questionsOfCall(
+  ctx: Context,
+  tables: ServiceTables,
+  service: string,
+  operation: string,
+  input: object,
+): Promise<readonly Question[]> {
+  const model = modelOf(service as ServiceName)
+  const table = tables[service as ServiceName] as Readonly<Record<string, AnyEntry | AnyUnsigned>>
+  const entry = table[operation]
+  if (entry === undefined) throw new Error(`${service} has no operation ${operation}`)
+  if ('unsigned' in entry || entry.decidedByHandler === true) return []
+  const { action, resources, context } = await askedBy(ctx, model, operation, entry, input)
+  return await Promise.all(resources.map((resource) => ctx.preview.right({ action, resource, context })))
+}
+
+async function askedBy(
+  ctx: Context,
+  model: ServiceModel,
+  operation: string,
+  entry: AnyEntry,
+  input: unknown,
+): Promise<{
+  readonly action: string
+  readonly resources: readonly string[]
+  readonly context: OperationContext | undefined
+}> {
+  const resources = await entry.resource(ctx, input)
+  return {
+    action: entry.action ?? `${model.metadata.iamPrefix}:${operation}`,
+    resources: typeof resources === 'string' ? [resources] : resources,
+    context: await entry.context?.(ctx, input),
   }
 }
 

@@ -99,6 +99,7 @@ function contextFor(world: World, principal: Principal): Context {
     },
     ask: undefined as never,
     warn: undefined as never,
+    preview: undefined as never,
   }
 }
 

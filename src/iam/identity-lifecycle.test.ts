@@ -294,6 +294,7 @@ async function contextFor(t: TestContext): Promise<Context> {
     // The root user may do everything in its own account.
     ask: () => Promise.resolve({ allowed: true }),
     warn: () => undefined,
+    preview: undefined as never,
     authorize: () => Promise.resolve(),
   }
 }

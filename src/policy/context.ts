@@ -17,3 +17,16 @@ export function contextOf(record: Readonly<Record<string, string | readonly stri
   }
   return context as ReadonlyMap<string, string | readonly string[]> as ConditionContext
 }
+
+/** The keys of `base` with those of the record over them. */
+export function withKeys(
+  base: ConditionContext,
+  record: Readonly<Record<string, string | readonly string[]>>,
+): ConditionContext {
+  const context = new Map(base)
+  for (const name of Object.keys(record)) {
+    const value = record[name]
+    if (value !== undefined) context.set(name.toLowerCase(), value)
+  }
+  return context as ReadonlyMap<string, string | readonly string[]> as ConditionContext
+}

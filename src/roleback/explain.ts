@@ -1,10 +1,12 @@
 import type { DenialDetails, ExplainedPolicy } from '../access/explain.ts'
+import type { Proposal } from '../access/proposal.ts'
 import { ResourceNotFoundException } from '../aws/generated/roleback.ts'
 import type {
   AuthorizationDetails,
   GetAuthorizationDetailsInput,
   GetAuthorizationDetailsOutput,
   InvolvedPolicy,
+  ProposedChange,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { findDenial } from '../store/denials.ts'
@@ -79,14 +81,7 @@ function toDetails(row: DenialTable): AuthorizationDetails {
       Key,
       Values: typeof value === 'string' ? [value] : [...value],
     })),
-    Proposals: proposals.map((one) => ({
-      Change: one.change,
-      Where: one.where,
-      PolicyType: one.policyType,
-      TargetArn: one.target,
-      Statement: one.statement === undefined ? undefined : JSON.stringify(one.statement),
-      StatementId: one.statementId,
-    })),
+    Proposals: proposals.map(toProposedChange),
     Notes: [...notes],
   }
 }
@@ -100,6 +95,17 @@ function toPolicy(policy: ExplainedPolicy): InvolvedPolicy {
     AttachedTo: policy.attachedTo,
     StatementCount: policy.statements,
     OtherActionCount: policy.otherActions,
+  }
+}
+
+export function toProposedChange(one: Proposal): ProposedChange {
+  return {
+    Change: one.change,
+    Where: one.where,
+    PolicyType: one.policyType,
+    TargetArn: one.target,
+    Statement: one.statement === undefined ? undefined : JSON.stringify(one.statement),
+    StatementId: one.statementId,
   }
 }
 

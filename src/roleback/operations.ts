@@ -11,6 +11,7 @@ import { getAuthorizationDetails } from './explain.ts'
 import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVerifyJob } from './jobs.ts'
 import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts'
 import { listBackupPlanRuns, previewBackupSelection } from './plans.ts'
+import { preflightJobs } from './preflight.ts'
 import {
   arnToRegister,
   deregisterResource,
@@ -25,6 +26,7 @@ import { listSessions, principalContext, revokeSessions, signOut } from './sessi
 import { signIn } from './sign-in.ts'
 
 type ResourceInput = { readonly ResourceArn: string }
+type RoleInput = { readonly IamRoleArn: string }
 type VaultInput = { readonly BackupVaultName: string }
 
 const resource = (_: Context, input: ResourceInput): string => input.ResourceArn
@@ -50,6 +52,12 @@ function registrationContext(input: RegisterResourceInput): OperationContext {
 async function resourceContext(ctx: Context, input: ResourceInput): Promise<OperationContext> {
   const tags = await tagsOf(ctx.store.db, ctx.accountId, input.ResourceArn)
   return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]))
+}
+
+const role = (_: Context, input: RoleInput): string => input.IamRoleArn
+
+async function roleContext(ctx: Context, input: RoleInput): Promise<OperationContext> {
+  return await resourceContext(ctx, { ResourceArn: input.IamRoleArn })
 }
 
 /** The few operations that AWS has no name for. */
@@ -101,5 +109,6 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn'> 
     context: (_, input) => ({ 'roleback:RestoreGuard': input.RestoreGuard }),
     handler: putRestoreGuard,
   },
+  PreflightJobs: { resource: role, context: roleContext, handler: preflightJobs },
   DescribeServer: { resource: all, handler: describeServer },
 }

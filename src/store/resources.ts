@@ -118,3 +118,26 @@ export async function removeResource(
     .executeTakeFirst()
   return result.numUpdatedRows === 1n
 }
+
+/** The resources now registered under these ARNs; those that are not registered are missing. */
+export async function findResources(
+  db: Queryable,
+  accountId: string,
+  arns: readonly string[],
+): Promise<ReadonlyMap<string, ResourceTable>> {
+  const found = new Map<string, ResourceTable>()
+  for (let at = 0; at < arns.length; at += MAX_ARNS) {
+    const rows = await db
+      .selectFrom('resource')
+      .selectAll()
+      .where('account_id', '=', accountId)
+      .where('arn', 'in', arns.slice(at, at + MAX_ARNS))
+      .where('removed_at', 'is', null)
+      .execute()
+    for (const row of rows) found.set(row.arn, row)
+  }
+  return found
+}
+
+/** ARNs of one statement: below what the engines bind. */
+const MAX_ARNS = 1_000

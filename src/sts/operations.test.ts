@@ -321,6 +321,7 @@ async function setUp(t: TestContext): Promise<SetUp> {
     },
     ask: undefined as never,
     warn: undefined as never,
+    preview: undefined as never,
     authorize: async (action, resource) => {
       if (!(await isAllowed(action, resource))) throw new AwsError('AccessDenied', 403, action)
     },

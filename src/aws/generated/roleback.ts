@@ -486,6 +486,69 @@ export interface RevokeSessionsOutput {
   readonly RevokedBefore: Date
 }
 
+export interface PreflightJobsInput {
+  readonly Operation: "StartBackupJob" | "StartCopyJob" | "StartRestoreJob" | "CreateBackupSelection"
+  readonly IamRoleArn: string
+  readonly BackupVaultName?: string | undefined
+  readonly BackupPlanId?: string | undefined
+  readonly ResourceArns?: readonly string[] | undefined
+  readonly BackupSelection?: SelectionToPreview | undefined
+  readonly RecoveryPointArns?: readonly string[] | undefined
+  readonly DestinationBackupVaultArn?: string | undefined
+  readonly Metadata?: Readonly<Record<string, string>> | undefined
+  readonly CopySourceTagsToRestoredResource?: boolean | undefined
+  readonly RecoveryPointTags?: Readonly<Record<string, string>> | undefined
+  readonly DeleteAfterDays?: number | undefined
+  readonly Include?: "missing" | "all" | undefined
+}
+
+export interface PreflightFinding {
+  readonly Code: string
+  readonly Message: string
+}
+
+export interface PreflightCheck {
+  readonly Layer: string
+  readonly Step?: string | undefined
+  readonly Action: string
+  readonly ResourceArn: string
+  readonly Verdict: "allowed" | "denied" | "depends"
+  readonly Optional: boolean
+  readonly Reason: string
+  readonly Keys: readonly string[]
+  readonly Proposals: readonly ProposedChange[]
+}
+
+export interface PreflightResource {
+  readonly ResourceArn: string
+  readonly ResourceType?: string | undefined
+  readonly Verdict: "allowed" | "denied" | "depends"
+  readonly CheckCount: number
+  readonly Findings: readonly PreflightFinding[]
+  readonly Checks: readonly PreflightCheck[]
+}
+
+export interface PolicyChange {
+  readonly Change: string
+  readonly Where: string
+  readonly PolicyType?: string | undefined
+  readonly TargetArn?: string | undefined
+  readonly PolicyDocuments: readonly string[]
+  readonly StatementId?: string | undefined
+}
+
+export interface PreflightJobsOutput {
+  readonly Verdict: "allowed" | "denied" | "depends"
+  readonly CheckCount: number
+  readonly MissingCount: number
+  readonly ResourceCount: number
+  readonly Findings: readonly PreflightFinding[]
+  readonly Checks: readonly PreflightCheck[]
+  readonly Resources: readonly PreflightResource[]
+  readonly Changes: readonly PolicyChange[]
+  readonly LeftOut: number
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -513,6 +576,7 @@ export interface RolebackApi {
   SignOut: { input: SignOutInput; output: SignOutOutput }
   ListSessions: { input: ListSessionsInput; output: ListSessionsOutput }
   RevokeSessions: { input: RevokeSessionsInput; output: RevokeSessionsOutput }
+  PreflightJobs: { input: PreflightJobsInput; output: PreflightJobsOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {

@@ -1,0 +1,42 @@
+import type { Access, AccessQuestion, Preview } from './authorize.ts'
+import type { Check, Checker } from './preflight-checks.ts'
+import { guardHandOuts } from './restore-guard.ts'
+import type { GuardedCaller, HandOut } from './restore-guard.ts'
+
+/** Stands for the AccessDenied that the guard would throw. */
+class WouldRefuse extends Error {
+  override name = 'WouldRefuse'
+}
+
+/**
+ * What the restore guard would ask the caller about one recovery point, by the guard itself. A right to read that is lacking is missing
+ * where the account's guard enforces, and but told of where it warns; where the caller may be handed what he could not read,
+ * nothing is missing.
+ */
+export async function guardChecks(
+  caller: Pick<GuardedCaller, 'accountId' | 'region' | 'store'>,
+  preview: Preview,
+  checker: Checker,
+  handOut: HandOut,
+): Promise<readonly Check[]> {
+  const checks: Check[] = []
+  const ask = async ({ remark, ...asked }: AccessQuestion): Promise<Access> => {
+    const check = checker.ofCaller('guard', await preview.right(asked))
+    const isAllowed = check.verdict === 'allowed'
+    checks.push(
+      isAllowed || remark === undefined ? check : { ...check, reason: `${check.reason}. ${remark}` },
+    )
+    return isAllowed ? { allowed: true } : { allowed: false, refusal: new WouldRefuse(check.action) }
+  }
+  const warnings = await guardHandOuts({ ...caller, ask }, [handOut]).catch((error: unknown) => {
+    if (error instanceof WouldRefuse) return undefined
+    throw error
+  })
+  // Of the rights that would each be enough, the first is the one to be told of.
+  const [missing] = checks.filter(({ verdict }) => verdict !== 'allowed')
+  const allowed = checks.filter(({ verdict }) => verdict === 'allowed')
+  if (warnings === undefined && missing !== undefined) return [...allowed, missing]
+  if (warnings !== undefined && warnings.length > 0 && missing !== undefined)
+    return [...allowed, { ...missing, isOptional: true }]
+  return allowed
+}

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { compilePolicy } from './compile.ts'
+import { contextOf, evaluate } from './evaluate.ts'
+import type { AuthorizationRequest, PolicyLayers } from './evaluate.ts'
+import { outlook, standInFor } from './outlook.ts'
+import { globsOverlap } from './overlap.ts'
+import { parsePolicy } from './parse.ts'
+
+const OBJECTS = 'arn:aws:s3:::photos/*'
+
+function layersOf(...statements: readonly object[]): PolicyLayers {
+  const document = JSON.stringify({ Version: '2012-10-17', Statement: statements })
+  return { identity: [compilePolicy(parsePolicy(document, 'identity'), { type: 'inline', name: 'own' })] }
+}
+
+function asking(resource: string, context: Record<string, string> = {}): AuthorizationRequest {
+  return {
+    principal: { kind: 'user', arn: 'arn:aws:iam::1:user/u', accountId: '1', uniqueId: 'AIDA' },
+    action: 's3:GetObject',
+    resource,
+    context: contextOf(context),
+  }
+}
+
+const statement = (Effect: string, Resource: string | readonly string[], Condition?: object): object => ({
+  Effect,
+  Action: 's3:GetObject',
+  Resource,
+  ...(Condition !== undefined && { Condition }),
+})
+const tagged = { StringEquals: { 's3:ExistingObjectTag/secret': 'yes' } }
+const isUnknownKey = (key: string): boolean => key.startsWith('s3:existingobjecttag/')
+
+const CASES: readonly (readonly [string, readonly object[], 'allowed' | 'denied' | 'depends'])[] = [
+  ['an Allow on all objects', [statement('Allow', OBJECTS)], 'allowed'],
+  ['an Allow on everything', [statement('Allow', '*')], 'allowed'],
+  ['no Allow', [statement('Allow', 'arn:aws:s3:::other/*')], 'denied'],
+  ['an Allow on the bucket alone', [statement('Allow', 'arn:aws:s3:::photos')], 'denied'],
+  ['an Allow on some objects', [statement('Allow', 'arn:aws:s3:::photos/a/*')], 'depends'],
+  ['an Allow on one object', [statement('Allow', 'arn:aws:s3:::photos/a')], 'depends'],
+  ['an Allow on one-letter names', [statement('Allow', 'arn:aws:s3:::photos/?')], 'depends'],
+  [
+    'a Deny on some objects',
+    [statement('Allow', '*'), statement('Deny', 'arn:aws:s3:::photos/secret/*')],
+    'depends',
+  ],
+  ['a Deny elsewhere', [statement('Allow', '*'), statement('Deny', 'arn:aws:s3:::other/*')], 'allowed'],
+  ['a Deny on all', [statement('Allow', '*'), statement('Deny', 'arn:aws:s3:::photos*')], 'denied'],
+  ['a Deny on objects with a tag', [statement('Allow', '*'), statement('Deny', '*', tagged)], 'depends'],
+  ['an Allow on objects with a tag', [statement('Allow', '*', tagged)], 'depends'],
+  [
+    'an Allow on all beside one on objects with a tag',
+    [statement('Allow', '*', tagged), statement('Allow', OBJECTS)],
+    'allowed',
+  ],
+  [
+    'an unmet condition beside the tag',
+    [statement('Allow', '*', { ...tagged, Bool: { 'aws:SecureTransport': 'true' } })],
+    'denied',
+  ],
+  [
+    'a Deny on everything but some objects',
+    [
+      statement('Allow', '*'),
+      { Effect: 'Deny', Action: '*', NotResource: ['arn:aws:s3:::photos/a/*', 'arn:aws:s3:::b'] },
+    ],
+    'depends',
+  ],
+  [
+    'a Deny on everything but these objects',
+    [statement('Allow', '*'), { Effect: 'Deny', Action: '*', NotResource: ['arn:aws:s3:::photos/*'] }],
+    'allowed',
+  ],
+  [
+    'a Deny on everything but other objects',
+    [statement('Allow', '*'), { Effect: 'Deny', Action: '*', NotResource: ['arn:aws:s3:::other/*'] }],
+    'denied',
+  ],
+]
+
+for (const [name, statements, expected] of CASES) {
+  test(`outlook() of all objects of a bucket with ${name}: ${expected}`, () => {
+    const found = outlook(asking(standInFor(OBJECTS)), layersOf(...statements), {
+      resource: OBJECTS,
+      isUnknownKey,
+    })
+    assert.equal(found.verdict, expected)
+    assert.equal(found.open.length > 0, expected === 'depends')
+  })
+}
+
+test('outlook() names the statement and the keys that it depends on', () => {
+  const layers = layersOf(statement('Allow', '*'), statement('Deny', OBJECTS, tagged))
+  const { open } = outlook(asking(standInFor(OBJECTS)), layers, { resource: OBJECTS, isUnknownKey })
+  assert.deepEqual(
+    open.map((one) => [one.statement.index, one.keys, one.isPartial]),
+    [[1, ['s3:ExistingObjectTag/secret'], false]],
+  )
+})
+
+test('outlook() takes variables of unknown keys for unknown, and those of known ones as they are', () => {
+  const layers = layersOf(statement('Allow', 'arn:aws:s3:::photos/${aws:username}/*'))
+  const ask = (isUnknown: boolean): string =>
+    outlook(asking('arn:aws:s3:::photos/ada/x', isUnknown ? {} : { 'aws:username': 'ada' }), layers, {
+      isUnknownKey: (key) => isUnknown && key === 'aws:username',
+    }).verdict
+  assert.deepEqual([ask(true), ask(false)], ['depends', 'allowed'])
+})
+
+const glob = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?'), maxLength: 6 })
+const text = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 6 })
+const regExpOf = (pattern: string): RegExp =>
+  new RegExp(`^${pattern.replaceAll('*', '.*').replaceAll('?', '.')}$`)
+
+test('globsOverlap() is true wherever a text matches both', () => {
+  fc.assert(
+    fc.property(glob, glob, text, (a, b, value) => {
+      if (regExpOf(a).test(value) && regExpOf(b).test(value)) assert.ok(globsOverlap(a, b))
+      if (!a.includes('*') && !a.includes('?')) assert.equal(globsOverlap(a, b), regExpOf(b).test(a))
+    }),
+    { numRuns: 5_000 },
+  )
+})
+
+interface Made {
+  readonly Effect: string
+  readonly Action: string
+  readonly key: string
+  readonly isNegated: boolean
+  readonly Condition: object | undefined
+}
+
+/** Whatever object it turns out to be: what outlook() promises holds for it. */
+test('an outlook of allowed or denied holds for every object and every tag', () => {
+  const part = fc.constantFrom('*', 'a', 'a/*', 'b*', '?', 'a/b')
+  const one = fc.record({
+    Effect: fc.constantFrom('Allow', 'Deny'),
+    Action: fc.constantFrom('s3:GetObject', 's3:*', '*', 's3:PutObject'),
+    key: part,
+    isNegated: fc.boolean(),
+    Condition: fc.constantFrom(undefined, tagged, { Null: { 's3:ExistingObjectTag/secret': 'true' } }),
+  })
+  const made = ({ Effect, Action, key, isNegated, Condition }: Made): object => ({
+    Effect,
+    Action,
+    [isNegated ? 'NotResource' : 'Resource']: `arn:aws:s3:::photos/${key}`,
+    ...(Condition !== undefined && { Condition }),
+  })
+  const object = fc.string({ unit: fc.constantFrom('a', 'b', '/'), minLength: 1, maxLength: 4 })
+  const tag = fc.constantFrom(undefined, 'yes', 'no')
+  fc.assert(
+    fc.property(fc.array(one, { minLength: 1, maxLength: 4 }), object, tag, (statements, key, secret) => {
+      const layers = layersOf(...statements.map(made))
+      const { verdict } = outlook(asking(standInFor(OBJECTS)), layers, { resource: OBJECTS, isUnknownKey })
+      if (verdict === 'depends') return
+      const context = secret === undefined ? {} : { 's3:ExistingObjectTag/secret': secret }
+      const { allowed } = evaluate(asking(`arn:aws:s3:::photos/${key}`, context), layers)
+      assert.equal(allowed, verdict === 'allowed')
+    }),
+    { numRuns: 5_000 },
+  )
+})

@@ -1,0 +1,226 @@
+import type { BackupPlace, CheckedSubject, Preflight, Wish } from '../access/preflight.ts'
+import { preflight } from '../access/preflight.ts'
+import type { Check } from '../access/preflight-checks.ts'
+import type { Finding } from '../access/preflight-subjects.ts'
+import { InvalidParameterValueException, ResourceNotFoundException } from '../aws/generated/roleback.ts'
+import type {
+  PreflightCheck,
+  PreflightJobsInput,
+  PreflightJobsOutput,
+  PreflightResource,
+} from '../aws/generated/roleback.ts'
+import type { Context } from '../context.ts'
+import { arnOf } from '../lib/arn.ts'
+import type { PlanDocument } from '../plans/plan.ts'
+import { selectionWarnings } from '../plans/selection.ts'
+import { findPlan } from '../store/plans.ts'
+import { changesOf } from './policy-changes.ts'
+import { toProposedChange } from './explain.ts'
+import { named, selectedArns } from './resource-selection.ts'
+import { mayKnowRole } from './role-knowledge.ts'
+
+/** Checks listed in one answer; further ones are counted. */
+const MAX_LISTED = 10_000
+
+/**
+ * Everything that a backup, a restore, a copy or a selection will be asked for, answered before anything runs. Nothing is started and nothing
+ * is recorded as a denial; the call itself is recorded like any other.
+ */
+export async function preflightJobs(ctx: Context, input: PreflightJobsInput): Promise<PreflightJobsOutput> {
+  const wish = await wishOf(ctx, input)
+  const sourceArn = wish.planArn ?? wish.places[0]?.vaultArn ?? wish.recoveryPointArns[0] ?? ''
+  const { store, accountId, region, now, preview } = ctx
+  const done = await preflight(
+    {
+      store,
+      accountId,
+      region,
+      now,
+      preview,
+      inputOf: (point) => callInput(input, point),
+      mayKnowRole: await mayKnowRole(ctx, wish.roleArn, sourceArn),
+    },
+    wish,
+  )
+  return answerOf(input, done)
+}
+
+async function wishOf(ctx: Context, input: PreflightJobsInput): Promise<Wish> {
+  const base = {
+    operation: input.Operation,
+    roleArn: input.IamRoleArn,
+    places: [],
+    resourceArns: [],
+    recoveryPointArns: [],
+    metadata: input.Metadata ?? {},
+    isCopyingTags: input.CopySourceTagsToRestoredResource === true,
+  }
+  switch (input.Operation) {
+    case 'StartBackupJob': {
+      const places = [placeOf(ctx, required(input, 'BackupVaultName'), input)]
+      return { ...base, places, resourceArns: await resourcesOf(ctx, input) }
+    }
+    case 'CreateBackupSelection': {
+      const planId = required(input, 'BackupPlanId')
+      const planArn = arnOf('backup', ctx.region, ctx.accountId, `backup-plan:${planId}`)
+      const places = await placesOfPlan(ctx, planId)
+      return { ...base, places, planArn, resourceArns: await resourcesOf(ctx, input) }
+    }
+    case 'StartRestoreJob':
+      return { ...base, recoveryPointArns: required(input, 'RecoveryPointArns') }
+    case 'StartCopyJob': {
+      const destinationVaultArn = required(input, 'DestinationBackupVaultArn')
+      return { ...base, destinationVaultArn, recoveryPointArns: required(input, 'RecoveryPointArns') }
+    }
+  }
+}
+
+function required<K extends keyof PreflightJobsInput>(
+  input: PreflightJobsInput,
+  member: K,
+): NonNullable<PreflightJobsInput[K]> {
+  const value = input[member]
+  if (value === undefined) {
+    throw new InvalidParameterValueException(`A preflight of ${input.Operation} needs ${member}`, {
+      Context: member,
+    })
+  }
+  return value
+}
+
+async function resourcesOf(ctx: Context, input: PreflightJobsInput): Promise<readonly string[]> {
+  if (input.ResourceArns === undefined && input.BackupSelection === undefined) {
+    throw new InvalidParameterValueException(
+      `A preflight of ${input.Operation} needs ResourceArns, a BackupSelection or both`,
+      { Context: 'ResourceArns' },
+    )
+  }
+  return await selectedArns(ctx, input.ResourceArns ?? [], input.BackupSelection)
+}
+
+function placeOf(
+  ctx: Context,
+  vaultName: string,
+  rule: {
+    readonly RecoveryPointTags?: Readonly<Record<string, string>> | undefined
+    readonly DeleteAfterDays?: number | undefined
+  },
+): BackupPlace {
+  return {
+    vaultArn: arnOf('backup', ctx.region, ctx.accountId, `backup-vault:${vaultName}`),
+    recoveryPointTags: rule.RecoveryPointTags ?? {},
+    isExpiring: (rule.DeleteAfterDays ?? -1) !== -1,
+  }
+}
+
+async function placesOfPlan(ctx: Context, planId: string): Promise<readonly BackupPlace[]> {
+  const plan = await findPlan(ctx.store.db, ctx, planId)
+  if (plan === undefined || plan.deleted_at !== null) {
+    throw new ResourceNotFoundException(`Cannot find the backup plan ${planId} in this account and region`, {
+      Context: 'BackupPlanId',
+    })
+  }
+  const { Rules } = JSON.parse(plan.document) as PlanDocument
+  return Rules.map((rule) => placeOf(ctx, rule.TargetBackupVaultName, { ...rule, ...rule.Lifecycle }))
+}
+
+/** The call as its operation takes it: what its resource and its condition keys are made from. */
+function callInput(input: PreflightJobsInput, RecoveryPointArn: string | undefined): object {
+  const { BackupVaultName, BackupPlanId, RecoveryPointTags, IamRoleArn, DestinationBackupVaultArn } = input
+  return {
+    BackupVaultName,
+    BackupPlanId,
+    RecoveryPointTags,
+    IamRoleArn,
+    DestinationBackupVaultArn,
+    RecoveryPointArn,
+  }
+}
+
+type Verdict = PreflightJobsOutput['Verdict']
+
+function answerOf(input: PreflightJobsInput, { checks, findings, subjects }: Preflight): PreflightJobsOutput {
+  const all = [...checks, ...subjects.flatMap((subject) => subject.checks)]
+  const listing = new Listing(input.Include === 'all')
+  const shared = listing.take(checks)
+  const resources = subjects.map((subject) => toResource(subject, listing))
+  const verdicts = [
+    verdictOf(checks, findings),
+    ...subjects.map((subject) => verdictOf(subject.checks, subject.findings)),
+  ]
+  const warnings = input.BackupSelection === undefined ? [] : selectionWarnings(named(input.BackupSelection))
+  return {
+    Verdict: worst(verdicts),
+    CheckCount: all.length,
+    MissingCount: all.filter(isMissing).length,
+    ResourceCount: subjects.length,
+    Findings: [
+      ...findings.map(toFinding),
+      ...warnings.map((Message) => ({ Code: 'TagsWithoutEffect', Message })),
+    ],
+    Checks: shared,
+    Resources: resources,
+    Changes: changesOf(all.filter(isMissing)),
+    LeftOut: listing.leftOut,
+  }
+}
+
+const isMissing = ({ verdict, isOptional }: Check): boolean => verdict !== 'allowed' && !isOptional
+
+function verdictOf(checks: readonly Check[], findings: readonly Finding[]): Verdict {
+  if (findings.length > 0) return 'denied'
+  return worst(checks.filter(isMissing).map(({ verdict }) => verdict))
+}
+
+function worst(verdicts: readonly Verdict[]): Verdict {
+  if (verdicts.includes('denied')) return 'denied'
+  return verdicts.includes('depends') ? 'depends' : 'allowed'
+}
+
+/** Takes what is to be listed, as long as there is room. */
+class Listing {
+  readonly #isAll: boolean
+  #room = MAX_LISTED
+  leftOut = 0
+
+  constructor(isAll: boolean) {
+    this.#isAll = isAll
+  }
+
+  take(checks: readonly Check[]): PreflightCheck[] {
+    const wanted = this.#isAll ? checks : checks.filter(({ verdict }) => verdict !== 'allowed')
+    const taken = wanted.slice(0, this.#room)
+    this.#room -= taken.length
+    this.leftOut += wanted.length - taken.length
+    return taken.map(toCheck)
+  }
+}
+
+function toResource(subject: CheckedSubject, listing: Listing): PreflightResource {
+  return {
+    ResourceArn: subject.arn,
+    ResourceType: subject.type,
+    Verdict: verdictOf(subject.checks, subject.findings),
+    CheckCount: subject.checks.length,
+    Findings: subject.findings.map(toFinding),
+    Checks: listing.take(subject.checks),
+  }
+}
+
+function toFinding({ code, message }: Finding): { Code: string; Message: string } {
+  return { Code: code, Message: message }
+}
+
+function toCheck(check: Check): PreflightCheck {
+  return {
+    Layer: check.layer,
+    Step: check.step,
+    Action: check.action,
+    ResourceArn: check.resource,
+    Verdict: check.verdict,
+    Optional: check.isOptional,
+    Reason: check.reason,
+    Keys: [...check.keys],
+    Proposals: check.proposals.map(toProposedChange),
+  }
+}
