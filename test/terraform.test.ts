@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { cpSync, globSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,30 +19,60 @@ const missing = isInstalled
   ? plugin === undefined && "no plugin folder with terraform's aws provider was found"
   : 'terraform is not on PATH'
 
-test('Terraform applies, plans without drift and destroys', { skip: missing, timeout: 300_000 }, async () => {
-  await using world = await openWorld()
-  const folder = mkdtempSync(join(tmpdir(), 'roleback-terraform-'))
-  try {
-    cpSync(CONFIGURATION, folder, { recursive: true })
-    const terraform = (verb: string, ...args: string[]): Promise<string> =>
-      runTool('terraform', [verb, '-no-color', '-input=false', ...args], {
-        cwd: folder,
-        timeoutMs: 120_000,
-        env: {
-          HOME: folder,
-          AWS_EC2_METADATA_DISABLED: 'true',
-          AWS_ACCESS_KEY_ID: world.rootKey.accessKeyId,
-          AWS_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
-          TF_VAR_endpoint: world.url,
-          CHECKPOINT_DISABLE: '1',
-        },
-      })
-    await terraform('init', `-plugin-dir=${join(dirname(plugin as string), '../../../../..')}`)
-    await terraform('apply', '-auto-approve')
-    // Ends with 2, and so fails the test, when it finds drift.
-    await terraform('plan', '-detailed-exitcode')
-    await terraform('destroy', '-auto-approve')
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-})
+/** What the data sources read, at the first revision of the configuration. */
+const OUTPUTS = {
+  alias: 'roleback-conformance',
+  key_status: ['Inactive'],
+  managed_policy: 'arn:aws:iam::aws:policy/AWSBackupFullAccess',
+  operator_may: { 'backup:ListBackupVaults': 'allowed', 'iam:CreateUser': 'implicitDeny' },
+  people: ['operator'],
+  service_roles: ['database-backup'],
+}
+
+test(
+  'Terraform applies, plans without drift, changes in place and destroys',
+  { skip: missing, timeout: 600_000 },
+  async () => {
+    await using world = await openWorld()
+    const folder = mkdtempSync(join(tmpdir(), 'roleback-terraform-'))
+    try {
+      cpSync(CONFIGURATION, folder, { recursive: true })
+      let revision = 1
+      const terraform = (verb: string, ...args: string[]): Promise<string> =>
+        runTool('terraform', [verb, '-no-color', ...args], {
+          cwd: folder,
+          timeoutMs: 240_000,
+          env: {
+            HOME: folder,
+            AWS_EC2_METADATA_DISABLED: 'true',
+            AWS_ACCESS_KEY_ID: world.rootKey.accessKeyId,
+            AWS_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
+            TF_VAR_endpoint: world.url,
+            TF_VAR_revision: String(revision),
+            CHECKPOINT_DISABLE: '1',
+          },
+        })
+      await terraform(
+        'init',
+        '-input=false',
+        `-plugin-dir=${join(dirname(plugin as string), '../../../../..')}`,
+      )
+      await terraform('apply', '-input=false', '-auto-approve')
+      // Ends with 2, and so fails the test, when it finds drift.
+      await terraform('plan', '-input=false', '-detailed-exitcode')
+      const outputs = JSON.parse(await terraform('output', '-json')) as Record<string, { value: unknown }>
+      const { secret_of_the_device: secret, ...read } = Object.fromEntries(
+        Object.entries(outputs).map(([name, { value }]) => [name, value]),
+      )
+      assert.deepEqual(read, OUTPUTS)
+      assert.match(String(secret), /^[A-Z2-7]{32,}$/)
+      revision = 2
+      const changed = await terraform('apply', '-input=false', '-auto-approve')
+      assert.match(changed, /Resources: 0 added, [1-9]\d* changed, 0 destroyed/)
+      await terraform('plan', '-input=false', '-detailed-exitcode')
+      await terraform('destroy', '-input=false', '-auto-approve')
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  },
+)
