@@ -10,6 +10,7 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
   ['chunker kernel', process.execPath, 'tools/build-gear.ts', '--check'],
   ['poly1305 kernel', process.execPath, 'tools/build-poly1305.ts', '--check'],
   ['managed policies', process.execPath, 'tools/build-read-only-access.ts', '--check'],
+  ['service reference', process.execPath, 'tools/build-service-reference.ts', '--check'],
   ['policy docs', process.execPath, 'tools/policy-docs.ts', '--check'],
   ['compatibility', process.execPath, 'tools/compatibility.ts', '--check'],
   ['condition keys', process.execPath, 'tools/condition-keys.ts', '--check'],

@@ -7,6 +7,7 @@ import { addJob } from './job.ts'
 import { addKey } from './key.ts'
 import { note } from './output.ts'
 import { addPause, addPlan } from './plan.ts'
+import { addPolicy } from './policy.ts'
 import { addQuickstart } from './quickstart.ts'
 import { addPreflight } from './preflight.ts'
 import { OK, USAGE, describeError, exitCodeFor } from './report.ts'
@@ -65,6 +66,7 @@ function newProgram(): Command {
     addPlan,
     addPause,
     addExplain,
+    addPolicy,
     addGuard,
     addKey,
     addVault,

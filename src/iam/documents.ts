@@ -7,6 +7,7 @@ import {
   PolicySyntaxError,
   TRUST_POLICY_LIMIT,
 } from '../policy/parse.ts'
+import { sentenceWithPlace } from '../policy/positions.ts'
 import type { Queryable } from '../store/store.ts'
 
 /** Policy documents on their way in and out. */
@@ -40,7 +41,9 @@ function checkSyntax(document: string, kind: 'identity' | 'trust'): void {
   try {
     parsePolicy(document, kind)
   } catch (error) {
-    if (error instanceof PolicySyntaxError) throw new MalformedPolicyDocumentException(error.message)
+    if (error instanceof PolicySyntaxError) {
+      throw new MalformedPolicyDocumentException(sentenceWithPlace(document, error))
+    }
     throw error
   }
 }

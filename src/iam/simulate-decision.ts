@@ -6,10 +6,10 @@ import type { ConditionContext } from '../policy/context.ts'
 import { evaluate } from '../policy/evaluate.ts'
 import type { AuthorizationRequest, Decision, PolicyLayers } from '../policy/evaluate.ts'
 import { parsePolicy } from '../policy/parse.ts'
+import { statementPositions } from '../policy/positions.ts'
+import type { StatementPosition } from '../policy/positions.ts'
 import { missingKeys } from './simulate-context.ts'
 import type { SimulatedPolicy } from './simulate-policies.ts'
-import { statementPositions } from './simulate-positions.ts'
-import type { StatementPosition } from './simulate-positions.ts'
 import type { SimulatedCaller } from './simulate-principals.ts'
 
 /** Everything that decides a simulation but action and resource. */

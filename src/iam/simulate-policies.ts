@@ -8,6 +8,7 @@ import type { PolicyIdentifier, Statement } from '../aws/generated/iam.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { parsePolicy, PolicySyntaxError } from '../policy/parse.ts'
+import { placeOfError } from '../policy/positions.ts'
 import type { PolicyKind } from '../policy/policy.ts'
 import { policiesOfIdentity } from '../store/identities-attachments.ts'
 import type { RoleTable } from '../store/schema.ts'
@@ -160,7 +161,8 @@ function givenPolicy(
     return { compiled, document, id, hasVariables: policy.version === '2012-10-17' }
   } catch (error) {
     if (!(error instanceof PolicySyntaxError)) throw error
-    const where = error.path === '' ? id : `${id}, ${error.path}`
+    const { Line, Column } = placeOfError(document, error)
+    const where = `${error.path === '' ? id : `${id}, ${error.path}`}, line ${Line}, column ${Column}`
     throw new InvalidInputException(`Cannot read the policy ${where}: ${error.message} (${error.detail})`)
   }
 }

@@ -23,6 +23,7 @@ export function readJson(text: string): JsonValue {
       INVALID,
       '',
       `the document has ${text.length} characters, at most ${MAX_DOCUMENT_LENGTH} are read`,
+      MAX_DOCUMENT_LENGTH,
     )
   }
   const reader: Reader = { text, at: 0 }
@@ -40,7 +41,7 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
 type Reader = { readonly text: string; at: number }
 
 function fail(reader: Reader, path: string, found: string): never {
-  throw new PolicySyntaxError(INVALID, path, `${found} at character ${reader.at}`)
+  throw new PolicySyntaxError(INVALID, path, `${found} at character ${reader.at}`, reader.at)
 }
 
 function skipBlanks(reader: Reader): void {

@@ -1,3 +1,14 @@
+/** Segments of an ARN before the resource's own part, less `arn:PARTITION:`. */
+const SEGMENTS = 3
+
+/** The same of ARNs without `arn:PARTITION:`: service, region and account are compared by themselves, so far as both have them. */
+export function arnsOverlap(first: string, second: string): boolean {
+  const [a, b] = [first.split(':'), second.split(':')]
+  if (a.length <= SEGMENTS || b.length <= SEGMENTS) return globsOverlap(first, second)
+  for (let i = 0; i < SEGMENTS; i++) if (!globsOverlap(a[i]!, b[i]!)) return false
+  return globsOverlap(a.slice(SEGMENTS).join(':'), b.slice(SEGMENTS).join(':'))
+}
+
 /**
  * Whether any text matches two globs at once. Variables count as `*`, since nobody says here what they stand for; segments of
  * ARNs are not looked at. So the answer may be yes too often, and never no when there is such a text.

@@ -15,6 +15,7 @@ import type {
 import type { OperationContext } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
 import { countedSize, parsePolicy, PolicySyntaxError, SESSION_POLICY_LIMIT } from '../policy/parse.ts'
+import { sentenceWithPlace } from '../policy/positions.ts'
 import { findUserByName, listLimitedKeys } from '../store/identities.ts'
 import type { AccessKeyTable, UserTable } from '../store/schema.ts'
 import { tagsOf } from '../store/tags.ts'
@@ -107,7 +108,7 @@ function checkPolicy(document: string): void {
     parsePolicy(document, 'session')
   } catch (error) {
     if (!(error instanceof PolicySyntaxError)) throw error
-    throw new InvalidParameterValueException(`PolicyDocument: ${error.message}`, {
+    throw new InvalidParameterValueException(`PolicyDocument: ${sentenceWithPlace(document, error)}`, {
       Context: 'PolicyDocument',
     })
   }

@@ -8,6 +8,7 @@ import { createLimitedAccessKey, listLimitedAccessKeys, userContext, userTarget 
 import { connectionContext } from './connection-keys.ts'
 import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
 import { getAuthorizationDetails } from './explain.ts'
+import { validatePolicy } from './policy-lint.ts'
 import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVerifyJob } from './jobs.ts'
 import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts'
 import { listBackupPlanRuns, previewBackupSelection } from './plans.ts'
@@ -98,6 +99,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn'> 
   DescribeJob: { resource: all, handler: describeJob },
   ListJobDecisions: { resource: all, handler: listJobDecisions },
   GetAuthorizationDetails: { resource: all, handler: getAuthorizationDetails },
+  ValidatePolicy: { resource: all, handler: validatePolicy },
   PreviewBackupSelection: { resource: planOrAll, handler: previewBackupSelection },
   ListBackupPlanRuns: { resource: planOrAll, handler: listBackupPlanRuns },
   PauseBackups: { resource: pausable, handler: pauseBackups },

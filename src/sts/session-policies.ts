@@ -2,6 +2,7 @@ import { managedDocument } from '../access/layers.ts'
 import { MalformedPolicyDocumentException } from '../aws/generated/sts.ts'
 import type { PolicyDescriptorType } from '../aws/generated/sts.ts'
 import { countedSize, parsePolicy, PolicySyntaxError, SESSION_POLICY_LIMIT } from '../policy/parse.ts'
+import { sentenceWithPlace } from '../policy/positions.ts'
 import type { Queryable } from '../store/store.ts'
 import { validationError } from './decisions.ts'
 
@@ -54,7 +55,9 @@ function checkDocument(document: string): void {
   try {
     parsePolicy(document, 'session')
   } catch (error) {
-    if (error instanceof PolicySyntaxError) throw new MalformedPolicyDocumentException(error.message)
+    if (error instanceof PolicySyntaxError) {
+      throw new MalformedPolicyDocumentException(sentenceWithPlace(document, error))
+    }
     throw error
   }
 }

@@ -60,6 +60,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   StartSweepJob: { touches: 'backups', policies: NOBODY, also: [] },
   StartVerifyJob: { touches: 'backups', policies: ['AWSBackupFullAccess'], also: [] },
   UpdateResource: { touches: 'connections', policies: NOBODY, also: [] },
+  ValidatePolicy: { touches: 'backups', policies: NOBODY, also: [] },
 }
 
 /** What asks for a right: not who proves himself, or ends his own session. */

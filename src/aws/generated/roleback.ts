@@ -280,6 +280,25 @@ export interface ProposedChange {
   readonly StatementId?: string | undefined
 }
 
+export interface ValidatePolicyInput {
+  readonly PolicyDocument: string
+  readonly PolicyType: "IDENTITY" | "TRUST" | "SESSION" | "BACKUP_VAULT" | "RESOURCE"
+  readonly ResourceArn?: string | undefined
+}
+
+export interface ValidatePolicyOutput {
+  readonly Findings: readonly PolicyFinding[]
+}
+
+export interface PolicyFinding {
+  readonly Severity: string
+  readonly Code: string
+  readonly Message: string
+  readonly Line: number
+  readonly Column: number
+  readonly Path: string
+}
+
 export interface CreateLimitedAccessKeyInput {
   readonly UserName: string
   readonly ExpirationDate?: Date | undefined
@@ -562,6 +581,7 @@ export interface RolebackApi {
   DescribeJob: { input: DescribeJobInput; output: DescribeJobOutput }
   ListJobDecisions: { input: ListJobDecisionsInput; output: ListJobDecisionsOutput }
   GetAuthorizationDetails: { input: GetAuthorizationDetailsInput; output: GetAuthorizationDetailsOutput }
+  ValidatePolicy: { input: ValidatePolicyInput; output: ValidatePolicyOutput }
   DescribeServer: { input: DescribeServerInput; output: DescribeServerOutput }
   CreateLimitedAccessKey: { input: CreateLimitedAccessKeyInput; output: CreateLimitedAccessKeyOutput }
   ListLimitedAccessKeys: { input: ListLimitedAccessKeysInput; output: ListLimitedAccessKeysOutput }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { statementPositions } from './simulate-positions.ts'
+import { statementPositions } from './positions.ts'
 
 /** The text that a position points to. */
 function cut(text: string, index: number): unknown {

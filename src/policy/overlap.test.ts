@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { arnsOverlap, globsOverlap } from './overlap.ts'
+
+test('globsOverlap() finds what two globs have in common', () => {
+  const cases: readonly (readonly [string, string, boolean])[] = [
+    ['a', 'a', true],
+    ['a', 'b', false],
+    ['a*', '*b', true],
+    ['a*c', 'ab', false],
+    ['*', '', true],
+    ['?', '', false],
+    ['a?c', 'abc', true],
+    ['backup:*:*:backup-vault:prod-*', 'backup:*:*:backup-vault:*', true],
+    ['backup:*:*:backup-plan:x', 'backup:*:*:backup-vault:*', true],
+    ['s3:::bucket/*', 's3:::*', true],
+  ]
+  for (const [one, other, expected] of cases) {
+    assert.equal(globsOverlap(one, other), expected, `${one} ${other}`)
+    assert.equal(globsOverlap(other, one), expected, `${other} ${one}`)
+  }
+})
+
+test('arnsOverlap() keeps to the segments of an ARN', () => {
+  assert.equal(arnsOverlap('backup:*:*:backup-plan:x', 'backup:*:*:backup-vault:*'), false)
+  assert.equal(arnsOverlap('backup:us-*:1*:backup-vault:x', 'backup:*:*:backup-vault:*'), true)
+  assert.equal(arnsOverlap('backup:*', 'backup:*:*:backup-vault:*'), true)
+  assert.equal(arnsOverlap('s3:::bucket/*', 's3:::*/*'), true)
+})
+
+test('globsOverlap() agrees with trying every short text', () => {
+  const texts = ['', 'a', 'b', 'aa', 'ab', 'ba', 'bb', 'aaa', 'aab', 'aba', 'abb', 'baa', 'bab', 'bba', 'bbb']
+  const glob = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?'), maxLength: 3 })
+  const matches = (pattern: string, text: string): boolean =>
+    new RegExp(`^${pattern.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(text)
+  fc.assert(
+    fc.property(glob, glob, (one, other) => {
+      // Globs so short that have a text in common have one of at most three characters, or longer by their own stars only.
+      const isShared = texts.some((text) => matches(one, text) && matches(other, text))
+      if (isShared) assert.equal(globsOverlap(one, other), true)
+      else if (!one.includes('*') || !other.includes('*')) assert.equal(globsOverlap(one, other), false)
+    }),
+  )
+})
