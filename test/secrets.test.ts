@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
-import { callerOf } from '../src/aws/client.ts'
+import { callService, callerOf } from '../src/aws/client.ts'
 import { followJob } from '../src/cli/follow-job.ts'
 import { roleback, startRoleback } from './fixtures/command-line.ts'
 import type { Ended } from './fixtures/command-line.ts'
@@ -17,6 +17,7 @@ const CANARIES = {
   bucket: 'canary-Bucket-19c2e8d4',
   repository: 'canary-Repository-55b0',
   root: 'canary-Root-e02d7c6611',
+  person: 'canary-Person-4b8e21',
 } as const
 
 const scratch = mkdtempSync(join(tmpdir(), 'roleback-secrets-'))
@@ -188,6 +189,54 @@ test(
     )
   },
 )
+
+test('R9 passwords and seeds of people are in no file, no log and no answer but the one that gave them', async () => {
+  const dataDir = join(scratch, 'people')
+  const rootKey = { accessKeyId: 'AKIAROOTOFTHISTEST02', secretAccessKey: CANARIES.root }
+  const server = await startRoleback(['serve', '--listen', '127.0.0.1:0', '--data-dir', dataDir], {
+    env: {
+      ROLEBACK_ROOT_ACCESS_KEY_ID: rootKey.accessKeyId,
+      ROLEBACK_ROOT_SECRET_ACCESS_KEY: rootKey.secretAccessKey,
+    },
+  })
+  let seed = ''
+  let ended: Ended
+  const errors: string[] = []
+  try {
+    const call = callerOf(server.url, rootKey, 'us-east-1')
+    const { Account = '' } = await call('sts', 'GetCallerIdentity', {})
+    const UserName = 'anna'
+    await call('iam', 'CreateUser', { UserName })
+    await call('iam', 'CreateLoginProfile', { UserName, Password: CANARIES.person })
+    const { VirtualMFADevice } = await call('iam', 'CreateVirtualMFADevice', { VirtualMFADeviceName: 'anna' })
+    seed = Buffer.from(VirtualMFADevice.Base32StringSeed ?? []).toString()
+    const enter = async (given: object): Promise<void> => {
+      const PasswordCredentials = { Account, UserName, Password: CANARIES.person, ...given }
+      const anybody = callService(server.url, undefined, 'us-east-1', 'roleback', 'SignIn', {
+        PasswordCredentials,
+      })
+      await anybody.catch((error: unknown) => errors.push(String(error)))
+    }
+    await enter({})
+    // Into the wrong field, too short for the policy, and of characters that no password has.
+    await enter({ UserName: CANARIES.person })
+    await enter({ Account: CANARIES.person })
+    await enter({ Password: `${CANARIES.person}\u{1f512}` })
+    await enter({ MfaCode: CANARIES.person })
+    await enter({ NewPassword: CANARIES.person })
+    assert.equal(errors.length, 5)
+    await call('iam', 'GenerateCredentialReport', {})
+  } finally {
+    ended = await server.stop()
+  }
+  const told = Buffer.from([ended.stdout, ended.stderr, ...errors].join('\n'))
+  assert.deepEqual(leaksIn(told, 'what was said'), [])
+  assert.deepEqual(leaksBelow(dataDir, ['root-credentials']), [])
+  assert.match(seed, /^[A-Z2-7]{64}$/)
+  assert.ok(!told.includes(seed))
+  for (const entry of readdirSync(dataDir, { withFileTypes: true }))
+    if (entry.isFile()) assert.ok(!readFileSync(join(dataDir, entry.name)).includes(seed), entry.name)
+})
 
 test('R9 a secret given as an argument is refused as an unknown option', async () => {
   const args = ['resource', 'add', 's3', 'b', '--endpoint', 'http://127.0.0.1:1', '--access-key-id', 'A']
