@@ -65,7 +65,7 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 /** Binds endpoint, credentials and region: `call('backup', 'StartBackupJob', { … })`. */
 export function callerOf(
   endpoint: string,
-  credentials: Credentials,
+  credentials: Credentials | undefined,
   region: string,
   options: CallOptions = {},
 ): Call {

@@ -18,10 +18,23 @@ export interface Client {
 /** @throws {CommandError} Where there are no credentials, saying where they were looked for. */
 export function clientFrom(env: NodeJS.ProcessEnv): Client {
   const profile = profileFrom(env)
+  return clientOf(env, profile, credentialsFrom(env, profile))
+}
+
+/** For what needs no credentials. */
+export function unsignedClientFrom(env: NodeJS.ProcessEnv): Client {
+  return clientOf(env, profileFrom(env), undefined)
+}
+
+function clientOf(
+  env: NodeJS.ProcessEnv,
+  profile: FoundProfile,
+  credentials: Credentials | undefined,
+): Client {
   const endpoint = endpointFrom(env, profile)
   const region = regionFrom(env, profile)
   const caFile = env['AWS_CA_BUNDLE'] ?? profile.settings['ca_bundle']
-  return { endpoint, region, call: callerOf(endpoint, credentialsFrom(env, profile), region, { caFile }) }
+  return { endpoint, region, call: callerOf(endpoint, credentials, region, { caFile }) }
 }
 
 /** @throws {CommandUsageError} Where AWS_ENDPOINT_URL is no URL. */

@@ -15,6 +15,7 @@ import { addResource } from './resource.ts'
 import { addRole } from './role.ts'
 import { addRootKey } from './root-key.ts'
 import { addServe } from './serve.ts'
+import { addSession } from './session.ts'
 import { addVault } from './vault.ts'
 
 /**
@@ -69,6 +70,7 @@ function newProgram(): Command {
     addPolicy,
     addGuard,
     addKey,
+    addSession,
     addVault,
     addRootKey,
     addDoctor,

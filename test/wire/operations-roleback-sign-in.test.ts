@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import {
   DeactivateMFADeviceCommand,
@@ -19,7 +21,9 @@ import {
 import { callService, callerOf } from '../../src/aws/client.ts'
 import type { Call, Credentials, InputOf, OperationOf, OutputOf } from '../../src/aws/client.ts'
 import { AwsError } from '../../src/aws/error.ts'
+import { parseProfiles } from '../../src/cli/aws-profile.ts'
 import { fromBase32, totpCode, totpStep } from '../../src/lib/totp.ts'
+import { roleback } from '../fixtures/command-line.ts'
 import { allow, makeRole, makeUser, openWorld, removeRole, until } from '../fixtures/world.ts'
 import type { User } from '../fixtures/world.ts'
 
@@ -347,4 +351,52 @@ test('R11 ending and listing others’ sessions takes the matching right of IAM'
       assert.ok(error instanceof AwsError && error.status < 500, String(error))
       return true
     })
+})
+
+test('roleback session starts one into a file for its owner alone, lists it, ends it and revokes', async () => {
+  const user = await person('shell', allow('iam:ListUsers'))
+  const out = join(world.scratch, 'shell-credentials')
+  const start = ['session', 'start', '--account', world.accountId, '--user', 'shell', '--password-file', '-']
+  const anybody = { AWS_ENDPOINT_URL: world.url }
+  const wrong = await roleback([...start, '--out', out], { env: anybody, input: 'Wrong-password-1\n' })
+  assert.deepEqual([wrong.code, wrong.stdout], [1, ''])
+  assert.match(wrong.stderr, /Signing in failed/)
+  assert.throws(() => statSync(out), { code: 'ENOENT' })
+  const made = await roleback([...start, '--out', out], { env: anybody, input: `${PASSWORD}\n` })
+  assert.deepEqual([made.code, made.stdout], [0, ''], made.stderr)
+  assert.match(made.stderr, /^signed in as arn:aws:iam::\d{12}:user\/shell until .*Z; written to .*\n$/)
+  assert.equal(statSync(out).mode & 0o777, 0o600)
+  const profile = parseProfiles(readFileSync(out, 'utf8')).get('default') ?? {}
+  const own = callerOf(
+    world.url,
+    {
+      accessKeyId: profile['aws_access_key_id'] ?? '',
+      secretAccessKey: profile['aws_secret_access_key'] ?? '',
+      sessionToken: profile['aws_session_token'],
+    },
+    world.region,
+  )
+  assert.equal(await whoAmI(own), user.arn)
+  const root = {
+    ...anybody,
+    AWS_ACCESS_KEY_ID: world.rootKey.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
+  }
+  const listed = await roleback(['session', 'list', '--user', 'shell'], { env: root })
+  assert.match(listed.stdout, /^USER .*\nshell  .*Z  .*Z  127\.0\.0\.1  no   ASIA\w{16}\n$/)
+  const ended = await roleback(['session', 'end'], {
+    env: { ...anybody, AWS_SHARED_CREDENTIALS_FILE: out, AWS_PROFILE: 'default' },
+  })
+  assert.deepEqual([ended.code, ended.stderr], [0, 'signed out\n'])
+  await assert.rejects(whoAmI(own), fails('ExpiredToken', 403))
+  const nobody = await roleback(['session', 'list', '--user', 'shell'], { env: root })
+  assert.equal(nobody.stdout, 'Nobody is signed in.\n')
+  const json = await roleback([...start, '--json'], { env: anybody, input: PASSWORD })
+  const { Version, Expiration, ...rest } = JSON.parse(json.stdout) as Record<string, string>
+  assert.deepEqual([Version, Object.keys(rest)], [1, ['AccessKeyId', 'SecretAccessKey', 'SessionToken']])
+  assert.ok(Date.parse(Expiration ?? '') > Date.now())
+  const revoked = await roleback(['session', 'revoke', user.arn], { env: root })
+  assert.match(revoked.stderr, /^every session of .* is ended\n$/)
+  const twice = await roleback([...start, '--new-password-file', '-'], { env: anybody, input: PASSWORD })
+  assert.deepEqual([twice.code, twice.stdout], [2, ''])
 })
