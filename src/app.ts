@@ -24,6 +24,7 @@ import { systemClock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
 import { roleback } from './roleback/operations.ts'
 import { takeOverLeases } from './store/claims.ts'
+import { Issuers } from './oidc/issuers.ts'
 import { openStore } from './store/store.ts'
 import type { Store } from './store/store.ts'
 import { sts } from './sts/operations.ts'
@@ -111,9 +112,11 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
   }
   const owner = `${hostname()} ${config.dataDir}`
   await takeOver(store, owner, log)
+  const { allowedEndpoints, ownEndpoints: own } = facts
   const http = createHttpServer({
     store,
     serverKey,
+    issuers: new Issuers({ own: [listen, ...own], allowedEndpoints }, systemClock),
     clock: systemClock,
     log,
     region: server.region,

@@ -3,6 +3,8 @@ import type { Principal } from './access/principal.ts'
 import type { Clock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
 import type { ServerKey } from './keyring/server-key.ts'
+import type { OwnEndpoint } from './egress/addresses.ts'
+import type { Issuers } from './oidc/issuers.ts'
 import type { Store } from './store/store.ts'
 
 /** Condition keys that a call adds to those of the request itself. */
@@ -18,6 +20,8 @@ export interface UnsignedContext {
   readonly clock: Clock
   readonly store: Store
   readonly serverKey: ServerKey
+  /** What identity providers publish of themselves, as far as it is known. */
+  readonly issuers: Issuers
   readonly log: Log
   /** Address of the client, for `aws:SourceIp`. */
   readonly sourceIp: string | undefined
@@ -57,11 +61,4 @@ export interface ServerFacts {
   readonly listen: { readonly host: string; readonly port: number }
   /** The server's own database, where it is a server: never a resource either. */
   readonly ownEndpoints: readonly OwnEndpoint[]
-}
-
-export interface OwnEndpoint {
-  readonly host: string
-  readonly port: number
-  /** Only this database there is the server's; undefined where nobody can tell. */
-  readonly database?: string | undefined
 }

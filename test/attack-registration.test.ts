@@ -135,7 +135,7 @@ describe('R7 Registering never reaches the server itself', () => {
           Connection: { Endpoint: `http://${host}`, AccessKeyId: 'AKIA' },
           Secret: 'secret',
         }),
-        refused(/never backed up/),
+        refused(/never connected to/),
         host,
       )
     }

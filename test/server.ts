@@ -23,8 +23,8 @@ export interface TestServer extends AsyncDisposable {
   clientsOf(credentials: Credentials): Clients
 }
 
-export async function startTestServer(): Promise<TestServer> {
-  const world = await openWorld()
+export async function startTestServer(options: Parameters<typeof openWorld>[0] = {}): Promise<TestServer> {
+  const world = await openWorld(options)
   const open: Clients[] = []
   const clientsOf = (credentials: Credentials): Clients => {
     const { accessKeyId, secretAccessKey, sessionToken } = credentials

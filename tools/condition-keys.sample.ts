@@ -20,6 +20,7 @@ const POINT = `arn:aws:backup:${REGION}:${ACCOUNT}:recovery-point:ID`
 const RESOURCE = `arn:aws:rds:${REGION}:${ACCOUNT}:db:NAME`
 const PLAN = planArn({ region: REGION, accountId: ACCOUNT }, 'PLAN')
 const POLICY = `arn:aws:iam::${ACCOUNT}:policy/POLICY`
+const PROVIDER = `arn:aws:iam::${ACCOUNT}:oidc-provider/HOST/PATH`
 const KEY_ID = 'AKIASAMPLESAMPLE0001'
 const DEVICE = mfaDeviceArn({ account_id: ACCOUNT, path: '/', name: 'DEVICE' })
 const TAGS = { KEY: 'VALUE' }
@@ -93,6 +94,8 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
     PolicyName: 'POLICY',
     PolicyArn: POLICY,
     InstanceProfileName: 'PROFILE',
+    Url: 'https://HOST/PATH',
+    OpenIDConnectProviderArn: PROVIDER,
     AccessKeyId: KEY_ID,
     VirtualMFADeviceName: 'DEVICE',
     SerialNumber: DEVICE,

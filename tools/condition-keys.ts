@@ -141,6 +141,7 @@ const GLOBAL: Readonly<Record<string, string>> = {
   'aws:MultiFactorAuthAge': 'seconds since the second factor was given; users’ sessions that have one',
   'aws:MultiFactorAuthPresent':
     'sessions only: `true` or `false` (always `false` in a role’s own calls); absent for long-term keys',
+  'aws:FederatedProvider': 'sessions made with a token: ARN of the identity provider',
   'aws:PrincipalAccount': 'account of the principal',
   'aws:PrincipalArn':
     'ARN of user, federated user or root; of a role’s session, the role’s ARN with the path',
@@ -178,6 +179,7 @@ function globalRows(): string {
       mfaAuthenticated: true,
       mfaAt: 0,
       sourceIdentity: 'ID',
+      federated: { provider: 'ARN', keys: {} },
     },
   }
   const facts = { region: REGION, now: 0, resourceAccountId: ACCOUNT }

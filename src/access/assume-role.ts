@@ -41,7 +41,11 @@ export interface AssumptionTarget {
 }
 
 export interface AssumptionDecision {
-  readonly action: 'sts:AssumeRole' | 'sts:TagSession' | 'sts:SetSourceIdentity'
+  readonly action:
+    | 'sts:AssumeRole'
+    | 'sts:AssumeRoleWithWebIdentity'
+    | 'sts:TagSession'
+    | 'sts:SetSourceIdentity'
   readonly decision: Decision
   readonly question: Question
 }

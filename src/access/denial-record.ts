@@ -16,7 +16,7 @@ import {
   verdictOf,
 } from './explain.ts'
 import type { DenialDetails, Evaluation, ShownLayers } from './explain.ts'
-import type { Principal } from './principal.ts'
+import type { Caller } from './principal.ts'
 import { EVERYTHING, isForeign, propose, proposeToOwner } from './proposal.ts'
 import type { Question } from './proposal.ts'
 
@@ -48,7 +48,7 @@ const CALLERS_KEYS: readonly string[] = ['aws:principaltag/', 'aws:username', 'a
 const FOREIGN_REASON = 'because the account that owns the resource does not allow it'
 
 /** Everything that explains a refusal to the caller's own account, as it is kept. */
-export function denialOf(principal: Principal, question: Question, facts: DenialFacts): DenialRecord {
+export function denialOf(principal: Caller, question: Question, facts: DenialFacts): DenialRecord {
   const { request } = question
   const explained = ruledBy(explain(request, question.layers), facts.ruling)
   const shown = shownLayers(question)
@@ -96,7 +96,7 @@ function ruledBy(explained: Explanation, ruling: Ruling | undefined): Explanatio
  * The same refusal for the account that owns the resource: what its own policy said about the stranger, and nothing of the
  * stranger's policies.
  */
-export function ownersDenialOf(principal: Principal, question: Question, facts: DenialFacts): DenialRecord {
+export function ownersDenialOf(principal: Caller, question: Question, facts: DenialFacts): DenialRecord {
   const { request, layers } = question
   const shown = resourceLayers(layers)
   const explained = explain(request, withoutCallers(layers))
@@ -133,7 +133,7 @@ export function ownersDenialOf(principal: Principal, question: Question, facts: 
 }
 
 function factsOf(
-  principal: Principal,
+  principal: Caller,
   { request }: Question,
   facts: DenialFacts,
 ): Pick<

@@ -88,11 +88,13 @@ export function shownLayers({ request, layers }: Question): ShownLayers {
   const { kind } = request.principal
   // The root user has no policies and needs none in its own account.
   if (kind === 'root') found.push(['identity', []])
-  else if (kind !== 'service') {
+  else if (kind !== 'service' && kind !== 'web-identity') {
     found.push(['identity', layers.identity])
     if (layers.boundary !== undefined) found.push(['boundary', layers.boundary])
     if (layers.session !== undefined) found.push(['session', layers.session])
   }
+  // Whoever comes with a token has no policies: only the role could admit him, and there may be none.
+  if (kind === 'web-identity' && layers.trust === NO_ROLE) found.push(['trust', []])
   return isForeign(request) ? found : [...found, ...resourceLayers(layers)]
 }
 

@@ -1,4 +1,10 @@
-import type { GroupTable, InstanceProfileTable, RoleTable, UserTable } from '../store/schema.ts'
+import type {
+  GroupTable,
+  InstanceProfileTable,
+  OidcProviderTable,
+  RoleTable,
+  UserTable,
+} from '../store/schema.ts'
 
 /** ARNs of identities; IAM is global, so they have no region. */
 
@@ -27,6 +33,13 @@ export function mfaDeviceArn(row: Named): string {
 
 export function rootArn(accountId: string): string {
   return `arn:aws:iam::${accountId}:root`
+}
+
+export function oidcProviderArn({
+  account_id: accountId,
+  url,
+}: Pick<OidcProviderTable, 'account_id' | 'url'>): string {
+  return `arn:aws:iam::${accountId}:oidc-provider/${url}`
 }
 
 /** The form of a federated user, who has no row. */

@@ -32,6 +32,9 @@ export interface Principal {
   readonly keyLimits?: KeyLimits | undefined
 }
 
+/** What records and explanations need of a principal. */
+export type Caller = Pick<Principal, 'accountId' | 'arn' | 'uniqueId'>
+
 /** Limits of one long-term key. They only ever take away, and end with nothing but the key. */
 export interface KeyLimits {
   readonly accessKeyId: string
@@ -58,6 +61,16 @@ export interface SessionFacts {
   readonly mfaAt?: number | undefined
   /** Of a person who signed in: it may call IAM as a console does, has a row, and can be ended. */
   readonly isSignedIn?: boolean | undefined
+  /** Of a session that was made with the token of an identity provider. */
+  readonly federated?: FederatedFacts | undefined
   /** Made by a role session: a chained one may last an hour at most. */
   readonly isChained?: boolean | undefined
+}
+
+/** What is known of somebody for whom an identity provider vouched. */
+export interface FederatedFacts {
+  /** The provider's ARN: `aws:FederatedProvider`. */
+  readonly provider: string
+  /** Condition keys from his token: `PROVIDER:aud`, `PROVIDER:sub`, `PROVIDER:amr`. */
+  readonly keys: Readonly<Record<string, string | readonly string[]>>
 }

@@ -304,10 +304,19 @@ function statementFor(request: AuthorizationRequest, resourcePattern: string | u
 }
 
 function trustStatement(request: AuthorizationRequest): object {
-  const { principal } = request
+  const { principal, action: Action } = request
+  if (principal.provider !== undefined) return webTrustStatement(principal.provider, request)
   const Principal =
     principal.service === undefined ? { AWS: ownerOf(request) } : { Service: principal.service }
-  return { Effect: 'Allow', Principal, Action: request.action }
+  return { Effect: 'Allow', Principal, Action }
+}
+
+/** Never a provider alone: whoever it vouches for could take the role. */
+function webTrustStatement(provider: string, { action: Action, context }: AuthorizationRequest): object {
+  const url = provider.slice(provider.indexOf('/') + 1)
+  const keys = ['aud', 'sub'].map((name) => `${url}:${name}`)
+  const StringEquals = Object.fromEntries(keys.map((key) => [key, context.get(key.toLowerCase()) ?? '']))
+  return { Effect: 'Allow', Principal: { Federated: provider }, Action, Condition: { StringEquals } }
 }
 
 /** Names may hold wildcard characters; in the statement they mean themselves. `*` alone is every resource. */

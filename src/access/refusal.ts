@@ -8,7 +8,7 @@ import { denialMessage } from './denial.ts'
 import { denialOf, ownersDenialOf } from './denial-record.ts'
 import type { Ruling } from './denial-record.ts'
 import type { Evaluation } from './explain.ts'
-import type { Principal } from './principal.ts'
+import type { Caller } from './principal.ts'
 import { isForeign, NO_ROLE } from './proposal.ts'
 import type { Question } from './proposal.ts'
 
@@ -43,7 +43,7 @@ const VOLATILE = new Set([
  * on every server. Another account's policies have no part in it, so that an id tells nothing about them.
  */
 export function authorizationId(
-  principal: Principal,
+  principal: Caller,
   { request, layers, resourcePattern }: Question,
   decision: Decision,
   facts: RefusalFacts,
@@ -81,7 +81,7 @@ export function isGeneric({ request }: Pick<Question, 'request'>, decision: Deci
  * that account under the same id. Neither has anything of the other's policies.
  */
 export function refusalOf(
-  principal: Principal,
+  principal: Caller,
   question: Question,
   decision: Decision,
   facts: RefusalFacts,
@@ -99,7 +99,7 @@ export function refusalOf(
  */
 export async function keepRefusal(
   db: Queryable,
-  principal: Principal,
+  principal: Caller,
   question: Question,
   decision: Decision,
   facts: RefusalFacts,
@@ -115,7 +115,7 @@ export async function keepRefusal(
 
 /** AWS's sentence for a refusal with its id; without a reason where another account's policies refused. */
 export function refusalMessage(
-  principal: Principal,
+  principal: Caller,
   question: Question,
   decision: Decision,
   id: string | undefined,

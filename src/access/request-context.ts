@@ -44,6 +44,10 @@ export function requestContext(
       context['aws:MultiFactorAuthPresent'] = String(session.mfaAuthenticated)
     if (session.mfaAt !== undefined) context['aws:MultiFactorAuthAge'] = mfaAge(session.mfaAt, facts.now)
     if (session.sourceIdentity !== undefined) context['aws:SourceIdentity'] = session.sourceIdentity
+    if (session.federated !== undefined) {
+      context['aws:FederatedProvider'] = session.federated.provider
+      Object.assign(context, session.federated.keys)
+    }
   }
   return context
 }

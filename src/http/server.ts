@@ -31,6 +31,7 @@ import type { Routed, WireRequest, WireResponse } from '../aws/wire.ts'
 import type { Context, ServerFacts, UnsignedContext } from '../context.ts'
 import { TooManyPasswordsError } from '../keyring/passwords.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
+import type { Issuers } from '../oidc/issuers.ts'
 import type { Clock } from '../lib/clock.ts'
 import { uuid } from '../lib/ids.ts'
 import type { Log } from '../lib/log.ts'
@@ -54,6 +55,7 @@ type AnyUnsigned = UnsignedOperation<UnsignedContext, any, unknown>
 export type ServiceTables = Readonly<Record<ServiceName, Service<unknown, Context>>>
 
 export interface HttpOptions {
+  readonly issuers: Issuers
   readonly store: Store
   readonly serverKey: ServerKey
   readonly clock: Clock
@@ -210,6 +212,7 @@ function unsignedContextOf(
     clock: options.clock,
     store: options.store,
     serverKey: options.serverKey,
+    issuers: options.issuers,
     log: options.log,
     sourceIp: incoming.socket.remoteAddress?.replace(/^::ffff:/, ''),
     server: options.facts,

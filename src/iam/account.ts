@@ -8,6 +8,7 @@ import {
   TRUST_POLICY_LIMIT,
   USER_INLINE_LIMIT,
 } from '../policy/parse.ts'
+import { listOidcProviders } from '../store/oidc-providers.ts'
 import { countIdentities, listAccessKeys } from '../store/identities.ts'
 import { countMfaDevices } from '../store/mfa-devices.ts'
 import { authorizationDetails } from './authorization-details.ts'
@@ -48,7 +49,7 @@ async function getAccountSummary(ctx: Context): Promise<GetAccountSummaryRespons
       AccountAccessKeysPresent: rootKeys.rows.length,
       AccountSigningCertificatesPresent: 0,
       ServerCertificates: 0,
-      Providers: 0,
+      Providers: (await listOidcProviders(ctx.store.db, ctx.accountId)).length,
       AccessKeysPerUserQuota: 2,
       AttachedPoliciesPerUserQuota: 10,
       AttachedPoliciesPerGroupQuota: 10,

@@ -92,6 +92,7 @@ function contextFor(world: World, principal: Principal): Context {
     clock: undefined as never,
     log: undefined as never,
     server: undefined as never,
+    issuers: undefined as never,
     authorize: async (action, resource, context) => {
       const decision = await decisionOn(action, resource, context)
       if (decision.allowed) return

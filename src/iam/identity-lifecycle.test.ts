@@ -278,6 +278,7 @@ async function contextFor(t: TestContext): Promise<Context> {
     clock: systemClock,
     store,
     serverKey: new ServerKey(randomBytes(32)),
+    issuers: undefined as never,
     log: createLog('silent'),
     sourceIp: '127.0.0.1',
     server: {

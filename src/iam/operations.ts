@@ -14,6 +14,7 @@ import { inlinePolicies } from './inline-policies.ts'
 import { instanceProfiles } from './instance-profiles.ts'
 import { loginProfiles } from './login-profiles.ts'
 import { mfaDevices } from './mfa-devices.ts'
+import { oidcProviders } from './oidc-providers.ts'
 import { passwordPolicy } from './password-policy.ts'
 import { policies } from './policies.ts'
 import { policyVersions } from './policy-versions.ts'
@@ -40,6 +41,7 @@ const operations: Service<IamApi, Context> = {
   ...accountAliases,
   ...mfaDevices,
   ...credentialReport,
+  ...oidcProviders,
   ...account,
   ...absent,
   ...unbuilt,

@@ -13,7 +13,7 @@ export type PrincipalView = {
     | 'anonymous'
   /** The session's ARN for assumed roles and federated users; empty for services and anonymous callers. */
   readonly arn: string
-  /** Twelve digits; empty for services, web identities and anonymous callers, which belong to no account. */
+  /** Twelve digits; empty for services and anonymous callers, which belong to no account; of a web identity its provider's. */
   readonly accountId: string
   /** AIDA… for a user, AROA…:session for a role session, the account's id for root. */
   readonly uniqueId: string

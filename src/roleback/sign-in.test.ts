@@ -72,6 +72,7 @@ async function openWorld() {
       clock: { now: () => world.now, monotonic: () => world.now },
       store,
       serverKey,
+      issuers: undefined as never,
       log: createLog('json', (line) => lines.push(line)),
       sourceIp: world.sourceIp,
       server: { managementAccountId: MANAGEMENT } as UnsignedContext['server'],

@@ -9,6 +9,7 @@ import type {
   InstanceProfileTable,
   JobDecisionTable,
   JobTable,
+  OidcProviderTable,
   PolicyTable,
   PolicyVersionTable,
   RecoveryPointTable,
@@ -54,6 +55,7 @@ export interface Database {
   iam_inline_policy: InlinePolicyTable
   iam_access_key: AccessKeyTable
   iam_instance_profile: InstanceProfileTable
+  iam_oidc_provider: OidcProviderTable
   iam_login_profile: LoginProfileTable
   iam_password_history: PasswordHistoryTable
   iam_mfa_device: MfaDeviceTable

@@ -146,6 +146,18 @@ export interface AccessKeyTable {
   policy: JsonText | null
 }
 
+export interface OidcProviderTable {
+  account_id: string
+  /** The issuer without its scheme: what its ARN ends in, and its condition keys begin with. */
+  url: string
+  /** As tokens have it in `iss`. */
+  issuer: string
+  /** Lists of texts. */
+  client_ids: JsonText
+  thumbprints: JsonText
+  created_at: Millis
+}
+
 export interface InstanceProfileTable {
   account_id: string
   profile_id: string

@@ -1,12 +1,12 @@
 import { decideAssumption, roleSession } from '../access/assume-role.ts'
-import type { AssumptionDecision, AssumptionTarget } from '../access/assume-role.ts'
+import type { AssumptionTarget } from '../access/assume-role.ts'
 import { parseRoleArn, roleArn } from '../access/identity-arns.ts'
 import { sealSession } from '../access/session.ts'
 import type { AssumeRoleRequest, AssumeRoleResponse } from '../aws/generated/sts.ts'
 import type { Context } from '../context.ts'
 import { findRoleByName, updateRole } from '../store/identities.ts'
 import type { RoleTable } from '../store/schema.ts'
-import { recordDecision, recordRefusal, refuse, validationError } from './decisions.ts'
+import { enforceAssumption, refuse, validationError } from './decisions.ts'
 import { checkMfa } from './mfa.ts'
 import { checkSessionPolicies, packedPolicySize } from './session-policies.ts'
 import { sessionTags } from './session-tags.ts'
@@ -36,7 +36,7 @@ export async function assumeRole(ctx: Context, input: AssumeRoleRequest): Promis
     tags,
     transitiveTagKeys,
   }
-  const role = await enforce(ctx, target, await decideAssumption(ctx.store.db, assumption, target))
+  const role = await enforceAssumption(ctx, target, await decideAssumption(ctx.store.db, assumption, target))
   const policies = await checkSessionPolicies(ctx.store.db, role.account_id, input)
   const durationSeconds = durationOf(ctx, role, input.DurationSeconds)
   const content = roleSession({ ...assumption, role }, { ...policies, durationSeconds })
@@ -85,36 +85,6 @@ async function refuseFederated(ctx: Context, resource: string): Promise<void> {
     reason: 'because credentials of GetFederationToken cannot call sts:AssumeRole',
     remedy: 'use the long-term key of the user, or a session of GetSessionToken',
   })
-}
-
-/** The role, once every decision allows it; one that is not there is allowed to nobody. */
-async function enforce(
-  ctx: Context,
-  { role, arn: resource, accountId }: AssumptionTarget,
-  decisions: readonly AssumptionDecision[],
-): Promise<RoleTable> {
-  const isAbsent = role === undefined
-  for (const { action, decision, question } of decisions) {
-    const deciding = decision.statements[0]
-    const record = {
-      action,
-      resource,
-      effect: decision.allowed ? 'Allow' : 'Deny',
-      layer: decision.layer,
-      reason: isAbsent && !decision.allowed ? `${decision.reason} (no such role)` : decision.reason,
-      policy: deciding?.policy.arn ?? deciding?.policy.name,
-      statement: deciding === undefined ? undefined : (deciding.sid ?? `#${deciding.index}`),
-    } as const
-    if (decision.allowed) {
-      await recordDecision(ctx, record)
-      continue
-    }
-    // That a role is absent is for the explanation, and for the account that would have it.
-    const notes = isAbsent && accountId === ctx.accountId ? [`There is no role ${resource}`] : []
-    throw await recordRefusal(ctx, record, question, decision, notes)
-  }
-  if (isAbsent) throw new Error(`The role ${resource} does not exist, and yet it may be assumed`)
-  return role
 }
 
 function durationOf(ctx: Context, role: RoleTable, asked: number | undefined): number {

@@ -1,7 +1,7 @@
+import { recordDecision } from '../access/own-decisions.ts'
 import { takeCode } from '../access/mfa.ts'
 import { AwsError } from '../aws/error.ts'
 import type { Context } from '../context.ts'
-import { recordDecision } from './decisions.ts'
 
 /** What a request says of a second factor. */
 interface MfaInput {

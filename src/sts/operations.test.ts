@@ -306,6 +306,7 @@ async function setUp(t: TestContext): Promise<SetUp> {
     clock: systemClock,
     store,
     serverKey: new ServerKey(randomBytes(32)),
+    issuers: undefined as never,
     log: createLog('silent'),
     sourceIp: '127.0.0.1',
     server: {

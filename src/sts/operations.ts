@@ -1,3 +1,4 @@
+import { recordDecision } from '../access/own-decisions.ts'
 import { openAuthorizationMessage } from '../access/authorization-message.ts'
 import { sealSession, sessionEnd } from '../access/session.ts'
 import { AwsError } from '../aws/error.ts'
@@ -16,7 +17,8 @@ import type { Service } from '../aws/operation.ts'
 import type { Context, UnsignedContext } from '../context.ts'
 import { findAccessKey } from '../store/identities.ts'
 import { assumeRole } from './assume-role.ts'
-import { recordDecision, validationError } from './decisions.ts'
+import { validationError } from './decisions.ts'
+import { assumeRoleWithWebIdentity } from './web-identity.ts'
 import { federatedUser, federationContext, getFederationToken } from './federation-token.ts'
 import { checkMfa } from './mfa.ts'
 
@@ -34,7 +36,7 @@ export const sts: Service<
   GetSessionToken: { resource: any, decidedByHandler: true, handler: getSessionToken },
   GetAccessKeyInfo: { resource: any, handler: getAccessKeyInfo },
   AssumeRoleWithSAML: { unsigned: true, unbuilt: true },
-  AssumeRoleWithWebIdentity: { unsigned: true, unbuilt: true },
+  AssumeRoleWithWebIdentity: { unsigned: true, handler: assumeRoleWithWebIdentity },
   AssumeRoot: { resource: any, unbuilt: true },
   DecodeAuthorizationMessage: { resource: any, handler: decodeAuthorizationMessage },
   GetDelegatedAccessToken: { resource: any, unbuilt: true },

@@ -13,6 +13,7 @@ import { iam } from '../../src/iam/operations.ts'
 import { iamToolbox } from '../../src/iam/toolbox.ts'
 import { loadServerKey } from '../../src/keyring/server-key.ts'
 import { systemClock } from '../../src/lib/clock.ts'
+import { Issuers } from '../../src/oidc/issuers.ts'
 import { createLog } from '../../src/lib/log.ts'
 import { roleback } from '../../src/roleback/operations.ts'
 import { openStore } from '../../src/store/store.ts'
@@ -53,6 +54,7 @@ export async function startApiServer(): Promise<ApiServer> {
   const http = createHttpServer({
     store,
     serverKey,
+    issuers: new Issuers({ own: [], allowedEndpoints: [] }, systemClock),
     clock: systemClock,
     log: createLog('json', (line) => {
       if (line.includes('"level":"error"')) errors.push(line)

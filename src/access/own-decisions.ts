@@ -1,0 +1,114 @@
+import type { Decision } from '../policy/evaluate.ts'
+import { ROOT_CANNOT_ASSUME } from '../policy/reasons.ts'
+import { appendAudit } from '../store/audit.ts'
+import type { AuditRecord } from '../store/audit.ts'
+import type { RoleTable } from '../store/schema.ts'
+import type { Queryable, Store } from '../store/store.ts'
+import type { AssumptionDecision, AssumptionTarget } from './assume-role.ts'
+import { withAuthorizationId } from './denial.ts'
+import type { Caller } from './principal.ts'
+import type { Question } from './proposal.ts'
+import { keepRefusal, refusalMessage } from './refusal.ts'
+
+/** Decisions that operations take themselves, since more than the caller's policies bear on them; recorded as the gate's are. */
+
+/** Who asked, and by which request. */
+export interface Asked {
+  readonly store: Store
+  readonly requestId: string
+  readonly now: number
+  readonly sourceIp: string | undefined
+  /** The account whose record it is. */
+  readonly accountId: string
+  readonly principal: Caller
+}
+
+/** A decision as the audit log keeps it. */
+export interface OwnDecision {
+  readonly action: string
+  readonly resource: string
+  readonly effect: 'Allow' | 'Deny'
+  readonly layer: string
+  readonly reason: string
+  readonly policy?: string | undefined
+  readonly statement?: string | undefined
+}
+
+/** Writes a decision durably, before it has an effect. */
+export async function recordDecision(
+  asked: Asked,
+  decision: OwnDecision,
+  db: Queryable = asked.store.db,
+): Promise<void> {
+  const record: AuditRecord = {
+    at: asked.now,
+    account_id: asked.accountId,
+    request_id: asked.requestId,
+    principal_arn: asked.principal.arn,
+    principal_id: asked.principal.uniqueId,
+    source_ip: asked.sourceIp ?? null,
+    service: 'sts',
+    action: decision.action,
+    resource: decision.resource,
+    effect: decision.effect,
+    layer: decision.layer,
+    reason: decision.reason,
+    policy: decision.policy ?? null,
+    statement: decision.statement ?? null,
+  }
+  await appendAudit(db, record)
+}
+
+/** `message` is AWS's sentence for the AccessDenied to throw, with the id that it is explained by. */
+export type AssumptionOutcome =
+  | { readonly allowed: true; readonly role: RoleTable }
+  | { readonly allowed: false; readonly message: string }
+
+/** Records the decisions of an assumption up to the first refusal. A role that is not there is allowed to nobody. */
+export async function recordAssumption(
+  asked: Asked,
+  { role, arn: resource, accountId }: AssumptionTarget,
+  decisions: readonly AssumptionDecision[],
+): Promise<AssumptionOutcome> {
+  const isAbsent = role === undefined
+  for (const { action, decision, question } of decisions) {
+    const deciding = decision.statements[0]
+    const record = {
+      action,
+      resource,
+      effect: decision.allowed ? 'Allow' : 'Deny',
+      layer: decision.layer,
+      reason: isAbsent && !decision.allowed ? `${decision.reason} (no such role)` : decision.reason,
+      policy: deciding?.policy.arn ?? deciding?.policy.name,
+      statement: deciding === undefined ? undefined : (deciding.sid ?? `#${deciding.index}`),
+    } as const
+    if (decision.allowed) {
+      await recordDecision(asked, record)
+      continue
+    }
+    // That a role is absent is for the explanation, and for the account that would have it.
+    const notes = isAbsent && accountId === asked.accountId ? [`There is no role ${resource}`] : []
+    return { allowed: false, message: await recordRefusal(asked, record, question, decision, notes) }
+  }
+  if (isAbsent) throw new Error(`The role ${resource} does not exist, and yet it may be assumed`)
+  return { allowed: true, role }
+}
+
+async function recordRefusal(
+  asked: Asked,
+  record: OwnDecision,
+  question: Question,
+  decision: Decision,
+  notes: readonly string[],
+): Promise<string> {
+  const { principal, now: at, requestId } = asked
+  const id = await asked.store.transaction(async (tx) => {
+    await recordDecision(asked, record, tx)
+    return await keepRefusal(tx, principal, question, decision, { at, requestId, notes })
+  })
+  if (decision.reason === ROOT_CANNOT_ASSUME) return withAuthorizationId(ROOT_CANNOT_ASSUME, id)
+  const isWeb = question.request.principal.kind === 'web-identity'
+  // AWS names nobody here: there is no principal yet.
+  if (isWeb) return withAuthorizationId(`Not authorized to perform ${record.action}`, id)
+  return refusalMessage(principal, question, decision, id)
+}
