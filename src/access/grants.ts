@@ -19,8 +19,9 @@ export interface PolicyStatement {
   readonly Condition?: object
 }
 
-/** AWS's limit for one managed policy, in characters without white space. */
-const MANAGED_CHARACTERS = 6_144
+/** AWS's limits, in characters without white space: all inline policies of a role together, and one managed policy. */
+export const INLINE_ROLE_CHARACTERS = 10_240
+export const MANAGED_CHARACTERS = 6_144
 
 /** The tag that recovery points carry from the moment they are made, and that nobody can change. */
 const SOURCE_TAG = 'aws:ResourceTag/aws:backup:source-resource'

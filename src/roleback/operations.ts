@@ -13,6 +13,7 @@ import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVeri
 import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts'
 import { listBackupPlanRuns, previewBackupSelection } from './plans.ts'
 import { preflightJobs } from './preflight.ts'
+import { generateRolePolicy } from './role-policy.ts'
 import {
   arnToRegister,
   deregisterResource,
@@ -111,6 +112,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn'> 
     context: (_, input) => ({ 'roleback:RestoreGuard': input.RestoreGuard }),
     handler: putRestoreGuard,
   },
+  GenerateRolePolicy: { resource: all, handler: generateRolePolicy },
   PreflightJobs: { resource: role, context: roleContext, handler: preflightJobs },
   DescribeServer: { resource: all, handler: describeServer },
 }

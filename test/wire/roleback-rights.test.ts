@@ -48,6 +48,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   ListSessions: { touches: 'identity', policies: NOBODY, also: ['iam:GetLoginProfile'] },
   ListResources: { touches: 'connections', policies: READERS, also: [] },
   PauseBackups: { touches: 'backups', policies: NOBODY, also: [] },
+  GenerateRolePolicy: { touches: 'backups', policies: NOBODY, also: [] },
   PreflightJobs: { touches: 'backups', policies: READERS, also: [] },
   PreviewBackupSelection: { touches: 'backups', policies: NOBODY, also: [] },
   PutRestoreGuard: { touches: 'guard', policies: NOBODY, also: ['iam:UpdateAccountPasswordPolicy'] },

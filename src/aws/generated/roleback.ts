@@ -568,6 +568,35 @@ export interface PreflightJobsOutput {
   readonly LeftOut: number
 }
 
+export interface GenerateRolePolicyInput {
+  readonly ResourceArns?: readonly string[] | undefined
+  readonly BackupSelection?: SelectionToPreview | undefined
+  readonly BackupVaultNames: readonly string[]
+  readonly Backup?: boolean | undefined
+  readonly Expire?: boolean | undefined
+  readonly Restore?: boolean | undefined
+  readonly RestoreTargetArns?: readonly string[] | undefined
+  readonly RestoreToNew?: boolean | undefined
+  readonly CopySourceTagsToRestoredResource?: boolean | undefined
+  readonly ForPlan?: boolean | undefined
+  readonly IncludeOptional?: boolean | undefined
+}
+
+export interface GeneratedPolicy {
+  readonly PolicyDocument: string
+  readonly Characters: number
+}
+
+export interface GenerateRolePolicyOutput {
+  readonly PolicyDocument: string
+  readonly Characters: number
+  readonly FitsInline: boolean
+  readonly ManagedPolicies: readonly GeneratedPolicy[]
+  readonly StatementCount: number
+  readonly ResourceCount: number
+  readonly Notes: readonly string[]
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -597,6 +626,7 @@ export interface RolebackApi {
   ListSessions: { input: ListSessionsInput; output: ListSessionsOutput }
   RevokeSessions: { input: RevokeSessionsInput; output: RevokeSessionsOutput }
   PreflightJobs: { input: PreflightJobsInput; output: PreflightJobsOutput }
+  GenerateRolePolicy: { input: GenerateRolePolicyInput; output: GenerateRolePolicyOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {
