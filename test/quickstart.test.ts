@@ -118,6 +118,8 @@ test('quickstart goes on serving until it is told to end, and the printed dba is
   const as = (profile: string, args: readonly string[]): ReturnType<typeof roleback> =>
     roleback(args, { env: { ...env, AWS_PROFILE: profile } })
   try {
+    const guard = await as('roleback-admin', ['guard', '--json'])
+    assert.deepEqual(JSON.parse(guard.stdout), { RestoreGuard: 'enforce' })
     const role = await as('roleback-admin', ['role', 'create-default', '--json'])
     assert.equal((JSON.parse(role.stdout) as { Created: boolean }).Created, false)
     const refused = await as('roleback-dba', ['role', 'create-default'])

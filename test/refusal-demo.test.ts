@@ -71,7 +71,7 @@ describe('Refusal demo', { skip: missing ?? false }, () => {
   let firstPoint: string
 
   before(async () => {
-    world = await openWorld()
+    world = await openWorld({ isGuarded: true })
     const [startedOrders, startedRgw] = await Promise.all([
       startOrders(world),
       rgwMissing() === undefined ? startRgw({ dir: join(world.scratch, 'rgw') }) : undefined,

@@ -43,7 +43,7 @@ let world: World
 let users = 0
 
 before(async () => {
-  world = await openWorld()
+  world = await openWorld({ isGuarded: true })
   await makeVault(world, VAULT)
   await makeRole(world, 'worker', { statements: [ALL_RIGHTS] })
 })

@@ -48,7 +48,7 @@ export function compiledTrustPolicy(row: RoleTable): CompiledPolicy {
 
 /** The text that compiledPolicy made a policy from; undefined for one compiled elsewhere. */
 export function textOf(policy: CompiledPolicy): PolicyText | undefined {
-  return texts.get(policy)
+  return texts.get(policy.original ?? policy)
 }
 
 /** What tells one policy from another by content and place. */

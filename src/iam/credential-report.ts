@@ -1,3 +1,4 @@
+import { statusOf } from '../access/access-keys.ts'
 import { rootArn, userArn } from '../access/identity-arns.ts'
 import { passwordExpiry, passwordPolicyOf } from '../access/password-policy.ts'
 import type { PasswordPolicy } from '../access/password-policy.ts'
@@ -82,6 +83,7 @@ async function getReport(ctx: Context): Promise<GetCredentialReportResponse> {
 }
 
 interface Facts {
+  readonly now: number
   readonly policy: PasswordPolicy | undefined
   readonly profiles: ReadonlyMap<string, LoginProfileTable>
   readonly withDevice: ReadonlySet<string>
@@ -94,6 +96,7 @@ async function writeReport(ctx: Context): Promise<string> {
   const { accountId } = ctx
   const account = await findAccount(db, accountId)
   const facts: Facts = {
+    now: ctx.now,
     policy: passwordPolicyOf(account),
     profiles: await loginProfilesOf(db, accountId),
     withDevice: await usersWithMfaDevice(db, accountId),
@@ -109,7 +112,7 @@ async function writeReport(ctx: Context): Promise<string> {
   return rows.map((row) => row.map(field).join(',')).join('\n')
 }
 
-function rootRow(accountId: string, createdAt: number, { keys }: Facts): string[] {
+function rootRow(accountId: string, createdAt: number, { now, keys }: Facts): string[] {
   return [
     '<root_account>',
     rootArn(accountId),
@@ -119,12 +122,12 @@ function rootRow(accountId: string, createdAt: number, { keys }: Facts): string[
     'not_supported',
     'not_supported',
     'false',
-    ...keyFields(keys.get(null)),
+    ...keyFields(now, keys.get(null)),
     ...NO_CERTIFICATES,
   ]
 }
 
-function userRow(user: UserTable, { policy, profiles, withDevice, keys }: Facts): string[] {
+function userRow(user: UserTable, { now, policy, profiles, withDevice, keys }: Facts): string[] {
   const profile = profiles.get(user.user_id)
   const lastUsed = user.password_last_used_at
   return [
@@ -136,16 +139,16 @@ function userRow(user: UserTable, { policy, profiles, withDevice, keys }: Facts)
     time(profile?.changed_at),
     time(profile && passwordExpiry(policy, profile)),
     String(withDevice.has(user.user_id)),
-    ...keyFields(keys.get(user.user_id)),
+    ...keyFields(now, keys.get(user.user_id)),
     ...NO_CERTIFICATES,
   ]
 }
 
 const NO_CERTIFICATES = ['false', 'N/A', 'false', 'N/A']
 
-function keyFields(keys: readonly AccessKeyTable[] = []): string[] {
+function keyFields(now: number, keys: readonly AccessKeyTable[] = []): string[] {
   return [keys[0], keys[1]].flatMap((key) => [
-    String(key?.status === 'Active'),
+    String(key !== undefined && statusOf(key, now) === 'Active'),
     time(key?.created_at),
     time(key?.last_used_at),
     key?.last_used_region ?? 'N/A',

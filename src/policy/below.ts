@@ -43,6 +43,7 @@ function policyBelow(policy: CompiledPolicy, below: Below): CompiledPolicy {
   }))
   return {
     ...policy,
+    original: policy,
     statements: candidates.map(({ statement }) => statement),
     byAction: new Map(),
     byService: new Map(),

@@ -55,6 +55,8 @@ export type CompiledPolicy = {
   readonly byAction: ReadonlyMap<string, readonly Candidate[]>
   readonly byService: ReadonlyMap<string, readonly Candidate[]>
   readonly rest: readonly Candidate[]
+  /** Of a policy that was made from another one to ask it another way: that one, whose document is shown to people. */
+  readonly original?: CompiledPolicy
 }
 
 /** Compiles a checked policy; the cost is that of a few hundred evaluations, so keep the result. */

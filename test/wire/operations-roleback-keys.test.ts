@@ -234,6 +234,15 @@ test('an expired key and the sessions made with it open nothing, and the key is 
     new ListAccessKeysCommand({ UserName: 'ending' }),
   )
   assert.deepEqual(AccessKeyMetadata.map(({ Status = '' }) => Status).toSorted(), ['Active', 'Expired'])
+  await world.call('iam', 'GenerateCredentialReport', {})
+  const { Content } = await world.call('iam', 'GetCredentialReport', {})
+  const [columns = [], ...rows] = Buffer.from(Content ?? [])
+    .toString()
+    .split('\n')
+    .map((line) => line.split(','))
+  const row = rows.find(([name]) => name === 'ending') ?? assert.fail('the report has no such user')
+  const active = [1, 2].map((number) => row[columns.indexOf(`access_key_${number}_active`)] ?? '')
+  assert.deepEqual(active.toSorted(), ['false', 'true'])
 })
 
 test('R11 a limited key takes iam:CreateAccessKey, and the list iam:ListAccessKeys', async () => {
