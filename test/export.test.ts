@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
 import * as S3 from '@aws-sdk/client-s3'
 import { AwsError } from '../src/aws/error.ts'
 import type { Call, InputOf } from '../src/aws/client.ts'
@@ -105,16 +106,17 @@ describe('An export job', () => {
 
   const inScratch = (name: string): string => join(world.scratch, name)
 
-  const restic = (repository: string, ...args: readonly string[]): string =>
-    execFileSync('restic', ['--repo', repository, '--password-file', passwordFile, '--no-cache', ...args], {
-      encoding: 'utf8',
-      maxBuffer: 1 << 28,
-    })
+  /** Not in the way of the server, which lives in this process: it must see when a connection has been idle for long. */
+  const restic = async (repository: string, ...args: readonly string[]): Promise<string> => {
+    const all = ['--repo', repository, '--password-file', passwordFile, '--no-cache', ...args]
+    const { stdout } = await promisify(execFile)('restic', all, { encoding: 'utf8', maxBuffer: 1 << 28 })
+    return stdout
+  }
 
   /** What restic makes of the snapshot of one recovery point, after it has read every byte of the repository. */
-  const checkAndRestore = (repository: string, point: string, target: string): string => {
-    assert.match(restic(repository, 'check', '--read-data'), /no errors were found/)
-    restic(repository, 'restore', 'latest', '--tag', point, '--target', target)
+  const checkAndRestore = async (repository: string, point: string, target: string): Promise<string> => {
+    assert.match(await restic(repository, 'check', '--read-data'), /no errors were found/)
+    await restic(repository, 'restore', 'latest', '--tag', point, '--target', target)
     return target
   }
 
@@ -126,9 +128,12 @@ describe('An export job', () => {
     assert.equal(job.State, 'COMPLETED', job.StatusMessage)
     assert.equal(job.Result?.['snapshots'], '1')
     assert.ok((job.BytesDone ?? 0) > 5_000_000, `${job.BytesDone} bytes`)
-    const [snapshot] = JSON.parse(restic(repository, 'snapshots', '--json')) as Record<string, unknown>[]
+    const [snapshot] = JSON.parse(await restic(repository, 'snapshots', '--json')) as Record<
+      string,
+      unknown
+    >[]
     assert.deepEqual(snapshot?.['tags'], [treePoint, tree.arn])
-    const restored = checkAndRestore(repository, treePoint, inScratch('tree-restored'))
+    const restored = await checkAndRestore(repository, treePoint, inScratch('tree-restored'))
     const expected = comparable(tree.path)
     assert.ok(expected.length > 25, `${expected.length} entries`)
     assert.deepEqual(comparable(restored), expected)
@@ -140,7 +145,7 @@ describe('An export job', () => {
     const job = await run(repository)
     assert.equal(job.State, 'COMPLETED', job.StatusMessage)
     assert.match(job.StatusMessage, /1 of 1 recovery points were in the repository already/)
-    assert.equal((JSON.parse(restic(repository, 'snapshots', '--json')) as unknown[]).length, 1)
+    assert.equal((JSON.parse(await restic(repository, 'snapshots', '--json')) as unknown[]).length, 1)
   })
 
   test('that the server was stopped under begins again and writes every point once', async () => {
@@ -213,7 +218,7 @@ describe('An export job', () => {
       const repository = inScratch('database-repository')
       const job = await run(repository, { RecoveryPointArns: [point] })
       assert.equal(job.State, 'COMPLETED', job.StatusMessage)
-      const restored = checkAndRestore(repository, point, inScratch('database-restored'))
+      const restored = await checkAndRestore(repository, point, inScratch('database-restored'))
       assert.deepEqual(readdirSync(join(restored, 'orders')).toSorted(), ['orders.dump', 'orders.json'])
       const facts = JSON.parse(readFileSync(join(restored, 'orders', 'orders.json'), 'utf8')) as object
       assert.equal((facts as { owner?: string }).owner, 'shop')
@@ -250,7 +255,7 @@ describe('An export job', () => {
       const repository = inScratch('bucket-repository')
       const job = await run(repository, { RecoveryPointArns: [point] })
       assert.equal(job.State, 'COMPLETED', job.StatusMessage)
-      const restored = checkAndRestore(repository, point, inScratch('bucket-restored'))
+      const restored = await checkAndRestore(repository, point, inScratch('bucket-restored'))
       const manifest = readFileSync(join(restored, 'roleback-manifest.jsonl'), 'utf8').trimEnd().split('\n')
       const found: Record<string, string> = {}
       for (const line of manifest) {
