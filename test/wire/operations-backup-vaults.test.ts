@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import {
-  CreateBackupPlanCommand,
+  AssociateBackupVaultMpaApprovalTeamCommand,
   CreateBackupVaultCommand,
   DeleteBackupVaultCommand,
   DescribeBackupVaultCommand,
@@ -179,9 +179,11 @@ test('region settings switch resource types on and off', async () => {
 })
 
 test('an operation that is not built answers a 400 that no client repeats', async () => {
-  const BackupPlan = { BackupPlanName: 'p', Rules: [{ RuleName: 'r', TargetBackupVaultName: 'v1' }] }
+  const MpaApprovalTeamArn = 'arn:aws:mpa:us-east-1:123456789012:approval-team/x'
   await assert.rejects(
-    backup.send(new CreateBackupPlanCommand({ BackupPlan })),
-    sdkError('InvalidRequestException', 400, 'CreateBackupPlan'),
+    backup.send(
+      new AssociateBackupVaultMpaApprovalTeamCommand({ BackupVaultName: 'v1', MpaApprovalTeamArn }),
+    ),
+    sdkError('InvalidRequestException', 400, 'AssociateBackupVaultMpaApprovalTeam'),
   )
 })
