@@ -54,8 +54,8 @@ type Operations =
 
 /** Operations of AWS's model that are authorised like all others, and then answered with InvalidAction. */
 export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
-  AcceptDelegationRequest: { resource: anyResource, unbuilt: true },
-  AssociateDelegationRequest: { resource: anyResource, unbuilt: true },
+  AcceptDelegationRequest: { resource: delegationRequest, unbuilt: true },
+  AssociateDelegationRequest: { resource: delegationRequest, unbuilt: true },
   CreateDelegationRequest: { resource: anyResource, unbuilt: true },
   CreateSAMLProvider: {
     resource: (ctx, input) => `arn:aws:iam::${ctx.accountId}:saml-provider/${input.Name}`,
@@ -75,8 +75,8 @@ export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
   EnableOutboundWebIdentityFederation: { resource: anyResource, unbuilt: true },
   GenerateOrganizationsAccessReport: { resource: anyResource, unbuilt: true },
   GenerateServiceLastAccessedDetails: { resource: (_, input) => input.Arn, unbuilt: true },
-  GetDelegationRequest: { resource: anyResource, unbuilt: true },
-  GetHumanReadableSummary: { resource: anyResource, unbuilt: true },
+  GetDelegationRequest: { resource: delegationRequest, unbuilt: true },
+  GetHumanReadableSummary: { resource: (_, input) => input.EntityArn, unbuilt: true },
   GetOrganizationsAccessReport: { resource: anyResource, unbuilt: true },
   GetOutboundWebIdentityFederationInfo: { resource: anyResource, unbuilt: true },
   GetSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
@@ -87,15 +87,15 @@ export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
   ListPoliciesGrantingServiceAccess: { resource: (_, input) => input.Arn, unbuilt: true },
   ListSAMLProviderTags: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
   ListServerCertificateTags: { resource: certificate, unbuilt: true },
-  RejectDelegationRequest: { resource: anyResource, unbuilt: true },
+  RejectDelegationRequest: { resource: delegationRequest, unbuilt: true },
   ResetServiceSpecificCredential: { resource: userOrCallerTarget, unbuilt: true },
-  SendDelegationToken: { resource: anyResource, unbuilt: true },
+  SendDelegationToken: { resource: delegationRequest, unbuilt: true },
   SetSecurityTokenServicePreferences: { resource: anyResource, unbuilt: true },
   TagSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
   TagServerCertificate: { resource: certificate, unbuilt: true },
   UntagSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
   UntagServerCertificate: { resource: certificate, unbuilt: true },
-  UpdateDelegationRequest: { resource: anyResource, unbuilt: true },
+  UpdateDelegationRequest: { resource: delegationRequest, unbuilt: true },
   UpdateSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
   UpdateSSHPublicKey: { resource: userTarget, unbuilt: true },
   UpdateServerCertificate: { resource: certificate, unbuilt: true },
@@ -108,4 +108,8 @@ export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
 
 function certificate(ctx: Context, input: { readonly ServerCertificateName: string }): string {
   return `arn:aws:iam::${ctx.accountId}:server-certificate/${input.ServerCertificateName}`
+}
+
+function delegationRequest(ctx: Context, input: { readonly DelegationRequestId: string }): string {
+  return `arn:aws:iam::${ctx.accountId}:delegation-request/${input.DelegationRequestId}`
 }
