@@ -1,3 +1,4 @@
+import { argon2Sync } from 'node:crypto'
 import { existsSync, statfsSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
@@ -31,6 +32,7 @@ const PATIENCE_MS = 5_000
 export async function runChecks(dataDir: string, env: NodeJS.ProcessEnv): Promise<readonly Check[]> {
   return [
     nodeCheck(process.versions.node),
+    passwordsCheck(),
     sqliteCheck(),
     dataDirCheck(dataDir),
     spaceCheck(dataDir),
@@ -54,6 +56,19 @@ export function nodeCheck(version: string): Check {
   return isAtLeast(version, MIN_NODE)
     ? { name: 'Node', status: 'ok', found: version }
     : { name: 'Node', status: 'bad', found: `${version}: Roleback needs ${MIN_NODE.join('.')} or newer` }
+}
+
+/** A Node that was built on an OpenSSL before 3.2 starts the server, and then can give nobody a password. */
+function passwordsCheck(): Check {
+  const name = 'passwords'
+  try {
+    const smallest = { nonce: Buffer.alloc(8), parallelism: 1, tagLength: 4, memory: 8, passes: 1 }
+    argon2Sync('argon2id', { message: '', ...smallest })
+    return { name, status: 'ok', found: 'argon2id' }
+  } catch {
+    const found = `this Node has no argon2id (OpenSSL ${process.versions.openssl}): nobody can have a password or sign in with one`
+    return { name, status: 'bad', found }
+  }
 }
 
 function sqliteCheck(): Check {

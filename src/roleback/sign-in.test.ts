@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { AwsError } from '../aws/error.ts'
 import type { PasswordCredentials, SignInOutput } from '../aws/generated/roleback.ts'
@@ -25,8 +28,8 @@ const FAILED =
   'Signing in failed: account, user name, password or MFA code are not right, or there were too many attempts. Wait a moment and try again'
 
 /** A user `anna` with a password, `dora` with a device beside it, and `otto` with neither; the clock and the address are the test's. */
-async function openWorld() {
-  const store = await openStore({ kind: 'sqlite', file: ':memory:' })
+async function openWorld(file = ':memory:') {
+  const store = await openStore({ kind: 'sqlite', file })
   const serverKey = new ServerKey(Buffer.alloc(32, 7))
   const lines: string[] = []
   const world = { now: Date.UTC(2026, 5, 1), sourceIp: '192.0.2.1' }
@@ -64,13 +67,13 @@ async function openWorld() {
     drift: 0,
     last_step: 0,
   })
-  const enter = async (given: Partial<PasswordCredentials>): Promise<SignInOutput> => {
+  const enter = async (given: Partial<PasswordCredentials>, over = store): Promise<SignInOutput> => {
     const ctx: UnsignedContext = {
       requestId: 'r',
       region: 'us-east-1',
       now: world.now,
       clock: { now: () => world.now, monotonic: () => world.now },
-      store,
+      store: over,
       serverKey,
       issuers: undefined as never,
       log: createLog('json', (line) => lines.push(line)),
@@ -183,6 +186,22 @@ test('R25 a name is held back after five failures, whether somebody has it or no
     else await assert.rejects(guess(PASSWORD), failed)
     assert.equal((await world.audit()).length, 7)
     await world.store.close()
+  }
+})
+
+test('R25 a restart forgives nobody', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'roleback-sign-in-'))
+  try {
+    const world = await openWorld(join(folder, 'roleback.db'))
+    for (let i = 0; i < 5; i++) await assert.rejects(world.enter({ Password: `wrong ${i}` }), failed)
+    await world.store.close()
+    const store = await openStore({ kind: 'sqlite', file: join(folder, 'roleback.db') })
+    await assert.rejects(world.enter({}, store), failed)
+    world.now += 1_001
+    await world.enter({}, store)
+    await store.close()
+  } finally {
+    rmSync(folder, { recursive: true })
   }
 })
 
