@@ -126,9 +126,62 @@ for (const [title, statements, prefix, expected] of CASES) {
 }
 
 test('layersBelow() asks boundary and session policies alike', () => {
+  const within = (...boundary: readonly object[]): boolean => {
+    const [limit] = layersOf(boundary).identity
+    return allowsAllBelow({ ...layersOf([allow('*')]), boundary: limit && [limit] }, 'a/')
+  }
+  assert.equal(within(allow(bucket('a/*'))), true)
+  assert.equal(within(allow(bucket('a/?'))), false)
+  assert.equal(within(allow('*'), deny(bucket('a/b'))), false)
+  assert.equal(within(deny(bucket('b'))), false)
   assert.equal(allowsAllBelow(layersOf([allow('*')], [allow(bucket('a/*'))]), 'a/'), true)
   assert.equal(allowsAllBelow(layersOf([allow('*')], [allow(bucket('a/?'))]), 'a/'), false)
   assert.equal(allowsAllBelow(layersOf([allow('*')], [allow('*'), deny(bucket('a/b'))]), 'a/'), false)
+})
+
+test('layersBelow() reads variables where the version of a policy has them', () => {
+  const allowed = (Version: string, ...statements: readonly object[]): boolean => {
+    const text = JSON.stringify({ Version, Statement: [allow('*'), ...statements] })
+    const identity = [compilePolicy(parsePolicy(text, 'identity'), { type: 'inline', name: 'own' })]
+    return allowsAllBelow({ identity }, 'anna/')
+  }
+  const own = bucket('${aws:username}/*')
+  const notOwn = { Effect: 'Deny', Action: '*', NotResource: own }
+  assert.deepEqual([allowed('2012-10-17', deny(own)), allowed('2008-10-17', deny(own))], [false, true])
+  assert.deepEqual([allowed('2012-10-17', notOwn), allowed('2008-10-17', notOwn)], [true, false])
+  const allowOwn = (Version: string): boolean => {
+    const text = JSON.stringify({ Version, Statement: allow(own) })
+    const identity = [compilePolicy(parsePolicy(text, 'identity'), { type: 'inline', name: 'own' })]
+    return allowsAllBelow({ identity }, 'anna/')
+  }
+  assert.deepEqual([allowOwn('2012-10-17'), allowOwn('2008-10-17')], [true, false])
+  // Nobody knows what a missing key would hold: such a Deny spares nothing, and denies nothing either.
+  assert.equal(allowed('2012-10-17', deny(bucket('${aws:none}/*'))), true)
+  assert.equal(allowed('2012-10-17', { ...notOwn, NotResource: bucket('${aws:none}/*') }), false)
+})
+
+test('layersBelow() tells an item’s own keys from others, whole and by their beginning', () => {
+  const allowed = (ownKeys: readonly string[], ...statements: readonly object[]): boolean => {
+    const below = { action: 's3:GetObject', prefix: bucket('a/'), ownKeys }
+    return evaluate(request(bucket('a/*')), layersBelow(layersOf(statements), below)).allowed
+  }
+  const known = { StringEquals: { 'AWS:UserName': 'anna' } }
+  const allowKnown = { ...allow('*'), Condition: known }
+  const OWN = ['s3:Tag/', 'aws:UserName']
+  assert.equal(allowed(['s3:tag/', 'aws:user'], allowKnown), true)
+  assert.equal(allowed(OWN, allowKnown), false)
+  assert.equal(allowed(OWN.toReversed(), allowKnown), false)
+  const denyOther = { ...deny('*'), Condition: { StringEquals: { 'S3:TAG/x': 'y' } } }
+  assert.equal(allowed(['s3:Other', 's3:Tag/'], allow('*'), denyOther), false)
+  assert.equal(allowed(['s3:Other', 's3:Tag'], allow('*'), denyOther), true)
+  const compared = (...values: readonly string[]) => ({
+    ...deny('*'),
+    Condition: { StringEquals: { 'aws:username': values } },
+  })
+  assert.equal(allowed(OWN.slice(0, 1), allow('*'), compared('bob', '${S3:Tag/x}')), false)
+  assert.equal(allowed(OWN.slice(0, 1), allow('*'), compared('bob', '${s3:Other}')), true)
+  assert.equal(allowed(['s3:Other', 's3:Tag/'], allow('*'), compared('${s3:tag/x}')), false)
+  assert.equal(allowed(OWN.slice(0, 1), allow('*'), deny(bucket('b'), bucket('${s3:Tag/x}'))), false)
 })
 
 const CHARACTERS = ['a', 'b', '/'] as const

@@ -68,7 +68,6 @@ function statementBelow(
 }
 
 /** By its key, or by a variable in what it compares with. */
-/** By its key, or by a variable in what it compares with. */
 function isOfItems({ condition }: CompiledCondition, ownKeys: readonly string[]): boolean {
   const key = condition.key.toLowerCase()
   const isOwn = ownKeys.some((own) =>
