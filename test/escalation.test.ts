@@ -645,6 +645,23 @@ describe('Escalation', () => {
     })
   })
 
+  test('a session that may not call IAM gets nothing lasting through our own API either', async () => {
+    const user = await makeUser(world, 'short-lived', [], [ADMINISTRATOR])
+    const plain = await user.call('sts', 'GetSessionToken', {})
+    const federated = await user.call('sts', 'GetFederationToken', { Name: 'fred', Policy: EVERYTHING })
+    for (const { Credentials: made } of [plain, federated]) {
+      assert.ok(made)
+      const keys = { accessKeyId: made.AccessKeyId, secretAccessKey: made.SecretAccessKey }
+      const call = callerOf(world.url, { ...keys, sessionToken: made.SessionToken }, world.region)
+      await call('roleback', 'ListResources', {})
+      const isRefused = { name: 'AwsError', status: 403 }
+      await assert.rejects(call('iam', 'CreateAccessKey', { UserName: 'short-lived' }), isRefused)
+      const limited = { UserName: 'short-lived', PolicyDocument: EVERYTHING }
+      await assert.rejects(call('roleback', 'CreateLimitedAccessKey', limited), isRefused)
+      await assert.rejects(call('roleback', 'CreateDefaultServiceRole', {}), isRefused)
+    }
+  })
+
   describe('by the server’s own data', () => {
     const register = (Path: string, RestoreRoot?: string): Promise<unknown> =>
       world.call('roleback', 'RegisterResource', {

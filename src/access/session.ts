@@ -52,3 +52,16 @@ export function openSession(key: ServerKey, accessKeyId: string, token: string):
     throw error
   }
 }
+
+/**
+ * Why a session may change no identities; undefined where it may. Credentials of GetSessionToken call no IAM operation without a
+ * second factor, and those of GetFederationToken none at all (STS API Reference), so that a stolen session cannot make itself a
+ * lasting key. Operations of our own that make keys or roles keep to it, too.
+ */
+export function whyNoIam({ kind, session }: Principal): string | undefined {
+  if (kind === 'assumed-role' || session === undefined) return undefined
+  if (session.mfaAuthenticated === true || session.isSignedIn === true) return undefined
+  return kind === 'federated-user'
+    ? 'sessions of GetFederationToken cannot call IAM. Use the long-term key, or a role'
+    : 'sessions of GetSessionToken cannot call IAM without a second factor. Use the long-term key, a role, or give SerialNumber and TokenCode'
+}

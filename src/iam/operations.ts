@@ -1,3 +1,4 @@
+import { whyNoIam } from '../access/session.ts'
 import { AwsError } from '../aws/error.ts'
 import type { IamApi } from '../aws/generated/iam.ts'
 import type { Service } from '../aws/operation.ts'
@@ -47,10 +48,7 @@ const operations: Service<IamApi, Context> = {
   ...unbuilt,
 }
 
-/**
- * The table that is served. Credentials of GetSessionToken call no IAM operation without a second factor, and those of
- * GetFederationToken none at all (STS API Reference), so that a stolen session cannot make itself a lasting key.
- */
+/** The table that is served: sessions that may not call IAM are refused before anything is decided. */
 export const iam: Service<IamApi, Context> = Object.fromEntries(
   Object.entries(operations).map(([name, entry]) => {
     const { resource } = entry as Service<IamApi, Context>['GetUser']
@@ -64,17 +62,11 @@ export const iam: Service<IamApi, Context> = Object.fromEntries(
 ) as unknown as Service<IamApi, Context>
 
 function refusePlainSession({ principal }: Context): void {
-  const isOwnSession = principal.kind !== 'assumed-role' && principal.session !== undefined
-  if (isOwnSession && principal.session.mfaAuthenticated !== true && principal.session.isSignedIn !== true) {
-    const isFederated = principal.kind === 'federated-user'
-    throw new AwsError(
-      'InvalidClientTokenId',
-      403,
-      `The security token included in the request is invalid: ${
-        isFederated
-          ? 'sessions of GetFederationToken cannot call IAM. Use the long-term key, or a role'
-          : 'sessions of GetSessionToken cannot call IAM without a second factor. Use the long-term key, a role, or give SerialNumber and TokenCode'
-      }`,
-    )
-  }
+  const why = whyNoIam(principal)
+  if (why === undefined) return
+  throw new AwsError(
+    'InvalidClientTokenId',
+    403,
+    `The security token included in the request is invalid: ${why}`,
+  )
 }
