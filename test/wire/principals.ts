@@ -1,11 +1,11 @@
 import { callerOf } from '../../src/aws/client.ts'
-import type { Credentials } from '../../src/aws/client.ts'
+import type { Credentials, OutputOf } from '../../src/aws/client.ts'
 import { dbaPolicy } from '../../src/cli/quickstart-identities.ts'
 import type { ApiServer } from '../servers/api.ts'
 import { REGION } from '../servers/api.ts'
 
 /** Those who call every operation in the matrix of rights. */
-export const PRINCIPALS = ['root', 'admin', 'operator', 'dba', 'job'] as const
+export const PRINCIPALS = ['root', 'admin', 'operator', 'dba', 'job', 'federated'] as const
 export type PrincipalName = (typeof PRINCIPALS)[number]
 
 const AWS_POLICY = 'arn:aws:iam::aws:policy/'
@@ -26,6 +26,7 @@ const JOB_POLICIES = [
  * | operator | a user with AWSBackupOperatorAccess |
  * | dba | the quickstart's user: may start jobs and look, and pass one role, `rds-backup` |
  * | job | a session of a role with the default service role's policies: what somebody has who gets hold of a job's session |
+ * | federated | a federated user of the administrator with a session policy of everything: the most that one can be |
  */
 export async function openPrincipals(
   server: ApiServer,
@@ -46,7 +47,8 @@ export async function openPrincipals(
   const dba = await user('dba')
   const PolicyDocument = dbaPolicy(server.accountId)
   await call('iam', 'PutUserPolicy', { UserName: 'dba', PolicyName: 'databases-only', PolicyDocument })
-  return { root: server.root, admin, operator, dba, job: await jobSession(server, admin) }
+  const job = await jobSession(server, admin)
+  return { root: server.root, admin, operator, dba, job, federated: await federatedUser(server, admin) }
 }
 
 async function jobSession(
@@ -62,11 +64,21 @@ async function jobSession(
     await call('iam', 'AttachRolePolicy', { RoleName: 'job', PolicyArn: AWS_POLICY + name })
   }
   const asAdmin = callerOf(endpoint, admin, REGION)
-  const { Credentials: made } = await asAdmin('sts', 'AssumeRole', {
-    RoleArn: Role.Arn,
-    RoleSessionName: 'AWSBackup-job',
+  const session = { RoleArn: Role.Arn, RoleSessionName: 'AWSBackup-job' }
+  return credentialsOf(await asAdmin('sts', 'AssumeRole', session))
+}
+
+async function federatedUser({ endpoint }: ApiServer, admin: Credentials): Promise<Credentials> {
+  const Policy = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }],
   })
-  if (made === undefined) throw new Error('AssumeRole gave no credentials')
+  const asAdmin = callerOf(endpoint, admin, REGION)
+  return credentialsOf(await asAdmin('sts', 'GetFederationToken', { Name: 'fred', Policy }))
+}
+
+function credentialsOf({ Credentials: made }: OutputOf<'sts', 'GetFederationToken'>): Credentials {
+  if (made === undefined) throw new Error('there are no credentials in the answer')
   return {
     accessKeyId: made.AccessKeyId,
     secretAccessKey: made.SecretAccessKey,
