@@ -112,29 +112,45 @@ function exclusive(driver: Driver): Driver {
   }
 }
 
+type Prepared = ReturnType<SqliteDatabase['prepare']>
+
 function nodeSqlite(raw: DatabaseSync): SqliteDatabase {
-  const cache = new Map<string, StatementSync>()
-  const prepare = (text: string): StatementSync => {
-    let statement = cache.get(text)
-    if (statement === undefined) {
-      statement = raw.prepare(text)
-      if (cache.size >= MAX_CACHED_STATEMENTS) cache.clear()
-      cache.set(text, statement)
-    }
-    return statement
-  }
+  const cache = new Map<string, Prepared>()
   return {
     close: () => raw.close(),
     prepare: (text) => {
-      const statement = prepare(text)
-      return {
-        reader: statement.columns().length > 0,
-        // Kysely types parameters as unknown; node:sqlite refuses what it cannot bind.
-        // Its rows have no prototype; PostgreSQL's are plain objects, and deepEqual tells them apart.
-        all: (parameters) => statement.all(...(parameters as SQLInputValue[])).map((row) => ({ ...row })),
-        run: (parameters) => statement.run(...(parameters as SQLInputValue[])),
-        iterate: (parameters) => statement.iterate(...(parameters as SQLInputValue[])),
+      let prepared = cache.get(text)
+      if (prepared === undefined) {
+        // What a statement kept from before would answer may have other columns.
+        const isSchemaChange = /^\s*(?:create|alter|drop)\b/i.test(text)
+        if (isSchemaChange || cache.size >= MAX_CACHED_STATEMENTS) cache.clear()
+        prepared = preparedOf(raw.prepare(text))
+        if (!isSchemaChange) cache.set(text, prepared)
       }
+      return prepared
+    },
+  }
+}
+
+/**
+ * A statement with what asking SQLite for at each run costs as much as the run: the names of its columns. Rows are plain objects, as
+ * PostgreSQL's are: node:sqlite's own have no prototype, deepEqual tells them apart, and copying them takes longer than this.
+ */
+function preparedOf(statement: StatementSync): Prepared {
+  const names = statement.columns().map(({ name }) => name)
+  statement.setReturnArrays(true)
+  const rowOf = (values: unknown): Record<string, unknown> => {
+    const row: Record<string, unknown> = {}
+    for (const [i, name] of names.entries()) row[name] = (values as readonly unknown[])[i]
+    return row
+  }
+  return {
+    reader: names.length > 0,
+    // Kysely types parameters as unknown; node:sqlite refuses what it cannot bind.
+    all: (parameters) => statement.all(...(parameters as SQLInputValue[])).map(rowOf),
+    run: (parameters) => statement.run(...(parameters as SQLInputValue[])),
+    iterate: function* (parameters) {
+      for (const values of statement.iterate(...(parameters as SQLInputValue[]))) yield rowOf(values)
     },
   }
 }

@@ -100,6 +100,18 @@ suite('a store on SQLite', () => {
     for (const version of ['3.51.3', '3.52.0', '4.0.0']) refuseOldSqlite(version)
   })
 
+  test('rows have the columns of now, also where the same query was asked before the schema changed', async () => {
+    const store = await openStore({ kind: 'sqlite', file: ':memory:' })
+    const run = async (text: string): Promise<readonly unknown[]> =>
+      (await sql.raw(text).execute(store.db)).rows
+    await run('create table thing (id integer, old text)')
+    await run(`insert into thing values (1, 'a')`)
+    assert.deepEqual(await run('select * from thing'), [{ id: 1, old: 'a' }])
+    await run('alter table thing rename column old to new')
+    assert.deepEqual(await run('select * from thing'), [{ id: 1, new: 'a' }])
+    await store.close()
+  })
+
   test('a query beside the transaction it is part of is refused instead of waiting for ever', async () => {
     const store = await openStore({ kind: 'sqlite', file: ':memory:' })
     const read = async (): Promise<unknown> => await store.db.selectFrom('server').selectAll().execute()
