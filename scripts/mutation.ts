@@ -5,13 +5,17 @@
  *   npm run mutation -- src/aws/sigv4.ts
  *   npm run mutation -- src/policy/parse.ts   one file of them
  *
+ * With --survivors, mutants that a test has killed before are not tried again: tests only come on top, and a changed file is another.
+ *
  * Makes every mutant that Stryker's instrumenter knows, one at a time, runs the tests that guard the file, and lists the mutants
  * that no test noticed. docs/mutation-testing.md explains those that stay. Ends with 1 below the score that must be reached.
  */
+import { hash } from 'node:crypto'
 import { fork, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import type { Begun, Outcome, Task } from './mutation/worker.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -33,7 +37,7 @@ const GUARDS: readonly (readonly [prefix: string, ...tests: string[]])[] = [
     'src/policy/below.test.ts',
     'src/policy/parse.test.ts',
   ],
-  ['src/aws/sigv4.ts', 'src/aws/sigv4.test.ts'],
+  ['src/aws/sigv4.ts', 'src/aws/sigv4-claims.test.ts', 'src/aws/sigv4.test.ts'],
 ]
 const MUST_SCORE = 90
 /** A mutant may take so many times what a test file takes without it, and a second; what takes longer runs for ever. */
@@ -181,7 +185,7 @@ function sourcesOf(target: string): readonly string[] {
     .filter((file) => !file.endsWith('.test.ts') && guardOf(file) !== undefined)
 }
 
-async function mutate(sources: readonly string[]): Promise<void> {
+async function mutate(sources: readonly string[], killed: Killed, isAgain: boolean): Promise<void> {
   const texts = new Map(sources.map((file) => [file, readFileSync(file, 'utf8')]))
   const [first = ''] = sources
   const limitsS: number[] = []
@@ -190,23 +194,29 @@ async function mutate(sources: readonly string[]): Promise<void> {
     limitsS.push(...tookS.map((seconds) => PATIENCE * seconds + 1))
   })
   const mutants = await makeMutants(sources)
-  say(`${mutants.length} mutants of ${sources.length} files`)
+  const nameOf = (mutant: Mutant): string => mutantName(mutant, texts.get(mutant.fileName)!)
+  const results: Result[] = mutants
+    .map((mutant) => ({ mutant, killedBy: isAgain ? killed[nameOf(mutant)] : undefined }))
+    .filter(({ killedBy }) => killedBy !== undefined)
+  const known = new Set(results.map(({ mutant }) => mutant.id))
+  say(`${mutants.length} mutants of ${sources.length} files, ${known.size} of them killed before`)
   const byId = new Map(mutants.map((mutant) => [mutant.id, mutant]))
-  const tasks = mutants.map((mutant) =>
-    taskOf(mutant.fileName, mutated(texts.get(mutant.fileName)!, mutant), mutant.id),
-  )
-  const results: Result[] = []
+  const tasks = mutants
+    .filter(({ id }) => !known.has(id))
+    .map((mutant) => taskOf(mutant.fileName, mutated(texts.get(mutant.fileName)!, mutant), mutant.id))
   const startedAt = performance.now()
   const note = ({ id, killedBy }: Outcome): void => {
-    results.push({ mutant: byId.get(id)!, killedBy })
+    const mutant = byId.get(id)!
+    results.push({ mutant, killedBy })
+    if (killedBy !== undefined) killed[nameOf(mutant)] = killedBy
     if (results.length % 100 !== 0) return
-    keep(results)
+    keep(killed)
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(0)
-    say(
-      `${results.length} tried after ${seconds} s, ${results.filter((one) => one.killedBy === undefined).length} survived`,
-    )
+    const survived = results.filter((one) => one.killedBy === undefined).length
+    say(`${results.length} tried after ${seconds} s, ${survived} survived`)
   }
   await Promise.all([work(tasks, limitsS, note), work(tasks, limitsS, note)])
+  keep(killed)
   report(results, texts)
 }
 
@@ -228,14 +238,23 @@ function report(results: readonly Result[], texts: ReadonlyMap<string, string>):
     if (ofFile.length > 0) say(`${scoreOf(ofFile)}\t${relative(root, file)}`)
   }
   say(`${scoreOf(results)}\tall`)
-  keep(results)
   if ((100 * (results.length - survivors.length)) / results.length < MUST_SCORE) process.exitCode = 1
 }
 
-/** For whoever wants to read on while a long run lasts. */
-function keep(results: readonly Result[]): void {
-  mkdirSync(join(root, '.cache'), { recursive: true })
-  writeFileSync(join(root, '.cache', 'mutation.json'), JSON.stringify(results, null, 1))
+/** What killed each mutant, by the mutant's name. */
+type Killed = Record<string, string>
+const KILLED_FILE = join(root, '.cache', 'mutation.json')
+
+/** The same for a mutant of the same text of the same file, in any run. */
+function mutantName({ fileName, location, mutatorName, replacement }: Mutant, text: string): string {
+  const { start, end } = location
+  const place = [start.line, start.column, end.line, end.column].join(':')
+  return hash('sha256', [relative(root, fileName), text, place, mutatorName, replacement].join('\0'))
+}
+
+function keep(killed: Killed): void {
+  mkdirSync(dirname(KILLED_FILE), { recursive: true })
+  writeFileSync(KILLED_FILE, JSON.stringify(killed, null, 1))
 }
 
 function scoreOf(results: readonly Result[]): string {
@@ -243,9 +262,14 @@ function scoreOf(results: readonly Result[]): string {
   return `${((100 * killed) / results.length).toFixed(1)} % (${killed} of ${results.length})`
 }
 
-const targets = process.argv.slice(2)
-if (targets.length === 0 || targets.some((target) => sourcesOf(target).length === 0)) {
-  process.stderr.write(`usage: npm run mutation -- ${GUARDS.map(([prefix]) => prefix).join('|')}\n`)
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { survivors: { type: 'boolean', default: false } },
+})
+if (positionals.length === 0 || positionals.some((target) => sourcesOf(target).length === 0)) {
+  const names = GUARDS.map(([prefix]) => prefix).join('|')
+  process.stderr.write(`usage: npm run mutation -- [--survivors] ${names}\n`)
   process.exit(2)
 }
-for (const target of targets) await mutate(sourcesOf(target))
+const killedBefore = (existsSync(KILLED_FILE) ? JSON.parse(readFileSync(KILLED_FILE, 'utf8')) : {}) as Killed
+for (const target of positionals) await mutate(sourcesOf(target), killedBefore, values.survivors)
