@@ -32,6 +32,7 @@ const GUARDS: readonly (readonly [prefix: string, ...tests: string[]])[] = [
     'src/policy/ip.test.ts',
     'src/policy/values.test.ts',
     'src/policy/reasons.test.ts',
+    'src/policy/pattern.test.ts',
     'src/policy/explain.test.ts',
     'scripts/mutation/differential.ts',
     'src/policy/below.test.ts',

@@ -114,7 +114,7 @@ export function isResource(
 }
 
 /** Six segments, each a glob of its own; `*` alone is not cut. */
-function isArnLike(tokens: readonly Token[], value: string): boolean {
+export function isArnLike(tokens: readonly Token[], value: string): boolean {
   const wanted = splitAtFiveColons(tokens)
   const found = splitAtFiveColons(value.split(''))
   if (wanted === undefined || found === undefined) return false
