@@ -120,7 +120,7 @@ export class PourPool {
     this.#all()
   }
 
-  /** True where `ready` should be awaited before more is submitted. */
+  /** True where whoever submits should wait. */
   get isFull(): boolean {
     return this.#queue.length >= WAITING_TASKS
   }
@@ -136,17 +136,31 @@ export class PourPool {
     for (const { worker } of this.#threads) worker.send(message, [])
   }
 
-  /** The results of a task's items, in order. @param transfer What the threads take over. */
-  submit(message: ToThread, transfer: readonly Uint8Array[]): Promise<ItemResult[]> {
+  /**
+   * The results of a task's items, in order.
+   * @param transfer What the threads take over.
+   * @param to Number of the thread that must do it, however much it has to do; else the least busy one does.
+   */
+  submit(message: ToThread, transfer: readonly Uint8Array[], to?: number): Promise<ItemResult[]> {
     return new Promise((resolve) => {
+      const thread = to === undefined ? undefined : this.#all()[to]
+      if (thread !== undefined) {
+        thread.answers.push(resolve)
+        thread.worker.send(message, transfer)
+        return
+      }
       this.#queue.push({ message, transfer, resolve })
       this.#dispatch()
     })
   }
 
-  /** Resolves when the pool takes more. @throws What made it fail. */
-  async ready(): Promise<void> {
-    while (this.isFull) await this.#changed()
+  get threads(): number {
+    return this.#start.length
+  }
+
+  /** Resolves when `isReady` says so, asked after every answer. @throws What made the pool fail. */
+  async until(isReady: () => boolean): Promise<void> {
+    while (!isReady()) await this.#changed()
     if (this.#failure !== undefined) throw this.#failure
   }
 

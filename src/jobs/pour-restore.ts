@@ -11,6 +11,7 @@ import { PourPool, defaultThreads, inlineWorker, threadWorker } from './pour-poo
 import { restoreSteps } from './pour-steps.ts'
 import { encodeWrite, leftOut } from './pour-wire.ts'
 import type { ItemResult } from './pour-wire.ts'
+import { RestoreRoutes } from './restore-routes.ts'
 
 export interface PointReaderOptions {
   readonly vault: Vault
@@ -41,11 +42,20 @@ interface PourDone {
   readonly problems: ItemProblem[]
 }
 
-const BATCH_BYTES = 8 * 1024 * 1024
-const ITEM_BYTES = 4096
-const BATCH_ITEMS = 512
+const BATCH_BYTES = 4 * 1024 * 1024
+/** What an item costs beside its bytes: opening and closing. */
+const ITEM_BYTES = 16 * 1024
+/** While every thread has so much to do, no more is given out. */
+const AHEAD_BYTES = 12 * 1024 * 1024
 /** A larger item is written in ranges of about this size by several threads at once. */
 const RANGE_BYTES = 32 * 1024 * 1024
+
+/** What one thread will be given next. */
+interface Batch {
+  readonly tasks: ByteWriter
+  items: StoredItem[]
+  bytes: number
+}
 
 /** Opens a recovery point for a driver's restore. Close it afterwards. */
 export async function openPointReader(options: PointReaderOptions): Promise<OpenPointReader> {
@@ -63,15 +73,20 @@ export async function openPointReader(options: PointReaderOptions): Promise<Open
   }
 }
 
-/** Hands items to pour threads in batches near each other in key order, since they lie near each other in the vault. */
+interface Range {
+  readonly position: number
+  readonly bytes: number
+  readonly ids: Buffer
+}
+
+/** Hands items to pour threads in batches, each item to the thread that has its segment open. */
 class RestorePour {
   readonly #point: Point
   readonly #onProgress: (bytes: number, items: number) => void
   readonly #pool: PourPool
+  readonly #routes: RestoreRoutes
+  readonly #batches: readonly Batch[]
   readonly #done: PourDone = { written: 0, bytes: 0, problems: [] }
-  readonly #tasks = new ByteWriter(64 * 1024)
-  #batch: StoredItem[] = []
-  #batchBytes = 0
   #failure: Error | undefined
 
   constructor(point: Point, options: PointReaderOptions, settings: Connection['settings']) {
@@ -81,6 +96,13 @@ class RestorePour {
       slab: () => undefined,
       failure: (error) => (this.#failure ??= error),
     })
+    const { threads } = this.#pool
+    this.#routes = new RestoreRoutes(threads)
+    this.#batches = Array.from({ length: threads }, () => ({
+      tasks: new ByteWriter(64 * 1024),
+      items: [],
+      bytes: 0,
+    }))
   }
 
   async run(tasks: AsyncIterable<readonly WriteOrder[]>, signal: AbortSignal): Promise<PourDone> {
@@ -94,9 +116,13 @@ class RestorePour {
     try {
       for await (const page of tasks) {
         for (const order of page) this.#add(order)
-        await this.#pool.ready()
+        if (this.#isAhead()) {
+          // A thread may be waiting for what has not been sent yet.
+          this.#sendAll()
+          await this.#pool.until(() => !this.#isAhead())
+        }
       }
-      this.#sendBatch()
+      this.#sendAll()
       await this.#pool.end()
       return this.#done
     } catch (error) {
@@ -107,14 +133,30 @@ class RestorePour {
     }
   }
 
+  #isAhead(): boolean {
+    return this.#routes.leastWaiting > AHEAD_BYTES
+  }
+
   #add({ item, task }: WriteOrder): void {
     const ids = this.#idsOf(item)
     if (ids === undefined) return
     if (item.size > RANGE_BYTES) return this.#sendRanges(item, task, ids)
-    encodeWrite(this.#tasks, { task, size: item.size, position: 0, ids })
-    this.#batch.push(item)
-    this.#batchBytes += item.size + ITEM_BYTES
-    if (this.#batchBytes >= BATCH_BYTES || this.#batch.length >= BATCH_ITEMS) this.#sendBatch()
+    const bytes = item.size + ITEM_BYTES
+    const thread = this.#route(ids, bytes)
+    const batch = this.#batches[thread] as Batch
+    encodeWrite(batch.tasks, { task, size: item.size, position: 0, ids })
+    batch.items.push(item)
+    batch.bytes += bytes
+    if (batch.bytes >= BATCH_BYTES) this.#send(thread)
+  }
+
+  #route(ids: Buffer, bytes: number): number {
+    const { index } = this.#point
+    const segmentAt = (at: number): number | undefined => index.find(ids, at)?.segment
+    if (ids.length === 0) return this.#routes.route(undefined, undefined, bytes)
+    const first = segmentAt(0)
+    const last = ids.length === ID_BYTES ? first : segmentAt(ids.length - ID_BYTES)
+    return this.#routes.route(first, last, bytes)
   }
 
   /** Undefined, and counted as a problem, where the vault has not all of the item. */
@@ -128,14 +170,20 @@ class RestorePour {
     }
   }
 
-  #sendBatch(): void {
-    const batch = this.#batch
-    if (batch.length === 0) return
-    this.#batch = []
-    this.#batchBytes = 0
-    const tasks = this.#tasks.take()
-    void this.#pool.submit({ kind: 'write', tasks }, [tasks]).then((results) => {
-      for (const [i, item] of batch.entries()) this.#count(item, [results[i] as ItemResult])
+  #sendAll(): void {
+    for (const thread of this.#batches.keys()) this.#send(thread)
+  }
+
+  #send(thread: number): void {
+    const batch = this.#batches[thread] as Batch
+    const { items, bytes } = batch
+    if (items.length === 0) return
+    batch.items = []
+    batch.bytes = 0
+    const tasks = batch.tasks.take()
+    void this.#pool.submit({ kind: 'write', tasks }, [tasks], thread).then((results) => {
+      this.#routes.done(thread, bytes)
+      for (const [i, item] of items.entries()) this.#count(item, [results[i] as ItemResult])
     })
   }
 
@@ -144,10 +192,12 @@ class RestorePour {
     const ranges = this.#rangesOf(ids)
     let left = ranges.length
     for (const [i, range] of ranges.entries()) {
+      const thread = this.#route(range.ids, range.bytes)
       const out = new ByteWriter(range.ids.length + task.length + 64)
-      encodeWrite(out, { task, size: item.size, ...range })
+      encodeWrite(out, { task, size: item.size, position: range.position, ids: range.ids })
       const tasks = out.take()
-      void this.#pool.submit({ kind: 'write', tasks }, [tasks]).then(([result]) => {
+      void this.#pool.submit({ kind: 'write', tasks }, [tasks], thread).then(([result]) => {
+        this.#routes.done(thread, range.bytes)
         results[i] = result as ItemResult
         if (--left === 0) this.#count(item, results)
       })
@@ -155,15 +205,15 @@ class RestorePour {
   }
 
   /** Stretches of whole chunks, each of about RANGE_BYTES. */
-  #rangesOf(ids: Buffer): { readonly position: number; readonly ids: Buffer }[] {
-    const ranges: { readonly position: number; readonly ids: Buffer }[] = []
+  #rangesOf(ids: Buffer): Range[] {
+    const ranges: Range[] = []
     let from = 0
     let position = 0
     let bytes = 0
     for (let at = 0; at < ids.length; at += ID_BYTES) {
       bytes += this.#point.index.find(ids, at)?.length ?? 0
       if (bytes < RANGE_BYTES && at + ID_BYTES < ids.length) continue
-      ranges.push({ position, ids: ids.subarray(from, at + ID_BYTES) })
+      ranges.push({ position, bytes, ids: ids.subarray(from, at + ID_BYTES) })
       from = at + ID_BYTES
       position += bytes
       bytes = 0
