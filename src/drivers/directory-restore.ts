@@ -15,7 +15,7 @@ import type { ItemProblem, PointReader, StoredItem } from './driver.ts'
  * opened from its parent's descriptor without following links, and nothing is ever overwritten.
  *
  * Order: directories (0700), files through pour threads, links and special files; then hard links, which may point anywhere in
- * the tree; then a count of what lies there; then owners, attributes, modes and times of directories, from the leaves up.
+ * the tree; then, from the leaves up, a count of what lies in each directory and its owner, attributes, mode and time.
  */
 export interface TreeRestore {
   readonly point: PointReader
@@ -64,6 +64,11 @@ interface PlacedFile extends Placed {
   readonly size: number
 }
 
+interface Counts {
+  names: number
+  folders: number
+}
+
 class Tree {
   readonly #restore: TreeRestore
   readonly #folders: OpenFolders
@@ -97,9 +102,10 @@ class Tree {
     for (const problem of poured.problems) this.#restore.problem(problem)
     for (const link of this.#links) await this.#each(link.key, () => this.#link(link))
     for (const file of this.#unfinished) await this.#each(file.key, () => this.#finishFile(file))
-    await this.#count(poured.written)
+    const found: Counts = { names: 0, folders: 1 }
     for (const [key, meta] of [...this.#made].reverse())
-      await this.#each(key, () => this.#finishFolder(key, meta))
+      await this.#each(key, () => this.#finishFolder(key, meta, found))
+    this.#compare(found, { names: poured.written + this.#others, folders: this.#made.size })
     return {
       items: poured.written + this.#made.size + this.#others,
       skipped: this.#left.devices,
@@ -256,9 +262,12 @@ class Tree {
     }
   }
 
-  #finishFolder(key: string, meta: TreeMeta): void {
-    const fd = fs.openSync(`/proc/self/fd/${this.#folders.enter(key)}`, LIST_FLAGS & ~fs.constants.O_NOFOLLOW)
+  /** Counts what lies in a folder, whose files are done, then gives it its owner, attributes, mode and time. */
+  #finishFolder(key: string, meta: TreeMeta, found: Counts): void {
+    const fd = this.#openFolder(key)
     try {
+      for (const entry of fs.readdirSync(`/proc/self/fd/${fd}`, { encoding: 'latin1', withFileTypes: true }))
+        found[entry.isDirectory() ? 'folders' : 'names']++
       const stat = fs.fstatSync(fd)
       if (stat.uid !== meta.uid || stat.gid !== meta.gid) fs.fchownSync(fd, meta.uid, meta.gid)
       this.#setXattrs(fd, '.', this.#kept(meta))
@@ -266,6 +275,13 @@ class Tree {
     } finally {
       fs.closeSync(fd)
     }
+  }
+
+  #openFolder(key: string): number {
+    if (key === '/')
+      return fs.openSync(`/proc/self/fd/${this.#folders.enter(key)}`, LIST_FLAGS & ~fs.constants.O_NOFOLLOW)
+    const { folder, name } = layout.splitKey(key, true)
+    return fs.openSync(pathIn(this.#folders.enter(folder), name), LIST_FLAGS)
   }
 
   #setXattrs(fd: number, name: string, meta: TreeMeta): void {
@@ -308,18 +324,8 @@ class Tree {
     this.#pausedAt = performance.now()
   }
 
-  /** Counts names against what was made: a file system may take two names for one. Sizes were checked as files were closed. */
-  async #count(files: number): Promise<void> {
-    const found = { names: 0, folders: 1 }
-    for (const key of this.#made.keys()) {
-      await this.#pause()
-      const path = `/proc/self/fd/${this.#folders.enter(key)}`
-      for (const entry of fs.readdirSync(path, { encoding: 'latin1', withFileTypes: true })) {
-        if (entry.isDirectory()) found.folders++
-        else found.names++
-      }
-    }
-    const expected = { names: files + this.#others, folders: this.#made.size }
+  /** Names against what was made: a file system may take two names for one. Sizes were checked as files were closed. */
+  #compare(found: Counts, expected: Counts): void {
     for (const what of ['names', 'folders'] as const) {
       // More is no loss: what was written but could not be given its owner or attributes has been reported.
       if (found[what] >= expected[what]) continue

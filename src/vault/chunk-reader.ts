@@ -27,7 +27,7 @@ export interface ChunkReaderOptions {
 }
 
 const CACHED_SEGMENTS = 12
-const LEAST_SLOT_BYTES = 1152 * 1024
+const SLOT_BYTES = 1152 * 1024
 const MAX_OPEN_PACKS = 64
 
 /** Memory for one opened segment. It is used again: buffers of zlib that live long cost a collection of all memory now and then. */
@@ -42,6 +42,7 @@ export class ChunkReader {
   readonly #packs = new Map<number, OpenPack>()
   /** By segment, in the order of use. */
   readonly #slots = new Map<number, Slot>()
+  #free: Slot[] | undefined
   #sealed = Buffer.allocUnsafeSlow(1024 * 1024)
 
   constructor(options: ChunkReaderOptions) {
@@ -79,6 +80,7 @@ export class ChunkReader {
     for (const pack of this.#packs.values()) pack.blob.close()
     this.#packs.clear()
     this.#slots.clear()
+    this.#free = undefined
   }
 
   [Symbol.dispose](): void {
@@ -95,22 +97,38 @@ export class ChunkReader {
     const info = this.#options.index.segment(index)
     const { rawLength } = info
     const slot = this.#freeSlot()
-    if (slot.memory.length < rawLength)
-      slot.memory = Buffer.allocUnsafeSlow(Math.max(LEAST_SLOT_BYTES, rawLength))
+    if (slot.memory.length < rawLength) slot.memory = Buffer.allocUnsafeSlow(rawLength)
     slot.length = rawLength
     const raw = slot.memory.subarray(0, rawLength)
-    this.#openSegment(type, info, raw)
+    try {
+      this.#openSegment(type, info, raw)
+    } catch (error) {
+      this.#free?.push(slot)
+      throw error
+    }
     this.#slots.set(index, slot)
     this.#options.onSegment?.(info.sealedLength)
     return raw
   }
 
   #freeSlot(): Slot {
-    if (this.#slots.size < (this.#options.cachedSegments ?? CACHED_SEGMENTS))
-      return { memory: Buffer.alloc(0), length: 0 }
+    this.#free ??= this.#makeSlots()
+    const free = this.#free.pop()
+    if (free !== undefined) return free
     const [oldest, slot] = this.#slots.entries().next().value as [number, Slot]
     this.#slots.delete(oldest)
     return slot
+  }
+
+  /** Of one allocation, of which only what is used takes memory. */
+  #makeSlots(): Slot[] {
+    const count = this.#options.cachedSegments ?? CACHED_SEGMENTS
+    const memory = Buffer.allocUnsafeSlow(count * SLOT_BYTES)
+    const slots = Array.from({ length: count }, (_, i) => ({
+      memory: memory.subarray(i * SLOT_BYTES, (i + 1) * SLOT_BYTES),
+      length: 0,
+    }))
+    return slots.reverse()
   }
 
   #openSegment(type: ChunkType, info: SegmentInfo, into: Buffer): void {
