@@ -12,6 +12,8 @@ export interface Figure {
   readonly cpuSeconds: number
   /** Most memory at once: proportional set size, which counts shared pages in proportion. */
   readonly pssMib: number
+  /** What it printed after it was ready. */
+  readonly output: string
 }
 
 const SAMPLE_MS = 200
@@ -38,7 +40,8 @@ export async function measure({ program, args, env, cwd, isWarm = false }: Run):
   const pid = child.pid as number
   const childrenBefore = cpuOf('self').children
   if (isWarm) await Promise.race([exit, new Promise((resolve) => child.stdout.once('data', resolve))])
-  else child.stdout.resume()
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
   const before = isWarm ? cpuOf(pid).own : 0
   let pssMib = 0
   const sample = setInterval(() => (pssMib = Math.max(pssMib, pssMibOf(pid))), SAMPLE_MS)
@@ -50,7 +53,7 @@ export async function measure({ program, args, env, cwd, isWarm = false }: Run):
     clearInterval(sample)
   }
   const seconds = (performance.now() - start) / 1000
-  return { seconds, cpuSeconds: cpuOf('self').children - childrenBefore - before, pssMib }
+  return { seconds, cpuSeconds: cpuOf('self').children - childrenBefore - before, pssMib, output }
 }
 
 /** Runs a program that is no part of a figure. */

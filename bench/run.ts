@@ -8,6 +8,8 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   policy: async () => (await import('./policy.ts')).run(),
   vault: async () => (await import('./vault.ts')).run(['mixed', 'small', 'large']),
   'vault-server': async () => (await import('./vault-server.ts')).run(),
+  'vault-manifest': async () => (await import('./vault-manifest.ts')).run(),
+  'vault-index': async () => (await import('./vault-index.ts')).run(),
   'vault-mixed': async () => (await import('./vault.ts')).run(['mixed']),
   'vault-small': async () => (await import('./vault.ts')).run(['small']),
   'vault-large': async () => (await import('./vault.ts')).run(['large']),

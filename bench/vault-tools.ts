@@ -117,6 +117,7 @@ export function borgTool(peer: Peer): Tool {
         seconds: deleted.seconds + compacted.seconds,
         cpuSeconds: deleted.cpuSeconds + compacted.cpuSeconds,
         pssMib: Math.max(deleted.pssMib, compacted.pssMib),
+        output: '',
       }
     },
   }

@@ -152,7 +152,7 @@ class RestorePour {
 
   #route(ids: Buffer, bytes: number): number {
     const { index } = this.#point
-    const segmentAt = (at: number): number | undefined => index.find(ids, at)?.segment
+    const segmentAt = (at: number): number | undefined => index.segmentOf(ids, at)
     if (ids.length === 0) return this.#routes.route(undefined, undefined, bytes)
     const first = segmentAt(0)
     const last = ids.length === ID_BYTES ? first : segmentAt(ids.length - ID_BYTES)
@@ -211,7 +211,7 @@ class RestorePour {
     let position = 0
     let bytes = 0
     for (let at = 0; at < ids.length; at += ID_BYTES) {
-      bytes += this.#point.index.find(ids, at)?.length ?? 0
+      bytes += this.#point.index.lengthOf(ids, at) ?? 0
       if (bytes < RANGE_BYTES && at + ID_BYTES < ids.length) continue
       ranges.push({ position, bytes, ids: ids.subarray(from, at + ID_BYTES) })
       from = at + ID_BYTES

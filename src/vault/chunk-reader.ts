@@ -73,7 +73,7 @@ export class ChunkReader {
 
   /** Length of a chunk without reading it; undefined where it is unknown. */
   lengthOf(ids: Buffer, at: number): number | undefined {
-    return this.#options.index.find(ids, at)?.length
+    return this.#options.index.lengthOf(ids, at)
   }
 
   close(): void {

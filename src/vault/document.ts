@@ -63,7 +63,9 @@ export function openDocument(keys: VaultKeys, type: DocumentType, name: string, 
     const decipher = createDecipheriv('aes-256-gcm', key, NONCE, { authTagLength: TAG_BYTES })
     decipher.setAAD(additional(keys, type, seed, name))
     decipher.setAuthTag(blob.subarray(end, end + TAG_BYTES))
-    return decode(Buffer.concat([decipher.update(blob.subarray(BODY_AT, end)), decipher.final()]))
+    const plain = decipher.update(blob.subarray(BODY_AT, end))
+    decipher.final()
+    return decode(plain)
   } catch (cause) {
     throw new VaultDamageError(name, 'it does not open under the vault’s key', { cause })
   }

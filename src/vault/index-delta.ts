@@ -15,8 +15,8 @@ export interface IndexDelta {
 
 const VERSION = 1
 const PREFIX = 'index/'
-/** Deltas are split at this size, so that a first backup of terabytes needs none too large to open. */
-const DELTA_BYTES = 16 * 1024 * 1024
+/** Deltas are split at this size, so that no process needs much memory to write or to read an index of any size. */
+export const DELTA_BYTES: number = 4 * 1024 * 1024
 
 /** Seals deltas that name `packs`; the last one replaces `replaces`, since by then the others are written. */
 export function sealIndex(

@@ -6,6 +6,7 @@ import { readDeadLists } from './dead-list.ts'
 import type { DeadList } from './dead-list.ts'
 import { VaultDamageError } from './errors.ts'
 import { openIndex } from './index-delta.ts'
+import { ID_BYTES } from './keys.ts'
 import type { VaultKeys } from './keys.ts'
 import { packName, parseDirectory, parsePackName, readDirectory } from './pack.ts'
 import type { FinishedPack, SegmentEntry } from './pack.ts'
@@ -57,7 +58,7 @@ async function loadOnce(
   isRebuilt: boolean,
 ): Promise<LoadedIndex> {
   const deadLists = await readDeadLists(store, keys)
-  const names = await listNames(store, 'index/')
+  const names = await listDeltas(store)
   const stored = await listPacks(store)
   const dead = new Set(deadLists.flatMap((list) => list.blobs))
   const isUnusable = (pack: FinishedPack): boolean => {
@@ -68,8 +69,8 @@ async function loadOnce(
     const grown = await growIndex(store, keys, previous, { names, isUnusable, dead, stored })
     if (grown !== undefined) return { ...grown, deadLists, stored }
   }
-  const { packs, deltas, damage } = await readAll(store, keys, names, stored, isRebuilt)
-  return { ...buildIndex(packs, isUnusable), deltas, deadLists, stored, damage }
+  const read = await readAll({ store, keys, names, stored, isUnusable, isRebuilt })
+  return { ...read, deltas: new Set(names.keys()), deadLists, stored }
 }
 
 /** Adds new deltas to what is in memory; undefined when that cannot give the same as reading all. */
@@ -78,19 +79,19 @@ async function growIndex(
   keys: VaultKeys,
   previous: LoadedIndex,
   now: {
-    readonly names: readonly string[]
+    readonly names: ReadonlyMap<string, number>
     readonly dead: ReadonlySet<string>
     readonly stored: ReadonlyMap<string, number>
     readonly isUnusable: (pack: FinishedPack) => boolean
   },
 ): Promise<LoadedIndex | undefined> {
-  const present = new Set(now.names)
+  const present = new Set(now.names.keys())
   if (previous.damage.length > 0 || [...previous.deltas].some((name) => !present.has(name))) return undefined
   for (const name of previous.packs) {
     if (previous.unusable.has(name) !== (now.dead.has(name) || !now.stored.has(name))) return undefined
   }
   const added: Parsed[] = []
-  for (const name of now.names) {
+  for (const name of present) {
     if (previous.deltas.has(name)) continue
     const delta = await readDelta(store, keys, name).catch((error: unknown) => {
       if (error instanceof VaultDamageError) return undefined
@@ -112,51 +113,146 @@ interface Parsed {
   readonly segments: readonly SegmentEntry[]
 }
 
-async function readAll(
-  store: BlobStore,
-  keys: VaultKeys,
-  names: readonly string[],
-  stored: ReadonlyMap<string, number>,
-  isRebuilt: boolean,
-): Promise<{ packs: Map<string, Parsed>; deltas: Set<string>; damage: VaultDamageError[] }> {
-  const read = new Map<string, ParsedDelta>()
-  const damage: VaultDamageError[] = []
-  for (const name of names) {
-    try {
-      read.set(name, await readDelta(store, keys, name))
-    } catch (error) {
-      if (!(error instanceof VaultDamageError)) throw error
-      damage.push(error)
-    }
-  }
-  const replaced = new Set([...read.values()].flatMap((delta) => delta.replaces))
-  const packs = new Map<string, Parsed>()
-  for (const [name, delta] of read) {
-    if (replaced.has(name)) continue
-    for (const parsed of delta.packs) packs.set(packName(parsed.pack.type, parsed.pack.id), parsed)
-  }
-  if (damage.length > 0 || isRebuilt) readUnindexed(store, keys, stored, packs, damage)
-  return { packs, deltas: new Set(names), damage }
+interface ReadAll {
+  readonly store: BlobStore
+  readonly keys: VaultKeys
+  /** Sizes of the index deltas, by name. */
+  readonly names: ReadonlyMap<string, number>
+  readonly stored: ReadonlyMap<string, number>
+  readonly isUnusable: (pack: FinishedPack) => boolean
+  readonly isRebuilt: boolean
 }
 
-/** Packs describe themselves: what no delta names is read from their ends. */
-function readUnindexed(
-  store: BlobStore,
-  keys: VaultKeys,
-  stored: ReadonlyMap<string, number>,
-  packs: Map<string, Parsed>,
-  damage: VaultDamageError[],
-): void {
-  for (const [name, sizeBytes] of stored) {
-    const parsed = parsePackName(name)
-    if (parsed === undefined || packs.has(name)) continue
-    try {
-      const directory = readPackDirectory(store, keys, name)
-      packs.set(name, parsePack(name, { ...parsed, sizeBytes, directory }))
-    } catch (error) {
-      if (!(error instanceof VaultDamageError)) throw error
-      damage.push(error)
+type BuiltIndex = Pick<LoadedIndex, 'index' | 'packs' | 'unusable' | 'damage'>
+
+/**
+ * Reads delta after delta straight into an index of the size that theirs promise, and again where that did not do or one of them
+ * turned out to be replaced: both are rare, and nothing but the index is ever held in memory.
+ */
+async function readAll(what: ReadAll): Promise<BuiltIndex> {
+  let room = roomFor(await estimate(what))
+  let skipped: ReadonlySet<string> = new Set()
+  for (;;) {
+    const build = new IndexBuild(ChunkIndex.make(room), what.isUnusable)
+    const replaced = await build.readDeltas(what, skipped)
+    if (replaced.size > skipped.size) {
+      skipped = replaced
+      continue
     }
+    if (build.damage.length > 0 || what.isRebuilt) build.readUnindexed(what)
+    const built = build.finish()
+    if (built !== undefined) return built
+    room = roomFor(build.size)
+  }
+}
+
+/** Each chunk takes at least its id's 32 bytes of a delta; where that may be much too large a guess, a few deltas are asked. */
+async function estimate({ store, keys, names, stored }: ReadAll): Promise<IndexSize> {
+  const bytes = [...names.values()].reduce((sum, size) => sum + size, 0)
+  let bytesPerChunk = ID_BYTES
+  if (bytes > LARGE_CHUNKS * ID_BYTES) {
+    const sample = { bytes: 0, chunks: 0 }
+    for (const [name, size] of [...names].slice(0, SAMPLED_DELTAS)) {
+      const { packs } = await readDelta(store, keys, name).catch(() => NO_DELTA)
+      sample.chunks += sizeOf(packs).chunks
+      sample.bytes += packs.length === 0 ? 0 : size
+    }
+    bytesPerChunk = Math.max(ID_BYTES, (sample.bytes / Math.max(1, sample.chunks)) * 0.98)
+  }
+  const chunks = Math.ceil(bytes / bytesPerChunk)
+  return { chunks, segments: Math.ceil(chunks / 3), packs: stored.size }
+}
+
+/** Some more, so that most jobs' deltas can be added in place; less than that where it would be much memory. */
+function roomFor({ chunks, segments, packs }: IndexSize): IndexSize {
+  const more = chunks > LARGE_CHUNKS ? 1.02 : 1.5
+  return {
+    chunks: Math.ceil(chunks * more) + 4096,
+    segments: Math.ceil(segments * more) + 1024,
+    packs: Math.ceil(packs * more) + 256,
+  }
+}
+
+const LARGE_CHUNKS = 1_000_000
+const SAMPLED_DELTAS = 3
+const NO_DELTA: ParsedDelta = { replaces: [], packs: [] }
+
+class IndexBuild {
+  readonly damage: VaultDamageError[] = []
+  readonly #index: ChunkIndex
+  readonly #isUnusable: (pack: FinishedPack) => boolean
+  readonly #packs = new Set<string>()
+  readonly #unusable = new Set<string>()
+  /** What may not be relied on is added last: a chunk that lies elsewhere, too, is found there. */
+  readonly #last: Parsed[] = []
+  readonly #size = { chunks: 0, segments: 0, packs: 0 }
+  #isFull = false
+
+  constructor(index: ChunkIndex, isUnusable: (pack: FinishedPack) => boolean) {
+    this.#index = index
+    this.#isUnusable = isUnusable
+  }
+
+  /** Of all that was added. */
+  get size(): IndexSize {
+    return this.#size
+  }
+
+  /** Reads all deltas but `skipped`. @returns Those that one of them replaces, of those that are there. */
+  async readDeltas({ store, keys, names }: ReadAll, skipped: ReadonlySet<string>): Promise<Set<string>> {
+    const replaced = new Set<string>()
+    for (const name of names.keys()) {
+      try {
+        const { replaces, packs } = openIndex(keys, name, await store.get(name))
+        for (const other of replaces) if (names.has(other)) replaced.add(other)
+        if (!skipped.has(name)) for (const pack of packs) this.#add(parsePack(name, pack))
+      } catch (error) {
+        if (!(error instanceof VaultDamageError)) throw error
+        this.damage.push(error)
+      }
+    }
+    return replaced
+  }
+
+  /** Packs describe themselves: what no delta names is read from their ends. */
+  readUnindexed({ store, keys, stored }: ReadAll): void {
+    for (const [name, sizeBytes] of stored) {
+      const parsed = parsePackName(name)
+      if (parsed === undefined || this.#packs.has(name)) continue
+      try {
+        const directory = readPackDirectory(store, keys, name)
+        this.#add(parsePack(name, { ...parsed, sizeBytes, directory }))
+      } catch (error) {
+        if (!(error instanceof VaultDamageError)) throw error
+        this.damage.push(error)
+      }
+    }
+  }
+
+  /** The index; undefined where it was too small. */
+  finish(): BuiltIndex | undefined {
+    for (const parsed of this.#last) this.#place(parsed, true)
+    if (this.#isFull) return undefined
+    return { index: this.#index, packs: this.#packs, unusable: this.#unusable, damage: this.damage }
+  }
+
+  #add(parsed: Parsed): void {
+    const name = packName(parsed.pack.type, parsed.pack.id)
+    if (this.#packs.has(name)) return
+    this.#packs.add(name)
+    const size = sizeOf([parsed])
+    this.#size.chunks += size.chunks
+    this.#size.segments += size.segments
+    this.#size.packs += size.packs
+    if (!this.#isUnusable(parsed.pack)) return this.#place(parsed, false)
+    this.#unusable.add(name)
+    this.#last.push(parsed)
+  }
+
+  #place(parsed: Parsed, isDead: boolean): void {
+    const { pack, segments } = parsed
+    if (this.#index.hasRoomFor(sizeOf([parsed]))) this.#index.addPack(pack.type, pack.id, isDead, segments)
+    else this.#isFull = true
   }
 }
 
@@ -193,27 +289,6 @@ function parsePack(blob: string, pack: FinishedPack): Parsed {
   }
 }
 
-function buildIndex(
-  packs: ReadonlyMap<string, Parsed>,
-  isUnusable: (pack: FinishedPack) => boolean,
-): Pick<LoadedIndex, 'index' | 'packs' | 'unusable'> {
-  const size = sizeOf([...packs.values()])
-  // Half as much again and some, so that most jobs' deltas can be added in place.
-  const index = ChunkIndex.make({
-    chunks: Math.ceil(size.chunks * 1.5) + 4096,
-    segments: Math.ceil(size.segments * 1.5) + 1024,
-    packs: Math.ceil(size.packs * 1.5) + 256,
-  })
-  const unusable = new Set<string>()
-  for (const [name, { pack }] of packs) if (isUnusable(pack)) unusable.add(name)
-  for (const isDead of [false, true]) {
-    for (const [name, { pack, segments }] of packs) {
-      if (unusable.has(name) === isDead) index.addPack(pack.type, pack.id, isDead, segments)
-    }
-  }
-  return { index, packs: new Set(packs.keys()), unusable }
-}
-
 function sizeOf(packs: readonly Parsed[]): IndexSize {
   let chunks = 0
   let segments = 0
@@ -224,9 +299,10 @@ function sizeOf(packs: readonly Parsed[]): IndexSize {
   return { chunks, segments, packs: packs.length }
 }
 
-async function listNames(store: BlobStore, prefix: string): Promise<string[]> {
-  const names: string[] = []
-  for await (const page of store.list(prefix)) for (const { name } of page) names.push(name)
+async function listDeltas(store: BlobStore): Promise<Map<string, number>> {
+  const names = new Map<string, number>()
+  for await (const page of store.list('index/'))
+    for (const { name, sizeBytes } of page) names.set(name, sizeBytes)
   return names
 }
 

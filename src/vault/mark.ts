@@ -62,13 +62,13 @@ class Walk {
   readonly usedBytes: Uint32Array
   readonly #index: ChunkIndex
   readonly #chunks: ChunkReader
-  /** One bit for each entry of the index. */
+  /** One bit for each chunk of the index. */
   readonly #used: Uint8Array
 
   constructor(vault: Vault, index: ChunkIndex) {
     this.#index = index
     this.#chunks = new ChunkReader({ store: vault.store, keys: vault.keys, index })
-    this.#used = new Uint8Array(Math.ceil(index.table.capacity / 8))
+    this.#used = new Uint8Array(Math.ceil(index.capacity / 8))
     this.usedBytes = new Uint32Array(index.size.segments)
   }
 
@@ -93,7 +93,7 @@ class Walk {
   }
 
   isUsedFrom(ids: Buffer, at: number, pack: number): boolean {
-    const entry = this.#index.table.find(ids, at)
+    const entry = this.#index.chunkOf(ids, at)
     if (entry < 0 || ((this.#used[entry >> 3] as number) & (1 << (entry & 7))) === 0) return false
     const place = this.#index.find(ids, at)
     return place !== undefined && this.#index.segment(place.segment).pack === pack
@@ -105,7 +105,7 @@ class Walk {
 
   /** True the first time. */
   #mark(blob: string, ids: Buffer, at: number): boolean {
-    const entry = this.#index.table.find(ids, at)
+    const entry = this.#index.chunkOf(ids, at)
     const place = this.#index.find(ids, at)
     if (entry < 0 || place === undefined) {
       const id = ids.toString('hex', at, at + ID_BYTES)

@@ -101,8 +101,7 @@ function parseSegment(reader: ByteReader, offset: number): SegmentEntry {
   const lengths = new Uint32Array(chunks)
   let sum = 0
   for (let i = 0; i < chunks; i++) {
-    reader.bytes(ID_BYTES).copy(ids, i * ID_BYTES)
-    const length = reader.u32()
+    const length = reader.copyThenU32(ID_BYTES, ids, i * ID_BYTES)
     if (length === 0) throw new RangeError('its directory names an empty chunk')
     lengths[i] = length
     sum += length

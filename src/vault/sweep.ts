@@ -3,7 +3,7 @@ import { randomHex } from '../lib/ids.ts'
 import { readDeadLists, writeDeadList } from './dead-list.ts'
 import type { DeadList } from './dead-list.ts'
 import { deleteHead, listPointIds } from './heads.ts'
-import { openIndex, sealIndex } from './index-delta.ts'
+import { DELTA_BYTES, openIndex, sealIndex } from './index-delta.ts'
 import type { Lease } from './lease.ts'
 import { markUsed, packUse } from './mark.ts'
 import type { Marks, PackUse } from './mark.ts'
@@ -54,13 +54,13 @@ export interface SweepResult {
 const MAX_UNUSED = 0.05
 /** An unfinished small blob older than this is nobody's any more. */
 const STALE_PUT_MS = 86_400_000
-/** Deltas beyond which the index is written anew. */
+/** Deltas beyond those that its size asks for, from which on the index is written anew. */
 const MAX_DELTAS = 64
 /** More small packs than this of one type are put together. */
 const MAX_SMALL_PACKS = 8
 const SMALL_PACK_BYTES = 4 * 1024 * 1024
-/** Directories held in memory while the index is written anew. */
-const INDEX_BATCH_BYTES = 16 * 1024 * 1024
+/** What a chunk takes of a delta. */
+const CHUNK_BYTES = 36
 const CHECK_EVERY = 100
 
 /** @throws {VaultDamageError} {ChunkMissingError} Before anything was deleted, when not all of the vault can be read. */
@@ -193,7 +193,9 @@ async function finishLists(
 /** Replaces all index deltas read by ones without `doomed` packs, where these name any or are too many. */
 async function rewriteIndex(vault: Vault, { loaded }: Marks, doomed: ReadonlySet<string>): Promise<void> {
   const { store, keys } = vault
-  const isNeeded = loaded.deltas.size > MAX_DELTAS || [...doomed].some((name) => loaded.packs.has(name))
+  const wanted = Math.ceil((loaded.index.size.chunks * CHUNK_BYTES) / DELTA_BYTES)
+  const isNeeded =
+    loaded.deltas.size > MAX_DELTAS + 2 * wanted || [...doomed].some((name) => loaded.packs.has(name))
   if (!isNeeded) return
   const names = [...loaded.deltas]
   const kept = new Set<string>()
@@ -213,7 +215,7 @@ async function rewriteIndex(vault: Vault, { loaded }: Marks, doomed: ReadonlySet
       batch.push(pack)
       bytes += pack.directory.length
     }
-    if (bytes > INDEX_BATCH_BYTES) await flush([])
+    if (bytes > DELTA_BYTES) await flush([])
   }
   // The last one replaces the old ones: by then all others are there.
   await flush(names)
