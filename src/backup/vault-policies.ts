@@ -12,6 +12,7 @@ import type {
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { PolicySyntaxError, countedSize, parsePolicy } from '../policy/parse.ts'
+import { sentenceWithPlace } from '../policy/positions.ts'
 import { setAccessPolicy } from '../store/vaults.ts'
 import { vaultNamed } from './vaults.ts'
 
@@ -39,7 +40,7 @@ async function savedPolicy(ctx: Context, policy: string): Promise<string> {
   try {
     parsePolicy(policy, 'vault')
   } catch (error) {
-    if (error instanceof PolicySyntaxError) throw refused(error.message)
+    if (error instanceof PolicySyntaxError) throw refused(sentenceWithPlace(policy, error))
     throw error
   }
   const saved = await savePrincipals(ctx.store.db, policy)

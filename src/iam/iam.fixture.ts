@@ -98,7 +98,16 @@ function contextFor(world: World, principal: Principal): Context {
       if (decision.allowed) return
       throw new AwsError('AccessDenied', 403, denialMessage(principal.arn, action, resource, decision))
     },
-    ask: undefined as never,
+    ask: async ({ action, resource, context }) => {
+      const decision = await decisionOn(action, resource, context)
+      if (decision.allowed) return { allowed: true }
+      const refusal = new AwsError(
+        'AccessDenied',
+        403,
+        denialMessage(principal.arn, action, resource, decision),
+      )
+      return { allowed: false, refusal }
+    },
     warn: undefined as never,
     preview: undefined as never,
   }

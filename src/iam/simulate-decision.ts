@@ -3,7 +3,7 @@ import type { EvaluationResult, ResourceSpecificResult, Statement } from '../aws
 import { compilePolicy } from '../policy/compile.ts'
 import type { CompiledPolicy, PolicySource, StatementRef } from '../policy/compile.ts'
 import type { ConditionContext } from '../policy/context.ts'
-import { evaluate } from '../policy/evaluate.ts'
+import { contextOf, evaluate } from '../policy/evaluate.ts'
 import type { AuthorizationRequest, Decision, PolicyLayers } from '../policy/evaluate.ts'
 import { parsePolicy } from '../policy/parse.ts'
 import { statementPositions } from '../policy/positions.ts'
@@ -34,6 +34,15 @@ export interface SimulatedResource {
   readonly policy: SimulatedPolicy | undefined
   /** The trust policy of a role; bears on sts:AssumeRole* alone. */
   readonly trust: SimulatedPolicy | undefined
+  /** Where a role is passed: whether the service it is passed to could assume it then. */
+  readonly passing?: Passing | undefined
+}
+
+/** The step behind iam:PassRole, which AWS's simulator leaves out. */
+export interface Passing {
+  readonly trust: SimulatedPolicy
+  /** Such as `backup.amazonaws.com`: what `iam:PassedToService` says. */
+  readonly service: string
 }
 
 type EvalDecision = EvaluationResult['EvalDecision']
@@ -97,9 +106,46 @@ export function simulate(simulation: Simulation, action: string, resource: Simul
     ...shared,
     EvalResourceDecision: EFFECTS[decision.effect],
     MatchedStatements: decision.statements.map((ref) => statementMember(simulation, involved, ref)),
-    EvalDecisionDetails: isCrossAccount ? detailsOf(request, layers) : {},
+    EvalDecisionDetails: {
+      ...(isCrossAccount && detailsOf(request, layers)),
+      ...(isPassing(action, resource) && { [ROLE_TRUST]: decidePassing(resource, resource.passing) }),
+    },
   }
   return { result, isAllowedByOrganization: organization?.allowed }
+}
+
+/** What EvalDecisionDetails calls it; the decision on iam:PassRole itself is the caller's policies' alone, as at the gate. */
+const ROLE_TRUST = 'Role Trust Policy'
+
+function isPassing(
+  action: string,
+  resource: SimulatedResource,
+): resource is SimulatedResource & { readonly passing: Passing } {
+  return resource.passing !== undefined && action.toLowerCase() === 'iam:passrole'
+}
+
+/** Whether the service may assume the role, as a job that is given it will ask (access/assume.ts). */
+function decidePassing(
+  { arn, accountId, context }: SimulatedResource,
+  { trust, service }: Passing,
+): EvalDecision {
+  const ofService = new Map<string, string | readonly string[]>([
+    ['aws:sourceaccount', accountId],
+    ...[...context].filter(([key]) => !key.startsWith('aws:principal') && !/^aws:user(?:id|name)$/.test(key)),
+    ['aws:principalisawsservice', 'true'],
+    ['aws:principalservicename', service],
+  ])
+  const decision = evaluate(
+    {
+      principal: { kind: 'service', arn: service, accountId, uniqueId: service, service },
+      action: 'sts:AssumeRole',
+      resource: arn,
+      resourceAccountId: accountId,
+      context: contextOf(Object.fromEntries(ofService)),
+    },
+    { identity: [], trust: trust.compiled },
+  )
+  return EFFECTS[decision.effect]
 }
 
 const ASSUMPTION = /^sts:(?:AssumeRole\w*|TagSession|SetSourceIdentity)$/i

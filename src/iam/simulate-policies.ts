@@ -11,7 +11,7 @@ import { parsePolicy, PolicySyntaxError } from '../policy/parse.ts'
 import { placeOfError } from '../policy/positions.ts'
 import type { PolicyKind } from '../policy/policy.ts'
 import { policiesOfIdentity } from '../store/identities-attachments.ts'
-import type { RoleTable } from '../store/schema.ts'
+import type { RoleTable, VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import type { SimulatedEntity } from './simulate-principals.ts'
 
@@ -106,6 +106,17 @@ function storedBoundary(
 }
 
 /** The trust policy of a role, with the text that GetRole shows: principals by ARN. */
+/** A vault's access policy as the gate asks it; its positions are those of the stored text, whose principals are unique ids. */
+export function storedVaultPolicy({
+  access_policy: document,
+  arn,
+  name,
+}: VaultTable): SimulatedPolicy | undefined {
+  if (document === null) return undefined
+  const compiled = compiledPolicy(document, 'vault', { type: 'resource', arn, name })
+  return { compiled, document, id: name, type: 'resource', hasVariables: hasVariables(document) }
+}
+
 export async function trustPolicyOf(db: Queryable, role: RoleTable): Promise<SimulatedPolicy> {
   const document = await showPrincipals(db, role.trust_policy)
   const compiled = compiledTrustPolicy(role)

@@ -13,16 +13,18 @@ import { parseArn } from '../lib/arn.ts'
 import { contextOf } from '../policy/context.ts'
 import { findRoleByName } from '../store/identities.ts'
 import { tagsOf } from '../store/tags.ts'
+import { findVaultByArn } from '../store/vaults.ts'
 import { on } from './conditions.ts'
 import { anyResource } from './entities.ts'
 import { pageMembers, pageRequest } from './paging.ts'
 import { contextKeysOf, contextOfEntries } from './simulate-context.ts'
 import { aggregate, isAssumption, simulate } from './simulate-decision.ts'
-import type { SimulatedResource, Simulation } from './simulate-decision.ts'
+import type { Passing, SimulatedResource, Simulation } from './simulate-decision.ts'
 import {
   policiesOfEntity,
   policiesOfInput,
   resourcePolicyOfInput,
+  storedVaultPolicy,
   trustPolicyOf,
 } from './simulate-policies.ts'
 import type { SimulatedPolicy } from './simulate-policies.ts'
@@ -41,6 +43,8 @@ import {
  * Beyond AWS: keys that follow from the caller and the server need not be given (`aws:username`, `aws:CurrentTime`, …; a context
  * entry wins over them), and sts:AssumeRole* on a role of the account is decided with that role's trust policy, which AWS's
  * simulator ignores. The latter needs iam:SimulatePrincipalPolicy on that role too, a caller, and no ResourcePolicy in its place.
+ * Behind iam:PassRole with iam:PassedToService stands whether that service could assume the role, as `Role Trust Policy` among the
+ * decision's details; and a vault of the account is asked by its own access policy.
  * Short of AWS: ResourceHandlingOption asks for no particular resources.
  */
 export const simulation: Pick<
@@ -200,6 +204,8 @@ async function resourcesOf(
   const entries = contextOfEntries(input.ContextEntries)
   const asksTrust =
     policy === undefined && caller.principal.arn !== '' && input.ActionNames.some(isAssumption)
+  const passedTo = Object.entries(entries).find(([key]) => key.toLowerCase() === 'iam:passedtoservice')?.[1]
+  const asksPassing = input.ActionNames.some((action) => action.toLowerCase() === 'iam:passrole')
   const resources: SimulatedResource[] = []
   for (const arn of arns) {
     if (arn !== '*' && parseArn(arn) === undefined) {
@@ -208,7 +214,10 @@ async function resourcesOf(
     const accountId = accountOf(arn) ?? owner
     const role = asksTrust ? await trustOf(ctx, arn) : undefined
     const context = contextOf({ ...callerContext(ctx, caller, accountId), ...role?.tags, ...entries })
-    resources.push({ arn, accountId, context, policy, trust: role?.trust })
+    const passing =
+      asksPassing && typeof passedTo === 'string' ? await passingOf(ctx, arn, passedTo) : undefined
+    const ofVault = policy ?? (caller.principal.arn === '' ? undefined : await vaultPolicyOf(ctx, arn))
+    resources.push({ arn, accountId, context, policy: ofVault, trust: role?.trust, passing })
   }
   return resources
 }
@@ -232,6 +241,29 @@ function ownerOf(written: string | undefined): string | undefined {
     throw new InvalidInputException(`Invalid ResourceOwner "${written}": expected the id of an account`)
   }
   return accountId
+}
+
+/**
+ * The access policy of a vault of this account, to those who may read it: the gate asks it too. To others the simulation is one of
+ * the identity's policies alone.
+ */
+async function vaultPolicyOf(ctx: Context, arn: string): Promise<SimulatedPolicy | undefined> {
+  if (!arn.includes(':backup-vault:') || accountOf(arn) !== ctx.accountId) return undefined
+  const vault = await findVaultByArn(ctx.store.db, arn)
+  const policy = vault === undefined ? undefined : storedVaultPolicy(vault)
+  if (policy === undefined) return undefined
+  const { allowed } = await ctx.ask({ action: 'backup:GetBackupVaultAccessPolicy', resource: arn })
+  return allowed ? policy : undefined
+}
+
+/** Told to those who may simulate the role too; it changes no decision, so nobody else is refused for it. */
+async function passingOf(ctx: Context, arn: string, service: string): Promise<Passing | undefined> {
+  const parsed = parseRoleArn(arn)
+  if (parsed === undefined || parsed.accountId !== ctx.accountId) return undefined
+  const row = await findRoleByName(ctx.store.db, ctx.accountId, parsed.name)
+  if (row === undefined || roleArn(row) !== arn) return undefined
+  const { allowed } = await ctx.ask({ action: 'iam:SimulatePrincipalPolicy', resource: arn })
+  return allowed ? { trust: await trustPolicyOf(ctx.store.db, row), service } : undefined
 }
 
 interface RoleTrust {

@@ -1,5 +1,6 @@
 import type { AssumptionDecision, AssumptionTarget } from '../access/assume-role.ts'
 import { questionOf } from '../access/authorize.ts'
+import { withAuthorizationId } from '../access/denial.ts'
 import type { Ruling } from '../access/denial-record.ts'
 import { recordAssumption, recordDecision } from '../access/own-decisions.ts'
 import type { Asked } from '../access/own-decisions.ts'
@@ -20,12 +21,17 @@ export async function enforceAssumption(
   throw new AwsError('AccessDenied', 403, outcome.message)
 }
 
-/** Refuses what no policy could allow, since these credentials never may: recorded and explained like any other refusal. */
+/**
+ * Refuses what no policy could allow, since these credentials never may: recorded and explained like any other refusal.
+ *
+ * @param sentence AWS's own words, where it has some for the case; the reason is told in the explanation then.
+ */
 export async function refuse(
   ctx: Context,
   action: string,
   resource: string,
   ruling: Omit<Ruling, 'layer'>,
+  sentence?: string,
 ): Promise<AwsError> {
   const { principal, region, now: at, sourceIp, requestId } = ctx
   const layer = 'session'
@@ -38,7 +44,11 @@ export async function refuse(
     const facts = { at, requestId, ruling: { ...ruling, layer } } as const
     return await keepRefusal(tx, principal, question, decision, facts)
   })
-  return new AwsError('AccessDenied', 403, refusalMessage(principal, question, decision, id))
+  const message =
+    sentence === undefined
+      ? refusalMessage(principal, question, decision, id)
+      : withAuthorizationId(sentence, id)
+  return new AwsError('AccessDenied', 403, message)
 }
 
 export function validationError(message: string): AwsError {

@@ -1,7 +1,6 @@
 import { recordDecision } from '../access/own-decisions.ts'
 import { openAuthorizationMessage } from '../access/authorization-message.ts'
 import { sealSession, sessionEnd } from '../access/session.ts'
-import { AwsError } from '../aws/error.ts'
 import { InvalidAuthorizationMessageException } from '../aws/generated/sts.ts'
 import type {
   DecodeAuthorizationMessageRequest,
@@ -17,7 +16,7 @@ import type { Service } from '../aws/operation.ts'
 import type { Context, UnsignedContext } from '../context.ts'
 import { findAccessKey } from '../store/identities.ts'
 import { assumeRole } from './assume-role.ts'
-import { validationError } from './decisions.ts'
+import { refuse, validationError } from './decisions.ts'
 import { assumeRoleWithWebIdentity } from './web-identity.ts'
 import { federatedUser, federationContext, getFederationToken } from './federation-token.ts'
 import { checkMfa } from './mfa.ts'
@@ -61,8 +60,16 @@ async function getSessionToken(
     principal.session === undefined && (principal.kind === 'user' || principal.kind === 'root')
   const call = { action: 'sts:GetSessionToken', resource: '*' } as const
   if (!isLongTerm || principal.accessKeyId === undefined) {
-    await recordDecision(ctx, { ...call, effect: 'Deny', layer: 'identity', reason: 'session credentials' })
-    throw new AwsError('AccessDenied', 403, 'Cannot call GetSessionToken with session credentials')
+    throw await refuse(
+      ctx,
+      call.action,
+      call.resource,
+      {
+        reason: 'because session credentials cannot make further ones',
+        remedy: 'use the long-term access key of a user or of the root user, or assume a role',
+      },
+      'Cannot call GetSessionToken with session credentials',
+    )
   }
   const mfaAuthenticated = await checkMfa(ctx, call, input)
   await recordDecision(ctx, { ...call, effect: 'Allow', layer: 'identity', reason: 'it needs no permission' })

@@ -21,7 +21,8 @@ import {
   paginateGetAccountAuthorizationDetails,
   paginateSimulatePrincipalPolicy,
 } from '@aws-sdk/client-iam'
-import { allow, BACKUP_TRUST, makeUser, policy } from '../fixtures/world.ts'
+import type { SimulatePrincipalPolicyCommandInput } from '@aws-sdk/client-iam'
+import { allow, BACKUP_TRUST, makeUser, makeVault, policy } from '../fixtures/world.ts'
 import { sdkError, startTestServer } from '../server.ts'
 
 /** What IAM answers about its own policies, and service-linked roles, through the SDK. */
@@ -232,6 +233,91 @@ test('policies that exist nowhere yet are simulated with context, resources and 
     iam.send(new SimulateCustomPolicyCommand({ PolicyInputList: ['{}'], ActionNames: ['s3:GetObject'] })),
     sdkError('InvalidInputException', 400, 'PolicyInputList.1'),
   )
+})
+
+test('behind PassRole a simulation says whether the service could assume the role, to those who may simulate it', async () => {
+  const user = await makeUser(server.world, 'passer', [allow('iam:PassRole')])
+  const roles: readonly (readonly [string, object])[] = [
+    ['admits', BACKUP_TRUST],
+    ['admits-ec2', { ...BACKUP_TRUST, Principal: { Service: 'ec2.amazonaws.com' } }],
+    ['admits-one', { ...BACKUP_TRUST, Condition: { StringEquals: { 'aws:SourceAccount': '999988887777' } } }],
+  ]
+  for (const [RoleName, trust] of roles) {
+    await iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: policy(trust) }))
+  }
+  const simulation: SimulatePrincipalPolicyCommandInput = {
+    PolicySourceArn: user.arn,
+    ActionNames: ['iam:PassRole'],
+    ResourceArns: roles.map(([name]) => arn(`role/${name}`)),
+    ContextEntries: [
+      {
+        ContextKeyName: 'iam:PassedToService',
+        ContextKeyType: 'string',
+        ContextKeyValues: ['backup.amazonaws.com'],
+      },
+    ],
+    // For EC2's scenarios; taken and without effect.
+    ResourceHandlingOption: 'EC2-VPC-InstanceStore',
+  }
+  const { EvaluationResults = [] } = await iam.send(new SimulatePrincipalPolicyCommand(simulation))
+  assert.deepEqual(
+    EvaluationResults[0]?.ResourceSpecificResults?.map(({ EvalResourceDecision, EvalDecisionDetails }) => [
+      EvalResourceDecision,
+      EvalDecisionDetails,
+    ]),
+    [
+      ['allowed', { 'Role Trust Policy': 'allowed' }],
+      ['allowed', { 'Role Trust Policy': 'implicitDeny' }],
+      ['allowed', { 'Role Trust Policy': 'implicitDeny' }],
+    ],
+  )
+  // R15: who may simulate the user alone is told of the user alone.
+  const limited = await makeUser(server.world, 'limited-simulator', [
+    allow('iam:SimulatePrincipalPolicy', user.arn),
+  ])
+  const asLimited = await server
+    .clientsOf(limited.key)
+    .iam.send(new SimulatePrincipalPolicyCommand(simulation))
+  assert.deepEqual(
+    asLimited.EvaluationResults?.[0]?.ResourceSpecificResults?.map(
+      ({ EvalDecisionDetails }) => EvalDecisionDetails,
+    ),
+    [{}, {}, {}],
+  )
+})
+
+test('a simulation on a vault asks its access policy, where the caller may read it', async () => {
+  const { call, region, accountId } = server.world
+  const user = await makeUser(server.world, 'vault-user', [allow('backup:*')])
+  await makeVault(server.world, 'simulated')
+  const vaultArn = `arn:aws:backup:${region}:${accountId}:backup-vault:simulated`
+  const Policy = policy({ Effect: 'Deny', Principal: '*', Action: 'backup:DeleteBackupVault', Resource: '*' })
+  await call('backup', 'PutBackupVaultAccessPolicy', { BackupVaultName: 'simulated', Policy })
+  const simulation = {
+    PolicySourceArn: user.arn,
+    ActionNames: ['backup:DeleteBackupVault'],
+    ResourceArns: [vaultArn],
+  }
+  const { EvaluationResults = [] } = await iam.send(new SimulatePrincipalPolicyCommand(simulation))
+  const [result] = EvaluationResults
+  assert.equal(result?.EvalDecision, 'explicitDeny')
+  assert.deepEqual(
+    result?.MatchedStatements?.map(({ SourcePolicyId, SourcePolicyType }) => [
+      SourcePolicyId,
+      SourcePolicyType,
+    ]),
+    [['simulated', 'resource']],
+  )
+  await assert.rejects(user.call('backup', 'DeleteBackupVault', { BackupVaultName: 'simulated' }), {
+    status: 403,
+  })
+  const limited = await makeUser(server.world, 'limited-to-user', [
+    allow('iam:SimulatePrincipalPolicy', user.arn),
+  ])
+  const asLimited = await server
+    .clientsOf(limited.key)
+    .iam.send(new SimulatePrincipalPolicyCommand(simulation))
+  assert.equal(asLimited.EvaluationResults?.[0]?.EvalDecision, 'allowed', 'the identity’s side alone')
 })
 
 test('the context keys of policies and of a principal are listed', async () => {
