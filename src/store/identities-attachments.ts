@@ -1,5 +1,6 @@
 import type { Page, PageRequest } from './page.ts'
 import { pageOf, textCursor } from './page.ts'
+import { prepared } from './prepared.ts'
 import type { AttachmentTable, GroupTable, InlinePolicyTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
@@ -236,15 +237,14 @@ export async function policiesOfIdentity(
   return { ...attached, inline, groups }
 }
 
-async function groupsOf(db: Queryable, userId: string): Promise<GroupTable[]> {
-  return await db
+const groupsOf = prepared((db, userId: string) =>
+  db
     .selectFrom('iam_group_member')
     .innerJoin('iam_group', 'iam_group.group_id', 'iam_group_member.group_id')
     .selectAll('iam_group')
     .where('iam_group_member.user_id', '=', userId)
-    .orderBy('iam_group.group_id')
-    .execute()
-}
+    .orderBy('iam_group.group_id'),
+)
 
 async function attachedDocuments(
   db: Queryable,

@@ -2,6 +2,7 @@ import { pathRange } from './identities.ts'
 import type { PathFilter } from './identities.ts'
 import type { Page, PageRequest } from './page.ts'
 import { numberCursor, pageOf, textCursor } from './page.ts'
+import { prepared } from './prepared.ts'
 import type { PolicyTable, PolicyVersionTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
@@ -123,9 +124,8 @@ export interface PolicyDocument {
   readonly document: string
 }
 
-/** The default version of a customer managed policy; undefined where it has no row. */
-export async function policyDocument(db: Queryable, arn: string): Promise<PolicyDocument | undefined> {
-  const row = await db
+const documentByArn = prepared((db, arn: string) =>
+  db
     .selectFrom('iam_policy')
     .innerJoin('iam_policy_version', (join) =>
       join
@@ -133,8 +133,12 @@ export async function policyDocument(db: Queryable, arn: string): Promise<Policy
         .onRef('iam_policy_version.version', '=', 'iam_policy.default_version'),
     )
     .select(['iam_policy.arn', 'iam_policy.name', 'iam_policy_version.version', 'document'])
-    .where('iam_policy.arn', '=', arn)
-    .executeTakeFirst()
+    .where('iam_policy.arn', '=', arn),
+)
+
+/** The default version of a customer managed policy; undefined where it has no row. */
+export async function policyDocument(db: Queryable, arn: string): Promise<PolicyDocument | undefined> {
+  const [row] = await documentByArn(db, arn)
   if (row === undefined) return undefined
   return { arn: row.arn, name: row.name, versionId: `v${row.version}`, document: row.document }
 }

@@ -1,5 +1,6 @@
 import type { Page, PageRequest } from './page.ts'
 import { pageOf, textCursor } from './page.ts'
+import { prepared } from './prepared.ts'
 import type { AccessKeyTable, RoleTable, UserTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
@@ -42,8 +43,12 @@ export async function findUserByName(
     .executeTakeFirst()
 }
 
+const userById = prepared((db, userId: string) =>
+  db.selectFrom('iam_user').selectAll().where('user_id', '=', userId),
+)
+
 export async function findUserById(db: Queryable, userId: string): Promise<UserTable | undefined> {
-  return await db.selectFrom('iam_user').selectAll().where('user_id', '=', userId).executeTakeFirst()
+  return (await userById(db, userId))[0]
 }
 
 export async function listUsers(
@@ -108,8 +113,12 @@ export async function findRoleByName(
     .executeTakeFirst()
 }
 
+const roleById = prepared((db, roleId: string) =>
+  db.selectFrom('iam_role').selectAll().where('role_id', '=', roleId),
+)
+
 export async function findRoleById(db: Queryable, roleId: string): Promise<RoleTable | undefined> {
-  return await db.selectFrom('iam_role').selectAll().where('role_id', '=', roleId).executeTakeFirst()
+  return (await roleById(db, roleId))[0]
 }
 
 export async function listRoles(
@@ -168,12 +177,12 @@ export async function insertAccessKey(db: Queryable, row: NewAccessKey): Promise
   await db.insertInto('iam_access_key').values(row).execute()
 }
 
+const accessKeyById = prepared((db, accessKeyId: string) =>
+  db.selectFrom('iam_access_key').selectAll().where('access_key_id', '=', accessKeyId),
+)
+
 export async function findAccessKey(db: Queryable, accessKeyId: string): Promise<AccessKeyTable | undefined> {
-  return await db
-    .selectFrom('iam_access_key')
-    .selectAll()
-    .where('access_key_id', '=', accessKeyId)
-    .executeTakeFirst()
+  return (await accessKeyById(db, accessKeyId))[0]
 }
 
 /** Keys of a user, or with null of the account's root user; by id. */

@@ -1,18 +1,22 @@
+import { prepared } from './prepared.ts'
 import type { Queryable } from './store.ts'
 
 /** Tags of anything, by ARN. Who may have which, and how many, is for the operations to say. */
 
 export type Tags = Readonly<Record<string, string>>
 
-/** All tags of `arn`, in the order of their keys' bytes; empty where it has none. */
-export async function tagsOf(db: Queryable, accountId: string, arn: string): Promise<Tags> {
-  const rows = await db
+const tagRows = prepared((db, accountId: string, arn: string) =>
+  db
     .selectFrom('tag')
     .select(['key', 'value'])
     .where('account_id', '=', accountId)
     .where('arn', '=', arn)
-    .orderBy('key')
-    .execute()
+    .orderBy('key'),
+)
+
+/** All tags of `arn`, in the order of their keys' bytes; empty where it has none. */
+export async function tagsOf(db: Queryable, accountId: string, arn: string): Promise<Tags> {
+  const rows = await tagRows(db, accountId, arn)
   return Object.fromEntries(rows.map((row) => [row.key, row.value]))
 }
 

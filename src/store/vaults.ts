@@ -3,6 +3,7 @@ import { UNFINISHED_STATES } from './job-states.ts'
 import type { Page, PageRequest } from './page.ts'
 import { pageOf, textCursor } from './page.ts'
 import type { Database } from './database.ts'
+import { prepared } from './prepared.ts'
 import type { VaultTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
@@ -19,23 +20,28 @@ export async function insertVault(db: Queryable, row: VaultTable): Promise<boole
   return result.numInsertedOrUpdatedRows === 1n
 }
 
+const vaultByName = prepared((db, accountId: string, region: string, name: string) =>
+  db
+    .selectFrom('vault')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('region', '=', region)
+    .where('name', '=', name),
+)
+
 export async function findVault(
   db: Queryable,
   accountId: string,
   region: string,
   name: string,
 ): Promise<VaultTable | undefined> {
-  return await db
-    .selectFrom('vault')
-    .selectAll()
-    .where('account_id', '=', accountId)
-    .where('region', '=', region)
-    .where('name', '=', name)
-    .executeTakeFirst()
+  return (await vaultByName(db, accountId, region, name))[0]
 }
 
+const vaultByArn = prepared((db, arn: string) => db.selectFrom('vault').selectAll().where('arn', '=', arn))
+
 export async function findVaultByArn(db: Queryable, arn: string): Promise<VaultTable | undefined> {
-  return await db.selectFrom('vault').selectAll().where('arn', '=', arn).executeTakeFirst()
+  return (await vaultByArn(db, arn))[0]
 }
 
 /** By name, in byte order. */
@@ -118,15 +124,18 @@ export async function bumpGeneration(db: Queryable, vault: VaultName): Promise<n
 
 /** Recovery points of the vault, in whatever state. */
 export async function countPoints(db: Queryable, vault: VaultName): Promise<number> {
-  const row = await db
+  const [row] = await pointsIn(db, vault.account_id, vault.region, vault.name)
+  return (row as { readonly points: number }).points
+}
+
+const pointsIn = prepared((db, accountId: string, region: string, vaultName: string) =>
+  db
     .selectFrom('recovery_point')
     .select((eb) => eb.fn.countAll<number>().as('points'))
-    .where('account_id', '=', vault.account_id)
-    .where('region', '=', vault.region)
-    .where('vault_name', '=', vault.name)
-    .executeTakeFirstOrThrow()
-  return row.points
-}
+    .where('account_id', '=', accountId)
+    .where('region', '=', region)
+    .where('vault_name', '=', vaultName),
+)
 
 export type VaultDeletion = 'deleted' | 'missing' | 'has-points' | 'has-jobs'
 
