@@ -47,7 +47,7 @@ export async function recordDecision(
     principal_arn: asked.principal.arn,
     principal_id: asked.principal.uniqueId,
     source_ip: asked.sourceIp ?? null,
-    service: 'sts',
+    service: decision.action.slice(0, decision.action.indexOf(':')),
     action: decision.action,
     resource: decision.resource,
     effect: decision.effect,

@@ -155,7 +155,7 @@ function scalar(claim: unknown): string | undefined {
 export function webSession(
   assumption: WebAssumption,
   role: RoleTable,
-  limits: SessionLimits,
+  limits: SessionLimits & { readonly isSignedIn?: boolean },
 ): Omit<SessionContent, 'secretAccessKey'> {
   const { identity, now, sessionName, tags, transitiveTagKeys, sourceIdentity } = assumption
   return {
@@ -173,6 +173,7 @@ export function webSession(
       sourceIdentity,
       mfaAuthenticated: false,
       federated: federatedFacts(identity),
+      ...(limits.isSignedIn === true && { isSignedIn: true }),
     },
   }
 }

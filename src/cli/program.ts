@@ -16,6 +16,7 @@ import { addRole } from './role.ts'
 import { addRootKey } from './root-key.ts'
 import { addServe } from './serve.ts'
 import { addSession } from './session.ts'
+import { addSignInProvider } from './sign-in-provider.ts'
 import { addVault } from './vault.ts'
 
 /**
@@ -71,6 +72,7 @@ function newProgram(): Command {
     addGuard,
     addKey,
     addSession,
+    addSignInProvider,
     addVault,
     addRootKey,
     addDoctor,

@@ -115,7 +115,7 @@ function sessionTable(sessions: readonly SignInSession[]): string {
   return tableOf(
     ['USER', 'SINCE', 'ENDS', 'FROM', 'MFA', 'KEY'],
     sessions.map((session) => [
-      session.UserName,
+      session.UserName ?? session.PrincipalArn,
       session.SignedInDate.toISOString(),
       session.ExpirationDate.toISOString(),
       session.SourceIp ?? '-',

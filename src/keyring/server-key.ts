@@ -27,6 +27,8 @@ export type SealPurpose =
   | 'job-secret'
   | 'password'
   | 'mfa-seed'
+  | 'client-secret'
+  | 'sign-in-state'
 
 /** What is only recognised, never read again. */
 export type FingerprintPurpose = 'back-off'

@@ -1,6 +1,7 @@
 import { lintActions } from './lint-actions.ts'
 import { lintConditions, lintVariables } from './lint-conditions.ts'
 import type { Remark } from './lint.ts'
+import { openIssuers } from './open-issuers.ts'
 import type { Policy, Statement } from './policy.ts'
 import type { ServiceReference } from './reference.ts'
 
@@ -78,28 +79,11 @@ function lintVaultGrant({ principal, action }: Statement, path: string): readonl
   return [{ severity: 'WARNING', code: 'GrantsNothing', message, path: `${path}.Action` }]
 }
 
-const OIDC_PROVIDER = /^arn:[^:]*:iam::\d{12}:oidc-provider\/(.+)$/
-
 /** A trust in an OIDC issuer without a subject admits everybody who can get a token there. */
-function lintFederation(
-  { effect, principal, conditions }: Statement,
-  { policy, path }: StatementView,
-): readonly Remark[] {
-  if (policy.kind !== 'trust' || effect !== 'Allow') return []
-  const issuers = (principal?.names.federated ?? []).flatMap((name) => OIDC_PROVIDER.exec(name)?.[1] ?? [])
-  return issuers.flatMap((issuer): readonly Remark[] => {
-    const key = `${issuer}:sub`
-    const isTied = conditions.some(
-      ({ key: asked, operator, values }) =>
-        asked.toLowerCase() === key.toLowerCase() &&
-        operator.comparison !== 'Null' &&
-        !operator.negated &&
-        !operator.ifExists &&
-        operator.set !== 'ForAllValues' &&
-        !values.some((value) => /^\**$/.test(value)),
-    )
-    if (isTied) return []
-    const message = `No condition on ${key} says whose tokens are meant: everybody who can get a token of ${issuer} may assume the role`
-    return [{ severity: 'ERROR', code: 'OidcWithoutSubject', message, path: `${path}.Condition` }]
+function lintFederation(statement: Statement, { policy, path }: StatementView): readonly Remark[] {
+  if (policy.kind !== 'trust') return []
+  return openIssuers(statement).map((issuer) => {
+    const message = `No condition on ${issuer}:sub says whose tokens are meant: everybody who can get a token of ${issuer} may assume the role`
+    return { severity: 'ERROR', code: 'OidcWithoutSubject', message, path: `${path}.Condition` }
   })
 }

@@ -25,6 +25,8 @@ import {
 import { getRestoreGuard, putRestoreGuard } from './restore-guard.ts'
 import { describeServer } from './server.ts'
 import { listSessions, principalContext, revokeSessions, signOut } from './sessions.ts'
+import { beginSignIn } from './oidc-sign-in.ts'
+import { deleteSignInProvider, listSignInProviders, putSignInProvider } from './sign-in-providers.ts'
 import { signIn } from './sign-in.ts'
 
 type ResourceInput = { readonly ResourceArn: string }
@@ -56,6 +58,14 @@ async function resourceContext(ctx: Context, input: ResourceInput): Promise<Oper
   return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]))
 }
 
+type ProviderInput = { readonly OpenIDConnectProviderArn: string }
+
+const onProvider = {
+  resource: (_: Context, input: ProviderInput): string => input.OpenIDConnectProviderArn,
+  context: async (ctx: Context, input: ProviderInput): Promise<OperationContext> =>
+    await resourceContext(ctx, { ResourceArn: input.OpenIDConnectProviderArn }),
+}
+
 const role = (_: Context, input: RoleInput): string => input.IamRoleArn
 
 async function roleContext(ctx: Context, input: RoleInput): Promise<OperationContext> {
@@ -63,7 +73,7 @@ async function roleContext(ctx: Context, input: RoleInput): Promise<OperationCon
 }
 
 /** The few operations that AWS has no name for. */
-export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn'> = {
+export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' | 'BeginSignIn'> = {
   RegisterResource: {
     resource: arnToRegister,
     context: (_, input) => registrationContext(input),
@@ -86,6 +96,10 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn'> 
   },
   CreateLimitedAccessKey: { resource: userTarget, context: userContext, handler: createLimitedAccessKey },
   ListLimitedAccessKeys: { resource: userTarget, context: userContext, handler: listLimitedAccessKeys },
+  PutSignInProvider: { ...onProvider, handler: putSignInProvider },
+  ListSignInProviders: { resource: all, handler: listSignInProviders },
+  DeleteSignInProvider: { ...onProvider, handler: deleteSignInProvider },
+  BeginSignIn: { unsigned: true, handler: beginSignIn },
   SignIn: { unsigned: true, handler: signIn },
   SignOut: { resource: (ctx) => ctx.principal.arn, decidedByHandler: true, handler: signOut },
   ListSessions: { resource: userTarget, context: userContext, handler: listSessions },

@@ -12,6 +12,7 @@ import { parseArn } from '../lib/arn.ts'
 import { appendAudit } from '../store/audit.ts'
 import { findRoleByName, findUserByName, updateRole, updateUser } from '../store/identities.ts'
 import { endSignInSession, endSignInSessionsOf, listSignInSessions } from '../store/sign-in.ts'
+import type { ListedSession } from '../store/sign-in.ts'
 import type { Queryable } from '../store/store.ts'
 import { tagsOf } from '../store/tags.ts'
 import { noSuchUser, userContext, userTarget } from './access-keys.ts'
@@ -62,7 +63,8 @@ export async function listSessions(ctx: Context, input: ListSessionsInput): Prom
   return {
     Sessions: rows.map((row) => ({
       AccessKeyId: row.access_key_id,
-      UserName: row.user_name,
+      UserName: row.user_name ?? undefined,
+      PrincipalArn: sessionArn(row),
       SignedInDate: new Date(row.created_at),
       ExpirationDate: new Date(row.expires_at),
       SourceIp: row.source_ip ?? undefined,
@@ -70,6 +72,13 @@ export async function listSessions(ctx: Context, input: ListSessionsInput): Prom
     })),
     NextToken: nextToken(ctx, list, next),
   }
+}
+
+/** Of a session under a role its name is who signed in, for the role is everybody's. */
+function sessionArn(row: ListedSession): string {
+  if (row.role_name !== null)
+    return `arn:aws:sts::${row.account_id}:assumed-role/${row.role_name}/${row.session_name}`
+  return userArn({ account_id: row.account_id, path: row.user_path ?? '/', name: row.user_name ?? '' })
 }
 
 type PrincipalInput = { readonly PrincipalArn: string }
@@ -118,6 +127,7 @@ async function revoke(
     const role = await findRoleByName(tx, ctx.accountId, name)
     if (role === undefined || roleArn(role) !== arn) throw noSuchPrincipal(arn)
     await updateRole(tx, role.role_id, { revoked_before: revokedBefore })
+    await endSignInSessionsOf(tx, role.role_id, ctx.now)
     return
   }
   const user = await findUserByName(tx, ctx.accountId, name)

@@ -7,24 +7,28 @@ import type { SignInInput, SignInOutput } from '../aws/generated/roleback.ts'
 import type { UnsignedContext } from '../context.ts'
 import { updateUser } from '../store/identities.ts'
 import { insertSignInSession } from '../store/sign-in.ts'
+import { oidcSignIn } from './oidc-sign-in.ts'
 import { passwordSignIn, refused } from './password-sign-in.ts'
 import type { ProvenUser } from './password-sign-in.ts'
 
 const DEFAULT_SECONDS = 3_600
 
 /**
- * Exchanges what proves a person (here a password, and a code where he has a device) for credentials of an hour at most. Nobody is
+ * Exchanges what proves a person (a password, and a code where he has a device; or an identity provider's word) for credentials of an hour at most. Nobody is
  * known yet: each kind of proof decides and records by itself, and what they all lead to is below. Exactly one kind is given.
  */
 export async function signIn(ctx: UnsignedContext, input: SignInInput): Promise<SignInOutput> {
-  const { PasswordCredentials } = input
-  if (PasswordCredentials === undefined) {
-    throw new InvalidParameterValueException('Nothing to sign in with: give PasswordCredentials', {
-      Context: 'PasswordCredentials',
-    })
+  const { PasswordCredentials, OidcCredentials, DurationSeconds = DEFAULT_SECONDS } = input
+  if (PasswordCredentials !== undefined && OidcCredentials === undefined) {
+    return await openUserSession(ctx, await passwordSignIn(ctx, PasswordCredentials), DurationSeconds)
   }
-  const proven = await passwordSignIn(ctx, PasswordCredentials)
-  return await openUserSession(ctx, proven, input.DurationSeconds ?? DEFAULT_SECONDS)
+  if (OidcCredentials !== undefined && PasswordCredentials === undefined) {
+    return await oidcSignIn(ctx, OidcCredentials, DurationSeconds)
+  }
+  throw new InvalidParameterValueException(
+    'Sign in with one of PasswordCredentials and OidcCredentials, and not with both',
+    { Context: 'PasswordCredentials' },
+  )
 }
 
 /** Credentials of a user who proved himself, and the row by which they can be listed and ended. */
@@ -62,6 +66,7 @@ async function openUserSession(
       source_ip: ctx.sourceIp ?? null,
       mfa: isMfaGiven ? 1 : 0,
       ended_at: null,
+      session_name: null,
     })
     return true
   })

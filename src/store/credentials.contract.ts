@@ -138,6 +138,7 @@ export const CREDENTIALS_CONTRACT: readonly ContractCase[] = [
         expires_at: created_at + 1_000,
         source_ip: null,
         mfa: 0,
+        session_name: null,
         ended_at: null,
       })
       for (const [id, at] of [

@@ -27,6 +27,8 @@ import type {
   LoginProfileTable,
   MfaDeviceTable,
   PasswordHistoryTable,
+  SignInFinishedTable,
+  SignInProviderTable,
   SignInSessionTable,
 } from './schema-credentials.ts'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
@@ -60,6 +62,8 @@ export interface Database {
   iam_password_history: PasswordHistoryTable
   iam_mfa_device: MfaDeviceTable
   sign_in_session: SignInSessionTable
+  sign_in_provider: SignInProviderTable
+  sign_in_finished: SignInFinishedTable
   back_off: BackOffTable
   credential_report: CredentialReportTable
   tag: TagTable

@@ -42,6 +42,7 @@ export interface SignInSessionTable {
   /** ASIA… */
   access_key_id: string
   account_id: string
+  /** AIDA… of a user, or AROA… of the role that somebody works under who signed in with a provider. */
   user_id: string
   created_at: Millis
   expires_at: Millis
@@ -49,6 +50,8 @@ export interface SignInSessionTable {
   mfa: number
   /** Set when it was signed out or revoked. */
   ended_at: Millis | null
+  /** Of a session under a role; null for users. */
+  session_name: string | null
 }
 
 export interface BackOffTable {
@@ -64,4 +67,25 @@ export interface CredentialReportTable {
   generated_at: Millis
   /** CSV. */
   content: string
+}
+
+/** An identity provider that people may sign in with. */
+export interface SignInProviderTable {
+  account_id: string
+  /** The issuer without its scheme. */
+  url: string
+  client_id: string
+  /** Sealed under the server's key, bound to account and url; null where the client keeps none. */
+  client_secret: string | null
+  /** AROA… of the role that whoever signs in works under. */
+  role_id: string
+  /** List of texts. */
+  redirect_uris: string
+  created_at: Millis
+}
+
+/** A sign-in that was finished, or tried to be: it cannot be again. */
+export interface SignInFinishedTable {
+  id: string
+  expires_at: Millis
 }

@@ -20,17 +20,27 @@ export async function findSignInSession(
     .executeTakeFirst()
 }
 
+/** A session with the name of the user, or of the role, that it is of. */
+export type ListedSession = SignInSessionTable & {
+  readonly user_name: string | null
+  readonly user_path: string | null
+  readonly role_name: string | null
+}
+
 /** Sessions that neither ended nor expired, of an account or of one user, oldest first. */
 export async function listSignInSessions(
   db: Queryable,
   filter: { readonly accountId: string; readonly userId?: string | undefined; readonly now: number },
   page: PageRequest,
-): Promise<Page<SignInSessionTable & { user_name: string }>> {
+): Promise<Page<ListedSession>> {
   let query = db
     .selectFrom('sign_in_session as session')
-    .innerJoin('iam_user', 'iam_user.user_id', 'session.user_id')
+    .leftJoin('iam_user', 'iam_user.user_id', 'session.user_id')
+    .leftJoin('iam_role', 'iam_role.role_id', 'session.user_id')
     .selectAll('session')
-    .select('iam_user.name as user_name')
+    .select(['iam_user.name as user_name', 'iam_user.path as user_path', 'iam_role.name as role_name'])
+    // Of whom is deleted nothing is left to end.
+    .where((eb) => eb.or([eb('iam_user.name', 'is not', null), eb('iam_role.name', 'is not', null)]))
     .where('session.account_id', '=', filter.accountId)
     .where('session.ended_at', 'is', null)
     .where('session.expires_at', '>', filter.now)
@@ -63,7 +73,7 @@ export async function endSignInSession(db: Queryable, accessKeyId: string, at: n
   return result.numUpdatedRows === 1n
 }
 
-/** Ends all sessions of a user but one. */
+/** Ends all sessions of a user, or of a role, but one. */
 export async function endSignInSessionsOf(
   db: Queryable,
   userId: string,
@@ -127,5 +137,6 @@ export async function forgiveOne(db: Queryable, subject: string): Promise<void> 
 /** Deletes sessions that expired and failures that no longer count: `before` is milliseconds since 1970. */
 export async function pruneSignIns(db: Queryable, before: number): Promise<void> {
   await db.deleteFrom('sign_in_session').where('expires_at', '<', before).execute()
+  await db.deleteFrom('sign_in_finished').where('expires_at', '<', before).execute()
   await db.deleteFrom('back_off').where('last_at', '<', before).where('blocked_until', '<', before).execute()
 }

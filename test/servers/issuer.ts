@@ -1,3 +1,4 @@
+import { createHash, randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -19,8 +20,20 @@ export interface Issuer extends AsyncDisposable {
   publish(): void
   /** A token with the present key; `claims` over the usual ones, undefined leaves a claim out. */
   token(claims?: Readonly<Record<string, unknown>>): Promise<string>
+  /** Somebody signs in and lets the client in: where his browser is sent back to. */
+  signIn(authorizationUrl: string, claims?: Readonly<Record<string, unknown>>): URL
+  /** Secret that the token endpoint asks for; none where undefined. */
+  clientSecret: string | undefined
   /** What the present key is published as. */
   readonly jwk: JWK
+}
+
+/** What somebody allowed when he signed in. */
+interface Grant {
+  readonly redirectUri: string
+  readonly challenge: string
+  readonly nonce: string
+  readonly claims: Readonly<Record<string, unknown>>
 }
 
 export const CLIENT = 'backup-app'
@@ -35,6 +48,27 @@ export async function startIssuer(tls?: { readonly key: string; readonly cert: s
     response.writeHead(200, { 'content-type': 'application/json' })
     response.end(JSON.stringify(body))
   }
+  const codes = new Map<string, Grant>()
+  const exchange = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    let body = ''
+    for await (const chunk of request) body += String(chunk)
+    const form = new URLSearchParams(body)
+    const grant = codes.get(form.get('code') ?? '')
+    codes.delete(form.get('code') ?? '')
+    const challenge = createHash('sha256')
+      .update(form.get('code_verifier') ?? '')
+      .digest('base64url')
+    const secret = `Basic ${Buffer.from(`${CLIENT}:${issuer.clientSecret}`).toString('base64')}`
+    const isRight =
+      grant !== undefined &&
+      form.get('grant_type') === 'authorization_code' &&
+      form.get('client_id') === CLIENT &&
+      form.get('redirect_uri') === grant.redirectUri &&
+      challenge === grant.challenge &&
+      (issuer.clientSecret === undefined || request.headers.authorization === secret)
+    if (isRight) json(response, { id_token: await issuer.token({ nonce: grant.nonce, ...grant.claims }) })
+    else response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_grant"}')
+  }
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const path = request.url ?? ''
     asked.push(path)
@@ -48,6 +82,7 @@ export async function startIssuer(tls?: { readonly key: string; readonly cert: s
         token_endpoint: `${origin}/token`,
       })
     } else if (path === '/keys') json(response, { keys: published })
+    else if (path === '/token') void exchange(request, response)
     else response.writeHead(404).end()
   }
   const server = tls === undefined ? createServer(answer) : createTlsServer({ ...tls }, answer)
@@ -67,6 +102,22 @@ export async function startIssuer(tls?: { readonly key: string; readonly cert: s
     instead,
     get jwk() {
       return present().jwk
+    },
+    clientSecret: undefined,
+    signIn: (authorizationUrl, claims = {}) => {
+      const { searchParams: asked } = new URL(authorizationUrl)
+      const code = randomUUID()
+      const redirectUri = asked.get('redirect_uri') ?? ''
+      codes.set(code, {
+        redirectUri,
+        challenge: asked.get('code_challenge') ?? '',
+        nonce: asked.get('nonce') ?? '',
+        claims,
+      })
+      const back = new URL(redirectUri)
+      back.searchParams.set('code', code)
+      back.searchParams.set('state', asked.get('state') ?? '')
+      return back
     },
     rotate: async (alg = 'RS256', isPublished = true) => {
       const pair = await generateKeyPair(alg, { extractable: true })

@@ -93,7 +93,7 @@ async function unexpected(
 }
 
 /** What anybody may call: what the request carries is the proof. */
-const UNSIGNED = ['AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'SignIn']
+const UNSIGNED = ['BeginSignIn', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'SignIn']
 
 function isMissingToken({ status, code }: Answer): boolean {
   return status === 403 && code.startsWith('MissingAuthenticationToken')

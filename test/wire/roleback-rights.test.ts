@@ -29,12 +29,18 @@ const NOBODY: readonly string[] = []
 const READERS = ['AWSBackupFullAccess', 'AWSBackupOperatorAccess']
 
 const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
+  BeginSignIn: { touches: 'oneself', policies: NOBODY, also: [] },
   CreateDefaultServiceRole: {
     touches: 'identity',
     policies: NOBODY,
     also: ['iam:CreateRole', 'iam:AttachRolePolicy', 'iam:PassRole'],
   },
   CreateLimitedAccessKey: { touches: 'keys', policies: NOBODY, also: ['iam:CreateAccessKey'] },
+  DeleteSignInProvider: {
+    touches: 'identity',
+    policies: NOBODY,
+    also: ['iam:RemoveClientIDFromOpenIDConnectProvider'],
+  },
   DeregisterResource: { touches: 'connections', policies: NOBODY, also: [] },
   DescribeJob: { touches: 'backups', policies: READERS, also: [] },
   DescribeResource: { touches: 'connections', policies: READERS, also: [] },
@@ -46,11 +52,17 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   ListLimitedAccessKeys: { touches: 'keys', policies: NOBODY, also: ['iam:ListAccessKeys'] },
   ListPauses: { touches: 'backups', policies: READERS, also: [] },
   ListSessions: { touches: 'identity', policies: NOBODY, also: ['iam:GetLoginProfile'] },
+  ListSignInProviders: { touches: 'identity', policies: NOBODY, also: ['iam:ListOpenIDConnectProviders'] },
   ListResources: { touches: 'connections', policies: READERS, also: [] },
   PauseBackups: { touches: 'backups', policies: NOBODY, also: [] },
   GenerateRolePolicy: { touches: 'backups', policies: NOBODY, also: [] },
   PreflightJobs: { touches: 'backups', policies: READERS, also: [] },
   PreviewBackupSelection: { touches: 'backups', policies: NOBODY, also: [] },
+  PutSignInProvider: {
+    touches: 'identity',
+    policies: NOBODY,
+    also: ['iam:AddClientIDToOpenIDConnectProvider'],
+  },
   PutRestoreGuard: { touches: 'guard', policies: NOBODY, also: ['iam:UpdateAccountPasswordPolicy'] },
   RegisterResource: { touches: 'connections', policies: NOBODY, also: [] },
   ResumeBackups: { touches: 'backups', policies: NOBODY, also: [] },

@@ -448,6 +448,7 @@ export interface PutRestoreGuardOutput {
 
 export interface SignInInput {
   readonly PasswordCredentials?: PasswordCredentials | undefined
+  readonly OidcCredentials?: OidcCredentials | undefined
   readonly DurationSeconds?: number | undefined
 }
 
@@ -490,11 +491,12 @@ export interface ListSessionsOutput {
 
 export interface SignInSession {
   readonly AccessKeyId: string
-  readonly UserName: string
+  readonly UserName?: string | undefined
   readonly SignedInDate: Date
   readonly ExpirationDate: Date
   readonly SourceIp?: string | undefined
   readonly MfaAuthenticated: boolean
+  readonly PrincipalArn: string
 }
 
 export interface RevokeSessionsInput {
@@ -597,6 +599,55 @@ export interface GenerateRolePolicyOutput {
   readonly Notes: readonly string[]
 }
 
+export interface PutSignInProviderInput {
+  readonly OpenIDConnectProviderArn: string
+  readonly ClientId: string
+  readonly ClientSecret?: string | undefined
+  readonly RoleArn: string
+  readonly RedirectUris: readonly string[]
+}
+
+export type PutSignInProviderOutput = Readonly<Record<never, never>>
+
+export type ListSignInProvidersInput = Readonly<Record<never, never>>
+
+export interface ListSignInProvidersOutput {
+  readonly SignInProviders: readonly SignInProvider[]
+}
+
+export interface SignInProvider {
+  readonly OpenIDConnectProviderArn: string
+  readonly ClientId: string
+  readonly HasClientSecret: boolean
+  readonly RoleArn?: string | undefined
+  readonly RedirectUris: readonly string[]
+  readonly CreationDate: Date
+}
+
+export interface DeleteSignInProviderInput {
+  readonly OpenIDConnectProviderArn: string
+}
+
+export type DeleteSignInProviderOutput = Readonly<Record<never, never>>
+
+export interface BeginSignInInput {
+  readonly OpenIDConnectProviderArn: string
+  readonly RedirectUri: string
+  readonly CodeChallenge: string
+}
+
+export interface BeginSignInOutput {
+  readonly AuthorizationUrl: string
+  readonly State: string
+  readonly ExpirationDate: Date
+}
+
+export interface OidcCredentials {
+  readonly State: string
+  readonly Code: string
+  readonly CodeVerifier: string
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -627,6 +678,10 @@ export interface RolebackApi {
   RevokeSessions: { input: RevokeSessionsInput; output: RevokeSessionsOutput }
   PreflightJobs: { input: PreflightJobsInput; output: PreflightJobsOutput }
   GenerateRolePolicy: { input: GenerateRolePolicyInput; output: GenerateRolePolicyOutput }
+  PutSignInProvider: { input: PutSignInProviderInput; output: PutSignInProviderOutput }
+  ListSignInProviders: { input: ListSignInProvidersInput; output: ListSignInProvidersOutput }
+  DeleteSignInProvider: { input: DeleteSignInProviderInput; output: DeleteSignInProviderOutput }
+  BeginSignIn: { input: BeginSignInInput; output: BeginSignInOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {
