@@ -260,7 +260,9 @@ function addition(
   const statement = layer === 'trust' ? trustStatement(request) : statementFor(request, resourcePattern)
   const policy = compiled(statement, layer)
   if (policy === undefined) {
-    return ask(`the request names "${request.resource}", which no policy can name: correct the request`)
+    return ask(
+      `the request names "${request.resource}", which no policy can name: correct the request (a statement on every resource alone would allow it)`,
+    )
   }
   return {
     proposal: { change: 'add', where, policyType: layer, target, statement },

@@ -61,6 +61,8 @@ const IAM_PATHS = [
   'report/',
   'access-report/',
 ]
+/** Resources that IAM got since; AWS's message was recorded before them. */
+const LATER_IAM_PATHS = ['delegation-request/']
 
 /** The size AWS compares with its limits: blanks between the tokens do not count, blanks inside strings do. */
 export function countedSize(text: string): number {
@@ -304,7 +306,11 @@ function checkResource(name: string, path: string): void {
   if (service !== 'iam' || segments.length < 6) return
   const [region, resource] = [segments[3], segments.slice(5).join(':')]
   if (region !== '' && region !== '*') refuse(`IAM resource ${name} cannot contain region information.`)
-  if (resource !== '*' && resource !== 'root' && !IAM_PATHS.some((start) => resource.startsWith(start))) {
+  if (
+    resource !== '*' &&
+    resource !== 'root' &&
+    ![...IAM_PATHS, ...LATER_IAM_PATHS].some((start) => resource.startsWith(start))
+  ) {
     refuse(`IAM resource path must either be "*" or start with ${IAM_PATHS.join(', ')}.`)
   }
 }

@@ -19,6 +19,7 @@ import { roleback } from '../../src/roleback/operations.ts'
 import { openStore } from '../../src/store/store.ts'
 import { sts } from '../../src/sts/operations.ts'
 import { tagging } from '../../src/tagging/operations.ts'
+import { denialsOf, reportDenials } from '../fixtures/denials.ts'
 
 export const TABLES: ServiceTables = {
   backup,
@@ -77,13 +78,15 @@ export async function startApiServer(): Promise<ApiServer> {
   await new Promise<void>((resolve) => void http.listen(0, '127.0.0.1', resolve))
   const endpoint = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
   const root = { accessKeyId: first.accessKeyId, secretAccessKey: first.secretAccessKey }
+  const call = callerOf(endpoint, root, REGION)
   return {
     endpoint,
     accountId: server.management_account_id,
     root,
-    call: callerOf(endpoint, root, REGION),
+    call,
     errors,
     [Symbol.asyncDispose]: async () => {
+      await reportDenials(call, await denialsOf(store.db))
       await new Promise<void>((resolve) => {
         http.close(() => resolve())
         http.closeAllConnections()
