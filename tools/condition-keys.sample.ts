@@ -101,6 +101,7 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
     SerialNumber: DEVICE,
     PermissionsBoundary: POLICY,
     AWSServiceName: 'backup.amazonaws.com',
+    Arn: `arn:aws:iam::${ACCOUNT}:user/USER`,
     PolicySourceArn: `arn:aws:iam::${ACCOUNT}:user/USER`,
     Tags: TAG_LIST,
     TagKeys: ['KEY'],

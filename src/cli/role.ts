@@ -2,10 +2,12 @@ import type { Command } from 'commander'
 import { clientFrom } from './connect.ts'
 import { say, sayJson } from './output.ts'
 import { addRolePolicy } from './role-policy.ts'
+import { addRoleUnused } from './role-unused.ts'
 
 export function addRole(program: Command): void {
   const role = program.command('role').description('service roles')
   addRolePolicy(role)
+  addRoleUnused(role)
   role
     .command('create-default')
     .description('make the default service role with its two policies, where it is not there yet')

@@ -10,9 +10,11 @@ import { account } from './account.ts'
 import { attachments } from './attachments.ts'
 import { boundaries } from './boundaries.ts'
 import { credentialReport } from './credential-report.ts'
+import { grantingPolicies } from './granting-policies.ts'
 import { groups } from './groups.ts'
 import { inlinePolicies } from './inline-policies.ts'
 import { instanceProfiles } from './instance-profiles.ts'
+import { lastAccessed } from './last-accessed.ts'
 import { loginProfiles } from './login-profiles.ts'
 import { mfaDevices } from './mfa-devices.ts'
 import { oidcProviders } from './oidc-providers.ts'
@@ -42,6 +44,8 @@ const operations: Service<IamApi, Context> = {
   ...accountAliases,
   ...mfaDevices,
   ...credentialReport,
+  ...lastAccessed,
+  ...grantingPolicies,
   ...oidcProviders,
   ...account,
   ...absent,

@@ -21,7 +21,6 @@ type Operations =
   | 'EnableOrganizationsRootSessions'
   | 'EnableOutboundWebIdentityFederation'
   | 'GenerateOrganizationsAccessReport'
-  | 'GenerateServiceLastAccessedDetails'
   | 'GetDelegationRequest'
   | 'GetHumanReadableSummary'
   | 'GetOrganizationsAccessReport'
@@ -29,9 +28,6 @@ type Operations =
   | 'GetSAMLProvider'
   | 'GetSSHPublicKey'
   | 'GetServerCertificate'
-  | 'GetServiceLastAccessedDetails'
-  | 'GetServiceLastAccessedDetailsWithEntities'
-  | 'ListPoliciesGrantingServiceAccess'
   | 'ListSAMLProviderTags'
   | 'ListServerCertificateTags'
   | 'RejectDelegationRequest'
@@ -74,7 +70,6 @@ export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
   EnableOrganizationsRootSessions: { resource: anyResource, unbuilt: true },
   EnableOutboundWebIdentityFederation: { resource: anyResource, unbuilt: true },
   GenerateOrganizationsAccessReport: { resource: anyResource, unbuilt: true },
-  GenerateServiceLastAccessedDetails: { resource: (_, input) => input.Arn, unbuilt: true },
   GetDelegationRequest: { resource: delegationRequest, unbuilt: true },
   GetHumanReadableSummary: { resource: (_, input) => input.EntityArn, unbuilt: true },
   GetOrganizationsAccessReport: { resource: anyResource, unbuilt: true },
@@ -82,9 +77,6 @@ export const unbuilt: Pick<Service<IamApi, Context>, Operations> = {
   GetSAMLProvider: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
   GetSSHPublicKey: { resource: userTarget, unbuilt: true },
   GetServerCertificate: { resource: certificate, unbuilt: true },
-  GetServiceLastAccessedDetails: { resource: anyResource, unbuilt: true },
-  GetServiceLastAccessedDetailsWithEntities: { resource: anyResource, unbuilt: true },
-  ListPoliciesGrantingServiceAccess: { resource: (_, input) => input.Arn, unbuilt: true },
   ListSAMLProviderTags: { resource: (_, input) => input.SAMLProviderArn, unbuilt: true },
   ListServerCertificateTags: { resource: certificate, unbuilt: true },
   RejectDelegationRequest: { resource: delegationRequest, unbuilt: true },

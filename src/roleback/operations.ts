@@ -14,6 +14,7 @@ import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts
 import { listBackupPlanRuns, previewBackupSelection } from './plans.ts'
 import { preflightJobs } from './preflight.ts'
 import { generateRolePolicy } from './role-policy.ts'
+import { listUnusedPermissions } from './unused-permissions.ts'
 import {
   arnToRegister,
   deregisterResource,
@@ -127,6 +128,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
     handler: putRestoreGuard,
   },
   GenerateRolePolicy: { resource: all, handler: generateRolePolicy },
+  ListUnusedPermissions: { resource: (_, input) => input.PrincipalArn, handler: listUnusedPermissions },
   PreflightJobs: { resource: role, context: roleContext, handler: preflightJobs },
   DescribeServer: { resource: all, handler: describeServer },
 }

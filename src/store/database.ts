@@ -22,6 +22,7 @@ import type {
   VaultTable,
 } from './schema.ts'
 import type {
+  AccessReportTable,
   BackOffTable,
   CredentialReportTable,
   LoginProfileTable,
@@ -66,6 +67,7 @@ export interface Database {
   sign_in_finished: SignInFinishedTable
   back_off: BackOffTable
   credential_report: CredentialReportTable
+  access_report: AccessReportTable
   tag: TagTable
   resource: ResourceTable
   vault: VaultTable

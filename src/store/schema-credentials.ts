@@ -89,3 +89,13 @@ export interface SignInFinishedTable {
   id: string
   expires_at: Millis
 }
+
+/** What identities last used, as it was found. */
+export interface AccessReportTable {
+  account_id: string
+  job_id: string
+  granularity: 'SERVICE_LEVEL' | 'ACTION_LEVEL'
+  created_at: Millis
+  /** JSON. */
+  content: string
+}

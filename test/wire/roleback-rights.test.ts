@@ -56,6 +56,11 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   ListResources: { touches: 'connections', policies: READERS, also: [] },
   PauseBackups: { touches: 'backups', policies: NOBODY, also: [] },
   GenerateRolePolicy: { touches: 'backups', policies: NOBODY, also: [] },
+  ListUnusedPermissions: {
+    touches: 'identity',
+    policies: NOBODY,
+    also: ['iam:GenerateServiceLastAccessedDetails', 'iam:SimulatePrincipalPolicy'],
+  },
   PreflightJobs: { touches: 'backups', policies: READERS, also: [] },
   PreviewBackupSelection: { touches: 'backups', policies: NOBODY, also: [] },
   PutSignInProvider: {

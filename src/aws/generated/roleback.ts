@@ -648,6 +648,32 @@ export interface OidcCredentials {
   readonly CodeVerifier: string
 }
 
+export interface ListUnusedPermissionsInput {
+  readonly PrincipalArn: string
+  readonly Since?: Date | undefined
+  readonly Include?: "unused" | "all" | undefined
+}
+
+export interface PermissionUse {
+  readonly PolicyArn?: string | undefined
+  readonly PolicyName: string
+  readonly AttachedTo?: string | undefined
+  readonly StatementId: string
+  readonly Action: string
+  readonly Count: number
+  readonly LastUsedAt?: Date | undefined
+  readonly UsedActions: readonly string[]
+}
+
+export interface ListUnusedPermissionsOutput {
+  readonly PrincipalArn: string
+  readonly From: Date
+  readonly To: Date
+  readonly PermissionCount: number
+  readonly UnusedCount: number
+  readonly Permissions: readonly PermissionUse[]
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -682,6 +708,7 @@ export interface RolebackApi {
   ListSignInProviders: { input: ListSignInProvidersInput; output: ListSignInProvidersOutput }
   DeleteSignInProvider: { input: DeleteSignInProviderInput; output: DeleteSignInProviderOutput }
   BeginSignIn: { input: BeginSignInInput; output: BeginSignInOutput }
+  ListUnusedPermissions: { input: ListUnusedPermissionsInput; output: ListUnusedPermissionsOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {
