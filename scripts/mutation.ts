@@ -273,4 +273,10 @@ if (positionals.length === 0 || positionals.some((target) => sourcesOf(target).l
   process.exit(2)
 }
 const killedBefore = (existsSync(KILLED_FILE) ? JSON.parse(readFileSync(KILLED_FILE, 'utf8')) : {}) as Killed
-for (const target of positionals) await mutate(sourcesOf(target), killedBefore, values.survivors)
+// Files with the same tests are tried together: the tests' own time is taken once.
+const chosen = positionals.flatMap(sourcesOf)
+for (const [, ...sources] of GUARDS.map(
+  (guard) => [guard, ...chosen.filter((file) => guardOf(file) === guard)] as const,
+)) {
+  if (sources.length > 0) await mutate(sources, killedBefore, values.survivors)
+}

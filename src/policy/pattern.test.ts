@@ -101,16 +101,17 @@ test('patterns of literals and runs match the leftmost way round', () => {
     .array(fc.constantFrom('a', 'b', 'ab', '*'), { maxLength: 6 })
     .map((pieces) => pieces.join(''))
   const short = fc.array(fc.constantFrom('a', 'b'), { maxLength: 8 }).map((chars) => chars.join(''))
-  let matched = 0
+  let [tried, matched] = [0, 0]
   fc.assert(
     fc.property(runs, short, (pattern, value) => {
+      tried++
       const found = likePattern(pattern, TEXT)(value, CONTEXT)
       if (found) matched++
       assert.equal(found, isLike(globOf(pattern), value))
     }),
     { numRuns: 10_000 },
   )
-  assert.ok(matched > 100)
+  assert.ok(matched > tried / 60, `${matched} of ${tried} matched`)
 })
 
 test('resourceReach() is true where some continuation of the value matches', () => {
