@@ -9,7 +9,7 @@ import { layersOf } from './layers.ts'
 import type { Principal } from './principal.ts'
 import type { Question } from './proposal.ts'
 import { principalView, requestContext } from './request-context.ts'
-import { sessionEnd } from './session.ts'
+import { keyEnd, sessionEnd } from './session.ts'
 import type { SessionContent } from './session.ts'
 
 /** A caller's wish to work under a role. */
@@ -125,6 +125,7 @@ export function roleSession(
       name: assumption.sessionName,
       issuedAt: now,
       expiresAt: sessionEnd(principal, now, limits.durationSeconds),
+      endsWithKeyAt: keyEnd(principal),
       policies: limits.policies,
       policyArns: limits.policyArns,
       transitiveTagKeys: assumption.transitiveTagKeys,

@@ -19,7 +19,7 @@ export async function layersOf(db: Queryable, principal: Principal): Promise<Pol
   const session = await sessionLayer(db, principal)
   if (identityId === undefined) {
     const identity = principal.kind === 'federated-user' ? [ROOT_RIGHTS] : []
-    return session === undefined ? { identity } : { identity, session }
+    return session === undefined ? { identity } : { identity, session, ...strictness(principal) }
   }
   const isRole = principal.kind === 'assumed-role'
   const row = isRole ? await findRoleById(db, identityId) : await findUserById(db, identityId)
@@ -29,7 +29,7 @@ export async function layersOf(db: Queryable, principal: Principal): Promise<Pol
   return {
     identity: identityLayer(policies, new Map([[identityId, ownArn], ...groupArns(policies)])),
     ...(row.boundary_arn !== null && { boundary: await boundaryLayer(db, row.boundary_arn) }),
-    ...(session !== undefined && { session }),
+    ...(session !== undefined && { session, ...strictness(principal) }),
   }
 }
 
@@ -73,6 +73,10 @@ async function boundaryLayer(db: Queryable, arn: string): Promise<CompiledPolicy
   const found = await managedDocument(db, arn)
   if (found === undefined) return []
   return [compiledPolicy(found.document, 'identity', { type: 'boundary', arn, name: found.name })]
+}
+
+function strictness({ keyLimits }: Principal): Pick<PolicyLayers, 'isSessionStrict'> {
+  return keyLimits?.policy === undefined ? {} : { isSessionStrict: true }
 }
 
 /** What the session layer calls the policy of a limited access key. */

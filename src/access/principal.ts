@@ -50,6 +50,8 @@ export interface SessionFacts {
   /** Milliseconds since 1970. */
   readonly issuedAt: number
   readonly expiresAt: number
+  /** When the access key at the beginning of the chain ends: no session that comes of it lasts longer. */
+  readonly endsWithKeyAt?: number | undefined
   /** Session policy documents, and ARNs of managed policies used as such; undefined where none were given. */
   readonly policies?: readonly string[] | undefined
   readonly policyArns?: readonly string[] | undefined

@@ -29,8 +29,13 @@ export interface SealedSession {
 }
 
 /** When a session of `seconds` made now ends: not after the access key that it is made with. Milliseconds since 1970. */
-export function sessionEnd({ keyLimits }: Principal, now: number, seconds: number): number {
-  return Math.min(now + seconds * 1000, keyLimits?.expiresAt ?? Infinity)
+export function sessionEnd(principal: Principal, now: number, seconds: number): number {
+  return Math.min(now + seconds * 1000, keyEnd(principal) ?? Infinity)
+}
+
+/** When the access key ends that a principal has, or that the session began with, whatever roles were taken on since. */
+export function keyEnd({ keyLimits, session }: Principal): number | undefined {
+  return keyLimits?.expiresAt ?? session?.endsWithKeyAt
 }
 
 /** Makes temporary credentials for `content`, with a new key id and secret. */

@@ -122,6 +122,9 @@ async function webContext(
  * The token's claims as condition keys: `PROVIDER:aud` is the client id that the token is for, `PROVIDER:oaud` what it says in `aud`,
  * and every other claim that is a text, a number, a truth value or a list of such has its own name.
  */
+/** Names that no other claim may take in another spelling. */
+const VERIFIED: readonly string[] = ['sub', 'aud', 'oaud']
+
 function claimKeys({
   providerUrl,
   audience,
@@ -129,8 +132,13 @@ function claimKeys({
   claims,
 }: WebIdentity): Record<string, string | readonly string[]> {
   const keys: Record<string, string | readonly string[]> = {}
+  const seen = new Set(VERIFIED)
   for (const [name, claim] of Object.entries(claims)) {
     if (OF_THE_TOKEN.has(name) || name.startsWith(SESSION_CLAIMS)) continue
+    // Keys are compared without regard to case: a claim called "Sub" would stand for the verified one.
+    const key = name.toLowerCase()
+    if (name !== 'aud' && seen.has(key)) continue
+    seen.add(key)
     const value = claimValue(claim)
     if (value !== undefined) keys[`${providerUrl}:${name === 'aud' ? 'oaud' : name}`] = value
   }

@@ -133,6 +133,12 @@ export async function updateBackupPlan(
         `Backup plan ${plan.plan_id} was changed by somebody else meanwhile. Read it and try again`,
       )
     }
+    const passed = new Set(selections.map(({ role_id }) => role_id))
+    if ((await selectionsOfPlan(tx, plan.plan_id)).some(({ role_id }) => !passed.has(role_id))) {
+      throw new InvalidRequestException(
+        `Backup plan ${plan.plan_id} got a selection with another role meanwhile. Try again`,
+      )
+    }
     const rules = await rulesOfPlan(tx, plan.plan_id)
     await writePlanVersion(
       tx,

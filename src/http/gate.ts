@@ -4,6 +4,7 @@ import { evaluationOf } from '../access/explain.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Question } from '../access/proposal.ts'
 import { keepRefusal, refusalMessage } from '../access/refusal.ts'
+import { whyNoIam } from '../access/session.ts'
 import { AwsError } from '../aws/error.ts'
 import type { CallContext } from '../context.ts'
 import type { Decision } from '../policy/evaluate.ts'
@@ -51,10 +52,19 @@ export async function authorize(
   resources: readonly string[],
   context: CallContext | undefined,
 ): Promise<void> {
+  refuseIamByTheBack(request, action)
   for (const resource of resources) {
     const access = await ask(request, { action, resource, context })
     if (!access.allowed) throw access.refusal
   }
+}
+
+/** A session that may not call IAM gets no IAM right through an operation of our own either; passing a role is no call. */
+function refuseIamByTheBack({ principal, service, accessDeniedCode }: GateRequest, action: string): void {
+  if (service !== 'roleback' || !/^iam:(?!PassRole$)/i.test(action)) return
+  const why = whyNoIam(principal)
+  if (why === undefined) return
+  throw new AwsError(accessDeniedCode, 403, `User: ${principal.arn} cannot do this: ${why}`)
 }
 
 /** Puts the gate's questions without deciding or recording them. */

@@ -50,6 +50,8 @@ export type PolicyLayers = {
   readonly identity: readonly CompiledPolicy[]
   readonly boundary?: readonly CompiledPolicy[] | undefined
   readonly session?: readonly CompiledPolicy[] | undefined
+  /** The session layer holds the policy of an access key, which no naming in a resource policy escapes. */
+  readonly isSessionStrict?: boolean | undefined
   /** The policy on the resource, such as a vault's access policy. */
   readonly resource?: CompiledPolicy | undefined
   /** The trust policy of the role that is the resource of an sts:AssumeRole* request; it must name the principal. */

@@ -47,7 +47,12 @@ export function evaluate(request: AuthorizationRequest, layers: PolicyLayers): D
       return allow('resource', resource.allows, allowedReason('resource', resource.allows))
     return refuse('resource', request, isTrust)
   }
-  if (isSameAccount) return decideWithin(request, isTrust, identity, resource, boundary, session)
+  if (isSameAccount) {
+    // What limits a key limits whoever holds it: it binds an Allow for everybody, too.
+    if (resource.grade === FULL && layers.isSessionStrict === true)
+      return limit(request, isTrust, UNLIMITED, session, 'resource', resource.allows)
+    return decideWithin(request, isTrust, identity, resource, boundary, session)
+  }
   if (identity.allows === NONE) return refuse('identity', request, isTrust)
   if (resource.grade === NOT_NAMED) return refuse('resource', request, isTrust)
   return limit(request, isTrust, boundary, session, 'resource', [...identity.allows, ...resource.allows])

@@ -30,6 +30,7 @@ import type {
   RoleTable,
   VaultTable,
 } from '../store/schema.ts'
+import { tagsOf } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
 import { nextToken, pageOf } from './paging.ts'
 
@@ -96,7 +97,10 @@ export async function startExportJob(
   const vault = await vaultNamed(ctx, input.BackupVaultName)
   const role = await passedRole(ctx, input.IamRoleArn, vault.arn)
   const points = await pointsToExport(ctx, vault, input.RecoveryPointArns)
-  for (const point of points) await ctx.authorize('backup:StartRestoreJob', point.arn)
+  for (const point of points) {
+    const tags = await tagsOf(ctx.store.db, ctx.accountId, point.arn)
+    await ctx.authorize('backup:StartRestoreJob', point.arn, resourceTagContext(tags))
+  }
   checkTarget(ctx, input.TargetPath)
   const warnings = await guardHandOuts(
     ctx,
@@ -183,6 +187,11 @@ function checkTarget(ctx: Context, path: string): void {
       { Context: 'TargetPath' },
     )
   }
+}
+
+/** Condition keys of the tags that something has: a policy may deny by them. */
+export function resourceTagContext(tags: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]))
 }
 
 async function vaultNamed(ctx: Context, name: string): Promise<VaultTable> {

@@ -9,7 +9,14 @@ import { connectionContext } from './connection-keys.ts'
 import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
 import { getAuthorizationDetails } from './explain.ts'
 import { validatePolicy } from './policy-lint.ts'
-import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVerifyJob } from './jobs.ts'
+import {
+  describeJob,
+  listJobDecisions,
+  startExportJob,
+  startSweepJob,
+  startVerifyJob,
+  resourceTagContext,
+} from './jobs.ts'
 import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts'
 import { listBackupPlanRuns, previewBackupSelection } from './plans.ts'
 import { preflightJobs } from './preflight.ts'
@@ -53,6 +60,17 @@ function registrationContext(input: RegisterResourceInput): OperationContext {
     ...(tags.length > 0 && { 'aws:TagKeys': tags.map((tag) => tag.Key) }),
   }
 }
+
+async function contextOfArn(ctx: Context, arn: string): Promise<OperationContext> {
+  return arn === '*' ? {} : resourceTagContext(await tagsOf(ctx.store.db, ctx.accountId, arn))
+}
+
+const vaultContext = (ctx: Context, input: VaultInput): Promise<OperationContext> =>
+  contextOfArn(ctx, vault(ctx, input))
+const planContext = (ctx: Context, input: Parameters<typeof planOrAll>[1]): Promise<OperationContext> =>
+  contextOfArn(ctx, planOrAll(ctx, input))
+const pausableContext = (ctx: Context, input: Parameters<typeof pausable>[1]): Promise<OperationContext> =>
+  contextOfArn(ctx, pausable(ctx, input))
 
 async function resourceContext(ctx: Context, input: ResourceInput): Promise<OperationContext> {
   const tags = await tagsOf(ctx.store.db, ctx.accountId, input.ResourceArn)
@@ -109,17 +127,17 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
     context: principalContext,
     handler: revokeSessions,
   },
-  StartVerifyJob: { resource: vault, handler: startVerifyJob },
-  StartSweepJob: { resource: vault, handler: startSweepJob },
-  StartExportJob: { resource: vault, handler: startExportJob },
+  StartVerifyJob: { resource: vault, context: vaultContext, handler: startVerifyJob },
+  StartSweepJob: { resource: vault, context: vaultContext, handler: startSweepJob },
+  StartExportJob: { resource: vault, context: vaultContext, handler: startExportJob },
   DescribeJob: { resource: all, handler: describeJob },
   ListJobDecisions: { resource: all, handler: listJobDecisions },
   GetAuthorizationDetails: { resource: all, handler: getAuthorizationDetails },
   ValidatePolicy: { resource: all, handler: validatePolicy },
-  PreviewBackupSelection: { resource: planOrAll, handler: previewBackupSelection },
-  ListBackupPlanRuns: { resource: planOrAll, handler: listBackupPlanRuns },
-  PauseBackups: { resource: pausable, handler: pauseBackups },
-  ResumeBackups: { resource: pausable, handler: resumeBackups },
+  PreviewBackupSelection: { resource: planOrAll, context: planContext, handler: previewBackupSelection },
+  ListBackupPlanRuns: { resource: planOrAll, context: planContext, handler: listBackupPlanRuns },
+  PauseBackups: { resource: pausable, context: pausableContext, handler: pauseBackups },
+  ResumeBackups: { resource: pausable, context: pausableContext, handler: resumeBackups },
   ListPauses: { resource: all, handler: listPauses },
   GetRestoreGuard: { resource: all, handler: getRestoreGuard },
   PutRestoreGuard: {

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { callerOf } from '../src/aws/client.ts'
+import type { Credentials } from '../src/aws/client.ts'
+import {
+  ALL_RIGHTS,
+  allow,
+  backUpWell,
+  makeRole,
+  makeUser,
+  makeVault,
+  openWorld,
+  policy,
+  registerDirectory,
+} from './fixtures/world.ts'
+
+/** Ways round what limits a caller that were open once. */
+
+const world = await openWorld()
+after(() => world[Symbol.asyncDispose]())
+const callAs = (key: Credentials) => callerOf(world.url, key, world.region)
+
+interface Given {
+  readonly AccessKeyId: string
+  readonly SecretAccessKey: string
+  readonly SessionToken: string
+}
+const keyOf = (given: Given | undefined): Credentials => ({
+  accessKeyId: given?.AccessKeyId ?? '',
+  secretAccessKey: given?.SecretAccessKey ?? '',
+  sessionToken: given?.SessionToken ?? '',
+})
+
+test('a Deny by a recovery point’s tag holds for its export as for its restore', async () => {
+  await makeVault(world, 'vault')
+  const tree = await registerDirectory(world, 'tree', (path) => writeFileSync(join(path, 'a'), 'a'))
+  const IamRoleArn = await makeRole(world, 'worker', { statements: [ALL_RIGHTS] })
+  const point = await backUpWell(world, {
+    BackupVaultName: 'vault',
+    ResourceArn: tree.arn,
+    IamRoleArn,
+    RecoveryPointTags: { class: 'secret' },
+  })
+  const user = await makeUser(world, 'exporter', [
+    ALL_RIGHTS,
+    {
+      Effect: 'Deny',
+      Action: 'backup:StartRestoreJob',
+      Resource: '*',
+      Condition: { StringEquals: { 'aws:ResourceTag/class': 'secret' } },
+    },
+  ])
+  const TargetPath = join(world.scratch, 'out')
+  mkdirSync(TargetPath)
+  const input = {
+    BackupVaultName: 'vault',
+    RecoveryPointArns: [point],
+    IamRoleArn,
+    TargetPath,
+    Password: 'p',
+  }
+  await assert.rejects(
+    user.call('roleback', 'StartExportJob', { ...input, Format: 'restic' }),
+    /backup:StartRestoreJob .* with an explicit deny/,
+  )
+})
+
+test('a session that may not call IAM gets no IAM right through our own operations', async () => {
+  const user = await makeUser(world, 'sessions', [ALL_RIGHTS])
+  const { Credentials: plain } = await user.call('sts', 'GetSessionToken', {})
+  const { Credentials: federated } = await user.call('sts', 'GetFederationToken', {
+    Name: 'federated',
+    Policy: policy(ALL_RIGHTS),
+  })
+  for (const given of [plain, federated]) {
+    const call = callAs(keyOf(given as Given))
+    await assert.rejects(call('roleback', 'PutRestoreGuard', { RestoreGuard: 'off' }), /cannot call IAM/)
+    await assert.rejects(call('roleback', 'ListLimitedAccessKeys', {}), /cannot call IAM/)
+    await assert.rejects(call('roleback', 'RevokeSessions', { PrincipalArn: user.arn }), /cannot call IAM/)
+  }
+})
+
+test('a session that came of a key with an end does not outlive it, however many roles lie between', async () => {
+  await makeUser(world, 'short', [allow('sts:AssumeRole')])
+  const ExpirationDate = new Date(Date.now() + 3_000)
+  const { AccessKey, SecretAccessKey } = await world.call('roleback', 'CreateLimitedAccessKey', {
+    UserName: 'short',
+    ExpirationDate,
+  })
+  const RoleArn = await makeRole(world, 'chained', {
+    statements: [ALL_RIGHTS],
+    trust: { Effect: 'Allow', Principal: { AWS: world.accountId }, Action: 'sts:AssumeRole' },
+  })
+  const key = { accessKeyId: AccessKey.AccessKeyId, secretAccessKey: SecretAccessKey }
+  const assume = async (as: Credentials): Promise<Credentials> => {
+    const input = { RoleArn, RoleSessionName: 'session' }
+    const { Credentials: given } = await callAs(as)('sts', 'AssumeRole', input)
+    assert.ok((given?.Expiration.getTime() ?? Infinity) <= ExpirationDate.getTime())
+    return keyOf(given)
+  }
+  const chained = await assume(await assume(key))
+  await pause(Math.max(0, ExpirationDate.getTime() - Date.now()) + 50)
+  await assert.rejects(callAs(chained)('iam', 'ListUsers', {}), { code: 'ExpiredToken' })
+})
