@@ -30,6 +30,7 @@ const TRUST = policyOf({
 })
 const TAGS = ['a', 'b', 'c'].map((Key) => ({ Key, Value: '1' }))
 const NAMES = ['page-1', 'page-2', 'page-3']
+const ISSUER = 'issuer.example.com/pages'
 const managed = (name: string): string => `arn:aws:iam::${server.accountId}:policy/${name}`
 
 /** Three of everything, each tied to the first of everything else. */
@@ -65,6 +66,11 @@ async function fill(): Promise<void> {
     await call('iam', 'CreatePolicyVersion', { PolicyArn: managed(ME), PolicyDocument: LOOK })
   for (const _ of [1, 2]) await call('iam', 'CreateAccessKey', { UserName: ME })
   await call('iam', 'CreateAccountAlias', { AccountAlias: 'pages' })
+  await call('iam', 'CreateOpenIDConnectProvider', {
+    Url: `https://${ISSUER}`,
+    ThumbprintList: ['9e99a48a9960b14926bb7f3b02e22da2b0ab7281'],
+    Tags: TAGS,
+  })
 }
 
 /** Three devices of one user. */
@@ -108,6 +114,10 @@ const lists = (): Readonly<Record<string, readonly [args: readonly string[], atL
   ListInstanceProfilesForRole: [ROLE, 3],
   ListMFADeviceTags: [['--serial-number', `arn:aws:iam::${server.accountId}:mfa/${ME}`], 3],
   ListMFADevices: [USER, 3],
+  ListOpenIDConnectProviderTags: [
+    ['--open-id-connect-provider-arn', `arn:aws:iam::${server.accountId}:oidc-provider/${ISSUER}`],
+    3,
+  ],
   ListPolicies: [['--scope', 'Local'], 3],
   ListPolicyTags: [['--policy-arn', managed(ME)], 3],
   ListPolicyVersions: [['--policy-arn', managed(ME)], 3],
