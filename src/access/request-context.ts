@@ -52,6 +52,11 @@ export function requestContext(
   return context
 }
 
+/** Condition keys of the tags that something has: `aws:ResourceTag/KEY`. */
+export function resourceTagKeys(tags: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]))
+}
+
 /** Whole seconds; a clock that was set back does not make it negative. */
 function mfaAge(mfaAt: number, now: number): string {
   return String(Math.max(0, Math.floor((now - mfaAt) / 1000)))

@@ -1,3 +1,4 @@
+import { resourceTagKeys } from './request-context.ts'
 import type { Kind, Source } from '../kinds/kind.ts'
 import { kindOfType } from '../kinds/kinds.ts'
 import { RestoreTargetError, restoreTargetOf } from '../kinds/restore-target.ts'
@@ -132,7 +133,7 @@ async function goesBack(
 
 async function tagContext(caller: GuardedCaller, arn: string): Promise<Record<string, string>> {
   const tags = await tagsOf(caller.store.db, caller.accountId, arn)
-  return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]))
+  return resourceTagKeys(tags)
 }
 
 function kindOf({ type }: ResourceTable): Kind {

@@ -1,3 +1,4 @@
+import { resourceTagKeys } from '../access/request-context.ts'
 import type { BackupApi } from '../aws/generated/backup.ts'
 import type { OperationContext, Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
@@ -34,7 +35,7 @@ import {
   listRecoveryPointsByLegalHold,
 } from './legal-holds.ts'
 import { planOperations } from './plan-operations.ts'
-import { requestTags, tagContext } from './request-tags.ts'
+import { requestTags } from './request-tags.ts'
 import {
   describeGlobalSettings,
   describeRegionSettings,
@@ -63,20 +64,20 @@ const hold = (ctx: Context, input: HoldInput): string => legalHoldArn(ctx, input
 const all = (): string => '*'
 
 async function vaultContext(ctx: Context, input: VaultInput): Promise<OperationContext> {
-  return tagContext(await tagsOf(ctx.store.db, ctx.accountId, vaultArn(ctx, input.BackupVaultName)))
+  return resourceTagKeys(await tagsOf(ctx.store.db, ctx.accountId, vaultArn(ctx, input.BackupVaultName)))
 }
 
 async function pointContext(ctx: Context, input: PointInput): Promise<OperationContext> {
   const row = await findRecoveryPoint(ctx.store.db, ctx.accountId, input.RecoveryPointArn)
-  return row === undefined ? {} : tagContext(await tagsOf(ctx.store.db, ctx.accountId, row.arn))
+  return row === undefined ? {} : resourceTagKeys(await tagsOf(ctx.store.db, ctx.accountId, row.arn))
 }
 
 async function holdContext(ctx: Context, input: HoldInput): Promise<OperationContext> {
-  return tagContext(await tagsOf(ctx.store.db, ctx.accountId, hold(ctx, input)))
+  return resourceTagKeys(await tagsOf(ctx.store.db, ctx.accountId, hold(ctx, input)))
 }
 
 async function taggedContext(ctx: Context, input: TaggedInput): Promise<OperationContext> {
-  return tagContext(await tagsOf(ctx.store.db, ctx.accountId, input.ResourceArn))
+  return resourceTagKeys(await tagsOf(ctx.store.db, ctx.accountId, input.ResourceArn))
 }
 
 /** AWS Backup, all operations of the model. */

@@ -1,3 +1,4 @@
+import { resourceTagKeys } from '../access/request-context.ts'
 import type { BackupApi } from '../aws/generated/backup.ts'
 import type { OperationContext, Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
@@ -17,7 +18,7 @@ import {
   listBackupPlans,
   updateBackupPlan,
 } from './plans.ts'
-import { requestTags, tagContext } from './request-tags.ts'
+import { requestTags } from './request-tags.ts'
 import {
   createBackupSelection,
   deleteBackupSelection,
@@ -33,7 +34,7 @@ const anyPlan = (ctx: Context): string => planArn(ctx, '*')
 const all = (): string => '*'
 
 async function planContext(ctx: Context, input: PlanInput): Promise<OperationContext> {
-  return tagContext(await tagsOf(ctx.store.db, ctx.accountId, planArn(ctx, input.BackupPlanId)))
+  return resourceTagKeys(await tagsOf(ctx.store.db, ctx.accountId, planArn(ctx, input.BackupPlanId)))
 }
 
 type PlanOperation =

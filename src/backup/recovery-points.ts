@@ -1,3 +1,4 @@
+import { resourceTagKeys } from '../access/request-context.ts'
 import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import {
   InvalidParameterValueException,
@@ -34,7 +35,6 @@ import { kindOf } from './kind-of.ts'
 import { refuseHeld } from './legal-holds.ts'
 import { checkLifecycle, deleteAt, lifecycleOf, toCalculatedLifecycle, toLifecycle } from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
-import { tagContext } from './request-tags.ts'
 import { vaultNamed } from './vaults.ts'
 
 export async function describeRecoveryPoint(
@@ -162,7 +162,7 @@ export async function deleteRecoveryPoint(
   const tags = await tagsOf(ctx.store.db, ctx.accountId, point.arn)
   for (const step of Object.values(kindOf(point.resource_type).remove)) {
     for (const arn of step.arns({ resourceArn: point.resource_arn, recoveryPointArn: point.arn })) {
-      await ctx.authorize(step.action, arn, { ...tagContext(tags), ...viaBackup() })
+      await ctx.authorize(step.action, arn, { ...resourceTagKeys(tags), ...viaBackup() })
     }
   }
   await ctx.store.transaction(async (tx) => {

@@ -1,10 +1,5 @@
 import type { OperationContext } from '../aws/operation.ts'
 
-/** Condition keys of the tags that something has. */
-export function tagContext(tags: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]))
-}
-
 /** Condition keys of the tags that a request sets. */
 export function requestTags(tags: Readonly<Record<string, string>> | undefined): OperationContext {
   if (tags === undefined) return {}

@@ -1,3 +1,4 @@
+import { resourceTagKeys } from '../access/request-context.ts'
 import { findPassedRole, passRoleContext } from '../access/passed-role.ts'
 import { guardHandOuts } from '../access/restore-guard.ts'
 import {
@@ -99,7 +100,7 @@ export async function startExportJob(
   const points = await pointsToExport(ctx, vault, input.RecoveryPointArns)
   for (const point of points) {
     const tags = await tagsOf(ctx.store.db, ctx.accountId, point.arn)
-    await ctx.authorize('backup:StartRestoreJob', point.arn, resourceTagContext(tags))
+    await ctx.authorize('backup:StartRestoreJob', point.arn, resourceTagKeys(tags))
   }
   checkTarget(ctx, input.TargetPath)
   const warnings = await guardHandOuts(
@@ -187,11 +188,6 @@ function checkTarget(ctx: Context, path: string): void {
       { Context: 'TargetPath' },
     )
   }
-}
-
-/** Condition keys of the tags that something has: a policy may deny by them. */
-export function resourceTagContext(tags: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]))
 }
 
 async function vaultNamed(ctx: Context, name: string): Promise<VaultTable> {

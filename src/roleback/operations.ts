@@ -1,3 +1,4 @@
+import { resourceTagKeys } from '../access/request-context.ts'
 import type { RolebackApi, RegisterResourceInput } from '../aws/generated/roleback.ts'
 import type { OperationContext, Service } from '../aws/operation.ts'
 import type { Context, UnsignedContext } from '../context.ts'
@@ -9,14 +10,7 @@ import { connectionContext } from './connection-keys.ts'
 import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
 import { getAuthorizationDetails } from './explain.ts'
 import { validatePolicy } from './policy-lint.ts'
-import {
-  describeJob,
-  listJobDecisions,
-  startExportJob,
-  startSweepJob,
-  startVerifyJob,
-  resourceTagContext,
-} from './jobs.ts'
+import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVerifyJob } from './jobs.ts'
 import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts'
 import { listBackupPlanRuns, previewBackupSelection } from './plans.ts'
 import { preflightJobs } from './preflight.ts'
@@ -62,9 +56,11 @@ function registrationContext(input: RegisterResourceInput): OperationContext {
 }
 
 async function contextOfArn(ctx: Context, arn: string): Promise<OperationContext> {
-  return arn === '*' ? {} : resourceTagContext(await tagsOf(ctx.store.db, ctx.accountId, arn))
+  return arn === '*' ? {} : resourceTagKeys(await tagsOf(ctx.store.db, ctx.accountId, arn))
 }
 
+const resourceContext = (ctx: Context, input: ResourceInput): Promise<OperationContext> =>
+  contextOfArn(ctx, input.ResourceArn)
 const vaultContext = (ctx: Context, input: VaultInput): Promise<OperationContext> =>
   contextOfArn(ctx, vault(ctx, input))
 const planContext = (ctx: Context, input: Parameters<typeof planOrAll>[1]): Promise<OperationContext> =>
@@ -72,23 +68,18 @@ const planContext = (ctx: Context, input: Parameters<typeof planOrAll>[1]): Prom
 const pausableContext = (ctx: Context, input: Parameters<typeof pausable>[1]): Promise<OperationContext> =>
   contextOfArn(ctx, pausable(ctx, input))
 
-async function resourceContext(ctx: Context, input: ResourceInput): Promise<OperationContext> {
-  const tags = await tagsOf(ctx.store.db, ctx.accountId, input.ResourceArn)
-  return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:ResourceTag/${key}`, value]))
-}
-
 type ProviderInput = { readonly OpenIDConnectProviderArn: string }
 
 const onProvider = {
   resource: (_: Context, input: ProviderInput): string => input.OpenIDConnectProviderArn,
-  context: async (ctx: Context, input: ProviderInput): Promise<OperationContext> =>
-    await resourceContext(ctx, { ResourceArn: input.OpenIDConnectProviderArn }),
+  context: (ctx: Context, input: ProviderInput): Promise<OperationContext> =>
+    contextOfArn(ctx, input.OpenIDConnectProviderArn),
 }
 
 const role = (_: Context, input: RoleInput): string => input.IamRoleArn
 
 async function roleContext(ctx: Context, input: RoleInput): Promise<OperationContext> {
-  return await resourceContext(ctx, { ResourceArn: input.IamRoleArn })
+  return await contextOfArn(ctx, input.IamRoleArn)
 }
 
 /** The few operations that AWS has no name for. */

@@ -1,3 +1,4 @@
+import { resourceTagKeys } from '../access/request-context.ts'
 import { parseArn } from '../lib/arn.ts'
 import { AwsError } from '../aws/error.ts'
 import type {
@@ -105,10 +106,7 @@ async function check(
       `${arn} is not the ARN of something this server keeps tags of`,
     )
   const own = await tagsOf(ctx.store.db, ctx.accountId, arn)
-  const resourceTags = Object.fromEntries(
-    Object.entries(own).map(([key, value]) => [`aws:ResourceTag/${key}`, value]),
-  )
-  await ctx.authorize(action, arn, { ...resourceTags, ...request })
+  await ctx.authorize(action, arn, { ...resourceTagKeys(own), ...request })
   if (!(await isTaggable(ctx.store.db, ctx.accountId, arn))) {
     throw new AwsError('InvalidParameterException', 400, `There is no resource ${arn} in this account`)
   }
