@@ -52,7 +52,6 @@ export async function authorize(
   resources: readonly string[],
   context: CallContext | undefined,
 ): Promise<void> {
-  refuseIamByTheBack(request, action)
   for (const resource of resources) {
     const access = await ask(request, { action, resource, context })
     if (!access.allowed) throw access.refusal
@@ -60,11 +59,15 @@ export async function authorize(
 }
 
 /** A session that may not call IAM gets no IAM right through an operation of our own either; passing a role is no call. */
-function refuseIamByTheBack({ principal, service, accessDeniedCode }: GateRequest, action: string): void {
-  if (service !== 'roleback' || !/^iam:(?!PassRole$)/i.test(action)) return
+function refusalByTheBack(
+  { principal, service, accessDeniedCode }: GateRequest,
+  action: string,
+): AwsError | undefined {
+  if (service !== 'roleback' || !/^iam:(?!PassRole$)/i.test(action)) return undefined
   const why = whyNoIam(principal)
-  if (why === undefined) return
-  throw new AwsError(accessDeniedCode, 403, `User: ${principal.arn} cannot do this: ${why}`)
+  return why === undefined
+    ? undefined
+    : new AwsError(accessDeniedCode, 403, `User: ${principal.arn} cannot do this: ${why}`)
 }
 
 /** Puts the gate's questions without deciding or recording them. */
@@ -74,6 +77,8 @@ export function asking(request: GateRequest): Ask {
 
 /** One decision, recorded; what follows from a refusal is for the handler to say. */
 export async function ask(request: GateRequest, { remark, ...asked }: AccessQuestion): Promise<Access> {
+  const refusal = refusalByTheBack(request, asked.action)
+  if (refusal !== undefined) return { allowed: false, refusal }
   const authorization: Authorization = {
     principal: request.principal,
     region: request.region,

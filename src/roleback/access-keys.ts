@@ -1,8 +1,6 @@
 import { issueAccessKey, MAX_ACCESS_KEYS, statusOf } from '../access/access-keys.ts'
 import { userArn } from '../access/identity-arns.ts'
-import { whyNoIam } from '../access/session.ts'
 import {
-  AccessDeniedException,
   InvalidParameterValueException,
   LimitExceededException,
   ResourceNotFoundException,
@@ -51,7 +49,6 @@ export async function createLimitedAccessKey(
   ctx: Context,
   input: CreateLimitedAccessKeyInput,
 ): Promise<CreateLimitedAccessKeyOutput> {
-  refusePlainSession(ctx)
   await ctx.authorize('iam:CreateAccessKey', await userTarget(ctx, input), await userContext(ctx, input))
   const limits = limitsGiven(ctx, input)
   return await ctx.store.transaction(async (tx) => {
@@ -77,16 +74,6 @@ export async function createLimitedAccessKey(
       SecretAccessKey: key.secretAccessKey,
     }
   })
-}
-
-/**
- * Sessions that may not call IAM make nothing lasting here either.
- *
- * @throws {AccessDeniedException} 403
- */
-export function refusePlainSession({ principal }: Context): void {
-  const why = whyNoIam(principal)
-  if (why !== undefined) throw new AccessDeniedException(`User: ${principal.arn} cannot do this: ${why}`)
 }
 
 function limitsGiven(

@@ -6,7 +6,6 @@ import { iamId } from '../lib/ids.ts'
 import { attachPolicy } from '../store/identities-attachments.ts'
 import { findRoleByName, insertRole } from '../store/identities.ts'
 import type { RoleTable } from '../store/schema.ts'
-import { refusePlainSession } from './access-keys.ts'
 
 /** Name and path that AWS's console gives it; the managed operator policies name it so. */
 const NAME = 'AWSBackupDefaultServiceRole'
@@ -26,7 +25,6 @@ export function defaultRoleArn(accountId: string): string {
  * IAM rights that doing it by hand would take.
  */
 export async function createDefaultServiceRole(ctx: Context): Promise<CreateDefaultServiceRoleOutput> {
-  refusePlainSession(ctx)
   const arn = defaultRoleArn(ctx.accountId)
   await ctx.authorize('iam:CreateRole', arn)
   for (const policy of DEFAULT_ROLE_POLICY_ARNS)

@@ -16,7 +16,6 @@ import {
   listSignInProviderRows,
   putSignInProviderRow,
 } from '../store/sign-in-providers.ts'
-import { refusePlainSession } from './access-keys.ts'
 
 /** Which identity providers people may sign in with, and the role that they work under then. */
 
@@ -34,7 +33,6 @@ export async function putSignInProvider(
   input: PutSignInProviderInput,
 ): Promise<Record<never, never>> {
   const { OpenIDConnectProviderArn: arn } = input
-  refusePlainSession(ctx)
   await ctx.authorize('iam:AddClientIDToOpenIDConnectProvider', arn)
   for (const uri of input.RedirectUris) checkRedirect(uri)
   const provider = await providerOf(ctx, arn)
@@ -89,7 +87,6 @@ export async function deleteSignInProvider(
   ctx: Context,
   { OpenIDConnectProviderArn: arn }: DeleteSignInProviderInput,
 ): Promise<Record<never, never>> {
-  refusePlainSession(ctx)
   await ctx.authorize('iam:RemoveClientIDFromOpenIDConnectProvider', arn)
   const url = urlOfProvider(ctx.accountId, arn)
   if (url === undefined || !(await deleteSignInProviderRow(ctx.store.db, ctx.accountId, url)))
