@@ -25,10 +25,12 @@ export function addPlan(program: Command): void {
     .option('--json', 'print the result as JSON')
     .action(async (id: string, options: { json?: boolean }) => {
       const { call } = clientFrom(process.env)
-      const { Runs } = await call('roleback', 'ListBackupPlanRuns', { BackupPlanId: id })
-      if (options.json === true) sayJson(Runs)
-      else if (Runs.length === 0) say('No rule of this plan was due yet.')
-      else say(runTable(Runs))
+      const { Runs, NextToken } = await call('roleback', 'ListBackupPlanRuns', { BackupPlanId: id })
+      if (options.json === true) return sayJson(Runs)
+      if (Runs.length === 0) return say('No rule of this plan was due yet.')
+      say(runTable(Runs))
+      if (NextToken !== undefined)
+        say(`These are the newest ${Runs.length}; ListBackupPlanRuns has the rest.`)
     })
 }
 

@@ -18,6 +18,7 @@ import { expireUnstarted } from '../store/claims.ts'
 import { pruneDenials } from '../store/denials.ts'
 import { insertJob } from '../store/jobs.ts'
 import { pruneLegalHolds } from '../store/legal-holds.ts'
+import { prunePlanRuns } from '../store/plans.ts'
 import { dueForExpiry, setRecoveryPointStatus } from '../store/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { pruneSignIns } from '../store/sign-in.ts'
@@ -26,6 +27,8 @@ import type { JobTools } from './tools.ts'
 
 /** Looks for what is due so often, in milliseconds. */
 const ROUND_MS = 30_000
+/** What became of a plan's runs is told for more than a year, in milliseconds. */
+const KEEP_RUNS_MS = 400 * 86_400_000
 /** Points expired in one round. */
 const BATCH = 100
 /** A wall clock that moves further than this between two rounds is not trusted for deleting, in milliseconds. */
@@ -95,6 +98,7 @@ export class Housekeeping {
       return
     }
     await pruneLegalHolds(store.db, now)
+    await prunePlanRuns(store.db, now - KEEP_RUNS_MS)
     await pruneSignIns(store.db, now - BACK_OFF_FORGOTTEN_MS)
     await pruneDenials(store.db, now, () => this.#stop.signal.aborted)
     for (const point of await dueForExpiry(store.db, now, {

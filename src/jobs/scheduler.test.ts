@@ -290,6 +290,30 @@ test('a plan whose selections match nothing records that', async () => {
   })
 })
 
+test('a plan that cannot be read keeps no other from running', async () => {
+  await withPlan([daily], 1, async ({ clock, scheduler, store, planId, jobs }) => {
+    const broken = '00000000-0000-4000-8000-000000000000'
+    await writePlan(store, broken, [daily])
+    await store.db
+      .updateTable('backup_plan_version')
+      .set({ document: '{' })
+      .where('plan_id', '=', broken)
+      .execute()
+    // It is looked at first.
+    await store.db
+      .updateTable('backup_rule')
+      .set({ next_run_at: START })
+      .where('plan_id', '=', broken)
+      .execute()
+    clock.ms = Date.UTC(2026, 0, 1, 5)
+    assert.equal(await scheduler.runDue(), 1)
+    assert.deepEqual(
+      (await jobs()).map(({ plan_id }) => plan_id),
+      [planId],
+    )
+  })
+})
+
 test('10,000 jobs of one moment are spread inside the start window', async () => {
   await withPlan([daily], 10_000, async ({ clock, scheduler, jobs }) => {
     clock.ms = Date.UTC(2026, 0, 1, 5)

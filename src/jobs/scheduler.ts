@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { retentionDays } from '../plans/lifecycle.ts'
 import type { PlanDocument, PlanRule } from '../plans/plan.ts'
 import { DEFAULT_SCHEDULE, DEFAULT_TIMEZONE, parseSchedule } from '../plans/schedule.ts'
@@ -15,7 +16,7 @@ import type { JobTools } from './tools.ts'
 const MAX_SLEEP_MS = 2_000
 /** Rules taken up in one round. */
 const BATCH = 100
-/** Runs that one rule can have missed and that are kept singly; older ones are counted in the message of the last. */
+/** Runs that one rule can have missed and that are kept singly; older ones are counted in the message of its EXPIRED jobs. */
 const MAX_MISSED = 1_000
 
 /**
@@ -48,47 +49,43 @@ export class Scheduler {
     while (!this.#stop.signal.aborted) {
       let sleepMs = MAX_SLEEP_MS
       try {
-        await this.runDue()
-        const next = await nextRuleDueAt(store.db)
+        const failed = await this.runDue()
+        const next = failed === 0 ? await nextRuleDueAt(store.db) : undefined
         if (next !== undefined) sleepMs = Math.min(MAX_SLEEP_MS, Math.max(20, next - clock.now()))
       } catch (error) {
         log.error('the scheduler could not look at the plans', {
           error: error instanceof Error ? (error.stack ?? error.message) : String(error),
         })
       }
-      await this.#sleep(sleepMs)
+      await pause(sleepMs, undefined, { signal: this.#stop.signal }).catch(() => undefined)
     }
   }
 
-  async #sleep(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, ms)
-    this.#stop.signal.addEventListener('abort', () => resolve(), { once: true })
-    await promise
-    clearTimeout(timer)
-  }
-
-  /** Takes up every rule that is due now; tests call it with a clock of their own. */
-  async runDue(): Promise<void> {
+  /**
+   * Takes up every rule that is due now; tests call it with a clock of their own.
+   * @returns How many could not be run; they are due still.
+   */
+  async runDue(): Promise<number> {
     const { store, clock, log } = this.#tools
     for (;;) {
       const now = clock.now()
       const due = await dueRules(store.db, now, BATCH)
+      let failed = 0
       for (const rule of due) {
-        if (this.#stop.signal.aborted) return
+        if (this.#stop.signal.aborted) return failed
         try {
           if (await store.transaction((tx) => runRule(tx, rule, now))) store.wake()
         } catch (error) {
           // One plan must not keep the others from running; it is looked at again in the next round.
+          failed++
           log.error('a plan’s rule could not be run', {
             plan: rule.planId,
             rule: rule.ruleId,
             error: error instanceof Error ? (error.stack ?? error.message) : String(error),
           })
-          return
         }
       }
-      if (due.length < BATCH) return
+      if (due.length < BATCH || failed > 0) return failed
     }
   }
 }
@@ -104,7 +101,7 @@ async function runRule(tx: Queryable, due: DueRule, now: number): Promise<boolea
   }
   const schedule = scheduleOf(rule, due.writtenAt)
   if (!(await advanceRule(tx, due, schedule.next(now)))) return false
-  const runs = runsUpTo(schedule, due.dueAt, now)
+  const { runs, count } = runsUpTo(schedule, due.dueAt, now)
   const record = async (
     dueAt: number,
     outcome: PlanRunOutcome,
@@ -119,9 +116,9 @@ async function runRule(tx: Queryable, due: DueRule, now: number): Promise<boolea
     else await record(at, 'MISSED', 0, `No server ran inside its start window`)
   }
   const pauses = await pausesAt(tx, due, now)
-  const pause = pauses.get('*') ?? pauses.get(planArn(plan))
-  if (pause !== undefined) {
-    await record(last, 'PAUSED', 0, pauseMessage(pause))
+  const held = pauses.get('*') ?? pauses.get(planArn(plan))
+  if (held !== undefined) {
+    await record(last, 'PAUSED', 0, pauseMessage(held))
     return false
   }
   const winner = longerRule(document, rule, await rulesOfPlan(tx, plan.plan_id), last)
@@ -137,7 +134,7 @@ async function runRule(tx: Queryable, due: DueRule, now: number): Promise<boolea
   return await makeJobs(
     tx,
     { plan, document, rule, dueAt: last },
-    { now, isOpen, missed: runs.length, pauses },
+    { now, isOpen, missed: count, pauses },
     record,
   )
 }
@@ -184,14 +181,20 @@ async function makeJobs(
   return false
 }
 
-/** The rule's runs from the one that is due until now, the last ones where there are too many. */
-function runsUpTo(schedule: Schedule, dueAt: number, now: number): readonly number[] {
+/** The rule's runs from the one that is due until now: how many, and the last of them. */
+function runsUpTo(
+  schedule: Schedule,
+  dueAt: number,
+  now: number,
+): { readonly runs: readonly number[]; readonly count: number } {
   const runs: number[] = []
+  let count = 0
   for (let at: number | undefined = dueAt; at !== undefined && at <= now; at = schedule.next(at)) {
+    count++
     runs.push(at)
     if (runs.length > MAX_MISSED) runs.shift()
   }
-  return runs
+  return { runs, count }
 }
 
 /** A rule of the same plan that is due at the same moment, writes into the same vault and keeps longer. */

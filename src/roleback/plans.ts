@@ -16,6 +16,7 @@ import { regionSettings } from '../store/region-settings.ts'
 import { listResources } from '../store/resources.ts'
 import { tagsOfAll } from '../store/tags.ts'
 import { nextToken, pageOf } from './paging.ts'
+import { named } from './resource-selection.ts'
 
 /**
  * What a selection that is not made yet, or all selections of a plan, would back up now, and why: every registered resource is
@@ -77,7 +78,7 @@ async function selectionsToPreview(
     const rows = await selectionsOfPlan(ctx.store.db, plan.plan_id)
     return rows.map(({ document }) => JSON.parse(document) as SelectionDocument)
   }
-  const selection: SelectionDocument = { SelectionName: '', IamRoleArn: '', ...input.BackupSelection }
+  const selection = named(input.BackupSelection)
   const problem = selectionProblem(selection)
   if (problem !== undefined) throw new InvalidParameterValueException(problem, { Context: 'BackupSelection' })
   return [selection]

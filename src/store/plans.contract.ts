@@ -12,10 +12,12 @@ import {
   findPlanVersion,
   findSelection,
   insertSelection,
+  listPlanRuns,
   listPlanVersions,
   listPlans,
   listSelections,
   nextRuleDueAt,
+  prunePlanRuns,
   recordPlanRun,
   selectionsOfPlan,
   writePlanVersion,
@@ -126,6 +128,10 @@ export const PLANS_CONTRACT: readonly ContractCase[] = [
         [['STARTED', NOW]],
       )
       assert.equal((await findPlan(store.db, PLACE, 'p'))?.last_run_at, NOW)
+      await prunePlanRuns(store.db, NOW)
+      assert.equal((await listPlanRuns(store.db, 'p', { limit: 1 })).rows.length, 1)
+      await prunePlanRuns(store.db, NOW + 1)
+      assert.equal((await listPlanRuns(store.db, 'p', { limit: 1 })).rows.length, 0)
     },
   },
   {

@@ -333,6 +333,11 @@ export async function listPlanRuns(
   return pageOf(rows, page.limit, (row) => [row.due_at, row.rule_id])
 }
 
+/** Removes the records of runs from before. */
+export async function prunePlanRuns(db: Queryable, before: number): Promise<void> {
+  await db.deleteFrom('backup_plan_run').where('recorded_at', '<', before).execute()
+}
+
 export interface PlanRun {
   readonly rule: DueRule
   readonly dueAt: number
