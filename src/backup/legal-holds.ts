@@ -29,6 +29,7 @@ import {
   listLegalHolds as pageOfHolds,
   targetsOfHold,
 } from '../store/legal-holds.ts'
+import type { HoldTargets } from '../store/legal-holds.ts'
 import type { LegalHoldTable } from '../store/schema-holds.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
@@ -54,7 +55,7 @@ export async function createLegalHold(
   const hold = await ctx.store.transaction(async (tx) => {
     if (row.idempotency_token !== null) {
       const earlier = await findLegalHold(tx, ctx, { idempotencyToken: row.idempotency_token })
-      if (earlier !== undefined) return earlier
+      if (earlier !== undefined) return await sameRequest(tx, earlier, { row, targets })
     }
     if ((await countLegalHolds(tx, ctx)) >= MAX_HOLDS)
       throw new LimitExceededException(`Cannot create a legal hold: ${MAX_HOLDS} are active, the limit`)
@@ -68,7 +69,10 @@ export async function createLegalHold(
   }
 }
 
-function newHold(ctx: Context, input: CreateLegalHoldInput) {
+function newHold(
+  ctx: Context,
+  input: CreateLegalHoldInput,
+): { readonly row: LegalHoldTable; readonly targets: HoldTargets } {
   const { VaultNames = [], ResourceIdentifiers = [], DateRange } = input.RecoveryPointSelection ?? {}
   if (VaultNames.length + ResourceIdentifiers.length === 0) {
     throw new InvalidParameterValueException(
@@ -98,6 +102,27 @@ function newHold(ctx: Context, input: CreateLegalHoldInput) {
   }
   return { row, targets: { vaultNames: VaultNames, resourceArns: ResourceIdentifiers } }
 }
+
+/** A repeated token is the same request; with another title or selection it is a mistake that must not pass for success. */
+async function sameRequest(
+  db: Queryable,
+  earlier: LegalHoldTable,
+  { row, targets }: ReturnType<typeof newHold>,
+): Promise<LegalHoldTable> {
+  const said = (hold: LegalHoldTable, { vaultNames, resourceArns }: HoldTargets): string =>
+    JSON.stringify([
+      [hold.title, hold.description, hold.from_at, hold.to_at],
+      [...new Set(vaultNames)].toSorted(byText),
+      [...new Set(resourceArns)].toSorted(byText),
+    ])
+  if (said(row, targets) === said(earlier, await targetsOfHold(db, earlier.hold_id))) return earlier
+  throw new InvalidParameterValueException(
+    `IdempotencyToken "${row.idempotency_token}" was used already for legal hold ${earlier.hold_id} with other values`,
+    { Context: 'IdempotencyToken' },
+  )
+}
+
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /** Its record stays for ever, or as many days as asked for. */
 export async function cancelLegalHold(

@@ -53,6 +53,10 @@ test('a hold keeps what it names from being deleted by hand until it is cancelle
   const made = await backup.send(new CreateLegalHoldCommand(input))
   const LegalHoldId = made.LegalHoldId as string
   assert.equal((await backup.send(new CreateLegalHoldCommand(input))).LegalHoldId, LegalHoldId)
+  await assert.rejects(
+    backup.send(new CreateLegalHoldCommand({ ...input, RecoveryPointSelection: { VaultNames: ['free'] } })),
+    sdkError('InvalidParameterValueException', 400, 'was used already for legal hold'),
+  )
   const got = await backup.send(new GetLegalHoldCommand({ LegalHoldId }))
   assert.deepEqual(
     [got.Title, got.Status, got.Description, got.RecoveryPointSelection],
