@@ -116,8 +116,11 @@ function notOptedIn({ type }: Kind, region: string): Finding {
   }
 }
 
-async function vaultFindings({ store }: Tools, vaultArn: string | undefined): Promise<Finding[]> {
+async function vaultFindings({ store, accountId }: Tools, vaultArn: string | undefined): Promise<Finding[]> {
   if (vaultArn === undefined) return []
+  // Whether another account has a vault is for that account to tell.
+  const owner = parseArn(vaultArn)?.accountId
+  if (owner !== undefined && owner !== accountId) return []
   const vault = await findVaultByArn(store.db, vaultArn)
   if (vault === undefined)
     return [{ code: 'NoSuchVault', message: `Backup vault ${vaultArn} does not exist. Create it first` }]
