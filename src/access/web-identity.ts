@@ -118,13 +118,13 @@ async function webContext(
   return context
 }
 
+/** Names that no other claim may take in another spelling. */
+const VERIFIED: readonly string[] = ['sub', 'aud', 'oaud']
+
 /**
  * The token's claims as condition keys: `PROVIDER:aud` is the client id that the token is for, `PROVIDER:oaud` what it says in `aud`,
  * and every other claim that is a text, a number, a truth value or a list of such has its own name.
  */
-/** Names that no other claim may take in another spelling. */
-const VERIFIED: readonly string[] = ['sub', 'aud', 'oaud']
-
 function claimKeys({
   providerUrl,
   audience,
