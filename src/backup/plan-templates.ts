@@ -12,7 +12,7 @@ import type {
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { planDocument } from './plan-document.ts'
-import { documentOf, parsePlanJson, planOf } from './plans.ts'
+import { documentOf, planOf } from './plans.ts'
 
 interface TemplateRule {
   readonly name: string
@@ -122,6 +122,18 @@ export async function getBackupPlanFromJson(
 ): Promise<GetBackupPlanFromJSONOutput> {
   const document = await planDocument(ctx, planInput(parsePlanJson(input.BackupPlanTemplateJson)))
   return { BackupPlan: document }
+}
+
+/** @throws {InvalidParameterValueException} Where the text is no JSON. */
+function parsePlanJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new InvalidParameterValueException(
+      `BackupPlanTemplateJson cannot be read: ${(cause as Error).message}`,
+      { Context: 'BackupPlanTemplateJson' },
+    )
+  }
 }
 
 /** JSON that came as text was not checked against the model. */

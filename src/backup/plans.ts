@@ -1,5 +1,4 @@
 import {
-  InvalidParameterValueException,
   InvalidRequestException,
   LimitExceededException,
   ResourceNotFoundException,
@@ -26,7 +25,7 @@ import {
   countPlans,
   deletePlan,
   findPlan,
-  findPlanByDocument,
+  plansNamed,
   findPlanByRequest,
   findPlanVersion,
   listPlanVersions,
@@ -62,7 +61,7 @@ export async function createBackupPlan(
       if (isSame) return sameRequest
       throw planExists(planArn(ctx, sameRequest.plan_id), plan.creator_request_id)
     }
-    for (const other of await findPlanByDocument(tx, ctx, plan.name)) {
+    for (const other of await plansNamed(tx, ctx, plan.name)) {
       if (isSamePlan(documentOf(other), document))
         throw planExists(planArn(ctx, other.plan_id), other.creator_request_id)
     }
@@ -290,18 +289,6 @@ export function checkSelectionCount(count: number): void {
 
 export function documentOf(plan: Pick<PlanRow, 'document'>): StoredPlan {
   return JSON.parse(plan.document) as StoredPlan
-}
-
-/** The plan of a request's JSON text, for templates. @throws {InvalidParameterValueException} */
-export function parsePlanJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new InvalidParameterValueException(
-      `BackupPlanTemplateJson cannot be read: ${(cause as Error).message}`,
-      { Context: 'BackupPlanTemplateJson' },
-    )
-  }
 }
 
 const dateOf = (at: number | null): Date | undefined => (at === null ? undefined : new Date(at))

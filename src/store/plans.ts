@@ -44,12 +44,8 @@ export async function findPlanByRequest(
   return await withDocument(db, place).where('creator_request_id', '=', creatorRequestId).executeTakeFirst()
 }
 
-/** Plans that are not deleted, with this very document. */
-export async function findPlanByDocument(
-  db: Queryable,
-  place: Place,
-  name: string,
-): Promise<readonly PlanRow[]> {
+/** Plans that are not deleted, by their name, which need not be one plan's alone. */
+export async function plansNamed(db: Queryable, place: Place, name: string): Promise<readonly PlanRow[]> {
   return await withDocument(db, place).where('name', '=', name).where('deleted_at', 'is', null).execute()
 }
 
