@@ -108,8 +108,8 @@ async function resource(db: Store['db'], name: string): Promise<void> {
   await putTags(db, ACCOUNT, arn, { backup: 'yes' })
 }
 
-async function select(store: Store, planId: string): Promise<void> {
-  const roleArn = `arn:aws:iam::${ACCOUNT}:role/backup`
+async function select(store: Store, planId: string, role = 'backup'): Promise<void> {
+  const roleArn = `arn:aws:iam::${ACCOUNT}:role/${role}`
   await insertSelection(store.db, {
     account_id: ACCOUNT,
     region: REGION,
@@ -286,6 +286,23 @@ test('a plan whose selections match nothing records that', async () => {
     assert.deepEqual(
       (await runs()).map(({ outcome }) => outcome),
       ['EMPTY'],
+    )
+  })
+})
+
+test('a resource in several selections is backed up once in a run, under the role of the first', async () => {
+  await withPlan([daily], 2, async ({ clock, scheduler, store, planId, jobs }) => {
+    await select(store, planId, 'second')
+    await store.db
+      .updateTable('backup_selection')
+      .set({ created_at: START + 1 })
+      .where('role_arn', 'like', '%/second')
+      .execute()
+    clock.ms = Date.UTC(2026, 0, 1, 5)
+    await scheduler.runDue()
+    assert.deepEqual(
+      (await jobs()).map(({ role_arn }) => role_arn?.split('/')[1]),
+      ['backup', 'backup'],
     )
   })
 })

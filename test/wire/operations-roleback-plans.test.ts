@@ -3,9 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
-import { callService } from '../../src/aws/client.ts'
-import type { InputOf, OperationOf, OutputOf } from '../../src/aws/client.ts'
-import { AwsError } from '../../src/aws/error.ts'
+import { awsError } from '../fixtures/aws-error.ts'
+import { roleback } from '../fixtures/command-line.ts'
 import {
   allow,
   makeRole,
@@ -20,21 +19,6 @@ import {
 
 const world = await openWorld()
 after(() => world[Symbol.asyncDispose]())
-
-async function call<O extends OperationOf<'roleback'>>(
-  operation: O,
-  input: InputOf<'roleback', O>,
-  credentials = world.rootKey,
-): Promise<OutputOf<'roleback', O>> {
-  return await callService(world.url, credentials, world.region, 'roleback', operation, input)
-}
-
-const fails = (code: string, text: string) => (error: unknown) => {
-  assert.ok(error instanceof AwsError, String(error))
-  assert.equal(error.code, code, error.message)
-  assert.ok(error.message.includes(text), error.message)
-  return true
-}
 
 await makeVault(world, 'vault')
 const daily = await registerDirectory(world, 'daily', (path) => writeFileSync(join(path, 'a'), 'a'))
@@ -55,7 +39,7 @@ await world.call('backup', 'CreateBackupSelection', {
 })
 
 test('PreviewBackupSelection tells what a plan, or a selection not made yet, would back up and why', async () => {
-  const ofPlan = await call('PreviewBackupSelection', { BackupPlanId })
+  const ofPlan = await world.call('roleback', 'PreviewBackupSelection', { BackupPlanId })
   assert.deepEqual(
     new Map(
       ofPlan.Matches.map((match) => [match.ResourceArn, [match.Selected, match.SelectionName, match.Reason]]),
@@ -65,7 +49,7 @@ test('PreviewBackupSelection tells what a plan, or a selection not made yet, wou
       [other.arn, [false, undefined, 'neither Resources nor ListOfTags name it']],
     ]),
   )
-  const ofSelection = await call('PreviewBackupSelection', {
+  const ofSelection = await world.call('roleback', 'PreviewBackupSelection', {
     BackupSelection: {
       Resources: ['*'],
       ListOfTags: [{ ConditionType: 'STRINGEQUALS', ConditionKey: 'backup', ConditionValue: 'daily' }],
@@ -73,36 +57,42 @@ test('PreviewBackupSelection tells what a plan, or a selection not made yet, wou
   })
   assert.ok(ofSelection.Matches.every(({ Selected }) => Selected))
   assert.match(ofSelection.Warnings[0] ?? '', /ListOfTags adds to it and narrows nothing/)
-  await assert.rejects(call('PreviewBackupSelection', {}), fails('InvalidParameterValueException', 'either'))
   await assert.rejects(
-    call('PreviewBackupSelection', { BackupSelection: {} }),
-    fails('InvalidParameterValueException', 'must be non-empty'),
+    world.call('roleback', 'PreviewBackupSelection', {}),
+    awsError('InvalidParameterValueException', 'either'),
+  )
+  await assert.rejects(
+    world.call('roleback', 'PreviewBackupSelection', { BackupSelection: {} }),
+    awsError('InvalidParameterValueException', 'must be non-empty'),
   )
 })
 
 test('PauseBackups holds a plan’s runs, ListBackupPlanRuns says so, ResumeBackups ends it', async () => {
   const Until = new Date(Date.now() + 3_600_000)
-  await call('PauseBackups', { TargetArn: planArn, Until, Reason: 'moving house' })
-  const { Pauses } = await call('ListPauses', {})
+  await world.call('roleback', 'PauseBackups', { TargetArn: planArn, Until, Reason: 'moving house' })
+  const { Pauses } = await world.call('roleback', 'ListPauses', {})
   assert.deepEqual(
     Pauses.map(({ TargetArn, Reason, PausedBy }) => [TargetArn, Reason, PausedBy]),
     [[planArn, 'moving house', `arn:aws:iam::${world.accountId}:root`]],
   )
   await makeDue()
   const [run] = await until('the run to be recorded', async () => {
-    const { Runs } = await call('ListBackupPlanRuns', { BackupPlanId })
+    const { Runs } = await world.call('roleback', 'ListBackupPlanRuns', { BackupPlanId })
     return Runs.length === 0 ? undefined : Runs
   })
   assert.deepEqual([run?.Outcome, run?.RuleName, run?.JobCount], ['PAUSED', 'daily', 0])
   assert.match(run?.Message ?? '', /moving house/)
-  assert.deepEqual(await call('ResumeBackups', { TargetArn: planArn }), { TargetArn: planArn, Resumed: true })
-  assert.deepEqual(await call('ResumeBackups', { TargetArn: planArn }), {
+  assert.deepEqual(await world.call('roleback', 'ResumeBackups', { TargetArn: planArn }), {
+    TargetArn: planArn,
+    Resumed: true,
+  })
+  assert.deepEqual(await world.call('roleback', 'ResumeBackups', { TargetArn: planArn }), {
     TargetArn: planArn,
     Resumed: false,
   })
   await makeDue()
   await until('the next run to make its job', async () => {
-    const { Runs } = await call('ListBackupPlanRuns', { BackupPlanId })
+    const { Runs } = await world.call('roleback', 'ListBackupPlanRuns', { BackupPlanId })
     return Runs[0]?.Outcome === 'STARTED' && Runs[0].JobCount === 1 ? true : undefined
   })
 })
@@ -111,20 +101,45 @@ test('a pause that nobody would remember, or of nothing, is refused; so is one b
   const soon = new Date(Date.now() + 60_000)
   for (const Until of [new Date(Date.now() - 1), new Date(Date.now() + 400 * 86_400_000)])
     await assert.rejects(
-      call('PauseBackups', { Until }),
-      fails('InvalidParameterValueException', 'Until must lie'),
+      world.call('roleback', 'PauseBackups', { Until }),
+      awsError('InvalidParameterValueException', 'Until must lie'),
     )
   const absent = `${planArn.slice(0, -1)}x`
   await assert.rejects(
-    call('PauseBackups', { TargetArn: absent, Until: soon }),
-    fails('ResourceNotFoundException', 'no backup plan and no registered resource'),
+    world.call('roleback', 'PauseBackups', { TargetArn: absent, Until: soon }),
+    awsError('ResourceNotFoundException', 'no backup plan and no registered resource'),
   )
   const user = await makeUser(world, 'pauser', [allow('roleback:PauseBackups', daily.arn)])
-  await call('PauseBackups', { TargetArn: daily.arn, Until: soon }, user.key)
+  await user.call('roleback', 'PauseBackups', { TargetArn: daily.arn, Until: soon })
   await assert.rejects(
-    call('PauseBackups', { Until: soon }, user.key),
-    fails('AccessDeniedException', 'roleback:PauseBackups on resource: *'),
+    user.call('roleback', 'PauseBackups', { Until: soon }),
+    awsError('AccessDeniedException', 'roleback:PauseBackups on resource: *'),
   )
+})
+
+test('the command line previews a plan, lists its runs, pauses and goes on', async () => {
+  const env = {
+    AWS_ENDPOINT_URL: world.url,
+    AWS_ACCESS_KEY_ID: world.rootKey.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
+    AWS_REGION: world.region,
+  }
+  const says = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await roleback(args, { env })
+    assert.equal(code, 0, stderr)
+    return stdout
+  }
+  const preview = await says('plan', 'preview', BackupPlanId)
+  assert.match(preview, new RegExp(`^yes +${daily.arn} +tagged +its tag backup=daily is in ListOfTags$`, 'm'))
+  assert.match(preview, new RegExp(`^no +${other.arn} `, 'm'))
+  assert.match(await says('plan', 'runs', BackupPlanId), /daily +STARTED +1/)
+  await says('resume', daily.arn)
+  assert.equal(await says('pauses'), 'Nothing is paused.\n')
+  await says('pause', planArn, '--until', new Date(Date.now() + 60_000).toISOString(), '--reason', 'a test')
+  assert.match(await says('pauses'), new RegExp(`${planArn} .* a test$`, 'm'))
+  assert.equal(await says('resume', planArn), 'resumed\n')
+  const { code, stderr } = await roleback(['pause', '--until', 'tomorrow'], { env })
+  assert.deepEqual([code, stderr], [1, 'roleback pause: "tomorrow" is no time\n'])
 })
 
 /** Makes the plan's rule due now, as if its time had come. */
