@@ -1,5 +1,6 @@
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { compilePolicy } from '../policy/compile.ts'
+import type { PolicyLayers } from '../policy/evaluate.ts'
 import { literalPattern } from '../policy/pattern.ts'
 import type { Policy, Statement } from '../policy/policy.ts'
 import { compiledPolicy } from './compiled.ts'
@@ -48,6 +49,15 @@ export function jobScopePreview(scope: JobScope): CompiledPolicy {
   }
   const policy: Policy = { kind: 'session', version: '2012-10-17', id: undefined, statements: [statement] }
   return compilePolicy(policy, { type: 'session', name: JOB_SCOPE })
+}
+
+/** What a job is decided by: the layers of its role, its scope as session policy, and the access policy of its vault. */
+export function jobLayers(
+  role: PolicyLayers,
+  scope: CompiledPolicy,
+  ofVault: CompiledPolicy | undefined,
+): PolicyLayers {
+  return { ...role, session: [scope], ...(ofVault !== undefined && { resource: ofVault }) }
 }
 
 const SID = 'ThisJobOnly'

@@ -2,14 +2,16 @@ import { setImmediate as breathe } from 'node:timers/promises'
 import { backupCalls, copyCalls, deletionCalls, restoreCalls } from '../kinds/job-calls.ts'
 import type { JobCall, RestorePlan } from '../kinds/job-calls.ts'
 import type { Kind } from '../kinds/kind.ts'
+import type { CompiledPolicy } from '../policy/compile.ts'
 import type { PolicyLayers } from '../policy/evaluate.ts'
 import { standInFor } from '../policy/outlook.ts'
 import type { RoleTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { askTrust, serviceSession } from './assume.ts'
+import { vaultPolicyOf } from './authorize.ts'
 import type { Preview } from './authorize.ts'
 import type { JobFacts } from './job-request.ts'
-import { jobScopePreview } from './job-scope.ts'
+import { jobLayers, jobScopePreview } from './job-scope.ts'
 import type { JobScope } from './job-scope.ts'
 import { layersOf } from './layers.ts'
 import { BACKUP_SERVICE, passRoleContext, roleToPass } from './passed-role.ts'
@@ -122,6 +124,8 @@ class Run {
   readonly #wish: Wish
   readonly #checker: Checker
   readonly #job: JobSide | undefined
+  /** Access policies of the vaults that jobs work in, by ARN. */
+  readonly #vaultPolicies = new Map<string, CompiledPolicy | undefined>()
 
   constructor(tools: PreflightTools, wish: Wish, checker: Checker, job: JobSide | undefined) {
     this.#tools = tools
@@ -136,6 +140,7 @@ class Run {
     const checks = [...(await this.#callChecks(undefined)), ...(await this.#passing(sourceArn))]
     if (planArn !== undefined) checks.push(...(await this.#discovery()))
     const { subjects, common } = await backupSubjects(this.#tools, this.#wish)
+    await this.#readVaultPolicies(places.map(({ vaultArn }) => vaultArn))
     const done: CheckedSubject[] = []
     for (const subject of subjects) {
       // Others want to be answered meanwhile.
@@ -153,6 +158,7 @@ class Run {
 
   async points(findings: readonly Finding[]): Promise<Preflight> {
     const { subjects, common } = await pointSubjects(this.#tools, this.#wish)
+    await this.#readVaultPolicies(subjects.flatMap(({ vaultArn }) => vaultArn ?? []))
     const done: CheckedSubject[] = []
     for (const subject of subjects) {
       const { arn } = subject
@@ -212,7 +218,7 @@ class Run {
     const scope = { resourceArn: arn, recoveryPointArn, backupVaultArn: place.vaultArn }
     const facts = this.#facts(job, { arn, tags }, recoveryPointArn)
     const calls = backupCalls(kind, { ...scope, resourceTags: tags }, ITEMS)
-    const checks = this.#asked('job', facts, scoped(job.layers, scope), calls)
+    const checks = this.#asked('job', facts, this.#layers(job, scope), calls)
     if (!place.isExpiring) return checks
     return [...checks, ...this.#expiry(job, kind, facts, place)]
   }
@@ -240,7 +246,7 @@ class Run {
       const { destinationVaultArn = '' } = this.#wish
       const facts = { ...this.#facts(job, { arn: resourceArn, tags: {} }, recoveryPointArn), tags }
       const calls = copyCalls({ resourceArn, recoveryPointArn, destinationVaultArn })
-      return this.#asked('job', facts, scoped(job.layers, { ...scope, destinationVaultArn }), calls)
+      return this.#asked('job', facts, this.#layers(job, { ...scope, destinationVaultArn }), calls)
     }
     const { target, throughArn, sourceTags } = subject
     if (target === undefined || throughArn === undefined) return []
@@ -255,8 +261,18 @@ class Run {
       copiedTags,
     }
     const facts = { ...this.#facts(job, { arn: resourceArn, tags: copiedTags }, recoveryPointArn), tags }
-    const layers = scoped(job.layers, { ...scope, targetArn, throughArn })
+    const layers = this.#layers(job, { ...scope, targetArn, throughArn })
     return this.#asked('job', facts, layers, restoreCalls(kind, plan, ITEMS))
+  }
+
+  /** As a running job has them. */
+  #layers(job: JobSide, scope: JobScope): PolicyLayers {
+    return jobLayers(job.layers, jobScopePreview(scope), this.#vaultPolicies.get(scope.backupVaultArn))
+  }
+
+  async #readVaultPolicies(vaultArns: Iterable<string>): Promise<void> {
+    for (const arn of new Set(vaultArns))
+      this.#vaultPolicies.set(arn, await vaultPolicyOf(this.#tools.store.db, arn))
   }
 
   #facts(job: JobSide, resource: JobFacts['resource'], recoveryPointArn: string): JobFacts {
@@ -287,9 +303,4 @@ function oncePerRight(checks: readonly Check[]): readonly Check[] {
 
 function checked({ arn, type, findings }: Subject, checks: readonly Check[]): CheckedSubject {
   return { arn, type, findings, checks }
-}
-
-/** The role's own layers with the scope of the job as one more session policy, as a running job has them. */
-function scoped(layers: PolicyLayers, scope: JobScope): PolicyLayers {
-  return { ...layers, session: [jobScopePreview(scope)] }
 }

@@ -1,7 +1,7 @@
 import { assumeForService } from '../access/assume.ts'
 import type { AssumedRole } from '../access/assume.ts'
-import { vaultPolicy } from '../access/authorize.ts'
-import { jobScopePolicy } from '../access/job-scope.ts'
+import { vaultPolicyOf } from '../access/authorize.ts'
+import { jobLayers, jobScopePolicy } from '../access/job-scope.ts'
 import type { JobScope } from '../access/job-scope.ts'
 import { layersOf } from '../access/layers.ts'
 import { BACKUP_SERVICE } from '../access/passed-role.ts'
@@ -13,7 +13,6 @@ import type { PolicyLayers } from '../policy/evaluate.ts'
 import { insertDenials } from '../store/denials.ts'
 import { nextDecisionSeq, saveDecisions } from '../store/decisions.ts'
 import type { JobTable } from '../store/schema.ts'
-import { findVaultByArn } from '../store/vaults.ts'
 import { DecisionLog } from './decision-log.ts'
 import { JobFailedError, JobStoppedError } from './errors.ts'
 import { JobSession } from './job-session.ts'
@@ -54,7 +53,7 @@ export async function openJobRole(
   const assumed = await assume(tools, row, request.scope)
   if (!assumed.ok) throw new JobFailedError(notAssumable(row, assumed.reason), 'AccessDenied')
   await mayListResources(tools, row)
-  const layers = await jobLayers(tools, assumed.session, request.scope)
+  const layers = await layersOfJob(tools, assumed.session, request.scope)
   const log = new DecisionLog(await nextDecisionSeq(tools.store.db, row.job_id))
   const flush = async (): Promise<void> => {
     const rows = log.take()
@@ -144,15 +143,13 @@ function notAssumable(row: JobTable, reason: string): string {
   return `IAM Role ${row.role_arn} cannot be assumed by AWS Backup: ${reason}`
 }
 
-/** The role's own layers with the scope of the job as one more session policy, and the access policy of its vault. */
-async function jobLayers({ store }: JobTools, principal: Principal, scope: JobScope): Promise<PolicyLayers> {
-  const vault = await findVaultByArn(store.db, scope.backupVaultArn)
-  const resource = vault && vaultPolicy(vault)
-  return {
-    ...(await layersOf(store.db, principal)),
-    session: [jobScopePolicy(scope)],
-    ...(resource !== undefined && { resource }),
-  }
+async function layersOfJob(
+  { store }: JobTools,
+  principal: Principal,
+  scope: JobScope,
+): Promise<PolicyLayers> {
+  const ofVault = await vaultPolicyOf(store.db, scope.backupVaultArn)
+  return jobLayers(await layersOf(store.db, principal), jobScopePolicy(scope), ofVault)
 }
 
 /** Asks role, trust and policies again from time to time, and ends the job with the reason when it lost a right it uses. */
@@ -169,7 +166,7 @@ function keepTrue(
       job.abort(new JobStoppedError('FAILED', notAssumable(job.row, assumed.reason)))
       return
     }
-    const denied = session.refresh(assumed.session, await jobLayers(tools, assumed.session, scope))
+    const denied = session.refresh(assumed.session, await layersOfJob(tools, assumed.session, scope))
     if (denied !== undefined) job.abort(new JobStoppedError('FAILED', denied))
   }
   const guarded = (work: () => Promise<void>) => (): void => {

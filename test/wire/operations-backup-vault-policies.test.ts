@@ -99,6 +99,18 @@ test('it binds callers with every right, on the vault and on the points in it, a
   assert.ok(await asAdmin.send(new DescribeBackupVaultCommand({ BackupVaultName })))
 
   await put(policy(deny('backup:DescribeBackupVault', { AWS: role })))
+  const asked = {
+    Operation: 'StartBackupJob',
+    BackupVaultName,
+    IamRoleArn: role,
+    ResourceArns: [tree.arn],
+  } as const
+  const preflight = await world.call('roleback', 'PreflightJobs', asked)
+  const missing = [...preflight.Checks, ...preflight.Resources.flatMap(({ Checks }) => Checks)]
+  assert.deepEqual(
+    missing.map(({ Layer, Action, Verdict }) => [Layer, Action, Verdict]),
+    [['job', 'backup:DescribeBackupVault', 'denied']],
+  )
   const job = await backUp(world, input)
   assert.equal(job.State, 'FAILED')
   assert.match(
