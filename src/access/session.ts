@@ -38,6 +38,24 @@ export function keyEnd({ keyLimits, session }: Principal): number | undefined {
   return keyLimits?.expiresAt ?? session?.endsWithKeyAt
 }
 
+/** As STS answers them; `expiresAt` in milliseconds since 1970. */
+export function answeredCredentials(
+  { accessKeyId, secretAccessKey: secret, sessionToken }: SealedSession,
+  expiresAt: number,
+): {
+  readonly AccessKeyId: string
+  readonly SecretAccessKey: string
+  readonly SessionToken: string
+  readonly Expiration: Date
+} {
+  return {
+    AccessKeyId: accessKeyId,
+    SecretAccessKey: secret,
+    SessionToken: sessionToken,
+    Expiration: new Date(expiresAt),
+  }
+}
+
 /** Makes temporary credentials for `content`, with a new key id and secret. */
 export function sealSession(key: ServerKey, content: Omit<SessionContent, 'secretAccessKey'>): SealedSession {
   const accessKeyId = iamId('ASIA')

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { addressSubject, countGuess, takeBack } from '../access/back-off.ts'
 import { oidcProviderArn, roleArn } from '../access/identity-arns.ts'
 import { recordAssumption, recordDecision } from '../access/own-decisions.ts'
-import { sealSession } from '../access/session.ts'
+import { sealSession, answeredCredentials } from '../access/session.ts'
 import { decideWebAssumption, webCaller, webSession } from '../access/web-identity.ts'
 import type { WebAssumption, WebIdentity } from '../access/web-identity.ts'
 import { SignInFailedException } from '../aws/generated/roleback.ts'
@@ -237,12 +237,7 @@ async function openRoleSession(
     })
   })
   return {
-    Credentials: {
-      AccessKeyId: sealed.accessKeyId,
-      SecretAccessKey: sealed.secretAccessKey,
-      SessionToken: sealed.sessionToken,
-      Expiration: new Date(content.session.expiresAt),
-    },
+    Credentials: answeredCredentials(sealed, content.session.expiresAt),
     AccountId: accountId,
     PrincipalArn: `arn:aws:sts::${accountId}:assumed-role/${role.name}/${assumption.sessionName}`,
   }

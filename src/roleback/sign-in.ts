@@ -1,7 +1,7 @@
 import { userArn } from '../access/identity-arns.ts'
 import { passwordExpiry } from '../access/password-policy.ts'
 import { replacePassword } from '../access/login-profile.ts'
-import { sealSession } from '../access/session.ts'
+import { sealSession, answeredCredentials } from '../access/session.ts'
 import { InvalidParameterValueException } from '../aws/generated/roleback.ts'
 import type { SignInInput, SignInOutput } from '../aws/generated/roleback.ts'
 import type { UnsignedContext } from '../context.ts'
@@ -75,12 +75,7 @@ async function openUserSession(
   const changedAt = newPassword === undefined ? proven.passwordChangedAt : ctx.now
   const passwordEnd = passwordExpiry(policy, { changed_at: changedAt })
   return {
-    Credentials: {
-      AccessKeyId: sealed.accessKeyId,
-      SecretAccessKey: sealed.secretAccessKey,
-      SessionToken: sealed.sessionToken,
-      Expiration: new Date(expiresAt),
-    },
+    Credentials: answeredCredentials(sealed, expiresAt),
     AccountId: user.account_id,
     PrincipalArn: userArn(user),
     PasswordExpirationDate: passwordEnd === undefined ? undefined : new Date(passwordEnd),

@@ -1,7 +1,7 @@
 import { decideAssumption, roleSession } from '../access/assume-role.ts'
 import type { AssumptionTarget } from '../access/assume-role.ts'
 import { parseRoleArn, roleArn } from '../access/identity-arns.ts'
-import { sealSession } from '../access/session.ts'
+import { sealSession, answeredCredentials } from '../access/session.ts'
 import type { AssumeRoleRequest, AssumeRoleResponse } from '../aws/generated/sts.ts'
 import type { Context } from '../context.ts'
 import { findRoleByName, updateRole } from '../store/identities.ts'
@@ -43,12 +43,7 @@ export async function assumeRole(ctx: Context, input: AssumeRoleRequest): Promis
   const sealed = sealSession(ctx.serverKey, content)
   await updateRole(ctx.store.db, role.role_id, { last_used_at: ctx.now, last_used_region: ctx.region })
   return {
-    Credentials: {
-      AccessKeyId: sealed.accessKeyId,
-      SecretAccessKey: sealed.secretAccessKey,
-      SessionToken: sealed.sessionToken,
-      Expiration: new Date(content.session.expiresAt),
-    },
+    Credentials: answeredCredentials(sealed, content.session.expiresAt),
     AssumedRoleUser: {
       AssumedRoleId: `${role.role_id}:${input.RoleSessionName}`,
       Arn: `arn:aws:sts::${role.account_id}:assumed-role/${role.name}/${input.RoleSessionName}`,

@@ -1,5 +1,5 @@
 import { federatedUserArn } from '../access/identity-arns.ts'
-import { sealSession, sessionEnd } from '../access/session.ts'
+import { sealSession, sessionEnd, answeredCredentials } from '../access/session.ts'
 import type { GetFederationTokenRequest, GetFederationTokenResponse } from '../aws/generated/sts.ts'
 import type { OperationContext } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
@@ -48,12 +48,7 @@ export async function getFederationToken(
     madeWithKeyId,
   })
   return {
-    Credentials: {
-      AccessKeyId: sealed.accessKeyId,
-      SecretAccessKey: sealed.secretAccessKey,
-      SessionToken: sealed.sessionToken,
-      Expiration: new Date(expiresAt),
-    },
+    Credentials: answeredCredentials(sealed, expiresAt),
     FederatedUser: {
       FederatedUserId: `${ctx.accountId}:${input.Name}`,
       Arn: federatedUser(ctx, input),

@@ -1,6 +1,6 @@
 import { recordDecision } from '../access/own-decisions.ts'
 import { openAuthorizationMessage } from '../access/authorization-message.ts'
-import { sealSession, sessionEnd } from '../access/session.ts'
+import { sealSession, sessionEnd, answeredCredentials } from '../access/session.ts'
 import { InvalidAuthorizationMessageException } from '../aws/generated/sts.ts'
 import type {
   DecodeAuthorizationMessageRequest,
@@ -91,12 +91,7 @@ async function getSessionToken(
     madeWithKeyId: principal.accessKeyId,
   })
   return {
-    Credentials: {
-      AccessKeyId: sealed.accessKeyId,
-      SecretAccessKey: sealed.secretAccessKey,
-      SessionToken: sealed.sessionToken,
-      Expiration: new Date(expiresAt),
-    },
+    Credentials: answeredCredentials(sealed, expiresAt),
   }
 }
 

@@ -1,6 +1,6 @@
 import { oidcProviderArn, parseRoleArn, roleArn } from '../access/identity-arns.ts'
 import type { AssumptionTarget } from '../access/assume-role.ts'
-import { sealSession } from '../access/session.ts'
+import { sealSession, answeredCredentials } from '../access/session.ts'
 import { decideWebAssumption, webCaller, webSession } from '../access/web-identity.ts'
 import type { WebAssumption, WebIdentity } from '../access/web-identity.ts'
 import {
@@ -61,12 +61,7 @@ export async function assumeRoleWithWebIdentity(
   const sealed = sealSession(ctx.serverKey, content)
   await updateRole(ctx.store.db, role.role_id, { last_used_at: ctx.now, last_used_region: ctx.region })
   return {
-    Credentials: {
-      AccessKeyId: sealed.accessKeyId,
-      SecretAccessKey: sealed.secretAccessKey,
-      SessionToken: sealed.sessionToken,
-      Expiration: new Date(content.session.expiresAt),
-    },
+    Credentials: answeredCredentials(sealed, content.session.expiresAt),
     SubjectFromWebIdentityToken: identity.subject,
     AssumedRoleUser: {
       AssumedRoleId: `${role.role_id}:${input.RoleSessionName}`,
