@@ -24,7 +24,7 @@ export async function layersOf(db: Queryable, principal: Principal): Promise<Pol
   const isRole = principal.kind === 'assumed-role'
   const row = isRole ? await findRoleById(db, identityId) : await findUserById(db, identityId)
   if (row === undefined || row.account_id !== principal.accountId) return { identity: [], boundary: [] }
-  const policies = await policiesOfIdentity(db, row.account_id, identityId, { withGroups: !isRole })
+  const policies = await policiesOfIdentity(db, row.account_id, identityId)
   const ownArn = isRole ? roleArn(row) : userArn(row)
   return {
     identity: identityLayer(policies, new Map([[identityId, ownArn], ...groupArns(policies)])),

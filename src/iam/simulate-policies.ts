@@ -44,7 +44,7 @@ export async function policiesOfEntity(
 ): Promise<EntityPolicies> {
   for (const exclusion of exclusions) checkExclusion(exclusion)
   const { accountId, id, boundaryArn } = entity
-  const found = await policiesOfIdentity(db, accountId, id, { withGroups: entity.kind === 'user' })
+  const found = await policiesOfIdentity(db, accountId, id)
   const holders = new Map<string, Holder>([
     [id, { kind: entity.kind, name: entity.name, arn: entity.arn }],
     ...found.groups.map(

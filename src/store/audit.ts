@@ -1,5 +1,6 @@
 import type { Page, PageRequest } from './page.ts'
 import { numberCursor, pageOf } from './page.ts'
+import { prepared } from './prepared.ts'
 import type { AuditTable } from './schema.ts'
 import type { Queryable, Store } from './store.ts'
 import { outsideTransaction, refuseInTransaction } from './transaction-scope.ts'
@@ -9,8 +10,25 @@ export type AuditRecord = Omit<AuditTable, 'seq'>
 /** A record as it lies in the store: numbered in the order of writing within one process. */
 export type StoredAuditRecord = AuditRecord & { readonly seq: number }
 
-/** Records of one group commit: 15 columns each, below what the engines bind. */
-const MAX_GROUP = 1_000
+/** Records of one group commit. Statements for each number up to it are kept. */
+const MAX_GROUP = 64
+
+const COLUMNS = [
+  'at',
+  'account_id',
+  'request_id',
+  'principal_arn',
+  'principal_id',
+  'source_ip',
+  'service',
+  'action',
+  'resource',
+  'effect',
+  'layer',
+  'reason',
+  'policy',
+  'statement',
+] as const satisfies readonly (keyof AuditRecord)[]
 
 /**
  * Writes one record by itself; durable when the promise resolves. For calls that change something: await it on `store.db`, before
@@ -34,6 +52,29 @@ export async function appendAuditGrouped(store: Store, record: AuditRecord): Pro
     groups.set(store, group)
   }
   await group.append(record)
+}
+
+type Insert = (db: Queryable, ...values: AuditRecord[keyof AuditRecord][]) => Promise<unknown>
+
+const inserts = new Map<number, Insert>()
+
+/** At most MAX_GROUP records in one statement, which is built and compiled once for each number of them. */
+async function insertRecords(db: Queryable, records: readonly AuditRecord[]): Promise<void> {
+  let insert = inserts.get(records.length)
+  if (insert === undefined) {
+    insert = prepared((any, ...values) => any.insertInto('audit').values(rowsOf(values)))
+    inserts.set(records.length, insert)
+  }
+  await insert(db, ...records.flatMap((record) => COLUMNS.map((column) => record[column])))
+}
+
+function rowsOf(values: readonly unknown[]): AuditRecord[] {
+  const rows: AuditRecord[] = []
+  for (let at = 0; at < values.length; at += COLUMNS.length) {
+    const cells = COLUMNS.map((column, i) => [column, values[at + i]])
+    rows.push(Object.fromEntries(cells) as AuditRecord)
+  }
+  return rows
 }
 
 interface Waiting {
@@ -68,10 +109,10 @@ class AuditGroup {
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, MAX_GROUP)
       try {
-        await this.#store.db
-          .insertInto('audit')
-          .values(group.map((entry) => entry.record))
-          .execute()
+        await insertRecords(
+          this.#store.db,
+          group.map((entry) => entry.record),
+        )
         for (const entry of group) entry.resolve()
       } catch (error) {
         for (const entry of group) entry.reject(error)

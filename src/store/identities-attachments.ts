@@ -1,3 +1,5 @@
+import type { SelectQueryBuilder } from 'kysely'
+import type { Database } from './database.ts'
 import type { Page, PageRequest } from './page.ts'
 import { pageOf, textCursor } from './page.ts'
 import { prepared } from './prepared.ts'
@@ -209,7 +211,7 @@ export interface IdentityPolicies {
     readonly document: string
     readonly attachedTo: string
   }[]
-  /** The user's groups, for the ARNs behind `attachedTo`; empty where they were not asked for. */
+  /** The user's groups, for the ARNs behind `attachedTo`. */
   readonly groups: readonly GroupTable[]
 }
 
@@ -221,21 +223,32 @@ export async function policiesOfIdentity(
   db: Queryable,
   accountId: string,
   identityId: string,
-  options: { readonly withGroups: boolean },
 ): Promise<IdentityPolicies> {
-  const groups = options.withGroups ? await groupsOf(db, identityId) : []
-  const ids = [identityId, ...groups.map((group) => group.group_id)]
-  const attached = await attachedDocuments(db, accountId, ids)
-  const inline = await db
+  const groups = await groupsOf(db, identityId)
+  const attached = await attachedDocuments(db, accountId, identityId)
+  const inline = await inlineDocuments(db, accountId, identityId)
+  return { ...attached, inline, groups }
+}
+
+/** The groups of a user; a role is in none. */
+function groupIdsOf(
+  db: Queryable,
+  identityId: string,
+): SelectQueryBuilder<Database, 'iam_group_member', { group_id: string }> {
+  return db.selectFrom('iam_group_member').select('group_id').where('user_id', '=', identityId)
+}
+
+const inlineDocuments = prepared((db, accountId: string, identityId: string) =>
+  db
     .selectFrom('iam_inline_policy')
     .select(['name', 'document', 'identity_id as attachedTo'])
     .where('account_id', '=', accountId)
-    .where('identity_id', 'in', ids)
+    .where((eb) =>
+      eb.or([eb('identity_id', '=', identityId), eb('identity_id', 'in', groupIdsOf(db, identityId))]),
+    )
     .orderBy('identity_id')
-    .orderBy('name')
-    .execute()
-  return { ...attached, inline, groups }
-}
+    .orderBy('name'),
+)
 
 const groupsOf = prepared((db, userId: string) =>
   db
@@ -246,12 +259,8 @@ const groupsOf = prepared((db, userId: string) =>
     .orderBy('iam_group.group_id'),
 )
 
-async function attachedDocuments(
-  db: Queryable,
-  accountId: string,
-  ids: readonly string[],
-): Promise<Pick<IdentityPolicies, 'managed' | 'builtIn'>> {
-  const rows = await db
+const attachedRows = prepared((db, accountId: string, identityId: string) =>
+  db
     .selectFrom('iam_attachment')
     .leftJoin('iam_policy', (join) =>
       join
@@ -271,10 +280,22 @@ async function attachedDocuments(
       'iam_policy_version.document',
     ])
     .where('iam_attachment.account_id', '=', accountId)
-    .where('iam_attachment.identity_id', 'in', ids)
+    .where((eb) =>
+      eb.or([
+        eb('iam_attachment.identity_id', '=', identityId),
+        eb('iam_attachment.identity_id', 'in', groupIdsOf(db, identityId)),
+      ]),
+    )
     .orderBy('iam_attachment.identity_id')
-    .orderBy('iam_attachment.policy_arn')
-    .execute()
+    .orderBy('iam_attachment.policy_arn'),
+)
+
+async function attachedDocuments(
+  db: Queryable,
+  accountId: string,
+  identityId: string,
+): Promise<Pick<IdentityPolicies, 'managed' | 'builtIn'>> {
+  const rows = await attachedRows(db, accountId, identityId)
   const managed: IdentityPolicies['managed'][number][] = []
   const builtIn: IdentityPolicies['builtIn'][number][] = []
   for (const row of rows) {

@@ -99,7 +99,7 @@ export const IDENTITIES_CONTRACT: readonly ContractCase[] = [
       const inline = { account_id: ACCOUNT, identity_id: 'AIDAUSER', name: 'i' }
       await putInlinePolicy(db, { ...inline, document: 'old' })
       await putInlinePolicy(db, { ...inline, document: 'new' })
-      assert.deepEqual(await policiesOfIdentity(db, ACCOUNT, 'AIDAUSER', { withGroups: true }), {
+      assert.deepEqual(await policiesOfIdentity(db, ACCOUNT, 'AIDAUSER'), {
         managed: [{ arn: LOCAL, name: 'p', document: 'two', versionId: 'v2', attachedTo: 'AGPAGROUP' }],
         builtIn: [{ arn: BUILT_IN, attachedTo: 'AIDAUSER' }],
         inline: [{ name: 'i', document: 'new', attachedTo: 'AIDAUSER' }],
@@ -123,10 +123,7 @@ export const IDENTITIES_CONTRACT: readonly ContractCase[] = [
     run: async ({ db }) => {
       const row = { account_id: ACCOUNT, identity_id: 'AROAROLE', policy_arn: LOCAL, attached_at: NOW }
       await attachPolicy(db, row)
-      await assert.rejects(
-        policiesOfIdentity(db, ACCOUNT, 'AROAROLE', { withGroups: false }),
-        /it has no row/,
-      )
+      await assert.rejects(policiesOfIdentity(db, ACCOUNT, 'AROAROLE'), /it has no row/)
     },
   },
   {

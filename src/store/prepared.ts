@@ -2,12 +2,12 @@ import type { Compilable, CompiledQuery } from 'kysely'
 import type { Queryable } from './store.ts'
 
 /**
- * A query by texts that is built and compiled once for each store, for those that every request makes: that takes as long as running
+ * A query that is built and compiled once for each store, for those that every request makes: that takes as long as running
  * it. `build` must hand each parameter on as it is, since it is called with others than those that are asked for later.
  *
  * @throws {TypeError} At the first use, where a parameter did not get into the query.
  */
-export function prepared<P extends readonly string[], R>(
+export function prepared<P extends readonly unknown[], R>(
   build: (db: Queryable, ...parameters: P) => Compilable<R>,
 ): (db: Queryable, ...parameters: P) => Promise<R[]> {
   const known = new WeakMap<object, CompiledQuery<R>>()
@@ -32,7 +32,7 @@ class Marker {
   }
 }
 
-function compile<P extends readonly string[], R>(
+function compile<P extends readonly unknown[], R>(
   build: (db: Queryable, ...parameters: P) => Compilable<R>,
   db: Queryable,
   parameters: P,
@@ -40,7 +40,8 @@ function compile<P extends readonly string[], R>(
   const markers = parameters.map((_, index) => new Marker(index))
   // Kysely binds whatever value it is given, and never looks at it.
   const query = build(db, ...(markers as unknown as P)).compile()
-  const lost = markers.find((marker) => !query.parameters.includes(marker))
+  const bound = new Set(query.parameters)
+  const lost = markers.find((marker) => !bound.has(marker))
   if (lost !== undefined)
     throw new TypeError(`Cannot prepare "${query.sql}": parameter ${lost.index + 1} is not in it`)
   return query
