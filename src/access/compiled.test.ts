@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { CompiledPolicy } from '../policy/compile.ts'
+import { contextOf, evaluate } from '../policy/evaluate.ts'
 import { compiledPolicy } from './compiled.ts'
 
 const CAPACITY = 2_000
@@ -18,6 +20,33 @@ test('compiledPolicy() shares one compiled policy between all requests for one v
   assert.equal(compiledPolicy(`${text}`, 'identity', { ...source }), first)
   assert.notEqual(compiledPolicy(policy(1), 'identity', source), first, 'the next version is another one')
   assert.notEqual(compiledPolicy(text, 'identity', { ...source, type: 'boundary' }), first)
+})
+
+test('compiledPolicy() compiles a policy once for all who have it, and decisions still tell whose it was', () => {
+  const held = (holder: string): CompiledPolicy =>
+    compiledPolicy(policy(2), 'identity', {
+      ...source,
+      attachedTo: `arn:aws:iam::123456789012:role/${holder}`,
+    })
+  const [one, other] = [held('one'), held('other')]
+  assert.equal(one.statements, other.statements)
+  assert.equal(one.byAction, other.byAction)
+  const request = {
+    principal: {
+      kind: 'user',
+      arn: 'arn:aws:iam::123456789012:user/u',
+      accountId: '123456789012',
+      uniqueId: 'AIDAU',
+    },
+    action: 's3:Get2',
+    resource: '*',
+    context: contextOf({}),
+  } as const
+  const { statements } = evaluate(request, { identity: [one, other] })
+  assert.deepEqual(
+    statements.map((statement) => statement.policy.attachedTo),
+    ['arn:aws:iam::123456789012:role/one', 'arn:aws:iam::123456789012:role/other'],
+  )
 })
 
 test('compiledPolicy() keeps a bounded number, and gives up what was unused for longest', () => {

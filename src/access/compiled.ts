@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { CompiledPolicy, PolicySource } from '../policy/compile.ts'
-import { compilePolicy } from '../policy/compile.ts'
+import { compilePolicy, withSource } from '../policy/compile.ts'
 import { parsePolicy } from '../policy/parse.ts'
 import type { PolicyKind } from '../policy/policy.ts'
 import type { RoleTable } from '../store/schema.ts'
@@ -9,7 +9,9 @@ import { roleArn } from './identity-arns.ts'
 /** Compiled policies kept, by content: a big one takes up to 200 KiB, an ordinary one a few. */
 const CAPACITY = 2_000
 
-const cache = new Map<string, CompiledPolicy>()
+/** One compiled policy of each text, and what those who have it call theirs: the same matchers under another name. */
+const byText = new Map<string, CompiledPolicy>()
+const bySource = new Map<string, CompiledPolicy>()
 
 /** A stored policy's own text. */
 export interface PolicyText {
@@ -21,24 +23,28 @@ export interface PolicyText {
 const texts = new WeakMap<CompiledPolicy, PolicyText>()
 
 /**
- * The compiled form of a stored policy, shared between all that have the same text and source. Stored policies were checked when
+ * The compiled form of a stored policy: compiled once for all who have the same text, whoever they are. Stored policies were checked when
  * they were put, so an error here means that a row was changed by hand: it is thrown, and the request refused.
  */
 export function compiledPolicy(document: string, kind: PolicyKind, source: PolicySource): CompiledPolicy {
   const digest = hash('sha256', document, 'base64')
-  const key = `${kind}\0${source.type}\0${source.arn ?? ''}\0${source.name}\0${source.attachedTo ?? ''}\0${digest}`
-  const known = cache.get(key)
-  if (known !== undefined) {
-    // Moved to the end: the first key is the one unused for longest.
-    cache.delete(key)
-    cache.set(key, known)
-    return known
-  }
-  const compiled = compilePolicy(parsePolicy(document, kind), source)
-  texts.set(compiled, { document, digest })
-  if (cache.size >= CAPACITY) cache.delete(cache.keys().next().value as string)
-  cache.set(key, compiled)
-  return compiled
+  const text = `${kind}\0${digest}`
+  const key = `${text}\0${source.type}\0${source.arn ?? ''}\0${source.name}\0${source.attachedTo ?? ''}`
+  return recall(bySource, key, () => {
+    const shared = recall(byText, text, () => compilePolicy(parsePolicy(document, kind), source))
+    const policy = withSource(shared, source)
+    texts.set(policy, { document, digest })
+    return policy
+  })
+}
+
+/** What the cache has, or what is made now and kept: the one unused for longest gives way. */
+function recall(cache: Map<string, CompiledPolicy>, key: string, make: () => CompiledPolicy): CompiledPolicy {
+  const policy = cache.get(key) ?? make()
+  // Moved to the end: the first key is the one unused for longest.
+  if (!cache.delete(key) && cache.size >= CAPACITY) cache.delete(cache.keys().next().value as string)
+  cache.set(key, policy)
+  return policy
 }
 
 /** A role's trust policy as stored, with unique ids for principals: whom it admits is decided by those. */

@@ -1,4 +1,4 @@
-import { candidatesFor } from '../policy/compile.ts'
+import { candidatesFor, refOf } from '../policy/compile.ts'
 import type { CompiledPolicy, PolicySource, StatementRef } from '../policy/compile.ts'
 import { evaluate } from '../policy/evaluate.ts'
 import type { Decision, Explanation, PolicyLayers } from '../policy/evaluate.ts'
@@ -225,11 +225,12 @@ function missingKeys({ request, layers }: Question): ReadonlyMap<StatementRef, r
   const found = new Map<StatementRef, readonly string[]>()
   const { identity, boundary = [], session = [], resource, trust } = layers
   for (const policy of [...identity, ...boundary, ...session, resource, trust]) {
-    for (const { ref, conditions } of policy?.statements ?? []) {
-      const keys = conditions
+    if (policy === undefined) continue
+    for (const statement of policy.statements) {
+      const keys = statement.conditions
         .filter(({ condition, isMet }) => !isMet(request.context) && !has(request, condition.key))
         .map(({ condition }) => condition.key)
-      if (keys.length > 0) found.set(ref, [...new Set(keys)])
+      if (keys.length > 0) found.set(refOf(policy, statement), [...new Set(keys)])
     }
   }
   return found

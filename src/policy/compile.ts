@@ -27,7 +27,6 @@ export type StatementRef = {
 }
 
 export type CompiledStatement = {
-  readonly ref: StatementRef
   readonly statement: Statement
   readonly isDeny: boolean
   /** Undefined where any resource will do. */
@@ -51,6 +50,8 @@ export type CompiledPolicy = {
   readonly kind: Policy['kind']
   readonly version: Policy['version']
   readonly source: PolicySource
+  /** What a decision points to, by the statement's place in the document: all that is not shared with other holders of it. */
+  readonly refs: readonly StatementRef[]
   readonly statements: readonly CompiledStatement[]
   readonly byAction: ReadonlyMap<string, readonly Candidate[]>
   readonly byService: ReadonlyMap<string, readonly Candidate[]>
@@ -61,10 +62,27 @@ export type CompiledPolicy = {
 
 /** Compiles a checked policy; the cost is that of a few hundred evaluations, so keep the result. */
 export function compilePolicy(policy: Policy, source: PolicySource): CompiledPolicy {
-  const statements = policy.statements.map((statement) => compileStatement(statement, policy, source))
+  const statements = policy.statements.map((statement) => compileStatement(statement, policy))
   const selectors = statements.map(selectorOf)
   const { kind, version } = policy
-  return { kind, version, source, statements, ...indexActions(selectors) }
+  const refs = refsOf(statements, source)
+  return { kind, version, source, refs, statements, ...indexActions(selectors) }
+}
+
+/** The same policy of somebody else, or by another name; it costs a few words a statement. */
+export function withSource(policy: CompiledPolicy, source: PolicySource): CompiledPolicy {
+  return { ...policy, source, refs: refsOf(policy.statements, source) }
+}
+
+function refsOf(statements: readonly CompiledStatement[], source: PolicySource): readonly StatementRef[] {
+  return statements.map(({ statement: { sid, index, effect } }) =>
+    Object.freeze({ policy: source, ...(sid === undefined ? {} : { sid }), index, effect }),
+  )
+}
+
+/** What decisions call a statement of the policy. */
+export function refOf(policy: CompiledPolicy, { statement }: CompiledStatement): StatementRef {
+  return policy.refs[statement.index] as StatementRef
 }
 
 /** The statements of a policy that may be about an action, which must be lower-cased. */
@@ -75,10 +93,9 @@ export function candidatesFor(policy: CompiledPolicy, action: string): readonly 
   return policy.byService.get(action.slice(0, action.indexOf(':'))) ?? policy.rest
 }
 
-function compileStatement(statement: Statement, policy: Policy, source: PolicySource): CompiledStatement {
-  const { sid, index, effect } = statement
+function compileStatement(statement: Statement, policy: Policy): CompiledStatement {
+  const { effect } = statement
   return {
-    ref: Object.freeze({ policy: source, ...(sid === undefined ? {} : { sid }), index, effect }),
     statement,
     isDeny: effect === 'Deny',
     matchesResource: compileResource(statement, policy),
@@ -162,7 +179,7 @@ function indexActions(
         anyService.some((test) => test(name)) ||
         (globs.get(service)?.some((test) => test(name)) ?? false),
     )
-    const key = matching.map(({ statement }) => statement.ref.index).join()
+    const key = matching.map(({ statement }) => statement.statement.index).join()
     const list =
       known.get(key) ?? matching.map(({ statement }): Candidate => ({ statement, matchesAction: undefined }))
     known.set(key, list)

@@ -1,4 +1,4 @@
-import { candidatesFor } from './compile.ts'
+import { candidatesFor, refOf } from './compile.ts'
 import type { CompiledPolicy, CompiledStatement, StatementRef } from './compile.ts'
 import type { AuthorizationRequest, Decision, DecisionLayer, Explanation, PolicyLayers } from './decision.ts'
 import { nearMisses } from './near.ts'
@@ -175,16 +175,17 @@ function scan(policies: readonly CompiledPolicy[], action: string, request: Auth
   let allows: StatementRef[] | undefined
   let denies: StatementRef[] | undefined
   for (let p = 0; p < policies.length; p++) {
-    const candidates = candidatesFor(policies[p]!, action)
+    const policy = policies[p]!
+    const candidates = candidatesFor(policy, action)
     for (let c = 0; c < candidates.length; c++) {
       const { statement, matchesAction } = candidates[c]!
       if (matchesAction !== undefined && !matchesAction(action)) continue
       if (!applies(statement, resource, context)) continue
       if (statement.isDeny) {
-        if (denies === undefined) denies = [statement.ref]
-        else denies.push(statement.ref)
-      } else if (allows === undefined) allows = [statement.ref]
-      else allows.push(statement.ref)
+        if (denies === undefined) denies = [refOf(policy, statement)]
+        else denies.push(refOf(policy, statement))
+      } else if (allows === undefined) allows = [refOf(policy, statement)]
+      else allows.push(refOf(policy, statement))
     }
   }
   return { allows: allows ?? NONE, denies: denies ?? NONE, grade: NOT_NAMED, limits: false }
@@ -210,9 +211,9 @@ function scanResource(action: string, request: AuthorizationRequest, layers: Pol
       if (matchesAction !== undefined && !matchesAction(action)) continue
       const grade = statement.gradePrincipal(request.principal, layers.boundary !== undefined)
       if (grade === NOT_NAMED || !applies(statement, request.resource, request.context)) continue
-      if (statement.isDeny) verdict.denies = [...verdict.denies, statement.ref]
+      if (statement.isDeny) verdict.denies = [...verdict.denies, refOf(policy, statement)]
       else if (isGrantable(policy, action, request)) {
-        verdict.allows = [...verdict.allows, statement.ref]
+        verdict.allows = [...verdict.allows, refOf(policy, statement)]
         if (grade > verdict.grade) verdict.grade = grade
       }
     }

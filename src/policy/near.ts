@@ -1,5 +1,5 @@
-import { candidatesFor } from './compile.ts'
-import type { CompiledPolicy, CompiledStatement } from './compile.ts'
+import { candidatesFor, refOf } from './compile.ts'
+import type { CompiledPolicy, CompiledStatement, StatementRef } from './compile.ts'
 import type { CompiledCondition } from './conditions.ts'
 import type { ConditionContext } from './context.ts'
 import type { AuthorizationRequest, DecisionLayer, NearMiss, PolicyLayers } from './decision.ts'
@@ -18,7 +18,7 @@ export function nearMisses(request: AuthorizationRequest, layers: PolicyLayers):
       for (const { statement, matchesAction } of candidatesFor(policy, action)) {
         if (near.length >= MAX_NEAR) return
         if (matchesAction !== undefined && !matchesAction(action)) continue
-        const miss = missOf(statement, layer, request, layers)
+        const miss = missOf(statement, refOf(policy, statement), layer, request, layers)
         if (miss !== undefined) near.push(miss)
       }
     }
@@ -37,11 +37,12 @@ export function nearMisses(request: AuthorizationRequest, layers: PolicyLayers):
 
 function missOf(
   compiled: CompiledStatement,
+  statement: StatementRef,
   layer: DecisionLayer,
   request: AuthorizationRequest,
   layers: PolicyLayers,
 ): NearMiss | undefined {
-  const { ref: statement, matchesResource, conditions } = compiled
+  const { matchesResource, conditions } = compiled
   if (layer === 'resource') {
     const grade = compiled.gradePrincipal(request.principal, layers.boundary !== undefined)
     if (grade === NOT_NAMED) {

@@ -1,4 +1,4 @@
-import { candidatesFor } from './compile.ts'
+import { candidatesFor, refOf } from './compile.ts'
 import type { CompiledPolicy, CompiledStatement, StatementRef } from './compile.ts'
 import type { AuthorizationRequest, Decision, PolicyLayers } from './decision.ts'
 import { evaluate } from './evaluate.ts'
@@ -77,14 +77,15 @@ function openStatements(
   request: AuthorizationRequest,
   layers: PolicyLayers,
   unknowns: Unknowns,
-): ReadonlyMap<CompiledStatement, OpenStatement> {
+): ReadonlyMap<StatementRef, OpenStatement> {
   const action = request.action.toLowerCase()
-  const found = new Map<CompiledStatement, OpenStatement>()
+  const found = new Map<StatementRef, OpenStatement>()
   for (const policy of policiesOf(layers)) {
     for (const { statement, matchesAction } of candidatesFor(policy, action)) {
       if (matchesAction !== undefined && !matchesAction(action)) continue
+      const ref = refOf(policy, statement)
       const open = openPart(statement, request, unknowns)
-      if (open !== undefined) found.set(statement, open)
+      if (open !== undefined) found.set(ref, { statement: ref, ...open })
     }
   }
   return found
@@ -95,7 +96,7 @@ function openPart(
   statement: CompiledStatement,
   request: AuthorizationRequest,
   unknowns: Unknowns,
-): OpenStatement | undefined {
+): Omit<OpenStatement, 'statement'> | undefined {
   const keys: string[] = []
   for (const { condition, isMet } of statement.conditions) {
     const isOpen =
@@ -106,7 +107,7 @@ function openPart(
   }
   const match = resourceMatch(statement, request, unknowns)
   if (match === 'none' || (match === 'all' && keys.length === 0)) return undefined
-  return { statement: statement.ref, keys: [...new Set(keys)], isPartial: match === 'some' }
+  return { keys: [...new Set(keys)], isPartial: match === 'some' }
 }
 
 function resourceMatch(
@@ -136,7 +137,7 @@ function namesUnknown(text: string, { isUnknownKey }: Unknowns): boolean {
 function assuming(
   request: AuthorizationRequest,
   layers: PolicyLayers,
-  open: ReadonlyMap<CompiledStatement, OpenStatement>,
+  open: ReadonlyMap<StatementRef, OpenStatement>,
   applying: 'Allow' | 'Deny',
 ): PolicyLayers {
   const action = request.action.toLowerCase()
@@ -146,8 +147,8 @@ function assuming(
     byService: new Map(),
     rest: candidatesFor(policy, action).flatMap((candidate) => {
       const { statement } = candidate
-      if (!open.has(statement)) return [candidate]
-      if (statement.ref.effect !== applying) return []
+      if (!open.has(refOf(policy, statement))) return [candidate]
+      if (statement.statement.effect !== applying) return []
       return [{ ...candidate, statement: { ...statement, matchesResource: undefined, conditions: [] } }]
     }),
   })

@@ -94,7 +94,7 @@ const NO_CONTEXT = contextOf({})
 
 function toUse(
   { source }: CompiledPolicy,
-  { ref, statement }: CompiledStatement,
+  { statement }: CompiledStatement,
   action: string,
   uses: readonly Use[],
 ): PermissionUse {
@@ -110,7 +110,7 @@ function toUse(
     PolicyArn: source.arn,
     PolicyName: source.name,
     AttachedTo: source.attachedTo,
-    StatementId: ref.sid ?? `#${ref.index}`,
+    StatementId: statement.sid ?? `#${statement.index}`,
     Action: action,
     Count: meant.reduce((sum, { count }) => sum + count, 0),
     LastUsedAt: lastAt === 0 ? undefined : new Date(lastAt),
