@@ -7,6 +7,8 @@ import type { ChunkSizes } from '../vault/chunker.ts'
 import { Claims } from '../vault/claims.ts'
 import type { TableMemory } from '../vault/chunk-table.ts'
 import type { VaultKeys } from '../vault/keys.ts'
+import { ChunkPour } from './pour-chunks.ts'
+import type { SourceVault } from './pour-chunks.ts'
 import { ContentPour } from './pour-content.ts'
 import type { FromThread, ToThread } from './pour-wire.ts'
 import { writeItems } from './pour-writer.ts'
@@ -60,7 +62,8 @@ export function backupSteps(parts: PourParts, post: (message: FromThread) => voi
         case 'end':
           return pour.end().then((packs) => ({ kind: 'ended', packs }))
         case 'write':
-          throw new Error('A thread of a backup was told to write')
+        case 'copy':
+          throw new Error(`A thread of a backup was told to ${message.kind}`)
       }
     },
   }
@@ -81,6 +84,21 @@ export function restoreSteps(parts: PourParts): PourSteps {
       if (message.kind !== 'end') throw new Error(`A thread of a restore was told to handle ${message.kind}`)
       close()
       return { kind: 'ended', packs: [] }
+    },
+  }
+}
+
+export function copySteps(parts: PourParts, source: SourceVault): PourSteps {
+  const claims = new Claims(parts.index, parts.claims)
+  const pour = new ChunkPour({ ...parts, source, claims })
+  return {
+    abort: () => pour.abort(),
+    step(message) {
+      if (message.kind === 'copy') return { kind: 'done', results: pour.copy(bufferOf(message.ids)) }
+      if (message.kind === 'end') return pour.end().then((packs) => ({ kind: 'ended', packs }))
+      if (message.kind !== 'level') throw new Error(`A thread of a copy was told to handle ${message.kind}`)
+      claims.addLevel(message.level)
+      return undefined
     },
   }
 }

@@ -5,8 +5,10 @@ import type { MessagePort } from 'node:worker_threads'
 import { openBlobStore } from '../blobs/open.ts'
 import { ChunkIndex } from '../vault/chunk-index.ts'
 import { VaultKeys } from '../vault/keys.ts'
+import type { SourceVault } from './pour-chunks.ts'
 import { THREAD_HALVES } from './pour-halves.ts'
-import { backupSteps, restoreSteps } from './pour-steps.ts'
+import { backupSteps, copySteps, restoreSteps } from './pour-steps.ts'
+import type { PourSteps } from './pour-steps.ts'
 import type { FromThread, PourSetup, ToThread } from './pour-wire.ts'
 
 /**
@@ -15,7 +17,7 @@ import type { FromThread, PourSetup, ToThread } from './pour-wire.ts'
  */
 
 /** Buffers of zlib and crypto weigh nothing to the collector, so it is called every so often; else memory grows threefold. */
-const COLLECT_AFTER_BYTES = { backup: 6 * 1024 * 1024, restore: 16 * 1024 * 1024 }
+const COLLECT_AFTER_BYTES = { backup: 6 * 1024 * 1024, copy: 6 * 1024 * 1024, restore: 16 * 1024 * 1024 }
 
 function collector(afterBytes: number): (bytes: number) => void {
   setFlagsFromString('--expose-gc')
@@ -33,13 +35,24 @@ const port = parentPort as MessagePort
 const setup = workerData as PourSetup
 const parts = {
   ...setup,
-  store: openBlobStore(setup.location),
-  keys: new VaultKeys(setup.vaultId, setup.vaultKey),
-  index: new ChunkIndex(setup.index),
+  ...vaultOf(setup),
   half: THREAD_HALVES[setup.resourceType],
   onBytes: collector(COLLECT_AFTER_BYTES[setup.mode]),
 }
-const steps = setup.mode === 'backup' ? backupSteps(parts, post) : restoreSteps(parts)
+const steps = stepsOf(setup)
+
+function vaultOf({ location, vaultId, vaultKey, index }: NonNullable<PourSetup['source']>): SourceVault {
+  return {
+    store: openBlobStore(location),
+    keys: new VaultKeys(vaultId, vaultKey),
+    index: new ChunkIndex(index),
+  }
+}
+
+function stepsOf({ mode, source }: PourSetup): PourSteps {
+  if (mode === 'backup') return backupSteps(parts, post)
+  return source === undefined ? restoreSteps(parts) : copySteps(parts, vaultOf(source))
+}
 
 function post(message: FromThread): void {
   const bytes = message.kind === 'done' ? message.results : message.kind === 'slab' ? message.slab : undefined

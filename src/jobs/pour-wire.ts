@@ -15,7 +15,7 @@ import type { FinishedPack } from '../vault/pack.ts'
 
 /** What a thread is started with. The vault key crosses in memory only. */
 export interface PourSetup {
-  readonly mode: 'backup' | 'restore'
+  readonly mode: 'backup' | 'restore' | 'copy'
   readonly resourceType: ResourceType
   readonly settings: Connection['settings']
   readonly location: BlobLocation
@@ -25,6 +25,8 @@ export interface PourSetup {
   readonly index: IndexMemory
   readonly claims: readonly TableMemory[]
   readonly tag: string
+  /** Of copies: the vault that is read. */
+  readonly source?: Pick<PourSetup, 'location' | 'vaultId' | 'vaultKey' | 'index'>
 }
 
 export type ToThread =
@@ -38,6 +40,8 @@ export type ToThread =
   | { readonly kind: 'slab'; readonly slab: Uint8Array; readonly length: number; readonly isLast: boolean }
   /** Items to write: `encodeWrite` for each. */
   | { readonly kind: 'write'; readonly tasks: Uint8Array }
+  /** Chunks to copy: 32 bytes each. */
+  | { readonly kind: 'copy'; readonly ids: Uint8Array }
   | { readonly kind: 'level'; readonly level: TableMemory }
   /** The driver's reader gets its settings. */
   | { readonly kind: 'settings'; readonly settings: Connection['settings'] }
