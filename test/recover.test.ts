@@ -367,7 +367,7 @@ function numbers(seed: number): (limit: number) => number {
 const openKit = (reader: Reader): object =>
   reader.openKit(reader.parseKit(fs.readFileSync(kitFile, 'utf8')), fs.readFileSync(passphraseFile, 'utf8'))
 
-/** Adds by the engine's own hand what a server seldom leaves behind: an amendment and a dead list. */
+/** Adds by the engine's own hand what a server seldom leaves behind: an amendment, a dead list and a vault record. */
 async function amendAndList(copy: string): Promise<void> {
   const store = new DiskBlobStore(copy)
   const { vaultId } = await readHeader(store)
@@ -377,6 +377,7 @@ async function amendAndList(copy: string): Promise<void> {
   const { points } = await vault.listPoints()
   for (const { pointId } of points) await vault.amend(pointId, { deleteAfterDays: 400 })
   await writeDeadList(store, vault.keys, { generation: 3, createdAtMs: 1, blobs: [] })
+  await vault.addRecord(() => ({ lock: { mode: 'governance' } }))
 }
 
 /** Makes a vault that knows nothing of servers one that the kit of this server opens. */
@@ -465,6 +466,41 @@ describe('recover.mjs and vaults that no server of today wrote', () => {
     }
   })
 
+  test('the lock of a golden vault is shown and checked, and a record that was taken away is named', async () => {
+    const file = join(import.meta.dirname, '..', 'src', 'vault', 'golden', 'version-1-locked.json')
+    const golden = JSON.parse(fs.readFileSync(file, 'utf8')) as Golden
+    const vault = inScratch('golden-locked')
+    for (const [name, bytes] of Object.entries(golden.blobs)) {
+      fs.mkdirSync(dirname(join(vault, name)), { recursive: true })
+      fs.writeFileSync(join(vault, name), Buffer.from(bytes, 'base64'))
+    }
+    wrapVault(vault, golden.vaultId, Buffer.from(golden.vaultKey, 'base64'))
+    const says =
+      'locked: compliance, retention from 7 days to 365 days, for good from 2026-11-21T11:06:40.000Z'
+    const whole = await recover(['list', vault])
+    assert.equal(whole.code, 0, whole.stderr)
+    assert.ok(whole.stdout.includes(says), whole.stdout)
+    assert.deepEqual((await recoverJson<Verified>(['verify', vault])).notes, [`The vault is ${says}`])
+
+    const [first, second] = ['records/00000001', 'records/00000002'] as const
+    fs.renameSync(join(vault, second), inScratch('second'))
+    const older = await recover(['list', vault])
+    assert.equal(older.code, 1)
+    assert.match(older.stdout, /DAMAGED {2}records\/00000002: it is missing/)
+    const { damage } = await recoverJson<Verified>(['verify', vault], 1)
+    assert.deepEqual(
+      damage.map(({ blob }) => blob),
+      [second],
+    )
+    fs.renameSync(inScratch('second'), join(vault, second))
+    fs.rmSync(join(vault, first))
+    const gap = await recoverJson<Verified>(['verify', vault], 1)
+    assert.deepEqual(
+      gap.damage.map(({ blob }) => blob),
+      [first, second],
+    )
+  })
+
   test('a manifest with inner nodes and lists of chunks is walked in order and restored whole', async () => {
     const directory = inScratch('deep-manifest')
     fs.mkdirSync(directory)
@@ -536,6 +572,7 @@ describe('recover.mjs and single flipped bits', () => {
       'points/*/head',
       'points/*/amendment-00000001',
       'points/*/deleted',
+      'records/00000001',
       'dead/*',
     ]) {
       assert.ok(kinds.has(kind), `${kind} is among ${[...kinds].join(' ')}`)

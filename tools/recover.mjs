@@ -15,7 +15,7 @@ import * as path from 'node:path'
 import * as zlib from 'node:zlib'
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { isDeepStrictEqual, parseArgs } from 'node:util'
 
 const HELP = `Reads a Roleback backup vault without a server.
 
@@ -236,8 +236,8 @@ export function openKit(kit, passphrase) {
 
 // ------------------------------------------------------------------------------------------------ the vault's blobs (1, 3, 4)
 
-const T = { data: 1, meta: 2, index: 3, head: 4, amendment: 5, deleted: 6, dead: 7 }
-const LABELS = [undefined, 'data', 'meta', 'index', 'head', 'amendment', 'deleted', 'dead']
+const T = { data: 1, meta: 2, index: 3, head: 4, amendment: 5, deleted: 6, dead: 7, record: 8 }
+const LABELS = [undefined, 'data', 'meta', 'index', 'head', 'amendment', 'deleted', 'dead', 'record']
 const MiB = 1024 * 1024
 const MAX_PAYLOAD = 64 * MiB
 const MAX_RAW = 8 * MiB
@@ -889,6 +889,64 @@ function applyAmendments(vault, point, names) {
   })
 }
 
+// ------------------------------------------------------------------------------------------------------- vault records (16)
+
+/**
+ * What the vault says of itself after each of its records; the first is that before any. What is wrong goes to `report`; behind a
+ * missing or damaged record nothing is known.
+ */
+export function readRecords(vault, report) {
+  const states = [{}]
+  const names = list(vault.directory, 'records').filter((name) => /^[0-9]{8}$/.test(name))
+  try {
+    for (const file of names) {
+      const number = states.length
+      const name = `records/${file}`
+      const due = `records/${String(number).padStart(8, '0')}`
+      if (name !== due) throw new Damage(due, `it is missing: ${name} is there`)
+      const payload = parseJson(openDocument(vault, T.record, name).payload, name)
+      if (payload.number !== number || !isRecord(payload.record))
+        throw new Damage(name, 'it is no vault record of this number')
+      const state = { ...states.at(-1) }
+      for (const [member, value] of Object.entries(payload.record)) {
+        if (value === null) delete state[member]
+        else state[member] = value
+      }
+      states.push(state)
+    }
+  } catch (error) {
+    if (!(error instanceof Damage)) throw error
+    report(error)
+  }
+  return states
+}
+
+/** What a head's writer saw of the lock must still be there. */
+function checkLockInHead({ id, record }, states, report) {
+  const said = record.vaultLock
+  if (said === undefined) return
+  const blob = `points/${id}/head`
+  const number = said?.number
+  if (!isRecord(said) || !isCount(number) || number < 1)
+    report(new Damage(blob, 'its vaultLock names no vault record'))
+  else if (number >= states.length) {
+    const missing = `records/${String(number).padStart(8, '0')}`
+    report(new Damage(missing, `it is missing or not readable: ${blob} was written when it was there`))
+  } else if (!isDeepStrictEqual(states[number].lock, said.lock))
+    report(new Damage(blob, `its vaultLock is not what records/${String(number).padStart(8, '0')} says`))
+}
+
+/** The vault's lock in one sentence. */
+function lockText(lock) {
+  const days = (value, none) => (Number.isSafeInteger(value) ? `${value} days` : none)
+  const { mode, minRetentionDays, maxRetentionDays, lockDate } = isRecord(lock) ? lock : {}
+  const from = timeText(lockDate)
+  return printable(
+    `locked: ${textOf(mode)}, retention from ${days(minRetentionDays, 'any')} to ${days(maxRetentionDays, 'any')}` +
+      (from === '' ? '' : `, for good from ${from}`),
+  )
+}
+
 // ------------------------------------------------------------------------------------------------------------- manifests (8)
 
 const MAX_NODE = 4 * MiB
@@ -1055,6 +1113,10 @@ export function verifyVault(vault, onProgress = () => {}) {
       `The index names ${gone.length} packs that are not here; no harm where no recovery point needs them`,
     )
   const live = points.filter((point) => !point.isDeleted)
+  const states = readRecords(vault, report)
+  for (const point of live) checkLockInHead(point, states, report)
+  const { lock } = states.at(-1)
+  if (lock !== undefined) notes.push(`The vault is ${lockText(lock)}`)
   for (const point of live) {
     if (point.head !== undefined) verifyPoint(vault, point, index.packs, report)
     onProgress(`recovery point ${point.id}`)
@@ -1810,9 +1872,9 @@ const textOf = (value) =>
   value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value)
 
 /** What `list` prints. */
-export function describePoints(vault) {
-  const points = readPoints(vault).filter(({ isDeleted, isUnsure }) => !isDeleted || isUnsure)
+export function describePoints(points) {
   return points
+    .filter(({ isDeleted, isUnsure }) => !isDeleted || isUnsure)
     .map(({ id, head, record, damage }) => ({
       id,
       recoveryPointArn: textOf(record.recoveryPointArn),
@@ -1857,9 +1919,16 @@ function table(rows) {
 const say = (text) => process.stdout.write(`${text}\n`)
 
 function printList(vault, isJson) {
-  const points = describePoints(vault)
-  const damage = points.flatMap((point) => point.damage)
-  if (isJson) say(JSON.stringify({ vaultId: vault.id, points }, undefined, 2))
+  const all = readPoints(vault)
+  const points = describePoints(all)
+  const ofRecords = []
+  const report = ({ blob, reason }) => ofRecords.push({ blob, reason })
+  const states = readRecords(vault, report)
+  for (const point of all) if (!point.isDeleted) checkLockInHead(point, states, report)
+  const { lock } = states.at(-1)
+  const damage = [...ofRecords, ...points.flatMap((point) => point.damage)]
+  if (lock !== undefined && !isJson) say(`Vault ${vault.id} is ${lockText(lock)}.`)
+  if (isJson) say(JSON.stringify({ vaultId: vault.id, lock, damage: ofRecords, points }, undefined, 2))
   else if (points.length === 0) say(`Vault ${vault.id} holds no recovery points.`)
   else {
     const rows = points.map((point) => [
@@ -1871,8 +1940,8 @@ function printList(vault, isJson) {
       printable(point.resourceName || point.resourceArn),
     ])
     say(table([['POINT', 'TYPE', 'CREATED', 'SIZE', 'ITEMS', 'RESOURCE'], ...rows]))
-    for (const { blob, reason } of damage) say(`DAMAGED  ${blob}: ${reason}`)
   }
+  if (!isJson) for (const { blob, reason } of damage) say(`DAMAGED  ${blob}: ${reason}`)
   return damage.length === 0 ? 0 : 1
 }
 

@@ -23,7 +23,10 @@ const isDamage = (error: unknown): boolean =>
 async function smallVault(): Promise<{ store: MemoryBlobStore; files: Files }> {
   const store = new MemoryBlobStore()
   const files = { a: Buffer.from('one'), b: Buffer.from('two, a little longer'), c: Buffer.alloc(0) }
-  await backUp(await makeVault(store), new Coordinator(), 'p1', files)
+  const vault = await makeVault(store)
+  await vault.addRecord(() => ({ lock: { mode: 'governance', minRetentionDays: 7 } }))
+  await vault.addRecord(() => ({ lock: { mode: 'compliance', minRetentionDays: 8 } }))
+  await backUp(vault, new Coordinator(), 'p1', files)
   return { store, files }
 }
 
@@ -57,7 +60,7 @@ test('every single flipped bit of a vault is an error or changes nothing that is
   assert.ok(outcomes.detected > 5000, JSON.stringify(outcomes))
 })
 
-test('every flipped bit of a pack, an index delta or a head is found by verifying', async () => {
+test('every flipped bit of a pack, an index delta, a head or a vault record is found by verifying', async () => {
   const { store } = await smallVault()
   for (const name of await blobsOf(store)) {
     const bytes = store.blobs.get(name) as Buffer

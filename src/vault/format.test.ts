@@ -30,6 +30,10 @@ test('keys are derived as section 2 of the format says', () => {
     hex(keys.sealKey('head', SEED, 'document').export()),
     '1a28cbfdd3f72ad336a7c8ec2ed74d8267069427baf690e0698d7b6b70670d63',
   )
+  assert.equal(
+    hex(keys.sealKey('record', SEED, 'document').export()),
+    'cd73d2fa3653e36ed02462690c96bc26a606b09e204e12db2a167bb1fb08ed0d',
+  )
 })
 
 test('a chunk’s id is the SHA-256 of the id key and its bytes', () => {
@@ -67,14 +71,17 @@ interface Golden {
   readonly blobs: Readonly<Record<string, string>>
   readonly points: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly records: Readonly<Record<string, unknown>>
+  /** What its vault records give together. */
+  readonly vaultRecord?: Readonly<Record<string, unknown>>
 }
 
-const golden = JSON.parse(readFileSync(new URL('golden/version-1.json', import.meta.url), 'utf8')) as Golden
+const goldenOf = (name: string): Golden =>
+  JSON.parse(readFileSync(new URL(`golden/${name}.json`, import.meta.url), 'utf8')) as Golden
+const golden = goldenOf('version-1')
 
-function goldenStore(): MemoryBlobStore {
+function goldenStore({ blobs }: Golden = golden): MemoryBlobStore {
   const store = new MemoryBlobStore()
-  for (const [name, bytes] of Object.entries(golden.blobs))
-    store.blobs.set(name, Buffer.from(bytes, 'base64'))
+  for (const [name, bytes] of Object.entries(blobs)) store.blobs.set(name, Buffer.from(bytes, 'base64'))
   return store
 }
 
@@ -110,4 +117,30 @@ test('the golden vault of version 1 takes backups and sweeps of this version', a
   assert.deepEqual(await restore(vault, 'third'), files)
   assert.deepEqual(await restore(vault, 'first'), first)
   assert.deepEqual((await verifyVault(vault, { readData: true })).problems, [])
+})
+
+test('the golden vault with a lock, which a program written from the text alone made, says what it is locked by', async () => {
+  const locked = goldenOf('version-1-locked')
+  const store = goldenStore(locked)
+  const vault = await openVault(store, Buffer.from(locked.vaultKey, 'base64'))
+  const { number, record, damage } = await vault.records()
+  assert.deepEqual({ number, record, damage }, { number: 2, record: locked.vaultRecord, damage: undefined })
+  assert.deepEqual((await verifyVault(vault)).problems, [])
+  assert.deepEqual((await scrubBlobs(store)).problems, [])
+  assert.deepEqual((await vault.listPoints()).points[0]?.record, locked.records['empty'])
+
+  store.blobs.delete('records/00000002')
+  const { problems } = await verifyVault(vault)
+  assert.deepEqual(
+    problems.map(({ blob, pointId }) => [blob, pointId]),
+    [['records/00000002', 'empty']],
+  )
+})
+
+test('the golden vault of version 1 has no vault records, and takes some', async () => {
+  const vault = await openVault(goldenStore(), Buffer.from(golden.vaultKey, 'base64'))
+  assert.deepEqual((await vault.records()).states, [{}])
+  await vault.addRecord(() => ({ lock: { mode: 'governance' } }))
+  assert.deepEqual((await vault.records()).record, { lock: { mode: 'governance' } })
+  assert.deepEqual((await verifyVault(vault)).problems, [])
 })

@@ -12,6 +12,7 @@ export const TYPE = {
   amendment: 5,
   deleted: 6,
   dead: 7,
+  record: 8,
 } as const
 
 export type SealType = keyof typeof TYPE

@@ -10,6 +10,8 @@ import { VAULT_ID, VaultKeys } from './keys.ts'
 import { loadIndex } from './load-index.ts'
 import type { LoadedIndex } from './load-index.ts'
 import { Point } from './point.ts'
+import { readVaultRecords, writeVaultRecord } from './records.ts'
+import type { VaultRecords } from './records.ts'
 import { PointWriter } from './writer.ts'
 import type { PointOptions } from './writer.ts'
 
@@ -187,6 +189,16 @@ export class Vault {
   /** Adds an amendment: its members replace the record's, null takes one away. @returns Its number. */
   async amend(pointId: string, record: PointRecord): Promise<number> {
     return await writeAmendment(this.store, this.keys, pointId, record)
+  }
+
+  /** What the vault says of itself: its lock, legal holds. */
+  async records(): Promise<VaultRecords> {
+    return await readVaultRecords(this.store, this.keys)
+  }
+
+  /** Adds what `decide` returns to that, durably; it may be asked again. */
+  async addRecord(decide: (records: VaultRecords) => PointRecord | undefined): Promise<VaultRecords> {
+    return await writeVaultRecord(this.store, this.keys, decide)
   }
 
   /** Deletes a recovery point; a sweep frees its bytes. Deleting what is gone is no error. */

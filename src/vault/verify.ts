@@ -12,6 +12,7 @@ import { readPackDirectory } from './load-index.ts'
 import type { LoadedIndex } from './load-index.ts'
 import { FOOTER, FOOTER_BYTES, packName, parseDirectory, parsePackName } from './pack.ts'
 import { Point } from './point.ts'
+import { headProblem } from './records.ts'
 import { readHeader } from './vault.ts'
 import type { Vault } from './vault.ts'
 
@@ -109,7 +110,7 @@ export async function scrubBlobs(store: BlobStore, options: VerifyOptions = {}):
   } catch (error) {
     findings.note('vault.json', error)
   }
-  for (const prefix of ['data/', 'meta/', 'index/', 'points/', 'dead/']) {
+  for (const prefix of ['data/', 'meta/', 'index/', 'points/', 'records/', 'dead/']) {
     for await (const page of store.list(prefix)) {
       for (const { name, sizeBytes } of page) {
         await findings.pause()
@@ -161,6 +162,7 @@ export async function verifyVault(
 ): Promise<VerifyResult> {
   const findings = new Findings(options)
   const heads = await openHeads(vault, findings)
+  await checkRecords(vault, heads, findings)
   const loaded = await vault.refresh()
   for (const damage of loaded.damage) findings.note(damage.blob, damage)
   const missing = missingPacks(loaded)
@@ -197,6 +199,16 @@ async function openHeads(vault: Vault, findings: Findings): Promise<PointHead[]>
     }
   }
   return heads
+}
+
+/** The vault's own records, and that each one that a head tells of is there. */
+async function checkRecords(vault: Vault, heads: readonly PointHead[], findings: Findings): Promise<void> {
+  const records = await vault.records()
+  if (records.damage !== undefined) findings.note(records.damage.blob, records.damage)
+  for (const head of heads) {
+    const problem = headProblem(head, records)
+    if (problem !== undefined) findings.note(problem.blob, problem, head.pointId)
+  }
 }
 
 /** Numbers of packs in the index that are gone from the store or have another size. */

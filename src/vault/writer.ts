@@ -14,6 +14,7 @@ import type { FinishedPack } from './pack.ts'
 import { PackWriter } from './pack-writer.ts'
 import { ParentPoint } from './parent.ts'
 import { Point } from './point.ts'
+import { withVaultLock } from './records.ts'
 import { SegmentBuffer } from './segment-buffer.ts'
 import type { Vault } from './vault.ts'
 
@@ -116,7 +117,8 @@ export class PointWriter {
       }
     }
     await lease.check()
-    storedBytes += await this.#putHead({ pointId, jobId, fence, manifest, record })
+    const saying = withVaultLock(record, await this.vault.records())
+    storedBytes += await this.#putHead({ pointId, jobId, fence, manifest, record: saying })
     crashpoint('point.head-stored')
     await lease.check()
     return { pointId, itemCount: manifest.items, contentBytes: manifest.contentBytes, storedBytes }
