@@ -480,7 +480,7 @@ describe('recover.mjs and vaults that no server of today wrote', () => {
     const whole = await recover(['list', vault])
     assert.equal(whole.code, 0, whole.stderr)
     assert.ok(whole.stdout.includes(says), whole.stdout)
-    assert.deepEqual((await recoverJson<Verified>(['verify', vault])).notes, [`The vault is ${says}`])
+    assert.ok((await recoverJson<Verified>(['verify', vault])).notes.includes(`The vault is ${says}`))
 
     const [first, second] = ['records/00000001', 'records/00000002'] as const
     fs.renameSync(join(vault, second), inScratch('second'))
