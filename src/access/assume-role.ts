@@ -1,8 +1,9 @@
 import { contextOf, evaluate } from '../policy/evaluate.ts'
-import type { Decision } from '../policy/evaluate.ts'
+import type { Decision, PolicyLayers } from '../policy/evaluate.ts'
 import type { RoleTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { tagsOf } from '../store/tags.ts'
+import type { Tags } from '../store/tags.ts'
 import { compiledTrustPolicy } from './compiled.ts'
 import { NO_ROLE } from './proposal.ts'
 import { layersOf } from './layers.ts'
@@ -59,30 +60,42 @@ export async function decideAssumption(
   assumption: AssumptionRequest,
   target: AssumptionTarget,
 ): Promise<readonly AssumptionDecision[]> {
-  const { principal } = assumption
-  const trust = target.role === undefined ? NO_ROLE : compiledTrustPolicy(target.role)
-  const layers = { ...(await layersOf(db, principal)), trust }
-  const context = contextOf(await assumptionContext(db, assumption, target))
+  const own = await layersOf(db, assumption.principal)
+  const tags = await tagsOf(db, target.accountId, target.arn)
   const actions: AssumptionDecision['action'][] = ['sts:AssumeRole']
   if (Object.keys(assumption.tags).length > 0) actions.push('sts:TagSession')
   if (assumption.sourceIdentity !== undefined) actions.push('sts:SetSourceIdentity')
   return actions.map((action) => {
-    const request = {
-      principal: principalView(principal),
-      action,
-      resource: target.arn,
-      resourceAccountId: target.accountId,
-      context,
-    }
-    return { action, decision: evaluate(request, layers), question: { request, layers } }
+    const question = assumptionQuestion(assumption, target, action, { own, tags })
+    return { action, decision: evaluate(question.request, question.layers), question }
   })
 }
 
-async function assumptionContext(
-  db: Queryable,
+/** One of those questions: the caller's own policies and the role's trust policy, and the role's tags. */
+export function assumptionQuestion(
   assumption: AssumptionRequest,
   target: AssumptionTarget,
-): Promise<Record<string, string | readonly string[]>> {
+  action: AssumptionDecision['action'],
+  { own, tags }: { readonly own: PolicyLayers; readonly tags: Tags },
+): Question {
+  const trust = target.role === undefined ? NO_ROLE : compiledTrustPolicy(target.role)
+  return {
+    request: {
+      principal: principalView(assumption.principal),
+      action,
+      resource: target.arn,
+      resourceAccountId: target.accountId,
+      context: contextOf(assumptionContext(assumption, target, tags)),
+    },
+    layers: { ...own, trust },
+  }
+}
+
+function assumptionContext(
+  assumption: AssumptionRequest,
+  target: AssumptionTarget,
+  tags: Tags,
+): Record<string, string | readonly string[]> {
   const { principal, region, now, sourceIp } = assumption
   const context = requestContext(principal, { region, now, sourceIp, resourceAccountId: target.accountId })
   context['sts:RoleSessionName'] = assumption.sessionName
@@ -96,7 +109,7 @@ async function assumptionContext(
   if (keys.length > 0) context['aws:TagKeys'] = keys
   if (assumption.transitiveTagKeys.length > 0) context['sts:TransitiveTagKeys'] = assumption.transitiveTagKeys
   for (const [key, value] of Object.entries(assumption.tags)) context[`aws:RequestTag/${key}`] = value
-  for (const [key, value] of Object.entries(await tagsOf(db, target.accountId, target.arn))) {
+  for (const [key, value] of Object.entries(tags)) {
     context[`aws:ResourceTag/${key}`] = value
     context[`iam:ResourceTag/${key}`] = value
   }

@@ -94,8 +94,8 @@ async function questionWith(db: Queryable, asker: Asker, own: PolicyLayers, aske
  * questions.
  */
 export interface Preview {
-  /** The questions that decide whether his call of an operation goes ahead. */
-  call(service: string, operation: string, input: object): Promise<readonly Question[]>
+  /** What is asked of whoever calls an operation, before its handler runs; nothing where that decides by itself. */
+  asked(service: string, operation: string, input: object): Promise<readonly Asked[]>
   /** The question of one right more. */
   readonly right: Ask
 }

@@ -176,7 +176,8 @@ class Run {
   /** What the gate asks before the operation itself. */
   async #callChecks(recoveryPointArn: string | undefined): Promise<Check[]> {
     const { preview, inputOf } = this.#tools
-    const questions = await preview.call('backup', this.#wish.operation, inputOf(recoveryPointArn))
+    const asked = await preview.asked('backup', this.#wish.operation, inputOf(recoveryPointArn))
+    const questions = await Promise.all(asked.map(preview.right))
     return questions.map((question) => this.#checker.ofCaller('caller', question))
   }
 

@@ -62,7 +62,8 @@ async function idOf(db: Queryable, name: string): Promise<string | undefined> {
   return name
 }
 
-async function arnOfId(db: Queryable, name: string): Promise<string> {
+/** The ARN of the user, role or session that an id stands for; the name itself where it is no id, or he is gone. */
+export async function arnOfId(db: Queryable, name: string): Promise<string> {
   if (!UNIQUE_ID.test(name)) return name
   const [id, session] = name.split(':') as [string, string?]
   if (id.startsWith('AIDA')) {

@@ -1,5 +1,4 @@
-import { resourceTagKeys } from '../access/request-context.ts'
-import { BACKUP_SERVICE } from '../access/passed-role.ts'
+import { deletionAtSource } from '../access/point-deletion.ts'
 import {
   InvalidParameterValueException,
   InvalidRequestException,
@@ -160,11 +159,8 @@ export async function deleteRecoveryPoint(
   const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
   if (point.status === 'DELETING') return {}
   const tags = await tagsOf(ctx.store.db, ctx.accountId, point.arn)
-  for (const step of Object.values(kindOf(point.resource_type).remove)) {
-    for (const arn of step.arns({ resourceArn: point.resource_arn, recoveryPointArn: point.arn })) {
-      await ctx.authorize(step.action, arn, { ...resourceTagKeys(tags), ...viaBackup() })
-    }
-  }
+  for (const { action, resource, context } of deletionAtSource(kindOf(point.resource_type), point, tags))
+    await ctx.authorize(action, resource, context)
   await ctx.store.transaction(async (tx) => {
     await refuseHeld(tx, point, 'delete')
     const isMarked = await setRecoveryPointStatus(tx, point, DELETABLE, { status: 'DELETING', message: null })
@@ -183,15 +179,6 @@ export async function deleteRecoveryPoint(
   })
   ctx.store.wake()
   return {}
-}
-
-function viaBackup(): Record<string, string | readonly string[]> {
-  return {
-    'aws:CalledVia': [BACKUP_SERVICE],
-    'aws:CalledViaFirst': BACKUP_SERVICE,
-    'aws:CalledViaLast': BACKUP_SERVICE,
-    'aws:ViaAWSService': 'true',
-  }
 }
 
 /** @throws {ResourceNotFoundException} Also for a point that lies in another vault. */

@@ -18,6 +18,7 @@ import { addServe } from './serve.ts'
 import { addSession } from './session.ts'
 import { addSignInProvider } from './sign-in-provider.ts'
 import { addVault } from './vault.ts'
+import { addWhoCan } from './who-can.ts'
 
 /**
  * Runs one command.
@@ -68,6 +69,7 @@ function newProgram(): Command {
     addPlan,
     addPause,
     addExplain,
+    addWhoCan,
     addPolicy,
     addGuard,
     addKey,

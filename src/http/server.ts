@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { Question } from '../access/proposal.ts'
+import type { Asked } from '../access/authorize.ts'
 import { answer, answerError, withWarnings } from '../aws/answer.ts'
 import { AwsError } from '../aws/error.ts'
 import {
@@ -235,27 +235,27 @@ function contextOf(
     warn,
     preview: {
       right,
-      call: (service, operation, input) => questionsOfCall(ctx, tables, service, operation, input),
+      asked: (service, operation, input) => askedOfCall(ctx, tables, service, operation, input),
     },
   }
   return ctx
 }
 
 /** What the gate asks before an operation's handler runs; nothing where the handler decides by itself. */
-async function questionsOfCall(
+async function askedOfCall(
   ctx: Context,
   tables: ServiceTables,
   service: string,
   operation: string,
   input: object,
-): Promise<readonly Question[]> {
+): Promise<readonly Asked[]> {
   const model = modelOf(service as ServiceName)
   const table = tables[service as ServiceName] as Readonly<Record<string, AnyEntry | AnyUnsigned>>
   const entry = table[operation]
   if (entry === undefined) throw new Error(`${service} has no operation ${operation}`)
   if ('unsigned' in entry || entry.decidedByHandler === true) return []
   const { action, resources, context } = await askedBy(ctx, model, operation, entry, input)
-  return await Promise.all(resources.map((resource) => ctx.preview.right({ action, resource, context })))
+  return resources.map((resource) => ({ action, resource, context }))
 }
 
 async function askedBy(

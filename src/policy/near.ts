@@ -3,6 +3,7 @@ import type { CompiledPolicy, CompiledStatement, StatementRef } from './compile.
 import type { CompiledCondition } from './conditions.ts'
 import type { ConditionContext } from './context.ts'
 import type { AuthorizationRequest, DecisionLayer, NearMiss, PolicyLayers } from './decision.ts'
+import type { Condition } from './policy.ts'
 import { NOT_NAMED } from './principals.ts'
 
 /** More than this helps nobody. */
@@ -65,10 +66,15 @@ function missOf(
 }
 
 function describe({ condition }: CompiledCondition, context: ConditionContext): string {
-  const { operator, key, values } = condition
-  const asked = `${operator.name} ${key} ${values.map((value) => `"${value}"`).join(' or ')}`
+  const { key } = condition
+  const asked = conditionText(condition)
   const value = context.get(key.toLowerCase())
   if (value === undefined) return `${asked} is not met: the request has no ${key}`
   const found = typeof value === 'string' ? `"${value}"` : `[${value.map((item) => `"${item}"`).join(', ')}]`
   return `${asked} is not met: the request has ${found}`
+}
+
+/** A condition as people read it: `IpAddress aws:SourceIp "10.0.0.0/8" or "::1"`. */
+export function conditionText({ operator, key, values }: Condition): string {
+  return `${operator.name} ${key} ${values.map((value) => `"${value}"`).join(' or ')}`
 }

@@ -100,6 +100,33 @@ test('outlook() names the statement and the keys that it depends on', () => {
   )
 })
 
+test('outlook() is not opened by statements of a resource policy about somebody else', () => {
+  const about = (name: string, Effect: string): object => ({
+    Effect,
+    Principal: { AWS: `arn:aws:iam::111122223333:user/${name}` },
+    Action: 's3:GetObject',
+    Resource: '*',
+    Condition: tagged,
+  })
+  const open = (...statements: readonly object[]): readonly unknown[] => {
+    const document = JSON.stringify({ Version: '2012-10-17', Statement: statements })
+    const resource = compilePolicy(parsePolicy(document, 'resource'), { type: 'resource', name: 'own' })
+    const arn = 'arn:aws:iam::111122223333:user/u'
+    const request = asking(OBJECTS)
+    const seen = outlook(
+      { ...request, principal: { ...request.principal, arn, accountId: '111122223333' } },
+      { ...layersOf(statement('Allow', '*')), resource },
+      { isUnknownKey },
+    )
+    return [seen.verdict, seen.open.map((one) => [one.statement.index, one.asks])]
+  }
+  assert.deepEqual(open(about('other', 'Deny'), about('other', 'Allow')), ['allowed', []])
+  assert.deepEqual(open(about('other', 'Deny'), about('u', 'Deny')), [
+    'depends',
+    [[1, ['StringEquals s3:ExistingObjectTag/secret "yes"']]],
+  ])
+})
+
 test('outlook() takes variables of unknown keys for unknown, and those of known ones as they are', () => {
   const layers = layersOf(statement('Allow', 'arn:aws:s3:::photos/${aws:username}/*'))
   const ask = (isUnknown: boolean): string =>

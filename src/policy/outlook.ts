@@ -2,7 +2,9 @@ import { candidatesFor, refOf } from './compile.ts'
 import type { CompiledPolicy, CompiledStatement, StatementRef } from './compile.ts'
 import type { AuthorizationRequest, Decision, PolicyLayers } from './decision.ts'
 import { evaluate } from './evaluate.ts'
+import { conditionText } from './near.ts'
 import { globsOverlap } from './overlap.ts'
+import { NOT_NAMED } from './principals.ts'
 
 /** What nobody knows yet of a request that will be made later. */
 export type Unknowns = {
@@ -19,6 +21,8 @@ export type OpenStatement = {
   readonly statement: StatementRef
   /** The unknown condition keys that it asks for, as written. */
   readonly keys: readonly string[]
+  /** The conditions that ask for them, for people: `Bool aws:MultiFactorAuthPresent "true"`. */
+  readonly asks: readonly string[]
   /** True where it is about some of the resources only. */
   readonly isPartial: boolean
 }
@@ -28,6 +32,8 @@ export type Outlook = {
   readonly verdict: 'allowed' | 'denied' | 'depends'
   /** The decision in the worst case; where even the best is a refusal, that of the best. */
   readonly decision: Decision
+  /** The decision in the best case: whose statements would allow it. */
+  readonly best: Decision
   /** What it depends on; empty unless it does. */
   readonly open: readonly OpenStatement[]
 }
@@ -53,24 +59,13 @@ export function outlook(request: AuthorizationRequest, layers: PolicyLayers, unk
   const open = openStatements(request, layers, unknowns)
   if (open.size === 0) {
     const decision = evaluate(request, layers)
-    return { verdict: decision.allowed ? 'allowed' : 'denied', decision, open: [] }
+    return { verdict: decision.allowed ? 'allowed' : 'denied', decision, best: decision, open: [] }
   }
   const worst = evaluate(request, assuming(request, layers, open, 'Deny'))
-  if (worst.allowed) return { verdict: 'allowed', decision: worst, open: [] }
+  if (worst.allowed) return { verdict: 'allowed', decision: worst, best: worst, open: [] }
   const best = evaluate(request, assuming(request, layers, open, 'Allow'))
-  if (!best.allowed) return { verdict: 'denied', decision: best, open: [] }
-  return { verdict: 'depends', decision: worst, open: [...open.values()] }
-}
-
-function policiesOf({
-  identity,
-  boundary,
-  session,
-  resource,
-  trust,
-}: PolicyLayers): readonly CompiledPolicy[] {
-  const single = [resource, trust].filter((policy) => policy !== undefined)
-  return [...identity, ...(boundary ?? []), ...(session ?? []), ...single]
+  if (!best.allowed) return { verdict: 'denied', decision: best, best, open: [] }
+  return { verdict: 'depends', decision: worst, best, open: [...open.values()] }
 }
 
 function openStatements(
@@ -78,17 +73,33 @@ function openStatements(
   layers: PolicyLayers,
   unknowns: Unknowns,
 ): ReadonlyMap<StatementRef, OpenStatement> {
+  const { identity, boundary = [], session = [], resource, trust } = layers
   const action = request.action.toLowerCase()
   const found = new Map<StatementRef, OpenStatement>()
-  for (const policy of policiesOf(layers)) {
-    for (const { statement, matchesAction } of candidatesFor(policy, action)) {
-      if (matchesAction !== undefined && !matchesAction(action)) continue
-      const ref = refOf(policy, statement)
-      const open = openPart(statement, request, unknowns)
-      if (open !== undefined) found.set(ref, { statement: ref, ...open })
+  const look = (policies: readonly (CompiledPolicy | undefined)[], namesPrincipals: boolean): void => {
+    for (const policy of policies) {
+      if (policy === undefined) continue
+      for (const { statement, matchesAction } of candidatesFor(policy, action)) {
+        if (matchesAction !== undefined && !matchesAction(action)) continue
+        // A statement about somebody else decides nothing here, whatever it asks for.
+        if (namesPrincipals && !isAbout(statement, request, layers)) continue
+        const open = openPart(statement, request, unknowns)
+        const ref = refOf(policy, statement)
+        if (open !== undefined) found.set(ref, { statement: ref, ...open })
+      }
     }
   }
+  look([...identity, ...boundary, ...session], false)
+  look([resource, trust], true)
   return found
+}
+
+function isAbout(
+  statement: CompiledStatement,
+  { principal }: AuthorizationRequest,
+  layers: PolicyLayers,
+): boolean {
+  return statement.gradePrincipal(principal, layers.boundary !== undefined) !== NOT_NAMED
 }
 
 /** What of a statement is not certain; undefined where it applies for certain or certainly does not. */
@@ -98,16 +109,20 @@ function openPart(
   unknowns: Unknowns,
 ): Omit<OpenStatement, 'statement'> | undefined {
   const keys: string[] = []
+  const asks: string[] = []
   for (const { condition, isMet } of statement.conditions) {
     const isOpen =
       unknowns.isUnknownKey(condition.key.toLowerCase()) ||
       condition.values.some((value) => namesUnknown(value, unknowns))
-    if (isOpen) keys.push(condition.key)
-    else if (!isMet(request.context)) return undefined
+    if (isOpen) {
+      keys.push(condition.key)
+      asks.push(conditionText(condition))
+    } else if (!isMet(request.context)) return undefined
   }
   const match = resourceMatch(statement, request, unknowns)
   if (match === 'none' || (match === 'all' && keys.length === 0)) return undefined
-  return { keys: [...new Set(keys)], isPartial: match === 'some' }
+  if (match === 'some') asks.push(`Resource ${statement.statement.resource?.names.join(' or ')}`)
+  return { keys: [...new Set(keys)], asks, isPartial: match === 'some' }
 }
 
 function resourceMatch(

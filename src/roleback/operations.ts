@@ -30,6 +30,7 @@ import { listSessions, principalContext, revokeSessions, signOut } from './sessi
 import { beginSignIn } from './oidc-sign-in.ts'
 import { deleteSignInProvider, listSignInProviders, putSignInProvider } from './sign-in-providers.ts'
 import { signIn } from './sign-in.ts'
+import { listPrincipalsWhoCan } from './who-can.ts'
 
 type ResourceInput = { readonly ResourceArn: string }
 type RoleInput = { readonly IamRoleArn: string }
@@ -138,6 +139,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   },
   GenerateRolePolicy: { resource: all, handler: generateRolePolicy },
   ListUnusedPermissions: { resource: (_, input) => input.PrincipalArn, handler: listUnusedPermissions },
+  ListPrincipalsWhoCan: { resource, context: resourceContext, handler: listPrincipalsWhoCan },
   PreflightJobs: { resource: role, context: roleContext, handler: preflightJobs },
   DescribeServer: { resource: all, handler: describeServer },
 }

@@ -56,6 +56,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   ListResources: { touches: 'connections', policies: READERS, also: [] },
   PauseBackups: { touches: 'backups', policies: NOBODY, also: [] },
   GenerateRolePolicy: { touches: 'backups', policies: NOBODY, also: [] },
+  ListPrincipalsWhoCan: { touches: 'identity', policies: NOBODY, also: ['iam:SimulatePrincipalPolicy'] },
   ListUnusedPermissions: {
     touches: 'identity',
     policies: NOBODY,

@@ -674,6 +674,65 @@ export interface ListUnusedPermissionsOutput {
   readonly Permissions: readonly PermissionUse[]
 }
 
+export interface ListPrincipalsWhoCanInput {
+  readonly ResourceArn: string
+  readonly Action: "delete" | "restore" | "pass" | "assume" | "unlock"
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface DecidingStatement {
+  readonly Policy: string
+  readonly PolicyType: string
+  readonly AttachedTo?: string | undefined
+  readonly StatementId: string
+  readonly Effect: string
+  readonly Conditions: readonly string[]
+}
+
+export interface DecidedRight {
+  readonly Action: string
+  readonly ResourceArn: string
+  readonly Verdict: "allowed" | "denied" | "depends"
+  readonly Optional: boolean
+  readonly Reason: string
+  readonly SessionName?: string | undefined
+  readonly Statements: readonly DecidingStatement[]
+}
+
+export interface AssumptionStep {
+  readonly RoleArn: string
+  readonly Verdict: "allowed" | "depends"
+  readonly SessionName?: string | undefined
+  readonly Statements: readonly DecidingStatement[]
+}
+
+export interface AssumptionPath {
+  readonly From: string
+  readonly FromType: string
+  readonly Verdict: "allowed" | "depends"
+  readonly Steps: readonly AssumptionStep[]
+}
+
+export interface PrincipalWhoCan {
+  readonly PrincipalArn: string
+  readonly PrincipalType: string
+  readonly Verdict: "allowed" | "depends"
+  readonly Rights: readonly DecidedRight[]
+  readonly Passing: readonly DecidedRight[]
+  readonly PassingCount: number
+  readonly Paths: readonly AssumptionPath[]
+  readonly PathCount: number
+}
+
+export interface ListPrincipalsWhoCanOutput {
+  readonly ResourceArn: string
+  readonly Action: "delete" | "restore" | "pass" | "assume" | "unlock"
+  readonly Principals: readonly PrincipalWhoCan[]
+  readonly Notes: readonly string[]
+  readonly NextToken?: string | undefined
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -709,6 +768,7 @@ export interface RolebackApi {
   DeleteSignInProvider: { input: DeleteSignInProviderInput; output: DeleteSignInProviderOutput }
   BeginSignIn: { input: BeginSignInInput; output: BeginSignInOutput }
   ListUnusedPermissions: { input: ListUnusedPermissionsInput; output: ListUnusedPermissionsOutput }
+  ListPrincipalsWhoCan: { input: ListPrincipalsWhoCanInput; output: ListPrincipalsWhoCanOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {

@@ -1,0 +1,232 @@
+import { parseRoleArn, roleArn } from '../access/identity-arns.ts'
+import type { Asked } from '../access/authorize.ts'
+import { askTrust } from '../access/assume.ts'
+import type { Somebody } from '../access/everybody.ts'
+import { BACKUP_SERVICE } from '../access/passed-role.ts'
+import { resourceTagKeys } from '../access/request-context.ts'
+import { pathsTo } from '../access/who-can-paths.ts'
+import type { Path } from '../access/who-can-paths.ts'
+import { claimTo, claimToAssume, claimToRestore, deletionOf, passingOf } from '../access/who-can-rights.ts'
+import type { Claim, ClaimOf } from '../access/who-can-rights.ts'
+import { Inquiry } from '../access/who-can.ts'
+import type { DecidedRight, DecidingStatement } from '../access/who-can.ts'
+import { InvalidParameterValueException, ResourceNotFoundException } from '../aws/generated/roleback.ts'
+import type * as wire from '../aws/generated/roleback.ts'
+import type { Context } from '../context.ts'
+import { arnOf } from '../lib/arn.ts'
+import { restoreGuardOf } from '../store/accounts.ts'
+import { findRoleByName } from '../store/identities.ts'
+import type { Cursor } from '../store/page.ts'
+import { findRecoveryPoint } from '../store/recovery-points.ts'
+import type { RecoveryPointTable, RoleTable, VaultTable } from '../store/schema.ts'
+import { tagsOf } from '../store/tags.ts'
+import { findVault, findVaultByArn } from '../store/vaults.ts'
+import { nextToken, pageOf } from './paging.ts'
+
+type Input = wire.ListPrincipalsWhoCanInput
+type Output = wire.ListPrincipalsWhoCanOutput
+
+/** Principals looked at for one page, whoever of them can. */
+const MAX_LOOKED_AT = 2_000
+/** Paths to one role, and roles that one principal may pass, that are listed; all are counted. */
+const MAX_LISTED = 100
+
+type Subject =
+  | { readonly kind: 'vault'; readonly vault: VaultTable }
+  | { readonly kind: 'point'; readonly point: RecoveryPointTable; readonly vault: VaultTable | undefined }
+  | { readonly kind: 'role'; readonly role: RoleTable }
+
+/**
+ * Everybody of the account who may delete, restore, pass, take on or unlock something, outright or under conditions, with the
+ * statements that let him, and for roles who can get at them. Each is asked about by the gate's own questions, as if he called.
+ *
+ * What policies say of everybody is for those who may simulate everybody; what a vault's says for those who may read it (R15).
+ *
+ * @throws {ResourceNotFoundException} 400, also for what another account has.
+ */
+export async function listPrincipalsWhoCan(ctx: Context, input: Input): Promise<Output> {
+  await authorizeKnowing(ctx)
+  const subject = await subjectOf(ctx, input.ResourceArn)
+  const vaultArn = vaultArnOf(subject)
+  if (vaultArn !== undefined) {
+    const tags = resourceTagKeys(await tagsOf(ctx.store.db, ctx.accountId, vaultArn))
+    await ctx.authorize('backup:GetBackupVaultAccessPolicy', vaultArn, tags)
+  }
+  const { accountId, region, now } = ctx
+  const inquiry = new Inquiry(ctx.store.db, { accountId, region, now })
+  const claimOf = await claimFor(ctx, inquiry, subject, input)
+  const list = `ListPrincipalsWhoCan ${input.Action} ${input.ResourceArn}`
+  const { limit, after } = pageOf(ctx, list, input)
+  const everybody = (await inquiry.everybody()).filter(({ place }) => isBehind(place, after))
+  const Principals: wire.PrincipalWhoCan[] = []
+  let last: Somebody | undefined
+  for (const somebody of everybody.slice(0, MAX_LOOKED_AT)) {
+    if (Principals.length === limit) break
+    last = somebody
+    const claim = await claimOf(somebody)
+    if (claim === undefined) continue
+    const paths = somebody.kind === 'role' ? await pathsTo(inquiry, somebody) : []
+    Principals.push(toPrincipal(somebody, claim, paths))
+  }
+  const isMore = last !== undefined && last !== everybody.at(-1)
+  return {
+    ResourceArn: input.ResourceArn,
+    Action: input.Action,
+    Principals,
+    Notes: await notesOn(ctx, subject, input),
+    NextToken: nextToken(ctx, list, isMore ? last?.place.map(String) : undefined),
+  }
+}
+
+/** The right to simulate every user and every role of the account: an answer that left some out would be a wrong one. */
+async function authorizeKnowing(ctx: Context): Promise<void> {
+  const ownKeys = ['aws:ResourceTag/', 'iam:ResourceTag/']
+  for (const type of ['user', 'role']) {
+    const access = await ctx.ask({
+      action: 'iam:SimulatePrincipalPolicy',
+      resource: `arn:aws:iam::${ctx.accountId}:${type}/`,
+      below: { ownKeys },
+      remark: `It is asked on every ${type}, since everybody's policies are told of`,
+    })
+    if (!access.allowed) throw access.refusal
+  }
+}
+
+async function subjectOf(ctx: Context, arn: string): Promise<Subject> {
+  const { accountId } = ctx
+  const { db } = ctx.store
+  const name = parseRoleArn(arn)?.name
+  if (name !== undefined) {
+    const role = await findRoleByName(db, accountId, name)
+    if (role !== undefined && roleArn(role) === arn) return { kind: 'role', role }
+  } else if (arn.includes(':backup-vault:')) {
+    const vault = await findVaultByArn(db, arn)
+    if (vault !== undefined && vault.account_id === accountId) return { kind: 'vault', vault }
+  } else {
+    const point = await findRecoveryPoint(db, accountId, arn)
+    if (point !== undefined)
+      return { kind: 'point', point, vault: await findVault(db, accountId, point.region, point.vault_name) }
+  }
+  throw new ResourceNotFoundException(
+    `Cannot find ${arn} in this account: expected the ARN of a backup vault, a recovery point or a role`,
+    { Context: 'ResourceArn' },
+  )
+}
+
+function vaultArnOf(subject: Subject): string | undefined {
+  return subject.kind === 'role' ? undefined : subject.vault?.arn
+}
+
+/** What the act takes, in the words of the operations that do it. */
+async function claimFor(ctx: Context, inquiry: Inquiry, subject: Subject, input: Input): Promise<ClaimOf> {
+  const { Action, ResourceArn } = input
+  const { preview } = ctx
+  if (subject.kind === 'vault') {
+    const named = { BackupVaultName: subject.vault.name }
+    if (Action === 'delete')
+      return claimTo(inquiry, await preview.asked('backup', 'DeleteBackupVault', named))
+    if (Action === 'unlock')
+      return claimTo(inquiry, await preview.asked('backup', 'DeleteBackupVaultLockConfiguration', named))
+  }
+  if (subject.kind === 'point') {
+    const { point } = subject
+    const asked = (operation: string): Promise<readonly Asked[]> =>
+      preview.asked('backup', operation, { RecoveryPointArn: ResourceArn })
+    if (Action === 'delete')
+      return claimTo(inquiry, await deletionOf(ctx, point, await asked('DeleteRecoveryPoint')))
+    if (Action === 'restore') return await claimToRestore(inquiry, ctx, point, await asked('StartRestoreJob'))
+  }
+  if (subject.kind === 'role') {
+    const { name } = subject.role
+    if (Action === 'delete')
+      return claimTo(inquiry, await preview.asked('iam', 'DeleteRole', { RoleName: name }))
+    if (Action === 'pass') return claimTo(inquiry, [passingOf(ResourceArn)])
+    if (Action === 'assume') {
+      const role = (await inquiry.everybody()).find(({ arn }) => arn === ResourceArn)
+      if (role !== undefined) return claimToAssume(inquiry, role)
+    }
+  }
+  throw new InvalidParameterValueException(
+    `Action "${Action}" does not fit ${ResourceArn}: ask who can ${FITTING[subject.kind]}`,
+    { Context: 'Action' },
+  )
+}
+
+const FITTING = {
+  vault: 'delete or unlock a backup vault',
+  point: 'delete or restore a recovery point',
+  role: 'pass, assume or delete a role',
+} as const
+
+/** What bears on the act beside rights. */
+async function notesOn(ctx: Context, subject: Subject, { Action }: Input): Promise<string[]> {
+  if (subject.kind === 'role' && Action === 'pass') {
+    const { accountId: sourceAccount, now } = ctx
+    const sourceArn = arnOf('backup', ctx.region, sourceAccount, 'backup-vault:*')
+    const { refusal } = askTrust(subject.role, { service: BACKUP_SERVICE, sourceAccount, sourceArn, now })
+    return refusal === undefined ? [] : [`To pass it to AWS Backup is of no use as it stands: ${refusal}`]
+  }
+  if (subject.kind === 'point' && Action === 'restore') {
+    const guard = await restoreGuardOf(ctx.store.db, ctx.accountId)
+    if (guard !== 'enforce')
+      return [`The restore guard is set to ${guard}, so nobody is refused for what he cannot read`]
+  }
+  return []
+}
+
+function isBehind(place: Somebody['place'], after: Cursor | undefined): boolean {
+  if (after === undefined) return true
+  const kind = Number(after[0])
+  return place[0] > kind || (place[0] === kind && place[1] > (after[1] ?? ''))
+}
+
+function toPrincipal(somebody: Somebody, claim: Claim, paths: readonly Path[]): wire.PrincipalWhoCan {
+  return {
+    PrincipalArn: somebody.arn,
+    PrincipalType: somebody.kind,
+    Verdict: claim.verdict,
+    Rights: claim.rights.map(toRight),
+    Passing: claim.passing.slice(0, MAX_LISTED).map(toRight),
+    PassingCount: claim.passing.length,
+    Paths: paths.slice(0, MAX_LISTED).map(toPath),
+    PathCount: paths.length,
+  }
+}
+
+function toRight(right: DecidedRight): wire.DecidedRight {
+  return {
+    Action: right.action,
+    ResourceArn: right.resource,
+    Verdict: right.verdict,
+    Optional: right.isOptional,
+    Reason: right.reason,
+    SessionName: right.sessionName,
+    Statements: right.statements.map(toStatement),
+  }
+}
+
+function toPath({ start, verdict, steps }: Path): wire.AssumptionPath {
+  return {
+    From: start.name,
+    FromType: start.kind,
+    Verdict: verdict,
+    Steps: steps.map((step) => ({
+      RoleArn: step.roleArn,
+      Verdict: step.verdict,
+      SessionName: step.sessionName,
+      Statements: step.statements.map(toStatement),
+    })),
+  }
+}
+
+function toStatement({ ref, conditions }: DecidingStatement): wire.DecidingStatement {
+  const { policy, sid, index, effect } = ref
+  return {
+    Policy: policy.arn ?? policy.name,
+    PolicyType: policy.type,
+    AttachedTo: policy.attachedTo,
+    StatementId: sid ?? `#${index}`,
+    Effect: effect,
+    Conditions: [...conditions],
+  }
+}
