@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { compilePolicy } from './compile.ts'
+import type { CompiledPolicy } from './compile.ts'
 import { contextOf, evaluate } from './evaluate.ts'
 import type { AuthorizationRequest, PolicyLayers } from './evaluate.ts'
-import { outlook, standInFor } from './outlook.ts'
+import { globOf, outlook, standInFor } from './outlook.ts'
+import type { Outlook } from './outlook.ts'
 import { globsOverlap } from './overlap.ts'
 import { parsePolicy } from './parse.ts'
 
@@ -134,6 +136,126 @@ test('outlook() takes variables of unknown keys for unknown, and those of known 
       isUnknownKey: (key) => isUnknown && key === 'aws:username',
     }).verdict
   assert.deepEqual([ask(true), ask(false)], ['depends', 'allowed'])
+})
+
+test('globOf() gives back the glob that a stand-in was made from', () => {
+  assert.equal(globOf(standInFor(OBJECTS)), OBJECTS)
+  assert.equal(globOf(standInFor('a*b*c')), 'a*b*c')
+  assert.equal(globOf('arn:aws:s3:::photos/a'), 'arn:aws:s3:::photos/a')
+  assert.ok(!standInFor(OBJECTS).includes('*'))
+})
+
+test('an answer without anything open comes with the decision as it stands', () => {
+  const ask = (...statements: readonly object[]): Outlook =>
+    outlook(asking(standInFor(OBJECTS)), layersOf(...statements), { resource: OBJECTS, isUnknownKey })
+  const certain = ask(statement('Allow', OBJECTS))
+  assert.deepEqual([certain.decision.layer, certain.open], ['identity', []])
+  assert.equal(certain.decision.statements[0]?.index, 0)
+  const beside = ask(statement('Allow', OBJECTS), statement('Allow', '*', tagged))
+  assert.deepEqual([beside.verdict, beside.decision.allowed, beside.open], ['allowed', true, []])
+  const never = ask(statement('Deny', '*'), statement('Allow', '*', tagged))
+  assert.deepEqual([never.verdict, never.decision.effect, never.open], ['denied', 'ExplicitDeny', []])
+})
+
+test('a statement about another action, or about some objects under an unmet condition, leaves nothing open', () => {
+  const other = { Effect: 'Allow', Action: 's3:Get*Acl', Resource: 'arn:aws:s3:::photos/a' }
+  const unmet = statement('Allow', 'arn:aws:s3:::photos/a', { Bool: { 'aws:SecureTransport': 'true' } })
+  for (const one of [other, unmet]) {
+    const found = outlook(asking(standInFor(OBJECTS)), layersOf(one), { resource: OBJECTS, isUnknownKey })
+    assert.deepEqual([found.verdict, found.open], ['denied', []])
+  }
+})
+
+test('a statement about some objects is partial, one that asks for an unknown tag is not', () => {
+  const some = outlook(asking(standInFor(OBJECTS)), layersOf(statement('Allow', 'arn:aws:s3:::photos/a*')), {
+    resource: OBJECTS,
+    isUnknownKey,
+  })
+  assert.deepEqual(
+    some.open.map(({ keys, isPartial }) => [keys, isPartial]),
+    [[[], true]],
+  )
+})
+
+test('an unknown variable among several values, or among several resources, leaves a statement open', () => {
+  const isUser = (key: string): boolean => key === 'aws:username'
+  const owned = { StringEquals: { 'aws:PrincipalTag/owner': ['root', '${aws:username}'] } }
+  const layers = layersOf(statement('Allow', '*', owned))
+  assert.equal(outlook(asking('arn:aws:s3:::photos/x'), layers, { isUnknownKey: isUser }).verdict, 'depends')
+  const two = layersOf(statement('Allow', ['arn:aws:s3:::other/*', 'arn:aws:s3:::photos/${aws:username}/*']))
+  assert.equal(outlook(asking('arn:aws:s3:::photos/x/y'), two, { isUnknownKey: isUser }).verdict, 'depends')
+  const both = layersOf(statement('Allow', 'arn:aws:s3:::${aws:PrincipalAccount}/${ aws:UserName }/*'))
+  const known = asking('arn:aws:s3:::1/x/y', { 'aws:PrincipalAccount': '1' })
+  assert.equal(outlook(known, both, { isUnknownKey: isUser }).verdict, 'depends')
+})
+
+test('one object whose name is known is in a statement or not, and nothing is partial', () => {
+  const layers = layersOf(statement('Allow', 'arn:aws:s3:::photos/a*'))
+  const ask = (key: string): string =>
+    outlook(asking(`arn:aws:s3:::photos/${key}`), layers, { isUnknownKey }).verdict
+  assert.deepEqual([ask('abc'), ask('b')], ['allowed', 'denied'])
+})
+
+/** Whatever layer it is in, what is open decides as it turns out. */
+for (const layer of ['boundary', 'session'] as const) {
+  test(`outlook() looks at the ${layer}, too`, () => {
+    const limit = (...statements: readonly object[]): PolicyLayers => ({
+      ...layersOf(statement('Allow', '*')),
+      [layer]: layersOf(...statements).identity,
+    })
+    const ask = (...statements: readonly object[]): Outlook =>
+      outlook(asking(standInFor(OBJECTS)), limit(...statements), { resource: OBJECTS, isUnknownKey })
+    assert.equal(ask(statement('Allow', '*', tagged)).verdict, 'depends')
+    assert.equal(ask(statement('Allow', OBJECTS), statement('Deny', '*', tagged)).verdict, 'depends')
+    assert.equal(ask(statement('Allow', OBJECTS)).verdict, 'allowed')
+    assert.equal(ask(statement('Allow', 'arn:aws:s3:::other/*')).verdict, 'denied')
+  })
+}
+
+const USER = 'arn:aws:iam::111122223333:user/u'
+
+test('outlook() looks at the policies of a resource and of a role, too', () => {
+  const named = (one: object): object => ({ ...one, Principal: { AWS: USER } })
+  const compiled = (kind: 'vault' | 'trust', one: object): CompiledPolicy => {
+    const { Resource: _, ...bare } = named(one) as Record<string, unknown>
+    const document = { Version: '2012-10-17', Statement: [kind === 'trust' ? bare : named(one)] }
+    const parsed = parsePolicy(JSON.stringify(document), kind)
+    return compilePolicy(parsed, { type: kind === 'trust' ? 'trust' : 'resource', name: 'own' })
+  }
+  const vault = 'arn:aws:backup:us-east-1:111122223333:backup-vault:v'
+  const isUnknownTag = (key: string): boolean => key.startsWith('aws:resourcetag/')
+  const onTag = { StringEquals: { 'aws:ResourceTag/team': 'a' } }
+  const asked = (action: string, resource: string): AuthorizationRequest => ({
+    ...asking(resource),
+    action,
+    principal: { kind: 'user', arn: USER, accountId: '111122223333', uniqueId: 'AIDA' },
+  })
+  const ofVault = (Effect: string): Outlook =>
+    outlook(
+      asked('backup:DeleteRecoveryPoint', vault),
+      {
+        ...layersOf({ Effect: 'Allow', Action: '*', Resource: '*' }),
+        resource: compiled('vault', {
+          Effect,
+          Action: 'backup:DeleteRecoveryPoint',
+          Resource: '*',
+          Condition: onTag,
+        }),
+      },
+      { isUnknownKey: isUnknownTag },
+    )
+  assert.equal(ofVault('Deny').verdict, 'depends')
+  assert.equal(ofVault('Allow').verdict, 'allowed')
+  const role = 'arn:aws:iam::111122223333:role/r'
+  const ofRole = outlook(
+    asked('sts:AssumeRole', role),
+    {
+      identity: [],
+      trust: compiled('trust', { Effect: 'Allow', Action: 'sts:AssumeRole', Condition: onTag }),
+    },
+    { isUnknownKey: isUnknownTag },
+  )
+  assert.deepEqual([ofRole.verdict, ofRole.open.length], ['depends', 1])
 })
 
 const glob = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?'), maxLength: 6 })

@@ -15,6 +15,23 @@ test('globsOverlap() finds what two globs have in common', () => {
     ['backup:*:*:backup-vault:prod-*', 'backup:*:*:backup-vault:*', true],
     ['backup:*:*:backup-plan:x', 'backup:*:*:backup-vault:*', true],
     ['s3:::bucket/*', 's3:::*', true],
+    ['a${aws:username}', 'abc', true],
+    ['a${aws:username}c', 'ab', false],
+    ['x${aws:username}y${aws:userid}', 'x1y2', true],
+    ['a${*}', 'a*', true],
+    ['a${*}', 'ab', false],
+    ['a${?}', 'a?', true],
+    ['a${?}', 'ab', false],
+    ['a${$}', 'a$', true],
+    ['a${$}', 'ab', false],
+    ['${*}', '*', true],
+    ['$b}', 'xb}', false],
+    ['a$b', 'a$b', true],
+    ['a{b}', 'axb}', false],
+    ['a${b', 'a${b', true],
+    ['a${b', 'axyz', false],
+    ['${b}a', 'xyza', true],
+    ['${b}a', 'xyzb', false],
   ]
   for (const [one, other, expected] of cases) {
     assert.equal(globsOverlap(one, other), expected, `${one} ${other}`)
@@ -27,6 +44,19 @@ test('arnsOverlap() keeps to the segments of an ARN', () => {
   assert.equal(arnsOverlap('backup:us-*:1*:backup-vault:x', 'backup:*:*:backup-vault:*'), true)
   assert.equal(arnsOverlap('backup:*', 'backup:*:*:backup-vault:*'), true)
   assert.equal(arnsOverlap('s3:::bucket/*', 's3:::*/*'), true)
+  assert.equal(arnsOverlap('backup:us-east-1:1:a', 'backup:us-west-2:1:a'), false)
+  assert.equal(arnsOverlap('backup:us-east-1:1:a', 'rds:us-east-1:1:a'), false)
+  assert.equal(arnsOverlap('backup:us-east-1:1:a', 'backup:us-east-1:2:a'), false)
+  assert.equal(arnsOverlap('backup:us-east-1:1:a:b', 'backup:us-east-1:1:a:c'), false)
+  assert.equal(arnsOverlap('backup:us-east-1:1:a:b', 'backup:us-east-1:1:*'), true)
+  assert.equal(arnsOverlap('backup:*:b', 'backup:us-east-1:1:b'), true, 'too short to have all segments')
+  assert.equal(arnsOverlap('backup:us-east-1:1:b', 'backup:*:b'), true)
+  assert.equal(arnsOverlap('backup:*:1:a', 'backup:us-east-1*:a'), true)
+  assert.equal(
+    arnsOverlap('backup:a*:x:1', 'backup:*a:y:1'),
+    false,
+    'a star does not reach into the next segment',
+  )
 })
 
 test('globsOverlap() agrees with trying every short text', () => {

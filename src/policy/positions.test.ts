@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { statementPositions } from './positions.ts'
+import { sentenceWithPlace, statementPositions, valuePlaces } from './positions.ts'
+import { PolicySyntaxError } from './syntax-error.ts'
 
 /** The text that a position points to. */
 function cut(text: string, index: number): unknown {
@@ -64,4 +65,62 @@ test('a statement alone, a name with escapes and other members before it are fou
   assert.deepEqual(cut(text, 0), FIRST)
   assert.deepEqual(statementPositions(text)[0]?.start, { Line: 3, Column: 2 })
   assert.deepEqual(statementPositions('{"Version":"2012-10-17"}'), [])
+})
+
+const SPREAD = `
+{ "Version": "2012-10-17",
+  "Statement": [ {
+      "Effect": "Allow",
+      "Condition": { "StringEquals": { "aws:username": [ "ada",
+         "bob" ] } } },
+    7, "x" ]
+}`
+
+test('valuePlaces() tells where each value begins, by its path', () => {
+  const places = valuePlaces(SPREAD)
+  const at = (path: string): readonly [number, number] => {
+    const { Line, Column } = places.of(path)
+    return [Line, Column]
+  }
+  assert.deepEqual(at(''), [2, 1])
+  assert.deepEqual(at('Version'), [2, 14])
+  assert.deepEqual(at('Statement'), [3, 16])
+  assert.deepEqual(at('Statement[0]'), [3, 18])
+  assert.deepEqual(at('Statement[0].Effect'), [4, 17])
+  assert.deepEqual(at('Statement[0].Condition.StringEquals.aws:username'), [5, 56])
+  assert.deepEqual(at('Statement[0].Condition.StringEquals.aws:username[1]'), [6, 10])
+  assert.deepEqual(at('Statement[1]'), [7, 5])
+  assert.deepEqual(at('Statement[2]'), [7, 8])
+})
+
+test('valuePlaces() gives the place of the nearest value around one that is not there', () => {
+  const places = valuePlaces(SPREAD)
+  assert.deepEqual(places.of('Statement[0].Action'), { path: 'Statement[0]', Line: 3, Column: 18 })
+  assert.deepEqual(places.of('Statement[9].Effect'), { path: 'Statement', Line: 3, Column: 16 })
+  assert.deepEqual(places.of('Id'), { path: '', Line: 2, Column: 1 })
+  assert.deepEqual(
+    ['Statement[0].Effect', 'Statement[0].Action', 'Statement[2]', 'Statement[3]'].map((path) =>
+      places.has(path),
+    ),
+    [true, false, true, false],
+  )
+})
+
+test('an error is told with its path, line and column, and no more than a piece of what was found', () => {
+  const error = (path: string, detail: string, offset?: number): PolicySyntaxError =>
+    new PolicySyntaxError('Syntax errors in policy.', path, detail, offset)
+  const at = (path: string): string => sentenceWithPlace(SPREAD, error(path, 'is wrong'))
+  assert.equal(
+    at('Statement[0].Effect'),
+    'Syntax errors in policy. (Statement[0].Effect, line 4, column 17: is wrong)',
+  )
+  assert.equal(at(''), 'Syntax errors in policy. (line 2, column 1: is wrong)')
+  assert.equal(
+    sentenceWithPlace(SPREAD, error('', 'ends here', 1)),
+    'Syntax errors in policy. (line 2, column 1: ends here)',
+  )
+  assert.equal(
+    sentenceWithPlace(SPREAD, error('', 'x'.repeat(500), 30)),
+    `Syntax errors in policy. (line 3, column 3: ${'x'.repeat(200)})`,
+  )
 })
