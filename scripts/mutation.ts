@@ -24,8 +24,13 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 /** Tests by what they guard, the quickest first. */
 const GUARDS: readonly (readonly [prefix: string, ...tests: string[]])[] = [
-  ['src/policy/lint', 'src/roleback/policy-lint.test.ts'],
-  ['src/policy/reference.ts', 'src/roleback/policy-lint.test.ts'],
+  [
+    'src/policy/lint',
+    'src/policy/lint-statement.test.ts',
+    'src/policy/lint.test.ts',
+    'src/roleback/policy-lint.test.ts',
+  ],
+  ['src/policy/reference.ts', 'src/policy/lint-statement.test.ts', 'src/roleback/policy-lint.test.ts'],
   ['src/policy/open-issuers.ts', 'src/roleback/policy-lint.test.ts', 'src/roleback/sign-in.test.ts'],
   ['src/policy/overlap.ts', 'src/policy/overlap.test.ts', 'src/policy/outlook.test.ts'],
   ['src/policy/outlook.ts', 'src/policy/outlook.test.ts'],
