@@ -120,8 +120,12 @@ async function recover(
   return { code, stdout, stderr }
 }
 
-async function recoverJson<T>(args: readonly string[], code: number = 0): Promise<T> {
-  const answer = await recover([...args, '--json'])
+async function recoverJson<T>(
+  args: readonly string[],
+  code: number = 0,
+  options: Parameters<typeof recover>[1] = {},
+): Promise<T> {
+  const answer = await recover([...args, '--json'], options)
   assert.equal(answer.code, code, answer.stdout + answer.stderr)
   return JSON.parse(answer.stdout) as T
 }
@@ -372,7 +376,12 @@ async function amendAndList(copy: string): Promise<void> {
   const store = new DiskBlobStore(copy)
   const { vaultId } = await readHeader(store)
   const serverKey = loadServerKey(join(world.dataDir, 'server.key'))
-  const key = openServerWrapping(serverKey, vaultId, fs.readFileSync(join(copy, 'keys/server.json')))
+  const key = openServerWrapping(
+    serverKey,
+    vaultId,
+    1,
+    fs.readFileSync(join(copy, 'keys/server.json')),
+  ).vaultKeys
   const vault = await openVault(store, key)
   const { points } = await vault.listPoints()
   for (const { pointId } of points) await vault.amend(pointId, { deleteAfterDays: 400 })
@@ -499,6 +508,37 @@ describe('recover.mjs and vaults that no server of today wrote', () => {
       gap.damage.map(({ blob }) => blob),
       [first, second],
     )
+  })
+
+  test('of the golden vault with two keys each kit opens what was sealed while it was the kit', async () => {
+    const file = join(import.meta.dirname, '..', 'src', 'vault', 'golden', 'version-1-keys.json')
+    const golden = JSON.parse(fs.readFileSync(file, 'utf8')) as Golden & {
+      readonly kits: readonly { passphrase: string; kitText: string; points: readonly string[] }[]
+    }
+    const vault = inScratch('golden-keys')
+    for (const [name, bytes] of Object.entries(golden.blobs)) {
+      fs.mkdirSync(dirname(join(vault, name)), { recursive: true })
+      fs.writeFileSync(join(vault, name), Buffer.from(bytes, 'base64'))
+    }
+    for (const [at, { passphrase, kitText, points }] of golden.kits.entries()) {
+      const own = { kit: inScratch(`kit-${at}`), passphrase: inScratch(`passphrase-${at}`) }
+      fs.writeFileSync(own.kit, kitText)
+      fs.writeFileSync(own.passphrase, passphrase)
+      const isNewest = at === golden.kits.length - 1
+      const { damage } = await recoverJson<Verified>(['verify', vault], isNewest ? 0 : 1, own)
+      assert.equal(damage.length === 0, isNewest)
+      for (const { reason } of damage)
+        assert.match(reason, /sealed under vault key 2, .* take the kit that was issued last|lies in no pack/)
+      for (const point of points) {
+        const target = inScratch(`golden-keys-${at}-${point}`)
+        await recoverJson<Restored>(['restore', vault, point, target], 0, own)
+        const found = manifestOf(target).map(({ key, file: place }) => [
+          key,
+          fs.readFileSync(join(target, place)).toString('base64'),
+        ])
+        assert.deepEqual(Object.fromEntries(found), golden.points[point])
+      }
+    }
   })
 
   test('a manifest with inner nodes and lists of chunks is walked in order and restored whole', async () => {

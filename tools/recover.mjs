@@ -242,6 +242,8 @@ const MiB = 1024 * 1024
 const MAX_PAYLOAD = 64 * MiB
 const MAX_RAW = 8 * MiB
 const CACHE_BYTES = 64 * MiB
+/** Vault keys that one vault may have had. */
+const MAX_KEYS = 99
 
 /** Opens the header and the vault key. */
 export function openVault(directory, kit) {
@@ -274,13 +276,17 @@ export function openVault(directory, kit) {
   if (typeof vaultId !== 'string' || !/^[A-Za-z0-9-]{1,64}$/.test(vaultId))
     throw new Damage('vault.json', 'its vaultId is none')
 
-  const name = `keys/kit-${kit.kitId}.json`
-  let bytes
-  try {
-    bytes = readSmall(name)
-  } catch (error) {
-    if (error instanceof Damage) throw error
-    if (error.code !== 'ENOENT') throw new Damage(name, `it cannot be read (${error.code})`)
+  const name = wrappingName(kit, 1)
+  const readWrapping = (wrapping) => {
+    try {
+      return readSmall(wrapping)
+    } catch (error) {
+      if (error instanceof Damage) throw error
+      if (error.code !== 'ENOENT') throw new Damage(wrapping, `it cannot be read (${error.code})`)
+    }
+  }
+  const bytes = readWrapping(name)
+  if (bytes === undefined) {
     const others = list(directory, 'keys').flatMap(
       (file) => /^kit-([0-9a-f]{16})\.json$/.exec(file)?.[1] ?? [],
     )
@@ -291,9 +297,15 @@ export function openVault(directory, kit) {
           : `The vault is opened by recovery kit ${others.join(' or ')}`),
     )
   }
-  const key = unwrap(parseJson(bytes, name), name, kit, vaultId)
+  const keys = [undefined, unwrap(parseJson(bytes, name), name, kit, vaultId, 1)]
+  for (let number = 2; number <= MAX_KEYS; number++) {
+    const next = wrappingName(kit, number)
+    const found = readWrapping(next)
+    if (found === undefined) break
+    keys.push(unwrap(parseJson(found, next), next, kit, vaultId, number))
+  }
   const salt = Buffer.from(vaultId)
-  const keyOf = (label) => hkdf(key, salt, `roleback-vault/1/${label}`)
+  const keyOf = (label, number = 1) => hkdf(keys[number], salt, `roleback-vault/1/${label}`)
   const check = crypto.createHmac('sha256', keyOf('header')).update(line).digest('hex')
   if (check !== header.subarray(end + 1, end + 65).toString('latin1')) {
     throw new Damage('vault.json', 'it was changed: its checksum under the vault key is wrong')
@@ -302,7 +314,7 @@ export function openVault(directory, kit) {
     directory,
     id: vaultId,
     kit,
-    typeKeys: LABELS.map((label) => label && keyOf(label)),
+    typeKeys: keys.map((key, number) => key && LABELS.map((label) => label && keyOf(label, number))),
     idKeys: [undefined, keyOf('data-id'), keyOf('meta-id')],
     places: LABELS.map((_, type) =>
       Buffer.concat([Buffer.from('RLBK1'), Buffer.from([salt.length]), salt, Buffer.from([type])]),
@@ -315,7 +327,22 @@ export function openVault(directory, kit) {
   }
 }
 
-function unwrap({ wrapping, version, kitId, ephemeral, sealed }, name, kit, vaultId) {
+const fourDigits = (number) => String(number).padStart(4, '0')
+const wrappingName = ({ kitId }, number) =>
+  number === 1 ? `keys/kit-${kitId}.json` : `keys/kit-${kitId}-${fourDigits(number)}.json`
+
+/** The type key of the vault key with this number. */
+function typeKeyOf(vault, type, number, blob) {
+  const ofKey = vault.typeKeys[number]
+  if (ofKey !== undefined) return ofKey[type]
+  throw new Damage(
+    blob,
+    `it is sealed under vault key ${number}, and recovery kit ${vault.kit.kitId} opens keys up to ${vault.typeKeys.length - 1} here: ` +
+      'take the kit that was issued last',
+  )
+}
+
+function unwrap({ wrapping, version, kitId, ephemeral, sealed }, name, kit, vaultId, number) {
   if (wrapping !== 'kit' || version !== 1 || kitId !== kit.kitId) {
     throw new Damage(name, `it is no wrapping of version 1 for recovery kit ${kit.kitId}`)
   }
@@ -332,7 +359,8 @@ function unwrap({ wrapping, version, kitId, ephemeral, sealed }, name, kit, vaul
   if (shared.every((byte) => byte === 0)) throw new Damage(name, 'its ephemeral key is not usable')
   const info = 'roleback-vault/1/kit-wrap'
   const wrapKey = hkdf(shared, Buffer.concat([theirs, kit.publicKey]), info)
-  const key = openSealed(wrapKey, Buffer.alloc(12), Buffer.from(`${info}\0${kit.kitId}\0${vaultId}`), box)
+  const bound = `${info}\0${kit.kitId}\0${vaultId}${number === 1 ? '' : `\0${fourDigits(number)}`}`
+  const key = openSealed(wrapKey, Buffer.alloc(12), Buffer.from(bound), box)
   if (key === undefined) {
     throw new Damage(
       name,
@@ -439,9 +467,10 @@ function openDocument(vault, type, name) {
     const body = bytes.subarray(0, size - 32)
     if (!sha256(body).equals(bytes.subarray(size - 32)))
       throw new Damage(name, 'its SHA-256 is wrong: bytes of it have changed')
-    if (body.subarray(0, 8).toString('latin1') !== 'RLBKDOC1' || body[8] !== type) {
-      throw new Damage(name, `it is no document of type ${type}`)
-    }
+    const number = body[7] - 0x30
+    const isDocument =
+      body.subarray(0, 7).toString('latin1') === 'RLBKDOC' && number >= 1 && number <= MAX_KEYS
+    if (!isDocument || body[8] !== type) throw new Damage(name, `it is no document of type ${type}`)
     const seed = body.subarray(9, 41)
     const nameBytes = Buffer.from(name)
     const additional = Buffer.concat([
@@ -451,7 +480,7 @@ function openDocument(vault, type, name) {
       u16(nameBytes.length),
       nameBytes,
     ])
-    const key = hkdf(vault.typeKeys[type], seed, 'roleback-vault/1/document')
+    const key = hkdf(typeKeyOf(vault, type, number, name), seed, 'roleback-vault/1/document')
     const plain = openSealed(key, Buffer.alloc(12), additional, body.subarray(41))
     if (plain === undefined)
       throw new Damage(name, 'its seal is broken: it was changed, moved, or is of another vault')
@@ -553,13 +582,11 @@ function readOwnDirectory(vault, pack) {
   return withBlob(vault, pack.name, (fd, size) => {
     if (size >= 2 ** 32 || size < 32 + TRAILER_BYTES) throw new Damage(pack.name, `no pack has ${size} bytes`)
     const trailer = readAt(fd, TRAILER_BYTES, size - TRAILER_BYTES, pack.name)
-    if (trailer.subarray(4).toString('latin1') !== 'RLBKPACK0001') {
-      throw new Damage(pack.name, 'it does not end as packs do: it was cut off or changed')
-    }
+    const keyNumber = parseTrailer(trailer, pack)
     const length = trailer.readUInt32LE()
     const at = size - TRAILER_BYTES - length
     if (length < 16 || at < 32) throw new Damage(pack.name, `its directory cannot have ${length} bytes`)
-    setPackKey(vault, pack, readAt(fd, 32, 0, pack.name))
+    setPackKey(vault, pack, readAt(fd, 32, 0, pack.name), keyNumber)
     const sealed = readAt(fd, length, at, pack.name)
     const additional = Buffer.concat([
       vault.places[pack.type],
@@ -578,9 +605,40 @@ function readOwnDirectory(vault, pack) {
   })
 }
 
-function setPackKey(vault, pack, seed) {
+/** The number of the vault key that stands at a pack's end. */
+function parseTrailer(trailer, pack) {
+  const number = Number(/^RLBKPACK(\d{4})$/.exec(trailer.subarray(4).toString('latin1'))?.[1] ?? 0)
+  if (number < 1 || number > MAX_KEYS)
+    throw new Damage(pack.name, 'it does not end as packs do: it was cut off or changed')
+  return number
+}
+
+function setPackKey(vault, pack, seed, keyNumber) {
   pack.seed = seed
-  pack.key = hkdf(vault.typeKeys[pack.type], seed, 'roleback-vault/1/pack')
+  pack.key = hkdf(typeKeyOf(vault, pack.type, keyNumber, pack.name), seed, 'roleback-vault/1/pack')
+}
+
+/** Where the end of a pack is damaged, the seal of its first segment tells which vault key it is sealed under. */
+function findPackKey(vault, pack, plain) {
+  const seed = withBlob(vault, pack.name, (fd) => readAt(fd, 32, 0, pack.name))
+  const fields = new Fields(plain, pack.name)
+  fields.u32()
+  const sealed = fields.u32()
+  const first = { pack, number: 0, offset: 32, raw: fields.u32(), flags: fields.u8() }
+  for (let number = vault.typeKeys.length - 1; number >= 1; number--) {
+    setPackKey(vault, pack, seed, number)
+    if (number === 1) return
+    try {
+      openSegmentBytes(
+        vault,
+        first,
+        withBlob(vault, pack.name, (fd) => readAt(fd, sealed, 32, pack.name)),
+      )
+      return
+    } catch (error) {
+      if (!(error instanceof Damage)) throw error
+    }
+  }
 }
 
 /** Enters the segments and chunks that a directory lists. Nothing is entered where it is not as it must be. */
@@ -642,12 +700,8 @@ function loadPacks(vault, onDamage) {
       const entry = index.packs.get(pack.name)
       if (entry === undefined) continue
       try {
-        setPackKey(
-          vault,
-          pack,
-          withBlob(vault, pack.name, (fd) => readAt(fd, 32, 0, pack.name)),
-        )
         const plain = entry.directoryIn(vault)
+        findPackKey(vault, pack, plain)
         enterDirectory(vault, pack, plain, entry.size - TRAILER_BYTES - 16 - plain.length, entry.delta)
       } catch (again) {
         if (!(again instanceof Damage)) throw again

@@ -159,7 +159,7 @@ async function pour(
     pointId: point.point_id,
     jobId: row.job_id,
     fence: row.fence,
-    lease: { generation: row.lease_generation ?? 0, check: () => job.check() },
+    lease: tools.vaults.lease(job, opened),
     parentPointId: parent?.point_id,
     resourceType: resource.type as ResourceType,
     signal: job.signal,

@@ -28,7 +28,7 @@ export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOut
   const opened = await tools.vaults.open(vault)
   const dropped = await dropUnfinishedPoints(tools, opened, vault)
   const result = await sweepVault(opened, {
-    lease: { generation: row.lease_generation ?? 0, check: () => job.check() },
+    lease: tools.vaults.lease(job, opened),
     takeGeneration: () => bumpGeneration(db, vault),
     oldestLive: () => oldestLiveGeneration(db, vault, row.job_id),
     now: tools.clock.now(),

@@ -4,13 +4,22 @@ import { join } from 'node:path'
 import { openBlobStore } from '../blobs/open.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
-import { newVaultKey, openVaultKey, sealVaultKey, wrappingsOf } from '../keyring/vault-key.ts'
+import {
+  kitWrappings,
+  newVaultKey,
+  openVaultKeys,
+  sealVaultKeys,
+  serverWrapping,
+} from '../keyring/vault-key.ts'
 import type { VaultTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { setVaultState, setWrappedKey } from '../store/vaults.ts'
 import { createVault, openVault } from '../vault/vault.ts'
 import type { Vault } from '../vault/vault.ts'
+import type { Lease } from '../vault/lease.ts'
 import { JobFailedError } from './errors.ts'
+import type { RunningJob } from './tools.ts'
+import { checkOwner } from './vault-owner.ts'
 
 export interface VaultRegistryOptions {
   readonly store: Store
@@ -19,6 +28,12 @@ export interface VaultRegistryOptions {
   readonly vaultsDir: string
   /** Public half of the recovery kit, base64: every vault's key is wrapped to it, too. */
   readonly kitPublicKey: string
+}
+
+interface OpenedVault {
+  /** As the row had it when it was opened. */
+  readonly wrappedKey: string | null
+  readonly vault: Promise<Vault>
 }
 
 /** What lies in every vault for whoever finds it without us. */
@@ -37,7 +52,7 @@ to this directory could have changed it. Do not move, rename or delete anything 
 /** The vaults of this server, each opened once and kept open. */
 export class VaultRegistry {
   readonly #options: VaultRegistryOptions
-  readonly #open = new Map<string, Promise<Vault>>()
+  readonly #open = new Map<string, OpenedVault>()
 
   constructor(options: VaultRegistryOptions) {
     this.#options = options
@@ -48,38 +63,60 @@ export class VaultRegistry {
     const { store, serverKey, kitPublicKey } = this.#options
     let wrapped = row.wrapped_key
     if (wrapped === null) {
-      wrapped = sealVaultKey(serverKey, row.vault_id, newVaultKey())
+      wrapped = sealVaultKeys(serverKey, row.vault_id, newVaultKey())
       if (!(await setWrappedKey(store.db, row, wrapped)))
         throw new JobFailedError(`Backup vault ${row.name} is gone`)
     }
-    const key = openVaultKey(serverKey, row.vault_id, wrapped)
+    const key = openVaultKeys(serverKey, row.vault_id, wrapped)
     const wrappings = Object.fromEntries(
-      wrappingsOf({ serverKey, kitPublicKey }, row.vault_id, key).map(({ name, bytes }) => [name, bytes]),
+      [serverWrapping(1, wrapped), ...kitWrappings(kitPublicKey, row.vault_id, key)].map(
+        ({ name, bytes }) => [name, bytes],
+      ),
     )
     const files = {
       'README.txt': Buffer.from(README),
       'recover.mjs': readFileSync(new URL('../../tools/recover.mjs', import.meta.url)),
     }
     const vault = await createVault(this.#blobs(row), { vaultId: row.vault_id, key, wrappings, files })
-    this.#open.set(row.vault_id, Promise.resolve(vault))
+    this.#open.set(row.vault_id, { wrappedKey: wrapped, vault: Promise.resolve(vault) })
     await setVaultState(store.db, row, 'AVAILABLE')
   }
 
-  /** @throws When the storage is missing, damaged or another vault's. */
+  /**
+   * @throws When the storage is missing, damaged or another vault's.
+   * @throws {VaultTakenOverError} When another server has taken the vault over.
+   */
   async open(row: VaultTable): Promise<Vault> {
-    let opening = this.#open.get(row.vault_id)
-    if (opening === undefined) {
-      opening = this.#openFrom(row)
-      this.#open.set(row.vault_id, opening)
-      opening.catch(() => this.#open.delete(row.vault_id))
+    let opened = this.#open.get(row.vault_id)
+    // A key was added since: what is written from now on is sealed under it.
+    if (opened === undefined || opened.wrappedKey !== row.wrapped_key) {
+      opened = { wrappedKey: row.wrapped_key, vault: this.#openFrom(row) }
+      this.#open.set(row.vault_id, opened)
+      opened.vault.catch(() => this.#open.delete(row.vault_id))
     }
-    return await opening
+    const vault = await opened.vault
+    await checkOwner(vault.store, this.#options.serverKey, vault.id, vault.keys.newest)
+    return vault
+  }
+
+  /**
+   * A job's lease on a vault: held while the job holds its own and no other server has taken the vault over.
+   * @throws {VaultTakenOverError} From `check`.
+   */
+  lease(job: RunningJob, vault: Vault): Lease {
+    return {
+      generation: job.row.lease_generation ?? 0,
+      check: async () => {
+        await job.check()
+        await checkOwner(vault.store, this.#options.serverKey, vault.id, vault.keys.newest)
+      },
+    }
   }
 
   async #openFrom(row: VaultTable): Promise<Vault> {
     if (row.wrapped_key === null)
       throw new JobFailedError(`Backup vault ${row.name} has no key yet: it is ${row.state}`)
-    const key = openVaultKey(this.#options.serverKey, row.vault_id, row.wrapped_key)
+    const key = openVaultKeys(this.#options.serverKey, row.vault_id, row.wrapped_key)
     const vault = await openVault(this.#blobs(row), key)
     if (vault.id !== row.vault_id) {
       throw new JobFailedError(
@@ -102,12 +139,12 @@ export class VaultRegistry {
   async remove(vaultId: string, storage: string): Promise<void> {
     const opening = this.#open.get(vaultId)
     this.#open.delete(vaultId)
-    if (opening !== undefined) (await opening.catch(() => undefined))?.store.close()
+    if (opening !== undefined) (await opening.vault.catch(() => undefined))?.store.close()
     await rm(this.#path(storage), { recursive: true, force: true })
   }
 
   async close(): Promise<void> {
-    for (const opening of this.#open.values()) (await opening.catch(() => undefined))?.store.close()
+    for (const { vault } of this.#open.values()) (await vault.catch(() => undefined))?.store.close()
     this.#open.clear()
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { createPublicKey, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import {
@@ -10,6 +10,7 @@ import {
   makeRecoveryKit,
   newPassphrase,
   openKit,
+  x25519Private,
 } from './recovery-kit.ts'
 import { ServerKey } from './server-key.ts'
 import { SealError } from './server-key.ts'
@@ -17,11 +18,12 @@ import {
   VaultKeyError,
   newVaultKey,
   openServerWrapping,
-  openVaultKey,
   openWithKit,
-  sealVaultKey,
+  kitWrappings,
+  openVaultKeys,
+  sealVaultKeys,
+  serverWrapping,
   wrapForKit,
-  wrappingsOf,
 } from './vault-key.ts'
 
 const PASSPHRASE = 'correct horse battery staple'
@@ -160,6 +162,44 @@ test('a wrapping opens for its vault and its kit only, and not when any bit of i
   }
 })
 
+test('the second key of a vault is wrapped under its own number, and writing a wrapping again gives the same bytes', () => {
+  const kit = makeRecoveryKit(PASSPHRASE, CHEAP)
+  const opened = openKit(kit.kitText, PASSPHRASE)
+  const vaultKeys = Buffer.concat([newVaultKey(), newVaultKey()])
+  const wrappings = kitWrappings(kit.publicKey, VAULT, vaultKeys)
+  const { kitId } = opened
+  assert.deepEqual(
+    wrappings.map(({ name }) => name),
+    [`keys/kit-${kitId}.json`, `keys/kit-${kitId}-0002.json`],
+  )
+  const [first, second] = wrappings.map(({ bytes }) => bytes) as [Buffer, Buffer]
+  assert.deepEqual(openWithKit(opened, VAULT, second, 2), vaultKeys.subarray(32))
+  for (const [bytes, number] of [
+    [second, 1],
+    [second, 3],
+    [first, 2],
+  ] as const)
+    assert.throws(() => openWithKit(opened, VAULT, bytes, number), VaultKeyError)
+  assert.deepEqual(kitWrappings(kit.publicKey, VAULT, vaultKeys), wrappings)
+})
+
+test('vault key 2 is wrapped as the format document’s golden vector says', () => {
+  const kitPrivate = x25519Private(Buffer.from(Array.from({ length: 32 }, (_, i) => 0x40 + i)))
+  const kitPublic = Buffer.from(createPublicKey(kitPrivate).export({ format: 'jwk' }).x ?? '', 'base64url')
+  const second = Buffer.from(Array.from({ length: 32 }, (_, i) => 0x20 + i))
+  const { name, bytes } = wrapForKit(kitPublic.toString('base64'), 'vault-1', second, 2)
+  assert.equal(name, 'keys/kit-67ca2ffd6fe9efab-0002.json')
+  const { ephemeral, sealed } = JSON.parse(bytes.toString()) as { ephemeral: string; sealed: string }
+  assert.equal(
+    Buffer.from(ephemeral, 'base64').toString('hex'),
+    '573dd63a414143ebc53ab52209a6bfc184b76ab62994886dfd32ad1837b09e37',
+  )
+  assert.equal(
+    Buffer.from(sealed, 'base64').toString('hex'),
+    '4c888d8c63468a270dcc99a53c0835aa74a065d3e87e9b84a18efe03fe211688e6fa785e7c2d6b06357ee0cdc4466849',
+  )
+})
+
 test('an ephemeral key that would make the shared secret known is refused', () => {
   const kit = makeRecoveryKit(PASSPHRASE, CHEAP)
   const opened = openKit(kit.kitText, PASSPHRASE)
@@ -172,13 +212,22 @@ test('the server opens its own wrapping, of that vault only', () => {
   const serverKey = new ServerKey(randomBytes(32))
   const kit = makeRecoveryKit(PASSPHRASE, CHEAP)
   const vaultKey = newVaultKey()
-  const [server, forKit] = wrappingsOf({ serverKey, kitPublicKey: kit.publicKey }, VAULT, vaultKey)
+  const sealed = sealVaultKeys(serverKey, VAULT, vaultKey)
+  const server = serverWrapping(1, sealed)
+  const [forKit] = kitWrappings(kit.publicKey, VAULT, vaultKey)
   assert.equal(server.name, 'keys/server.json')
-  assert.deepEqual(openServerWrapping(serverKey, VAULT, server.bytes), vaultKey)
-  assert.deepEqual(openWithKit(openKit(kit.kitText, PASSPHRASE), VAULT, forKit.bytes), vaultKey)
-  assert.throws(() => openServerWrapping(serverKey, 'another', server.bytes), SealError)
-  assert.throws(() => openServerWrapping(serverKey, VAULT, forKit.bytes), VaultKeyError)
-  assert.deepEqual(openVaultKey(serverKey, VAULT, sealVaultKey(serverKey, VAULT, vaultKey)), vaultKey)
+  assert.deepEqual(openServerWrapping(serverKey, VAULT, 1, server.bytes), { sealed, vaultKeys: vaultKey })
+  assert.deepEqual(
+    openWithKit(openKit(kit.kitText, PASSPHRASE), VAULT, forKit?.bytes ?? Buffer.alloc(0)),
+    vaultKey,
+  )
+  assert.throws(() => openServerWrapping(serverKey, 'another', 1, server.bytes), SealError)
+  assert.throws(() => openServerWrapping(serverKey, VAULT, 2, server.bytes), VaultKeyError)
+  assert.throws(
+    () => openServerWrapping(serverKey, VAULT, 1, forKit?.bytes ?? Buffer.alloc(0)),
+    VaultKeyError,
+  )
+  assert.deepEqual(openVaultKeys(serverKey, VAULT, sealed), vaultKey)
 })
 
 test('the kit of the golden vault opens its key, and so does its server', () => {
@@ -196,5 +245,8 @@ test('the kit of the golden vault opens its key, and so does its server', () => 
   const byKit = openWithKit(kit, golden.vaultId, blob(`keys/kit-${kit.kitId}.json`))
   assert.equal(byKit.toString('base64'), golden.vaultKey)
   const serverKey = new ServerKey(Buffer.from(golden.serverKey, 'base64'))
-  assert.deepEqual(openServerWrapping(serverKey, golden.vaultId, blob('keys/server.json')), byKit)
+  assert.deepEqual(
+    openServerWrapping(serverKey, golden.vaultId, 1, blob('keys/server.json')).vaultKeys,
+    byKit,
+  )
 })

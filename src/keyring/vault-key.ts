@@ -3,7 +3,6 @@ import {
   createDecipheriv,
   createPublicKey,
   diffieHellman,
-  generateKeyPairSync,
   hkdfSync,
   randomBytes,
 } from 'node:crypto'
@@ -13,8 +12,8 @@ import type { OpenedKit } from './recovery-kit.ts'
 import type { ServerKey } from './server-key.ts'
 
 /**
- * The key of a vault and its two wrappings: under the server's key, and to the public half of the recovery kit, for which no
- * secret is needed. docs/vault-format.md, section 4.
+ * The keys of a vault and their wrappings: under the server's key, and to the public half of the recovery kit, for which no
+ * secret is needed. Keys stand one behind the other, 32 bytes each, the first to the newest. docs/vault-format.md, sections 2 and 4.
  */
 
 /** A wrapping is damaged, of another vault, or for another key. */
@@ -32,52 +31,84 @@ const KEY_BYTES = 32
 const TAG = 16
 const NONCE = Buffer.alloc(12)
 const INFO = 'roleback-vault/1/kit-wrap'
-export const SERVER_WRAPPING = 'keys/server.json'
+const EPHEMERAL = 'roleback-vault/1/kit-ephemeral'
+
+const fourDigits = (number: number): string => String(number).padStart(4, '0')
+
+/** Blob with the server's wrapping of the vault keys up to this number. */
+export function serverWrappingName(number: number): string {
+  return number === 1 ? 'keys/server.json' : `keys/server-${fourDigits(number)}.json`
+}
+
+/** Blob with a kit's wrapping of the vault key with this number. */
+export function kitWrappingName(kitId: string, number: number): string {
+  return number === 1 ? `keys/kit-${kitId}.json` : `keys/kit-${kitId}-${fourDigits(number)}.json`
+}
+
+export function countVaultKeys(vaultKeys: Uint8Array): number {
+  return vaultKeys.length / KEY_BYTES
+}
 
 export function newVaultKey(): Buffer {
   return randomBytes(KEY_BYTES)
 }
 
-/** The vault key sealed under the server's key, as the store keeps it. Base64. */
-export function sealVaultKey(serverKey: ServerKey, vaultId: string, vaultKey: Uint8Array): string {
-  return serverKey.seal('vault-key', vaultId, vaultKey)
+/** The vault's keys sealed under the server's key, as the store keeps them. Base64. */
+export function sealVaultKeys(serverKey: ServerKey, vaultId: string, vaultKeys: Uint8Array): string {
+  return serverKey.seal('vault-key', vaultId, vaultKeys)
 }
 
 /** @throws {SealError} When it is damaged, or of another vault or server. */
-export function openVaultKey(serverKey: ServerKey, vaultId: string, sealed: string): Buffer {
+export function openVaultKeys(serverKey: ServerKey, vaultId: string, sealed: string): Buffer {
   return serverKey.open('vault-key', vaultId, sealed)
 }
 
-/** The wrappings that a new vault is given. `kitPublicKey` is base64, as makeRecoveryKit() gives it. */
-export function wrappingsOf(
-  keys: { readonly serverKey: ServerKey; readonly kitPublicKey: string },
+/** The server's wrapping of the keys up to `number`, which `sealed` holds. The same arguments give the same bytes. */
+export function serverWrapping(number: number, sealed: string): Wrapping {
+  const json = { wrapping: 'server', ...(number > 1 && { number }), sealed }
+  return { name: serverWrappingName(number), bytes: Buffer.from(JSON.stringify(json)) }
+}
+
+/** The keys from the server's own wrapping. @throws {VaultKeyError} {SealError} When it is another server's. */
+export function openServerWrapping(
+  serverKey: ServerKey,
+  vaultId: string,
+  number: number,
+  bytes: Uint8Array,
+): { readonly sealed: string; readonly vaultKeys: Buffer } {
+  const name = serverWrappingName(number)
+  const { wrapping, sealed } = parse(name, bytes)
+  if (wrapping !== 'server' || typeof sealed !== 'string') throw unusable(name)
+  const vaultKeys = openVaultKeys(serverKey, vaultId, sealed)
+  if (countVaultKeys(vaultKeys) !== number) throw unusable(name)
+  return { sealed, vaultKeys }
+}
+
+/** Wrappings of all keys for a kit. `kitPublicKey` is base64, as makeRecoveryKit() gives it. */
+export function kitWrappings(kitPublicKey: string, vaultId: string, vaultKeys: Uint8Array): Wrapping[] {
+  return Array.from({ length: countVaultKeys(vaultKeys) }, (_, i) =>
+    wrapForKit(kitPublicKey, vaultId, vaultKeys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES), i + 1),
+  )
+}
+
+/** The same arguments give the same bytes: a wrapping may be written again after a crash. */
+export function wrapForKit(
+  kitPublicKey: string,
   vaultId: string,
   vaultKey: Uint8Array,
-): readonly [Wrapping, Wrapping] {
-  const server = { wrapping: 'server', sealed: sealVaultKey(keys.serverKey, vaultId, vaultKey) }
-  return [
-    { name: SERVER_WRAPPING, bytes: Buffer.from(JSON.stringify(server)) },
-    wrapForKit(keys.kitPublicKey, vaultId, vaultKey),
-  ]
-}
-
-/** The key from `keys/server.json`, where the store has lost its own copy. @throws {VaultKeyError} {SealError} */
-export function openServerWrapping(serverKey: ServerKey, vaultId: string, bytes: Uint8Array): Buffer {
-  const { wrapping, sealed } = parse(SERVER_WRAPPING, bytes)
-  if (wrapping !== 'server' || typeof sealed !== 'string') throw unusable(SERVER_WRAPPING)
-  return openVaultKey(serverKey, vaultId, sealed)
-}
-
-export function wrapForKit(kitPublicKey: string, vaultId: string, vaultKey: Uint8Array): Wrapping {
+  number: number = 1,
+): Wrapping {
   const kitPublic = Buffer.from(kitPublicKey, 'base64')
   const kitId = kitIdOf(kitPublic)
-  const pair = generateKeyPairSync('x25519')
-  const ephemeral = Buffer.from(pair.publicKey.export({ format: 'jwk' }).x ?? '', 'base64url')
-  const shared = diffieHellman({ privateKey: pair.privateKey, publicKey: x25519Public(kitPublic) })
+  const privateKey = x25519Private(
+    Buffer.from(hkdfSync('sha256', vaultKey, kitPublic, `${EPHEMERAL}\0${vaultId}`, KEY_BYTES)),
+  )
+  const ephemeral = Buffer.from(createPublicKey(privateKey).export({ format: 'jwk' }).x ?? '', 'base64url')
+  const shared = diffieHellman({ privateKey, publicKey: x25519Public(kitPublic) })
   const cipher = createCipheriv('aes-256-gcm', wrapKey(shared, ephemeral, kitPublic), NONCE, {
     authTagLength: TAG,
   })
-  cipher.setAAD(binding(kitId, vaultId))
+  cipher.setAAD(binding(kitId, vaultId, number))
   const sealed = Buffer.concat([cipher.update(vaultKey), cipher.final(), cipher.getAuthTag()])
   const json = {
     wrapping: 'kit',
@@ -86,12 +117,12 @@ export function wrapForKit(kitPublicKey: string, vaultId: string, vaultKey: Uint
     ephemeral: ephemeral.toString('base64'),
     sealed: sealed.toString('base64'),
   }
-  return { name: `keys/kit-${kitId}.json`, bytes: Buffer.from(JSON.stringify(json)) }
+  return { name: kitWrappingName(kitId, number), bytes: Buffer.from(JSON.stringify(json)) }
 }
 
-/** The vault key from the kit's wrapping in the vault. @throws {VaultKeyError} */
-export function openWithKit(kit: OpenedKit, vaultId: string, bytes: Uint8Array): Buffer {
-  const name = `keys/kit-${kit.kitId}.json`
+/** The vault key with this number from the kit's wrapping of it. @throws {VaultKeyError} */
+export function openWithKit(kit: OpenedKit, vaultId: string, bytes: Uint8Array, number: number = 1): Buffer {
+  const name = kitWrappingName(kit.kitId, number)
   const json = parse(name, bytes)
   if (json['wrapping'] !== 'kit' || json['version'] !== 1 || json['kitId'] !== kit.kitId) throw unusable(name)
   const ephemeral = Buffer.from(String(json['ephemeral']), 'base64')
@@ -103,7 +134,7 @@ export function openWithKit(kit: OpenedKit, vaultId: string, bytes: Uint8Array):
     const shared = diffieHellman({ privateKey, publicKey: x25519Public(ephemeral) })
     const key = wrapKey(shared, ephemeral, kit.publicKey)
     const decipher = createDecipheriv('aes-256-gcm', key, NONCE, { authTagLength: TAG })
-    decipher.setAAD(binding(kit.kitId, vaultId))
+    decipher.setAAD(binding(kit.kitId, vaultId, number))
     decipher.setAuthTag(sealed.subarray(KEY_BYTES))
     return Buffer.concat([decipher.update(sealed.subarray(0, KEY_BYTES)), decipher.final()])
   } catch (cause) {
@@ -115,7 +146,8 @@ function wrapKey(shared: Buffer, ephemeral: Buffer, kitPublic: Buffer): Buffer {
   return Buffer.from(hkdfSync('sha256', shared, Buffer.concat([ephemeral, kitPublic]), INFO, KEY_BYTES))
 }
 
-const binding = (kitId: string, vaultId: string): Buffer => Buffer.from(`${INFO}\0${kitId}\0${vaultId}`)
+const binding = (kitId: string, vaultId: string, number: number): Buffer =>
+  Buffer.from(`${INFO}\0${kitId}\0${vaultId}${number === 1 ? '' : `\0${fourDigits(number)}`}`)
 
 function x25519Public(raw: Buffer): KeyObject {
   if (raw.length !== KEY_BYTES) {

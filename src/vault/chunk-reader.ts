@@ -5,7 +5,7 @@ import { ChunkMissingError, VaultDamageError } from './errors.ts'
 import { ID_BYTES, SEED_BYTES } from './keys.ts'
 import type { ChunkType, VaultKeys } from './keys.ts'
 import type { ChunkIndex, SegmentInfo } from './chunk-index.ts'
-import { packName } from './pack.ts'
+import { FOOTER_BYTES, keyNumberOf, packName } from './pack.ts'
 import { openSegment } from './segment.ts'
 
 interface OpenPack {
@@ -153,18 +153,21 @@ export class ChunkReader {
     const name = packName(type, id)
     const blob = openBlob(store, name)
     const seed = Buffer.allocUnsafe(SEED_BYTES)
+    let key: KeyObject
     try {
       blob.readInto(seed, 0, SEED_BYTES, 0)
+      key = keys.sealKey(type, seed, 'pack', sealingKeyOf(keys, blob))
     } catch (cause) {
       blob.close()
-      throw new VaultDamageError(name, 'it is too short for a pack', { cause })
+      const reason = cause instanceof RangeError ? cause.message : 'it is too short for a pack'
+      throw new VaultDamageError(name, reason, { cause })
     }
     for (const [oldest, pack] of this.#packs) {
       if (this.#packs.size < MAX_OPEN_PACKS) break
       pack.blob.close()
       this.#packs.delete(oldest)
     }
-    const opened = { name, type, blob, seed, key: keys.sealKey(type, seed, 'pack') }
+    const opened = { name, type, blob, seed, key }
     this.#packs.set(index, opened)
     return opened
   }
@@ -172,6 +175,19 @@ export class ChunkReader {
   #nameOf(segment: number): string {
     const { type, id } = this.#options.index.pack(this.#options.index.segment(segment).pack)
     return packName(type, id)
+  }
+}
+
+/** Number of the vault key that the pack is sealed under; it need not be asked where there is only one. */
+function sealingKeyOf(keys: VaultKeys, blob: BlobReader): number {
+  if (keys.newest === 1) return 1
+  const footer = Buffer.allocUnsafe(FOOTER_BYTES)
+  try {
+    blob.readInto(footer, 0, FOOTER_BYTES, Math.max(0, blob.sizeBytes - FOOTER_BYTES))
+    return keyNumberOf(footer)
+  } catch {
+    // A damaged end must not cost what lies before it: most packs are of the newest key, and the seals tell.
+    return keys.newest
   }
 }
 

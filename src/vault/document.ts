@@ -1,14 +1,18 @@
 import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto'
 import { bufferOf } from './binary.ts'
 import { VaultDamageError } from './errors.ts'
-import { SEED_BYTES, TAG_BYTES, TYPE } from './keys.ts'
+import { MAX_VAULT_KEYS, SEED_BYTES, TAG_BYTES, TYPE } from './keys.ts'
 import type { DocumentType, VaultKeys } from './keys.ts'
 import { zstd } from './zstd.ts'
 
 /** Sealed documents: docs/vault-format.md, section 6. */
 
-const MAGIC = Buffer.from('RLBKDOC1')
-const SEED_AT = MAGIC.length + 1
+const MAGIC = Buffer.from('RLBKDOC')
+/** Where the number of the vault key stands, counted from the character `0`. */
+const KEY_AT = MAGIC.length
+const KEY_ZERO = 0x30
+const TYPE_AT = KEY_AT + 1
+const SEED_AT = TYPE_AT + 1
 const BODY_AT = SEED_AT + SEED_BYTES
 const HASH_BYTES = 32
 const CODING_BYTES = 9
@@ -41,9 +45,10 @@ export function sealDocument(
   const cipher = createCipheriv('aes-256-gcm', keys.sealKey(type, seed, 'document'), NONCE, {
     authTagLength: TAG_BYTES,
   })
+  const head = Buffer.from([KEY_ZERO + keys.newest, TYPE[type]])
   cipher.setAAD(additional(keys, type, seed, name))
   const sealed = Buffer.concat([cipher.update(plain), cipher.final()])
-  const body = Buffer.concat([MAGIC, Buffer.from([TYPE[type]]), seed, sealed, cipher.getAuthTag()])
+  const body = Buffer.concat([MAGIC, head, seed, sealed, cipher.getAuthTag()])
   const bytes = Buffer.concat([body, hash('sha256', body, 'buffer')])
   if (openDocument(keys, type, name, bytes).compare(payload) !== 0) {
     throw new Error(`Cannot seal "${name}": reading it back gave other bytes. Check this machine’s memory`)
@@ -55,11 +60,11 @@ export function sealDocument(
 export function openDocument(keys: VaultKeys, type: DocumentType, name: string, sealed: Uint8Array): Buffer {
   checkDocument(name, sealed)
   const blob = bufferOf(sealed)
-  if (blob[MAGIC.length] !== TYPE[type]) throw new VaultDamageError(name, 'it is of another type')
+  if (blob[TYPE_AT] !== TYPE[type]) throw new VaultDamageError(name, 'it is of another type')
   const seed = blob.subarray(SEED_AT, BODY_AT)
   const end = blob.length - HASH_BYTES - TAG_BYTES
   try {
-    const key = keys.sealKey(type, seed, 'document')
+    const key = keys.sealKey(type, seed, 'document', (blob[KEY_AT] as number) - KEY_ZERO)
     const decipher = createDecipheriv('aes-256-gcm', key, NONCE, { authTagLength: TAG_BYTES })
     decipher.setAAD(additional(keys, type, seed, name))
     decipher.setAuthTag(blob.subarray(end, end + TAG_BYTES))
@@ -67,7 +72,9 @@ export function openDocument(keys: VaultKeys, type: DocumentType, name: string, 
     decipher.final()
     return decode(plain)
   } catch (cause) {
-    throw new VaultDamageError(name, 'it does not open under the vault’s key', { cause })
+    const isKeyMissing = cause instanceof RangeError && cause.message.startsWith('it is sealed under')
+    const reason = isKeyMissing ? cause.message : 'it does not open under the vault’s key'
+    throw new VaultDamageError(name, reason, { cause })
   }
 }
 
@@ -76,7 +83,8 @@ export function checkDocument(name: string, sealed: Uint8Array): void {
   const blob = bufferOf(sealed)
   const end = blob.length - HASH_BYTES
   if (end < BODY_AT + CODING_BYTES + TAG_BYTES) throw new VaultDamageError(name, 'it is too short')
-  if (blob.compare(MAGIC, 0, MAGIC.length, 0, MAGIC.length) !== 0) {
+  const number = (blob[KEY_AT] as number) - KEY_ZERO
+  if (blob.compare(MAGIC, 0, MAGIC.length, 0, MAGIC.length) !== 0 || number < 1 || number > MAX_VAULT_KEYS) {
     throw new VaultDamageError(name, 'it does not begin as a document does')
   }
   if (!hash('sha256', blob.subarray(0, end), 'buffer').equals(blob.subarray(end))) {

@@ -36,6 +36,26 @@ test('keys are derived as section 2 of the format says', () => {
   )
 })
 
+test('what a later vault key seals is derived from it, and chunk ids from the first for ever', () => {
+  const second = Buffer.from(Array.from({ length: 32 }, (_, i) => 0x20 + i))
+  const both = new VaultKeys('vault-1', Buffer.concat([keys.export(), second]))
+  assert.equal(
+    hex(both.sealKey('head', SEED, 'document').export()),
+    '403569a66c0ec73b1e4efa31c0cdce4da787e7f787b91aefd383227acddb677f',
+  )
+  assert.equal(
+    hex(both.sealKey('data', SEED, 'pack').export()),
+    'e6ba156d8d7de9813adf70bb7cd04a3e689fd5cfd89f92bf340757cebea2b296',
+  )
+  assert.deepEqual(both.sealKey('data', SEED, 'pack', 1), keys.sealKey('data', SEED, 'pack'))
+  assert.deepEqual(both.idKey('data'), keys.idKey('data'))
+  assert.deepEqual(both.gearTable(), keys.gearTable())
+  assert.throws(
+    () => keys.sealKey('data', SEED, 'pack', 2),
+    /sealed under vault key 2, and only keys up to 1/,
+  )
+})
+
 test('a chunk’s id is the SHA-256 of the id key and its bytes', () => {
   assert.equal(
     hex(keys.chunkId('data', Buffer.from('hello'))),
@@ -64,6 +84,11 @@ test('content is cut where section 12 of the format says, byte for byte', () => 
   )
 })
 
+interface GoldenKeys {
+  readonly vaultKeys: string
+  readonly kits: readonly { readonly points: readonly string[] }[]
+}
+
 interface Golden {
   readonly vaultId: string
   readonly vaultKey: string
@@ -78,6 +103,8 @@ interface Golden {
 const goldenOf = (name: string): Golden =>
   JSON.parse(readFileSync(new URL(`golden/${name}.json`, import.meta.url), 'utf8')) as Golden
 const golden = goldenOf('version-1')
+
+const goldenKeys = goldenOf('version-1-keys') as Golden & GoldenKeys
 
 function goldenStore({ blobs }: Golden = golden): MemoryBlobStore {
   const store = new MemoryBlobStore()
@@ -143,4 +170,33 @@ test('the golden vault of version 1 has no vault records, and takes some', async
   await vault.addRecord(() => ({ lock: { mode: 'governance' } }))
   assert.deepEqual((await vault.records()).record, { lock: { mode: 'governance' } })
   assert.deepEqual((await verifyVault(vault)).problems, [])
+})
+
+test('the golden vault with two keys opens with both, takes backups, and the first key alone opens what it sealed', async () => {
+  const store = goldenStore(goldenKeys)
+  const vaultKeys = Buffer.from(goldenKeys.vaultKeys, 'base64')
+  const vault = await openVault(store, vaultKeys)
+  assert.deepEqual((await verifyVault(vault, { readData: true })).problems, [])
+  assert.deepEqual((await scrubBlobs(store)).problems, [])
+  const { points } = await vault.listPoints()
+  assert.deepEqual(
+    Object.fromEntries(points.map(({ pointId, record }) => [pointId, record])),
+    goldenKeys.records,
+  )
+  for (const [pointId, expected] of Object.entries(goldenKeys.points)) {
+    const files = Object.entries(await restore(vault, pointId))
+    assert.deepEqual(
+      Object.fromEntries(files.map(([name, bytes]) => [name, bytes.toString('base64')])),
+      expected,
+    )
+  }
+  const old = await openVault(store, vaultKeys.subarray(0, 32))
+  const { points: open, damage } = await old.listPoints()
+  assert.deepEqual(
+    open.map(({ pointId }) => pointId),
+    goldenKeys.kits[0]?.points,
+  )
+  assert.match(damage[0]?.message ?? '', /sealed under vault key 2, and only keys up to 1 are here/)
+  await backUp(vault, new Coordinator(), 'fourth', { one: Buffer.from('one') }, 'third')
+  assert.deepEqual(await restore(vault, 'fourth'), { one: Buffer.from('one') })
 })

@@ -27,33 +27,55 @@ export const ID_BYTES = 32
 export const VAULT_ID: RegExp = /^[A-Za-z0-9-]{1,64}$/
 const GEAR_TABLE_BYTES = 2048
 
-/** The vault key lives in here; only derived keys come out, but for `export()`, which wrapping and pour threads need. */
+/** Most vault keys that one vault may have had. */
+export const MAX_VAULT_KEYS = 99
+
+/**
+ * A vault's keys live in here: the newest seals, all open. Only derived keys come out, but for `export()`, which wrapping and pour
+ * threads need.
+ */
 export class VaultKeys {
   readonly vaultId: string
-  readonly #vaultKey: Buffer
+  /** Number of the newest vault key: it seals what is written. Keys count from 1. */
+  readonly newest: number
+  readonly #vaultKeys: Buffer
   readonly #derived = new Map<string, Buffer>()
 
-  /** @throws {RangeError} When the key has not 32 bytes or the id is none. */
-  constructor(vaultId: string, vaultKey: Uint8Array) {
+  /**
+   * @param vaultKeys 32 bytes for each, the first to the newest.
+   * @throws {RangeError} When they have another length or the id is none.
+   */
+  constructor(vaultId: string, vaultKeys: Uint8Array) {
     if (!VAULT_ID.test(vaultId)) throw new RangeError(`Cannot use "${vaultId}" as the id of a vault`)
-    if (vaultKey.length !== KEY_BYTES) {
+    const count = vaultKeys.length / KEY_BYTES
+    if (!Number.isInteger(count) || count < 1 || count > MAX_VAULT_KEYS) {
       throw new RangeError(
-        `Cannot use the key of vault "${vaultId}": it has ${vaultKey.length} bytes, not ${KEY_BYTES}`,
+        `Cannot use the keys of vault "${vaultId}": they have ${vaultKeys.length} bytes, not ${KEY_BYTES} for each of up to ${MAX_VAULT_KEYS}`,
       )
     }
     this.vaultId = vaultId
-    this.#vaultKey = Buffer.from(vaultKey)
+    this.newest = count
+    this.#vaultKeys = Buffer.from(vaultKeys)
   }
 
-  /** The vault key itself. */
+  /** The vault keys themselves, as the constructor takes them. */
   export(): Buffer {
-    return Buffer.from(this.#vaultKey)
+    return Buffer.from(this.#vaultKeys)
   }
 
-  /** The key of one pack or document, which its seed makes its own. */
-  sealKey(type: SealType, seed: Uint8Array, what: 'pack' | 'document'): KeyObject {
+  /**
+   * The key of one pack or document, which its seed makes its own.
+   * @param number Of the vault key it is sealed under. @throws {RangeError} When that key is not here.
+   */
+  sealKey(
+    type: SealType,
+    seed: Uint8Array,
+    what: 'pack' | 'document',
+    number: number = this.newest,
+  ): KeyObject {
     const info = `roleback-vault/1/${what}`
-    return createSecretKey(Buffer.from(hkdfSync('sha256', this.#derive(type), seed, info, KEY_BYTES)))
+    const typeKey = this.#derive(type, KEY_BYTES, number)
+    return createSecretKey(Buffer.from(hkdfSync('sha256', typeKey, seed, info, KEY_BYTES)))
   }
 
   /** Id of a chunk of content (`data`) or of a manifest node (`meta`). */
@@ -81,11 +103,19 @@ export class VaultKeys {
     return Buffer.concat([Buffer.from('RLBK1'), Buffer.from([id.length]), id, Buffer.from([TYPE[type]])])
   }
 
-  #derive(label: string, bytes: number = KEY_BYTES): Buffer {
-    let key = this.#derived.get(label)
+  /** Header, chunk ids and the chunker's table are of the first key for ever: what is stored already must be found again. */
+  #derive(label: string, bytes: number = KEY_BYTES, number: number = 1): Buffer {
+    const name = `${number} ${label}`
+    let key = this.#derived.get(name)
     if (key === undefined) {
-      key = Buffer.from(hkdfSync('sha256', this.#vaultKey, this.vaultId, `roleback-vault/1/${label}`, bytes))
-      this.#derived.set(label, key)
+      if (number < 1 || number > this.newest) {
+        throw new RangeError(
+          `it is sealed under vault key ${number}, and only keys up to ${this.newest} are here`,
+        )
+      }
+      const vaultKey = this.#vaultKeys.subarray((number - 1) * KEY_BYTES, number * KEY_BYTES)
+      key = Buffer.from(hkdfSync('sha256', vaultKey, this.vaultId, `roleback-vault/1/${label}`, bytes))
+      this.#derived.set(name, key)
     }
     return key
   }

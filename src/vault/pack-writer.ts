@@ -4,7 +4,7 @@ import type { BlobAppender, BlobStore } from '../blobs/blob-store.ts'
 import { crashpoint } from '../lib/crashpoint.ts'
 import { ID_BYTES, SEED_BYTES, TAG_BYTES } from './keys.ts'
 import type { ChunkType, VaultKeys } from './keys.ts'
-import { DirectoryWriter, FOOTER, packName } from './pack.ts'
+import { DirectoryWriter, footerOf, packName } from './pack.ts'
 import type { FinishedPack } from './pack.ts'
 import { sealDirectory, sealSegment } from './segment.ts'
 
@@ -100,7 +100,7 @@ export class PackWriter {
     const pack = this.#pack
     if (pack === undefined) return
     this.#pack = undefined
-    const { type } = this.#options
+    const { keys, type } = this.#options
     const directory = pack.directory.take()
     const sealed = sealDirectory(
       pack.key,
@@ -109,7 +109,7 @@ export class PackWriter {
     )
     const length = Buffer.alloc(4)
     length.writeUInt32LE(sealed.length)
-    append(pack, Buffer.concat([sealed, length, FOOTER]))
+    append(pack, Buffer.concat([sealed, length, footerOf(keys.newest)]))
     const id = pack.hash.digest()
     const finishing = pack.appender.finish(packName(type, id)).then(
       () => {

@@ -1,13 +1,27 @@
 import type { BlobReader } from '../blobs/blob-store.ts'
 import { ByteReader, ByteWriter } from './binary.ts'
 import { VaultDamageError } from './errors.ts'
-import { ID_BYTES, SEED_BYTES, TAG_BYTES } from './keys.ts'
+import { ID_BYTES, MAX_VAULT_KEYS, SEED_BYTES, TAG_BYTES } from './keys.ts'
 import type { ChunkType, VaultKeys } from './keys.ts'
 import { FLAG_ZSTD, MAX_SEGMENT_BYTES, openDirectory } from './segment.ts'
 
 /** docs/vault-format.md, section 5: what a pack consists of, read from either of the two places that say it. */
-export const FOOTER: Buffer = Buffer.from('RLBKPACK0001')
-export const FOOTER_BYTES: number = 4 + FOOTER.length
+export const FOOTER_BYTES = 16
+
+/** What a pack ends with: `RLBKPACK` and the number of the vault key it is sealed under, in four digits. */
+export function footerOf(keyNumber: number): Buffer {
+  return Buffer.from(`RLBKPACK${String(keyNumber).padStart(4, '0')}`)
+}
+
+/**
+ * Number of the vault key that a pack is sealed under.
+ * @param footer Its last 16 bytes. @throws {RangeError} When it does not end as packs do.
+ */
+export function keyNumberOf(footer: Buffer): number {
+  const number = Number(/^RLBKPACK(\d{4})$/.exec(footer.toString('latin1', 4))?.[1] ?? 0)
+  if (number < 1 || number > MAX_VAULT_KEYS) throw new RangeError('it does not end as a pack does')
+  return number
+}
 
 export interface SegmentEntry {
   readonly offset: number
@@ -123,14 +137,13 @@ export function readDirectory(keys: VaultKeys, name: string, type: ChunkType, bl
     blob.readInto(footer, 0, FOOTER_BYTES, end)
     blob.readInto(seed, 0, SEED_BYTES, 0)
     const length = footer.readUInt32LE(0)
-    if (footer.compare(FOOTER, 0, FOOTER.length, 4) !== 0)
-      throw new RangeError('it does not end as a pack does')
+    const keyNumber = keyNumberOf(footer)
     if (length <= TAG_BYTES || length > end - SEED_BYTES)
       throw new RangeError('its directory has an impossible length')
     const sealed = Buffer.allocUnsafe(length)
     blob.readInto(sealed, 0, length, end - length)
     const at = { place: keys.place(type), seed, offset: end - length }
-    return openDirectory(keys.sealKey(type, seed, 'pack'), at, sealed)
+    return openDirectory(keys.sealKey(type, seed, 'pack', keyNumber), at, sealed)
   } catch (cause) {
     throw new VaultDamageError(name, `its directory cannot be read (${(cause as Error).message})`, { cause })
   }

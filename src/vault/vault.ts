@@ -17,7 +17,7 @@ import type { PointOptions } from './writer.ts'
 
 export interface CreateVaultOptions {
   readonly vaultId: string
-  /** 32 random bytes. */
+  /** 32 random bytes; with those of later keys behind them where the vault has more. */
   readonly key: Uint8Array
   /** Blobs under `keys/`, by name: the wrapped keys as JSON text (docs/vault-format.md, section 4). */
   readonly wrappings: Readonly<Record<string, Uint8Array>>
@@ -57,7 +57,7 @@ export async function createVault(store: BlobStore, options: CreateVaultOptions)
   return new Vault(store, keys, chunkSizes)
 }
 
-/** False where other bytes have the name. */
+/** Puts a blob that may be there already from an earlier try. False where other bytes have the name. */
 async function putOnce(store: BlobStore, name: string, bytes: Uint8Array): Promise<boolean> {
   try {
     await store.put(name, bytes)

@@ -10,7 +10,7 @@ import type { PointHead } from './heads.ts'
 import { ID_BYTES } from './keys.ts'
 import { readPackDirectory } from './load-index.ts'
 import type { LoadedIndex } from './load-index.ts'
-import { FOOTER, FOOTER_BYTES, packName, parseDirectory, parsePackName } from './pack.ts'
+import { FOOTER_BYTES, keyNumberOf, packName, parseDirectory, parsePackName } from './pack.ts'
 import { Point } from './point.ts'
 import { headProblem } from './records.ts'
 import { readHeader } from './vault.ts'
@@ -146,9 +146,17 @@ async function scrubPack(store: BlobStore, name: string, findings: Findings): Pr
       throw new VaultDamageError(name, 'its bytes do not have the SHA-256 of its name')
     const end = Buffer.alloc(Math.min(FOOTER_BYTES, blob.sizeBytes))
     blob.readInto(end, 0, end.length, blob.sizeBytes - end.length)
-    if (!end.subarray(4).equals(FOOTER)) throw new VaultDamageError(name, 'it does not end as a pack does')
+    checkFooter(name, end)
   } finally {
     blob.close()
+  }
+}
+
+function checkFooter(name: string, footer: Buffer): void {
+  try {
+    keyNumberOf(footer)
+  } catch (cause) {
+    throw new VaultDamageError(name, 'it does not end as a pack does', { cause })
   }
 }
 
