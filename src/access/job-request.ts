@@ -1,4 +1,5 @@
 import type { Step, StepTarget } from '../kinds/kind.ts'
+import { parseArn } from '../lib/arn.ts'
 import { contextOf, withKeys } from '../policy/context.ts'
 import type { ConditionContext } from '../policy/context.ts'
 import type { AuthorizationRequest, PrincipalView } from '../policy/evaluate.ts'
@@ -27,18 +28,24 @@ export function jobRequests(
   step: Step,
   target: StepTarget,
 ): readonly AuthorizationRequest[] {
-  const { principal } = facts
-  const resourceAccountId = principal.accountId
   const own = { ...step.context?.(target), ...requestTags(target) }
   const base = baseOf(facts)
   const { view } = base
   return step.arns(target).map((resource) => {
+    const resourceAccountId = accountOf(facts, resource, target)
     const keys: Record<string, string | readonly string[]> = { ...own }
+    if (resourceAccountId !== view.accountId) keys['aws:ResourceAccount'] = resourceAccountId
     for (const [key, value] of Object.entries(tagsOf(facts, resource, target) ?? {}))
       keys[`aws:ResourceTag/${key}`] = value
     const context = withKeys(base.context, keys)
     return { principal: view, action: step.action, resource, resourceAccountId, context }
   })
+}
+
+/** The role's own account, but for the vault that a copy goes to. */
+function accountOf({ principal }: JobFacts, resource: string, target: StepTarget): string {
+  const other = resource === target.destinationVaultArn ? parseArn(resource)?.accountId : undefined
+  return other ?? principal.accountId
 }
 
 interface Base {

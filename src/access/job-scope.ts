@@ -51,13 +51,32 @@ export function jobScopePreview(scope: JobScope): CompiledPolicy {
   return compilePolicy(policy, { type: 'session', name: JOB_SCOPE })
 }
 
-/** What a job is decided by: the layers of its role, its scope as session policy, and the access policy of its vault. */
+/** Policies that decide what a job does on a resource. */
+export interface JobLayers {
+  on(resource: string): PolicyLayers
+}
+
+/** Access policies of the vaults that a job works in. */
+export interface JobVaultPolicies {
+  readonly ofVault: CompiledPolicy | undefined
+  /** Of a copy. */
+  readonly ofDestination?: CompiledPolicy | undefined
+}
+
+/**
+ * What a job is decided by: the layers of its role, its scope as session policy, and the access policy of its vault; on the vault that
+ * a copy goes to, that one's.
+ */
 export function jobLayers(
   role: PolicyLayers,
   scope: CompiledPolicy,
-  ofVault: CompiledPolicy | undefined,
-): PolicyLayers {
-  return { ...role, session: [scope], ...(ofVault !== undefined && { resource: ofVault }) }
+  { ofVault, ofDestination }: JobVaultPolicies,
+  destinationVaultArn: string | undefined,
+): JobLayers {
+  const own = { ...role, session: [scope] }
+  const inVault = ofVault === undefined ? own : { ...own, resource: ofVault }
+  const inDestination = ofDestination === undefined ? own : { ...own, resource: ofDestination }
+  return { on: (resource) => (resource === destinationVaultArn ? inDestination : inVault) }
 }
 
 const SID = 'ThisJobOnly'

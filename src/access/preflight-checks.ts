@@ -1,11 +1,12 @@
 import type { JobCall } from '../kinds/job-calls.ts'
-import type { Decision, PolicyLayers } from '../policy/evaluate.ts'
+import type { Decision } from '../policy/evaluate.ts'
 import { globOf, outlook } from '../policy/outlook.ts'
 import type { OpenStatement, Outlook } from '../policy/outlook.ts'
 import type { TrustAnswer } from './assume.ts'
 import { ofSource } from './grants.ts'
 import { jobRequests } from './job-request.ts'
 import type { JobFacts } from './job-request.ts'
+import type { JobLayers } from './job-scope.ts'
 import { describePolicy, literal, propose } from './proposal.ts'
 import type { Proposal, Question } from './proposal.ts'
 
@@ -63,13 +64,14 @@ export class Checker {
   ofCall(
     layer: CheckLayer,
     facts: JobFacts,
-    layers: PolicyLayers,
+    jobLayers: JobLayers,
     { step, target }: JobCall,
   ): readonly Check[] {
     const own = (step.perItem?.ownKeys ?? []).map((key) => key.toLowerCase())
     const isUnknownKey = (key: string): boolean =>
       own.some((name) => (name.endsWith('/') ? key.startsWith(name) : key === name))
     return jobRequests(facts, step, target).map((request) => {
+      const layers = jobLayers.on(request.resource)
       const pattern = globOf(request.resource)
       const resource = pattern === request.resource ? undefined : pattern
       const seen = outlook(request, layers, {

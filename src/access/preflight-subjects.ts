@@ -4,7 +4,7 @@ import { readRestoreMetadata } from '../kinds/restore-metadata.ts'
 import { RestoreTargetError, restoreTargetOf } from '../kinds/restore-target.ts'
 import type { RestoreTarget } from '../kinds/restore-target.ts'
 import { arnOf, parseArn } from '../lib/arn.ts'
-import { findRecoveryPoint, RESTORABLE } from '../store/recovery-points.ts'
+import { COPYABLE, findRecoveryPoint, RESTORABLE } from '../store/recovery-points.ts'
 import { regionSettings } from '../store/region-settings.ts'
 import { findResource, findResourceById, findResources } from '../store/resources.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
@@ -27,6 +27,7 @@ export interface Finding {
     | 'NotOptedIn'
     | 'NoSuchRecoveryPoint'
     | 'NotRestorable'
+    | 'NotCopyable'
     | 'BadMetadata'
     | 'NoWayToTarget'
     | 'NothingSelected'
@@ -163,15 +164,18 @@ async function pointSubject(tools: Tools, wish: Wish, arn: string): Promise<Poin
     return { ...none, arn, type: undefined, point, findings: [{ code: 'NoSuchRecoveryPoint', message }] }
   }
   const findings: Finding[] = []
-  if (!RESTORABLE.includes(point.status))
-    findings.push({ code: 'NotRestorable', message: `${arn} is ${point.status}` })
-  const kind = kindOfType(point.resource_type)
   const isRestore = wish.operation === 'StartRestoreJob'
+  if (!(isRestore ? RESTORABLE : COPYABLE).includes(point.status))
+    findings.push({ code: isRestore ? 'NotRestorable' : 'NotCopyable', message: `${arn} is ${point.status}` })
+  const kind = kindOfType(point.resource_type)
   const way = isRestore && kind !== undefined ? await wayOf(tools, wish, kind, point) : undefined
   if (way !== undefined) findings.push(...way.findings)
   const { target, throughArn, metadata } = way ?? {}
   const arns = [arn, point.resource_arn, target?.arn, throughArn].filter((one) => one !== undefined)
-  const all = await tagsOfAll(db, accountId, arns)
+  const all = new Map(await tagsOfAll(db, accountId, arns))
+  const into = wish.destinationVaultArn ?? ''
+  for (const [one, tags] of await tagsOfAll(db, parseArn(into)?.accountId ?? accountId, [into]))
+    all.set(one, tags)
   const vaultArn = arnOf('backup', point.region, accountId, `backup-vault:${point.vault_name}`)
   return {
     arn,
@@ -180,8 +184,8 @@ async function pointSubject(tools: Tools, wish: Wish, arn: string): Promise<Poin
     kind,
     point,
     vaultArn,
-    // A job has the tags of these three in its sight; those of the source are copied or not.
-    tags: new Map([...all].filter(([one]) => one === arn || one === target?.arn || one === throughArn)),
+    // A job has the tags of these in its sight; those of the source are copied or not.
+    tags: new Map([...all].filter(([one]) => [arn, target?.arn, throughArn, into].includes(one))),
     sourceTags: all.get(point.resource_arn) ?? {},
     metadata,
     target,

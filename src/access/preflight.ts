@@ -12,7 +12,7 @@ import { vaultPolicyOf } from './authorize.ts'
 import type { Preview } from './authorize.ts'
 import type { JobFacts } from './job-request.ts'
 import { jobLayers, jobScopePreview } from './job-scope.ts'
-import type { JobScope } from './job-scope.ts'
+import type { JobLayers, JobScope } from './job-scope.ts'
 import { layersOf } from './layers.ts'
 import { BACKUP_SERVICE, passRoleContext, roleToPass } from './passed-role.ts'
 import type { Principal } from './principal.ts'
@@ -158,7 +158,9 @@ class Run {
 
   async points(findings: readonly Finding[]): Promise<Preflight> {
     const { subjects, common } = await pointSubjects(this.#tools, this.#wish)
-    await this.#readVaultPolicies(subjects.flatMap(({ vaultArn }) => vaultArn ?? []))
+    const { destinationVaultArn } = this.#wish
+    const vaultArns = [...subjects.map(({ vaultArn }) => vaultArn), destinationVaultArn]
+    await this.#readVaultPolicies(vaultArns.filter((arn) => arn !== undefined))
     const done: CheckedSubject[] = []
     for (const subject of subjects) {
       const { arn } = subject
@@ -207,7 +209,7 @@ class Run {
     if (this.#job === undefined) return []
     const step = { name: 'GetResources', action: 'tag:GetResources', arns: () => ['*'] }
     const facts = this.#facts(this.#job, { arn: '*', tags: {} }, '*')
-    return this.#checker.ofCall('job', facts, this.#job.layers, { step, target: { resourceArn: '*' } })
+    return this.#checker.ofCall('job', facts, alone(this.#job), { step, target: { resourceArn: '*' } })
   }
 
   #backupChecks(subject: BackupSubject, place: BackupPlace): readonly Check[] {
@@ -234,7 +236,7 @@ class Run {
     }
     const calls = deletionCalls(kind, { resourceArn: resource.arn, recoveryPointArn })
     const kept = { ...facts, tags: new Map([[recoveryPointArn, tags]]) }
-    return this.#asked('expiry', kept, job.layers, calls)
+    return this.#asked('expiry', kept, alone(job), calls)
   }
 
   #pointChecks(subject: PointSubject): readonly Check[] {
@@ -267,8 +269,13 @@ class Run {
   }
 
   /** As a running job has them. */
-  #layers(job: JobSide, scope: JobScope): PolicyLayers {
-    return jobLayers(job.layers, jobScopePreview(scope), this.#vaultPolicies.get(scope.backupVaultArn))
+  #layers(job: JobSide, scope: JobScope): JobLayers {
+    const { backupVaultArn, destinationVaultArn } = scope
+    const policies = {
+      ofVault: this.#vaultPolicies.get(backupVaultArn),
+      ofDestination: this.#vaultPolicies.get(destinationVaultArn ?? ''),
+    }
+    return jobLayers(job.layers, jobScopePreview(scope), policies, destinationVaultArn)
   }
 
   async #readVaultPolicies(vaultArns: Iterable<string>): Promise<void> {
@@ -281,15 +288,13 @@ class Run {
     return { principal: job.session, region, now, resource, recoveryPointArn }
   }
 
-  #asked(
-    layer: CheckLayer,
-    facts: JobFacts,
-    layers: PolicyLayers,
-    calls: readonly JobCall[],
-  ): readonly Check[] {
+  #asked(layer: CheckLayer, facts: JobFacts, layers: JobLayers, calls: readonly JobCall[]): readonly Check[] {
     return calls.flatMap((call) => this.#checker.ofCall(layer, facts, layers, call))
   }
 }
+
+/** The role's own policies, where no job's scope bounds them. */
+const alone = ({ layers }: JobSide): JobLayers => ({ on: () => layers })
 
 /** Rules of a plan ask for the same things: the worst answer to each stays. */
 function oncePerRight(checks: readonly Check[]): readonly Check[] {

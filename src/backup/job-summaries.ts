@@ -2,6 +2,8 @@ import { InvalidParameterValueException } from '../aws/generated/backup.ts'
 import type {
   ListBackupJobSummariesInput,
   ListBackupJobSummariesOutput,
+  ListCopyJobSummariesInput,
+  ListCopyJobSummariesOutput,
   ListRestoreJobSummariesInput,
   ListRestoreJobSummariesOutput,
 } from '../aws/generated/backup.ts'
@@ -45,6 +47,14 @@ export async function listBackupJobSummaries(
   return { BackupJobSummaries: rows as ListBackupJobSummariesOutput['BackupJobSummaries'], ...rest }
 }
 
+export async function listCopyJobSummaries(
+  ctx: Context,
+  input: ListCopyJobSummariesInput,
+): Promise<ListCopyJobSummariesOutput> {
+  const { rows, ...rest } = await summaries(ctx, 'copy', input)
+  return { CopyJobSummaries: rows as ListCopyJobSummariesOutput['CopyJobSummaries'], ...rest }
+}
+
 export async function listRestoreJobSummaries(
   ctx: Context,
   input: ListRestoreJobSummariesInput,
@@ -60,7 +70,7 @@ export async function listRestoreJobSummaries(
  */
 async function summaries(
   ctx: Context,
-  kind: 'backup' | 'restore',
+  kind: 'backup' | 'copy' | 'restore',
   input: SummaryInput,
 ): Promise<{ rows: Summary[]; AggregationPeriod: string; NextToken: string | undefined }> {
   const period = input.AggregationPeriod ?? 'ONE_DAY'

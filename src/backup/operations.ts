@@ -6,6 +6,7 @@ import { findRecoveryPoint } from '../store/recovery-points.ts'
 import { tagsOf } from '../store/tags.ts'
 import { legalHoldArn, vaultArn } from './arns.ts'
 import { describeBackupJob, listBackupJobs, startBackupJob, stopBackupJob } from './backup-jobs.ts'
+import { describeCopyJob, listCopyJobs, startCopyJob } from './copy-jobs.ts'
 import {
   describeProtectedResource,
   listProtectedResources,
@@ -26,7 +27,7 @@ import {
   listRestoreJobsByProtectedResource,
   startRestoreJob,
 } from './restore-jobs.ts'
-import { listBackupJobSummaries, listRestoreJobSummaries } from './job-summaries.ts'
+import { listBackupJobSummaries, listCopyJobSummaries, listRestoreJobSummaries } from './job-summaries.ts'
 import {
   cancelLegalHold,
   createLegalHold,
@@ -133,6 +134,10 @@ export const backup: Service<BackupApi, Context> = {
   },
   DeleteRecoveryPoint: { resource: point, context: pointContext, handler: deleteRecoveryPoint },
 
+  StartCopyJob: { resource: point, context: pointContext, handler: startCopyJob },
+  DescribeCopyJob: { resource: all, handler: describeCopyJob },
+  ListCopyJobs: { resource: all, handler: listCopyJobs },
+
   StartRestoreJob: { resource: point, context: pointContext, handler: startRestoreJob },
   DescribeRestoreJob: { resource: all, handler: describeRestoreJob },
   ListRestoreJobs: { resource: all, handler: listRestoreJobs },
@@ -177,6 +182,7 @@ export const backup: Service<BackupApi, Context> = {
   },
 
   ListBackupJobSummaries: { resource: all, handler: listBackupJobSummaries },
+  ListCopyJobSummaries: { resource: all, handler: listCopyJobSummaries },
   ListRestoreJobSummaries: { resource: all, handler: listRestoreJobSummaries },
   DescribeGlobalSettings: { resource: all, handler: describeGlobalSettings },
   UpdateGlobalSettings: { resource: all, handler: updateGlobalSettings },

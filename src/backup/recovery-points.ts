@@ -15,6 +15,7 @@ import type {
   ListRecoveryPointsByResourceInput,
   ListRecoveryPointsByResourceOutput,
   RecoveryPointByBackupVault,
+  RecoveryPointCreator,
   UpdateRecoveryPointLifecycleInput,
   UpdateRecoveryPointLifecycleOutput,
 } from '../aws/generated/backup.ts'
@@ -122,7 +123,7 @@ export async function updateRecoveryPointLifecycle(
   const change = {
     delete_after_days: lifecycle.deleteAfterDays,
     cold_after_days: null,
-    delete_at: deleteAt(point.created_at, lifecycle),
+    delete_at: deleteAt(point.copied_at ?? point.created_at, lifecycle),
   }
   await ctx.store.transaction(async (tx) => {
     await updateLifecycle(tx, point, change)
@@ -212,10 +213,12 @@ function toPoint(ctx: Context, row: RecoveryPointTable): RecoveryPointByBackupVa
     ResourceType: row.resource_type,
     ResourceName: row.resource_name,
     IamRoleArn: row.role_arn,
+    CreatedBy: row.created_by === null ? undefined : (JSON.parse(row.created_by) as RecoveryPointCreator),
     Status: row.status,
     StatusMessage: row.status_message ?? undefined,
     CreationDate: new Date(row.created_at),
-    InitiationDate: new Date(row.created_at),
+    InitiationDate: new Date(row.copied_at ?? row.created_at),
+    SourceBackupVaultArn: row.source_vault_arn ?? undefined,
     CompletionDate: row.completed_at === null ? undefined : new Date(row.completed_at),
     BackupSizeInBytes: row.size_bytes,
     Lifecycle: toLifecycle(row),

@@ -47,7 +47,6 @@ const ON_POINT = [
   'GetPITRMalwareScanResults',
   'GetRecoveryPointIndexDetails',
   'GetRestoreTestingInferredMetadata',
-  'StartCopyJob',
   'UpdateRecoveryPointIndexSettings',
 ] as const
 
@@ -81,11 +80,8 @@ const ON_TIERING = [
 ] as const
 
 const ON_ALL = [
-  'DescribeCopyJob',
   'DescribeReportJob',
   'DescribeScanJob',
-  'ListCopyJobSummaries',
-  'ListCopyJobs',
   'ListFrameworks',
   'ListIndexedRecoveryPoints',
   'ListReportJobs',

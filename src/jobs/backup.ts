@@ -3,24 +3,20 @@ import type { BackupSummary, ItemProblem } from '../drivers/driver.ts'
 import type { ResourceType } from '../kinds/kind.ts'
 import { uuid } from '../lib/ids.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
-import {
-  completeRecoveryPoint,
-  deleteRecoveryPoint,
-  findRecoveryPoint,
-  insertRecoveryPoint,
-  latestPointOfResource,
-} from '../store/recovery-points.ts'
+import { completeRecoveryPoint, latestPointOfResource } from '../store/recovery-points.ts'
 import { findResourceById } from '../store/resources.ts'
 import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../store/schema.ts'
-import { deleteAllTags, putTags, tagsOf } from '../store/tags.ts'
+import { putTags, tagsOf } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
 import { connectionOf } from './connections.ts'
 import { JobFailedError, RetryLaterError } from './errors.ts'
 import { openJobRole } from './job-role.ts'
+import { pointRecord } from './point-record.ts'
 import { pourBackup } from './pour.ts'
 import type { PourResult } from './pour.ts'
 import { Problems } from './problems.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
+import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
 
 const DAY_MS = 86_400_000
 
@@ -61,7 +57,7 @@ export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOu
     return await commit(tools, job, { point, result, summary, problems, tags })
   } catch (error) {
     await role.close()
-    await dropPoint(tools, job, point)
+    await dropUnfinishedPoint(tools, job.row, point)
     throw error
   }
 }
@@ -89,7 +85,7 @@ async function resourceOf(tools: JobTools, row: JobTable): Promise<ResourceTable
   return resource
 }
 
-/** The row that the recovery point has while it is written; a retried job takes its own over. */
+/** The row that the recovery point has while it is written. */
 async function beginPoint(
   tools: JobTools,
   row: JobTable,
@@ -123,13 +119,11 @@ async function beginPoint(
     restore_metadata: '{}',
     created_by: row.created_by,
     last_restore_at: null,
+    copied_at: null,
+    source_vault_arn: null,
+    source_point_arn: null,
   }
-  await tools.store.transaction(async (tx) => {
-    await assertClaim(tx, row)
-    const earlier = await findRecoveryPoint(tx, row.account_id, arn)
-    if (earlier !== undefined) await deleteRecoveryPoint(tx, earlier)
-    await insertRecoveryPoint(tx, point)
-  })
+  await putUnfinishedPoint(tools, row, point)
   return point
 }
 
@@ -175,29 +169,11 @@ async function pour(
   try {
     const summary = await driverOf(resource.type as ResourceType).backup({ session, sink: pouring.sink })
     await job.check()
-    const result = await pouring.finish(recordOf(point, summary))
+    const result = await pouring.finish(pointRecord(point, summary.restoreMetadata))
     return { result, summary }
   } catch (error) {
     await pouring.abort()
     throw error
-  }
-}
-
-/** What the manifest's head says of the point, so that the catalogue can be made again from the vault alone. */
-function recordOf(point: RecoveryPointTable, summary: BackupSummary): Record<string, unknown> {
-  return {
-    accountId: point.account_id,
-    region: point.region,
-    recoveryPointArn: point.arn,
-    resourceArn: point.resource_arn,
-    resourceUniqueId: point.resource_unique_id,
-    resourceType: point.resource_type,
-    resourceName: point.resource_name,
-    roleArn: point.role_arn,
-    roleId: point.role_id,
-    createdAt: point.created_at,
-    deleteAfterDays: point.delete_after_days,
-    restoreMetadata: summary.restoreMetadata,
   }
 }
 
@@ -251,20 +227,4 @@ async function commit(
     })
   })
   return { state, message, isFinished: true }
-}
-
-/** A point that was not finished is none: its row goes; what was stored for it is the sweep's to find. */
-async function dropPoint(tools: JobTools, job: RunningJob, point: RecoveryPointTable): Promise<void> {
-  try {
-    await tools.store.transaction(async (tx) => {
-      await assertClaim(tx, job.row)
-      await deleteAllTags(tx, point.account_id, point.arn)
-      await deleteRecoveryPoint(tx, point)
-    })
-  } catch (error) {
-    tools.log.info('an unfinished recovery point was left to the next attempt', {
-      job: job.row.job_id,
-      error: String(error),
-    })
-  }
 }

@@ -2,14 +2,13 @@ import { assumeForService } from '../access/assume.ts'
 import type { AssumedRole } from '../access/assume.ts'
 import { vaultPolicyOf } from '../access/authorize.ts'
 import { jobLayers, jobScopePolicy } from '../access/job-scope.ts'
-import type { JobScope } from '../access/job-scope.ts'
+import type { JobLayers, JobScope } from '../access/job-scope.ts'
 import { layersOf } from '../access/layers.ts'
 import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import type { Principal } from '../access/principal.ts'
 import { decideForService } from '../access/service-decision.ts'
 import type { Connection, ResourceView } from '../drivers/driver.ts'
 import { arnOf } from '../lib/arn.ts'
-import type { PolicyLayers } from '../policy/evaluate.ts'
 import { insertDenials } from '../store/denials.ts'
 import { nextDecisionSeq, saveDecisions } from '../store/decisions.ts'
 import type { JobTable } from '../store/schema.ts'
@@ -123,7 +122,7 @@ function planArnOf(row: JobTable, planId: string): string {
 
 function sourceArnOf(row: JobTable, scope: JobScope): string {
   if (row.plan_id !== null) return planArnOf(row, row.plan_id)
-  return row.kind === 'restore' ? scope.recoveryPointArn : scope.backupVaultArn
+  return row.kind === 'restore' || row.kind === 'copy' ? scope.recoveryPointArn : scope.backupVaultArn
 }
 
 function assume(tools: JobTools, row: JobTable, scope: JobScope): Promise<AssumedRole> {
@@ -143,13 +142,12 @@ function notAssumable(row: JobTable, reason: string): string {
   return `IAM Role ${row.role_arn} cannot be assumed by AWS Backup: ${reason}`
 }
 
-async function layersOfJob(
-  { store }: JobTools,
-  principal: Principal,
-  scope: JobScope,
-): Promise<PolicyLayers> {
-  const ofVault = await vaultPolicyOf(store.db, scope.backupVaultArn)
-  return jobLayers(await layersOf(store.db, principal), jobScopePolicy(scope), ofVault)
+async function layersOfJob({ store }: JobTools, principal: Principal, scope: JobScope): Promise<JobLayers> {
+  const { backupVaultArn, destinationVaultArn: into } = scope
+  const ofVault = await vaultPolicyOf(store.db, backupVaultArn)
+  const ofDestination = into === undefined ? undefined : await vaultPolicyOf(store.db, into)
+  const role = await layersOf(store.db, principal)
+  return jobLayers(role, jobScopePolicy(scope), { ofVault, ofDestination }, into)
 }
 
 /** Asks role, trust and policies again from time to time, and ends the job with the reason when it lost a right it uses. */

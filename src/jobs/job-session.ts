@@ -1,13 +1,15 @@
 import type { Connection, DriverSession, ResourceView } from '../drivers/driver.ts'
 import type { Step, StepTarget } from '../kinds/kind.ts'
 import { kindOfArn } from '../kinds/kinds.ts'
-import type { AuthorizationRequest, Decision, PolicyLayers } from '../policy/evaluate.ts'
+import type { AuthorizationRequest, Decision } from '../policy/evaluate.ts'
 import { evaluate } from '../policy/evaluate.ts'
 import { encodedDenial } from '../access/authorization-message.ts'
 import { denialMessage } from '../access/denial.ts'
 import { jobRequests } from '../access/job-request.ts'
 import type { JobFacts } from '../access/job-request.ts'
+import type { JobLayers } from '../access/job-scope.ts'
 import type { Principal } from '../access/principal.ts'
+import type { Question } from '../access/proposal.ts'
 import { refusalOf } from '../access/refusal.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -24,7 +26,7 @@ export interface JobSessionOptions {
   /** Tags as they are kept, by ARN: of a recovery point and a target that exist. */
   readonly tags?: ReadonlyMap<string, Readonly<Record<string, string>>> | undefined
   /** Role policies, boundary and the session policy that limits the job to its own scope. */
-  readonly layers: PolicyLayers
+  readonly layers: JobLayers
   readonly log: DecisionLog
   /** Writes new decisions to the job's record. */
   readonly flush: () => Promise<void>
@@ -49,7 +51,7 @@ export class JobSession implements DriverSession {
   readonly signal: AbortSignal
   readonly #options: JobSessionOptions
   #principal: Principal
-  #layers: PolicyLayers
+  #layers: JobLayers
   /** One target of each step allowed so far: asked again when the role's rights are refreshed. */
   readonly #granted = new Map<string, { step: Step; target: StepTarget }>()
 
@@ -92,7 +94,7 @@ export class JobSession implements DriverSession {
    * Takes over fresh policies and asks every kind of call granted so far again.
    * @returns The refusal, where one is no longer allowed.
    */
-  refresh(principal: Principal, layers: PolicyLayers): string | undefined {
+  refresh(principal: Principal, layers: JobLayers): string | undefined {
     this.#principal = principal
     this.#layers = layers
     for (const { step, target } of this.#granted.values()) {
@@ -107,7 +109,7 @@ export class JobSession implements DriverSession {
     const { log, clock } = this.#options
     for (const request of jobRequests(this.#facts(), step, target)) {
       const arn = request.resource
-      const decision = evaluate(request, this.#layers)
+      const decision = evaluate(request, this.#layers.on(arn))
       log.add({ step: step.name, action: step.action, arn, decision, at: clock.now() })
       if (!decision.allowed) {
         const id = log.explain(step.name, decision, () => this.#denial(step, target, request, decision))
@@ -123,7 +125,11 @@ export class JobSession implements DriverSession {
   #encoded(request: AuthorizationRequest, decision: Decision): string | undefined {
     const { serverKey, resource } = this.#options
     if (kindOfArn(resource.arn)?.kind.encodesDenials !== true) return undefined
-    return encodedDenial(serverKey, this.#principal, { request, layers: this.#layers }, decision)
+    return encodedDenial(serverKey, this.#principal, this.#question(request), decision)
+  }
+
+  #question(request: AuthorizationRequest): Question {
+    return { request, layers: this.#layers.on(request.resource) }
   }
 
   #pointPattern(): string | undefined {
@@ -137,7 +143,7 @@ export class JobSession implements DriverSession {
     // A backup makes a recovery point with a new id each time; restores and exports read one that stays.
     const isNew = request.resource === this.recoveryPointArn && target.targetArn === undefined
     const resourcePattern = isNew ? this.#pointPattern() : undefined
-    return refusalOf(this.#principal, { request, layers: this.#layers, resourcePattern }, decision, {
+    return refusalOf(this.#principal, { ...this.#question(request), resourcePattern }, decision, {
       at: this.#options.clock.now(),
       jobId: this.jobId,
       notes: [

@@ -1,6 +1,7 @@
 import type { JobKind } from '../store/schema.ts'
 import { runAmendPoint } from './amend-point.ts'
 import { runBackup } from './backup.ts'
+import { runCopy } from './copy.ts'
 import { runDeletePoint } from './delete-point.ts'
 import { runExport } from './export.ts'
 import { runRestore } from './restore.ts'
@@ -15,6 +16,7 @@ import { runVerify } from './verify.ts'
 export const HEAVY: Readonly<Partial<Record<JobKind, JobRunner>>> = {
   backup: runBackup,
   restore: runRestore,
+  copy: runCopy,
   sweep: runSweep,
   verify: runVerify,
   export: runExport,

@@ -1,6 +1,6 @@
 import { oldestLiveGeneration } from '../store/claims.ts'
 import { isFinished } from '../store/job-states.ts'
-import { findJob } from '../store/jobs.ts'
+import { findAnyJob } from '../store/jobs.ts'
 import type { VaultTable } from '../store/schema.ts'
 import { bumpGeneration, findVault, setStoredBytes } from '../store/vaults.ts'
 import { sweepVault } from '../vault/sweep.ts'
@@ -74,7 +74,7 @@ async function dropUnfinishedPoints(tools: JobTools, opened: Vault, vault: Vault
 async function isRecovered(tools: JobTools, vault: VaultTable, head: PointHead): Promise<boolean> {
   const { db } = tools.store
   // The job first: one that ends between the two looks has its recovery point's row by then.
-  const job = await findJob(db, vault.account_id, head.jobId)
+  const job = await findAnyJob(db, head.jobId)
   if (job !== undefined && !isFinished(job.state) && job.fence === head.fence) return true
   const row = await db
     .selectFrom('recovery_point')

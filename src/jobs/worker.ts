@@ -18,6 +18,8 @@ const MAX_BEAT_MS = 1_000
 /** Between two tries of a job whose source is down, in milliseconds. */
 const MIN_RETRY_MS = 15_000
 const MAX_RETRY_MS = 600_000
+/** Copies are tried again for so long from their first try, as AWS's, in milliseconds. */
+const COPY_RETRY_MS = 7_200_000
 
 export interface WorkerOptions {
   readonly tools: JobTools
@@ -176,7 +178,13 @@ function runningJob(
 }
 
 function jobNoun(row: JobTable): string {
-  return row.kind === 'backup' ? 'Backup job' : row.kind === 'restore' ? 'Restore job' : 'Job'
+  return NOUNS[row.kind] ?? 'Job'
+}
+
+const NOUNS: Readonly<Partial<Record<JobKind, string>>> = {
+  backup: 'Backup job',
+  copy: 'Copy job',
+  restore: 'Restore job',
 }
 
 /** Renews the lease and writes the progress in the background; a lost lease, a cancel and a missed window end the job. */
@@ -222,7 +230,8 @@ function retryOf(
   const delayMs = delayBefore(error, row)
   if (delayMs === undefined) return undefined
   const runAt = now + delayMs
-  if (row.start_by !== null && runAt >= row.start_by) return undefined
+  const until = triedUntil(row)
+  if (until !== undefined && runAt >= until) return undefined
   const message =
     error instanceof RetryLaterError
       ? error.message
@@ -230,10 +239,19 @@ function retryOf(
   return { runAt, message }
 }
 
-/** Backups wait inside their start window for a source that is down, as AWS's do: longer each time, ten minutes at most. */
+/** The end of the time in which a job may begin again; undefined where there is none. */
+function triedUntil(row: JobTable): number | undefined {
+  if (row.kind === 'copy' && row.started_at !== null) return row.started_at + COPY_RETRY_MS
+  return row.start_by ?? undefined
+}
+
+/**
+ * Backups wait inside their start window for a source that is down, and copies for some time for their vaults, as AWS's do: longer
+ * each time, ten minutes at most.
+ */
 function delayBefore(error: unknown, row: JobTable): number | undefined {
   if (error instanceof RetryLaterError) return error.delayMs
-  if (row.kind !== 'backup' || row.start_by === null) return undefined
+  if ((row.kind !== 'backup' && row.kind !== 'copy') || triedUntil(row) === undefined) return undefined
   // Nobody waits for a plan's job: while its window is open, somebody may give its role what it lacks.
   const mayBeMended = row.plan_id !== null && isRefusal(error)
   if (!mayBeMended && !isTransient(error)) return undefined

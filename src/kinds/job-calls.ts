@@ -103,6 +103,7 @@ const COPY_FROM: Step = {
   name: 'CopyFromBackupVault',
   action: 'backup:CopyFromBackupVault',
   arns: onRecoveryPoint,
+  context: ({ destinationVaultArn = '' }) => ({ 'backup:CopyTargets': [destinationVaultArn] }),
 }
 
 const COPY_INTO: Step = {

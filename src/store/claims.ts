@@ -109,6 +109,11 @@ async function tryClaim(store: Store, request: ClaimRequest): Promise<JobTable |
         .whereRef('vault.region', '=', 'job.region')
         .whereRef('vault.name', '=', 'job.vault_name')
         .$if(isPostgres, (query) => query.forShare()),
+      destination_generation: eb
+        .selectFrom('vault')
+        .select('vault.generation')
+        .whereRef('vault.arn', '=', 'job.destination_vault_arn')
+        .$if(isPostgres, (query) => query.forShare()),
       fence: eb('fence', '+', 1),
       attempts: eb('attempts', '+', 1),
       started_at: eb.fn.coalesce('started_at', eb.cast<number>(eb.val(now), 'bigint')),
@@ -294,10 +299,10 @@ export async function expireUnstarted(db: Queryable, now: number, message: strin
  */
 export async function oldestLiveGeneration(
   db: Queryable,
-  vault: Pick<VaultTable, 'account_id' | 'region' | 'name'>,
+  vault: Pick<VaultTable, 'account_id' | 'region' | 'name' | 'arn'>,
   exceptJobId: string,
 ): Promise<number | undefined> {
-  const row = await db
+  const inVault = await db
     .selectFrom('job')
     .select((eb) => eb.fn.min('lease_generation').as('oldest'))
     .where('account_id', '=', vault.account_id)
@@ -306,7 +311,14 @@ export async function oldestLiveGeneration(
     .where('state', 'in', ACTIVE_STATES)
     .where('job_id', '<>', exceptJobId)
     .executeTakeFirst()
-  return row?.oldest ?? undefined
+  const intoVault = await db
+    .selectFrom('job')
+    .select((eb) => eb.fn.min('destination_generation').as('oldest'))
+    .where('destination_vault_arn', '=', vault.arn)
+    .where('state', 'in', ACTIVE_STATES)
+    .executeTakeFirst()
+  const generations = [inVault?.oldest, intoVault?.oldest].filter((one) => typeof one === 'number')
+  return generations.length === 0 ? undefined : Math.min(...generations)
 }
 
 /** When the next waiting job is due or the next lease runs out, so that a worker knows how long it may sleep. */

@@ -73,6 +73,9 @@ export function pointRow(vault: string, more: Partial<RecoveryPointTable> = {}):
     restore_metadata: '{}',
     created_by: null,
     last_restore_at: null,
+    copied_at: null,
+    source_vault_arn: null,
+    source_point_arn: null,
     ...more,
   }
 }

@@ -5,7 +5,8 @@ import type { JobKind, JobState } from './schema.ts'
  * here; a state that is no key of its kind's table is an end.
  *
  *     backup    CREATED → RUNNING → COMPLETED | PARTIAL | FAILED | EXPIRED       restore   PENDING → RUNNING → …
- *                  ↑ ↘      ↓ ↘                                                  others    as backup, without windows
+ *                  ↑ ↘      ↓ ↘                                                  copy      CREATED → RUNNING → …
+ *                                                                                others    as backup, without windows
  *                  │  EXPIRED │ ABORTING → ABORTED
  *                  └──────────┘ a retry inside the start window
  *
@@ -26,6 +27,12 @@ const RESTORE: Transitions = {
   RUNNING: ['PENDING', 'COMPLETED', 'FAILED', 'ABORTED'],
 }
 
+/** AWS's copies cannot be stopped; those of a vault that goes away, or of a server's operator, can. */
+const COPY: Transitions = {
+  CREATED: ['RUNNING', 'ABORTED', 'FAILED'],
+  RUNNING: ['CREATED', 'COMPLETED', 'FAILED', 'ABORTED'],
+}
+
 /** Jobs that AWS has no name for. */
 const OWN: Transitions = {
   CREATED: ['RUNNING', 'ABORTED', 'FAILED'],
@@ -36,6 +43,7 @@ const OWN: Transitions = {
 export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   backup: BACKUP,
   restore: RESTORE,
+  copy: COPY,
   'create-vault': OWN,
   'delete-vault': OWN,
   'delete-point': OWN,

@@ -7,7 +7,14 @@ import type { JobKind, JobState, JobTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
 type Given = 'account_id' | 'region' | 'job_id' | 'kind' | 'created_at' | 'caller_arn'
-type OfTheLease = 'state' | 'lease_owner' | 'lease_until' | 'lease_generation' | 'fence' | 'attempts'
+type OfTheLease =
+  | 'state'
+  | 'lease_owner'
+  | 'lease_until'
+  | 'lease_generation'
+  | 'destination_generation'
+  | 'fence'
+  | 'attempts'
 
 /** What a new job must and may say; the rest begins empty, and `run_at` at `created_at`. */
 export type NewJob = Pick<JobTable, Given> & Partial<Omit<JobTable, Given | OfTheLease>>
@@ -84,6 +91,8 @@ const EMPTY_JOB = {
   lease_owner: null,
   lease_until: null,
   lease_generation: null,
+  destination_vault_arn: null,
+  destination_generation: null,
   fence: 0,
   attempts: 0,
   cancel_requested: 0,
@@ -104,6 +113,11 @@ export async function findJob(
   return await query.executeTakeFirst()
 }
 
+/** The job of an id, whosever it is. */
+export async function findAnyJob(db: Queryable, jobId: string): Promise<JobTable | undefined> {
+  return await db.selectFrom('job').selectAll().where('job_id', '=', jobId).executeTakeFirst()
+}
+
 /** AWS's filters; times are exclusive on both sides, as milliseconds since 1970. */
 export interface JobFilter {
   readonly accountId: string
@@ -114,6 +128,7 @@ export interface JobFilter {
   readonly resourceArn?: string | undefined
   readonly resourceType?: string | undefined
   readonly recoveryPointArn?: string | undefined
+  readonly destinationVaultArn?: string | undefined
   readonly messageCategory?: string | undefined
   readonly createdAfter?: number | undefined
   readonly createdBefore?: number | undefined
@@ -135,6 +150,9 @@ export async function listJobs(db: Queryable, filter: JobFilter, page: PageReque
   if (filter.resourceType !== undefined) query = query.where('resource_type', '=', filter.resourceType)
   if (filter.recoveryPointArn !== undefined) {
     query = query.where('recovery_point_arn', '=', filter.recoveryPointArn)
+  }
+  if (filter.destinationVaultArn !== undefined) {
+    query = query.where('destination_vault_arn', '=', filter.destinationVaultArn)
   }
   if (filter.messageCategory !== undefined) {
     query = query.where('message_category', '=', filter.messageCategory)

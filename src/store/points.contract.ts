@@ -6,6 +6,7 @@ import {
   deleteRecoveryPoint,
   dueForExpiry,
   insertRecoveryPoint,
+  latestCopyOfResource,
   latestPointOfResource,
   listProtectedResources,
   listRecoveryPoints,
@@ -24,6 +25,36 @@ import { deleteVault, findVaultByArn, insertVault, setVaultState, setWrappedKey 
 
 /** Vaults, recovery points and the resources they are of. */
 export const POINTS_CONTRACT: readonly ContractCase[] = [
+  {
+    name: 'the parent of a copy is the latest copy out of the same vault whose source is still there',
+    run: async (store) => {
+      const [from, into] = [vaultRow('from'), vaultRow('into')]
+      for (const vault of [from, into, vaultRow('other')]) await insertVault(store.db, vault)
+      const parent = async (): Promise<string | undefined> =>
+        (await latestCopyOfResource(store.db, { resourceUniqueId: 'res-1', from, into }))?.point_id
+      const put = async (pointId: string, vault: string, more: object = {}): Promise<void> =>
+        await insertRecoveryPoint(store.db, pointRow(vault, { point_id: pointId, arn: pointId, ...more }))
+      for (const [i, name] of ['a', 'b', 'c', 'd'].entries()) {
+        await put(name, name === 'd' ? 'other' : 'from')
+        const copy = { created_at: NOW + i, copied_at: NOW + 9, source_point_arn: name }
+        await put(`copy-${name}`, 'into', copy)
+      }
+      await put('backup', 'into', { created_at: NOW + 8 })
+      await put('of another', 'into', {
+        created_at: NOW + 7,
+        source_point_arn: 'a',
+        resource_unique_id: 'res-2',
+      })
+      assert.equal(await parent(), 'copy-c')
+      await deleteRecoveryPoint(store.db, { account_id: ACCOUNT, arn: 'c' })
+      assert.equal(await parent(), 'copy-b')
+      await setRecoveryPointStatus(store.db, { account_id: ACCOUNT, arn: 'copy-b' }, ['COMPLETED'], {
+        status: 'DELETING',
+        message: null,
+      })
+      assert.equal(await parent(), 'copy-a')
+    },
+  },
   {
     name: 'recovery points are listed newest first with equal times apart, by all filters',
     run: async (store) => {

@@ -295,6 +295,33 @@ export const QUEUE_CONTRACT: readonly ContractCase[] = [
     },
   },
   {
+    name: 'a copy holds a lease on both of its vaults, and neither goes meanwhile',
+    run: async (store) => {
+      const from = vaultRow('from', { generation: 4 })
+      const into = vaultRow('into', { generation: 7, account_id: '999999999999', arn: 'arn:into' })
+      for (const vault of [from, into]) await insertVault(store.db, vault)
+      const oldest = async (): Promise<readonly (number | undefined)[]> =>
+        await Promise.all([from, into].map((vault) => oldestLiveGeneration(store.db, vault, 'sweep')))
+      await insertJob(
+        store.db,
+        job({ job_id: 'copy', kind: 'copy', vault_name: 'from', destination_vault_arn: 'arn:into' }),
+      )
+      assert.deepEqual(await oldest(), [undefined, undefined])
+      const held = await claimed(store, 'w1', NOW, ['copy'])
+      assert.deepEqual([held.lease_generation, held.destination_generation], [4, 7])
+      assert.equal(await bumpGeneration(store.db, into), 8)
+      assert.deepEqual(await oldest(), [4, 7])
+      for (const vault of [from, into])
+        assert.equal(await store.transaction(async (tx) => await deleteVault(tx, vault)), 'has-jobs')
+      const again = await claimed(store, 'w2', NOW + LEASE_MS, ['copy'])
+      assert.deepEqual([again.lease_generation, again.destination_generation], [4, 8])
+      await finishJob(store.db, again, { state: 'COMPLETED', now: NOW })
+      assert.deepEqual(await oldest(), [undefined, undefined])
+      for (const vault of [from, into])
+        assert.equal(await store.transaction(async (tx) => await deleteVault(tx, vault)), 'deleted')
+    },
+  },
+  {
     name: 'a job ends only in a state that its kind can come to',
     run: async (store) => {
       await insertJob(store.db, job({ job_id: 'job', kind: 'restore' }))

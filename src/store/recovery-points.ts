@@ -1,13 +1,15 @@
 import type { Page, PageRequest } from './page.ts'
 import { IS_FREE } from './legal-holds.ts'
 import { pageOf, textCursor, timeCursor } from './page.ts'
-import type { RecoveryPointStatus, RecoveryPointTable } from './schema.ts'
+import type { RecoveryPointStatus, RecoveryPointTable, VaultTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
 /** A point of these can be restored. */
 export const RESTORABLE: readonly RecoveryPointStatus[] = ['COMPLETED', 'AVAILABLE', 'PARTIAL', 'EXPIRED']
 /** A point of these may be the parent of the next: what it holds, it holds whole. */
 const PARENTS: readonly RecoveryPointStatus[] = ['COMPLETED', 'AVAILABLE', 'PARTIAL']
+/** A point of these can be copied: one past its retention is on its way out. */
+export const COPYABLE: readonly RecoveryPointStatus[] = PARENTS
 
 /** @throws Where its ARN or its id within the vault is taken, or the vault is gone. */
 export async function insertRecoveryPoint(db: Queryable, row: RecoveryPointTable): Promise<void> {
@@ -233,6 +235,37 @@ export async function latestPointOfResource(
     .where('status', 'in', PARENTS)
     .orderBy('created_at', 'desc')
     .orderBy('arn', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}
+
+/**
+ * The parent of a resource's next copy from one vault into another: the latest copy whose source is still there, since only beside
+ * that one is it known what was copied.
+ */
+export async function latestCopyOfResource(
+  db: Queryable,
+  of: {
+    readonly resourceUniqueId: string
+    readonly from: Pick<VaultTable, 'account_id' | 'region' | 'name'>
+    readonly into: Pick<VaultTable, 'account_id' | 'region' | 'name'>
+  },
+): Promise<RecoveryPointTable | undefined> {
+  return await db
+    .selectFrom('recovery_point as copy')
+    .innerJoin('recovery_point as source', 'source.arn', 'copy.source_point_arn')
+    .selectAll('copy')
+    .where('copy.resource_unique_id', '=', of.resourceUniqueId)
+    .where('copy.account_id', '=', of.into.account_id)
+    .where('copy.region', '=', of.into.region)
+    .where('copy.vault_name', '=', of.into.name)
+    .where('copy.status', 'in', PARENTS)
+    .where('source.account_id', '=', of.from.account_id)
+    .where('source.region', '=', of.from.region)
+    .where('source.vault_name', '=', of.from.name)
+    .where('source.status', 'in', PARENTS)
+    .orderBy('copy.created_at', 'desc')
+    .orderBy('copy.arn', 'desc')
     .limit(1)
     .executeTakeFirst()
 }

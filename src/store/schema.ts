@@ -256,11 +256,16 @@ export interface RecoveryPointTable {
   restore_metadata: JsonText
   created_by: JsonText | null
   last_restore_at: Millis | null
+  /** When a copy was made: `created_at` is its source's. Null for points that are no copies. */
+  copied_at: Millis | null
+  source_vault_arn: string | null
+  source_point_arn: string | null
 }
 
 export type JobKind =
   | 'backup'
   | 'restore'
+  | 'copy'
   | 'create-vault'
   | 'delete-vault'
   | 'delete-point'
@@ -322,6 +327,9 @@ export interface JobTable {
   lease_until: Millis | null
   /** Index generation of the vault when the lease was taken. */
   lease_generation: number | null
+  /** Of copies: the vault that they go to, whose lease they hold, too. */
+  destination_vault_arn: string | null
+  destination_generation: number | null
   fence: number
   attempts: number
   cancel_requested: number

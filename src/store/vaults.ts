@@ -158,6 +158,7 @@ export async function deleteVault(
     .where('state', 'in', UNFINISHED_STATES)
   if (exceptJobId !== undefined) jobs = jobs.where('job_id', '<>', exceptJobId)
   if ((await jobs.limit(1).executeTakeFirst()) !== undefined) return 'has-jobs'
+  if (await isCopiedInto(tx, vault)) return 'has-jobs'
   const result = await tx
     .deleteFrom('vault')
     .where('account_id', '=', vault.account_id)
@@ -165,4 +166,19 @@ export async function deleteVault(
     .where('name', '=', vault.name)
     .executeTakeFirst()
   return result.numDeletedRows === 1n ? 'deleted' : 'missing'
+}
+
+/** Whether a copy into the vault, of whatever account, has not ended. */
+async function isCopiedInto(db: Queryable, vault: VaultName): Promise<boolean> {
+  const copy = await db
+    .selectFrom('job')
+    .innerJoin('vault', 'vault.arn', 'job.destination_vault_arn')
+    .select('job.job_id')
+    .where('vault.account_id', '=', vault.account_id)
+    .where('vault.region', '=', vault.region)
+    .where('vault.name', '=', vault.name)
+    .where('job.state', 'in', UNFINISHED_STATES)
+    .limit(1)
+    .executeTakeFirst()
+  return copy !== undefined
 }

@@ -1,0 +1,55 @@
+import {
+  InvalidParameterValueException,
+  InvalidRequestException,
+  ResourceNotFoundException,
+} from '../aws/generated/backup.ts'
+import type { Context } from '../context.ts'
+import { parseArn } from '../lib/arn.ts'
+import { findVaultByArn } from '../store/vaults.ts'
+
+/** A vault that copies may go to, as far as the caller may know. */
+export interface CopyDestination {
+  readonly arn: string
+  readonly region: string
+  readonly accountId: string
+}
+
+/**
+ * Whether a vault can be the destination of copies out of another.
+ * @throws {InvalidParameterValueException} {InvalidRequestException} {ResourceNotFoundException}
+ */
+export async function copyDestination(
+  ctx: Context,
+  arn: string,
+  sourceVaultArn: string,
+): Promise<CopyDestination> {
+  const parsed = parseArn(arn)
+  const name = /^backup-vault:[a-zA-Z0-9\-_]{2,50}$/.exec(parsed?.resource ?? '')
+  if (parsed?.service !== 'backup' || name === null) {
+    throw new InvalidParameterValueException(
+      `DestinationBackupVaultArn "${arn}" is not the ARN of a backup vault: expected arn:aws:backup:REGION:ACCOUNT:backup-vault:NAME`,
+      { Context: 'DestinationBackupVaultArn' },
+    )
+  }
+  if (arn === sourceVaultArn) {
+    throw new InvalidRequestException(
+      `Cannot copy into ${arn}: it is the vault that is copied from. Name another one`,
+    )
+  }
+  const { region, accountId } = parsed
+  if (accountId !== ctx.accountId) {
+    throw new InvalidRequestException(
+      `Cannot copy into ${arn}: copies to other accounts are not available on this server`,
+    )
+  }
+  const vault = await findVaultByArn(ctx.store.db, arn)
+  if (vault === undefined)
+    throw new ResourceNotFoundException(`Backup vault ${arn} does not exist. Create it first`, {
+      Context: arn,
+    })
+  if (vault.state === 'FAILED')
+    throw new InvalidRequestException(
+      `Cannot copy into ${arn}: it could not be created. Delete it and create it again`,
+    )
+  return { arn, region, accountId }
+}

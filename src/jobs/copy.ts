@@ -1,0 +1,239 @@
+import { copyCalls } from '../kinds/job-calls.ts'
+import type { ResourceType } from '../kinds/kind.ts'
+import { uuid } from '../lib/ids.ts'
+import { assertClaim, finishJob } from '../store/claims.ts'
+import {
+  completeRecoveryPoint,
+  COPYABLE,
+  findRecoveryPoint,
+  latestCopyOfResource,
+} from '../store/recovery-points.ts'
+import type { JobTable, RecoveryPointTable, VaultTable } from '../store/schema.ts'
+import { putTags, tagsOf, tagsOfAll } from '../store/tags.ts'
+import { findVault, findVaultByArn } from '../store/vaults.ts'
+import { ChunkMissingError, PointNotFoundError, VaultDamageError } from '../vault/errors.ts'
+import { JobFailedError, RetryLaterError } from './errors.ts'
+import { openJobRole } from './job-role.ts'
+import type { OpenJobRole } from './job-role.ts'
+import { pointRecord } from './point-record.ts'
+import { copyPoint, SourceDamageError } from './pour-copy.ts'
+import type { CopyResult } from './pour-copy.ts'
+import type { JobOutcome, JobRunner, JobTools, RunningJob } from './tools.ts'
+import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
+
+const DAY_MS = 86_400_000
+
+/** What a copy job is told beside what its row has columns for. */
+export interface CopyInput {
+  /** ARN that the copy gets. */
+  readonly pointArn: string
+  /** Days from the copy's making; null: as long as its source. */
+  readonly deleteAfterDays: number | null
+  /** The backup job whose plan asked for the copy. */
+  readonly backupJobId?: string | undefined
+}
+
+/** Both ends of a copy, looked up before anything is decided. */
+interface Plan {
+  readonly input: CopyInput
+  readonly source: RecoveryPointTable
+  readonly from: VaultTable
+  readonly into: VaultTable
+}
+
+/**
+ * A copy job: the role's session is let out of the one vault and into the other, then chunks, index and head in the destination, and
+ * in one transaction recovery point and job.
+ */
+export const runCopy: JobRunner = async (tools, job) => {
+  try {
+    return await copy(tools, job)
+  } catch (error) {
+    throw job.signal.aborted ? error : told(error)
+  }
+}
+
+async function copy(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
+  const plan = await planOf(tools, job.row)
+  const role = await openRole(tools, job, plan)
+  try {
+    const facts = {
+      resourceArn: plan.source.resource_arn,
+      recoveryPointArn: plan.source.arn,
+      destinationVaultArn: plan.into.arn,
+    }
+    for (const { step, target } of copyCalls(facts)) await role.session.call(step, target, () => undefined)
+    const point = newPoint(tools, job.row, plan)
+    await putUnfinishedPoint(tools, job.row, point)
+    try {
+      const result = await pour(tools, job, plan, point)
+      await role.close()
+      return await commit(tools, job, plan, point, result)
+    } catch (error) {
+      await dropUnfinishedPoint(tools, job.row, point)
+      throw error
+    }
+  } finally {
+    await role.close()
+  }
+}
+
+async function planOf(tools: JobTools, row: JobTable): Promise<Plan> {
+  const { db } = tools.store
+  const input = JSON.parse(row.input) as CopyInput
+  const source = await findRecoveryPoint(db, row.account_id, row.recovery_point_arn as string)
+  if (source === undefined || !COPYABLE.includes(source.status)) {
+    throw new JobFailedError(
+      `Copy job failed: recovery point ${row.recovery_point_arn} is ${source?.status ?? 'gone'}`,
+    )
+  }
+  const from = await findVault(db, row.account_id, row.region, source.vault_name)
+  if (from === undefined)
+    throw new JobFailedError(`Copy job failed: backup vault ${source.vault_name} is gone`)
+  const into = await findVaultByArn(db, row.destination_vault_arn as string)
+  if (into === undefined || into.state === 'FAILED') {
+    const why = into === undefined ? 'does not exist' : 'could not be created'
+    throw new JobFailedError(
+      `Copy job failed because backup vault ${row.destination_vault_arn} ${why}. Create it and start the copy again`,
+    )
+  }
+  if (into.state === 'CREATING') throw new RetryLaterError(`Backup vault ${into.arn} is being created`, 200)
+  return { input, source, from, into }
+}
+
+/** The session is let out of the one vault by that one's policy, and into the other by the other's. */
+async function openRole(
+  tools: JobTools,
+  job: RunningJob,
+  { source, from, into }: Plan,
+): Promise<OpenJobRole> {
+  const { db } = tools.store
+  return await openJobRole(tools, job, {
+    resource: {
+      arn: source.resource_arn,
+      uniqueId: source.resource_unique_id,
+      name: source.resource_name,
+      tags: {},
+    },
+    scope: {
+      resourceArn: source.resource_arn,
+      recoveryPointArn: source.arn,
+      backupVaultArn: from.arn,
+      destinationVaultArn: into.arn,
+    },
+    tags: new Map([
+      ...(await tagsOfAll(db, job.row.account_id, [source.arn])),
+      ...(await tagsOfAll(db, into.account_id, [into.arn])),
+    ]),
+    // The bytes come from the vault: the source is not asked, and may be gone.
+    connect: () => ({ settings: {}, secret: undefined }),
+  })
+}
+
+function newPoint(tools: JobTools, row: JobTable, { input, source, from, into }: Plan): RecoveryPointTable {
+  const copiedAt = row.started_at ?? tools.clock.now()
+  const days = input.deleteAfterDays
+  return {
+    ...source,
+    account_id: into.account_id,
+    region: into.region,
+    arn: input.pointArn,
+    vault_name: into.name,
+    point_id: uuid(),
+    job_id: row.job_id,
+    role_arn: row.role_arn as string,
+    role_id: row.role_id as string,
+    status: 'CREATING',
+    status_message: null,
+    completed_at: null,
+    size_bytes: 0,
+    item_count: 0,
+    delete_after_days: days ?? source.delete_after_days,
+    cold_after_days: null,
+    delete_at: days === null ? source.delete_at : copiedAt + days * DAY_MS,
+    created_by: row.created_by,
+    last_restore_at: null,
+    copied_at: copiedAt,
+    source_vault_arn: from.arn,
+    source_point_arn: source.arn,
+  }
+}
+
+async function pour(
+  tools: JobTools,
+  job: RunningJob,
+  { source, from, into }: Plan,
+  point: RecoveryPointTable,
+): Promise<CopyResult> {
+  const { row, progress } = job
+  progress.bytesTotal = source.size_bytes
+  progress.bytesDone = 0
+  progress.itemsDone = 0
+  const resourceUniqueId = source.resource_unique_id
+  const parent = await latestCopyOfResource(tools.store.db, { resourceUniqueId, from, into })
+  return await copyPoint(
+    {
+      source: await tools.vaults.open(from),
+      sourcePointId: source.point_id,
+      target: await tools.vaults.open(into),
+      pointId: point.point_id,
+      parentPointId: parent?.point_id,
+      jobId: row.job_id,
+      fence: row.fence,
+      lease: { generation: row.destination_generation ?? 0, check: () => job.check() },
+      resourceType: source.resource_type as ResourceType,
+      signal: job.signal,
+      onProgress: (bytes, items) => {
+        progress.bytesDone += bytes
+        progress.itemsDone += items
+      },
+    },
+    pointRecord(point, JSON.parse(source.restore_metadata) as Record<string, string>),
+  )
+}
+
+/** Recovery point, its tags and the job's end become true together. */
+async function commit(
+  tools: JobTools,
+  job: RunningJob,
+  { source, into }: Plan,
+  point: RecoveryPointTable,
+  result: CopyResult,
+): Promise<JobOutcome> {
+  const { row } = job
+  const now = tools.clock.now()
+  const state = source.status === 'PARTIAL' ? 'PARTIAL' : 'COMPLETED'
+  await tools.store.transaction(async (tx) => {
+    await assertClaim(tx, row)
+    await completeRecoveryPoint(tx, point, state, {
+      completed_at: now,
+      size_bytes: result.contentBytes,
+      item_count: result.itemCount,
+      restore_metadata: source.restore_metadata,
+      delete_at: point.delete_at,
+      status_message: source.status_message,
+    })
+    await putTags(tx, into.account_id, point.arn, await tagsOf(tx, row.account_id, source.arn))
+    await finishJob(tx, row, {
+      state: 'COMPLETED',
+      now,
+      status_message: null,
+      message_category: 'SUCCESS',
+      progress: job.progress,
+      result: JSON.stringify({
+        recoveryPointArn: point.arn,
+        storedBytes: result.storedBytes,
+        readBytes: result.readBytes,
+      }),
+    })
+  })
+  return { state: 'COMPLETED', isFinished: true }
+}
+
+const DAMAGE = [SourceDamageError, VaultDamageError, ChunkMissingError, PointNotFoundError]
+
+/** Damage in the user's words; the rest is left as it is. */
+function told(error: unknown): unknown {
+  if (!(error instanceof Error) || !DAMAGE.some((type) => error instanceof type)) return error
+  return new JobFailedError(`Copy job failed: ${error.message}`, 'DAMAGE', { cause: error })
+}
