@@ -70,7 +70,7 @@ export function backupSteps(parts: PourParts, post: (message: FromThread) => voi
 }
 
 export function restoreSteps(parts: PourParts): PourSteps {
-  const chunks = new ChunkReader({ ...parts, onSegment: parts.onBytes })
+  const chunks = new ChunkReader({ ...parts, onSegment: parts.onBytes, trustsDirectories: true })
   const writer = parts.half.writer(parts.settings)
   const close = (): void => {
     writer.end()

@@ -136,3 +136,37 @@ test('an index says when it is full, and nothing is lost by reading one that nee
   assert.ok(index.size.chunks > count)
   assert.equal(index.find(id, 0)?.length, 100)
 })
+
+test('an index describes a pack by every id, length and place of it', () => {
+  const index = ChunkIndex.make({ chunks: 100, segments: 10, packs: 5 })
+  const segment = (offset: number): SegmentEntry =>
+    segmentOf(
+      [1, 2, 3].map((length) => [randomBytes(ID_BYTES), length * 70_000] as const),
+      offset,
+    )
+  const packs = [[segment(32), segment(5000)], [segment(32)], [segment(32), segment(7000), segment(9000)]]
+  for (const segments of packs) index.addPack('data', randomBytes(32), false, segments)
+  for (const [pack, segments] of packs.entries()) {
+    assert.ok(index.describes(pack, segments))
+    assert.ok(!index.describes(pack, packs[(pack + 1) % 3] as SegmentEntry[]))
+    assert.ok(!index.describes(pack, segments.slice(1)))
+    assert.ok(!index.describes(pack, [...segments, segment(20_000)]))
+    const last = segments.at(-1) as SegmentEntry
+    const flipped = Buffer.from(last.ids)
+    flipped[ID_BYTES * 2 + 5] = (flipped[ID_BYTES * 2 + 5] as number) ^ 1
+    const variants: Partial<SegmentEntry>[] = [
+      { offset: last.offset + 1 },
+      { sealedLength: last.sealedLength + 1 },
+      { rawLength: last.rawLength + 1 },
+      { flags: 1 },
+      { ids: flipped },
+      { lengths: Uint32Array.from([last.lengths[1] as number, ...last.lengths.subarray(0, 2)]) },
+      { ids: last.ids.subarray(ID_BYTES), lengths: last.lengths.subarray(1) },
+    ]
+    for (const variant of variants)
+      assert.ok(
+        !index.describes(pack, [...segments.slice(0, -1), { ...last, ...variant }]),
+        JSON.stringify(variant),
+      )
+  }
+})

@@ -269,6 +269,35 @@ export class ChunkIndex {
     return last.offset
   }
 
+  /** Whether `segments` are those of a pack, chunk by chunk: ids (by the 96 bits that are kept), lengths and places. */
+  describes(pack: number, segments: readonly SegmentEntry[]): boolean {
+    const first = this.#packStarts[pack] as number
+    const { packs, segments: all } = this.size
+    const end = pack + 1 < packs ? (this.#packStarts[pack + 1] as number) : all
+    return (
+      segments.length === end - first && segments.every((segment, i) => this.#isSegment(first + i, segment))
+    )
+  }
+
+  #isSegment(index: number, { offset, sealedLength, rawLength, flags, ids, lengths }: SegmentEntry): boolean {
+    const known = this.segment(index)
+    const first = this.#firstChunk(index)
+    const end = Math.min(this.#endChunk(index), this.size.chunks)
+    if (known.offset !== offset || known.sealedLength !== sealedLength || known.rawLength !== rawLength)
+      return false
+    if (known.flags !== flags || lengths.length !== end - first) return false
+    return lengths.every(
+      (length, i) => length === this.#length(first + i) && this.#isPrint(first + i, ids, i * ID_BYTES),
+    )
+  }
+
+  #isPrint(chunk: number, ids: Buffer, at: number): boolean {
+    const word = chunk * PRINT_WORDS
+    for (let i = 0; i < PRINT_WORDS; i++)
+      if (this.#prints[word + i] !== ids.readUInt32LE(at + 4 + i * 4)) return false
+    return true
+  }
+
   segment(index: number): SegmentInfo {
     const word = index * SEGMENT_WORDS
     const pack = this.#segments[word] as number

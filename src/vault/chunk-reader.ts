@@ -5,7 +5,7 @@ import { ChunkMissingError, VaultDamageError } from './errors.ts'
 import { ID_BYTES, SEED_BYTES } from './keys.ts'
 import type { ChunkType, VaultKeys } from './keys.ts'
 import type { ChunkIndex, SegmentInfo } from './chunk-index.ts'
-import { FOOTER_BYTES, keyNumberOf, packName } from './pack.ts'
+import { FOOTER_BYTES, keyNumberOf, packName, parseDirectory, readDirectory } from './pack.ts'
 import { openSegment } from './segment.ts'
 
 interface OpenPack {
@@ -14,6 +14,8 @@ interface OpenPack {
   readonly blob: BlobReader
   readonly seed: Buffer
   readonly key: KeyObject
+  /** Its own sealed directory says of it what the index says. */
+  readonly isAsIndexed: boolean
 }
 
 export interface ChunkReaderOptions {
@@ -22,6 +24,11 @@ export interface ChunkReaderOptions {
   readonly index: ChunkIndex
   /** Segments kept for the next chunk; default 12, of about a MiB each. */
   readonly cachedSegments?: number
+  /**
+   * Hashes no chunk of a pack whose own sealed directory says what the index says. Chunks of other packs, and those whose directory
+   * is damaged, are hashed all the same: only restores read so, what checks or stores again does not.
+   */
+  readonly trustsDirectories?: boolean
   /** Told of the bytes that each segment took in passing. */
   readonly onSegment?: ((rawLength: number) => void) | undefined
 }
@@ -33,7 +40,7 @@ const MAX_OPEN_PACKS = 64
 /** Memory for one opened segment. It is used again: buffers of zlib that live long cost a collection of all memory now and then. */
 interface Slot {
   memory: Buffer
-  length: number
+  isAsIndexed: boolean
 }
 
 /** Gives chunks by id, authenticated, synchronously. One serves one thread; `close` gives back its descriptors. */
@@ -60,8 +67,9 @@ export class ChunkReader {
       const id = ids.toString('hex', at, at + ID_BYTES)
       throw new ChunkMissingError(`Cannot read chunk ${id}: no pack of vault "${keys.vaultId}" has it`)
     }
-    const raw = this.#segment(type, place.segment)
-    const bytes = raw.subarray(place.offset, place.offset + place.length)
+    const slot = this.#segment(type, place.segment)
+    const bytes = slot.memory.subarray(place.offset, place.offset + place.length)
+    if (slot.isAsIndexed) return bytes
     if (ids.compare(keys.chunkId(type, bytes), 0, ID_BYTES, at, at + ID_BYTES) !== 0) {
       throw new VaultDamageError(
         this.#nameOf(place.segment),
@@ -87,28 +95,26 @@ export class ChunkReader {
     this.close()
   }
 
-  #segment(type: ChunkType, index: number): Buffer {
+  #segment(type: ChunkType, index: number): Slot {
     const cached = this.#slots.get(index)
     if (cached !== undefined) {
       this.#slots.delete(index)
       this.#slots.set(index, cached)
-      return cached.memory.subarray(0, cached.length)
+      return cached
     }
     const info = this.#options.index.segment(index)
     const { rawLength } = info
     const slot = this.#freeSlot()
     if (slot.memory.length < rawLength) slot.memory = Buffer.allocUnsafeSlow(rawLength)
-    slot.length = rawLength
-    const raw = slot.memory.subarray(0, rawLength)
     try {
-      this.#openSegment(type, info, raw)
+      slot.isAsIndexed = this.#openSegment(type, info, slot.memory.subarray(0, rawLength))
     } catch (error) {
       this.#free?.push(slot)
       throw error
     }
     this.#slots.set(index, slot)
     this.#options.onSegment?.(info.sealedLength)
-    return raw
+    return slot
   }
 
   #freeSlot(): Slot {
@@ -126,12 +132,13 @@ export class ChunkReader {
     const memory = Buffer.allocUnsafeSlow(count * SLOT_BYTES)
     const slots = Array.from({ length: count }, (_, i) => ({
       memory: memory.subarray(i * SLOT_BYTES, (i + 1) * SLOT_BYTES),
-      length: 0,
+      isAsIndexed: false,
     }))
     return slots.reverse()
   }
 
-  #openSegment(type: ChunkType, info: SegmentInfo, into: Buffer): void {
+  /** @returns Whether its chunks need no hash. */
+  #openSegment(type: ChunkType, info: SegmentInfo, into: Buffer): boolean {
     const pack = this.#pack(info.pack)
     if (pack.type !== type) throw new VaultDamageError(pack.name, `a ${type} chunk is said to lie in it`)
     const { sealedLength, number, offset, flags } = info
@@ -143,6 +150,7 @@ export class ChunkReader {
     } catch (cause) {
       throw new VaultDamageError(pack.name, `segment ${number} at byte ${offset} does not open`, { cause })
     }
+    return pack.isAsIndexed
   }
 
   #pack(index: number): OpenPack {
@@ -167,9 +175,26 @@ export class ChunkReader {
       pack.blob.close()
       this.#packs.delete(oldest)
     }
-    const opened = { name, type, blob, seed, key }
+    const isAsIndexed = this.#isAsIndexed(index, { name, type, blob, seed })
+    const opened = { name, type, blob, seed, key, isAsIndexed }
     this.#packs.set(index, opened)
     return opened
+  }
+
+  /**
+   * Whether a pack is the one that the index describes. A seal binds a segment to its pack's seed, number, place and length, but not
+   * to the pack's name: two packs may have changed places. The directory is sealed under the same seed, so where it is the index's,
+   * each segment that opens holds the very chunks that the index names there.
+   */
+  #isAsIndexed(pack: number, { name, type, blob, seed }: Omit<OpenPack, 'key' | 'isAsIndexed'>): boolean {
+    const { index, keys, trustsDirectories = false } = this.#options
+    if (!trustsDirectories) return false
+    try {
+      const directory = readDirectory(keys, name, type, blob, seed)
+      return index.describes(pack, parseDirectory(directory, blob.sizeBytes))
+    } catch {
+      return false
+    }
   }
 
   #nameOf(segment: number): string {

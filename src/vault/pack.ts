@@ -126,16 +126,22 @@ function parseSegment(reader: ByteReader, offset: number): SegmentEntry {
 
 /**
  * The directory at a pack's end.
- * @throws {VaultDamageError}
+ * @param knownSeed Seed that it must be sealed under; without one, that at the pack's beginning. @throws {VaultDamageError}
  */
-export function readDirectory(keys: VaultKeys, name: string, type: ChunkType, blob: BlobReader): Buffer {
+export function readDirectory(
+  keys: VaultKeys,
+  name: string,
+  type: ChunkType,
+  blob: BlobReader,
+  knownSeed?: Buffer,
+): Buffer {
   try {
     const footer = Buffer.alloc(FOOTER_BYTES)
-    const seed = Buffer.alloc(SEED_BYTES)
+    const seed = knownSeed ?? Buffer.alloc(SEED_BYTES)
     const end = blob.sizeBytes - FOOTER_BYTES
     if (end < SEED_BYTES) throw new RangeError('it is too short for a pack')
     blob.readInto(footer, 0, FOOTER_BYTES, end)
-    blob.readInto(seed, 0, SEED_BYTES, 0)
+    if (knownSeed === undefined) blob.readInto(seed, 0, SEED_BYTES, 0)
     const length = footer.readUInt32LE(0)
     const keyNumber = keyNumberOf(footer)
     if (length <= TAG_BYTES || length > end - SEED_BYTES)
