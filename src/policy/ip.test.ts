@@ -99,7 +99,25 @@ test('parseBlock() reads prefixes of the address’s own family', () => {
     ),
     [8, 0, 32, 32, 128, 128, 0, 32],
   )
+  // Of an IPv4-mapped one the prefix counts the 96 bits before the IPv4 address, too.
+  const block = (text: string): unknown => {
+    const parsed = parseBlock(text)
+    return parsed && [parsed.bits, parsed.value >> BigInt(parsed.bits - parsed.prefix), parsed.prefix]
+  }
+  assert.deepEqual(
+    ['::ffff:10.0.0.0/120', '::ffff:a00:1/128', '::ffff:10.0.0.1', '::ffff:0:0/96', '::ffff:10.0.0.1/80'].map(
+      block,
+    ),
+    [
+      [32, 0x0a0000n, 24],
+      [32, 0x0a000001n, 32],
+      [32, 0x0a000001n, 32],
+      [32, 0n, 0],
+      [128, 0n, 80],
+    ],
+  )
   const none = [
+    '::ffff:10.0.0.0/129',
     '10.0.0.0/33',
     '::/129',
     '10.0.0.0/',

@@ -9,16 +9,29 @@ export function parseAddress(text: string): Address | undefined {
   return text.includes(':') ? parseV6(text) : parseV4(text)
 }
 
-/** Reads an address or a CIDR block; bits beyond the prefix are ignored. Undefined if it is neither. */
+/**
+ * Reads an address or a CIDR block; bits beyond the prefix are ignored. The block of an IPv4-mapped address holds IPv4 addresses
+ * from a prefix of 96 on, where the mapping ends (RFC 4291, 2.5.5.2): `::ffff:10.0.0.0/120` is `10.0.0.0/24`. Undefined if it is neither.
+ */
 export function parseBlock(text: string): Block | undefined {
   const slash = text.indexOf('/')
   const address = parseAddress(slash < 0 ? text : text.slice(0, slash))
   if (address === undefined) return undefined
   if (slash < 0) return { ...address, prefix: address.bits }
   const length = text.slice(slash + 1)
-  if (!/^\d{1,3}$/.test(length) || Number(length) > address.bits) return undefined
-  return { ...address, prefix: Number(length) }
+  if (!/^\d{1,3}$/.test(length)) return undefined
+  const prefix = Number(length)
+  if (address.bits === 128 || !text.includes(':')) {
+    return prefix > address.bits ? undefined : { ...address, prefix }
+  }
+  if (prefix > 128) return undefined
+  if (prefix >= MAPPING_BITS) return { ...address, prefix: prefix - MAPPING_BITS }
+  return { bits: 128, value: (MAPPING << 32n) | address.value, prefix }
 }
+
+/** What stands before an IPv4 address that is mapped into IPv6. */
+const MAPPING = 0xffffn
+const MAPPING_BITS = 96
 
 function parseV4(text: string): Address | undefined {
   const octets = text.split('.')
@@ -44,7 +57,7 @@ function parseV6(text: string): Address | undefined {
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined
   const all = [...head, ...Array.from({ length: missing }, () => 0), ...after]
   const value = all.reduce((sum, group) => (sum << 16n) | BigInt(group), 0n)
-  if (value >> 32n === 0xffffn) return { bits: 32, value: value & 0xffffffffn }
+  if (value >> 32n === MAPPING) return { bits: 32, value: value & 0xffffffffn }
   return { bits: 128, value }
 }
 
