@@ -1,7 +1,8 @@
 import { groupArn } from '../access/identity-arns.ts'
-import { compiledPolicy, compiledTrustPolicy } from '../access/compiled.ts'
+import { compiledPolicy, compiledTrustPolicy, textOf } from '../access/compiled.ts'
 import { managedDocument } from '../access/layers.ts'
 import { managedPolicies } from '../access/managed-policies.ts'
+import { ownPasswordPolicy } from '../access/own-password.ts'
 import { showPrincipals } from '../access/principal-ids.ts'
 import { InvalidInputException } from '../aws/generated/iam.ts'
 import type { PolicyIdentifier, Statement } from '../aws/generated/iam.ts'
@@ -64,13 +65,28 @@ export async function policiesOfEntity(
     ...policy,
     holder: holders.get(policy.attachedTo) as Holder,
   }))
-  const identity = [...managed, ...inline].filter(isKept).map(stored)
+  const identity = [
+    ...[...managed, ...inline].filter(isKept).map(stored),
+    ...(entity.kind === 'user' ? await grantedByAccount(db, entity) : []),
+  ]
   if (boundaryArn === undefined || exclusions.some((each) => excludesBoundary(boundaryArn, each))) {
     return { identity, boundary: undefined }
   }
   // A boundary that is gone allows nothing.
   const boundary = await managedDocument(db, boundaryArn)
   return { identity, boundary: boundary === undefined ? [] : [storedBoundary(boundaryArn, boundary)] }
+}
+
+/** What the account's password policy lets each user do, as the gate adds it to his own policies. */
+async function grantedByAccount(
+  db: Queryable,
+  { accountId, arn, id: uniqueId }: SimulatedEntity,
+): Promise<readonly SimulatedPolicy[]> {
+  const user = { kind: 'user', accountId, arn, uniqueId, tags: {} } as const
+  const compiled = await ownPasswordPolicy(db, user, 'iam:ChangePassword')
+  const text = compiled === undefined ? undefined : textOf(compiled)
+  if (compiled === undefined || text === undefined) return []
+  return [{ compiled, document: text.document, id: compiled.source.name, type: 'none', hasVariables: true }]
 }
 
 interface Holder {

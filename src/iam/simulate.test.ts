@@ -319,3 +319,21 @@ test('context keys are those of conditions and variables, each once', async () =
   for (const key of ['aws:username', 'aws:PrincipalTag/team', 'aws:ResourceTag/kind', 'aws:SecureTransport'])
     assert.ok(ofAda.ContextKeyNames?.includes(key), key)
 })
+
+test('a simulation of a user has what the account lets users do with their own password', async () => {
+  await callIam(world, root, 'CreateUser', { UserName: 'eve' })
+  const simulated = async (): Promise<unknown> => {
+    const { EvaluationResults } = await callIam(world, root, 'SimulatePrincipalPolicy', {
+      PolicySourceArn: arn('user/eve'),
+      ActionNames: ['iam:ChangePassword', 'iam:DeleteUser'],
+      ResourceArns: [arn('user/eve'), arn('user/ada')],
+    })
+    return EvaluationResults?.map(({ ResourceSpecificResults }) =>
+      ResourceSpecificResults?.map(({ EvalResourceDecision }) => EvalResourceDecision),
+    )
+  }
+  const none = ['implicitDeny', 'implicitDeny']
+  assert.deepEqual(await simulated(), [none, none])
+  await callIam(world, root, 'UpdateAccountPasswordPolicy', { AllowUsersToChangePassword: true })
+  assert.deepEqual(await simulated(), [['allowed', 'implicitDeny'], none])
+})
