@@ -5,8 +5,10 @@ import type { AuditRecord } from '../store/audit.ts'
 import type { RoleTable } from '../store/schema.ts'
 import type { Queryable, Store } from '../store/store.ts'
 import type { AssumptionDecision, AssumptionTarget } from './assume-role.ts'
+import { questionOf } from './authorize.ts'
 import { withAuthorizationId } from './denial.ts'
-import type { Caller } from './principal.ts'
+import type { Ruling } from './denial-record.ts'
+import type { Caller, Principal } from './principal.ts'
 import type { Question } from './proposal.ts'
 import { keepRefusal, refusalMessage } from './refusal.ts'
 
@@ -92,6 +94,37 @@ export async function recordAssumption(
   }
   if (isAbsent) throw new Error(`The role ${resource} does not exist, and yet it may be assumed`)
   return { allowed: true, role }
+}
+
+/** Who asked, with everything that his request says of him. */
+export interface AskedByCaller extends Asked {
+  readonly principal: Principal
+  readonly region: string
+}
+
+/**
+ * Records and explains the refusal of what no policy could allow, such as credentials that never may, or a wrong second factor.
+ *
+ * @param sentence AWS's own words, where it has some for the case; the reason is told in the explanation then.
+ * @returns The message of the AccessDenied to throw.
+ */
+export async function recordRuling(
+  asked: AskedByCaller,
+  call: { readonly action: string; readonly resource: string },
+  ruling: Ruling,
+  sentence?: string,
+): Promise<string> {
+  const { store, principal, region, now, sourceIp, requestId } = asked
+  const question = await questionOf(store.db, { principal, region, now, sourceIp, ...call })
+  const { layer, reason } = ruling
+  const decision: Decision = { allowed: false, effect: 'ImplicitDeny', layer, statements: [], reason }
+  const id = await store.transaction(async (tx) => {
+    await recordDecision(asked, { ...call, effect: 'Deny', layer, reason }, tx)
+    return await keepRefusal(tx, principal, question, decision, { at: now, requestId, ruling })
+  })
+  return sentence === undefined
+    ? refusalMessage(principal, question, decision, id)
+    : withAuthorizationId(sentence, id)
 }
 
 async function recordRefusal(

@@ -1,5 +1,6 @@
 import { issueAccessKey, MAX_ACCESS_KEYS, statusOf } from '../access/access-keys.ts'
-import { userArn } from '../access/identity-arns.ts'
+import { rootArn, userArn } from '../access/identity-arns.ts'
+import { recordRuling } from '../access/own-decisions.ts'
 import { AwsError } from '../aws/error.ts'
 import { InvalidInputException, LimitExceededException, NoSuchEntityException } from '../aws/generated/iam.ts'
 import type {
@@ -50,14 +51,21 @@ export const accessKeys: Pick<Service<IamApi, Context>, Operations> = {
   GetAccessKeyLastUsed: { ...on(ownerTarget), handler: lastUsed },
 }
 
+/** R12: a second root key takes access to the server itself. */
+async function noRootKey(ctx: Context): Promise<AwsError> {
+  const sentence =
+    'Cannot make another access key for the root user by API: this takes access to the server itself. Make a user, and a key for it'
+  const call = { action: 'iam:CreateAccessKey', resource: rootArn(ctx.accountId) }
+  const remedy =
+    'make a user and a key for it, or, on the server itself, a new root key with "roleback root-key"'
+  const message = await recordRuling(ctx, call, { layer: 'root', reason: sentence, remedy }, sentence)
+  return new AwsError('AccessDenied', 403, message)
+}
+
 /** The only answer that ever has the secret. */
 async function createKey(ctx: Context, input: CreateAccessKeyRequest): Promise<CreateAccessKeyResponse> {
   if (input.UserName === undefined && ctx.principal.kind === 'root') {
-    throw new AwsError(
-      'AccessDenied',
-      403,
-      'Cannot make another access key for the root user by API: this takes access to the server itself. Make a user, and a key for it',
-    )
+    throw await noRootKey(ctx)
   }
   return await ctx.store.transaction(async (tx) => {
     const user = await userOrCaller(ctx, input.UserName, tx)

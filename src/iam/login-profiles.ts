@@ -8,6 +8,8 @@ import {
 } from '../access/login-profile.ts'
 import type { PreparedPassword } from '../access/login-profile.ts'
 import { countGuess, forgive, nameSubject, passwordSubject } from '../access/back-off.ts'
+import { userArn } from '../access/identity-arns.ts'
+import { recordRuling } from '../access/own-decisions.ts'
 import { AwsError } from '../aws/error.ts'
 import {
   EntityAlreadyExistsException,
@@ -121,7 +123,7 @@ async function changePassword(ctx: Context, input: ChangePasswordRequest): Promi
     )
   }
   if (!(await isUsersPassword(ctx.serverKey, profile, input.OldPassword))) {
-    throw new AwsError('AccessDenied', 403, 'The old password was incorrect.')
+    throw await wrongPassword(ctx, user)
   }
   await forgive(ctx.store.db, subject)
   const prepared = await prepare(ctx, user, profile, input.NewPassword)
@@ -147,6 +149,15 @@ async function prepare(
     if (error instanceof PasswordRefusedError) throw new PasswordPolicyViolationException(error.message)
     throw error
   }
+}
+
+async function wrongPassword(ctx: Context, user: UserTable): Promise<AwsError> {
+  const sentence = 'The old password was incorrect.'
+  const call = { action: 'iam:ChangePassword', resource: userArn(user) }
+  const remedy =
+    'no policy decides about this: give the present password, or ask an administrator for a new one'
+  const message = await recordRuling(ctx, call, { layer: 'identity', reason: sentence, remedy }, sentence)
+  return new AwsError('AccessDenied', 403, message)
 }
 
 function changedMeanwhile(user: UserTable): EntityTemporarilyUnmodifiableException {

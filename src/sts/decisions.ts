@@ -1,13 +1,9 @@
 import type { AssumptionDecision, AssumptionTarget } from '../access/assume-role.ts'
-import { questionOf } from '../access/authorize.ts'
-import { withAuthorizationId } from '../access/denial.ts'
 import type { Ruling } from '../access/denial-record.ts'
-import { recordAssumption, recordDecision } from '../access/own-decisions.ts'
+import { recordAssumption, recordRuling } from '../access/own-decisions.ts'
 import type { Asked } from '../access/own-decisions.ts'
-import { keepRefusal, refusalMessage } from '../access/refusal.ts'
 import { AwsError } from '../aws/error.ts'
 import type { Context } from '../context.ts'
-import type { Decision } from '../policy/evaluate.ts'
 import type { RoleTable } from '../store/schema.ts'
 
 /** The role, once every decision of the assumption allows it; all are recorded. @throws {AwsError} AccessDenied (403). */
@@ -33,21 +29,7 @@ export async function refuse(
   ruling: Omit<Ruling, 'layer'>,
   sentence?: string,
 ): Promise<AwsError> {
-  const { principal, region, now: at, sourceIp, requestId } = ctx
-  const layer = 'session'
-  const asked = { principal, action, resource, region, now: at, sourceIp }
-  const question = await questionOf(ctx.store.db, asked)
-  const { reason } = ruling
-  const decision: Decision = { allowed: false, effect: 'ImplicitDeny', layer, statements: [], reason }
-  const id = await ctx.store.transaction(async (tx) => {
-    await recordDecision(ctx, { action, resource, effect: 'Deny', layer, reason }, tx)
-    const facts = { at, requestId, ruling: { ...ruling, layer } } as const
-    return await keepRefusal(tx, principal, question, decision, facts)
-  })
-  const message =
-    sentence === undefined
-      ? refusalMessage(principal, question, decision, id)
-      : withAuthorizationId(sentence, id)
+  const message = await recordRuling(ctx, { action, resource }, { ...ruling, layer: 'session' }, sentence)
   return new AwsError('AccessDenied', 403, message)
 }
 

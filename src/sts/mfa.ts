@@ -1,7 +1,7 @@
-import { recordDecision } from '../access/own-decisions.ts'
 import { takeCode } from '../access/mfa.ts'
-import { AwsError } from '../aws/error.ts'
+import type { AwsError } from '../aws/error.ts'
 import type { Context } from '../context.ts'
+import { refuse } from './decisions.ts'
 
 /** What a request says of a second factor. */
 interface MfaInput {
@@ -46,10 +46,12 @@ export async function checkMfa(
 
 async function refusal(
   ctx: Context,
-  call: { readonly action: string; readonly resource: string },
+  { action, resource }: { readonly action: string; readonly resource: string },
   text: string,
 ): Promise<AwsError> {
-  const message = `MultiFactorAuthentication failed${text}`
-  await recordDecision(ctx, { ...call, effect: 'Deny', layer: 'mfa', reason: message.trim() })
-  return new AwsError('AccessDenied', 403, message)
+  const sentence = `MultiFactorAuthentication failed${text}`
+  const reason = sentence.trim()
+  const remedy =
+    'no policy decides about this: give SerialNumber, the ARN of a device of the calling user, and TokenCode, its present and unused code'
+  return await refuse(ctx, action, resource, { reason, remedy }, sentence)
 }

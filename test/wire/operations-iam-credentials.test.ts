@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import {
   ChangePasswordCommand,
+  CreateAccessKeyCommand,
   CreateAccountAliasCommand,
   CreateLoginProfileCommand,
   CreateUserCommand,
@@ -38,6 +39,7 @@ import { AssumeRoleCommand, GetSessionTokenCommand } from '@aws-sdk/client-sts'
 import type { Credentials as SdkCredentials } from '@aws-sdk/client-sts'
 import type { Credentials } from '../../src/aws/client.ts'
 import { fromBase32, totpCode, totpStep } from '../../src/lib/totp.ts'
+import { EXPLAINED } from '../fixtures/denials.ts'
 import { allow, makeRole, makeUser } from '../fixtures/world.ts'
 import { sdkError, startTestServer } from '../server.ts'
 
@@ -238,6 +240,49 @@ test('GetSessionToken with a code gives a session that has the MFA keys and may 
     sdkError('AccessDenied', 403, 'invalid MFA one time pass code'),
     'a code opens one session',
   )
+})
+
+test('a wrong code, a wrong old password and a second root key are refused with an id that explains them', async () => {
+  const UserName = 'mistaken'
+  const user = await makeUser(world, UserName, [allow('iam:ChangePassword')])
+  await iam.send(new CreateLoginProfileCommand({ UserName, Password: FIRST }))
+  const { SerialNumber, code } = await enableDevice(UserName)
+  const own = server.clientsOf(user.key)
+  const wrong = { OldPassword: SECOND, NewPassword: FIRST }
+  const refused: readonly (readonly [
+    work: () => Promise<unknown>,
+    action: string,
+    layer: string,
+    remedy: string,
+  ])[] = [
+    [
+      () => own.sts.send(new GetSessionTokenCommand({ SerialNumber, TokenCode: code(0) })),
+      'sts:GetSessionToken',
+      'session',
+      'its present and unused code',
+    ],
+    [
+      () => own.iam.send(new ChangePasswordCommand(wrong)),
+      'iam:ChangePassword',
+      'identity',
+      'give the present password',
+    ],
+    [() => iam.send(new CreateAccessKeyCommand({})), 'iam:CreateAccessKey', 'root', 'roleback root-key'],
+  ]
+  for (const [work, action, layer, remedy] of refused) {
+    let id = ''
+    await assert.rejects(work(), (error: Error) => {
+      id = EXPLAINED.exec(error.message)?.[1] ?? assert.fail(error.message)
+      return sdkError('AccessDenied', 403)(error)
+    })
+    const { Authorization } = await world.call('roleback', 'GetAuthorizationDetails', { AuthorizationId: id })
+    assert.deepEqual([Authorization.Action, Authorization.Layer], [action, layer])
+    assert.match(
+      Authorization.Proposals.map(({ Change, Where }) => `${Change} ${Where}`).join(),
+      new RegExp(`^ask .*${remedy}`),
+    )
+    assert.doesNotMatch(JSON.stringify(Authorization), new RegExp(`${FIRST}|${SECOND}|${code(0)}`))
+  }
 })
 
 test('a role whose trust policy asks for MFA is assumed with a code, and by nobody without', async () => {
