@@ -6,7 +6,7 @@ import type { AssumeRoleRequest, AssumeRoleResponse } from '../aws/generated/sts
 import type { Context } from '../context.ts'
 import { findRoleByName, updateRole } from '../store/identities.ts'
 import type { RoleTable } from '../store/schema.ts'
-import { enforceAssumption, refuse, validationError } from './decisions.ts'
+import { enforceAssumption, refuse, refuseFederated, validationError } from './decisions.ts'
 import { checkMfa } from './mfa.ts'
 import { checkSessionPolicies, packedPolicySize } from './session-policies.ts'
 import { sessionTags } from './session-tags.ts'
@@ -21,7 +21,7 @@ const CHAINED_MAX_SECONDS = 3_600
  */
 export async function assumeRole(ctx: Context, input: AssumeRoleRequest): Promise<AssumeRoleResponse> {
   const { tags, transitiveTagKeys } = sessionTags(ctx.principal, input)
-  await refuseFederated(ctx, input.RoleArn)
+  await refuseFederated(ctx, 'sts:AssumeRole', input.RoleArn)
   const target = await targetOf(ctx, input.RoleArn)
   const isMfaGiven = await checkMfa(ctx, { action: 'sts:AssumeRole', resource: input.RoleArn }, input)
   const assumption = {
@@ -70,15 +70,6 @@ async function sourceIdentityOf(ctx: Context, input: AssumeRoleRequest): Promise
   throw await refuse(ctx, 'sts:SetSourceIdentity', input.RoleArn, {
     reason: 'because the session has another source identity, which cannot be changed',
     remedy: `the calling session's source identity is ${inherited}: leave SourceIdentity out, or give the same`,
-  })
-}
-
-/** Credentials of GetFederationToken take on no role, whoever trusts them (STS API Reference, GetFederationToken). */
-async function refuseFederated(ctx: Context, resource: string): Promise<void> {
-  if (ctx.principal.kind !== 'federated-user') return
-  throw await refuse(ctx, 'sts:AssumeRole', resource, {
-    reason: 'because credentials of GetFederationToken cannot call sts:AssumeRole',
-    remedy: 'use the long-term key of the user, or a session of GetSessionToken',
   })
 }
 

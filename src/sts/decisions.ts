@@ -33,6 +33,20 @@ export async function refuse(
   return new AwsError('AccessDenied', 403, message)
 }
 
+/**
+ * Credentials of GetFederationToken take on no role, whoever trusts them, and call nothing else of STS but GetCallerIdentity (STS API
+ * Reference, GetFederationToken).
+ *
+ * @throws {AwsError} AccessDenied (403), explained.
+ */
+export async function refuseFederated(ctx: Context, action: string, resource: string): Promise<void> {
+  if (ctx.principal.kind !== 'federated-user') return
+  throw await refuse(ctx, action, resource, {
+    reason: `because credentials of GetFederationToken cannot call ${action}`,
+    remedy: 'use the long-term key of the user, or a session of GetSessionToken',
+  })
+}
+
 export function validationError(message: string): AwsError {
   return new AwsError('ValidationError', 400, message)
 }

@@ -16,13 +16,21 @@ import type { Service } from '../aws/operation.ts'
 import type { Context, UnsignedContext } from '../context.ts'
 import { findAccessKey } from '../store/identities.ts'
 import { assumeRole } from './assume-role.ts'
-import { refuse, validationError } from './decisions.ts'
+import { refuse, refuseFederated, validationError } from './decisions.ts'
 import { assumeRoleWithWebIdentity } from './web-identity.ts'
 import { federatedUser, federationContext, getFederationToken } from './federation-token.ts'
 import { checkMfa } from './mfa.ts'
 
 /** For actions without a resource. */
 const any = (): string => '*'
+
+/** The same, but credentials of GetFederationToken call nothing of STS but GetCallerIdentity (STS API Reference). */
+function notFederated(operation: string): (ctx: Context) => Promise<string> {
+  return async (ctx) => {
+    await refuseFederated(ctx, `sts:${operation}`, '*')
+    return '*'
+  }
+}
 
 export const sts: Service<
   StsApi,
@@ -33,14 +41,17 @@ export const sts: Service<
   AssumeRole: { resource: (_, input) => input.RoleArn, decidedByHandler: true, handler: assumeRole },
   GetCallerIdentity: { resource: any, handler: getCallerIdentity },
   GetSessionToken: { resource: any, decidedByHandler: true, handler: getSessionToken },
-  GetAccessKeyInfo: { resource: any, handler: getAccessKeyInfo },
+  GetAccessKeyInfo: { resource: notFederated('GetAccessKeyInfo'), handler: getAccessKeyInfo },
   AssumeRoleWithSAML: { unsigned: true, unbuilt: true },
   AssumeRoleWithWebIdentity: { unsigned: true, handler: assumeRoleWithWebIdentity },
-  AssumeRoot: { resource: any, unbuilt: true },
-  DecodeAuthorizationMessage: { resource: any, handler: decodeAuthorizationMessage },
-  GetDelegatedAccessToken: { resource: any, unbuilt: true },
+  AssumeRoot: { resource: notFederated('AssumeRoot'), unbuilt: true },
+  DecodeAuthorizationMessage: {
+    resource: notFederated('DecodeAuthorizationMessage'),
+    handler: decodeAuthorizationMessage,
+  },
+  GetDelegatedAccessToken: { resource: notFederated('GetDelegatedAccessToken'), unbuilt: true },
   GetFederationToken: { resource: federatedUser, context: federationContext, handler: getFederationToken },
-  GetWebIdentityToken: { resource: any, unbuilt: true },
+  GetWebIdentityToken: { resource: notFederated('GetWebIdentityToken'), unbuilt: true },
 }
 
 async function getCallerIdentity(ctx: Context): Promise<GetCallerIdentityResponse> {

@@ -11,6 +11,7 @@ import {
   AssumeRoleCommand,
   AssumeRoleWithSAMLCommand,
   AssumeRootCommand,
+  DecodeAuthorizationMessageCommand,
   GetAccessKeyInfoCommand,
   GetCallerIdentityCommand,
   GetDelegatedAccessTokenCommand,
@@ -249,6 +250,16 @@ test('federated credentials call neither IAM nor STS, but for GetCallerIdentity,
     'because credentials of GetFederationToken cannot call sts:AssumeRole',
   )
   assert.match(remedy, /GetSessionToken/)
+  const remedyOf = async (command: 'GetAccessKeyInfo' | 'DecodeAuthorizationMessage'): Promise<string> =>
+    await explained(
+      command === 'GetAccessKeyInfo'
+        ? sts.send(new GetAccessKeyInfoCommand({ AccessKeyId: user.key.accessKeyId }))
+        : sts.send(new DecodeAuthorizationMessageCommand({ EncodedMessage: 'any' })),
+      `because credentials of GetFederationToken cannot call sts:${command}`,
+    )
+  assert.match(await remedyOf('GetAccessKeyInfo'), /GetSessionToken/)
+  assert.match(await remedyOf('DecodeAuthorizationMessage'), /GetSessionToken/)
+  assert.equal((await sts.send(new GetCallerIdentityCommand({}))).Arn, arnOf('eve'))
   await explained(
     sts.send(new GetFederationTokenCommand({ Name: 'again' })),
     'because session credentials cannot call GetFederationToken',
