@@ -1,8 +1,9 @@
 import { compilePolicy } from './compile.ts'
+import type { CompiledPolicy } from './compile.ts'
 import type { ConditionContext } from './context.ts'
-import type { PrincipalView } from './decision.ts'
-import { evaluate } from './evaluate.ts'
+import type { PolicyLayers, PrincipalView } from './decision.ts'
 import { lintStatement } from './lint-statement.ts'
+import { outlook } from './outlook.ts'
 import { parsePolicy, PolicySyntaxError } from './parse.ts'
 import type { Policy, PolicyKind } from './policy.ts'
 import { placeOfError, valuePlaces } from './positions.ts'
@@ -26,7 +27,7 @@ export interface LintOptions {
   readonly reference: ServiceReference
   /** Who is going to store the policy: it is looked at whether he could change it afterwards. */
   readonly author?: PrincipalView | undefined
-  /** The vault that an access policy is for. */
+  /** The vault that an access policy is for, or the role of a trust policy. */
   readonly resourceArn?: string | undefined
 }
 
@@ -96,15 +97,22 @@ function lockOut(policy: Policy, { author, resourceArn = '*' }: LintOptions): re
     string,
     string
   > as ConditionContext
+  // A Deny under a condition leaves a way: one that he cannot know to be unmet is no lock.
+  const isUnknownKey = (key: string): boolean => key !== 'aws:principalarn'
   const isDenied = (action: string, resource: string): boolean => {
     const request = { principal: author, action, resource, context }
-    const layers = policy.kind === 'vault' ? { identity: [], resource: compiled } : { identity: [compiled] }
-    return evaluate(request, layers).effect === 'ExplicitDeny'
+    return outlook(request, layersWith(compiled), { isUnknownKey }).best.effect === 'ExplicitDeny'
   }
   if (policy.kind === 'vault') {
     if (!VAULT_CHANGES.every((action) => isDenied(action, resourceArn))) return []
     const message = `It denies ${author.arn} ${VAULT_CHANGES.join(' and ')}: you could neither change it nor take it away again`
     return [{ severity: 'ERROR', code: 'LocksOutAuthor', message, path: '' }]
+  }
+  if (policy.kind === 'trust') {
+    // Root can take on no role, whatever its trust policy says.
+    if (author.kind === 'root' || !isDenied('sts:AssumeRole', resourceArn)) return []
+    const message = `It denies ${author.arn} sts:AssumeRole: you could not take on the role`
+    return [{ severity: 'WARNING', code: 'LocksOutAuthor', message, path: '' }]
   }
   const changes =
     IDENTITY_CHANGES[author.kind === 'user' ? 'user' : author.kind === 'assumed-role' ? 'role' : '']
@@ -113,4 +121,9 @@ function lockOut(policy: Policy, { author, resourceArn = '*' }: LintOptions): re
   if (!changes.every((action) => isDenied(action, own))) return []
   const message = `Attached to ${own} it denies ${changes.join(', ')} on itself: you could not take it away again`
   return [{ severity: 'WARNING', code: 'LocksOutAuthor', message, path: '' }]
+}
+
+function layersWith(policy: CompiledPolicy): PolicyLayers {
+  if (policy.kind === 'vault') return { identity: [], resource: policy }
+  return policy.kind === 'trust' ? { identity: [], trust: policy } : { identity: [policy] }
 }

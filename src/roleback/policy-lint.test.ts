@@ -226,6 +226,34 @@ const CASES: readonly Case[] = [
     statement: { Effect: 'Deny', Action: 'iam:*', Resource: '*' },
     found: ['WARNING LocksOutAuthor '],
   },
+  {
+    name: 'a policy that takes away what its author could take it off with, unless he has a second factor',
+    statement: {
+      Effect: 'Deny',
+      Action: 'iam:*',
+      Resource: '*',
+      Condition: { BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } },
+    },
+    found: [],
+  },
+  {
+    name: 'a trust policy that denies the role to its author',
+    statement: [
+      { Effect: 'Allow', Principal: { AWS: AUTHOR.accountId }, Action: 'sts:AssumeRole' },
+      { Effect: 'Deny', Principal: { AWS: AUTHOR.arn }, Action: 'sts:*' },
+    ],
+    type: 'TRUST',
+    found: ['WARNING LocksOutAuthor '],
+  },
+  {
+    name: 'a trust policy that denies the role to somebody else, and leaves its author out',
+    statement: [
+      { Effect: 'Allow', Principal: { Service: 'backup.amazonaws.com' }, Action: 'sts:AssumeRole' },
+      { Effect: 'Deny', Principal: { AWS: `${AUTHOR.arn}x` }, Action: 'sts:AssumeRole' },
+    ],
+    type: 'TRUST',
+    found: [],
+  },
 ]
 
 const lint = ({ statement, type = 'IDENTITY', version = '2012-10-17' }: Case): readonly Finding[] =>
