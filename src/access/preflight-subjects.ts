@@ -28,6 +28,7 @@ export interface Finding {
     | 'NoSuchRecoveryPoint'
     | 'NotRestorable'
     | 'NotCopyable'
+    | 'SameVault'
     | 'BadMetadata'
     | 'NoWayToTarget'
     | 'NothingSelected'
@@ -82,8 +83,11 @@ export async function backupSubjects(
     return { arn, type, findings: found, kind, name: row?.name, tags: tags.get(arn) ?? {} }
   })
   const common: Finding[] = []
-  for (const vaultArn of new Set(wish.places.map((place) => place.vaultArn)))
-    common.push(...(await vaultFindings(tools, vaultArn)))
+  const vaults = wish.places.flatMap(({ vaultArn, copies }) => [
+    vaultArn,
+    ...copies.map((copy) => copy.vaultArn),
+  ])
+  for (const vaultArn of new Set(vaults)) common.push(...(await vaultFindings(tools, vaultArn)))
   if (arns.length === 0)
     common.push({ code: 'NothingSelected', message: 'No registered resource is meant by this request' })
   return { subjects, common }
@@ -177,6 +181,8 @@ async function pointSubject(tools: Tools, wish: Wish, arn: string): Promise<Poin
   for (const [one, tags] of await tagsOfAll(db, parseArn(into)?.accountId ?? accountId, [into]))
     all.set(one, tags)
   const vaultArn = arnOf('backup', point.region, accountId, `backup-vault:${point.vault_name}`)
+  if (vaultArn === wish.destinationVaultArn)
+    findings.push({ code: 'SameVault', message: `${arn} lies in ${vaultArn} already. Name another vault` })
   return {
     arn,
     type: point.resource_type,

@@ -5,6 +5,8 @@ import type { Kind } from '../kinds/kind.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { PolicyLayers } from '../policy/evaluate.ts'
 import { standInFor } from '../policy/outlook.ts'
+import { tagsOf } from '../store/tags.ts'
+import { parseArn } from '../lib/arn.ts'
 import type { RoleTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { askTrust, serviceSession } from './assume.ts'
@@ -30,6 +32,8 @@ export interface Wish {
   readonly places: readonly BackupPlace[]
   /** Of copies. */
   readonly destinationVaultArn?: string | undefined
+  /** Of copies: whether they are to expire whatever becomes of what they are made of. */
+  readonly isExpiring?: boolean
   /** Of selections. */
   readonly planArn?: string | undefined
   readonly resourceArns: readonly string[]
@@ -42,6 +46,13 @@ export interface BackupPlace {
   readonly vaultArn: string
   readonly recoveryPointTags: Readonly<Record<string, string>>
   /** Whether the recovery points are to expire, which the role must be allowed to do then. */
+  readonly isExpiring: boolean
+  /** Vaults that they are copied to then. */
+  readonly copies: readonly CopyPlace[]
+}
+
+export interface CopyPlace {
+  readonly vaultArn: string
   readonly isExpiring: boolean
 }
 
@@ -126,6 +137,7 @@ class Run {
   readonly #job: JobSide | undefined
   /** Access policies of the vaults that jobs work in, by ARN. */
   readonly #vaultPolicies = new Map<string, CompiledPolicy | undefined>()
+  readonly #vaultTags = new Map<string, Readonly<Record<string, string>>>()
 
   constructor(tools: PreflightTools, wish: Wish, checker: Checker, job: JobSide | undefined) {
     this.#tools = tools
@@ -140,7 +152,9 @@ class Run {
     const checks = [...(await this.#callChecks(undefined)), ...(await this.#passing(sourceArn))]
     if (planArn !== undefined) checks.push(...(await this.#discovery()))
     const { subjects, common } = await backupSubjects(this.#tools, this.#wish)
-    await this.#readVaultPolicies(places.map(({ vaultArn }) => vaultArn))
+    await this.#readVaultPolicies(
+      places.flatMap(({ vaultArn, copies }) => [vaultArn, ...copies.map((copy) => copy.vaultArn)]),
+    )
     const done: CheckedSubject[] = []
     for (const subject of subjects) {
       // Others want to be answered meanwhile.
@@ -221,19 +235,41 @@ class Run {
     const scope = { resourceArn: arn, recoveryPointArn, backupVaultArn: place.vaultArn }
     const facts = this.#facts(job, { arn, tags }, recoveryPointArn)
     const calls = backupCalls(kind, { ...scope, resourceTags: tags }, ITEMS)
-    const checks = this.#asked('job', facts, this.#layers(job, scope), calls)
-    if (!place.isExpiring) return checks
-    return [...checks, ...this.#expiry(job, kind, facts, place)]
+    const checks = [...this.#asked('job', facts, this.#layers(job, scope), calls)]
+    const pointTags = { ...tags, ...place.recoveryPointTags, 'aws:backup:source-resource': arn }
+    if (place.isExpiring) checks.push(...this.#expiry(job, kind, facts, pointTags))
+    for (const copy of place.copies) {
+      const made = { ...facts, tags: new Map([[recoveryPointArn, pointTags], ...this.#vaultTags]) }
+      checks.push(...this.#copying(job, made, { ...scope, destinationVaultArn: copy.vaultArn }))
+      if (copy.isExpiring)
+        checks.push(...this.#expiry(job, kind, this.#copyOf(kind, facts, name, copy.vaultArn), pointTags))
+    }
+    return checks
+  }
+
+  /** Both sides of a copy. */
+  #copying(
+    job: JobSide,
+    facts: JobFacts,
+    scope: JobScope & { readonly destinationVaultArn: string },
+  ): readonly Check[] {
+    return this.#asked('job', facts, this.#layers(job, scope), copyCalls(scope))
+  }
+
+  /** The same facts about the copy that is made in another vault. */
+  #copyOf(kind: Kind, facts: JobFacts, name: string, vaultArn: string): JobFacts {
+    const { region, accountId } = parseArn(vaultArn) ?? this.#tools
+    return { ...facts, recoveryPointArn: standInFor(kind.recoveryPointPattern({ region, accountId, name })) }
   }
 
   /** Decided without the scope of a job, since no job makes it. */
-  #expiry(job: JobSide, kind: Kind, facts: JobFacts, place: BackupPlace): readonly Check[] {
+  #expiry(
+    job: JobSide,
+    kind: Kind,
+    facts: JobFacts,
+    tags: Readonly<Record<string, string>>,
+  ): readonly Check[] {
     const { resource, recoveryPointArn } = facts
-    const tags = {
-      ...resource.tags,
-      ...place.recoveryPointTags,
-      'aws:backup:source-resource': resource.arn,
-    }
     const calls = deletionCalls(kind, { resourceArn: resource.arn, recoveryPointArn })
     const kept = { ...facts, tags: new Map([[recoveryPointArn, tags]]) }
     return this.#asked('expiry', kept, alone(job), calls)
@@ -246,10 +282,12 @@ class Run {
     const { resource_arn: resourceArn, arn: recoveryPointArn } = point
     const scope: JobScope = { resourceArn, recoveryPointArn, backupVaultArn: vaultArn }
     if (this.#wish.operation === 'StartCopyJob') {
-      const { destinationVaultArn = '' } = this.#wish
+      const { destinationVaultArn = '', isExpiring } = this.#wish
       const facts = { ...this.#facts(job, { arn: resourceArn, tags: {} }, recoveryPointArn), tags }
-      const calls = copyCalls({ resourceArn, recoveryPointArn, destinationVaultArn })
-      return this.#asked('job', facts, this.#layers(job, { ...scope, destinationVaultArn }), calls)
+      const checks = this.#copying(job, facts, { ...scope, destinationVaultArn })
+      if (isExpiring !== true && point.delete_after_days === null) return checks
+      const copy = this.#copyOf(kind, facts, point.resource_name, destinationVaultArn)
+      return [...checks, ...this.#expiry(job, kind, copy, tags.get(recoveryPointArn) ?? {})]
     }
     const { target, throughArn, sourceTags } = subject
     if (target === undefined || throughArn === undefined) return []
@@ -279,8 +317,11 @@ class Run {
   }
 
   async #readVaultPolicies(vaultArns: Iterable<string>): Promise<void> {
-    for (const arn of new Set(vaultArns))
-      this.#vaultPolicies.set(arn, await vaultPolicyOf(this.#tools.store.db, arn))
+    const { db } = this.#tools.store
+    for (const arn of new Set(vaultArns)) {
+      this.#vaultPolicies.set(arn, await vaultPolicyOf(db, arn))
+      this.#vaultTags.set(arn, await tagsOf(db, parseArn(arn)?.accountId ?? '', arn))
+    }
   }
 
   #facts(job: JobSide, resource: JobFacts['resource'], recoveryPointArn: string): JobFacts {

@@ -1,6 +1,6 @@
 import { InvalidParameterValueException } from '../aws/generated/backup.ts'
 import type { CalculatedLifecycle, Lifecycle } from '../aws/generated/backup.ts'
-import { lifecycleProblem } from '../plans/lifecycle.ts'
+import { keptDays, lifecycleProblem } from '../plans/lifecycle.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 
 const DAY = 86_400_000
@@ -17,8 +17,7 @@ export function checkLifecycle(lifecycle: Lifecycle | undefined): void {
 }
 
 export function lifecycleOf(lifecycle: Lifecycle | undefined): StoredLifecycle {
-  const days = lifecycle?.DeleteAfterDays
-  return { deleteAfterDays: days === undefined || days === -1 ? null : days }
+  return { deleteAfterDays: keptDays(lifecycle) }
 }
 
 /** When a point made at `createdAt` expires; AWS counts from the start of the job. */

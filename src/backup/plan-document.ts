@@ -1,5 +1,6 @@
 import { AlreadyExistsException, InvalidParameterValueException } from '../aws/generated/backup.ts'
 import type { BackupPlanInput, BackupRule, BackupRuleInput } from '../aws/generated/backup.ts'
+import { AwsError } from '../aws/error.ts'
 import type { Context } from '../context.ts'
 import { uuid } from '../lib/ids.ts'
 import { lifecycleProblem } from '../plans/lifecycle.ts'
@@ -9,11 +10,14 @@ import { ScheduleError } from '../plans/schedule-error.ts'
 import { DEFAULT_SCHEDULE, DEFAULT_TIMEZONE, parseSchedule } from '../plans/schedule.ts'
 import type { ScheduledRule } from '../store/plans.ts'
 import { findVault } from '../store/vaults.ts'
+import { vaultArn } from './arns.ts'
+import { copyDestination } from './copy-destination.ts'
 import { checkTags } from './tags.ts'
 
 /** AWS Backup quotas. */
 const MAX_RULES = 10
 const MAX_RULE_TAGS = 10
+const MAX_COPY_ACTIONS = 5
 const MIN_START_WINDOW_MIN = 60
 const MAX_WINDOW_MIN = 52_560_000
 
@@ -88,6 +92,28 @@ async function checkRule(ctx: Context, rule: BackupRuleInput): Promise<void> {
   scheduleOf(rule, ctx.now)
   if ((await findVault(ctx.store.db, ctx.accountId, ctx.region, rule.TargetBackupVaultName)) === undefined)
     throw ruleError(rule, `Backup vault ${rule.TargetBackupVaultName} does not exist. Create it first`)
+  await checkCopyActions(ctx, rule)
+}
+
+async function checkCopyActions(ctx: Context, rule: BackupRuleInput): Promise<void> {
+  const copies = rule.CopyActions ?? []
+  if (copies.length > MAX_COPY_ACTIONS)
+    throw ruleError(rule, `it has ${copies.length} copy actions, the limit is ${MAX_COPY_ACTIONS}`)
+  const destinations = new Set<string>()
+  for (const { DestinationBackupVaultArn: arn, Lifecycle } of copies) {
+    if (destinations.has(arn)) throw ruleError(rule, `two copy actions go to ${arn}`)
+    destinations.add(arn)
+    const lifecycle = lifecycleProblem(Lifecycle)
+    if (lifecycle !== undefined) throw ruleError(rule, `${lifecycle}, in the copy action to ${arn}`)
+    if (Lifecycle?.DeleteAfterEvent !== undefined)
+      throw ruleError(rule, 'Lifecycle DeleteAfterEvent is unavailable on this server')
+    try {
+      await copyDestination(ctx, arn, vaultArn(ctx, rule.TargetBackupVaultName))
+    } catch (error) {
+      if (!(error instanceof AwsError)) throw error
+      throw ruleError(rule, error.message)
+    }
+  }
 }
 
 /** What AWS's model has and this server has not: taking it and doing nothing would be a lie. */
@@ -98,7 +124,7 @@ function checkUnavailable(rule: BackupRuleInput): void {
     throw ruleError(rule, 'TargetLogicallyAirGappedBackupVaultArn is unavailable on this server')
   if (rule.Lifecycle?.DeleteAfterEvent !== undefined)
     throw ruleError(rule, 'Lifecycle DeleteAfterEvent is unavailable on this server')
-  for (const list of ['CopyActions', 'IndexActions', 'ScanActions'] as const) {
+  for (const list of ['IndexActions', 'ScanActions'] as const) {
     if ((rule[list] ?? []).length > 0) throw ruleError(rule, `${list} is unavailable on this server`)
   }
 }

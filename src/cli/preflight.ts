@@ -19,6 +19,11 @@ interface BackupOptions extends Common {
   readonly deleteAfterDays?: string
 }
 
+interface CopyOptions extends Common {
+  readonly to: string
+  readonly deleteAfterDays?: string
+}
+
 interface RestoreOptions extends Common {
   readonly metadata?: readonly string[]
   readonly copyTags?: boolean
@@ -80,11 +85,16 @@ export function addPreflight(program: Command): void {
     .description('copies of these recovery points')
     .requiredOption(...ROLE)
     .requiredOption('--to <vault-arn>', 'ARN of the destination vault')
+    .option('--delete-after-days <days>', 'check, too, that the role may let the copies expire')
     .option(...ALL)
     .option(...JSON_OPTION)
-    .action(async (RecoveryPointArns: string[], options: Common & { readonly to: string }) => {
-      const DestinationBackupVaultArn = options.to
-      await run(options, { Operation: 'StartCopyJob', RecoveryPointArns, DestinationBackupVaultArn })
+    .action(async (RecoveryPointArns: string[], options: CopyOptions) => {
+      await run(options, {
+        Operation: 'StartCopyJob',
+        RecoveryPointArns,
+        DestinationBackupVaultArn: options.to,
+        DeleteAfterDays: daysOf(options.deleteAfterDays),
+      })
     })
 }
 

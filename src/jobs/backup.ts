@@ -14,6 +14,8 @@ import { openJobRole } from './job-role.ts'
 import { pointRecord } from './point-record.ts'
 import { pourBackup } from './pour.ts'
 import type { PourResult } from './pour.ts'
+import { queueCopies } from './plan-copies.ts'
+import type { WantedCopy } from './plan-copies.ts'
 import { Problems } from './problems.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
@@ -23,6 +25,8 @@ const DAY_MS = 86_400_000
 interface BackupInput {
   readonly lifecycle: { readonly deleteAfterDays: number | null }
   readonly tags: Readonly<Record<string, string>>
+  /** What the plan's rule wants the recovery point copied to; absent in jobs that a call started. */
+  readonly copies?: readonly WantedCopy[]
 }
 
 /**
@@ -197,7 +201,7 @@ async function commit(
   const message = [problems.sentence('could not be backed up'), ...(summary.notes ?? [])]
     .filter((text) => text !== undefined)
     .join('. ')
-  const given = (JSON.parse(row.input) as BackupInput).tags
+  const input = JSON.parse(row.input) as BackupInput
   job.progress.bytesDone = result.contentBytes
   job.progress.bytesTotal = result.contentBytes
   job.progress.itemsDone = result.itemCount
@@ -214,9 +218,10 @@ async function commit(
     })
     await putTags(tx, row.account_id, point.arn, {
       ...tags,
-      ...given,
+      ...input.tags,
       'aws:backup:source-resource': point.resource_arn,
     })
+    await queueCopies(tx, row, { ...point, size_bytes: result.contentBytes }, input.copies ?? [], now)
     await finishJob(tx, row, {
       state,
       now,
@@ -226,5 +231,6 @@ async function commit(
       result: JSON.stringify({ storedBytes: result.storedBytes, reusedItems: result.reusedItems }),
     })
   })
+  if (input.copies !== undefined) tools.store.wake()
   return { state, message, isFinished: true }
 }

@@ -4,6 +4,7 @@ import { insertJob } from '../store/jobs.ts'
 import { kindOfType } from '../kinds/kinds.ts'
 import { arnOf } from '../lib/arn.ts'
 import { uuid } from '../lib/ids.ts'
+import { keptDays } from '../plans/lifecycle.ts'
 import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../plans/plan.ts'
 import type { PlanDocument, PlanRule } from '../plans/plan.ts'
 import { matchSelection } from '../plans/selection.ts'
@@ -101,7 +102,6 @@ function planJob(run: PlanRunOf, { resource, selection }: Selected, now: number)
   const { plan, rule, dueAt } = run
   const jobId = uuid()
   const windows = windowsOf(rule)
-  const days = rule.Lifecycle?.DeleteAfterDays
   return {
     account_id: plan.account_id,
     region: plan.region,
@@ -124,8 +124,12 @@ function planJob(run: PlanRunOf, { resource, selection }: Selected, now: number)
     lock_key: `resource ${resource.unique_id}`,
     idempotency_token: `${plan.plan_id} ${rule.RuleId} ${dueAt} ${resource.unique_id}`,
     input: JSON.stringify({
-      lifecycle: { deleteAfterDays: days === undefined || days === -1 ? null : days },
+      lifecycle: { deleteAfterDays: keptDays(rule.Lifecycle) },
       tags: rule.RecoveryPointTags ?? {},
+      copies: (rule.CopyActions ?? []).map(({ DestinationBackupVaultArn, Lifecycle }) => ({
+        vaultArn: DestinationBackupVaultArn,
+        deleteAfterDays: keptDays(Lifecycle),
+      })),
     }),
   }
 }

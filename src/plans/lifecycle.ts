@@ -17,8 +17,13 @@ export function lifecycleProblem(lifecycle: PlanLifecycle | undefined): string |
   return undefined
 }
 
+/** Days that a point is kept; null: for ever, or as long as what it is a copy of. */
+export function keptDays(lifecycle: PlanLifecycle | undefined): number | null {
+  const days = lifecycle?.DeleteAfterDays
+  return days === undefined || days === -1 ? null : days
+}
+
 /** Days that a point is kept, for comparing rules: for ever is the longest. */
 export function retentionDays(lifecycle: PlanLifecycle | undefined): number {
-  const days = lifecycle?.DeleteAfterDays
-  return days === undefined || days === -1 ? Infinity : days
+  return keptDays(lifecycle) ?? Infinity
 }

@@ -5,6 +5,11 @@ export interface PlanLifecycle {
   readonly DeleteAfterDays?: number | undefined
 }
 
+export interface PlanCopyAction {
+  readonly DestinationBackupVaultArn: string
+  readonly Lifecycle?: PlanLifecycle | undefined
+}
+
 export interface PlanRule {
   readonly RuleId: string
   readonly RuleName: string
@@ -15,6 +20,7 @@ export interface PlanRule {
   readonly CompletionWindowMinutes?: number | undefined
   readonly Lifecycle?: PlanLifecycle | undefined
   readonly RecoveryPointTags?: Readonly<Record<string, string>> | undefined
+  readonly CopyActions?: readonly PlanCopyAction[] | undefined
 }
 
 export interface PlanDocument {

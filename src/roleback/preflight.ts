@@ -11,7 +11,8 @@ import type {
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { arnOf } from '../lib/arn.ts'
-import type { PlanDocument } from '../plans/plan.ts'
+import { keptDays } from '../plans/lifecycle.ts'
+import type { PlanCopyAction, PlanDocument } from '../plans/plan.ts'
 import { selectionWarnings } from '../plans/selection.ts'
 import { findPlan } from '../store/plans.ts'
 import { changesOf } from './policy-changes.ts'
@@ -70,7 +71,13 @@ async function wishOf(ctx: Context, input: PreflightJobsInput): Promise<Wish> {
       return { ...base, recoveryPointArns: required(input, 'RecoveryPointArns') }
     case 'StartCopyJob': {
       const destinationVaultArn = required(input, 'DestinationBackupVaultArn')
-      return { ...base, destinationVaultArn, recoveryPointArns: required(input, 'RecoveryPointArns') }
+      const isExpiring = (input.DeleteAfterDays ?? -1) !== -1
+      return {
+        ...base,
+        destinationVaultArn,
+        isExpiring,
+        recoveryPointArns: required(input, 'RecoveryPointArns'),
+      }
     }
   }
 }
@@ -104,12 +111,18 @@ function placeOf(
   rule: {
     readonly RecoveryPointTags?: Readonly<Record<string, string>> | undefined
     readonly DeleteAfterDays?: number | undefined
+    readonly CopyActions?: readonly PlanCopyAction[] | undefined
   },
 ): BackupPlace {
+  const isExpiring = (rule.DeleteAfterDays ?? -1) !== -1
   return {
     vaultArn: arnOf('backup', ctx.region, ctx.accountId, `backup-vault:${vaultName}`),
     recoveryPointTags: rule.RecoveryPointTags ?? {},
-    isExpiring: (rule.DeleteAfterDays ?? -1) !== -1,
+    isExpiring,
+    copies: (rule.CopyActions ?? []).map(({ DestinationBackupVaultArn, Lifecycle }) => ({
+      vaultArn: DestinationBackupVaultArn,
+      isExpiring: isExpiring || keptDays(Lifecycle) !== null,
+    })),
   }
 }
 

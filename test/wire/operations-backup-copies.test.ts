@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
 import {
+  CreateBackupPlanCommand,
+  CreateBackupSelectionCommand,
+  DeleteBackupPlanCommand,
   DeleteBackupVaultCommand,
   DescribeCopyJobCommand,
   DescribeRecoveryPointCommand,
+  GetBackupPlanCommand,
   ListCopyJobSummariesCommand,
   ListCopyJobsCommand,
   ListRecoveryPointsByBackupVaultCommand,
@@ -13,7 +18,7 @@ import {
   StartCopyJobCommand,
   paginateListCopyJobs,
 } from '@aws-sdk/client-backup'
-import type { CopyJob, StartCopyJobCommandInput } from '@aws-sdk/client-backup'
+import type { BackupPlanInput, CopyAction, CopyJob, StartCopyJobCommandInput } from '@aws-sdk/client-backup'
 import { assertForeseen, missingOf, preflightOf } from '../fixtures/preflight.ts'
 import { letDaysPass } from '../fixtures/expiry.ts'
 import {
@@ -287,6 +292,7 @@ test('the caller needs StartCopyJob on the recovery point, and PassRole on the r
 
 test('both sides decide: the role on each, each vault’s policy, and where the copy goes; preflight says so beforehand', async () => {
   const both = allow(['backup:CopyFromBackupVault', 'backup:CopyIntoBackupVault'])
+  const lasting = await backedUp()
   const deny = (Action: string): string => policy({ Effect: 'Deny', Principal: '*', Action, Resource: '*' })
   const elsewhere = {
     ...allow('backup:CopyFromBackupVault'),
@@ -324,10 +330,10 @@ test('both sides decide: the role on each, each vault’s policy, and where the 
     const foreseen = await preflightOf(world, {
       Operation: 'StartCopyJob',
       IamRoleArn,
-      RecoveryPointArns: [point],
+      RecoveryPointArns: [lasting],
       DestinationBackupVaultArn: far,
     })
-    const { CopyJobId = '' } = await backup.send(new StartCopyJobCommand(copyOf(point, { IamRoleArn })))
+    const { CopyJobId = '' } = await backup.send(new StartCopyJobCommand(copyOf(lasting, { IamRoleArn })))
     const job = await ended(CopyJobId)
     await assertForeseen(world, foreseen, CopyJobId)
     const what = JSON.stringify({ statements, policies })
@@ -336,7 +342,7 @@ test('both sides decide: the role on each, each vault’s policy, and where the 
       assert.deepEqual(
         (await decisionsOf(world, CopyJobId)).map((one) => [one.Action, one.Effect, one.ResourceArn]),
         [
-          ['backup:CopyFromBackupVault', 'Allow', point],
+          ['backup:CopyFromBackupVault', 'Allow', lasting],
           ['backup:CopyIntoBackupVault', 'Allow', far],
         ],
       )
@@ -374,6 +380,145 @@ test('a vault that is copied into is not deleted under the copy, and is no vault
   const verify = await world.call('roleback', 'StartVerifyJob', { BackupVaultName: 'busy', ReadData: true })
   const verified = await jobEnd(world, verify.JobId)
   assert.equal(verified.State, 'COMPLETED', verified.StatusMessage ?? '')
+})
+
+test('a copy that is to expire needs a role that may let it: preflight says so', async () => {
+  const asked = {
+    Operation: 'StartCopyJob' as const,
+    IamRoleArn: await makeRole(world, 'lasting', {
+      statements: [allow(['backup:CopyFromBackupVault', 'backup:CopyIntoBackupVault'])],
+    }),
+    DestinationBackupVaultArn: far,
+  }
+  const forever = await backedUp()
+  const expiry = [`backup:DeleteRecoveryPoint ${point.replace(/[^:]*$/, '*')}`]
+  const missing = async (more: object) => missingOf(await preflightOf(world, { ...asked, ...more }))
+  assert.deepEqual(await missing({ RecoveryPointArns: [forever] }), [])
+  assert.deepEqual(await missing({ RecoveryPointArns: [forever], DeleteAfterDays: 3 }), expiry)
+  assert.deepEqual(await missing({ RecoveryPointArns: [point] }), expiry)
+  const same = await preflightOf(world, {
+    ...asked,
+    DestinationBackupVaultArn: near,
+    RecoveryPointArns: [forever],
+  })
+  assert.deepEqual(
+    same.Resources[0]?.Findings.map(({ Code }) => Code),
+    ['SameVault'],
+  )
+})
+
+const planWith = (...CopyActions: CopyAction[]): BackupPlanInput => ({
+  BackupPlanName: 'copying',
+  Rules: [
+    { RuleName: 'nightly', TargetBackupVaultName: 'near', Lifecycle: { DeleteAfterDays: 35 }, CopyActions },
+  ],
+})
+
+test('copy actions of a rule are checked with the plan, shown by it, and asked for by preflight', async () => {
+  const to = (DestinationBackupVaultArn: string, more: object = {}): CopyAction => ({
+    DestinationBackupVaultArn,
+    ...more,
+  })
+  const names = ['c1', 'c2', 'c3', 'c4', 'c5', 'c6'].map((name) => far.replace(/far$/, name))
+  for (const [actions, text] of [
+    [[to(`${far}x`)], 'farx does not exist'],
+    [[to(near)], 'the vault that is copied from'],
+    [[to(point)], 'not the ARN of a backup vault'],
+    [[to(far), to(far)], 'two copy actions go to'],
+    [[to(far, { Lifecycle: { DeleteAfterDays: 0 } })], 'Invalid lifecycle. DeleteAfterDays'],
+    [names.map((name) => to(name)), 'the limit is 5'],
+  ] as const) {
+    await assert.rejects(
+      backup.send(new CreateBackupPlanCommand({ BackupPlan: planWith(...actions) })),
+      sdkError('InvalidParameterValueException', 400, /Error in rule nightly : /),
+    )
+    await assert.rejects(
+      backup.send(new CreateBackupPlanCommand({ BackupPlan: planWith(...actions) })),
+      sdkError('InvalidParameterValueException', 400, text),
+    )
+  }
+  const { BackupPlanId = '' } = await backup.send(
+    new CreateBackupPlanCommand({ BackupPlan: planWith(to(far, { Lifecycle: { DeleteAfterDays: 7 } })) }),
+  )
+  const { BackupPlan } = await backup.send(new GetBackupPlanCommand({ BackupPlanId }))
+  assert.deepEqual(BackupPlan?.Rules?.[0]?.CopyActions, [
+    { DestinationBackupVaultArn: far, Lifecycle: { DeleteAfterDays: 7 } },
+  ])
+  const IamRoleArn = await makeRole(world, 'only-backups', {
+    statements: [
+      allow(['elasticfilesystem:*', 'backup:DescribeBackupVault', 'backup:TagResource', 'tag:GetResources']),
+    ],
+  })
+  const found = await preflightOf(world, {
+    Operation: 'CreateBackupSelection',
+    BackupPlanId,
+    IamRoleArn,
+    ResourceArns: [tree.arn],
+  })
+  const points = point.replace(/[^:]*$/, '*')
+  assert.deepEqual(missingOf(found).toSorted(), [
+    `backup:CopyFromBackupVault ${points}`,
+    `backup:CopyIntoBackupVault ${far}`,
+    `backup:DeleteRecoveryPoint ${points}`,
+  ])
+  await backup.send(new DeleteBackupPlanCommand({ BackupPlanId }))
+})
+
+test('R4 who changes where a plan’s backups are copied to must be allowed to pass its roles', async () => {
+  const { BackupPlanId = '' } = await backup.send(new CreateBackupPlanCommand({ BackupPlan: planWith() }))
+  const BackupSelection = { SelectionName: 'tree', IamRoleArn: role, Resources: [tree.arn] }
+  await backup.send(new CreateBackupSelectionCommand({ BackupPlanId, BackupSelection }))
+  const planner = await makeUser(world, 'planner', [allow('backup:UpdateBackupPlan')])
+  const BackupPlan = planWith({ DestinationBackupVaultArn: far })
+  await assert.rejects(
+    planner.call('backup', 'UpdateBackupPlan', { BackupPlanId, BackupPlan } as never),
+    (error: Error) => error.message.includes('is not authorized to perform: iam:PassRole'),
+  )
+})
+
+test('a rule’s copies start when its backup has completed, once each, with their own lifecycle', async () => {
+  const farther = await makeVault(world, 'farther')
+  const docs = await registerDirectory(world, 'docs', (path) => writeFileSync(join(path, 'a.txt'), 'a'))
+  const { BackupPlanId = '' } = await backup.send(
+    new CreateBackupPlanCommand({
+      BackupPlan: planWith(
+        { DestinationBackupVaultArn: far, Lifecycle: { DeleteAfterDays: 7 } },
+        { DestinationBackupVaultArn: farther },
+      ),
+    }),
+  )
+  const BackupSelection = { SelectionName: 'docs', IamRoleArn: role, Resources: [docs.arn] }
+  await backup.send(new CreateBackupSelectionCommand({ BackupPlanId, BackupSelection }))
+  await world.offline(async () => {
+    const db = new DatabaseSync(join(world.dataDir, 'roleback.db'))
+    db.prepare('update backup_rule set next_run_at = ? where plan_id = ?').run(
+      Date.now() - 1000,
+      BackupPlanId,
+    )
+    db.close()
+    return await Promise.resolve()
+  })
+  // Not the SDK: it keeps connections to the server that was stopped meanwhile.
+  const copies = await until('both copies to end', async () => {
+    const { CopyJobs = [] } = await world.call('backup', 'ListCopyJobs', { ByResourceArn: docs.arn })
+    return CopyJobs.filter(({ State }) => State === 'COMPLETED').length === 2 ? CopyJobs : undefined
+  })
+  assert.equal(copies.length, 2)
+  const { BackupJobs = [] } = await world.call('backup', 'ListBackupJobs', { ByResourceArn: docs.arn })
+  const [made] = BackupJobs
+  assert.equal(BackupJobs.length, 1)
+  for (const job of copies) {
+    assert.equal(job.CreatedBy?.BackupPlanId, BackupPlanId)
+    assert.equal(job.CreatedBy?.BackupRuleName, 'nightly')
+    assert.equal(job.CreatedByBackupJobId, made?.BackupJobId)
+    assert.equal(job.SourceRecoveryPointArn, made?.RecoveryPointArn)
+    const copy = await world.call('backup', 'DescribeRecoveryPoint', {
+      BackupVaultName: job.DestinationBackupVaultArn === far ? 'far' : 'farther',
+      RecoveryPointArn: job.DestinationRecoveryPointArn ?? '',
+    })
+    assert.equal(copy.Lifecycle?.DeleteAfterDays, job.DestinationBackupVaultArn === far ? 7 : 35)
+    assert.equal(copy.CreatedBy?.BackupPlanId, BackupPlanId)
+  }
 })
 
 test('R5 a copy expires under the role that made it, and the source stays', async () => {
