@@ -36,6 +36,8 @@ interface WriteOrder {
   readonly task: Uint8Array
 }
 
+type Orders = AsyncIterable<readonly WriteOrder[]>
+
 interface PourDone {
   written: number
   bytes: number
@@ -49,6 +51,9 @@ const ITEM_BYTES = 16 * 1024
 const AHEAD_BYTES = 12 * 1024 * 1024
 /** A larger item is written in ranges of about this size by several threads at once. */
 const RANGE_BYTES = 32 * 1024 * 1024
+
+/** Up to so much is not worth starting threads for, and holds nobody else up for long. */
+const SMALL_BYTES = 4 * 1024 * 1024
 
 /** What one thread will be given next. */
 interface Batch {
@@ -66,10 +71,38 @@ export async function openPointReader(options: PointReaderOptions): Promise<Open
     items: (filter) => point.items(filter),
     read: (item, readOptions) => point.read(item, readOptions),
     pour: async (tasks, { writer, signal }) => {
-      const pour = new RestorePour(point, options, writer)
-      return await pour.run(tasks, AbortSignal.any([options.signal, signal]))
+      const { isSmall, orders } = await lookAhead(tasks)
+      const pour = new RestorePour(point, options, writer, isSmall)
+      return await pour.run(orders, AbortSignal.any([options.signal, signal]))
     },
     close: () => point.close(),
+  }
+}
+
+/** Whether there is little to do in all, and the same orders again. */
+async function lookAhead(
+  tasks: Orders,
+): Promise<{ readonly isSmall: boolean; readonly orders: Orders | readonly (readonly WriteOrder[])[] }> {
+  const rest = tasks[Symbol.asyncIterator]()
+  const first: (readonly WriteOrder[])[] = []
+  for (let bytes = 0; bytes <= SMALL_BYTES;) {
+    const next = await rest.next()
+    if (next.done === true) return { isSmall: true, orders: first }
+    first.push(next.value)
+    for (const { item } of next.value) bytes += item.size + ITEM_BYTES
+  }
+  return { isSmall: false, orders: followed(first, rest) }
+}
+
+async function* followed(
+  first: readonly (readonly WriteOrder[])[],
+  rest: AsyncIterator<readonly WriteOrder[]>,
+): Orders {
+  try {
+    yield* first
+    yield* { [Symbol.asyncIterator]: () => rest }
+  } finally {
+    await rest.return?.()
   }
 }
 
@@ -89,10 +122,10 @@ class RestorePour {
   readonly #done: PourDone = { written: 0, bytes: 0, problems: [] }
   #failure: Error | undefined
 
-  constructor(point: Point, options: PointReaderOptions, settings: Connection['settings']) {
+  constructor(point: Point, options: PointReaderOptions, settings: Connection['settings'], isSmall: boolean) {
     this.#point = point
     this.#onProgress = options.onProgress
-    this.#pool = new PourPool(startersOf(point, options, settings), {
+    this.#pool = new PourPool(startersOf(point, options, settings, isSmall), {
       slab: () => undefined,
       failure: (error) => (this.#failure ??= error),
     })
@@ -105,7 +138,7 @@ class RestorePour {
     }))
   }
 
-  async run(tasks: AsyncIterable<readonly WriteOrder[]>, signal: AbortSignal): Promise<PourDone> {
+  async run(tasks: Orders | readonly (readonly WriteOrder[])[], signal: AbortSignal): Promise<PourDone> {
     signal.throwIfAborted()
     const onAbort = (): void => {
       this.#failure ??= signal.reason as Error
@@ -233,14 +266,20 @@ class RestorePour {
   }
 }
 
-function startersOf(point: Point, options: PointReaderOptions, settings: Connection['settings']) {
+function startersOf(
+  point: Point,
+  options: PointReaderOptions,
+  settings: Connection['settings'],
+  isSmall: boolean,
+) {
   const { vault, index } = point
-  const { resourceType, threads = defaultThreads(), half = THREAD_HALVES[resourceType] } = options
+  const { resourceType, half = THREAD_HALVES[resourceType] } = options
+  const threads = options.threads ?? (isSmall ? 0 : defaultThreads())
   const { store, keys, chunkSizes } = vault
   const common = { resourceType, settings, chunkSizes, claims: [], tag: 'restore' }
   const { location } = store
   if (threads === 0 || location === undefined)
-    return [inlineWorker(() => restoreSteps({ ...common, store, keys, index, half }))]
+    return [inlineWorker(() => restoreSteps({ ...common, store, keys, index, half }, isSmall))]
   const setup = { vaultId: keys.vaultId, vaultKey: keys.export(), index: index.memory, location }
   return Array.from({ length: threads }, () =>
     threadWorker({ ...common, ...setup, mode: 'restore' as const }),

@@ -69,8 +69,9 @@ export function backupSteps(parts: PourParts, post: (message: FromThread) => voi
   }
 }
 
-export function restoreSteps(parts: PourParts): PourSteps {
-  const chunks = new ChunkReader({ ...parts, onSegment: parts.onBytes, trustsDirectories: true })
+/** @param isSmall So little is read that hashing it costs less than comparing the directories of its packs. */
+export function restoreSteps(parts: PourParts, isSmall: boolean = false): PourSteps {
+  const chunks = new ChunkReader({ ...parts, onSegment: parts.onBytes, trustsDirectories: !isSmall })
   const writer = parts.half.writer(parts.settings)
   const close = (): void => {
     writer.end()

@@ -42,14 +42,19 @@ async function backUpTree(
   return await pouring.finish({ resourceType: 'EFS' })
 }
 
-async function restoreTree(vault: Vault, source: TreeSource, pointId: string): Promise<string> {
+async function restoreTree(
+  vault: Vault,
+  source: TreeSource,
+  pointId: string,
+  options: { readonly threads?: number } = { threads: 2 },
+): Promise<string> {
   const reader = await openPointReader({
     vault,
     pointId,
     resourceType: 'EFS',
     signal: NEVER,
     onProgress: () => undefined,
-    threads: 2,
+    ...options,
   })
   const summary = await directoryDriver.restore({
     session: contractSession(source),
@@ -105,4 +110,29 @@ test('a backup that is stopped ends its threads and leaves no unfinished files',
   await pouring.abort()
   assert.deepEqual(readdirSync(join(disk.path, 'vault', 'tmp')), [])
   assert.deepEqual((await vault.listPoints()).points, [])
+})
+
+test('a restore of little starts no thread, one of more does, and both give everything', async () => {
+  using disk = diskCase()
+  let started = 0
+  const onWorker = (): void => void started++
+  process.on('worker', onWorker)
+  try {
+    const vault = await makeVault(disk.store, DEFAULT_CHUNK_SIZES)
+    for (const [pointId, files] of [
+      ['little', 60],
+      ['more', 400],
+    ] as const) {
+      await using source = makeSource((path) => {
+        nastyTree(path)
+        for (let i = 0; i < files; i++) writeFileSync(join(path, String(i)), mixedBytes(i * 37, i))
+      })
+      await backUpTree(vault, source, { pointId })
+      started = 0
+      assert.deepEqual(listing(await restoreTree(vault, source, pointId, {})), listing(source.path))
+      assert.equal(started > 0, pointId === 'more', `${started} threads for ${pointId}`)
+    }
+  } finally {
+    process.off('worker', onWorker)
+  }
 })
