@@ -124,7 +124,6 @@ test('a restore of little starts no thread, one of more does, and both give ever
       ['more', 400],
     ] as const) {
       await using source = makeSource((path) => {
-        nastyTree(path)
         for (let i = 0; i < files; i++) writeFileSync(join(path, String(i)), mixedBytes(i * 37, i))
       })
       await backUpTree(vault, source, { pointId })
