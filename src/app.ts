@@ -16,6 +16,7 @@ import { iam } from './iam/operations.ts'
 import { iamToolbox } from './iam/toolbox.ts'
 import { Housekeeping } from './jobs/housekeeping.ts'
 import { HEAVY, LIGHT } from './jobs/runners.ts'
+import { RunningTime } from './jobs/running-time.ts'
 import { Scheduler } from './jobs/scheduler.ts'
 import type { JobTools } from './jobs/tools.ts'
 import { VaultRegistry } from './jobs/vault-registry.ts'
@@ -107,6 +108,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       vaultsDir: vaultsDirectory(config.dataDir),
       kitPublicKey: server.recovery_kit_public_key,
     }),
+    runningTime: await RunningTime.open({ store, serverKey, clock: systemClock }),
     dataDir: config.dataDir,
     allowedRoots: config.allowedRoots,
   }
@@ -153,6 +155,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       await housekeeping.stop()
       await scheduler.stop()
       await Promise.all(workers.map((worker) => worker.stop()))
+      await tools.runningTime.save()
       await tools.vaults.close()
       await store.close()
       release()

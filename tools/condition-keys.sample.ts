@@ -76,6 +76,9 @@ export async function fillStore({ db }: Store): Promise<void> {
 export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unknown>>>> = {
   backup: {
     BackupVaultName: 'VAULT',
+    MinRetentionDays: 7,
+    MaxRetentionDays: 30,
+    ChangeableForDays: 3,
     RecoveryPointArn: POINT,
     ResourceArn: VAULT,
     BackupVaultTags: TAGS,

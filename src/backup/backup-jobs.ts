@@ -28,6 +28,7 @@ import { checkLifecycle, lifecycleOf } from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
 import { checkTags } from './tags.ts'
+import { refuseRetention } from './vault-protection.ts'
 import { vaultNamed } from './vaults.ts'
 
 const MINUTE = 60_000
@@ -38,10 +39,11 @@ export async function startBackupJob(
 ): Promise<StartBackupJobOutput> {
   const arn = vaultArn(ctx, input.BackupVaultName)
   const role = await passRole(ctx, input.IamRoleArn, arn)
-  await vaultNamed(ctx, input.BackupVaultName)
+  const vault = await vaultNamed(ctx, input.BackupVaultName)
   const resource = await resourceOf(ctx, input.ResourceArn)
   checkOptions(input)
   checkLifecycle(input.Lifecycle)
+  if (input.Lifecycle !== undefined) refuseRetention(vault, input.Lifecycle)
   const tags = checkTags(input.RecoveryPointTags ?? {})
   const basics = jobBasics(ctx, 'backup')
   const job = {

@@ -1,6 +1,5 @@
 import {
   InvalidParameterValueException,
-  InvalidRequestException,
   InvalidResourceStateException,
   LimitExceededException,
   ResourceNotFoundException,
@@ -23,7 +22,6 @@ import {
   cancelLegalHold as endHold,
   countLegalHolds,
   findLegalHold,
-  holdsOnPoint,
   insertLegalHold,
   listHeldPoints,
   listLegalHolds as pageOfHolds,
@@ -31,7 +29,6 @@ import {
 } from '../store/legal-holds.ts'
 import type { HoldTargets } from '../store/legal-holds.ts'
 import type { LegalHoldTable } from '../store/schema-holds.ts'
-import type { RecoveryPointTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { putTags } from '../store/tags.ts'
 import { legalHoldArn } from './arns.ts'
@@ -192,21 +189,6 @@ export async function listRecoveryPointsByLegalHold(
     })),
     NextToken: nextToken(ctx, list, next),
   }
-}
-
-/** @throws {InvalidRequestException} While a hold keeps the point. To be asked in the transaction that deletes it. */
-export async function refuseHeld(
-  db: Queryable,
-  point: Pick<RecoveryPointTable, 'account_id' | 'arn'>,
-  verb: string,
-): Promise<void> {
-  const holds = await holdsOnPoint(db, point)
-  if (holds.length === 0) return
-  const names = holds.map(({ hold_id, title }) => `"${title}" (${hold_id})`).join(', ')
-  throw new InvalidRequestException(
-    `Cannot ${verb} ${point.arn}: it is under legal hold ${names}. Cancel the hold first`,
-    { Context: point.arn },
-  )
 }
 
 async function holdOf(ctx: Context, holdId: string): Promise<LegalHoldTable> {

@@ -47,10 +47,20 @@ import {
 import { listTags, tagResource, untagResource } from './tags.ts'
 import { unbuilt } from './unbuilt.ts'
 import {
+  deleteBackupVaultNotifications,
+  getBackupVaultNotifications,
+  putBackupVaultNotifications,
+} from './vault-notifications.ts'
+import {
   deleteBackupVaultAccessPolicy,
   getBackupVaultAccessPolicy,
   putBackupVaultAccessPolicy,
 } from './vault-policies.ts'
+import {
+  deleteBackupVaultLockConfiguration,
+  lockKeys,
+  putBackupVaultLockConfiguration,
+} from './vault-locks.ts'
 import { createBackupVault, deleteBackupVault, describeBackupVault, listBackupVaults } from './vaults.ts'
 
 type VaultInput = { readonly BackupVaultName: string }
@@ -101,6 +111,33 @@ export const backup: Service<BackupApi, Context> = {
     resource: vault,
     context: vaultContext,
     handler: deleteBackupVaultAccessPolicy,
+  },
+
+  PutBackupVaultLockConfiguration: {
+    resource: vault,
+    context: async (ctx, input) => ({ ...(await vaultContext(ctx, input)), ...lockKeys(input) }),
+    handler: putBackupVaultLockConfiguration,
+  },
+  DeleteBackupVaultLockConfiguration: {
+    resource: vault,
+    context: vaultContext,
+    handler: deleteBackupVaultLockConfiguration,
+  },
+
+  PutBackupVaultNotifications: {
+    resource: vault,
+    context: vaultContext,
+    handler: putBackupVaultNotifications,
+  },
+  GetBackupVaultNotifications: {
+    resource: vault,
+    context: vaultContext,
+    handler: getBackupVaultNotifications,
+  },
+  DeleteBackupVaultNotifications: {
+    resource: vault,
+    context: vaultContext,
+    handler: deleteBackupVaultNotifications,
   },
 
   StartBackupJob: {

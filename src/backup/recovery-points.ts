@@ -20,6 +20,7 @@ import type {
   UpdateRecoveryPointLifecycleOutput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
+import { lifecycleChangeProblem } from '../plans/vault-lock.ts'
 import { insertJob, jobBasics } from '../store/jobs.ts'
 import {
   findRecoveryPoint,
@@ -32,9 +33,9 @@ import type { RecoveryPointStatus, RecoveryPointTable } from '../store/schema.ts
 import { tagsOf } from '../store/tags.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
 import { kindOf } from './kind-of.ts'
-import { refuseHeld } from './legal-holds.ts'
 import { checkLifecycle, deleteAt, lifecycleOf, toCalculatedLifecycle, toLifecycle } from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
+import { lockOf, refuseProtected } from './vault-protection.ts'
 import { vaultNamed } from './vaults.ts'
 
 export async function describeRecoveryPoint(
@@ -126,6 +127,14 @@ export async function updateRecoveryPointLifecycle(
     delete_at: deleteAt(point.copied_at ?? point.created_at, lifecycle),
   }
   await ctx.store.transaction(async (tx) => {
+    const { name, ...vault } = await vaultNamed(ctx, point.vault_name, tx)
+    const problem = lifecycleChangeProblem(lockOf(vault), point.delete_after_days, lifecycle.deleteAfterDays)
+    if (problem !== undefined) {
+      throw new InvalidRequestException(
+        `Cannot change the lifecycle of ${point.arn} in backup vault ${name}: ${problem}`,
+        { Context: point.arn },
+      )
+    }
     await updateLifecycle(tx, point, change)
     await insertJob(tx, {
       ...jobBasics(ctx, 'amend-point'),
@@ -163,7 +172,7 @@ export async function deleteRecoveryPoint(
   for (const { action, resource, context } of deletionAtSource(kindOf(point.resource_type), point, tags))
     await ctx.authorize(action, resource, context)
   await ctx.store.transaction(async (tx) => {
-    await refuseHeld(tx, point, 'delete')
+    await refuseProtected(tx, await vaultNamed(ctx, point.vault_name, tx), point, 'delete')
     const isMarked = await setRecoveryPointStatus(tx, point, DELETABLE, { status: 'DELETING', message: null })
     if (!isMarked)
       throw new InvalidRequestException(

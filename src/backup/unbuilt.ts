@@ -30,13 +30,8 @@ const ON_VAULT = [
   'AssociateBackupVaultMpaApprovalTeam',
   'CreateLogicallyAirGappedBackupVault',
   'CreateRestoreAccessBackupVault',
-  'DeleteBackupVaultLockConfiguration',
-  'DeleteBackupVaultNotifications',
   'DisassociateBackupVaultMpaApprovalTeam',
-  'GetBackupVaultNotifications',
   'ListRestoreAccessBackupVaults',
-  'PutBackupVaultLockConfiguration',
-  'PutBackupVaultNotifications',
   'RevokeRestoreAccessBackupVault',
   'StartScanJob',
 ] as const

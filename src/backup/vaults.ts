@@ -18,11 +18,13 @@ import type { Context } from '../context.ts'
 import { randomHex, uuid } from '../lib/ids.ts'
 import { insertJob, jobBasics } from '../store/jobs.ts'
 import type { VaultTable } from '../store/schema.ts'
+import type { Queryable } from '../store/store.ts'
 import { deleteAllTags, putTags } from '../store/tags.ts'
-import { countPoints, deleteVault, findVault, insertVault, listVaults } from '../store/vaults.ts'
+import { countPoints, deleteVault, findVault, insertVault, listVaults, sealingKey } from '../store/vaults.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { checkTags } from './tags.ts'
+import { toLockMembers } from './vault-protection.ts'
 
 export async function createBackupVault(
   ctx: Context,
@@ -44,7 +46,7 @@ export async function createBackupVault(
     await insertJob(tx, {
       ...jobBasics(ctx, 'create-vault'),
       vault_name: row.name,
-      lock_key: `vault ${row.vault_id}`,
+      lock_key: sealingKey(row),
     })
     return row
   })
@@ -81,6 +83,11 @@ function newVault(ctx: Context, input: CreateBackupVaultInput): VaultTable {
     storage: JSON.stringify({ kind: 'directory', path: vaultId }),
     wrapped_key: null,
     access_policy: null,
+    lock_configuration: null,
+    sealed_records: null,
+    lock_problem: null,
+    vault_type: 'BACKUP_VAULT',
+    notifications: null,
     generation: 0,
     stored_bytes: 0,
   }
@@ -91,6 +98,7 @@ export async function describeBackupVault(
   input: DescribeBackupVaultInput,
 ): Promise<DescribeBackupVaultOutput> {
   const vault = await vaultNamed(ctx, input.BackupVaultName)
+  if (vault.lock_problem !== null) ctx.warn(vault.lock_problem)
   return { ...toListMember(vault, await countPoints(ctx.store.db, vault)) }
 }
 
@@ -134,7 +142,8 @@ export async function deleteBackupVault(
     await deleteAllTags(tx, ctx.accountId, vault.arn)
     await insertJob(tx, {
       ...jobBasics(ctx, 'delete-vault'),
-      input: JSON.stringify({ vaultId: vault.vault_id, storage: vault.storage }),
+      input: JSON.stringify(vault),
+      lock_key: sealingKey(vault),
     })
   })
   ctx.store.wake()
@@ -142,8 +151,12 @@ export async function deleteBackupVault(
 }
 
 /** @throws {ResourceNotFoundException} The caller may describe vaults already: absence is no secret to him. */
-export async function vaultNamed(ctx: Context, name: string): Promise<VaultTable> {
-  const vault = await findVault(ctx.store.db, ctx.accountId, ctx.region, name)
+export async function vaultNamed(
+  ctx: Context,
+  name: string,
+  db: Queryable = ctx.store.db,
+): Promise<VaultTable> {
+  const vault = await findVault(db, ctx.accountId, ctx.region, name)
   if (vault === undefined) throw noSuchVault(name)
   return vault
 }
@@ -158,13 +171,13 @@ function toListMember(vault: VaultTable, points: number): BackupVaultListMember 
   return {
     BackupVaultName: vault.name,
     BackupVaultArn: vault.arn,
-    VaultType: 'BACKUP_VAULT',
+    VaultType: vault.vault_type,
     VaultState: vault.state,
     CreationDate: new Date(vault.created_at),
     EncryptionKeyArn: vault.encryption_key_arn,
     CreatorRequestId: vault.creator_request_id ?? undefined,
     NumberOfRecoveryPoints: points,
-    Locked: false,
+    ...toLockMembers(vault),
     EncryptionKeyType: 'AWS_OWNED_KMS_KEY',
   }
 }

@@ -16,6 +16,7 @@ import { pourBackup } from './pour.ts'
 import type { PourResult } from './pour.ts'
 import { queueCopies } from './plan-copies.ts'
 import type { WantedCopy } from './plan-copies.ts'
+import { checkRetention } from './protection.ts'
 import { Problems } from './problems.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
@@ -37,6 +38,11 @@ export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOu
   const { row } = job
   const vault = await vaultOf(tools, row)
   const resource = await resourceOf(tools, row)
+  await checkRetention(
+    tools,
+    { vault, opened: await tools.vaults.open(vault), jobNoun: 'Backup job' },
+    (JSON.parse(row.input) as BackupInput).lifecycle.deleteAfterDays,
+  )
   const tags = await tagsOf(tools.store.db, row.account_id, resource.arn)
   const role = await openJobRole(tools, job, {
     resource: { arn: resource.arn, uniqueId: resource.unique_id, name: resource.name, tags },
@@ -173,7 +179,7 @@ async function pour(
   try {
     const summary = await driverOf(resource.type as ResourceType).backup({ session, sink: pouring.sink })
     await job.check()
-    const result = await pouring.finish(pointRecord(point, summary.restoreMetadata))
+    const result = await pouring.finish(pointRecord(tools, point, summary.restoreMetadata))
     return { result, summary }
   } catch (error) {
     await pouring.abort()

@@ -18,6 +18,7 @@ import type { OpenJobRole } from './job-role.ts'
 import { pointRecord } from './point-record.ts'
 import { copyPoint, SourceDamageError } from './pour-copy.ts'
 import type { CopyResult } from './pour-copy.ts'
+import { checkRetention } from './protection.ts'
 import type { JobOutcome, JobRunner, JobTools, RunningJob } from './tools.ts'
 import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
 
@@ -55,6 +56,11 @@ export const runCopy: JobRunner = async (tools, job) => {
 
 async function copy(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
   const plan = await planOf(tools, job.row)
+  await checkRetention(
+    tools,
+    { vault: plan.into, opened: await tools.vaults.open(plan.into), jobNoun: 'Copy job' },
+    plan.input.deleteAfterDays ?? plan.source.delete_after_days,
+  )
   const role = await openRole(tools, job, plan)
   try {
     const facts = {
@@ -188,7 +194,7 @@ async function pour(
         progress.itemsDone += items
       },
     },
-    pointRecord(point, JSON.parse(source.restore_metadata) as Record<string, string>),
+    pointRecord(tools, point, JSON.parse(source.restore_metadata) as Record<string, string>),
   )
 }
 

@@ -1,7 +1,12 @@
+import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
-import { deleteRecoveryPoint, findRecoveryPoint } from '../store/recovery-points.ts'
+import { deleteRecoveryPoint, findRecoveryPoint, setRecoveryPointStatus } from '../store/recovery-points.ts'
 import { deleteAllTags } from '../store/tags.ts'
+import { findJob } from '../store/jobs.ts'
+import type { RecoveryPointTable } from '../store/schema.ts'
 import { findVault } from '../store/vaults.ts'
+import { JobFailedError } from './errors.ts'
+import { protectionOf, whyKept } from './protection.ts'
 import { queueSweep } from './sweep-queue.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 
@@ -17,6 +22,9 @@ export async function runDeletePoint(tools: JobTools, job: RunningJob): Promise<
   if (point === undefined || vault === undefined || point.status !== 'DELETING') return { state: 'COMPLETED' }
   await job.check()
   const opened = await tools.vaults.open(vault)
+  const by = row.caller_arn === BACKUP_SERVICE ? 'expiry' : 'caller'
+  const kept = await whyKept(tools, await protectionOf(tools, vault, opened), opened, point.point_id, by)
+  if (kept !== undefined) return await keepPoint(tools, job, point, kept)
   await opened.deletePoint(point.point_id, `job ${row.job_id} of ${row.caller_arn}`)
   const now = tools.clock.now()
   await tools.store.transaction(async (tx) => {
@@ -28,4 +36,24 @@ export async function runDeletePoint(tools: JobTools, job: RunningJob): Promise<
   })
   tools.store.wake()
   return { state: 'COMPLETED', isFinished: true }
+}
+
+/** A lock or a hold says no: the point is what it was before, and says why. */
+async function keepPoint(
+  tools: JobTools,
+  { row }: RunningJob,
+  point: RecoveryPointTable,
+  reason: string,
+): Promise<never> {
+  const now = tools.clock.now()
+  const made = await findJob(tools.store.db, point.account_id, point.job_id)
+  const message = `Recovery point ${point.arn} was not deleted: ${reason}`
+  await tools.store.transaction(async (tx) => {
+    await assertClaim(tx, row)
+    const isDue = point.delete_at !== null && point.delete_at <= now
+    const status = isDue ? 'EXPIRED' : made?.state === 'PARTIAL' ? 'PARTIAL' : 'COMPLETED'
+    await setRecoveryPointStatus(tx, point, ['DELETING'], { status, message })
+  })
+  tools.log.error('a recovery point was to be deleted that must stay', { point: point.arn, reason })
+  throw new JobFailedError(message)
 }

@@ -19,11 +19,14 @@ import { pruneDenials } from '../store/denials.ts'
 import { insertJob } from '../store/jobs.ts'
 import { pruneLegalHolds } from '../store/legal-holds.ts'
 import { prunePlanRuns } from '../store/plans.ts'
-import { dueForExpiry, setRecoveryPointStatus } from '../store/recovery-points.ts'
+import { dueForExpiry, reviveUnexpired, setRecoveryPointStatus } from '../store/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { pruneSignIns } from '../store/sign-in.ts'
 import { tagsOf } from '../store/tags.ts'
+import { findVault } from '../store/vaults.ts'
+import { protectionOf, whyKept } from './protection.ts'
 import type { JobTools } from './tools.ts'
+import { guardVaults } from './vault-guard.ts'
 
 /** Looks for what is due so often, in milliseconds. */
 const ROUND_MS = 30_000
@@ -36,6 +39,9 @@ const MAX_CLOCK_JUMP_MS = 3_600_000
 
 /** Points held by a refusal are tried again every so many rounds: somebody may have given the role the right. */
 const RETRY_ROUNDS = 10
+
+/** The locks of all vaults are looked at every so many rounds. */
+const GUARD_ROUNDS = 10
 
 /** A point that is held for long is explained by one id a month, not by one an hour, in milliseconds. */
 const HELD_WINDOW_MS = 30 * 24 * 3_600_000
@@ -86,6 +92,7 @@ export class Housekeeping {
   async run(): Promise<void> {
     const { store, clock, log } = this.#tools
     const now = clock.now()
+    await this.#tools.runningTime.save()
     await expireUnstarted(
       store.db,
       now,
@@ -101,6 +108,8 @@ export class Housekeeping {
     await prunePlanRuns(store.db, now - KEEP_RUNS_MS)
     await pruneSignIns(store.db, now - BACK_OFF_FORGOTTEN_MS)
     await pruneDenials(store.db, now, () => this.#stop.signal.aborted)
+    if (this.#rounds % GUARD_ROUNDS === 0) await guardVaults(this.#tools)
+    await reviveUnexpired(store.db, now)
     for (const point of await dueForExpiry(store.db, now, {
       limit: BATCH,
       withExpired: this.#rounds++ % RETRY_ROUNDS === 0,
@@ -125,7 +134,7 @@ export class Housekeeping {
 
   async #expire(point: RecoveryPointTable, now: number): Promise<void> {
     const { store, log } = this.#tools
-    const refusal = await this.#refusal(point, now)
+    const refusal = (await this.#keptBy(point)) ?? (await this.#refusal(point, now))
     if (refusal !== undefined) {
       const isHeld = await setRecoveryPointStatus(store.db, point, EXPIRABLE, {
         status: 'EXPIRED',
@@ -160,6 +169,16 @@ export class Housekeeping {
       })
     })
     store.wake()
+  }
+
+  /** Why the lock of the point's vault keeps it longer than the wall clock says. */
+  async #keptBy(point: RecoveryPointTable): Promise<string | undefined> {
+    const vault = await findVault(this.#tools.store.db, point.account_id, point.region, point.vault_name)
+    if (vault === undefined || vault.state !== 'AVAILABLE') return undefined
+    const opened = await this.#tools.vaults.open(vault)
+    const protection = await protectionOf(this.#tools, vault, opened)
+    if (protection.lock === undefined) return undefined
+    return await whyKept(this.#tools, protection, opened, point.point_id, 'expiry')
   }
 
   /** Why the recorded role may not delete the point; undefined when it may. */

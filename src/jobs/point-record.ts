@@ -1,7 +1,12 @@
 import type { RecoveryPointTable } from '../store/schema.ts'
+import { RUNNING_TIME } from './protection.ts'
+import type { JobTools } from './tools.ts'
+
+const DAY_MS = 86_400_000
 
 /** What the manifest's head says of a recovery point, so that the catalogue can be made again from the vault alone. */
 export function pointRecord(
+  tools: Pick<JobTools, 'runningTime'>,
   point: RecoveryPointTable,
   restoreMetadata: Readonly<Record<string, string>>,
 ): Record<string, unknown> {
@@ -18,6 +23,12 @@ export function pointRecord(
     createdAt: point.created_at,
     deleteAfterDays: point.delete_after_days,
     restoreMetadata,
+    // A copy without a retention of its own is kept as long as its source.
+    ...(point.delete_at !== null &&
+      point.delete_after_days !== null && {
+        retainedFrom: point.delete_at - point.delete_after_days * DAY_MS,
+      }),
+    [RUNNING_TIME]: tools.runningTime.reading(),
     ...(point.copied_at !== null && {
       copiedAt: point.copied_at,
       sourceBackupVaultArn: point.source_vault_arn,

@@ -5,6 +5,7 @@ import { runCopy } from './copy.ts'
 import { runDeletePoint } from './delete-point.ts'
 import { runExport } from './export.ts'
 import { runRestore } from './restore.ts'
+import { runSealVault } from './seal-vault.ts'
 import { runSweep } from './sweep.ts'
 import { runTestConnection } from './test-connection.ts'
 import type { JobRunner } from './tools.ts'
@@ -27,5 +28,6 @@ export const LIGHT: Readonly<Partial<Record<JobKind, JobRunner>>> = {
   'delete-vault': runDeleteVault,
   'delete-point': runDeletePoint,
   'amend-point': runAmendPoint,
+  'seal-vault': runSealVault,
   'test-connection': runTestConnection,
 }

@@ -8,6 +8,7 @@ import type { SweepResult } from '../vault/sweep.ts'
 import type { PointHead } from '../vault/heads.ts'
 import type { Vault } from '../vault/vault.ts'
 import { JobFailedError } from './errors.ts'
+import { protectionOf, whyKept } from './protection.ts'
 import { queueSweep } from './sweep-queue.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 
@@ -63,8 +64,14 @@ async function dropUnfinishedPoints(tools: JobTools, opened: Vault, vault: Vault
   const { points, damage } = await opened.listPoints()
   for (const { message } of damage)
     tools.log.warn('a recovery point’s head is damaged', { vault: vault.name, reason: message })
+  const protection = await protectionOf(tools, vault, opened)
   for (const head of points) {
     if (await isRecovered(tools, vault, head)) continue
+    const kept = await whyKept(tools, protection, opened, head.pointId, 'sweep')
+    if (kept !== undefined) {
+      tools.log.warn('a recovery point that no job finished stays', { vault: vault.name, reason: kept })
+      continue
+    }
     await opened.deletePoint(head.pointId, 'its job did not finish it')
     dropped++
   }

@@ -4,6 +4,7 @@ import type { ServerKey } from '../keyring/server-key.ts'
 import type { Claim } from '../store/claims.ts'
 import type { JobTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
+import type { RunningTime } from './running-time.ts'
 import type { VaultRegistry } from './vault-registry.ts'
 
 /** What the worker side works with. */
@@ -13,6 +14,7 @@ export interface JobTools {
   readonly clock: Clock
   readonly log: Log
   readonly vaults: VaultRegistry
+  readonly runningTime: RunningTime
   /** Directories that restores and exports may write below, beside those of registered resources. */
   readonly allowedRoots: readonly string[]
   /** The server's own data: no job reads or writes it. */

@@ -1,4 +1,9 @@
+import { BlobNotFoundError } from '../blobs/blob-store.ts'
+import type { VaultTable } from '../store/schema.ts'
 import { findVault, setVaultState } from '../store/vaults.ts'
+import type { Vault } from '../vault/vault.ts'
+import { JobFailedError } from './errors.ts'
+import { protectionOf, whyKept } from './protection.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 
 /** CREATING → AVAILABLE: storage, key and wrappings. Safe to run again after a crash. */
@@ -15,9 +20,34 @@ export async function runCreateVault(tools: JobTools, job: RunningJob): Promise<
   return { state: 'COMPLETED' }
 }
 
-/** The row is gone already; here its bytes go. */
+/** The row is gone already; here its bytes go, unless a lock that is sealed among them keeps a recovery point. */
 export async function runDeleteVault(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
-  const { vaultId, storage } = JSON.parse(job.row.input) as { vaultId: string; storage: string }
-  await tools.vaults.remove(vaultId, storage)
+  const vault = JSON.parse(job.row.input) as VaultTable
+  const reason = vault.wrapped_key === null ? undefined : await whyVaultStays(tools, vault)
+  if (reason !== undefined) {
+    const message = `The storage of backup vault ${vault.name} (${vault.vault_id}) was not deleted: ${reason}`
+    tools.log.error('a vault’s storage was to be deleted that must stay', { vault: vault.arn, reason })
+    throw new JobFailedError(message)
+  }
+  await tools.vaults.remove(vault.vault_id, vault.storage)
   return { state: 'COMPLETED' }
+}
+
+async function whyVaultStays(tools: JobTools, vault: VaultTable): Promise<string | undefined> {
+  let opened: Vault
+  try {
+    opened = await tools.vaults.open(vault)
+  } catch (error) {
+    // Nothing lies there, or no longer.
+    if (error instanceof BlobNotFoundError) return undefined
+    throw error
+  }
+  const protection = await protectionOf(tools, vault, opened)
+  const { points, damage } = await opened.listPoints()
+  if (protection.lock !== undefined && damage[0] !== undefined) return damage[0].message
+  for (const { pointId } of points) {
+    const reason = await whyKept(tools, protection, opened, pointId, 'sweep')
+    if (reason !== undefined) return `recovery point ${pointId} is in it, and ${reason}`
+  }
+  return undefined
 }

@@ -11,6 +11,7 @@ import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { JobFailedError, RetryLaterError } from './errors.ts'
 import type { JobRunner, JobTools } from './tools.ts'
+import { RunningTime } from './running-time.ts'
 import { VaultRegistry } from './vault-registry.ts'
 import { Worker } from './worker.ts'
 
@@ -37,6 +38,7 @@ async function withWorker(
     clock: passed,
     log: createLog('silent'),
     vaults: new VaultRegistry({ store, serverKey, vaultsDir: '/nowhere', kitPublicKey: '' }),
+    runningTime: await RunningTime.open({ store, serverKey, clock: passed }),
     allowedRoots: [],
     dataDir: '/nowhere',
   }

@@ -25,6 +25,7 @@ export type SealPurpose =
   | 'authorization-message'
   | 'vault-key'
   | 'job-secret'
+  | 'running-time'
   | 'password'
   | 'mfa-seed'
   | 'client-secret'

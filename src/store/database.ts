@@ -16,6 +16,7 @@ import type {
   RegionSettingsTable,
   ResourceTable,
   RoleTable,
+  RunningTimeTable,
   ServerTable,
   TagTable,
   UserTable,
@@ -47,6 +48,7 @@ import type {
 export interface Database {
   server: ServerTable
   account: AccountTable
+  running_time: RunningTimeTable
   region_settings: RegionSettingsTable
   iam_user: UserTable
   iam_group: GroupTable

@@ -48,6 +48,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   'delete-vault': OWN,
   'delete-point': OWN,
   'amend-point': OWN,
+  'seal-vault': OWN,
   sweep: OWN,
   verify: OWN,
   export: OWN,

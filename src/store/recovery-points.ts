@@ -215,6 +215,32 @@ export async function dueForExpiry(
     .execute()
 }
 
+/** Points that were past their retention by a clock that was wrong, or were given a longer one since, are what they were. */
+export async function reviveUnexpired(db: Queryable, now: number): Promise<void> {
+  await db
+    .updateTable('recovery_point')
+    .set((eb) => ({
+      status: eb
+        .case()
+        .when(
+          eb.exists(
+            eb
+              .selectFrom('job')
+              .select('job.job_id')
+              .whereRef('job.job_id', '=', 'recovery_point.job_id')
+              .where('job.state', '=', 'PARTIAL'),
+          ),
+        )
+        .then('PARTIAL' as const)
+        .else('COMPLETED' as const)
+        .end(),
+      status_message: null,
+    }))
+    .where('status', '=', 'EXPIRED')
+    .where((eb) => eb.or([eb('delete_at', 'is', null), eb('delete_at', '>', now)]))
+    .execute()
+}
+
 /** The parent of a resource's next backup into the vault: the latest whole point of that very resource, by unique id. */
 export async function latestPointOfResource(
   db: Queryable,

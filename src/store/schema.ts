@@ -35,6 +35,13 @@ export interface AccountTable {
   restore_guard: 'off' | 'warn' | 'enforce'
 }
 
+export interface RunningTimeTable {
+  /** Always 1: one row. */
+  id: number
+  /** Sealed under the server's key. Base64. */
+  sealed: string
+}
+
 export interface RegionSettingsTable {
   account_id: string
   region: string
@@ -213,6 +220,15 @@ export interface VaultTable {
   /** The vault key, wrapped under the server's key. Base64. Null until the vault's job has made it. */
   wrapped_key: string | null
   access_policy: JsonText | null
+  /** The lock as it was asked for (plans/vault-lock.ts); null: none. */
+  lock_configuration: JsonText | null
+  /** What the vault's own sealed records said when a worker read them last: {"number","record"}. */
+  sealed_records: JsonText | null
+  /** Where the two differ, or the records are damaged: what was found. */
+  lock_problem: string | null
+  vault_type: 'BACKUP_VAULT' | 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT'
+  /** {"topic","events"} */
+  notifications: JsonText | null
   /** Index generation: grows with every sweep, never shrinks. */
   generation: number
   /** Logical bytes and disk bytes as last measured. */
@@ -270,6 +286,7 @@ export type JobKind =
   | 'delete-vault'
   | 'delete-point'
   | 'amend-point'
+  | 'seal-vault'
   | 'sweep'
   | 'verify'
   | 'export'

@@ -90,10 +90,63 @@ export async function setAccessPolicy(
   return await updateVault(db, vault, { access_policy: accessPolicy })
 }
 
+/** Null takes them away. */
+export async function setNotifications(
+  db: Queryable,
+  vault: VaultName,
+  notifications: string | null,
+): Promise<boolean> {
+  return await updateVault(db, vault, { notifications })
+}
+
+/** What the vault is locked by, and what is known of its sealed records. */
+export async function setVaultLock(
+  db: Queryable,
+  vault: VaultName,
+  change: Partial<Pick<VaultTable, 'lock_configuration' | 'sealed_records' | 'lock_problem'>>,
+): Promise<boolean> {
+  return await updateVault(db, vault, change)
+}
+
+/** Puts the lock right that `vault` was read with; false where somebody has changed it since. */
+export async function healVaultLock(
+  db: Queryable,
+  vault: VaultName & Pick<VaultTable, 'lock_configuration'>,
+  lockConfiguration: string,
+): Promise<boolean> {
+  const { lock_configuration: before } = vault
+  const result = await db
+    .updateTable('vault')
+    .set({ lock_configuration: lockConfiguration })
+    .where('account_id', '=', vault.account_id)
+    .where('region', '=', vault.region)
+    .where('name', '=', vault.name)
+    .where('lock_configuration', before === null ? 'is' : '=', before)
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** Vaults that can be worked with, of all accounts and regions. */
+export async function listAvailableVaults(db: Queryable): Promise<VaultTable[]> {
+  return await db.selectFrom('vault').selectAll().where('state', '=', 'AVAILABLE').execute()
+}
+
 async function updateVault(
   db: Queryable,
   vault: VaultName,
-  change: Partial<Pick<VaultTable, 'state' | 'wrapped_key' | 'access_policy' | 'stored_bytes'>>,
+  change: Partial<
+    Pick<
+      VaultTable,
+      | 'state'
+      | 'wrapped_key'
+      | 'access_policy'
+      | 'stored_bytes'
+      | 'notifications'
+      | 'lock_configuration'
+      | 'sealed_records'
+      | 'lock_problem'
+    >
+  >,
   from?: VaultTable['state'],
 ): Promise<boolean> {
   let query = db
@@ -181,4 +234,25 @@ async function isCopiedInto(db: Queryable, vault: VaultName): Promise<boolean> {
     .limit(1)
     .executeTakeFirst()
   return copy !== undefined
+}
+
+/** One at a time of what makes a vault, seals its lock and removes it. */
+export const sealingKey = ({ vault_id }: Pick<VaultTable, 'vault_id'>): string => `vault ${vault_id}`
+
+/** Whether a change of the vault's lock is on its way into the vault. */
+export async function isSealing(
+  db: Queryable,
+  vault: Pick<VaultTable, 'vault_id'>,
+  exceptJobId: string = '',
+): Promise<boolean> {
+  const job = await db
+    .selectFrom('job')
+    .select('job_id')
+    .where('lock_key', '=', sealingKey(vault))
+    .where('kind', '=', 'seal-vault')
+    .where('job_id', '<>', exceptJobId)
+    .where('state', 'in', UNFINISHED_STATES)
+    .limit(1)
+    .executeTakeFirst()
+  return job !== undefined
 }

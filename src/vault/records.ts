@@ -93,9 +93,10 @@ export async function writeVaultRecord(
   }
 }
 
-/** The head's record with what it says of the vault's lock, where one is set. */
+/** The head's record with what it says of the vault's lock, where one is set; nothing of another vault's, which it was copied from. */
 export function withVaultLock(record: PointRecord, { number, record: { lock } }: VaultRecords): PointRecord {
-  return lock === undefined ? record : { ...record, [IN_HEAD]: { number, lock } }
+  const { [IN_HEAD]: _, ...own } = record
+  return lock === undefined ? own : { ...own, [IN_HEAD]: { number, lock } }
 }
 
 /** The lock that was set when the head was written. */

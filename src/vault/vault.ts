@@ -186,6 +186,11 @@ export class Vault {
     return { points, damage }
   }
 
+  /** One recovery point's head with its amendments. @throws {PointNotFoundError} {VaultDamageError} */
+  async head(pointId: string): Promise<PointHead> {
+    return await readHead(this.store, this.keys, pointId)
+  }
+
   /** Adds an amendment: its members replace the record's, null takes one away. @returns Its number. */
   async amend(pointId: string, record: PointRecord): Promise<number> {
     return await writeAmendment(this.store, this.keys, pointId, record)

@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import {
+  CreateBackupPlanCommand,
+  CreateBackupVaultCommand,
+  DeleteBackupVaultCommand,
+  DeleteBackupVaultLockConfigurationCommand,
+  DeleteBackupVaultNotificationsCommand,
+  DeleteRecoveryPointCommand,
+  DescribeBackupVaultCommand,
+  DescribeRecoveryPointCommand,
+  GetBackupVaultNotificationsCommand,
+  ListBackupVaultsCommand,
+  PutBackupVaultLockConfigurationCommand,
+  PutBackupVaultNotificationsCommand,
+  StartBackupJobCommand,
+  UpdateRecoveryPointLifecycleCommand,
+} from '@aws-sdk/client-backup'
+import type { BackupVaultEvent } from '@aws-sdk/client-backup'
+import { DAY_MS, letServerRun, sealedIn, sealingDone, shiftWallClock } from '../fixtures/locks.ts'
+import {
+  ALL_RIGHTS,
+  allow,
+  backUp,
+  backUpWell,
+  makeRole,
+  makeUser,
+  makeVault,
+  registerDirectory,
+  until,
+} from '../fixtures/world.ts'
+import { sdkError, startTestServer } from '../server.ts'
+
+/** Vault locks through the SDK. */
+
+const server = await startTestServer()
+after(() => server[Symbol.asyncDispose]())
+const { world } = server
+const { backup } = server.clients
+const tree = await registerDirectory(world, 'tree', (path) => writeFileSync(join(path, 'a'), 'a'))
+const IamRoleArn = await makeRole(world, 'worker', { statements: [ALL_RIGHTS] })
+const backUpFor = (BackupVaultName: string, DeleteAfterDays: number): Promise<string> =>
+  backUpWell(world, { BackupVaultName, ResourceArn: tree.arn, IamRoleArn, Lifecycle: { DeleteAfterDays } })
+const lock = (BackupVaultName: string, more: object = {}) =>
+  backup.send(new PutBackupVaultLockConfigurationCommand({ BackupVaultName, ...more }))
+const unlock = (BackupVaultName: string) =>
+  backup.send(new DeleteBackupVaultLockConfigurationCommand({ BackupVaultName }))
+const describe = (BackupVaultName: string) => backup.send(new DescribeBackupVaultCommand({ BackupVaultName }))
+
+test('a governance lock is set, described, sealed in the vault, keeps points, and is removed by whoever may', async () => {
+  const BackupVaultName = 'governance'
+  await makeVault(world, BackupVaultName)
+  const RecoveryPointArn = await backUpFor(BackupVaultName, 20)
+  await lock(BackupVaultName, { MinRetentionDays: 7, MaxRetentionDays: 30 })
+  const vault = await describe(BackupVaultName)
+  assert.deepEqual(
+    [vault.Locked, vault.MinRetentionDays, vault.MaxRetentionDays, vault.LockDate],
+    [true, 7, 30, undefined],
+  )
+  const { BackupVaultList } = await backup.send(new ListBackupVaultsCommand({}))
+  assert.equal(BackupVaultList?.find((one) => one.BackupVaultName === BackupVaultName)?.Locked, true)
+  const { record } = await sealedIn(world, BackupVaultName, (records) => records.number > 0)
+  const { mode, minRetentionDays, maxRetentionDays } = record['lock'] as Record<string, unknown>
+  assert.deepEqual([mode, minRetentionDays, maxRetentionDays], ['governance', 7, 30])
+
+  const remove = () => backup.send(new DeleteRecoveryPointCommand({ BackupVaultName, RecoveryPointArn }))
+  await assert.rejects(
+    remove(),
+    sdkError('InvalidRequestException', 400, 'backup vault governance is locked in governance mode'),
+  )
+  await assert.rejects(
+    backup.send(new DeleteBackupVaultCommand({ BackupVaultName })),
+    sdkError('InvalidRequestException', 400, 'Backup vault cannot be deleted because it contains'),
+  )
+  const keep = (DeleteAfterDays: number) =>
+    backup.send(
+      new UpdateRecoveryPointLifecycleCommand({
+        BackupVaultName,
+        RecoveryPointArn,
+        Lifecycle: { DeleteAfterDays },
+      }),
+    )
+  await assert.rejects(keep(19), sdkError('InvalidRequestException', 400, 'can only be made longer'))
+  await assert.rejects(keep(31), sdkError('InvalidRequestException', 400, 'maximum retention period of 30'))
+  await assert.rejects(keep(-1), sdkError('InvalidRequestException', 400, 'has no end'))
+  await keep(25)
+  assert.equal(
+    (await backup.send(new DescribeRecoveryPointCommand({ BackupVaultName, RecoveryPointArn }))).Lifecycle
+      ?.DeleteAfterDays,
+    25,
+  )
+
+  await unlock(BackupVaultName)
+  assert.equal((await describe(BackupVaultName)).Locked, false)
+  await remove()
+  await until('the recovery point to go', async () =>
+    (await describe(BackupVaultName)).NumberOfRecoveryPoints === 0 ? true : undefined,
+  )
+  assert.equal((await sealedIn(world, BackupVaultName, ({ record: r }) => r['lock'] === undefined)).number, 2)
+})
+
+test('retention outside a lock’s limits is refused at the call, and fails the job that a plan or no lifecycle makes', async () => {
+  const BackupVaultName = 'limits'
+  await makeVault(world, BackupVaultName)
+  await lock(BackupVaultName, { MinRetentionDays: 7, MaxRetentionDays: 30 })
+  const start = (Lifecycle?: object) =>
+    backup.send(new StartBackupJobCommand({ BackupVaultName, ResourceArn: tree.arn, IamRoleArn, Lifecycle }))
+  await assert.rejects(
+    start({ DeleteAfterDays: 6 }),
+    sdkError(
+      'InvalidParameterValueException',
+      400,
+      'the retention period of 6 days is shorter than the minimum',
+    ),
+  )
+  await assert.rejects(
+    start({ DeleteAfterDays: 31 }),
+    sdkError(
+      'InvalidParameterValueException',
+      400,
+      'the retention period of 31 days is longer than the maximum',
+    ),
+  )
+  const job = await backUp(world, { BackupVaultName, ResourceArn: tree.arn, IamRoleArn })
+  assert.deepEqual(
+    [job.State, job.StatusMessage],
+    [
+      'FAILED',
+      "Backup job failed because the retention period has no end, which is longer than the maximum retention period of 30 days of the backup vault's lock.",
+    ],
+  )
+  await backUpFor(BackupVaultName, 7)
+  // A plan may say what it likes: its jobs are held against the lock that the vault has when they run.
+  await backup.send(
+    new CreateBackupPlanCommand({
+      BackupPlan: {
+        BackupPlanName: 'short',
+        Rules: [{ RuleName: 'r', TargetBackupVaultName: BackupVaultName, Lifecycle: { DeleteAfterDays: 1 } }],
+      },
+    }),
+  )
+})
+
+test('what AWS does not take for a lock is refused with the member’s name', async () => {
+  const BackupVaultName = 'refused'
+  await makeVault(world, BackupVaultName)
+  const cases: readonly (readonly [object, string])[] = [
+    [{ ChangeableForDays: 2 }, 'ChangeableForDays must be 3 to 36500'],
+    [{ ChangeableForDays: 36_501 }, 'ChangeableForDays must be 3 to 36500'],
+    [{ MinRetentionDays: 0 }, 'MinRetentionDays must be 1 to 36500'],
+    [{ MaxRetentionDays: 36_501 }, 'MaxRetentionDays must be 1 to 36500'],
+    [
+      { MinRetentionDays: 8, MaxRetentionDays: 7 },
+      'MinRetentionDays (8) is greater than MaxRetentionDays (7)',
+    ],
+  ]
+  for (const [input, text] of cases)
+    await assert.rejects(lock(BackupVaultName, input), sdkError('InvalidParameterValueException', 400, text))
+  await assert.rejects(lock('absent'), sdkError('ResourceNotFoundException', 400, 'absent'))
+  await assert.rejects(unlock('absent'), sdkError('ResourceNotFoundException', 400, 'absent'))
+  assert.equal((await describe(BackupVaultName)).Locked, false)
+})
+
+test('R21 a compliance lock may be changed in its grace time and by nobody after it, whatever the wall clock says', async () => {
+  const BackupVaultName = 'compliance'
+  await makeVault(world, BackupVaultName)
+  await backup.send(new CreateBackupVaultCommand({ BackupVaultName: 'compliance-empty' }))
+  await lock(BackupVaultName, { ChangeableForDays: 30, MinRetentionDays: 1 })
+  await lock(BackupVaultName, { ChangeableForDays: 3, MinRetentionDays: 7 })
+  const { LockDate, MinRetentionDays } = await describe(BackupVaultName)
+  assert.equal(MinRetentionDays, 7)
+  assert.ok(Math.abs((LockDate?.getTime() ?? 0) - Date.now() - 3 * DAY_MS) < 60_000)
+  await unlock(BackupVaultName)
+  await lock(BackupVaultName, { ChangeableForDays: 3, MinRetentionDays: 7 })
+  await lock('compliance-empty', { ChangeableForDays: 3 })
+  await sealingDone(world)
+  const RecoveryPointArn = await backUpFor(BackupVaultName, 8)
+
+  // The wall clock alone closes nothing for good: an hour of a wrong one would be for ever.
+  {
+    using _ahead = shiftWallClock(4)
+    const { call } = world
+    await assert.rejects(
+      call('backup', 'DeleteBackupVaultLockConfiguration', { BackupVaultName }),
+      /its grace time ended at/,
+    )
+  }
+  await lock(BackupVaultName, { ChangeableForDays: 3, MinRetentionDays: 7 })
+  await sealingDone(world)
+
+  await letServerRun(world, 4)
+  await sealedIn(
+    world,
+    BackupVaultName,
+    ({ record }) => (record['lock'] as { isFinal?: true }).isFinal === true,
+  )
+  await until('the row to know it', async () => {
+    const [row] = world.rows<{ sealed_records: string }>(
+      'select sealed_records from vault where name = ?',
+      BackupVaultName,
+    )
+    return row?.sealed_records.includes('isFinal') === true ? true : undefined
+  })
+  // The wall clock still shows the grace time, and a year ago more so.
+  for (const days of [0, -365]) {
+    using _back = shiftWallClock(days)
+    for (const operation of [
+      'PutBackupVaultLockConfiguration',
+      'DeleteBackupVaultLockConfiguration',
+    ] as const)
+      await assert.rejects(
+        world.call('backup', operation, { BackupVaultName }),
+        /Nobody can change or remove it/,
+        `${operation} with the clock ${days} days off`,
+      )
+  }
+  await assert.rejects(
+    backup.send(new DeleteRecoveryPointCommand({ BackupVaultName, RecoveryPointArn })),
+    sdkError('InvalidRequestException', 400, 'is locked in compliance mode'),
+  )
+  // An empty vault may go, however it is locked.
+  await until('its jobs to end', async () => {
+    try {
+      await backup.send(new DeleteBackupVaultCommand({ BackupVaultName: 'compliance-empty' }))
+      return true
+    } catch (error) {
+      sdkError('InvalidRequestException', 400, 'while jobs use it')(error)
+      return undefined
+    }
+  })
+})
+
+test('setting a lock can be granted by how long it may be changed and by its limits', async () => {
+  const BackupVaultName = 'granted'
+  await makeVault(world, BackupVaultName)
+  const locker = await makeUser(world, 'locker', [
+    {
+      ...allow('backup:PutBackupVaultLockConfiguration'),
+      Condition: {
+        NumericGreaterThanEquals: { 'backup:ChangeableForDays': '7', 'backup:MinRetentionDays': '30' },
+        NumericLessThanEquals: { 'backup:MaxRetentionDays': '365' },
+      },
+    },
+  ])
+  const put = (input: object) =>
+    server
+      .clientsOf(locker.key)
+      .backup.send(new PutBackupVaultLockConfigurationCommand({ BackupVaultName, ...input }))
+  const good = { ChangeableForDays: 7, MinRetentionDays: 30, MaxRetentionDays: 365 }
+  for (const bad of [
+    { ...good, ChangeableForDays: 3 },
+    { ...good, MinRetentionDays: 1 },
+    { ...good, MaxRetentionDays: 366 },
+    { MinRetentionDays: 30, MaxRetentionDays: 365 },
+  ]) {
+    await assert.rejects(put(bad), sdkError('AccessDeniedException', 403))
+  }
+  await put(good)
+  await assert.rejects(
+    server
+      .clientsOf(locker.key)
+      .backup.send(new DeleteBackupVaultLockConfigurationCommand({ BackupVaultName })),
+    sdkError('AccessDeniedException', 403),
+  )
+  assert.equal((await describe(BackupVaultName)).Locked, true)
+})
+
+test('notifications of a vault are kept, read back, replaced and taken away; what is no topic or event is refused', async () => {
+  const BackupVaultName = 'told'
+  await makeVault(world, BackupVaultName)
+  const SNSTopicArn = `arn:aws:sns:${world.region}:${world.accountId}:backups`
+  const put = (BackupVaultEvents: readonly string[], topic = SNSTopicArn) =>
+    backup.send(
+      new PutBackupVaultNotificationsCommand({
+        BackupVaultName,
+        SNSTopicArn: topic,
+        BackupVaultEvents: BackupVaultEvents as BackupVaultEvent[],
+      }),
+    )
+  const get = () => backup.send(new GetBackupVaultNotificationsCommand({ BackupVaultName }))
+  await assert.rejects(get(), sdkError('ResourceNotFoundException', 400, 'told has no notifications'))
+  await put(['BACKUP_JOB_FAILED'])
+  await put(['BACKUP_JOB_COMPLETED', 'RESTORE_JOB_COMPLETED', 'BACKUP_JOB_COMPLETED'])
+  const got = await get()
+  assert.deepEqual(
+    [got.BackupVaultName, got.SNSTopicArn, got.BackupVaultEvents],
+    [BackupVaultName, SNSTopicArn, ['BACKUP_JOB_COMPLETED', 'RESTORE_JOB_COMPLETED']],
+  )
+  await assert.rejects(put(['NO_SUCH_EVENT']), sdkError('InvalidParameterValueException', 400))
+  await assert.rejects(put([]), sdkError('InvalidParameterValueException', 400, 'at least one event'))
+  await assert.rejects(
+    put(['BACKUP_JOB_FAILED'], 'arn:aws:sqs:us-east-1:123456789012:queue'),
+    sdkError('InvalidParameterValueException', 400, 'is not the ARN of a topic'),
+  )
+  await backup.send(new DeleteBackupVaultNotificationsCommand({ BackupVaultName }))
+  await assert.rejects(get(), sdkError('ResourceNotFoundException', 400))
+})
