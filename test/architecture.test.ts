@@ -76,6 +76,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   jobs: ['kysely'],
   oidc: ['jose'],
   drivers: ['pg', '@aws-sdk/client-s3'],
+  blobs: ['@aws-sdk/client-s3'],
   cli: ['commander'],
   iam: ['qr'],
   'main.ts': ['commander'],

@@ -25,7 +25,7 @@ test('a disk store opened again at its location has the same blobs', async () =>
   using home = folder()
   const store = new DiskBlobStore(home.path)
   await store.put('a/b', Buffer.from('x'))
-  assert.equal((await openBlobStore(store.location).get('a/b', 10)).toString(), 'x')
+  assert.equal((await openBlobStore(store.locate()).get('a/b', 10)).toString(), 'x')
 })
 
 test('removeUnfinished() removes what crashed writers left, by tag, and nothing that is being written', async () => {

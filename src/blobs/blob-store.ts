@@ -1,3 +1,5 @@
+import type { MessagePort } from 'node:worker_threads'
+
 /**
  * Where a vault's bytes lie: named blobs that are written once, whole, and never changed.
  *
@@ -5,8 +7,8 @@
  * it survives a crash of the machine right after.
  */
 export interface BlobStore {
-  /** How another thread opens the same store (open.ts); undefined where only this one can reach it. */
-  readonly location: BlobLocation | undefined
+  /** How one other thread opens the same store (open.ts); undefined where only this one can reach it. Each thread needs its own. */
+  readonly locate: (() => BlobLocation) | undefined
   /** Pages of the blobs whose names begin with `prefix` (folders: it ends in `/`, or is empty), in no particular order. */
   list(prefix: string): AsyncIterable<readonly BlobInfo[]>
   /** Undefined where there is no such blob. */
@@ -14,7 +16,7 @@ export interface BlobStore {
   /** @throws {BlobNotFoundError} @throws {BlobTooLargeError} When it has more than `maxBytes` (default GET_BYTES). */
   get(name: string, maxBytes?: number): Promise<Buffer>
   /** Writes a blob that does not exist yet. @throws {BlobExistsError} Then nothing was changed. */
-  put(name: string, bytes: Uint8Array): Promise<void>
+  put(name: string, bytes: Uint8Array, retention?: Retention): Promise<void>
   /** Opens a blob to read parts of it, synchronously. @throws {BlobNotFoundError} */
   open(name: string): BlobReader
   /** Begins a blob whose name is known once its bytes are. `tag` (of `A-Za-z0-9-`) says whose it is until then. */
@@ -26,7 +28,25 @@ export interface BlobStore {
    * since 1970); returns how many. What `put` left has the tag `put`.
    */
   removeUnfinished(isStale: (tag: string, changedAt: number) => boolean): Promise<number>
+  /** Deletes every blob, and what is unfinished. Nothing may be using the store. */
+  removeAll(): Promise<void>
+  features(): Promise<BlobFeatures>
+  /** Keeps a blob from being deleted until then, or longer where it is kept longer already. @throws {RetentionError} Where the store cannot. */
+  extendRetention(name: string, retainUntil: number): Promise<void>
   close(): void
+}
+
+/** What a store can do beyond what every store must. */
+export interface BlobFeatures {
+  /** Blobs can be kept from deletion until a time, whoever asks (S3 Object Lock, compliance mode). */
+  readonly objectLock: boolean
+  /** Deleted blobs stay in the store as old versions until its own rules remove them. */
+  readonly versioning: boolean
+}
+
+/** Until when nobody can delete a blob, milliseconds since 1970. Only where `features` says so. */
+export interface Retention {
+  readonly retainUntil: number
 }
 
 export interface BlobInfo {
@@ -41,6 +61,8 @@ export interface BlobReader {
   readonly sizeBytes: number
   /** Fills `buffer[offset, offset + length)` from byte `position`. @throws {BlobTooShortError} When the blob ends before. */
   readInto(buffer: Uint8Array, offset: number, length: number, position: number): void
+  /** Resolves once `readInto` of these bytes need not wait for a network. They are at hand until others are asked for. */
+  ready(position: number, length: number): Promise<void>
   close(): void
 }
 
@@ -48,15 +70,27 @@ export interface BlobAppender {
   /** Takes the bytes over before it returns. */
   append(bytes: Uint8Array): void
   /** Makes it a blob, durably. One of the same name is replaced: such names say what is in the blob. */
-  finish(name: string): Promise<void>
+  finish(name: string, retention?: Retention): Promise<void>
   /** Gives it up; nothing is left of it. */
   abort(): void
 }
 
-/** Plain data that crosses to threads. */
-export interface BlobLocation {
+/** What crosses to a thread. `portsIn` (open.ts) names what must be transferred with it. */
+export type BlobLocation = DirectoryLocation | ThreadLocation
+
+export interface DirectoryLocation {
   readonly kind: 'directory'
   readonly path: string
+}
+
+/** A store whose requests another thread of this process sends: it has the connections and the secrets. */
+export interface ThreadLocation {
+  readonly kind: 'thread'
+  readonly port: MessagePort
+  /** Counts the answers sent to `port`, for who waits for one without an event loop. */
+  readonly answers: SharedArrayBuffer
+  /** KiB that all threads together have under way to the store. */
+  readonly load: SharedArrayBuffer
 }
 
 export class BlobNotFoundError extends Error {
@@ -75,6 +109,17 @@ export class BlobExistsError extends Error {
 
   constructor(blob: string, options?: ErrorOptions) {
     super(`Cannot create blob "${blob}": there is one already`, options)
+    this.blob = blob
+  }
+}
+
+/** The store keeps no blob from deletion: it, or its bucket, has no Object Lock. */
+export class RetentionError extends Error {
+  override name = 'RetentionError'
+  readonly blob: string
+
+  constructor(blob: string, options?: ErrorOptions) {
+    super(`Cannot keep blob "${blob}" from being deleted: its store has no Object Lock`, options)
     this.blob = blob
   }
 }

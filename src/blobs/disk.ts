@@ -9,9 +9,18 @@ import {
   BlobTooLargeError,
   BlobTooShortError,
   GET_BYTES,
+  RetentionError,
   checkBlobName,
 } from './blob-store.ts'
-import type { BlobAppender, BlobInfo, BlobLocation, BlobReader, BlobStore } from './blob-store.ts'
+import type {
+  BlobAppender,
+  BlobFeatures,
+  BlobInfo,
+  BlobReader,
+  BlobStore,
+  DirectoryLocation,
+  Retention,
+} from './blob-store.ts'
 
 /**
  * Blobs as files below one directory. A blob is written to `tmp/`, synced, and linked or renamed to its name, whose folder is
@@ -27,15 +36,15 @@ const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW
 const fsync = promisify(fs.fsync)
 
 export class DiskBlobStore implements BlobStore {
-  readonly location: BlobLocation
   readonly #path: string
   /** Folders known to exist, durably. */
   readonly #folders = new Set<string>()
 
   constructor(path: string) {
     this.#path = path
-    this.location = { kind: 'directory', path }
   }
+
+  readonly locate = (): DirectoryLocation => ({ kind: 'directory', path: this.#path })
 
   async *list(prefix: string): AsyncIterable<readonly BlobInfo[]> {
     const page: BlobInfo[] = []
@@ -82,7 +91,8 @@ export class DiskBlobStore implements BlobStore {
     }
   }
 
-  async put(name: string, bytes: Uint8Array): Promise<void> {
+  async put(name: string, bytes: Uint8Array, retention?: Retention): Promise<void> {
+    if (retention !== undefined) throw new RetentionError(name)
     const draft = this.#begin(PUT_TAG)
     try {
       draft.append(bytes)
@@ -97,7 +107,10 @@ export class DiskBlobStore implements BlobStore {
     const draft = this.#begin(tag)
     return {
       append: (bytes) => draft.append(bytes),
-      finish: (name) => draft.publish(name, false),
+      finish: async (name, retention) => {
+        if (retention !== undefined) throw new RetentionError(name)
+        await draft.publish(name, false)
+      },
       abort: () => draft.abort(),
     }
   }
@@ -123,6 +136,19 @@ export class DiskBlobStore implements BlobStore {
       removed++
     }
     return removed
+  }
+
+  async removeAll(): Promise<void> {
+    await fs.promises.rm(this.#path, { recursive: true, force: true })
+    this.#folders.clear()
+  }
+
+  features(): Promise<BlobFeatures> {
+    return Promise.resolve({ objectLock: false, versioning: false })
+  }
+
+  extendRetention(name: string): Promise<void> {
+    return Promise.reject(new RetentionError(name))
   }
 
   close(): void {}
@@ -169,6 +195,10 @@ class DiskReader implements BlobReader {
       }
       done += read
     }
+  }
+
+  ready(): Promise<void> {
+    return Promise.resolve()
   }
 
   close(): void {

@@ -4,9 +4,10 @@ import {
   BlobTooLargeError,
   BlobTooShortError,
   GET_BYTES,
+  RetentionError,
   checkBlobName,
 } from './blob-store.ts'
-import type { BlobAppender, BlobInfo, BlobReader, BlobStore } from './blob-store.ts'
+import type { BlobAppender, BlobFeatures, BlobInfo, BlobReader, BlobStore, Retention } from './blob-store.ts'
 
 /** What a fault-injecting test is told before each operation that changes the store; it throws to make it fail. */
 export type BeforeChange = (operation: 'put' | 'append' | 'finish' | 'delete', name: string) => void
@@ -16,7 +17,7 @@ const PAGE_BLOBS = 3
 
 /** Blobs in this thread's memory, for tests and for looking at what a change would do. */
 export class MemoryBlobStore implements BlobStore {
-  readonly location = undefined
+  readonly locate = undefined
   readonly blobs: Map<string, Buffer> = new Map()
   readonly #beforeChange: BeforeChange
 
@@ -48,8 +49,9 @@ export class MemoryBlobStore implements BlobStore {
     return await Promise.resolve(Buffer.from(bytes))
   }
 
-  async put(name: string, bytes: Uint8Array): Promise<void> {
+  async put(name: string, bytes: Uint8Array, retention?: Retention): Promise<void> {
     checkBlobName(name)
+    if (retention !== undefined) throw new RetentionError(name)
     await Promise.resolve()
     if (this.blobs.has(name)) throw new BlobExistsError(name)
     this.#beforeChange('put', name)
@@ -68,6 +70,7 @@ export class MemoryBlobStore implements BlobStore {
         }
         buffer.set(bytes.subarray(position, position + length), offset)
       },
+      ready: () => Promise.resolve(),
       close: () => undefined,
     }
   }
@@ -79,8 +82,9 @@ export class MemoryBlobStore implements BlobStore {
         this.#beforeChange('append', tag)
         parts.push(Buffer.from(bytes))
       },
-      finish: async (name) => {
+      finish: async (name, retention) => {
         checkBlobName(name)
+        if (retention !== undefined) throw new RetentionError(name)
         await Promise.resolve()
         this.#beforeChange('finish', name)
         this.blobs.set(name, Buffer.concat(parts))
@@ -99,6 +103,19 @@ export class MemoryBlobStore implements BlobStore {
 
   async removeUnfinished(): Promise<number> {
     return await Promise.resolve(0)
+  }
+
+  async removeAll(): Promise<void> {
+    await Promise.resolve()
+    this.blobs.clear()
+  }
+
+  features(): Promise<BlobFeatures> {
+    return Promise.resolve({ objectLock: false, versioning: false })
+  }
+
+  extendRetention(name: string): Promise<void> {
+    return Promise.reject(new RetentionError(name))
   }
 
   close(): void {}

@@ -276,30 +276,30 @@ class Copy {
     const half = THREAD_HALVES[resourceType]
     const common = { resourceType, settings: {}, chunkSizes: target.chunkSizes, claims: claims.levels, tag }
     const from = { store: source.store, keys: source.keys, index: this.#point.index }
-    const sourceLocation = source.store.location
-    const { location } = target.store
+    const locateSource = source.store.locate
+    const { locate } = target.store
     const start =
-      threads === 0 || location === undefined || sourceLocation === undefined
+      threads === 0 || locate === undefined || locateSource === undefined
         ? [
             inlineWorker(() =>
               copySteps({ ...common, store: target.store, keys: target.keys, index, half }, from),
             ),
           ]
         : Array.from({ length: threads }, () =>
-            threadWorker({
+            threadWorker(() => ({
               ...common,
               mode: 'copy',
-              location,
+              location: locate(),
               vaultId: target.id,
               vaultKey: target.keys.export(),
               index: index.memory,
               source: {
-                location: sourceLocation,
+                location: locateSource(),
                 vaultId: source.id,
                 vaultKey: source.keys.export(),
                 index: from.index.memory,
               },
-            }),
+            })),
           )
     this.#pool = new PourPool(start, { slab: () => undefined, failure: (error) => this.#fail(error) })
     return this.#pool

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { portsIn } from '../blobs/open.ts'
 import { ByteReader } from '../vault/binary.ts'
 import type { FinishedPack } from '../vault/pack.ts'
 import { decodeResult } from './pour-wire.ts'
@@ -27,10 +28,12 @@ export function defaultThreads(): number {
   return Math.min(4, Math.max(2, availableParallelism()))
 }
 
-export function threadWorker(setup: PourSetup): StartWorker {
+export function threadWorker(setup: () => PourSetup): StartWorker {
   return (onReply) => {
+    const workerData = setup()
     const worker = new Worker(new URL('./pour-thread.ts', import.meta.url), {
-      workerData: setup,
+      workerData,
+      transferList: [workerData, workerData.source].flatMap((at) => (at ? portsIn(at.location) : [])),
       resourceLimits: THREAD_LIMITS,
     })
     worker.on('message', onReply)

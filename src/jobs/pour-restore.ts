@@ -277,11 +277,11 @@ function startersOf(
   const threads = options.threads ?? (isSmall ? 0 : defaultThreads())
   const { store, keys, chunkSizes } = vault
   const common = { resourceType, settings, chunkSizes, claims: [], tag: 'restore' }
-  const { location } = store
-  if (threads === 0 || location === undefined)
+  const { locate } = store
+  if (threads === 0 || locate === undefined)
     return [inlineWorker(() => restoreSteps({ ...common, store, keys, index, half }, isSmall))]
-  const setup = { vaultId: keys.vaultId, vaultKey: keys.export(), index: index.memory, location }
+  const setup = { vaultId: keys.vaultId, vaultKey: keys.export(), index: index.memory }
   return Array.from({ length: threads }, () =>
-    threadWorker({ ...common, ...setup, mode: 'restore' as const }),
+    threadWorker(() => ({ ...common, ...setup, location: locate(), mode: 'restore' as const })),
   )
 }

@@ -256,23 +256,23 @@ class PourSink implements BackupSink {
     }
     const { resourceType, threads = isSmall ? 0 : defaultThreads(), half } = this.#options
     const common = { resourceType, settings: {}, chunkSizes, claims: claims.levels, tag }
-    const { location } = store
+    const { locate } = store
     const start =
-      threads === 0 || location === undefined
+      threads === 0 || locate === undefined
         ? [
             inlineWorker((post) =>
               backupSteps({ ...common, store, keys, index, half: half ?? THREAD_HALVES[resourceType] }, post),
             ),
           ]
         : Array.from({ length: threads }, () =>
-            threadWorker({
+            threadWorker(() => ({
               ...common,
               mode: 'backup',
-              location,
+              location: locate(),
               vaultId: keys.vaultId,
               vaultKey: keys.export(),
               index: index.memory,
-            }),
+            })),
           )
     this.#pool = new PourPool(start, {
       slab: (slab) => this.#streams.giveBack(slab),
