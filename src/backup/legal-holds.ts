@@ -18,6 +18,7 @@ import type {
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { uuid } from '../lib/ids.ts'
+import { queueHoldAmendments } from '../store/amendments.ts'
 import {
   cancelLegalHold as endHold,
   countLegalHolds,
@@ -58,8 +59,10 @@ export async function createLegalHold(
       throw new LimitExceededException(`Cannot create a legal hold: ${MAX_HOLDS} are active, the limit`)
     await insertLegalHold(tx, row, targets)
     await putTags(tx, ctx.accountId, legalHoldArn(ctx, row.hold_id), tags)
+    await queueHoldAmendments(tx, ctx, row)
     return row
   })
+  ctx.store.wake()
   return {
     ...toHold(ctx, hold),
     RecoveryPointSelection: input.RecoveryPointSelection,
@@ -133,11 +136,15 @@ export async function cancelLegalHold(
       Context: 'RetainRecordInDays',
     })
   }
-  const isCancelled = await endHold(ctx.store.db, hold.hold_id, {
-    cancelled_at: ctx.now,
-    cancel_description: input.CancelDescription,
-    retain_until: days === undefined ? null : ctx.now + days * DAY,
+  const isCancelled = await ctx.store.transaction(async (tx) => {
+    await queueHoldAmendments(tx, ctx, hold)
+    return await endHold(tx, hold.hold_id, {
+      cancelled_at: ctx.now,
+      cancel_description: input.CancelDescription,
+      retain_until: days === undefined ? null : ctx.now + days * DAY,
+    })
   })
+  ctx.store.wake()
   if (!isCancelled)
     throw new InvalidResourceStateException(`Legal hold ${hold.hold_id} is cancelled already`, {
       Context: hold.hold_id,

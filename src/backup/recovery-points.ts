@@ -21,6 +21,7 @@ import type {
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { lifecycleChangeProblem } from '../plans/vault-lock.ts'
+import { queueAmendment } from '../store/amendments.ts'
 import { insertJob, jobBasics } from '../store/jobs.ts'
 import {
   findRecoveryPoint,
@@ -136,14 +137,7 @@ export async function updateRecoveryPointLifecycle(
       )
     }
     await updateLifecycle(tx, point, change)
-    await insertJob(tx, {
-      ...jobBasics(ctx, 'amend-point'),
-      vault_name: point.vault_name,
-      resource_arn: point.resource_arn,
-      resource_type: point.resource_type,
-      recovery_point_arn: point.arn,
-      lock_key: `point ${point.point_id}`,
-    })
+    await queueAmendment(tx, ctx, point)
   })
   ctx.store.wake()
   const changed = { ...point, ...change }

@@ -10,10 +10,12 @@ import type {
   UntagResourceInput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
+import { queueAmendment } from '../store/amendments.ts'
 import { findLegalHold } from '../store/legal-holds.ts'
 import { findPlan } from '../store/plans.ts'
 import { findRecoveryPoint } from '../store/recovery-points.ts'
 import { deleteTags, putTags, tagsOf } from '../store/tags.ts'
+import type { Queryable } from '../store/store.ts'
 import type { Tags } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
 import { legalHoldArn, planArn } from './arns.ts'
@@ -33,7 +35,9 @@ export async function tagResource(ctx: Context, input: TagResourceInput): Promis
       )
     }
     await putTags(tx, ctx.accountId, input.ResourceArn, tags)
+    await tellVault(tx, ctx, input.ResourceArn)
   })
+  ctx.store.wake()
   return {}
 }
 
@@ -41,8 +45,18 @@ export async function untagResource(ctx: Context, input: UntagResourceInput): Pr
   const reserved = input.TagKeyList.filter(isReserved)
   if (reserved.length > 0) throw reservedKey(reserved[0] as string)
   await taggable(ctx, input.ResourceArn)
-  await deleteTags(ctx.store.db, ctx.accountId, input.ResourceArn, input.TagKeyList)
+  await ctx.store.transaction(async (tx) => {
+    await deleteTags(tx, ctx.accountId, input.ResourceArn, input.TagKeyList)
+    await tellVault(tx, ctx, input.ResourceArn)
+  })
+  ctx.store.wake()
   return {}
+}
+
+/** A recovery point's tags are in its vault, too. */
+async function tellVault(tx: Queryable, ctx: Context, arn: string): Promise<void> {
+  const point = await findRecoveryPoint(tx, ctx.accountId, arn)
+  if (point !== undefined) await queueAmendment(tx, ctx, point)
 }
 
 export async function listTags(ctx: Context, input: ListTagsInput): Promise<ListTagsOutput> {

@@ -12,6 +12,8 @@ import { connectionOf } from './connections.ts'
 import { JobFailedError, RetryLaterError } from './errors.ts'
 import { openJobRole } from './job-role.ts'
 import { pointRecord } from './point-record.ts'
+import { finishedState } from './point-state.ts'
+import type { PointEnd } from './point-state.ts'
 import { pourBackup } from './pour.ts'
 import type { PourResult } from './pour.ts'
 import { queueCopies } from './plan-copies.ts'
@@ -56,15 +58,16 @@ export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOu
   const point = await beginPoint(tools, row, vault, resource)
   try {
     const problems = new Problems()
-    const { result, summary } = await pour(tools, job, {
+    const poured = await pour(tools, job, {
       vault,
       resource,
       point,
       problems,
+      tags,
       session: role.session,
     })
     await role.close()
-    return await commit(tools, job, { point, result, summary, problems, tags })
+    return await commit(tools, job, { point, ...poured })
   } catch (error) {
     await role.close()
     await dropUnfinishedPoint(tools, job.row, point)
@@ -142,14 +145,16 @@ interface PourRequest {
   readonly resource: ResourceTable
   readonly point: RecoveryPointTable
   readonly problems: Problems
+  /** The resource's. */
+  readonly tags: Readonly<Record<string, string>>
   readonly session: Awaited<ReturnType<typeof openJobRole>>['session']
 }
 
 async function pour(
   tools: JobTools,
   job: RunningJob,
-  { vault, resource, point, problems, session }: PourRequest,
-): Promise<{ result: PourResult; summary: BackupSummary }> {
+  { vault, resource, point, problems, tags, session }: PourRequest,
+): Promise<Omit<Commit, 'point'>> {
   const { row, progress } = job
   const opened = await tools.vaults.open(vault)
   const parent = await latestPointOfResource(tools.store.db, {
@@ -179,8 +184,12 @@ async function pour(
   try {
     const summary = await driverOf(resource.type as ResourceType).backup({ session, sink: pouring.sink })
     await job.check()
-    const result = await pouring.finish(pointRecord(tools, point, summary.restoreMetadata))
-    return { result, summary }
+    const end = endOf(tools, row, { point, problems, summary, tags })
+    const result = await pouring.finish({
+      ...pointRecord(tools, point, summary.restoreMetadata),
+      ...(await finishedState(tools.store.db, point, end)),
+    })
+    return { result, summary, end }
   } catch (error) {
     await pouring.abort()
     throw error
@@ -191,22 +200,40 @@ interface Commit {
   readonly point: RecoveryPointTable
   readonly result: PourResult
   readonly summary: BackupSummary
-  readonly problems: Problems
-  readonly tags: Readonly<Record<string, string>>
+  readonly end: PointEnd
+}
+
+/** Said in the vault before it is said in the row, and the same. */
+function endOf(
+  tools: JobTools,
+  row: JobTable,
+  {
+    point,
+    problems,
+    summary,
+    tags,
+  }: Pick<PourRequest, 'point' | 'problems' | 'tags'> & { summary: BackupSummary },
+): PointEnd {
+  const message = [problems.sentence('could not be backed up'), ...(summary.notes ?? [])]
+    .filter((text) => text !== undefined)
+    .join('. ')
+  const given = (JSON.parse(row.input) as BackupInput).tags
+  return {
+    state: problems.count === 0 ? 'COMPLETED' : 'PARTIAL',
+    message,
+    completedAt: tools.clock.now(),
+    tags: { ...tags, ...given, 'aws:backup:source-resource': point.resource_arn },
+  }
 }
 
 /** Recovery point, its tags and the job's end become true together. */
 async function commit(
   tools: JobTools,
   job: RunningJob,
-  { point, result, summary, problems, tags }: Commit,
+  { point, result, summary, end }: Commit,
 ): Promise<JobOutcome> {
   const { row } = job
-  const now = tools.clock.now()
-  const state = problems.count === 0 ? 'COMPLETED' : 'PARTIAL'
-  const message = [problems.sentence('could not be backed up'), ...(summary.notes ?? [])]
-    .filter((text) => text !== undefined)
-    .join('. ')
+  const { state, message, completedAt: now } = end
   const input = JSON.parse(row.input) as BackupInput
   job.progress.bytesDone = result.contentBytes
   job.progress.bytesTotal = result.contentBytes
@@ -222,11 +249,7 @@ async function commit(
         point.delete_after_days === null ? null : point.created_at + point.delete_after_days * DAY_MS,
       status_message: message === '' ? null : message,
     })
-    await putTags(tx, row.account_id, point.arn, {
-      ...tags,
-      ...input.tags,
-      'aws:backup:source-resource': point.resource_arn,
-    })
+    await putTags(tx, row.account_id, point.arn, end.tags)
     await queueCopies(tx, row, { ...point, size_bytes: result.contentBytes }, input.copies ?? [], now)
     await finishJob(tx, row, {
       state,

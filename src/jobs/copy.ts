@@ -16,6 +16,8 @@ import { JobFailedError, RetryLaterError } from './errors.ts'
 import { openJobRole } from './job-role.ts'
 import type { OpenJobRole } from './job-role.ts'
 import { pointRecord } from './point-record.ts'
+import { finishedState } from './point-state.ts'
+import type { PointEnd } from './point-state.ts'
 import { copyPoint, SourceDamageError } from './pour-copy.ts'
 import type { CopyResult } from './pour-copy.ts'
 import { checkRetention } from './protection.ts'
@@ -72,9 +74,10 @@ async function copy(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
     const point = newPoint(tools, job.row, plan)
     await putUnfinishedPoint(tools, job.row, point)
     try {
-      const result = await pour(tools, job, plan, point)
+      const end = await endOf(tools, job.row, plan)
+      const result = await pour(tools, job, plan, point, end)
       await role.close()
-      return await commit(tools, job, plan, point, result)
+      return await commit(tools, job, plan, point, { result, end })
     } catch (error) {
       await dropUnfinishedPoint(tools, job.row, point)
       throw error
@@ -170,6 +173,7 @@ async function pour(
   job: RunningJob,
   { source, from, into }: Plan,
   point: RecoveryPointTable,
+  end: PointEnd,
 ): Promise<CopyResult> {
   const { row, progress } = job
   progress.bytesTotal = source.size_bytes
@@ -177,16 +181,17 @@ async function pour(
   progress.itemsDone = 0
   const resourceUniqueId = source.resource_unique_id
   const parent = await latestCopyOfResource(tools.store.db, { resourceUniqueId, from, into })
+  const target = await tools.vaults.open(into)
   return await copyPoint(
     {
       source: await tools.vaults.open(from),
       sourcePointId: source.point_id,
-      target: await tools.vaults.open(into),
+      target,
       pointId: point.point_id,
       parentPointId: parent?.point_id,
       jobId: row.job_id,
       fence: row.fence,
-      lease: { generation: row.destination_generation ?? 0, check: () => job.check() },
+      lease: { ...tools.vaults.lease(job, target), generation: row.destination_generation ?? 0 },
       resourceType: source.resource_type as ResourceType,
       signal: job.signal,
       onProgress: (bytes, items) => {
@@ -194,8 +199,20 @@ async function pour(
         progress.itemsDone += items
       },
     },
-    pointRecord(tools, point, JSON.parse(source.restore_metadata) as Record<string, string>),
+    {
+      ...pointRecord(tools, point, JSON.parse(source.restore_metadata) as Record<string, string>),
+      ...(await finishedState(tools.store.db, point, end)),
+    },
   )
+}
+
+async function endOf(tools: JobTools, row: JobTable, { source }: Plan): Promise<PointEnd> {
+  return {
+    state: source.status === 'PARTIAL' ? 'PARTIAL' : 'COMPLETED',
+    message: source.status_message ?? '',
+    completedAt: tools.clock.now(),
+    tags: await tagsOf(tools.store.db, row.account_id, source.arn),
+  }
 }
 
 /** Recovery point, its tags and the job's end become true together. */
@@ -204,14 +221,13 @@ async function commit(
   job: RunningJob,
   { source, into }: Plan,
   point: RecoveryPointTable,
-  result: CopyResult,
+  { result, end }: { readonly result: CopyResult; readonly end: PointEnd },
 ): Promise<JobOutcome> {
   const { row } = job
   const now = tools.clock.now()
-  const state = source.status === 'PARTIAL' ? 'PARTIAL' : 'COMPLETED'
   await tools.store.transaction(async (tx) => {
     await assertClaim(tx, row)
-    await completeRecoveryPoint(tx, point, state, {
+    await completeRecoveryPoint(tx, point, end.state, {
       completed_at: now,
       size_bytes: result.contentBytes,
       item_count: result.itemCount,
@@ -219,7 +235,7 @@ async function commit(
       delete_at: point.delete_at,
       status_message: source.status_message,
     })
-    await putTags(tx, into.account_id, point.arn, await tagsOf(tx, row.account_id, source.arn))
+    await putTags(tx, into.account_id, point.arn, end.tags)
     await finishJob(tx, row, {
       state: 'COMPLETED',
       now,

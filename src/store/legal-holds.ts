@@ -129,15 +129,17 @@ export async function pruneLegalHolds(db: Queryable, now: number): Promise<void>
   await db.deleteFrom('legal_hold').where('retain_until', '<=', now).execute()
 }
 
-/** True for a row `hold` beside a row `point` that it keeps. */
-const HOLDS = sql<SqlBool>`
-  hold.account_id = point.account_id and hold.region = point.region and hold.status = 'ACTIVE'
+/** True for a row `hold` beside a row `point` that it keeps while it is active. */
+const NAMES = sql<SqlBool>`
+  hold.account_id = point.account_id and hold.region = point.region
   and (hold.from_at is null or hold.from_at <= point.created_at)
   and (hold.to_at is null or hold.to_at >= point.created_at)
   and (hold.names_vaults = 0 or exists (select 1 from legal_hold_target target
     where target.hold_id = hold.hold_id and target.kind = 'vault' and target.value = point.vault_name))
   and (hold.names_resources = 0 or exists (select 1 from legal_hold_target target
     where target.hold_id = hold.hold_id and target.kind = 'resource' and target.value = point.resource_arn))`
+
+const HOLDS = sql<SqlBool>`(hold.status = 'ACTIVE' and ${NAMES})`
 
 /** True where no hold keeps the row: for queries on `recovery_point as point`. */
 export const IS_FREE: RawBuilder<SqlBool> = sql<SqlBool>`not exists (select 1 from legal_hold hold where ${HOLDS})`
@@ -172,6 +174,26 @@ export async function listHeldPoints(
     .where('hold.hold_id', '=', hold.hold_id)
     .where('point.account_id', '=', hold.account_id)
     .where(HOLDS)
+  if (page.after !== undefined) query = query.where('point.arn', '>', textCursor(page.after))
+  const rows = await query
+    .orderBy('point.arn')
+    .limit(page.limit + 1)
+    .execute()
+  return pageOf(rows, page.limit, (row) => [row.arn])
+}
+
+/** Points that a hold keeps, or kept until it was cancelled, by ARN. */
+export async function listPointsOfHold(
+  db: Queryable,
+  holdId: string,
+  page: PageRequest,
+): Promise<Page<RecoveryPointTable>> {
+  let query = db
+    .selectFrom('recovery_point as point')
+    .innerJoin('legal_hold as hold', (join) => join.onTrue())
+    .selectAll('point')
+    .where('hold.hold_id', '=', holdId)
+    .where(NAMES)
   if (page.after !== undefined) query = query.where('point.arn', '>', textCursor(page.after))
   const rows = await query
     .orderBy('point.arn')

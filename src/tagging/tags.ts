@@ -9,6 +9,9 @@ import type {
   UntagResourcesOutput,
 } from '../aws/generated/tagging.ts'
 import type { CallContext, Context } from '../context.ts'
+import { queueAmendment } from '../store/amendments.ts'
+import { findRecoveryPoint } from '../store/recovery-points.ts'
+import type { Queryable } from '../store/store.ts'
 import { isTaggable } from '../store/taggable.ts'
 import { deleteTags, putTags, tagsOf } from '../store/tags.ts'
 
@@ -40,6 +43,7 @@ export async function tagResources(ctx: Context, input: TagResourcesInput): Prom
           throw new AwsError('InvalidParameterException', 400, `${arn} would have more than ${MAX_TAGS} tags`)
         }
         await putTags(tx, ctx.accountId, arn, input.Tags)
+        await tellVault(tx, ctx, arn)
       })
     },
   )
@@ -51,10 +55,19 @@ export async function untagResources(
   input: UntagResourcesInput,
 ): Promise<UntagResourcesOutput> {
   const request: CallContext = { 'aws:TagKeys': [...input.TagKeys] }
-  const failed = await each(ctx, input.ResourceARNList, 'untag', input.TagKeys, request, (arn) =>
-    deleteTags(ctx.store.db, ctx.accountId, arn, input.TagKeys),
-  )
+  const failed = await each(ctx, input.ResourceARNList, 'untag', input.TagKeys, request, async (arn) => {
+    await ctx.store.transaction(async (tx) => {
+      await deleteTags(tx, ctx.accountId, arn, input.TagKeys)
+      await tellVault(tx, ctx, arn)
+    })
+  })
   return { FailedResourcesMap: failed }
+}
+
+/** A recovery point's tags are in its vault, too. */
+async function tellVault(tx: Queryable, ctx: Context, arn: string): Promise<void> {
+  const point = await findRecoveryPoint(tx, ctx.accountId, arn)
+  if (point !== undefined) await queueAmendment(tx, ctx, point)
 }
 
 /** Resources fail one by one; the answer names those that did, as AWS does. */
