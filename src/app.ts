@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { SERVICE_NAMES, modelOf } from './aws/model.ts'
 import { backup } from './backup/operations.ts'
 import { takeDataDir } from './cli/data-dir.ts'
-import { kitDirectory, prepareServer, serverKeyOf, vaultsDirectory } from './cli/first-start.ts'
+import { kitDirectory, prepareServer, serverKeyOf } from './cli/first-start.ts'
 import type { FirstStart } from './cli/first-start.ts'
+import { regionRoots } from './cli/region-roots.ts'
 import type { Config } from './config.ts'
 import type { ServerFacts } from './context.ts'
 import { checkTables, createHttpServer } from './http/server.ts'
@@ -84,11 +85,14 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
 async function startOn(config: Config, log: Log, store: Store, release: () => void): Promise<RunningServer> {
   const serverKey = await serverKeyOf(config.dataDir, store)
   const { server, first } = await prepareServer(config, store, serverKey)
+  const roots = await regionRoots(config, store, server.region)
   const listen = { host: config.host, port: config.port }
   const facts: ServerFacts = {
     version: VERSION,
     serverId: server.server_id,
     managementAccountId: server.management_account_id,
+    regions: [...roots.keys()],
+    vaultRoots: [...roots.values()].slice(1),
     dataDir: realpathSync(config.dataDir),
     allowedRoots: config.allowedRoots,
     keyFiles: [config.databaseUrlFile, config.tls?.keyFile].filter((file) => file !== undefined),
@@ -105,11 +109,12 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     vaults: new VaultRegistry({
       store,
       serverKey,
-      vaultsDir: vaultsDirectory(config.dataDir),
+      roots,
       kitPublicKey: server.recovery_kit_public_key,
     }),
     runningTime: await RunningTime.open({ store, serverKey, clock: systemClock }),
     dataDir: config.dataDir,
+    vaultRoots: facts.vaultRoots,
     allowedRoots: config.allowedRoots,
   }
   const owner = `${hostname()} ${config.dataDir}`
@@ -121,7 +126,6 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     issuers: new Issuers({ own: [listen, ...own], allowedEndpoints }, systemClock),
     clock: systemClock,
     log,
-    region: server.region,
     facts,
     tables: TABLES,
     tls: config.tls,

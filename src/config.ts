@@ -9,7 +9,10 @@ export interface Config {
   readonly host: string
   /** 0 takes any free port. */
   readonly port: number
+  /** Of the first start. */
   readonly region: string
+  /** Further regions, and the directory that the vaults of each lie in. */
+  readonly regionRoots: ReadonlyMap<string, string>
   /** Only for the first start; a random one otherwise. */
   readonly accountId: string | undefined
   /** File with a PostgreSQL URL; SQLite in the data directory where absent. */
@@ -34,6 +37,7 @@ export interface ServeOptions {
   readonly listen?: string
   readonly accountId?: string
   readonly region?: string
+  readonly regionRoot?: readonly string[]
   readonly databaseUrlFile?: string
   readonly tlsCert?: string
   readonly tlsKey?: string
@@ -59,12 +63,8 @@ export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
     dataDir: resolve(options.dataDir ?? env['ROLEBACK_DATA_DIR'] ?? 'roleback-data'),
     host,
     port,
-    region: matching(
-      '--region',
-      options.region ?? 'us-east-1',
-      /^[a-z]{2}(-[a-z]+)+-\d$/,
-      'a region such as us-east-1',
-    ),
+    region: matching('--region', options.region ?? 'us-east-1', REGION, 'a region such as us-east-1'),
+    regionRoots: regionRootsOf(options.regionRoot ?? []),
     accountId:
       options.accountId === undefined
         ? undefined
@@ -107,6 +107,23 @@ function parseListen(text: string): { host: string; port: number } {
 function matching(option: string, value: string, pattern: RegExp, expected: string): string {
   if (!pattern.test(value)) throw new ConfigError(`${option} "${value}" is not ${expected}`)
   return value
+}
+
+const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/
+
+function regionRootsOf(given: readonly string[]): ReadonlyMap<string, string> {
+  const roots = new Map<string, string>()
+  for (const text of given) {
+    const [, region = '', directory = ''] = /^([^=]*)=(.+)$/.exec(text) ?? []
+    if (!REGION.test(region)) {
+      throw new ConfigError(
+        `--region-root "${text}" is not REGION=DIRECTORY, such as eu-west-1=/mnt/far/vaults`,
+      )
+    }
+    if (roots.has(region)) throw new ConfigError(`--region-root names ${region} twice`)
+    roots.set(region, resolve(directory))
+  }
+  return roots
 }
 
 function tlsOf(options: ServeOptions): Config['tls'] {

@@ -13,7 +13,7 @@ export type CallContext = Readonly<Record<string, string | readonly string[]>>
 /** What an operation has that anybody may call: nobody is known yet, and nothing was authorised. */
 export interface UnsignedContext {
   readonly requestId: string
-  /** The region this server serves. */
+  /** The region that the request is for: one of those that this server serves. */
   readonly region: string
   /** Milliseconds since 1970 when the request came. */
   readonly now: number
@@ -49,6 +49,10 @@ export interface ServerFacts {
   readonly version: string
   readonly serverId: string
   readonly managementAccountId: string
+  /** The regions that this server serves, its own first. */
+  readonly regions: readonly string[]
+  /** Where the vaults of regions lie that are not the server's own: never a resource. */
+  readonly vaultRoots: readonly string[]
   /** Directory of the server's own data: never a resource. */
   readonly dataDir: string
   /** Directories that resources and restores may lie in, beside those the management account registers. */

@@ -75,7 +75,8 @@ export async function backupSubjects(
   const tags = await tagsOfAll(db, accountId, arns)
   const { optIn } = await regionSettings(db, accountId, region)
   const subjects = arns.map((arn): BackupSubject => {
-    const row = registered.get(arn)
+    const known = registered.get(arn)
+    const row = known?.region === region ? known : undefined
     const kind = row === undefined ? undefined : kindOfType(row.type)
     const found = row === undefined ? [whyAbsent(tools, arn)] : []
     if (kind !== undefined && optIn[kind.type] === false) found.push(notOptedIn(kind, region))
@@ -103,7 +104,7 @@ function whyAbsent({ accountId, region }: Tools, arn: string): Finding {
     }
   }
   if (parsed.region !== '' && parsed.region !== region) {
-    return { code: 'OtherRegion', message: `${arn} lies in ${parsed.region}, this server serves ${region}` }
+    return { code: 'OtherRegion', message: `${arn} lies in ${parsed.region}, this request is for ${region}` }
   }
   if (kindOfArn(arn) === undefined) {
     return { code: 'UnknownResourceType', message: `${arn} is of no resource type that this server backs up` }
@@ -163,8 +164,8 @@ async function pointSubject(tools: Tools, wish: Wish, arn: string): Promise<Poin
     throughArn: undefined,
   }
   const point = await findRecoveryPoint(db, accountId, arn)
-  if (point === undefined) {
-    const message = `Cannot find recovery point ${arn} in this account`
+  if (point === undefined || point.region !== tools.region) {
+    const message = `Cannot find recovery point ${arn} in this account and region`
     return { ...none, arn, type: undefined, point, findings: [{ code: 'NoSuchRecoveryPoint', message }] }
   }
   const findings: Finding[] = []

@@ -3,7 +3,7 @@ import type { Principal } from './principal.ts'
 
 /** Facts of one request beside its principal. */
 export interface RequestFacts {
-  /** The region this server serves: `aws:RequestedRegion`. */
+  /** The region that the request is for: `aws:RequestedRegion`. */
   readonly region: string
   readonly now: number
   /** Account that owns the resource. */

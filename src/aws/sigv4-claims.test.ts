@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AwsError } from './error.ts'
-import { readClaim, scopeOf, sign, verifySignature } from './sigv4.ts'
+import { scopeOf } from './scope.ts'
+import { readClaim, sign, verifySignature } from './sigv4.ts'
 import type { WireRequest } from './wire.ts'
 
 /** What a signature says of itself, what is refused about it and in which words; sigv4.test.ts holds it to the SDK's signer. */

@@ -38,16 +38,6 @@ export interface SignatureClaim {
   readonly expiresS: number | undefined
 }
 
-/** The signing name of a request before anything is checked: which service's errors to speak. */
-export function scopeOf(request: WireRequest): string | undefined {
-  const authorization = headerOf(request, 'authorization')
-  const credential =
-    authorization === undefined
-      ? queryOf(request).get('X-Amz-Credential')
-      : /Credential=([^,\s]+)/.exec(authorization)?.[1]
-  return credential?.split('/').at(-2)
-}
-
 /**
  * Reads the signature's parts. @throws {AwsError} Missing or incomplete.
  */
@@ -123,7 +113,7 @@ function fromQuery(model: ServiceModel | undefined, request: WireRequest): Signa
 }
 
 /** Query parameters, decoded; the first of each name, and `onRepeated` for every other. */
-function queryOf(request: WireRequest, onRepeated?: (name: string) => void): Map<string, string> {
+export function queryOf(request: WireRequest, onRepeated?: (name: string) => void): Map<string, string> {
   const query = new Map<string, string>()
   for (const pair of splitTarget(request.rawTarget).query.split('&')) {
     const at = pair.indexOf('=')

@@ -129,9 +129,9 @@ function checkOptions(input: StartBackupJobInput): void {
 
 async function resourceOf(ctx: Context, arn: string): Promise<ResourceTable> {
   const resource = await findResource(ctx.store.db, ctx.accountId, arn)
-  if (resource === undefined) {
+  if (resource === undefined || resource.region !== ctx.region) {
     throw new ResourceNotFoundException(
-      `Cannot back up ${arn}: no such resource is registered in this account. Register it with "roleback resource add"`,
+      `Cannot back up ${arn}: no such resource is registered in this account and region. Register it with "roleback resource add"`,
       { Context: arn },
     )
   }
@@ -195,7 +195,7 @@ export async function stopBackupJob(ctx: Context, input: StopBackupJobInput): Pr
 
 async function backupJob(ctx: Context, jobId: string): Promise<JobTable> {
   const job = await findJob(ctx.store.db, ctx.accountId, jobId, ['backup'])
-  if (job === undefined) {
+  if (job === undefined || job.region !== ctx.region) {
     throw new ResourceNotFoundException(`Cannot find backup job ${jobId}`, { Context: jobId })
   }
   return job

@@ -37,6 +37,13 @@ export async function copyDestination(
     )
   }
   const { region, accountId } = parsed
+  const { regions } = ctx.server
+  if (!regions.includes(region)) {
+    throw new InvalidParameterValueException(
+      `Cannot copy into ${arn}: this server has no region ${region}. It serves ${regions.join(', ')}; further ones are named with serve --region-root`,
+      { Context: 'DestinationBackupVaultArn' },
+    )
+  }
   if (accountId !== ctx.accountId) {
     throw new InvalidRequestException(
       `Cannot copy into ${arn}: copies to other accounts are not available on this server`,

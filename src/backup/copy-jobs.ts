@@ -111,7 +111,7 @@ export async function describeCopyJob(
   input: DescribeCopyJobInput,
 ): Promise<DescribeCopyJobOutput> {
   const job = await findJob(ctx.store.db, ctx.accountId, input.CopyJobId, ['copy'])
-  if (job === undefined)
+  if (job === undefined || job.region !== ctx.region)
     throw new ResourceNotFoundException(`Cannot find copy job ${input.CopyJobId}`, {
       Context: input.CopyJobId,
     })

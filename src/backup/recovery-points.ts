@@ -199,7 +199,7 @@ export async function pointNamed(ctx: Context, arn: string): Promise<RecoveryPoi
     })
   }
   const point = await findRecoveryPoint(ctx.store.db, ctx.accountId, arn)
-  if (point === undefined) throw noSuchPoint(arn, '')
+  if (point === undefined || point.region !== ctx.region) throw noSuchPoint(arn, '')
   return point
 }
 

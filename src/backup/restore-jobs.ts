@@ -176,7 +176,7 @@ export async function getRestoreJobMetadata(
 
 async function restoreJob(ctx: Context, jobId: string): Promise<JobTable> {
   const job = await findJob(ctx.store.db, ctx.accountId, jobId, ['restore'])
-  if (job === undefined)
+  if (job === undefined || job.region !== ctx.region)
     throw new ResourceNotFoundException(`Cannot find restore job ${jobId}`, { Context: jobId })
   return job
 }

@@ -95,8 +95,9 @@ async function checkServerKey(store: Store, serverKey: ServerKey, server: Server
 }
 
 function refuseForeignVaults(config: Config): void {
-  const folder = vaultsDirectory(config.dataDir)
-  if (config.isNew || !existsSync(folder) || readdirSync(folder).length === 0) return
+  const folders = [vaultsDirectory(config.dataDir), ...config.regionRoots.values()]
+  const folder = folders.find((one) => existsSync(one) && readdirSync(one).length > 0)
+  if (config.isNew || folder === undefined) return
   throw new FirstStartError(
     `Cannot start fresh: there is no database, but ${folder} holds vaults of an earlier server. ` +
       'Bring its database and server.key back, restore from the vaults with tools/recover.mjs and the recovery kit ' +

@@ -16,6 +16,11 @@ export function addServe(program: Command): void {
     .option('--account-id <id>', 'account id for the first start (default: a random one)')
     .option('--region <region>', 'region for the first start (default: us-east-1)')
     .option(
+      '--region-root <region=dir>',
+      'further region, and the directory that its vaults lie in; may be given again',
+      collect,
+    )
+    .option(
       '--database-url-file <file>',
       'file with the URL of a PostgreSQL database to use instead of SQLite',
     )

@@ -22,7 +22,10 @@ const LAST_USED_EVERY_MS = 60_000
 export interface AuthenticationContext {
   readonly db: Queryable
   readonly serverKey: ServerKey
+  /** That the request is for: one of `regions`. */
   readonly region: string
+  /** That this server serves. */
+  readonly regions: readonly string[]
   /** Milliseconds since 1970. */
   readonly now: number
 }
@@ -64,7 +67,7 @@ function checkScope(ctx: AuthenticationContext, model: ServiceModel, claim: Sign
   if (!isRegionRight) {
     throw badSignature(
       model,
-      `Credential should be scoped to a valid region: this server serves '${ctx.region}', the request is signed for '${claim.region}'.`,
+      `Credential should be scoped to a valid region: this server serves '${ctx.regions.join("', '")}', the request is signed for '${claim.region}'.`,
     )
   }
 }

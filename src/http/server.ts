@@ -25,7 +25,7 @@ import type {
 } from '../aws/operation.ts'
 import { parseInput } from '../aws/parse-input.ts'
 import { route } from '../aws/route.ts'
-import { scopeOf } from '../aws/sigv4.ts'
+import { regionScopeOf, scopeOf } from '../aws/scope.ts'
 import { MAX_BODY_BYTES } from '../aws/wire.ts'
 import type { Routed, WireRequest, WireResponse } from '../aws/wire.ts'
 import type { Context, ServerFacts, UnsignedContext } from '../context.ts'
@@ -60,7 +60,6 @@ export interface HttpOptions {
   readonly serverKey: ServerKey
   readonly clock: Clock
   readonly log: Log
-  readonly region: string
   readonly facts: ServerFacts
   readonly tables: ServiceTables
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
@@ -135,18 +134,23 @@ async function respond(
   const unsigned = routeUnsigned(options.tables, request)
   told.model = unsigned?.model ?? serviceSignedAs(scopeOf(request) ?? '', request.rawTarget)
   if (told.model === undefined) throw missingToken(undefined)
-  const { store, serverKey, region, clock } = options
+  const { store, serverKey, clock } = options
   const now = clock.now()
+  const region = regionOf(options.facts, request)
   const principal =
     unsigned === undefined
-      ? await authenticate({ db: store.db, serverKey, region, now }, told.model, request)
+      ? await authenticate(
+          { db: store.db, serverKey, region, regions: options.facts.regions, now },
+          told.model,
+          request,
+        )
       : undefined
   told.principal = principal?.arn
   const routed = unsigned ?? route(told.model, request)
   told.operation = routed.operation.name
   const input = parseInput(routed, request)
   const entry = entryOf(options.tables, routed)
-  const call = unsignedContextOf(options, incoming, requestId, now)
+  const call = unsignedContextOf(options, incoming, { requestId, region, now })
   if ('unsigned' in entry) return answer(routed, await performUnsigned(call, routed, entry, input), requestId)
   if (principal === undefined) throw missingToken(told.model)
   const gate: GateRequest = {
@@ -166,6 +170,12 @@ async function respond(
   const warnings: string[] = []
   const ctx = contextOf(call, gate, options.tables, (text) => void warnings.push(text))
   return withWarnings(answer(routed, await perform(ctx, gate, routed, entry, input), requestId), warnings)
+}
+
+/** The region that a request is signed for, where this server serves it; else the server's own. */
+function regionOf({ regions }: ServerFacts, request: WireRequest): string {
+  const claimed = regionScopeOf(request)
+  return regions.find((region) => region === claimed) ?? (regions[0] as string)
 }
 
 async function perform(
@@ -202,13 +212,10 @@ function entryOf(tables: ServiceTables, routed: Routed): AnyEntry | AnyUnsigned 
 function unsignedContextOf(
   options: HttpOptions,
   incoming: IncomingMessage,
-  requestId: string,
-  now: number,
+  of: Pick<UnsignedContext, 'requestId' | 'region' | 'now'>,
 ): UnsignedContext {
   return {
-    requestId,
-    region: options.region,
-    now,
+    ...of,
     clock: options.clock,
     store: options.store,
     serverKey: options.serverKey,

@@ -285,6 +285,8 @@ async function contextFor(t: TestContext): Promise<Context> {
       version: '0',
       serverId: 'server',
       managementAccountId: ACCOUNT,
+      regions: ['us-east-1'],
+      vaultRoots: [],
       dataDir: '/nowhere',
       allowedRoots: [],
       allowedEndpoints: [],

@@ -58,11 +58,6 @@ export const runCopy: JobRunner = async (tools, job) => {
 
 async function copy(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
   const plan = await planOf(tools, job.row)
-  await checkRetention(
-    tools,
-    { vault: plan.into, opened: await tools.vaults.open(plan.into), jobNoun: 'Copy job' },
-    plan.input.deleteAfterDays ?? plan.source.delete_after_days,
-  )
   const role = await openRole(tools, job, plan)
   try {
     const facts = {
@@ -71,6 +66,12 @@ async function copy(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
       destinationVaultArn: plan.into.arn,
     }
     for (const { step, target } of copyCalls(facts)) await role.session.call(step, target, () => undefined)
+    // Only now: what the destination asks of copies is told to those who may copy into it.
+    await checkRetention(
+      tools,
+      { vault: plan.into, opened: await tools.vaults.open(plan.into), jobNoun: 'Copy job' },
+      plan.input.deleteAfterDays ?? plan.source.delete_after_days,
+    )
     const point = newPoint(tools, job.row, plan)
     await putUnfinishedPoint(tools, job.row, point)
     try {
@@ -191,7 +192,7 @@ async function pour(
       parentPointId: parent?.point_id,
       jobId: row.job_id,
       fence: row.fence,
-      lease: { ...tools.vaults.lease(job, target), generation: row.destination_generation ?? 0 },
+      lease: tools.vaults.lease(job, target, row.destination_generation),
       resourceType: source.resource_type as ResourceType,
       signal: job.signal,
       onProgress: (bytes, items) => {

@@ -10,7 +10,7 @@ describe('exportDirectory()', () => {
   const at = (name: string): string => join(home, name)
   before(() => {
     home = realpathSync(mkdtempSync(join(tmpdir(), 'roleback-export-')))
-    for (const name of ['data/vaults', 'allowed/inner', 'allowed-not', 'elsewhere']) {
+    for (const name of ['data/vaults', 'allowed/inner', 'allowed-not', 'elsewhere', 'far']) {
       mkdirSync(at(name), { recursive: true })
     }
     symlinkSync(at('elsewhere'), at('allowed/out'))
@@ -20,7 +20,12 @@ describe('exportDirectory()', () => {
   after(() => rmSync(home, { recursive: true }))
 
   const place = (name: string, allowedRoots?: readonly string[]): Promise<string> =>
-    exportDirectory({ targetPath: at(name), dataDir: at('data'), allowedRoots: allowedRoots?.map(at) })
+    exportDirectory({
+      targetPath: at(name),
+      dataDir: at('data'),
+      vaultRoots: [at('far')],
+      allowedRoots: allowedRoots?.map(at),
+    })
 
   it('answers where the export really goes', async () => {
     assert.equal(await place('elsewhere/new'), at('elsewhere/new'))
@@ -28,8 +33,16 @@ describe('exportDirectory()', () => {
     assert.equal(await place('allowed/out'), at('elsewhere'))
   })
 
-  for (const name of ['data', 'data/new', 'data/vaults', 'elsewhere/data', 'elsewhere/data/new', '.']) {
-    it(`R17 refuses "${name}", which overlaps the data directory, to everybody`, async () => {
+  for (const name of [
+    'data',
+    'data/new',
+    'data/vaults',
+    'elsewhere/data',
+    'elsewhere/data/new',
+    'far/new',
+    '.',
+  ]) {
+    it(`R17 refuses "${name}", which overlaps the server’s own places, to everybody`, async () => {
       await assert.rejects(place(name), /overlaps the server's own data directory/)
       await assert.rejects(place(name, ['.']), /overlaps the server's own data directory/)
     })

@@ -7,6 +7,7 @@ import { JobFailedError } from './errors.ts'
 export interface ExportPlace {
   readonly targetPath: string
   readonly dataDir: string
+  readonly vaultRoots: readonly string[]
   /** Undefined for the account that manages the server: its exports go anywhere but into the server's own data. */
   readonly allowedRoots: readonly string[] | undefined
 }
@@ -34,8 +35,8 @@ export async function exportDirectory(place: ExportPlace): Promise<string> {
       cause: error,
     })
   })
-  const dataDir = await realpath(place.dataDir)
-  if (isBelow(path, dataDir) || isBelow(dataDir, path)) {
+  const own = await Promise.all([place.dataDir, ...place.vaultRoots].map((one) => realpath(one)))
+  if (own.some((one) => isBelow(path, one) || isBelow(one, path))) {
     throw new JobFailedError(
       `Export job failed: "${targetPath}" overlaps the server's own data directory. Name another place`,
       'AccessDenied',

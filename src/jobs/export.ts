@@ -114,6 +114,7 @@ async function planOf(tools: JobTools, { row }: RunningJob): Promise<Plan> {
   const directory = await exportDirectory({
     targetPath: input.targetPath,
     dataDir: tools.dataDir,
+    vaultRoots: tools.vaultRoots,
     allowedRoots: server?.management_account_id === row.account_id ? undefined : tools.allowedRoots,
   })
   await refuseResources(tools, directory)

@@ -19,6 +19,8 @@ export interface JobTools {
   readonly allowedRoots: readonly string[]
   /** The server's own data: no job reads or writes it. */
   readonly dataDir: string
+  /** Where vaults of further regions lie: no job writes there by another way. */
+  readonly vaultRoots: readonly string[]
 }
 
 /** A job under way: its row as claimed, and how to end or tell of it. */

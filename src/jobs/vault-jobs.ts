@@ -29,7 +29,7 @@ export async function runDeleteVault(tools: JobTools, job: RunningJob): Promise<
     tools.log.error('a vault’s storage was to be deleted that must stay', { vault: vault.arn, reason })
     throw new JobFailedError(message)
   }
-  await tools.vaults.remove(vault.vault_id, vault.storage)
+  await tools.vaults.remove(vault.vault_id, vault)
   return { state: 'COMPLETED' }
 }
 

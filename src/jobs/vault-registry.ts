@@ -24,11 +24,13 @@ import { checkOwner } from './vault-owner.ts'
 export interface VaultRegistryOptions {
   readonly store: Store
   readonly serverKey: ServerKey
-  /** Where vaults in directories lie, one folder each. */
-  readonly vaultsDir: string
+  /** By region: where vaults in directories lie, one folder each. */
+  readonly roots: ReadonlyMap<string, string>
   /** Public half of the recovery kit, base64: every vault's key is wrapped to it, too. */
   readonly kitPublicKey: string
 }
+
+type StoredVault = Pick<VaultTable, 'region' | 'storage'>
 
 interface OpenedVault {
   /** As the row had it when it was opened. */
@@ -100,12 +102,12 @@ export class VaultRegistry {
   }
 
   /**
-   * A job's lease on a vault: held while the job holds its own and no other server has taken the vault over.
+   * A job's lease on a vault, of its own generation or that of a second vault: held while the job holds its own and no other server has taken the vault over.
    * @throws {VaultTakenOverError} From `check`.
    */
-  lease(job: RunningJob, vault: Vault): Lease {
+  lease(job: RunningJob, vault: Vault, generation: number | null = job.row.lease_generation): Lease {
     return {
-      generation: job.row.lease_generation ?? 0,
+      generation: generation ?? 0,
       check: async () => {
         await job.check()
         await checkOwner(vault.store, this.#options.serverKey, vault.id, vault.keys.newest)
@@ -126,21 +128,26 @@ export class VaultRegistry {
     return vault
   }
 
-  #blobs(row: Pick<VaultTable, 'storage'>): BlobStore {
-    return openBlobStore({ kind: 'directory', path: this.#path(row.storage) })
+  #blobs(row: StoredVault): BlobStore {
+    return openBlobStore({ kind: 'directory', path: this.#path(row) })
   }
 
-  #path(storage: string): string {
+  #path({ region, storage }: StoredVault): string {
+    const root = this.#options.roots.get(region)
+    if (root === undefined)
+      throw new JobFailedError(
+        `Region ${region} has no storage on this server. Start it with --region-root ${region}=DIRECTORY`,
+      )
     const { path } = JSON.parse(storage) as { path: string }
-    return join(this.#options.vaultsDir, path)
+    return join(root, path)
   }
 
   /** Removes the storage of a vault whose row is gone. */
-  async remove(vaultId: string, storage: string): Promise<void> {
+  async remove(vaultId: string, stored: StoredVault): Promise<void> {
     const opening = this.#open.get(vaultId)
     this.#open.delete(vaultId)
     if (opening !== undefined) (await opening.vault.catch(() => undefined))?.store.close()
-    await rm(this.#path(storage), { recursive: true, force: true })
+    await rm(this.#path(stored), { recursive: true, force: true })
   }
 
   async close(): Promise<void> {

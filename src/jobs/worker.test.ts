@@ -37,9 +37,10 @@ async function withWorker(
     serverKey,
     clock: passed,
     log: createLog('silent'),
-    vaults: new VaultRegistry({ store, serverKey, vaultsDir: '/nowhere', kitPublicKey: '' }),
+    vaults: new VaultRegistry({ store, serverKey, roots: new Map(), kitPublicKey: '' }),
     runningTime: await RunningTime.open({ store, serverKey, clock: passed }),
     allowedRoots: [],
+    vaultRoots: [],
     dataDir: '/nowhere',
   }
   const worker = new Worker({

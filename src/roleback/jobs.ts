@@ -157,7 +157,7 @@ async function pointsToExport(
   const points: RecoveryPointTable[] = []
   for (const arn of arns) {
     const point = await findRecoveryPoint(ctx.store.db, ctx.accountId, arn)
-    if (point === undefined || point.vault_name !== vault.name) {
+    if (point === undefined || point.region !== vault.region || point.vault_name !== vault.name) {
       throw new ResourceNotFoundException(
         `Cannot find recovery point ${arn} in backup vault "${vault.name}"`,
         { Context: arn },
@@ -175,9 +175,9 @@ function checkTarget(ctx: Context, path: string): void {
       { Context: 'TargetPath' },
     )
   }
-  const { dataDir, allowedRoots, managementAccountId } = ctx.server
+  const { dataDir, vaultRoots, allowedRoots, managementAccountId } = ctx.server
   const isBelow = (root: string): boolean => path === root || path.startsWith(`${root}/`)
-  if (isBelow(dataDir)) {
+  if ([dataDir, ...vaultRoots].some(isBelow)) {
     throw new InvalidParameterValueException(`TargetPath "${path}" lies in the server's own data directory`, {
       Context: 'TargetPath',
     })

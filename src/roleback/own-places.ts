@@ -5,9 +5,12 @@ import type { ServerFacts } from '../context.ts'
 /** Where the server keeps keys, vaults and credentials: no resource, no restore root, whatever way leads there. */
 export function ownPlaces(server: ServerFacts): readonly string[] {
   const kit = server.recoveryKitPath
-  return [server.dataDir, ...(kit === undefined ? [] : [dirname(kit)]), ...(server.keyFiles ?? [])].map(
-    realOrGiven,
-  )
+  return [
+    server.dataDir,
+    ...server.vaultRoots,
+    ...(kit === undefined ? [] : [dirname(kit)]),
+    ...(server.keyFiles ?? []),
+  ].map(realOrGiven)
 }
 
 function realOrGiven(path: string): string {

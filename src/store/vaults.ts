@@ -256,3 +256,9 @@ export async function isSealing(
     .executeTakeFirst()
   return job !== undefined
 }
+
+/** Regions that have vaults, of whatever account. */
+export async function regionsOfVaults(db: Queryable): Promise<readonly string[]> {
+  const rows = await db.selectFrom('vault').select('region').distinct().orderBy('region').execute()
+  return rows.map(({ region }) => region)
+}

@@ -313,6 +313,8 @@ async function setUp(t: TestContext): Promise<SetUp> {
       version: '0',
       serverId: 'server',
       managementAccountId: ACCOUNT,
+      regions: ['us-east-1'],
+      vaultRoots: [],
       dataDir: '/nowhere',
       allowedRoots: [],
       allowedEndpoints: [],

@@ -60,11 +60,12 @@ export async function startApiServer(): Promise<ApiServer> {
     log: createLog('json', (line) => {
       if (line.includes('"level":"error"')) errors.push(line)
     }),
-    region: REGION,
     facts: {
       version: 'test',
       serverId: server.server_id,
       managementAccountId: server.management_account_id,
+      regions: [REGION],
+      vaultRoots: [],
       dataDir,
       allowedRoots: [],
       allowedEndpoints: [],

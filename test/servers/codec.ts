@@ -7,7 +7,8 @@ import { serviceSignedAs } from '../../src/aws/model.ts'
 import type { ServiceModel } from '../../src/aws/model.ts'
 import { parseInput } from '../../src/aws/parse-input.ts'
 import { route } from '../../src/aws/route.ts'
-import { readClaim, scopeOf, verifySignature } from '../../src/aws/sigv4.ts'
+import { scopeOf } from '../../src/aws/scope.ts'
+import { readClaim, verifySignature } from '../../src/aws/sigv4.ts'
 import type { WireRequest } from '../../src/aws/wire.ts'
 
 /** A server that is nothing but the codec: it verifies, routes and parses, and answers what the test says. */
