@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { addAccount } from './account.ts'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
 import { addGuard } from './guard.ts'
@@ -72,6 +73,7 @@ function newProgram(): Command {
     addWhoCan,
     addPolicy,
     addGuard,
+    addAccount,
     addKey,
     addSession,
     addSignInProvider,

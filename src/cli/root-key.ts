@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { rootArn } from '../access/identity-arns.ts'
 import { loadConfig } from '../config.ts'
 import { iamId, secretAccessKey, uuid } from '../lib/ids.ts'
-import { findServer } from '../store/accounts.ts'
+import { findAccount, findServer } from '../store/accounts.ts'
 import { appendAudit } from '../store/audit.ts'
 import { insertAccessKey } from '../store/identities.ts'
 import type { Store } from '../store/store.ts'
@@ -16,7 +16,8 @@ import { say } from './output.ts'
 export function addRootKey(program: Command): void {
   program
     .command('root-key')
-    .description("make another access key for the management account's root user; the server must be stopped")
+    .description("make another access key for an account's root user; the server must be stopped")
+    .option('--account <id>', 'another account than the management account')
     .option(
       '--data-dir <dir>',
       'data directory of the server (default: $ROLEBACK_DATA_DIR or ./roleback-data)',
@@ -30,6 +31,7 @@ export function addRootKey(program: Command): void {
  * can do it. It is recorded.
  */
 async function makeRootKey(options: {
+  readonly account?: string
   readonly dataDir?: string
   readonly databaseUrlFile?: string
 }): Promise<void> {
@@ -42,8 +44,8 @@ async function makeRootKey(options: {
         : { kind: 'postgres', urlFile: config.databaseUrlFile },
     )
     try {
-      const file = await addKey(store, config.dataDir)
-      say(`root credentials: ${file} (profile roleback)`)
+      const { file, profile } = await addKey(store, config.dataDir, options.account)
+      say(`root credentials: ${file} (profile ${profile})`)
     } finally {
       await store.close()
     }
@@ -52,7 +54,11 @@ async function makeRootKey(options: {
   }
 }
 
-async function addKey(store: Store, dataDir: string): Promise<string> {
+async function addKey(
+  store: Store,
+  dataDir: string,
+  account: string | undefined,
+): Promise<{ readonly file: string; readonly profile: string }> {
   const server = await findServer(store.db)
   if (server === undefined) {
     throw new FirstStartError(
@@ -60,7 +66,12 @@ async function addKey(store: Store, dataDir: string): Promise<string> {
     )
   }
   const serverKey = await serverKeyOf(dataDir, store)
-  const accountId = server.management_account_id
+  const accountId = account ?? server.management_account_id
+  if ((await findAccount(store.db, accountId)) === undefined) {
+    throw new FirstStartError(
+      `Cannot make a root key: there is no account ${accountId} on this server. "roleback account list" names them`,
+    )
+  }
   const key = { accessKeyId: iamId('AKIA'), secret: secretAccessKey() }
   const now = Date.now()
   await appendAudit(store.db, {
@@ -87,14 +98,16 @@ async function addKey(store: Store, dataDir: string): Promise<string> {
     status: 'Active',
     created_at: now,
   })
-  const file = credentialsFile(dataDir)
+  const isManagement = accountId === server.management_account_id
+  const file = isManagement ? credentialsFile(dataDir) : `${credentialsFile(dataDir)}-${accountId}`
+  const profile = isManagement ? 'roleback' : `roleback-${accountId}`
   writeFileSync(
     file,
-    `[roleback]\naws_access_key_id = ${key.accessKeyId}\naws_secret_access_key = ${key.secret}\n`,
+    `[${profile}]\naws_access_key_id = ${key.accessKeyId}\naws_secret_access_key = ${key.secret}\n`,
     {
       mode: 0o600,
       flush: true,
     },
   )
-  return file
+  return { file, profile }
 }

@@ -6,6 +6,7 @@ import { kindOfArn } from '../kinds/kinds.ts'
 import { arnOf } from '../lib/arn.ts'
 import { tagsOf } from '../store/tags.ts'
 import { createLimitedAccessKey, listLimitedAccessKeys, userContext, userTarget } from './access-keys.ts'
+import { createAccount, listAccounts } from './accounts.ts'
 import { connectionContext } from './connection-keys.ts'
 import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
 import { getAuthorizationDetails } from './explain.ts'
@@ -101,6 +102,8 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   DescribeResource: { resource, context: resourceContext, handler: describeResource },
   ListResources: { resource: all, handler: listResources },
   DeregisterResource: { resource, context: resourceContext, handler: deregisterResource },
+  CreateAccount: { resource: all, handler: createAccount },
+  ListAccounts: { resource: all, handler: listAccounts },
   CreateDefaultServiceRole: {
     resource: (ctx) => defaultRoleArn(ctx.accountId),
     handler: createDefaultServiceRole,

@@ -1,7 +1,7 @@
 import type { DescribeServerOutput } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 
-/** Where the kit lies is for the management account alone. */
+/** Which account manages the server, and where the kit lies, is for that account alone. */
 export async function describeServer(ctx: Context): Promise<DescribeServerOutput> {
   const { serverId, version, managementAccountId, recoveryKitPath } = ctx.server
   const isManagement = ctx.accountId === managementAccountId
@@ -10,7 +10,7 @@ export async function describeServer(ctx: Context): Promise<DescribeServerOutput
     Version: version,
     Region: ctx.region,
     AccountId: ctx.accountId,
-    ManagementAccountId: managementAccountId,
+    ManagementAccountId: isManagement ? managementAccountId : undefined,
     RecoveryKitPath: isManagement ? recoveryKitPath : undefined,
   }
 }

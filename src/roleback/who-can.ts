@@ -101,14 +101,15 @@ async function subjectOf(ctx: Context, arn: string): Promise<Subject> {
     if (role !== undefined && roleArn(role) === arn) return { kind: 'role', role }
   } else if (arn.includes(':backup-vault:')) {
     const vault = await findVaultByArn(db, arn)
-    if (vault !== undefined && vault.account_id === accountId) return { kind: 'vault', vault }
+    if (vault !== undefined && vault.account_id === accountId && vault.region === ctx.region)
+      return { kind: 'vault', vault }
   } else {
     const point = await findRecoveryPoint(db, accountId, arn)
-    if (point !== undefined)
+    if (point !== undefined && point.region === ctx.region)
       return { kind: 'point', point, vault: await findVault(db, accountId, point.region, point.vault_name) }
   }
   throw new ResourceNotFoundException(
-    `Cannot find ${arn} in this account: expected the ARN of a backup vault, a recovery point or a role`,
+    `Cannot find ${arn} in this account and region: expected the ARN of a backup vault, a recovery point or a role`,
     { Context: 'ResourceArn' },
   )
 }

@@ -1,4 +1,6 @@
 import type { Insertable } from 'kysely'
+import { pageOf, textCursor } from './page.ts'
+import type { Page, PageRequest } from './page.ts'
 import type { CredentialReportTable } from './schema-credentials.ts'
 import type { AccountTable, ServerTable } from './schema.ts'
 import type { Queryable } from './store.ts'
@@ -33,6 +35,17 @@ export async function insertAccount(
 
 export async function findAccount(db: Queryable, accountId: string): Promise<AccountTable | undefined> {
   return await db.selectFrom('account').selectAll().where('account_id', '=', accountId).executeTakeFirst()
+}
+
+/** All accounts of the server, by id. */
+export async function listAccounts(db: Queryable, page: PageRequest): Promise<Page<AccountTable>> {
+  let query = db.selectFrom('account').selectAll()
+  if (page.after !== undefined) query = query.where('account_id', '>', textCursor(page.after))
+  const rows = await query
+    .orderBy('account_id')
+    .limit(page.limit + 1)
+    .execute()
+  return pageOf(rows, page.limit, (row) => [row.account_id])
 }
 
 /** The account that an alias stands for. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { findServer, insertAccount, insertServer } from './accounts.ts'
+import { findServer, insertAccount, insertServer, listAccounts } from './accounts.ts'
+import type { PageRequest } from './page.ts'
 import { ACCOUNT, REGION, NOW, vaultRow, pointRow, userRow, roleRow, readPages } from './contract-rows.ts'
 import type { ContractCase } from './contract-rows.ts'
 import { findRecoveryPoint, insertRecoveryPoint } from './recovery-points.ts'
@@ -42,6 +43,20 @@ export const STORE_CONTRACT: readonly ContractCase[] = [
       const account = { account_id: ACCOUNT, name: 'main', created_at: NOW, root_last_used_at: null }
       assert.equal(await insertAccount(store.db, account), true)
       assert.equal(await insertAccount(store.db, account), false)
+    },
+  },
+  {
+    name: 'accounts are listed in pages by id',
+    run: async (store) => {
+      for (const account_id of ['333333333333', '111111111111', '222222222222'])
+        await insertAccount(store.db, { account_id, name: 'n', created_at: NOW, root_last_used_at: null })
+      const ids: string[] = []
+      for (let after: PageRequest['after'] = []; after !== undefined;) {
+        const page = await listAccounts(store.db, { limit: 2, ...(ids.length > 0 && { after }) })
+        ids.push(...page.rows.map((row) => row.account_id))
+        after = page.next
+      }
+      assert.deepEqual(ids, ['111111111111', '222222222222', '333333333333'])
     },
   },
   {

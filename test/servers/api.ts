@@ -87,7 +87,7 @@ export async function startApiServer(): Promise<ApiServer> {
     call,
     errors,
     [Symbol.asyncDispose]: async () => {
-      await reportDenials(call, await denialsOf(store.db))
+      await reportDenials(() => call, await denialsOf(store.db))
       await new Promise<void>((resolve) => {
         http.close(() => resolve())
         http.closeAllConnections()

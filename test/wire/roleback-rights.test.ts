@@ -30,6 +30,7 @@ const READERS = ['AWSBackupFullAccess', 'AWSBackupOperatorAccess']
 
 const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   BeginSignIn: { touches: 'oneself', policies: NOBODY, also: [] },
+  CreateAccount: { touches: 'accounts', policies: NOBODY, also: ['iam:CreateAccessKey'] },
   CreateDefaultServiceRole: {
     touches: 'identity',
     policies: NOBODY,
@@ -47,6 +48,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   DescribeServer: { touches: 'backups', policies: READERS, also: [] },
   GetAuthorizationDetails: { touches: 'backups', policies: NOBODY, also: [] },
   GetRestoreGuard: { touches: 'guard', policies: NOBODY, also: ['iam:GetAccountPasswordPolicy'] },
+  ListAccounts: { touches: 'accounts', policies: NOBODY, also: ['iam:ListAccountAliases'] },
   ListBackupPlanRuns: { touches: 'backups', policies: READERS, also: [] },
   ListJobDecisions: { touches: 'backups', policies: READERS, also: [] },
   ListLimitedAccessKeys: { touches: 'keys', policies: NOBODY, also: ['iam:ListAccessKeys'] },

@@ -733,6 +733,36 @@ export interface ListPrincipalsWhoCanOutput {
   readonly NextToken?: string | undefined
 }
 
+export interface Account {
+  readonly AccountId: string
+  readonly Name: string
+  readonly Alias?: string | undefined
+  readonly Management: boolean
+  readonly CreateDate: Date
+}
+
+export interface CreateAccountInput {
+  readonly Name: string
+  readonly Alias?: string | undefined
+  readonly AccountId?: string | undefined
+}
+
+export interface CreateAccountOutput {
+  readonly Account: Account
+  readonly AccessKeyId: string
+  readonly SecretAccessKey: string
+}
+
+export interface ListAccountsInput {
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListAccountsOutput {
+  readonly Accounts: readonly Account[]
+  readonly NextToken?: string | undefined
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -769,6 +799,8 @@ export interface RolebackApi {
   BeginSignIn: { input: BeginSignInInput; output: BeginSignInOutput }
   ListUnusedPermissions: { input: ListUnusedPermissionsInput; output: ListUnusedPermissionsOutput }
   ListPrincipalsWhoCan: { input: ListPrincipalsWhoCanInput; output: ListPrincipalsWhoCanOutput }
+  CreateAccount: { input: CreateAccountInput; output: CreateAccountOutput }
+  ListAccounts: { input: ListAccountsInput; output: ListAccountsOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {
