@@ -24,6 +24,7 @@ import type { RecoveryPointTable } from '../store/schema.ts'
 import { pruneSignIns } from '../store/sign-in.ts'
 import { tagsOf } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
+import { RetryLaterError } from './errors.ts'
 import { protectionOf, whyKept } from './protection.ts'
 import type { JobTools } from './tools.ts'
 import { guardVaults } from './vault-guard.ts'
@@ -118,6 +119,7 @@ export class Housekeeping {
       try {
         await this.#expire(point, now)
       } catch (error) {
+        if (error instanceof RetryLaterError) continue
         // One point must not keep those behind it from expiring; it is looked at again in the next round.
         log.error('a recovery point could not be expired', { point: point.arn, error: String(error) })
       }
@@ -171,13 +173,12 @@ export class Housekeeping {
     store.wake()
   }
 
-  /** Why the lock of the point's vault keeps it longer than the wall clock says. */
+  /** Why the point's vault keeps it longer than rows and wall clock say. */
   async #keptBy(point: RecoveryPointTable): Promise<string | undefined> {
     const vault = await findVault(this.#tools.store.db, point.account_id, point.region, point.vault_name)
     if (vault === undefined || vault.state !== 'AVAILABLE') return undefined
     const opened = await this.#tools.vaults.open(vault)
     const protection = await protectionOf(this.#tools, vault, opened)
-    if (protection.lock === undefined) return undefined
     return await whyKept(this.#tools, protection, opened, point.point_id, 'expiry')
   }
 

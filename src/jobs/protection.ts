@@ -10,6 +10,7 @@ import {
   UNREADABLE_LOCK,
 } from '../plans/vault-lock.ts'
 import type { PointFacts, VaultLock } from '../plans/vault-lock.ts'
+import { UNFINISHED_STATES } from '../store/job-states.ts'
 import { holdsOnPoint } from '../store/legal-holds.ts'
 import type { RecoveryPointTable, VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
@@ -101,8 +102,6 @@ export async function whyKept(
   by: PointFacts['by'],
 ): Promise<string | undefined> {
   const row = await rowOf(tools.store.db, protection.vault, pointId)
-  const holds = row === undefined ? [] : await holdsOnPoint(tools.store.db, row)
-  const titles = holds.map(({ hold_id, title }) => `"${title}" (${hold_id})`)
   let head: PointHead | undefined
   try {
     head = await opened.head(pointId)
@@ -120,6 +119,7 @@ export async function whyKept(
     protection.lock,
     shown === undefined || head === undefined ? undefined : parseVaultLock(lockInHead(head)),
   )
+  const titles = await holdsOn(tools.store.db, protection.vault, row, head)
   const anchors = [head?.record[RUNNING_TIME], records.record[RUNNING_TIME]].map(parseClockReading)
   return reasonToKeep({
     vaultName: vault.name,
@@ -129,6 +129,50 @@ export async function whyKept(
     endsAt: latestEnd(row, head),
     now: trustedNow(anchors, tools.runningTime.reading()),
   })
+}
+
+/**
+ * Legal holds by the rows and by what is sealed with the point. One that is sealed counts until its end is sealed, too: a row that is
+ * edited or lost ends none.
+ * @throws {RetryLaterError} While that may be on its way.
+ */
+async function holdsOn(
+  db: Queryable,
+  { account_id }: VaultTable,
+  row: RecoveryPointTable | undefined,
+  head: PointHead | undefined,
+): Promise<string[]> {
+  const active = row === undefined ? [] : await holdsOnPoint(db, row)
+  const known = new Set(active.map(({ hold_id }) => hold_id))
+  const sealed = sealedHolds(head).filter(({ holdId }) => !known.has(holdId))
+  if (sealed.length > 0 && (await isAmending(db, account_id)))
+    throw new RetryLaterError('The end of a legal hold is being sealed', 200)
+  return [
+    ...active.map(({ hold_id, title }) => `"${title}" (${hold_id})`),
+    ...sealed.map(({ holdId, title }) => `"${title}" (${holdId}), which is sealed in the vault`),
+  ]
+}
+
+interface SealedHold {
+  readonly holdId: string
+  readonly title: string
+}
+
+function sealedHolds(head: PointHead | undefined): readonly SealedHold[] {
+  const holds = head?.record['legalHolds']
+  return Array.isArray(holds) ? (holds as readonly SealedHold[]) : []
+}
+
+async function isAmending(db: Queryable, accountId: string): Promise<boolean> {
+  const job = await db
+    .selectFrom('job')
+    .select('job_id')
+    .where('account_id', '=', accountId)
+    .where('kind', '=', 'amend-point')
+    .where('state', 'in', UNFINISHED_STATES)
+    .limit(1)
+    .executeTakeFirst()
+  return job !== undefined
 }
 
 /** When the retention ends. Rows and the sealed head may differ: what keeps the point longer counts. */

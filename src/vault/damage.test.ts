@@ -183,3 +183,18 @@ test('two writers at once both commit, and share what the first had stored befor
   assert.deepEqual(await restore(vault, 'p2'), two)
   assert.deepEqual((await verifyVault(vault, { readData: true })).problems, [])
 })
+
+test('a recovery point that is deleted while all are listed is left out, and is no damage', async () => {
+  class Vanishing extends MemoryBlobStore {
+    override async get(name: string, maxBytes?: number): Promise<Buffer> {
+      if (name === 'points/p1/head') throw new BlobNotFoundError(name)
+      return await super.get(name, maxBytes)
+    }
+  }
+  const vault = await makeVault(new Vanishing())
+  const coordinator = new Coordinator()
+  await backUp(vault, coordinator, 'p1', { a: Buffer.from('one') })
+  await backUp(vault, coordinator, 'p2', { a: Buffer.from('two') })
+  const { points, damage } = await vault.listPoints()
+  assert.deepEqual([points.map(({ pointId }) => pointId), damage], [['p2'], []])
+})

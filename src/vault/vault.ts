@@ -3,7 +3,7 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import { crashpoint } from '../lib/crashpoint.ts'
 import { checkChunkSizes, DEFAULT_CHUNK_SIZES } from './chunker.ts'
 import type { ChunkSizes } from './chunker.ts'
-import { VaultClaimError, VaultDamageError, VaultKeyError } from './errors.ts'
+import { PointNotFoundError, VaultClaimError, VaultDamageError, VaultKeyError } from './errors.ts'
 import { deleteHead, listPointIds, readHead, writeAmendment } from './heads.ts'
 import type { PointHead, PointRecord } from './heads.ts'
 import { VAULT_ID, VaultKeys } from './keys.ts'
@@ -179,6 +179,8 @@ export class Vault {
       try {
         points.push(await readHead(this.store, this.keys, pointId))
       } catch (error) {
+        // Deleted meanwhile.
+        if (error instanceof PointNotFoundError) continue
         if (!(error instanceof VaultDamageError)) throw error
         damage.push(error)
       }
