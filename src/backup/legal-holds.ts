@@ -59,7 +59,7 @@ export async function createLegalHold(
       throw new LimitExceededException(`Cannot create a legal hold: ${MAX_HOLDS} are active, the limit`)
     await insertLegalHold(tx, row, targets)
     await putTags(tx, ctx.accountId, legalHoldArn(ctx, row.hold_id), tags)
-    await queueHoldAmendments(tx, ctx, row)
+    await queueHoldAmendments(tx, ctx, row, false)
     return row
   })
   ctx.store.wake()
@@ -137,7 +137,7 @@ export async function cancelLegalHold(
     })
   }
   const isCancelled = await ctx.store.transaction(async (tx) => {
-    await queueHoldAmendments(tx, ctx, hold)
+    await queueHoldAmendments(tx, ctx, hold, true)
     return await endHold(tx, hold.hold_id, {
       cancelled_at: ctx.now,
       cancel_description: input.CancelDescription,

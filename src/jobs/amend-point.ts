@@ -3,14 +3,17 @@ import { listPointsOfHold } from '../store/legal-holds.ts'
 import { findRecoveryPoint, updateLifecycle } from '../store/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { findVault } from '../store/vaults.ts'
+import type { PointHead } from '../vault/heads.ts'
 import { RetryLaterError } from './errors.ts'
 import { pointState } from './point-state.ts'
-import { protectionOf, sealedDays } from './protection.ts'
+import { protectionOf, sealedDays, sealedHolds } from './protection.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 
 /** What an amendment for a legal hold is told. */
 interface HoldInput {
   readonly holdId?: string
+  /** It was cancelled by a call: nothing else ends it in the vault. */
+  readonly isEnded?: boolean
 }
 
 const DAY_MS = 86_400_000
@@ -20,8 +23,8 @@ const RETRY_MS = 1_000
 /** Writes what changed of a recovery point into the vault, so that it is known there without this server's rows. */
 export async function runAmendPoint(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
   const { row } = job
-  const { holdId } = JSON.parse(row.input) as HoldInput
-  if (holdId !== undefined) return await amendHeld(tools, job, holdId)
+  const { holdId, isEnded = false } = JSON.parse(row.input) as HoldInput
+  if (holdId !== undefined) return await amendHeld(tools, job, holdId, isEnded)
   const arn = row.recovery_point_arn as string
   const point = await findRecoveryPoint(tools.store.db, row.account_id, arn)
   const message = point === undefined ? undefined : await amend(tools, job, point)
@@ -29,7 +32,12 @@ export async function runAmendPoint(tools: JobTools, job: RunningJob): Promise<J
 }
 
 /** Every point that the hold keeps, or kept until it was cancelled, says so from now on. */
-async function amendHeld(tools: JobTools, job: RunningJob, holdId: string): Promise<JobOutcome> {
+async function amendHeld(
+  tools: JobTools,
+  job: RunningJob,
+  holdId: string,
+  isEnded: boolean,
+): Promise<JobOutcome> {
   let isAll = true
   let after: readonly string[] | undefined
   do {
@@ -37,7 +45,7 @@ async function amendHeld(tools: JobTools, job: RunningJob, holdId: string): Prom
     for (const point of rows) {
       job.signal.throwIfAborted()
       if (point.status === 'CREATING') isAll = false
-      else await amend(tools, job, point)
+      else await amend(tools, job, point, isEnded ? holdId : undefined)
       job.progress.itemsDone++
     }
     after = next
@@ -52,6 +60,7 @@ async function amend(
   tools: JobTools,
   job: RunningJob,
   point: RecoveryPointTable,
+  endedHoldId?: string,
 ): Promise<string | undefined> {
   const { db } = tools.store
   const vault = await findVault(db, point.account_id, point.region, point.vault_name)
@@ -59,15 +68,29 @@ async function amend(
   await job.check()
   const opened = await tools.vaults.open(vault)
   const { lock } = await protectionOf(tools, vault, opened)
-  const before = sealedDays(await opened.head(point.point_id))
+  const head = await opened.head(point.point_id)
+  const before = sealedDays(head)
   const problem = lifecycleChangeProblem(lock, before, point.delete_after_days)
   if (problem === undefined) {
-    await opened.amend(point.point_id, await pointState(db, point))
+    await opened.amend(point.point_id, withHolds(await pointState(db, point), head, endedHoldId))
     return undefined
   }
   await putBack(tools, point, before, problem)
-  await opened.amend(point.point_id, await pointState(db, { ...point, delete_after_days: before }))
+  const state = await pointState(db, { ...point, delete_after_days: before })
+  await opened.amend(point.point_id, withHolds(state, head, endedHoldId))
   return `The lifecycle of ${point.arn} was not changed: ${problem}`
+}
+
+/** A sealed hold is ended by its own cancelling only: a row that is edited or lost takes none away with the next change of tags. */
+function withHolds(
+  state: Readonly<Record<string, unknown>>,
+  head: PointHead,
+  endedHoldId: string | undefined,
+): Record<string, unknown> {
+  const active = sealedHolds({ record: state })
+  const known = new Set([endedHoldId, ...active.map(({ holdId }) => holdId)])
+  const others = sealedHolds(head).filter(({ holdId }) => !known.has(holdId))
+  return { ...state, legalHolds: [...active, ...others] }
 }
 
 /** The lock came in between, or the row was changed by hand: it says again what is sealed. */

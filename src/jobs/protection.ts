@@ -158,7 +158,8 @@ interface SealedHold {
   readonly title: string
 }
 
-function sealedHolds(head: PointHead | undefined): readonly SealedHold[] {
+/** The legal holds that are sealed with a point. */
+export function sealedHolds(head: Pick<PointHead, 'record'> | undefined): readonly SealedHold[] {
   const holds = head?.record['legalHolds']
   return Array.isArray(holds) ? (holds as readonly SealedHold[]) : []
 }

@@ -21,15 +21,16 @@ export async function queueAmendment(
   })
 }
 
-/** For all points that a legal hold keeps, or kept. */
+/** For all points that a legal hold keeps, or kept until it was cancelled just now. */
 export async function queueHoldAmendments(
   db: Queryable,
   caller: JobCaller,
   hold: Pick<LegalHoldTable, 'hold_id'>,
+  isEnded: boolean,
 ): Promise<void> {
   await insertJob(db, {
     ...jobBasics(caller, 'amend-point'),
-    input: JSON.stringify({ holdId: hold.hold_id }),
+    input: JSON.stringify({ holdId: hold.hold_id, isEnded }),
     lock_key: `hold ${hold.hold_id}`,
   })
 }
