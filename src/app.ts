@@ -24,6 +24,8 @@ import { VaultRegistry } from './jobs/vault-registry.ts'
 import { Worker } from './jobs/worker.ts'
 import { systemClock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
+import { createMetricsServer } from './monitor/metrics-listener.ts'
+import type { MetricsOptions } from './monitor/metrics-listener.ts'
 import { roleback } from './roleback/operations.ts'
 import { takeOverLeases } from './store/claims.ts'
 import { Issuers } from './oidc/issuers.ts'
@@ -36,6 +38,8 @@ import { tagging } from './tagging/operations.ts'
 export interface RunningServer {
   /** `http://HOST:PORT` or `https://…`. */
   readonly url: string
+  /** Where Prometheus reads; undefined where nothing is given. */
+  readonly metricsUrl: string | undefined
   readonly accountId: string
   readonly region: string
   /** What the first start made; undefined at every later one. */
@@ -87,6 +91,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
   const { server, first } = await prepareServer(config, store, serverKey)
   const roots = await regionRoots(config, store, server.region)
   const listen = { host: config.host, port: config.port }
+  const metricsListen = config.metrics && { host: config.metrics.host, port: config.metrics.port }
   const facts: ServerFacts = {
     version: VERSION,
     serverId: server.server_id,
@@ -99,7 +104,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     allowedEndpoints: config.allowedEndpoints,
     recoveryKitPath: join(kitDirectory(config.dataDir), 'recovery-kit.txt'),
     listen,
-    ownEndpoints: ownEndpoints(config),
+    ownEndpoints: [...ownEndpoints(config), ...(metricsListen === undefined ? [] : [metricsListen])],
   }
   const tools: JobTools = {
     store,
@@ -131,6 +136,8 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     tls: config.tls,
   })
   listen.port = await listening(http, config)
+  const metrics = await startMetrics(config, { store, clock: systemClock, log, version: VERSION })
+  if (metricsListen !== undefined && metrics !== undefined) metricsListen.port = metrics.port
   const workers = [
     { runners: HEAVY, lane: 'heavy', concurrentJobs: config.concurrentJobs },
     { runners: LIGHT, lane: 'light', concurrentJobs: LIGHT_JOBS },
@@ -150,12 +157,14 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
   housekeeping.start()
   scheduler.start()
   return {
-    url: urlOf(config, listen.port),
+    url: urlOf({ ...config, port: listen.port }),
+    metricsUrl: metrics?.url,
     accountId: server.management_account_id,
     region: server.region,
     first,
     stop: async () => {
       await closeHttp(http)
+      if (metrics !== undefined) await closeHttp(metrics.server)
       await housekeeping.stop()
       await scheduler.stop()
       await Promise.all(workers.map((worker) => worker.stop()))
@@ -182,17 +191,27 @@ function ownEndpoints(config: Config): ServerFacts['ownEndpoints'] {
   ]
 }
 
-async function listening(http: Server, config: Config): Promise<number> {
+async function startMetrics(
+  { metrics }: Config,
+  tools: Pick<MetricsOptions, 'store' | 'clock' | 'log' | 'version'>,
+): Promise<{ readonly server: Server; readonly url: string; readonly port: number } | undefined> {
+  if (metrics === undefined) return undefined
+  const server = createMetricsServer({ ...tools, token: metrics.token, tls: metrics.tls })
+  const port = await listening(server, metrics)
+  return { server, url: `${urlOf({ ...metrics, port })}/metrics`, port }
+}
+
+async function listening(http: Server, at: Pick<Config, 'host' | 'port'>): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     http.once('error', reject)
-    http.listen(config.port, config.host, resolve)
+    http.listen(at.port, at.host, resolve)
   })
   return (http.address() as AddressInfo).port
 }
 
-function urlOf(config: Config, port: number): string {
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host
-  return `${config.tls === undefined ? 'http' : 'https'}://${host}:${port}`
+function urlOf({ host, port, tls }: Pick<Config, 'host' | 'port' | 'tls'>): string {
+  const name = host.includes(':') ? `[${host}]` : host
+  return `${tls === undefined ? 'http' : 'https'}://${name}:${port}`
 }
 
 async function closeHttp(http: Server): Promise<void> {

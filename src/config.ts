@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { LogFormat } from './lib/log.ts'
@@ -30,6 +30,18 @@ export interface Config {
   readonly concurrentJobs: number
   /** A job whose worker has not been heard of for so long is taken over, in milliseconds. */
   readonly leaseMs: number
+  /** Where Prometheus reads; undefined: nowhere. */
+  readonly metrics: MetricsConfig | undefined
+}
+
+export interface MetricsConfig {
+  readonly host: string
+  /** 0 takes any free port. */
+  readonly port: number
+  /** What scrapers must show; undefined on loopback only. */
+  readonly token: string | undefined
+  /** The API's certificate; undefined on loopback. */
+  readonly tls: Config['tls']
 }
 
 export interface ServeOptions {
@@ -47,6 +59,8 @@ export interface ServeOptions {
   readonly new?: boolean
   readonly logFormat?: string
   readonly concurrentJobs?: string
+  readonly metricsListen?: string
+  readonly metricsTokenFile?: string
 }
 
 export class ConfigError extends Error {
@@ -81,6 +95,7 @@ export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
       matching('--concurrent-jobs', options.concurrentJobs ?? '2', /^[1-9]\d?$/, 'a number from 1 to 99'),
     ),
     leaseMs: Number(env['ROLEBACK_LEASE_MS'] ?? DEFAULT_LEASE_MS),
+    metrics: metricsOf(options),
   }
   if (!isLoopback(host) && config.tls === undefined && !config.isInsecureHttpAllowed) {
     throw new ConfigError(
@@ -102,6 +117,48 @@ function parseListen(text: string): { host: string; port: number } {
     throw new ConfigError(`Cannot listen on "${text}": expected HOST:PORT, such as ${DEFAULT_LISTEN}`)
   }
   return { host: (match[1] ?? match[2]) as string, port }
+}
+
+/** Anybody on the machine may read on loopback; elsewhere only who shows the token, and nobody may read it on the way. */
+function metricsOf(options: ServeOptions): Config['metrics'] {
+  if (options.metricsListen === undefined) {
+    if (options.metricsTokenFile === undefined) return undefined
+    throw new ConfigError('--metrics-token-file is of use with --metrics-listen only')
+  }
+  const { host, port } = parseListen(options.metricsListen)
+  const token =
+    options.metricsTokenFile === undefined ? undefined : metricsToken(resolve(options.metricsTokenFile))
+  if (isLoopback(host)) return { host, port, token, tls: undefined }
+  if (token === undefined) {
+    throw new ConfigError(
+      `Cannot give metrics on ${host} to whoever asks: they tell of all accounts. ` +
+        'Give --metrics-token-file, or listen on 127.0.0.1',
+    )
+  }
+  const tls = tlsOf(options)
+  if (tls === undefined && options.insecureHttp !== true) {
+    throw new ConfigError(
+      `Cannot give metrics on ${host} without TLS: the token would travel readable. ` +
+        'Give --tls-cert and --tls-key, listen on 127.0.0.1, or say --insecure-http if something in front of it speaks TLS',
+    )
+  }
+  return { host, port, token, tls }
+}
+
+function metricsToken(file: string): string {
+  const mode = statSync(file).mode & 0o077
+  if (mode !== 0) {
+    throw new ConfigError(
+      `Cannot use --metrics-token-file "${file}": others may read it (mode ${mode.toString(8)}). Run chmod 400 on it`,
+    )
+  }
+  const token = readFileSync(file, 'utf8').trim()
+  if (!/^[\x21-\x7e]{16,256}$/.test(token)) {
+    throw new ConfigError(
+      `Cannot use --metrics-token-file "${file}": it must hold one line of 16 to 256 printable characters, such as of openssl rand -hex 32`,
+    )
+  }
+  return token
 }
 
 function matching(option: string, value: string, pattern: RegExp, expected: string): string {

@@ -33,6 +33,11 @@ export function addServe(program: Command): void {
       'server that other accounts may register; may be given again',
       collect,
     )
+    .option(
+      '--metrics-listen <host:port>',
+      'give Prometheus /metrics there; without a token on loopback only',
+    )
+    .option('--metrics-token-file <file>', 'file with the bearer token that scrapers must show')
     .option('--concurrent-jobs <n>', 'jobs at the same time (default: 2)')
     .option('--log-format <format>', 'json, text or silent (default: text on a terminal, else json)')
     .option('--new', 'begin anew although vaults of an earlier server lie in the data directory')
@@ -44,8 +49,11 @@ async function serve(options: ServeOptions): Promise<void> {
   const { startServer } = await loadServer()
   const server = await startServer(config, createLog(config.logFormat))
   if (server.first !== undefined) for (const line of firstStartLines(server.first, isTerminal())) say(line)
+  if (server.metricsUrl !== undefined) say(`metrics ${server.metricsUrl}`)
+  // Whoever reads that it is ready may stop it at once.
+  const stopped = untilStopped(server)
   say(`roleback ready ${server.url}`)
-  await untilStopped(server)
+  await stopped
 }
 
 /** The server's code is loaded by the commands that run one: the others start in half the time. */

@@ -1,0 +1,147 @@
+import type { JobKind } from '../store/schema.ts'
+import {
+  allPlans,
+  jobTotals,
+  oldestDueAt,
+  resourceMeasures,
+  runTotals,
+  vaultMeasures,
+} from '../store/measures.ts'
+import type { JobTotals } from '../store/measures.ts'
+import type { Store } from '../store/store.ts'
+import type { Family, Sample } from './exposition.ts'
+import { MAX_PLANS, objectives } from './objectives.ts'
+import type { Objective } from './objectives.ts'
+
+/** Series of one family; beyond it none is added, and `roleback_series_left_out` says how many things were not told of. */
+const MAX_SERIES = 10_000
+
+const SECOND = 1_000
+
+/** What the operator's monitoring reads: of all accounts, names and numbers, no secret among them. */
+export async function collectMetrics(store: Store, version: string, now: number): Promise<readonly Family[]> {
+  const { db } = store
+  const resources = await resourceMeasures(db, MAX_SERIES + 1)
+  const vaults = await vaultMeasures(db, MAX_SERIES + 1)
+  const jobs = await jobTotals(db)
+  const promised = byResource(await objectives(db, resources.slice(0, MAX_SERIES), now))
+  const oldest = await oldestDueAt(db, now)
+  const plans = new Map((await allPlans(db, MAX_PLANS)).map((plan) => [plan.plan_id, plan]))
+  const runs = (await runTotals(db)).filter(({ planId }) => plans.has(planId))
+  const families: Family[] = [
+    gauge('roleback_build_info', 'Always 1; the version is a label.', [{ labels: { version }, value: 1 }]),
+    gauge(
+      'roleback_resource_last_success_timestamp_seconds',
+      'When the last backup job of the resource that went well ended; 0 where none ever did.',
+      resources.map(({ account_id, arn, type, last_success_at }) => ({
+        labels: { account_id, resource_arn: arn, resource_type: type },
+        value: (last_success_at ?? 0) / SECOND,
+      })),
+    ),
+    gauge(
+      'roleback_resource_rpo_breached',
+      'Whether the newest recovery point of a planned resource is older than its plans promise: 1 or 0.',
+      promised.map(({ labels, isBreached }) => ({ labels, value: isBreached ? 1 : 0 })),
+    ),
+    gauge('roleback_jobs', 'Jobs by kind and state.', jobs.map(jobSample(({ count }) => count))),
+    counter(
+      'roleback_backup_bytes_total',
+      'Content bytes that backup jobs have read.',
+      bytesOf(jobs, 'backup'),
+    ),
+    counter(
+      'roleback_restore_bytes_total',
+      'Content bytes that restore jobs have written.',
+      bytesOf(jobs, 'restore'),
+    ),
+    counter('roleback_copy_bytes_total', 'Content bytes that copy jobs have copied.', bytesOf(jobs, 'copy')),
+    gauge(
+      'roleback_oldest_queued_job_age_seconds',
+      'For how long the job has been due that waits longest; 0 where none waits.',
+      [{ value: oldest === undefined ? 0 : (now - oldest) / SECOND }],
+    ),
+    gauge(
+      'roleback_vault_stored_bytes',
+      'Bytes that a vault holds, as last measured.',
+      vaults.map(({ account_id, region, name, stored_bytes }) => ({
+        labels: { account_id, region, vault: name },
+        value: stored_bytes,
+      })),
+    ),
+    gauge(
+      'roleback_vault_recovery_points',
+      'Recovery points of a vault.',
+      vaults.map(({ account_id, region, name, points }) => ({
+        labels: { account_id, region, vault: name },
+        value: points,
+      })),
+    ),
+    gauge(
+      'roleback_plan_last_run_timestamp_seconds',
+      'When a plan last made jobs; 0 where it never did.',
+      [...plans.values()].map(({ account_id, plan_id, name, last_run_at }) => ({
+        labels: { account_id, plan_id, plan: name },
+        value: (last_run_at ?? 0) / SECOND,
+      })),
+    ),
+    gauge(
+      'roleback_plan_runs',
+      'What became of the runs of a plan that are kept, of 400 days; MISSED ones are the ones to look at.',
+      runs.map(({ planId, outcome, count }) => ({
+        labels: { account_id: plans.get(planId)?.account_id ?? '', plan_id: planId, outcome },
+        value: count,
+      })),
+    ),
+  ]
+  return bounded(families)
+}
+
+function bounded(families: readonly Family[]): Family[] {
+  const longest = families.filter(({ samples }) => samples.length > MAX_SERIES)
+  return [
+    ...families.map((family) => ({ ...family, samples: family.samples.slice(0, MAX_SERIES) })),
+    gauge(
+      'roleback_series_left_out',
+      `Whether a metric has more than ${MAX_SERIES} series, of which only the first are told: by metric.`,
+      longest.map(({ name }) => ({ labels: { metric: name }, value: 1 })),
+    ),
+  ]
+}
+
+/** A resource under several rules or plans is one series: breached where one of them is. */
+function byResource(
+  all: readonly Objective[],
+): readonly { readonly labels: Readonly<Record<string, string>>; readonly isBreached: boolean }[] {
+  const found = new Map<string, { labels: Record<string, string>; isBreached: boolean }>()
+  for (const { accountId, resourceArn, missedSince } of all) {
+    const key = `${accountId} ${resourceArn}`
+    const before = found.get(key)
+    found.set(key, {
+      labels: { account_id: accountId, resource_arn: resourceArn },
+      isBreached: before?.isBreached === true || missedSince !== undefined,
+    })
+  }
+  return [...found.values()]
+}
+
+function jobSample(value: (totals: JobTotals) => number): (totals: JobTotals) => Sample {
+  return (totals) => ({
+    labels: { account_id: totals.accountId, kind: totals.kind, state: totals.state },
+    value: value(totals),
+  })
+}
+
+function bytesOf(jobs: readonly JobTotals[], kind: JobKind): readonly Sample[] {
+  const sums = new Map<string, number>()
+  for (const one of jobs)
+    if (one.kind === kind) sums.set(one.accountId, (sums.get(one.accountId) ?? 0) + one.bytes)
+  return [...sums].map(([account_id, value]) => ({ labels: { account_id }, value }))
+}
+
+function gauge(name: string, help: string, samples: readonly Sample[]): Family {
+  return { name, type: 'gauge', help, samples }
+}
+
+function counter(name: string, help: string, samples: readonly Sample[]): Family {
+  return { name, type: 'counter', help, samples }
+}

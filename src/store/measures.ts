@@ -1,0 +1,155 @@
+import { sql } from 'kysely'
+import { ACTIVE_STATES, WAITING_STATES } from './job-states.ts'
+import type { PlanRow } from './plans.ts'
+import type { PlanRunOutcome } from './schema-plans.ts'
+import type { JobKind, JobState, ResourceTable, VaultTable } from './schema.ts'
+import type { Queryable } from './store.ts'
+
+/** What an operator watches, of all accounts. Each query reads an index, or a row for each resource, plan or vault. */
+
+export interface JobTotals {
+  readonly accountId: string
+  readonly kind: JobKind
+  readonly state: JobState
+  readonly count: number
+  readonly bytes: number
+}
+
+export async function jobTotals(db: Queryable): Promise<readonly JobTotals[]> {
+  const rows = await db
+    .selectFrom('job')
+    .select(['account_id', 'kind', 'state'])
+    .select((eb) => [eb.fn.countAll<number>().as('count'), sql<number>`sum(bytes_done)`.as('bytes')])
+    .groupBy(['account_id', 'kind', 'state'])
+    .orderBy('account_id')
+    .orderBy('kind')
+    .orderBy('state')
+    .execute()
+  return rows.map(({ account_id, kind, state, count, bytes }) => ({
+    accountId: account_id,
+    kind,
+    state,
+    count: Number(count),
+    bytes: Number(bytes),
+  }))
+}
+
+/** Since when the job has been due that waits longest; undefined where none waits. */
+export async function oldestDueAt(db: Queryable, now: number): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('job')
+    .select((eb) => eb.fn.min('run_at').as('at'))
+    .where('state', 'in', WAITING_STATES)
+    .where('run_at', '<=', now)
+    .executeTakeFirst()
+  return typeof row?.at === 'number' ? row.at : undefined
+}
+
+export type VaultMeasure = Pick<VaultTable, 'account_id' | 'region' | 'name' | 'state' | 'stored_bytes'> & {
+  readonly points: number
+}
+
+export async function vaultMeasures(db: Queryable, limit: number): Promise<readonly VaultMeasure[]> {
+  const rows = await db
+    .selectFrom('vault')
+    .select(['account_id', 'region', 'name', 'state', 'stored_bytes'])
+    .select((eb) =>
+      eb
+        .selectFrom('recovery_point as point')
+        .select((point) => point.fn.countAll<number>().as('count'))
+        .whereRef('point.account_id', '=', 'vault.account_id')
+        .whereRef('point.region', '=', 'vault.region')
+        .whereRef('point.vault_name', '=', 'vault.name')
+        .as('points'),
+    )
+    .orderBy('account_id')
+    .orderBy('region')
+    .orderBy('name')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => ({ ...row, points: Number(row.points) }))
+}
+
+export type ResourceMeasure = Pick<ResourceTable, 'account_id' | 'arn' | 'type'> & {
+  /** When its last backup job that went well ended. */
+  readonly last_success_at: number | null
+  /** How old its newest recovery point's content is. */
+  readonly newest_point_at: number | null
+}
+
+/** Registered resources by account and ARN. */
+export async function resourceMeasures(db: Queryable, limit: number): Promise<readonly ResourceMeasure[]> {
+  return await db
+    .selectFrom('resource')
+    .select(['account_id', 'arn', 'type'])
+    .select((eb) => [
+      eb
+        .selectFrom('job')
+        .select('job.completed_at')
+        .whereRef('job.account_id', '=', 'resource.account_id')
+        .whereRef('job.resource_arn', '=', 'resource.arn')
+        .where('job.kind', '=', 'backup')
+        .where('job.state', '=', 'COMPLETED')
+        .orderBy('job.created_at', 'desc')
+        .limit(1)
+        .as('last_success_at'),
+      eb
+        .selectFrom('recovery_point as point')
+        .select((point) => point.fn.max('point.created_at').as('at'))
+        .whereRef('point.account_id', '=', 'resource.account_id')
+        .whereRef('point.resource_arn', '=', 'resource.arn')
+        .where('point.status', 'in', ['COMPLETED', 'AVAILABLE'])
+        .as('newest_point_at'),
+    ])
+    .where('removed_at', 'is', null)
+    .orderBy('account_id')
+    .orderBy('arn')
+    .limit(limit)
+    .execute()
+}
+
+/** Resources that a backup job works on now. */
+export async function resourcesUnderWay(db: Queryable): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectFrom('job')
+    .select(['account_id', 'resource_arn'])
+    .where('kind', '=', 'backup')
+    .where('state', 'in', ACTIVE_STATES)
+    .execute()
+  return new Set(rows.map(({ account_id, resource_arn }) => `${account_id} ${resource_arn}`))
+}
+
+/** Plans that are not deleted, of all accounts. */
+export async function allPlans(db: Queryable, limit: number): Promise<readonly PlanRow[]> {
+  return await db
+    .selectFrom('backup_plan')
+    .innerJoin('backup_plan_version as version', (join) =>
+      join
+        .onRef('version.plan_id', '=', 'backup_plan.plan_id')
+        .onRef('version.version_id', '=', 'backup_plan.version_id'),
+    )
+    .selectAll('backup_plan')
+    .select('version.document')
+    .where('deleted_at', 'is', null)
+    .orderBy('backup_plan.account_id')
+    .orderBy('backup_plan.plan_id')
+    .limit(limit)
+    .execute()
+}
+
+export interface RunTotals {
+  readonly planId: string
+  readonly outcome: PlanRunOutcome
+  readonly count: number
+}
+
+/** What became of the kept runs of each plan. */
+export async function runTotals(db: Queryable): Promise<readonly RunTotals[]> {
+  const rows = await db
+    .selectFrom('backup_plan_run')
+    .select(['plan_id', 'outcome'])
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .groupBy(['plan_id', 'outcome'])
+    .execute()
+  return rows.map(({ plan_id, outcome, count }) => ({ planId: plan_id, outcome, count: Number(count) }))
+}
