@@ -31,7 +31,12 @@ const GUARDS: readonly (readonly [prefix: string, ...tests: string[]])[] = [
     'src/roleback/policy-lint.test.ts',
   ],
   ['src/policy/reference.ts', 'src/policy/lint-statement.test.ts', 'src/roleback/policy-lint.test.ts'],
-  ['src/policy/open-issuers.ts', 'src/roleback/policy-lint.test.ts', 'src/roleback/sign-in.test.ts'],
+  [
+    'src/policy/open-issuers.ts',
+    'src/policy/open-issuers.test.ts',
+    'src/roleback/policy-lint.test.ts',
+    'src/roleback/sign-in.test.ts',
+  ],
   ['src/policy/overlap.ts', 'src/policy/overlap.test.ts', 'src/policy/outlook.test.ts'],
   ['src/policy/outlook.ts', 'src/policy/outlook.test.ts'],
   ['src/policy/positions.ts', 'src/policy/positions.test.ts'],

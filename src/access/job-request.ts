@@ -1,6 +1,6 @@
 import type { Step, StepTarget } from '../kinds/kind.ts'
 import { parseArn } from '../lib/arn.ts'
-import { contextOf, withKeys } from '../policy/context.ts'
+import { contextOf } from '../policy/context.ts'
 import type { ConditionContext } from '../policy/context.ts'
 import type { AuthorizationRequest, PrincipalView } from '../policy/evaluate.ts'
 import type { Principal } from './principal.ts'
@@ -37,7 +37,7 @@ export function jobRequests(
     if (resourceAccountId !== view.accountId) keys['aws:ResourceAccount'] = resourceAccountId
     for (const [key, value] of Object.entries(tagsOf(facts, resource, target) ?? {}))
       keys[`aws:ResourceTag/${key}`] = value
-    const context = withKeys(base.context, keys)
+    const context = contextOf(keys, base.context)
     return { principal: view, action: step.action, resource, resourceAccountId, context }
   })
 }

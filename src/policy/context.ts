@@ -8,22 +8,14 @@ export type ConditionContext = ReadonlyMap<string, string | readonly string[]> &
 /**
  * Lower-cases the names once, so that no evaluation has to: key names are case-insensitive, values are not.
  * Of two names that differ only in case the last one wins. The record is copied; arrays are not.
+ *
+ * @param base Keys that the record's go over.
  */
-export function contextOf(record: Readonly<Record<string, string | readonly string[]>>): ConditionContext {
-  const context = new Map<string, string | readonly string[]>()
-  for (const name of Object.keys(record)) {
-    const value = record[name]
-    if (value !== undefined) context.set(name.toLowerCase(), value)
-  }
-  return context as ReadonlyMap<string, string | readonly string[]> as ConditionContext
-}
-
-/** The keys of `base` with those of the record over them. */
-export function withKeys(
-  base: ConditionContext,
+export function contextOf(
   record: Readonly<Record<string, string | readonly string[]>>,
+  base?: ConditionContext,
 ): ConditionContext {
-  const context = new Map(base)
+  const context = new Map<string, string | readonly string[]>(base)
   for (const name of Object.keys(record)) {
     const value = record[name]
     if (value !== undefined) context.set(name.toLowerCase(), value)
