@@ -1,6 +1,7 @@
 import { openBlobStore } from '../src/blobs/open.ts'
 import { directoryDriver } from '../src/drivers/directory.ts'
 import { contractSession } from '../src/drivers/driver.contract.ts'
+import { checkPacksInThreads } from '../src/jobs/check-packs.ts'
 import { openPointReader } from '../src/jobs/pour-restore.ts'
 import { pourBackup } from '../src/jobs/pour.ts'
 import { sweepVault } from '../src/vault/sweep.ts'
@@ -94,7 +95,10 @@ async function restore(path: string, pointId: string, file: string | undefined):
 }
 
 async function check(): Promise<void> {
-  const { problems: found, points } = await verifyVault(vault, { readData: true })
+  const { problems: found, points } = await verifyVault(vault, {
+    readData: true,
+    checkPacks: checkPacksInThreads,
+  })
   for (const { blob, reason } of found) fail({ item: blob, reason })
   if (points === 0) throw new Error('Checked a vault without recovery points')
 }

@@ -9,6 +9,8 @@ import type { MessagePort } from 'node:worker_threads'
 export interface BlobStore {
   /** How one other thread opens the same store (open.ts); undefined where only this one can reach it. Each thread needs its own. */
   readonly locate: (() => BlobLocation) | undefined
+  /** Reading waits for no network, so that a little may be read without a thread of its own. */
+  readonly isLocal: boolean
   /** Pages of the blobs whose names begin with `prefix` (folders: it ends in `/`, or is empty), in no particular order. */
   list(prefix: string): AsyncIterable<readonly BlobInfo[]>
   /** Undefined where there is no such blob. */

@@ -44,6 +44,7 @@ export class DiskBlobStore implements BlobStore {
     this.#path = path
   }
 
+  readonly isLocal = true
   readonly locate = (): DirectoryLocation => ({ kind: 'directory', path: this.#path })
 
   async *list(prefix: string): AsyncIterable<readonly BlobInfo[]> {

@@ -18,6 +18,7 @@ const PAGE_BLOBS = 3
 /** Blobs in this thread's memory, for tests and for looking at what a change would do. */
 export class MemoryBlobStore implements BlobStore {
   readonly locate = undefined
+  readonly isLocal = true
   readonly blobs: Map<string, Buffer> = new Map()
   readonly #beforeChange: BeforeChange
 

@@ -51,6 +51,7 @@ export class ThreadBlobStore implements BlobStore {
     port.unref()
   }
 
+  readonly isLocal = false
   readonly locate = (): ThreadLocation => {
     const { port1, port2 } = new MessageChannel()
     const answers = new SharedArrayBuffer(4)

@@ -274,8 +274,8 @@ function startersOf(
 ) {
   const { vault, index } = point
   const { resourceType, half = THREAD_HALVES[resourceType] } = options
-  const threads = options.threads ?? (isSmall ? 0 : defaultThreads())
   const { store, keys, chunkSizes } = vault
+  const threads = options.threads ?? (isSmall && store.isLocal ? 0 : defaultThreads())
   const common = { resourceType, settings, chunkSizes, claims: [], tag: 'restore' }
   const { locate } = store
   if (threads === 0 || locate === undefined)

@@ -1,10 +1,9 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { openBlobStore } from '../blobs/open.ts'
 import { ChunkIndex } from '../vault/chunk-index.ts'
 import { VaultKeys } from '../vault/keys.ts'
+import { collector } from './collector.ts'
 import type { SourceVault } from './pour-chunks.ts'
 import { THREAD_HALVES } from './pour-halves.ts'
 import { backupSteps, copySteps, restoreSteps } from './pour-steps.ts'
@@ -16,20 +15,7 @@ import type { FromThread, PourSetup, ToThread } from './pour-wire.ts'
  * message is worked through before the next is looked at.
  */
 
-/** Buffers of zlib and crypto weigh nothing to the collector, so it is called every so often; else memory grows threefold. */
 const COLLECT_AFTER_BYTES = { backup: 6 * 1024 * 1024, copy: 6 * 1024 * 1024, restore: 16 * 1024 * 1024 }
-
-function collector(afterBytes: number): (bytes: number) => void {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void
-  let pending = 0
-  return (bytes) => {
-    pending += bytes
-    if (pending < afterBytes) return
-    pending = 0
-    collect({ type: 'minor' })
-  }
-}
 
 const port = parentPort as MessagePort
 const setup = workerData as PourSetup

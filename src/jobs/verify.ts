@@ -2,6 +2,7 @@ import type { VaultTable } from '../store/schema.ts'
 import { findVault } from '../store/vaults.ts'
 import { verifyVault } from '../vault/verify.ts'
 import type { VerifyResult } from '../vault/verify.ts'
+import { checkPacksInThreads } from './check-packs.ts'
 import { JobFailedError } from './errors.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 
@@ -18,6 +19,7 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
   const opened = await tools.vaults.open(vault)
   const result = await verifyVault(opened, {
     readData,
+    checkPacks: checkPacksInThreads,
     signal: job.signal,
     progress: (bytes) => {
       job.progress.bytesDone += bytes

@@ -1,16 +1,16 @@
-import { createHash } from 'node:crypto'
 import { BlobNotFoundError } from '../blobs/blob-store.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
-import { ChunkReader } from './chunk-reader.ts'
+import { PackChecker, checkHash } from './check-pack.ts'
+import type { PackReport } from './check-pack.ts'
+import type { ChunkIndex } from './chunk-index.ts'
 import { readDeadLists } from './dead-list.ts'
 import { checkDocument } from './document.ts'
 import { ChunkMissingError, PointNotFoundError, VaultDamageError } from './errors.ts'
 import { checkTombstone, headName, listPointIds, readHead } from './heads.ts'
 import type { PointHead } from './heads.ts'
 import { ID_BYTES } from './keys.ts'
-import { readPackDirectory } from './load-index.ts'
 import type { LoadedIndex } from './load-index.ts'
-import { FOOTER_BYTES, keyNumberOf, packName, parseDirectory, parsePackName } from './pack.ts'
+import { FOOTER_BYTES, keyNumberOf, packName, parsePackName } from './pack.ts'
 import { Point } from './point.ts'
 import { headProblem } from './records.ts'
 import { readHeader } from './vault.ts'
@@ -42,7 +42,18 @@ export interface VerifyOptions {
 }
 
 export const MAX_PROBLEMS = 1000
-const READ_BYTES = 1024 * 1024
+
+/**
+ * Reads packs from end to end and tells of each; `onBytes` is told of bytes as they are read.
+ * `checkPacksHere` does it in this thread.
+ */
+export type CheckPacks = (
+  vault: Vault,
+  index: ChunkIndex,
+  names: readonly string[],
+  on: { readonly bytes: (bytes: number) => void; readonly report: (report: PackReport) => void },
+  signal: AbortSignal | undefined,
+) => Promise<void>
 
 class Findings {
   readonly problems: VerifyProblem[] = []
@@ -133,17 +144,7 @@ async function scrubPack(store: BlobStore, name: string, findings: Findings): Pr
   if (parsed === undefined) return
   const blob = store.open(name)
   try {
-    const hash = createHash('sha256')
-    const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
-    for (let at = 0; at < blob.sizeBytes; at += READ_BYTES) {
-      const length = Math.min(READ_BYTES, blob.sizeBytes - at)
-      blob.readInto(buffer, 0, length, at)
-      hash.update(buffer.subarray(0, length))
-      findings.read(length)
-      await findings.pause()
-    }
-    if (!hash.digest().equals(parsed.id))
-      throw new VaultDamageError(name, 'its bytes do not have the SHA-256 of its name')
+    for (const _ of checkHash(name, parsed.id, blob, (bytes) => findings.read(bytes))) await findings.pause()
     const end = Buffer.alloc(Math.min(FOOTER_BYTES, blob.sizeBytes))
     blob.readInto(end, 0, end.length, blob.sizeBytes - end.length)
     checkFooter(name, end)
@@ -166,7 +167,7 @@ function checkFooter(name: string, footer: Buffer): void {
  */
 export async function verifyVault(
   vault: Vault,
-  options: VerifyOptions & { readonly readData?: boolean } = {},
+  options: VerifyOptions & { readonly readData?: boolean; readonly checkPacks?: CheckPacks } = {},
 ): Promise<VerifyResult> {
   const findings = new Findings(options)
   const heads = await openHeads(vault, findings)
@@ -176,7 +177,15 @@ export async function verifyVault(
   const missing = missingPacks(loaded)
   for (const head of heads) await verifyPoint(vault, loaded, missing, head, findings)
   if (options.readData === true) {
-    for (const name of loaded.stored.keys()) await readPack(vault, loaded, name, findings)
+    const on = {
+      bytes: (bytes: number) => findings.read(bytes),
+      report: ({ name, problem, isGone }: PackReport) => {
+        if (problem !== undefined) findings.add({ blob: name, reason: problem })
+        else if (!isGone) findings.blobs++
+      },
+    }
+    const { checkPacks = checkPacksHere, signal } = options
+    await checkPacks(vault, loaded.index, [...loaded.stored.keys()], on, signal)
   }
   try {
     await readDeadLists(vault.store, vault.keys)
@@ -273,25 +282,18 @@ function checkPlaces(index: LoadedIndex['index'], missing: ReadonlySet<number>, 
   }
 }
 
-/** Every segment of a pack, by the pack's own directory, and every chunk in it. */
-async function readPack(vault: Vault, loaded: LoadedIndex, name: string, findings: Findings): Promise<void> {
-  const { store, keys } = vault
-  const type = parsePackName(name)?.type
-  if (type === undefined) return
-  try {
-    await scrubPack(store, name, findings)
-    const directory = readPackDirectory(store, keys, name)
-    using chunks = new ChunkReader({ store, keys, index: loaded.index })
-    const sizeBytes = loaded.stored.get(name) as number
-    for (const segment of parseDirectory(directory, sizeBytes)) {
-      await findings.pause()
-      for (let at = 0; at < segment.ids.length; at += ID_BYTES) {
-        // A copy of the chunk that lies elsewhere is read with the pack it lies in.
-        if (loaded.index.find(segment.ids, at) !== undefined) chunks.read(type, segment.ids, at)
+export const checkPacksHere: CheckPacks = async ({ store, keys }, index, names, on, signal) => {
+  const checker = new PackChecker({ store, keys, index })
+  for (const name of names) {
+    const check = checker.check(name, on.bytes)
+    for (;;) {
+      const { done, value } = check.next()
+      if (done === true) {
+        on.report(value)
+        break
       }
+      await new Promise((resolve) => setImmediate(resolve))
+      signal?.throwIfAborted()
     }
-    findings.blobs++
-  } catch (error) {
-    if (!(error instanceof BlobNotFoundError)) findings.note(name, error)
   }
 }
