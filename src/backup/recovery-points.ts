@@ -20,7 +20,7 @@ import type {
   UpdateRecoveryPointLifecycleOutput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { lifecycleChangeProblem } from '../plans/vault-lock.ts'
+import { lifecycleChangeProblem, lockOf } from '../plans/vault-lock.ts'
 import { queueAmendment } from '../store/amendments.ts'
 import { insertJob, jobBasics } from '../store/jobs.ts'
 import {
@@ -36,7 +36,7 @@ import { defaultKeyArn, vaultArn } from './arns.ts'
 import { kindOf } from './kind-of.ts'
 import { checkLifecycle, deleteAt, lifecycleOf, toCalculatedLifecycle, toLifecycle } from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
-import { lockOf, refuseProtected } from './vault-protection.ts'
+import { refuseProtected } from './vault-protection.ts'
 import { vaultNamed } from './vaults.ts'
 
 export async function describeRecoveryPoint(

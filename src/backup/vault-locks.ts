@@ -4,13 +4,12 @@ import type {
   PutBackupVaultLockConfigurationInput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { isImmutable, MAX_LOCK_DAYS, MIN_GRACE_DAYS } from '../plans/vault-lock.ts'
+import { isImmutable, lockOf, MAX_LOCK_DAYS, MIN_GRACE_DAYS } from '../plans/vault-lock.ts'
 import type { VaultLock } from '../plans/vault-lock.ts'
 import { insertJob, jobBasics } from '../store/jobs.ts'
 import type { VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { findVault, sealingKey, setVaultLock } from '../store/vaults.ts'
-import { lockOf } from './vault-protection.ts'
 import { noSuchVault } from './vaults.ts'
 
 const DAY_MS = 86_400_000

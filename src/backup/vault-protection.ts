@@ -1,13 +1,6 @@
 import { InvalidParameterValueException, InvalidRequestException } from '../aws/generated/backup.ts'
 import type { Lifecycle } from '../aws/generated/backup.ts'
-import {
-  parseLockText,
-  parseVaultLock,
-  reasonToKeep,
-  retentionProblem,
-  stricterLock,
-} from '../plans/vault-lock.ts'
-import type { VaultLock } from '../plans/vault-lock.ts'
+import { lockOf, parseLockText, reasonToKeep, retentionProblem } from '../plans/vault-lock.ts'
 import { holdsOnPoint } from '../store/legal-holds.ts'
 import type { RecoveryPointTable, VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
@@ -15,19 +8,6 @@ import { isSealing } from '../store/vaults.ts'
 import { lifecycleOf } from './lifecycle.ts'
 
 /** What a vault's lock and legal holds forbid, by the rows; what only the vault itself knows, the jobs ask (jobs/protection.ts). */
-
-/** The stricter of what was asked for and what the vault itself was seen to say. */
-export function lockOf(
-  vault: Pick<VaultTable, 'lock_configuration' | 'sealed_records'>,
-): VaultLock | undefined {
-  return stricterLock(parseLockText(vault.lock_configuration), sealedLock(vault))
-}
-
-function sealedLock({ sealed_records }: Pick<VaultTable, 'sealed_records'>): VaultLock | undefined {
-  if (sealed_records === null) return undefined
-  const { record } = JSON.parse(sealed_records) as { readonly record: { readonly lock?: unknown } }
-  return parseVaultLock(record.lock)
-}
 
 /** The lock as DescribeBackupVault and ListBackupVaults show it. */
 export function toLockMembers(vault: VaultTable): {

@@ -56,9 +56,13 @@ async function whoCan(call: Call, ResourceArn: string, Action: Action): Promise<
 }
 
 /** Everybody in paragraphs for people. */
-function report({ Action, ResourceArn, Principals, Notes }: ListPrincipalsWhoCanOutput): string {
+function report({ Action, ResourceArn, Barred, Principals, Notes }: ListPrincipalsWhoCanOutput): string {
   const outright = Principals.filter(({ Verdict }) => Verdict === 'allowed').length
-  const head = `${Principals.length} may ${Action} ${ResourceArn}: ${outright} outright, ${Principals.length - outright} under conditions`
+  const counts = `${outright} outright, ${Principals.length - outright} under conditions`
+  const head =
+    Barred === undefined
+      ? `${Principals.length} may ${Action} ${ResourceArn}: ${counts}`
+      : `Nobody can ${Action} ${ResourceArn} as it stands: ${Barred}. By their rights ${Principals.length} may: ${counts}`
   return [printable(head), ...Notes.map(printable), ...Principals.map(paragraph)].join('\n\n')
 }
 

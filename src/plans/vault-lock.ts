@@ -84,6 +84,22 @@ export function stricterLock(...locks: readonly (VaultLock | undefined)[]): Vaul
   }
 }
 
+/** The lock of a vault's row: the stricter of what was asked for and what the vault itself was seen to say. */
+export function lockOf({ lock_configuration, sealed_records }: LockColumns): VaultLock | undefined {
+  return stricterLock(parseLockText(lock_configuration), sealedLock(sealed_records))
+}
+
+interface LockColumns {
+  readonly lock_configuration: string | null
+  readonly sealed_records: string | null
+}
+
+function sealedLock(sealedRecords: string | null): VaultLock | undefined {
+  if (sealedRecords === null) return undefined
+  const { record } = JSON.parse(sealedRecords) as { readonly record: { readonly lock?: unknown } }
+  return parseVaultLock(record.lock)
+}
+
 /** Whether two locks forbid the same. */
 export function sameLock(one: VaultLock | undefined, other: VaultLock | undefined): boolean {
   if (one === undefined || other === undefined) return one === other

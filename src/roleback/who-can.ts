@@ -1,8 +1,6 @@
 import { parseRoleArn, roleArn } from '../access/identity-arns.ts'
 import type { Asked } from '../access/authorize.ts'
-import { askTrust } from '../access/assume.ts'
 import type { Somebody } from '../access/everybody.ts'
-import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import { resourceTagKeys } from '../access/request-context.ts'
 import { pathsTo } from '../access/who-can-paths.ts'
 import type { Path } from '../access/who-can-paths.ts'
@@ -13,15 +11,14 @@ import type { DecidedRight, DecidingStatement } from '../access/who-can.ts'
 import { InvalidParameterValueException, ResourceNotFoundException } from '../aws/generated/roleback.ts'
 import type * as wire from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { arnOf } from '../lib/arn.ts'
-import { restoreGuardOf } from '../store/accounts.ts'
 import { findRoleByName } from '../store/identities.ts'
 import type { Cursor } from '../store/page.ts'
 import { findRecoveryPoint } from '../store/recovery-points.ts'
-import type { RecoveryPointTable, RoleTable, VaultTable } from '../store/schema.ts'
 import { tagsOf } from '../store/tags.ts'
 import { findVault, findVaultByArn } from '../store/vaults.ts'
 import { nextToken, pageOf } from './paging.ts'
+import { barredBy, notesOn } from './who-can-notes.ts'
+import type { Subject } from './who-can-notes.ts'
 
 type Input = wire.ListPrincipalsWhoCanInput
 type Output = wire.ListPrincipalsWhoCanOutput
@@ -30,11 +27,6 @@ type Output = wire.ListPrincipalsWhoCanOutput
 const MAX_LOOKED_AT = 2_000
 /** Paths to one role, and roles that one principal may pass, that are listed; all are counted. */
 const MAX_LISTED = 100
-
-type Subject =
-  | { readonly kind: 'vault'; readonly vault: VaultTable }
-  | { readonly kind: 'point'; readonly point: RecoveryPointTable; readonly vault: VaultTable | undefined }
-  | { readonly kind: 'role'; readonly role: RoleTable }
 
 /**
  * Everybody of the account who may delete, restore, pass, take on or unlock something, outright or under conditions, with the
@@ -73,7 +65,8 @@ export async function listPrincipalsWhoCan(ctx: Context, input: Input): Promise<
     ResourceArn: input.ResourceArn,
     Action: input.Action,
     Principals,
-    Notes: await notesOn(ctx, subject, input),
+    Barred: await barredBy(ctx, subject, input.Action),
+    Notes: await notesOn(ctx, subject, input.Action),
     NextToken: nextToken(ctx, list, isMore ? last?.place.map(String) : undefined),
   }
 }
@@ -158,22 +151,6 @@ const FITTING = {
   point: 'delete or restore a recovery point',
   role: 'pass, assume or delete a role',
 } as const
-
-/** What bears on the act beside rights. */
-async function notesOn(ctx: Context, subject: Subject, { Action }: Input): Promise<string[]> {
-  if (subject.kind === 'role' && Action === 'pass') {
-    const { accountId: sourceAccount, now } = ctx
-    const sourceArn = arnOf('backup', ctx.region, sourceAccount, 'backup-vault:*')
-    const { refusal } = askTrust(subject.role, { service: BACKUP_SERVICE, sourceAccount, sourceArn, now })
-    return refusal === undefined ? [] : [`To pass it to AWS Backup is of no use as it stands: ${refusal}`]
-  }
-  if (subject.kind === 'point' && Action === 'restore') {
-    const guard = await restoreGuardOf(ctx.store.db, ctx.accountId)
-    if (guard !== 'enforce')
-      return [`The restore guard is set to ${guard}, so nobody is refused for what he cannot read`]
-  }
-  return []
-}
 
 function isBehind(place: Somebody['place'], after: Cursor | undefined): boolean {
   if (after === undefined) return true

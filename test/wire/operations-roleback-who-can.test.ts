@@ -367,6 +367,29 @@ test('whom a trust policy names from outside the account stands on the path, und
   )
 })
 
+test('what stops everybody is told, whatever their rights: a lock, a hold, no lock at all', async () => {
+  const locked = await makeVault(world, 'locked')
+  const barred = async (Action: Asked, ResourceArn: string): Promise<string | undefined> =>
+    (await world.call('roleback', 'ListPrincipalsWhoCan', { Action, ResourceArn })).Barred
+  assert.equal(await barred('delete', locked), undefined)
+  assert.match((await barred('unlock', locked)) ?? '', /is not locked/)
+  await world.call('backup', 'PutBackupVaultLockConfiguration', {
+    BackupVaultName: 'locked',
+    MinRetentionDays: 1,
+  })
+  assert.equal(await barred('unlock', locked), undefined)
+  await world.call('backup', 'DeleteBackupVaultLockConfiguration', { BackupVaultName: 'locked' })
+  assert.equal(await barred('delete', pointArn), undefined)
+  const { LegalHoldId = '' } = await world.call('backup', 'CreateLegalHold', {
+    Title: 'case 1',
+    Description: 'd',
+    RecoveryPointSelection: { VaultNames: ['safe'] },
+  })
+  assert.match((await barred('delete', pointArn)) ?? '', /under legal hold "case 1"/)
+  await world.call('backup', 'CancelLegalHold', { LegalHoldId, CancelDescription: 'd' })
+  assert.match((await barred('delete', vaultArn)) ?? '', /holds 1 recovery point/)
+})
+
 test('R15 who can is for those who may simulate everybody, and a vault’s policy for those who may read it', async () => {
   const own = allow('roleback:ListPrincipalsWhoCan')
   const everybody = [`arn:aws:iam::${world.accountId}:user/*`, `arn:aws:iam::${world.accountId}:role/*`]
@@ -451,7 +474,10 @@ test('`roleback who-can` prints everybody with statements and paths', async () =
   }
   const told = await roleback(['who-can', 'safe', 'delete'], { env })
   assert.equal(told.code, 0, told.stderr)
-  assert.match(told.stdout, /^10 may delete arn:\S+:backup-vault:safe: 7 outright, 3 under conditions$/m)
+  assert.match(
+    told.stdout,
+    /^Nobody can delete arn:\S+:backup-vault:safe as it stands: backup vault safe holds 1 recovery point\. By their rights 10 may: 7 outright, 3 under conditions$/m,
+  )
   assert.match(
     told.stdout,
     /^user \S+user\/elsewhere, under conditions\n {2}backup:DeleteBackupVault on \S+: Allow #0 in own of \S+ if IpAddress aws:SourceIp "192\.0\.2\.0\/24"$/m,

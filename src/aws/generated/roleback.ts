@@ -728,6 +728,7 @@ export interface PrincipalWhoCan {
 export interface ListPrincipalsWhoCanOutput {
   readonly ResourceArn: string
   readonly Action: "delete" | "restore" | "pass" | "assume" | "unlock"
+  readonly Barred?: string | undefined
   readonly Principals: readonly PrincipalWhoCan[]
   readonly Notes: readonly string[]
   readonly NextToken?: string | undefined
