@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { SERVICE_NAMES, modelOf } from './aws/model.ts'
 import { backup } from './backup/operations.ts'
 import { takeDataDir } from './cli/data-dir.ts'
-import { kitDirectory, prepareServer, serverKeyOf } from './cli/first-start.ts'
+import { kitDirectory, prepareServer, refuseForeignVaults, serverKeyOf } from './cli/first-start.ts'
 import type { FirstStart } from './cli/first-start.ts'
 import { regionRoots } from './cli/region-roots.ts'
 import type { Config } from './config.ts'
@@ -87,6 +87,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
 }
 
 async function startOn(config: Config, log: Log, store: Store, release: () => void): Promise<RunningServer> {
+  await refuseForeignVaults(config, store)
   const serverKey = await serverKeyOf(config.dataDir, store)
   const { server, first } = await prepareServer(config, store, serverKey)
   const roots = await regionRoots(config, store, server.region)

@@ -150,13 +150,16 @@ test('serve answers over TLS, and the command line trusts it by AWS_CA_BUNDLE on
   }
 })
 
-test('R12 a first start beside vaults of an earlier server refuses and names recover.mjs and --new', async () => {
+test('R12 a first start beside vaults of an earlier server refuses and names vault rebuild and --new', async () => {
   const dataDir = join(scratch, 'foreign')
   mkdirSync(join(dataDir, 'vaults', 'aabbcc'), { recursive: true })
   const args = ['serve', ...ON_ANY_PORT, '--data-dir', dataDir]
   const { code, stderr } = await roleback(args)
   assert.equal(code, 1)
-  assert.match(stderr, /^roleback serve: Cannot start fresh: .*recover\.mjs.*--new.*\n$/)
+  assert.match(
+    stderr,
+    /^roleback serve: Cannot start fresh: .*roleback vault rebuild .*--kit FILE.*--new.*\n$/,
+  )
   const server = await startRoleback([...args, '--new'])
   assert.equal((await server.stop()).code, 0)
   assert.ok(existsSync(join(dataDir, 'vaults', 'aabbcc')))

@@ -8,7 +8,7 @@ import { iamId, randomAccountId, secretAccessKey, uuid } from '../lib/ids.ts'
 import { findServer, insertAccount, insertServer } from '../store/accounts.ts'
 import { findAccessKey, insertAccessKey } from '../store/identities.ts'
 import type { ServerTable } from '../store/schema.ts'
-import type { Store } from '../store/store.ts'
+import type { Queryable, Store } from '../store/store.ts'
 
 /** What the first start made and hands over once. Secrets are in files of mode 0600; a terminal may show them, too. */
 export interface FirstStart {
@@ -32,6 +32,10 @@ export function credentialsFile(dataDir: string): string {
   return join(dataDir, 'root-credentials')
 }
 
+export function serverKeyFile(dataDir: string): string {
+  return join(dataDir, 'server.key')
+}
+
 /** Where the vaults' directories lie. */
 export function vaultsDirectory(dataDir: string): string {
   return join(dataDir, 'vaults')
@@ -43,12 +47,12 @@ export function vaultsDirectory(dataDir: string): string {
  * @throws {FirstStartError} Where the database is there and its key is not: another key would open nothing in it.
  */
 export async function serverKeyOf(dataDir: string, store: Store): Promise<ServerKey> {
-  const file = join(dataDir, 'server.key')
+  const file = serverKeyFile(dataDir)
   if (!existsSync(file) && (await findServer(store.db)) !== undefined) {
     throw new FirstStartError(
       `Cannot start: "${file}" is missing, and without it nothing in the database can be opened: access keys, passwords of ` +
-        'connections, keys of vaults. Bring it back from your copy of the data directory (mode 0400). If there is none, restore ' +
-        'from the vaults with tools/recover.mjs and the recovery kit; nothing was changed',
+        'connections, keys of vaults. Bring it back from your copy of the data directory (mode 0400). If there is none, move the ' +
+        'database away and bring the recovery points back with "roleback vault rebuild" and the recovery kit; nothing was changed',
     )
   }
   return loadServerKey(file)
@@ -57,7 +61,7 @@ export async function serverKeyOf(dataDir: string, store: Store): Promise<Server
 /**
  * Makes the server's identity, the first account, its root key and the recovery kit, where the database has none yet.
  *
- * @throws {FirstStartError} Where vaults of an earlier server lie in the storage, or the database belongs to another server key.
+ * @throws {FirstStartError} Where the database belongs to another server key.
  */
 export async function prepareServer(
   config: Config,
@@ -69,7 +73,6 @@ export async function prepareServer(
     await checkServerKey(store, serverKey, existing)
     return { server: existing, first: undefined }
   }
-  refuseForeignVaults(config)
   return await firstStart(config, store, serverKey)
 }
 
@@ -94,14 +97,19 @@ async function checkServerKey(store: Store, serverKey: ServerKey, server: Server
   }
 }
 
-function refuseForeignVaults(config: Config): void {
+/**
+ * Before anything is made, not even a key.
+ * @throws {FirstStartError} Where there is no database, and vaults of an earlier server lie in the storage.
+ */
+export async function refuseForeignVaults(config: Config, store: Store): Promise<void> {
   const folders = [vaultsDirectory(config.dataDir), ...config.regionRoots.values()]
   const folder = folders.find((one) => existsSync(one) && readdirSync(one).length > 0)
   if (config.isNew || folder === undefined) return
+  if ((await findServer(store.db)) !== undefined) return
   throw new FirstStartError(
     `Cannot start fresh: there is no database, but ${folder} holds vaults of an earlier server. ` +
-      'Bring its database and server.key back, restore from the vaults with tools/recover.mjs and the recovery kit ' +
-      '("vault rebuild", which will do it in place, is not there yet), or say --new to begin anew and leave those vaults alone',
+      `Bring its database and server.key back, bring its recovery points back with "roleback vault rebuild ${folder} --kit FILE" ` +
+      'and the recovery kit, or say --new to begin anew and leave those vaults alone',
   )
 }
 
@@ -112,7 +120,7 @@ async function firstStart(
 ): Promise<{ readonly server: ServerTable; readonly first: FirstStart }> {
   const now = Date.now()
   const accountId = config.accountId ?? randomAccountId()
-  const rootKey = config.rootKey ?? { accessKeyId: iamId('AKIA'), secretAccessKey: secretAccessKey() }
+  const rootKey = newRootKey(config)
   const passphrase = newPassphrase()
   const kit = makeRecoveryKit(passphrase)
   const files = writeKit(config, kit.kitText, passphrase)
@@ -131,25 +139,46 @@ async function firstStart(
       created_at: now,
       root_last_used_at: null,
     })
-    if ((await findAccessKey(tx, rootKey.accessKeyId)) === undefined) {
-      await insertAccessKey(tx, {
-        access_key_id: rootKey.accessKeyId,
-        account_id: accountId,
-        user_id: null,
-        secret: serverKey.seal('access-key', rootKey.accessKeyId, Buffer.from(rootKey.secretAccessKey)),
-        status: 'Active',
-        created_at: now,
-      })
-    }
+    await insertRootKey(tx, serverKey, accountId, rootKey, now)
     return row
   })
-  const file = credentialsFile(config.dataDir)
+  const file = writeRootKey(config.dataDir, rootKey)
+  return { server, first: { credentialsFile: file, ...rootKey, ...files } }
+}
+
+export type RootKey = Pick<FirstStart, 'accessKeyId' | 'secretAccessKey'>
+
+export function newRootKey(config: Config): RootKey {
+  return config.rootKey ?? { accessKeyId: iamId('AKIA'), secretAccessKey: secretAccessKey() }
+}
+
+export async function insertRootKey(
+  tx: Queryable,
+  serverKey: ServerKey,
+  accountId: string,
+  rootKey: RootKey,
+  now: number,
+): Promise<void> {
+  if ((await findAccessKey(tx, rootKey.accessKeyId)) !== undefined) return
+  await insertAccessKey(tx, {
+    access_key_id: rootKey.accessKeyId,
+    account_id: accountId,
+    user_id: null,
+    secret: serverKey.seal('access-key', rootKey.accessKeyId, Buffer.from(rootKey.secretAccessKey)),
+    status: 'Active',
+    created_at: now,
+  })
+}
+
+/** Into a file of mode 0600, as AWS clients read it. */
+export function writeRootKey(dataDir: string, rootKey: RootKey): string {
+  const file = credentialsFile(dataDir)
   writeFileSync(
     file,
     `[roleback]\naws_access_key_id = ${rootKey.accessKeyId}\naws_secret_access_key = ${rootKey.secretAccessKey}\n`,
     { mode: 0o600, flush: true },
   )
-  return { server, first: { credentialsFile: file, ...rootKey, ...files } }
+  return file
 }
 
 function writeKit(

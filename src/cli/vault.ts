@@ -8,6 +8,7 @@ import { factsOf, say, sayJson } from './output.ts'
 import { CommandError, CommandUsageError } from './report.ts'
 import { collect } from './resource-values.ts'
 import { readSecret } from './secret-input.ts'
+import { addVaultRebuild } from './vault-rebuild.ts'
 
 interface Json {
   readonly json?: boolean
@@ -61,6 +62,7 @@ export function addVault(program: Command): void {
     .option('--password-file <file>', "file with the repository's password, - for standard input")
     .option('--json', 'print the result as JSON')
     .action(exportVault)
+  addVaultRebuild(vault)
 }
 
 async function exportVault(name: string, options: ExportOptions): Promise<void> {

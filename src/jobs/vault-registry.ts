@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { openBlobStore } from '../blobs/open.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
@@ -80,6 +80,13 @@ export class VaultRegistry {
       'recover.mjs': readFileSync(new URL('../../tools/recover.mjs', import.meta.url)),
     }
     const vault = await createVault(this.#blobs(row), { vaultId: row.vault_id, key, wrappings, files })
+    // Whose it is, for who has only the vault.
+    const { account_id: accountId, region, name, created_at: createdAt } = row
+    await vault.addRecord(({ record }) =>
+      record['vault'] === undefined
+        ? { vault: { accountId, region, backupVaultName: name, createdAt } }
+        : undefined,
+    )
     this.#open.set(row.vault_id, { wrappedKey: wrapped, vault: Promise.resolve(vault) })
     await setVaultState(store.db, row, 'AVAILABLE')
   }
@@ -139,7 +146,7 @@ export class VaultRegistry {
         `Region ${region} has no storage on this server. Start it with --region-root ${region}=DIRECTORY`,
       )
     const { path } = JSON.parse(storage) as { path: string }
-    return join(root, path)
+    return resolve(root, path)
   }
 
   /** Removes the storage of a vault whose row is gone. */

@@ -16,6 +16,7 @@ import { readFileSync } from 'node:fs'
  * is sealed under a passphrase. The server keeps the public half only. docs/vault-format.md, section 4.
  */
 export interface RecoveryKit {
+  readonly kitId: string
   /** The public half, base64 of 32 bytes. */
   readonly publicKey: string
   readonly kitText: string
@@ -74,7 +75,7 @@ export function makeRecoveryKit(passphrase: string, options: { readonly cost?: n
     sealed: sealed.toString('base64'),
     recoverSha256: recoverSha256(),
   }
-  return { publicKey: kit.publicKey, kitText: textOf(kit) }
+  return { kitId: kit.kitId, publicKey: kit.publicKey, kitText: textOf(kit) }
 }
 
 /** Opens a kit's text with its passphrase. @throws {RecoveryKitError} */

@@ -16,6 +16,21 @@ export async function insertRecoveryPoint(db: Queryable, row: RecoveryPointTable
   await db.insertInto('recovery_point').values(row).execute()
 }
 
+/** Inserts many at once; those whose ARN is taken stay out. @returns The ARNs of the others. Give it a transaction. */
+export async function insertRecoveryPoints(
+  db: Queryable,
+  rows: readonly RecoveryPointTable[],
+): Promise<ReadonlySet<string>> {
+  if (rows.length === 0) return new Set()
+  const kept = await db
+    .insertInto('recovery_point')
+    .values(rows)
+    .onConflict((conflict) => conflict.column('arn').doNothing())
+    .returning('arn')
+    .execute()
+  return new Set(kept.map(({ arn }) => arn))
+}
+
 export async function findRecoveryPoint(
   db: Queryable,
   accountId: string,

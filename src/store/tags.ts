@@ -63,6 +63,24 @@ export async function putTags(db: Queryable, accountId: string, arn: string, tag
     .execute()
 }
 
+/** Adds the tags of many new ARNs at once. */
+export async function putTagsOfAll(
+  db: Queryable,
+  accountId: string,
+  all: readonly { readonly arn: string; readonly tags: Tags }[],
+): Promise<void> {
+  const values = all.flatMap(({ arn, tags }) =>
+    Object.entries(tags).map(([key, value]) => ({ account_id: accountId, arn, key, value })),
+  )
+  for (let at = 0; at < values.length; at += MAX_PARAMETERS) {
+    await db
+      .insertInto('tag')
+      .values(values.slice(at, at + MAX_PARAMETERS))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
+}
+
 /** Removes the tags of these keys; keys that are not there are no error. */
 export async function deleteTags(
   db: Queryable,

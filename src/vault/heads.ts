@@ -68,6 +68,24 @@ export async function readHead(store: BlobStore, keys: VaultKeys, pointId: strin
   }
 }
 
+/** The same where it is known that there is a head, and how many amendments. @throws {VaultDamageError} */
+export async function openHead(
+  store: BlobStore,
+  keys: VaultKeys,
+  pointId: string,
+  amendments: number,
+): Promise<PointHead> {
+  const name = headName(pointId)
+  const head = parseHead(keys, pointId, openJson(keys, 'head', name, await store.get(name)))
+  let { record } = head
+  for (let number = 1; number <= amendments; number++) {
+    const amendment = await readAmendment(store, keys, pointId, number)
+    if (amendment === undefined) throw new VaultDamageError(amendmentName(pointId, number), 'it is gone')
+    record = amendRecord(record, amendment)
+  }
+  return { ...head, record }
+}
+
 function parseHead(keys: VaultKeys, pointId: string, json: Readonly<Record<string, unknown>>): PointHead {
   const { format, vaultId, jobId, fence, root, height, items, contentBytes, record } = json
   const isId = root === null || (typeof root === 'string' && /^[0-9a-f]{64}$/.test(root))

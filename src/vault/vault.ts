@@ -58,7 +58,7 @@ export async function createVault(store: BlobStore, options: CreateVaultOptions)
 }
 
 /** Puts a blob that may be there already from an earlier try. False where other bytes have the name. */
-async function putOnce(store: BlobStore, name: string, bytes: Uint8Array): Promise<boolean> {
+export async function putOnce(store: BlobStore, name: string, bytes: Uint8Array): Promise<boolean> {
   try {
     await store.put(name, bytes)
     return true
