@@ -45,7 +45,7 @@ const SECRET_KEYS: readonly string[] = ['sts:externalid']
 const CALLERS_KEYS: readonly string[] = ['aws:principaltag/', 'aws:username', 'aws:userid', 'aws:useragent']
 
 /** What the caller's account is told where another account's policies refused. */
-const FOREIGN_REASON = 'because the account that owns the resource does not allow it'
+export const FOREIGN_REASON = 'because the account that owns the resource does not allow it'
 
 /** Everything that explains a refusal to the caller's own account, as it is kept. */
 export function denialOf(principal: Caller, question: Question, facts: DenialFacts): DenialRecord {

@@ -7,6 +7,14 @@ import { parseRoleArn, roleArn } from './identity-arns.ts'
 /** The service that roles are passed to. */
 export const BACKUP_SERVICE = 'backup.amazonaws.com'
 
+/** The service's own role in an account, which nobody passes: where it acts and no role of the account is recorded. */
+export function backupServiceRoleArn(accountId: string): string {
+  return `arn:aws:iam::${accountId}:role/aws-service-role/${BACKUP_SERVICE}/AWSServiceRoleForBackup`
+}
+
+/** Recorded with that ARN; no role has it. */
+export const SERVICE_LINKED_ROLE_ID = 'AWSServiceRoleForBackup'
+
 export type PassedRole =
   | { readonly ok: true; readonly role: RoleTable }
   /** `message` is AWS's sentence (Terraform retries on it) with the reason behind it. */

@@ -7,6 +7,7 @@ import { ofSource } from './grants.ts'
 import { jobRequests } from './job-request.ts'
 import type { JobFacts } from './job-request.ts'
 import type { JobLayers } from './job-scope.ts'
+import { ownSideOf } from './refusal.ts'
 import { describePolicy, literal, propose } from './proposal.ts'
 import type { Proposal, Question } from './proposal.ts'
 
@@ -105,7 +106,7 @@ export class Checker {
       verdict,
       isOptional,
       source,
-      reason: verdict === 'depends' ? dependsReason(open) : decision.reason,
+      reason: verdict === 'depends' ? dependsReason(open) : ownSideOf(question, decision).reason,
       keys: [...new Set(open.flatMap(({ keys }) => keys))],
       proposals: verdict === 'allowed' ? [] : this.#proposalsFor(layer, question, decision, source),
     }

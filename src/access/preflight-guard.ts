@@ -1,7 +1,6 @@
 import type { Access, AccessQuestion, Preview } from './authorize.ts'
 import type { Check, Checker } from './preflight-checks.ts'
-import { guardHandOuts } from './restore-guard.ts'
-import type { GuardedCaller, HandOut } from './restore-guard.ts'
+import type { GuardedCaller } from './restore-guard.ts'
 
 /** Stands for the AccessDenied that the guard would throw. */
 class WouldRefuse extends Error {
@@ -9,7 +8,7 @@ class WouldRefuse extends Error {
 }
 
 /**
- * What the restore guard would ask the caller about one recovery point, by the guard itself. A right to read that is lacking is missing
+ * What the restore guard would ask the caller, by the guard itself: `guard` is one of its functions. A right to read that is lacking is missing
  * where the account's guard enforces, and but told of where it warns; where the caller may be handed what he could not read,
  * nothing is missing.
  */
@@ -17,7 +16,7 @@ export async function guardChecks(
   caller: Pick<GuardedCaller, 'accountId' | 'region' | 'store'>,
   preview: Preview,
   checker: Checker,
-  handOut: HandOut,
+  guard: (caller: GuardedCaller) => Promise<readonly string[]>,
 ): Promise<readonly Check[]> {
   const checks: Check[] = []
   const ask = async ({ remark, ...asked }: AccessQuestion): Promise<Access> => {
@@ -28,7 +27,7 @@ export async function guardChecks(
     )
     return isAllowed ? { allowed: true } : { allowed: false, refusal: new WouldRefuse(check.action) }
   }
-  const warnings = await guardHandOuts({ ...caller, ask }, [handOut]).catch((error: unknown) => {
+  const warnings = await guard({ ...caller, ask }).catch((error: unknown) => {
     if (error instanceof WouldRefuse) return undefined
     throw error
   })

@@ -19,6 +19,7 @@ import { layersOf } from './layers.ts'
 import { BACKUP_SERVICE, passRoleContext, roleToPass } from './passed-role.ts'
 import type { Principal } from './principal.ts'
 import { guardChecks } from './preflight-guard.ts'
+import { guardAll, guardHandOuts, PLAN_COPIES } from './restore-guard.ts'
 import { Checker } from './preflight-checks.ts'
 import type { Check, CheckLayer } from './preflight-checks.ts'
 import { backupSubjects, pointSubjects } from './preflight-subjects.ts'
@@ -150,7 +151,7 @@ class Run {
     const { places, planArn } = this.#wish
     const sourceArn = planArn ?? places[0]?.vaultArn ?? ''
     const checks = [...(await this.#callChecks(undefined)), ...(await this.#passing(sourceArn))]
-    if (planArn !== undefined) checks.push(...(await this.#discovery()))
+    if (planArn !== undefined) checks.push(...(await this.#discovery()), ...(await this.#guardPlan()))
     const { subjects, common } = await backupSubjects(this.#tools, this.#wish)
     await this.#readVaultPolicies(
       places.flatMap(({ vaultArn, copies }) => [vaultArn, ...copies.map((copy) => copy.vaultArn)]),
@@ -212,10 +213,27 @@ class Run {
     return [...checks, this.#checker.ofTrust(askTrust(this.#job.row, assumption))]
   }
 
-  /** What the caller must be able to read at the source, to be handed it. */
+  /** What the caller must be able to read at the source, to be handed it, or to hand it to another account. */
   async #guard({ point, metadata }: PointSubject): Promise<readonly Check[]> {
-    if (this.#wish.operation !== 'StartRestoreJob' || point === undefined || metadata === undefined) return []
-    return await guardChecks(this.#tools, this.#tools.preview, this.#checker, { point, metadata })
+    if (point === undefined) return []
+    const isRestore = this.#wish.operation === 'StartRestoreJob'
+    if (isRestore ? metadata === undefined : !this.#isOfOthers(this.#wish.destinationVaultArn)) return []
+    return await this.#guarded((caller) => guardHandOuts(caller, [{ point, metadata }]))
+  }
+
+  /** Of a plan that copies to another account, everything that will be in it. */
+  async #guardPlan(): Promise<readonly Check[]> {
+    const copies = this.#wish.places.flatMap((place) => place.copies)
+    if (!copies.some(({ vaultArn }) => this.#isOfOthers(vaultArn))) return []
+    return await this.#guarded((caller) => guardAll(caller, PLAN_COPIES))
+  }
+
+  #guarded(guard: Parameters<typeof guardChecks>[3]): Promise<readonly Check[]> {
+    return guardChecks(this.#tools, this.#tools.preview, this.#checker, guard)
+  }
+
+  #isOfOthers(vaultArn: string | undefined): boolean {
+    return (parseArn(vaultArn ?? '')?.accountId ?? this.#tools.accountId) !== this.#tools.accountId
   }
 
   /** A selection finds its resources under the role at every run. */

@@ -5,7 +5,7 @@ import type { DenialRecord } from '../store/denials.ts'
 import type { Queryable } from '../store/store.ts'
 import { fingerprintOf } from './compiled.ts'
 import { denialMessage } from './denial.ts'
-import { denialOf, ownersDenialOf } from './denial-record.ts'
+import { denialOf, FOREIGN_REASON, ownersDenialOf } from './denial-record.ts'
 import type { Ruling } from './denial-record.ts'
 import type { Evaluation } from './explain.ts'
 import type { Caller } from './principal.ts'
@@ -123,4 +123,14 @@ export function refusalMessage(
   const { action, resource } = question.request
   const told = isGeneric(question, decision) ? { reason: '' } : decision
   return denialMessage(principal.arn, action, resource, told, id)
+}
+
+/** A decision as the caller's account may know it: of another account's policies, that they refused or did not. */
+export function ownSideOf(question: Pick<Question, 'request'>, decision: Decision): Decision {
+  if (!isForeign(question.request)) return decision
+  const statements = decision.statements.filter(({ policy }) => policy.type !== 'resource')
+  if (!isGeneric(question, decision)) return { ...decision, statements }
+  return decision.allowed
+    ? { ...decision, statements, reason: 'allowed by both accounts' }
+    : { ...decision, effect: 'ImplicitDeny', statements: [], reason: FOREIGN_REASON }
 }

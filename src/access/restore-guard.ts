@@ -51,6 +51,19 @@ export async function guardHandOuts(
   return warnings
 }
 
+/**
+ * The same for what gives away whatever there will be: a plan that copies to another account. It takes RESTORE_UNREADABLE on everything.
+ */
+export async function guardAll(caller: GuardedCaller, what: string): Promise<readonly string[]> {
+  const mode = await restoreGuardOf(caller.store.db, caller.accountId)
+  if (mode === 'off') return []
+  const remark = `${GUARD}${what}, whatever it will hold`
+  const access = await caller.ask({ action: RESTORE_UNREADABLE, resource: '*', remark })
+  if (access.allowed) return []
+  if (mode === 'enforce') throw access.refusal
+  return [`The restore guard only warns here: ${access.refusal.message}`]
+}
+
 async function accessTo(
   caller: GuardedCaller,
   handOut: HandOut,
@@ -67,6 +80,9 @@ async function accessTo(
   const unreadable = await askUnreadable(caller, point, READ_REMARK)
   return unreadable.allowed ? unreadable : denied
 }
+
+/** What `guardAll` is asked for by plans. */
+export const PLAN_COPIES = 'the plan copies to another account what is backed up by it'
 
 /** What a refusal is followed by, since nobody asked for this action by its name. */
 const GUARD = 'The restore guard asks for it: '

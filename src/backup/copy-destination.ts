@@ -5,6 +5,7 @@ import {
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { parseArn } from '../lib/arn.ts'
+import { globalSettings } from '../store/global-settings.ts'
 import { findVaultByArn } from '../store/vaults.ts'
 
 /** A vault that copies may go to, as far as the caller may know. */
@@ -45,9 +46,15 @@ export async function copyDestination(
     )
   }
   if (accountId !== ctx.accountId) {
-    throw new InvalidRequestException(
-      `Cannot copy into ${arn}: copies to other accounts are not available on this server`,
-    )
+    // Whether another account has such a vault is for that account to tell: the job hears whether it may copy into it.
+    const { settings } = await globalSettings(ctx.store.db, ctx.accountId)
+    if (settings['isCrossAccountBackupEnabled'] !== 'true') {
+      throw new InvalidRequestException(
+        `Cannot copy into ${arn}: it is another account's, and cross-account backup is off in this one. ` +
+          'Turn it on with UpdateGlobalSettings (isCrossAccountBackupEnabled)',
+      )
+    }
+    return { arn, region, accountId }
   }
   const vault = await findVaultByArn(ctx.store.db, arn)
   if (vault === undefined)

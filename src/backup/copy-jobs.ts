@@ -1,3 +1,4 @@
+import { guardHandOuts } from '../access/restore-guard.ts'
 import {
   InvalidParameterValueException,
   InvalidRequestException,
@@ -26,6 +27,7 @@ import { checkLifecycle, lifecycleOf } from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
 import { pointIn } from './recovery-points.ts'
+import { statusMessage } from './restore-jobs.ts'
 
 /** As `jobs/copy.ts` reads it. */
 interface CopyInput {
@@ -46,6 +48,8 @@ export async function startCopyJob(ctx: Context, input: StartCopyJobInput): Prom
   checkLifecycle(input.Lifecycle)
   const sourceArn = vaultArn(ctx, point.vault_name)
   const destination = await copyDestination(ctx, input.DestinationBackupVaultArn, sourceArn)
+  const warnings = destination.accountId === ctx.accountId ? [] : await guardHandOuts(ctx, [{ point }])
+  for (const warning of warnings) ctx.warn(warning)
   const basics = jobBasics(ctx, 'copy')
   const job = {
     ...basics,
@@ -60,6 +64,7 @@ export async function startCopyJob(ctx: Context, input: StartCopyJobInput): Prom
     bytes_total: point.size_bytes,
     lock_key: `copy ${point.resource_unique_id} ${destination.arn}`,
     idempotency_token: input.IdempotencyToken ?? null,
+    guard_warning: warnings[0] ?? null,
     input: JSON.stringify({
       pointArn: copyArn(ctx, destination, point, basics.job_id),
       deleteAfterDays: lifecycleOf(input.Lifecycle).deleteAfterDays,
@@ -195,7 +200,7 @@ function toCopyJob(ctx: Context, row: JobTable): CopyJob {
     CreationDate: new Date(row.created_at),
     CompletionDate: row.completed_at === null ? undefined : new Date(row.completed_at),
     State: stateOf(row.state),
-    StatusMessage: row.status_message ?? undefined,
+    StatusMessage: statusMessage(row),
     MessageCategory: row.message_category ?? undefined,
     BackupSizeInBytes: row.bytes_total ?? row.bytes_done,
     IamRoleArn: row.role_arn ?? undefined,

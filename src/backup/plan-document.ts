@@ -1,7 +1,9 @@
+import { guardAll, PLAN_COPIES } from '../access/restore-guard.ts'
 import { AlreadyExistsException, InvalidParameterValueException } from '../aws/generated/backup.ts'
 import type { BackupPlanInput, BackupRule, BackupRuleInput } from '../aws/generated/backup.ts'
 import { AwsError } from '../aws/error.ts'
 import type { Context } from '../context.ts'
+import { parseArn } from '../lib/arn.ts'
 import { uuid } from '../lib/ids.ts'
 import { lifecycleProblem } from '../plans/lifecycle.ts'
 import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../plans/plan.ts'
@@ -61,6 +63,23 @@ export async function planDocument(
   const ids = new Map(earlier?.Rules.map(({ RuleName, RuleId }) => [RuleName, RuleId]))
   const rules = input.Rules.map((rule) => ({ ...filledIn(rule), RuleId: ids.get(rule.RuleName) ?? uuid() }))
   return { BackupPlanName: input.BackupPlanName, Rules: rules }
+}
+
+/** Whoever has what a plan backs up copied to another account hands it out there: the restore guard is asked. */
+export async function guardCopies(ctx: Context, plan: StoredPlan, earlier?: StoredPlan): Promise<void> {
+  const before = new Set(earlier === undefined ? [] : foreignCopies(ctx, earlier))
+  if (foreignCopies(ctx, plan).every((arn) => before.has(arn))) return
+  for (const warning of await guardAll(ctx, PLAN_COPIES)) ctx.warn(warning)
+}
+
+/** Vaults of other accounts that a plan copies into. */
+export function foreignCopies(
+  ctx: Pick<Context, 'accountId'>,
+  { Rules }: { readonly Rules: readonly Pick<BackupRuleInput, 'CopyActions'>[] },
+): readonly string[] {
+  return Rules.flatMap(({ CopyActions = [] }) => CopyActions)
+    .map(({ DestinationBackupVaultArn }) => DestinationBackupVaultArn)
+    .filter((arn) => parseArn(arn)?.accountId !== ctx.accountId)
 }
 
 function filledIn(rule: BackupRuleInput): BackupRuleInput {

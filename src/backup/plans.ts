@@ -39,7 +39,14 @@ import type { BackupPlanTable } from '../store/schema-plans.ts'
 import { deleteAllTags, putTags } from '../store/tags.ts'
 import { planArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
-import { isSamePlan, nextRuns, planDocument, planExists, scheduledRules } from './plan-document.ts'
+import {
+  guardCopies,
+  isSamePlan,
+  nextRuns,
+  planDocument,
+  planExists,
+  scheduledRules,
+} from './plan-document.ts'
 import type { StoredPlan } from './plan-document.ts'
 import { checkTags } from './tags.ts'
 
@@ -53,6 +60,7 @@ export async function createBackupPlan(
 ): Promise<CreateBackupPlanOutput> {
   const tags = checkTags(input.BackupPlanTags ?? {})
   const document = await planDocument(ctx, input.BackupPlan)
+  await guardCopies(ctx, document)
   const plan = newPlan(ctx, document, input.CreatorRequestId ?? uuid())
   const made = await ctx.store.transaction(async (tx) => {
     const sameRequest = await findPlanByRequest(tx, ctx, plan.creator_request_id)
@@ -118,6 +126,7 @@ export async function updateBackupPlan(
     await ctx.authorize('iam:PassRole', role, passRoleContext(arn))
   const earlier = documentOf(present)
   const document = await planDocument(ctx, input.BackupPlan, earlier)
+  await guardCopies(ctx, document, earlier)
   const plan: BackupPlanTable = {
     ...withoutDocument(present),
     name: document.BackupPlanName,

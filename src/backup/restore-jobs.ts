@@ -220,7 +220,7 @@ function statesOf(status: RestoreStatus | undefined): readonly JobState[] | unde
 }
 
 /** How it ended, and what the restore guard would have refused. */
-function statusMessage({ status_message, guard_warning }: JobTable): string | undefined {
+export function statusMessage({ status_message, guard_warning }: JobTable): string | undefined {
   const parts = [status_message, guard_warning].filter((part) => part !== null)
   return parts.length === 0 ? undefined : parts.join('. ')
 }

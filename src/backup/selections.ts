@@ -1,3 +1,4 @@
+import { guardAll, PLAN_COPIES } from '../access/restore-guard.ts'
 import { AlreadyExistsException, InvalidParameterValueException } from '../aws/generated/backup.ts'
 import type {
   CreateBackupSelectionInput,
@@ -27,7 +28,8 @@ import type { RoleTable } from '../store/schema.ts'
 import { planArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
-import { checkSelectionCount, noSuchPlan, planOf } from './plans.ts'
+import { foreignCopies } from './plan-document.ts'
+import { checkSelectionCount, documentOf, noSuchPlan, planOf } from './plans.ts'
 
 /**
  * Assigns resources to a plan under a role. In AWS's order: the caller's PassRole, the role's existence, its trust policy, its
@@ -43,6 +45,8 @@ export async function createBackupSelection(
   await mayListResources(ctx, role, input.BackupSelection.IamRoleArn, arn)
   const problem = selectionProblem(input.BackupSelection)
   if (problem !== undefined) throw new InvalidParameterValueException(problem, { Context: 'BackupSelection' })
+  if (foreignCopies(ctx, documentOf(plan)).length > 0)
+    for (const warning of await guardAll(ctx, PLAN_COPIES)) ctx.warn(warning)
   const row = newSelection(ctx, input, role)
   const made = await ctx.store.transaction(async (tx) => {
     const now = await findPlan(tx, ctx, plan.plan_id)

@@ -1,7 +1,11 @@
+import { backupServiceRoleArn, SERVICE_LINKED_ROLE_ID } from '../access/passed-role.ts'
 import { copyCalls } from '../kinds/job-calls.ts'
 import type { ResourceType } from '../kinds/kind.ts'
+import { parseArn } from '../lib/arn.ts'
+import type { Arn } from '../lib/arn.ts'
 import { uuid } from '../lib/ids.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
+import { globalSettings } from '../store/global-settings.ts'
 import {
   completeRecoveryPoint,
   COPYABLE,
@@ -41,6 +45,18 @@ interface Plan {
   readonly input: CopyInput
   readonly source: RecoveryPointTable
   readonly from: VaultTable
+  /** As far as its ARN tells. */
+  readonly to: Destination
+}
+
+interface Destination {
+  readonly arn: string
+  readonly region: string
+  readonly accountId: string
+}
+
+/** With the vault that it goes to. */
+interface OpenPlan extends Plan {
   readonly into: VaultTable
 }
 
@@ -63,22 +79,18 @@ async function copy(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
     const facts = {
       resourceArn: plan.source.resource_arn,
       recoveryPointArn: plan.source.arn,
-      destinationVaultArn: plan.into.arn,
+      destinationVaultArn: plan.to.arn,
     }
     for (const { step, target } of copyCalls(facts)) await role.session.call(step, target, () => undefined)
-    // Only now: what the destination asks of copies is told to those who may copy into it.
-    await checkRetention(
-      tools,
-      { vault: plan.into, opened: await tools.vaults.open(plan.into), jobNoun: 'Copy job' },
-      plan.input.deleteAfterDays ?? plan.source.delete_after_days,
-    )
-    const point = newPoint(tools, job.row, plan)
+    // Only now: whether the destination is there, and what it asks of copies, is told to those who may copy into it.
+    const open = { ...plan, into: await destinationOf(tools, plan) }
+    const point = newPoint(tools, job.row, open)
     await putUnfinishedPoint(tools, job.row, point)
     try {
       const end = await endOf(tools, job.row, plan)
-      const result = await pour(tools, job, plan, point, end)
+      const result = await pour(tools, job, open, point, end)
       await role.close()
-      return await commit(tools, job, plan, point, { result, end })
+      return await commit(tools, job, open, point, { result, end })
     } catch (error) {
       await dropUnfinishedPoint(tools, job.row, point)
       throw error
@@ -100,23 +112,42 @@ async function planOf(tools: JobTools, row: JobTable): Promise<Plan> {
   const from = await findVault(db, row.account_id, row.region, source.vault_name)
   if (from === undefined)
     throw new JobFailedError(`Copy job failed: backup vault ${source.vault_name} is gone`)
-  const into = await findVaultByArn(db, row.destination_vault_arn as string)
-  if (into === undefined || into.state === 'FAILED') {
-    const why = into === undefined ? 'does not exist' : 'could not be created'
+  const arn = row.destination_vault_arn as string
+  const { region, accountId } = parseArn(arn) as Arn
+  if (accountId !== row.account_id) await checkCrossAccount(tools, row, arn)
+  return { input, source, from, to: { arn, region, accountId } }
+}
+
+/** Asked again at each run: it may have been turned off since. */
+async function checkCrossAccount(tools: JobTools, row: JobTable, arn: string): Promise<void> {
+  const { settings } = await globalSettings(tools.store.db, row.account_id)
+  if (settings['isCrossAccountBackupEnabled'] === 'true') return
+  throw new JobFailedError(
+    `Copy job failed: ${arn} is another account's vault, and cross-account backup is off in this one. ` +
+      'Turn it on with UpdateGlobalSettings (isCrossAccountBackupEnabled)',
+    'AccessDenied',
+  )
+}
+
+async function destinationOf(tools: JobTools, { input, source, to }: Plan): Promise<VaultTable> {
+  const vault = await findVaultByArn(tools.store.db, to.arn)
+  if (vault === undefined || vault.state === 'FAILED') {
+    const why = vault === undefined ? 'does not exist' : 'could not be created'
     throw new JobFailedError(
-      `Copy job failed because backup vault ${row.destination_vault_arn} ${why}. Create it and start the copy again`,
+      `Copy job failed because backup vault ${to.arn} ${why}. Create it and start the copy again`,
     )
   }
-  if (into.state === 'CREATING') throw new RetryLaterError(`Backup vault ${into.arn} is being created`, 200)
-  return { input, source, from, into }
+  if (vault.state === 'CREATING') throw new RetryLaterError(`Backup vault ${to.arn} is being created`, 200)
+  await checkRetention(
+    tools,
+    { vault, opened: await tools.vaults.open(vault), jobNoun: 'Copy job' },
+    input.deleteAfterDays ?? source.delete_after_days,
+  )
+  return vault
 }
 
 /** The session is let out of the one vault by that one's policy, and into the other by the other's. */
-async function openRole(
-  tools: JobTools,
-  job: RunningJob,
-  { source, from, into }: Plan,
-): Promise<OpenJobRole> {
+async function openRole(tools: JobTools, job: RunningJob, { source, from, to }: Plan): Promise<OpenJobRole> {
   const { db } = tools.store
   return await openJobRole(tools, job, {
     resource: {
@@ -129,18 +160,23 @@ async function openRole(
       resourceArn: source.resource_arn,
       recoveryPointArn: source.arn,
       backupVaultArn: from.arn,
-      destinationVaultArn: into.arn,
+      destinationVaultArn: to.arn,
     },
     tags: new Map([
       ...(await tagsOfAll(db, job.row.account_id, [source.arn])),
-      ...(await tagsOfAll(db, into.account_id, [into.arn])),
+      ...(await tagsOfAll(db, to.accountId, [to.arn])),
     ]),
     // The bytes come from the vault: the source is not asked, and may be gone.
     connect: () => ({ settings: {}, secret: undefined }),
   })
 }
 
-function newPoint(tools: JobTools, row: JobTable, { input, source, from, into }: Plan): RecoveryPointTable {
+function newPoint(
+  tools: JobTools,
+  row: JobTable,
+  { input, source, from, into }: OpenPlan,
+): RecoveryPointTable {
+  const isOwn = into.account_id === row.account_id
   const copiedAt = row.started_at ?? tools.clock.now()
   const days = input.deleteAfterDays
   return {
@@ -151,8 +187,9 @@ function newPoint(tools: JobTools, row: JobTable, { input, source, from, into }:
     vault_name: into.name,
     point_id: uuid(),
     job_id: row.job_id,
-    role_arn: row.role_arn as string,
-    role_id: row.role_id as string,
+    // A role of one account has no say in another: there the service acts by itself, as AWS's does.
+    role_arn: isOwn ? (row.role_arn as string) : backupServiceRoleArn(into.account_id),
+    role_id: isOwn ? (row.role_id as string) : SERVICE_LINKED_ROLE_ID,
     status: 'CREATING',
     status_message: null,
     completed_at: null,
@@ -161,7 +198,7 @@ function newPoint(tools: JobTools, row: JobTable, { input, source, from, into }:
     delete_after_days: days ?? source.delete_after_days,
     cold_after_days: null,
     delete_at: days === null ? source.delete_at : copiedAt + days * DAY_MS,
-    created_by: row.created_by,
+    created_by: isOwn ? row.created_by : null,
     last_restore_at: null,
     copied_at: copiedAt,
     source_vault_arn: from.arn,
@@ -172,7 +209,7 @@ function newPoint(tools: JobTools, row: JobTable, { input, source, from, into }:
 async function pour(
   tools: JobTools,
   job: RunningJob,
-  { source, from, into }: Plan,
+  { source, from, into }: OpenPlan,
   point: RecoveryPointTable,
   end: PointEnd,
 ): Promise<CopyResult> {
@@ -220,7 +257,7 @@ async function endOf(tools: JobTools, row: JobTable, { source }: Plan): Promise<
 async function commit(
   tools: JobTools,
   job: RunningJob,
-  { source, into }: Plan,
+  { source, into }: OpenPlan,
   point: RecoveryPointTable,
   { result, end }: { readonly result: CopyResult; readonly end: PointEnd },
 ): Promise<JobOutcome> {

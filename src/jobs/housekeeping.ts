@@ -3,7 +3,7 @@ import { BACK_OFF_FORGOTTEN_MS } from '../access/back-off.ts'
 import { jobRequests } from '../access/job-request.ts'
 import type { JobFacts } from '../access/job-request.ts'
 import { layersOf } from '../access/layers.ts'
-import { BACKUP_SERVICE } from '../access/passed-role.ts'
+import { BACKUP_SERVICE, SERVICE_LINKED_ROLE_ID } from '../access/passed-role.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Question } from '../access/proposal.ts'
 import { keepRefusal, refusalMessage } from '../access/refusal.ts'
@@ -185,6 +185,11 @@ export class Housekeeping {
   /** Why the recorded role may not delete the point; undefined when it may. */
   async #refusal(point: RecoveryPointTable, now: number): Promise<string | undefined> {
     const { store } = this.#tools
+    if (point.role_id === SERVICE_LINKED_ROLE_ID) {
+      const why = `it was copied from another account, ${point.source_vault_arn}`
+      await this.#record(point, SERVICE_LINKED, 'backup:DeleteRecoveryPoint', true, why, now)
+      return undefined
+    }
     const role = { roleId: point.role_id, roleArn: point.role_arn }
     const assumed = await assumeForService(store.db, role, {
       service: BACKUP_SERVICE,

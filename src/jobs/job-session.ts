@@ -4,13 +4,12 @@ import { kindOfArn } from '../kinds/kinds.ts'
 import type { AuthorizationRequest, Decision } from '../policy/evaluate.ts'
 import { evaluate } from '../policy/evaluate.ts'
 import { encodedDenial } from '../access/authorization-message.ts'
-import { denialMessage } from '../access/denial.ts'
 import { jobRequests } from '../access/job-request.ts'
 import type { JobFacts } from '../access/job-request.ts'
 import type { JobLayers } from '../access/job-scope.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Question } from '../access/proposal.ts'
-import { refusalOf } from '../access/refusal.ts'
+import { ownSideOf, refusalMessage, refusalOf } from '../access/refusal.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
 import type { Clock } from '../lib/clock.ts'
 import { AccessDeniedError } from './errors.ts'
@@ -110,10 +109,11 @@ export class JobSession implements DriverSession {
     for (const request of jobRequests(this.#facts(), step, target)) {
       const arn = request.resource
       const decision = evaluate(request, this.#layers.on(arn))
-      log.add({ step: step.name, action: step.action, arn, decision, at: clock.now() })
+      const told = ownSideOf({ request }, decision)
+      log.add({ step: step.name, action: step.action, arn, decision: told, at: clock.now() })
       if (!decision.allowed) {
-        const id = log.explain(step.name, decision, () => this.#denial(step, target, request, decision))
-        const message = denialMessage(this.#principal.arn, step.action, arn, decision, id)
+        const id = log.explain(step.name, told, () => this.#denial(step, target, request, decision))
+        const message = refusalMessage(this.#principal, this.#question(request), decision, id)
         const encoded = this.#encoded(request, decision)
         return encoded === undefined ? message : `${message}. ${encoded}`
       }
