@@ -28,19 +28,33 @@ export interface Path {
   readonly steps: readonly PathStep[]
 }
 
+/** How sessions of a role come about; `isWhole` is false where the search was ended before everything was looked at. */
+export interface Paths {
+  readonly paths: readonly Path[]
+  readonly isWhole: boolean
+}
+
 /**
  * How a role's sessions come about: for each user the shortest way that is allowed, else the shortest that could be; and whom the
- * trust policies on these ways name from outside the account, whose own rights nobody here knows.
+ * trust policies on these ways name from outside the account, whose own rights nobody here knows. The search ends with `limit` paths,
+ * or once `maxDecisions` were made for them: in an account where everybody may take on everything there are more than anybody reads.
  */
-export async function pathsTo(inquiry: Inquiry, role: Somebody): Promise<readonly Path[]> {
+export async function pathsTo(
+  inquiry: Inquiry,
+  role: Somebody,
+  { limit, maxDecisions }: { readonly limit: number; readonly maxDecisions: number },
+): Promise<Paths> {
   const found = new Map<string, Path>()
+  const until = inquiry.decisions + maxDecisions
+  const isSpent = (): boolean => found.size >= limit || inquiry.decisions >= until
   for (const verdicts of [['allowed'], ['allowed', 'depends']]) {
-    for await (const path of walk(inquiry, role, verdicts)) {
+    for await (const path of walk(inquiry, role, verdicts, isSpent)) {
       const key = `${path.start.kind} ${path.start.name}`
       if (!found.has(key)) found.set(key, path)
+      if (found.size >= limit) break
     }
   }
-  return [...found.values()].toSorted(byStart)
+  return { paths: [...found.values()].toSorted(byStart), isWhole: !isSpent() }
 }
 
 /** Backwards from the role, breadth first, over those steps alone that have one of these verdicts. */
@@ -48,10 +62,13 @@ async function* walk(
   inquiry: Inquiry,
   role: Somebody,
   verdicts: readonly string[],
+  isSpent: () => boolean,
 ): AsyncGenerator<Path, void, void> {
   const seen = new Set([role.arn])
   const queue: { readonly at: Somebody; readonly behind: readonly PathStep[] }[] = [{ at: role, behind: [] }]
   for (const { at, behind } of queue) {
+    // What leads to the role itself is looked at whatever it costs.
+    if (at !== role && isSpent()) return
     for (const { somebody, right } of await inquiry.assumersOf(at)) {
       if (!verdicts.includes(right.verdict)) continue
       const steps = [stepOf(at, right), ...behind]

@@ -59,6 +59,8 @@ export class Inquiry {
   #everybody: Promise<readonly Somebody[]> | undefined
   readonly #asks = new Map<Somebody, Ask>()
   readonly #layers = new Map<Somebody, Promise<PolicyLayers>>()
+  /** Decisions made so far: what the inquiry has cost. */
+  decisions = 0
   readonly #assumers = new Map<string, Promise<readonly Assumer[]>>()
 
   constructor(
@@ -79,6 +81,7 @@ export class Inquiry {
     const ask = this.#asks.get(somebody) ?? questionsOf(this.#db, asker)
     this.#asks.set(somebody, ask)
     const question = await ask(asked)
+    this.decisions++
     return decided(somebody, question, (principal) => ({
       ...question,
       ...withPrincipal(question, principal),
@@ -116,6 +119,7 @@ export class Inquiry {
   }
 
   #assumption(somebody: Somebody, target: Somebody, own: PolicyLayers, tags: Tags): DecidedRight {
+    this.decisions++
     const questionFor = (principal: Principal): Question =>
       assumptionQuestion(
         { ...ANY_SESSION, ...this.#place, principal },

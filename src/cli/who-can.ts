@@ -72,16 +72,18 @@ function paragraph(one: PrincipalWhoCan): string {
     `${one.PrincipalType} ${one.PrincipalArn}${under}`,
     ...one.Rights.map((right) => `  ${rightLine(right)}`),
     ...one.Passing.map((right) => `  with ${rightLine(right)}`),
-    ...leftOut(one.PassingCount - one.Passing.length, 'roles'),
-    ...(one.PrincipalType === 'role' && one.PathCount === 0 ? ['  nobody can take it on'] : []),
+    ...leftOut(one.PassingCount - one.Passing.length),
+    ...(one.PrincipalType === 'role' && one.Paths.length === 0 && !one.MorePaths
+      ? ['  nobody can take it on']
+      : []),
     ...one.Paths.map((path) => `  ${pathLine(path)}`),
-    ...leftOut(one.PathCount - one.Paths.length, 'paths'),
+    ...(one.MorePaths ? ['  and perhaps further paths, which were not looked for'] : []),
   ]
   return lines.map(printable).join('\n')
 }
 
-function leftOut(count: number, what: string): readonly string[] {
-  return count === 0 ? [] : [`  and ${count} further ${what}`]
+function leftOut(roles: number): readonly string[] {
+  return roles === 0 ? [] : [`  and ${roles} further roles`]
 }
 
 function rightLine(right: DecidedRight): string {

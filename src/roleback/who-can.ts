@@ -3,7 +3,7 @@ import type { Asked } from '../access/authorize.ts'
 import type { Somebody } from '../access/everybody.ts'
 import { resourceTagKeys } from '../access/request-context.ts'
 import { pathsTo } from '../access/who-can-paths.ts'
-import type { Path } from '../access/who-can-paths.ts'
+import type { Path, Paths } from '../access/who-can-paths.ts'
 import { claimTo, claimToAssume, claimToRestore, deletionOf, passingOf } from '../access/who-can-rights.ts'
 import type { Claim, ClaimOf } from '../access/who-can-rights.ts'
 import { Inquiry } from '../access/who-can.ts'
@@ -23,10 +23,13 @@ import type { Subject } from './who-can-notes.ts'
 type Input = wire.ListPrincipalsWhoCanInput
 type Output = wire.ListPrincipalsWhoCanOutput
 
-/** Principals looked at for one page, whoever of them can. */
-const MAX_LOOKED_AT = 2_000
-/** Paths to one role, and roles that one principal may pass, that are listed; all are counted. */
+/** Decisions made for one page, which ends early then, and of them for the paths to one role: some three seconds. */
+const MAX_DECISIONS = 100_000
+const MAX_PATH_DECISIONS = 20_000
+/** Paths to one role, and roles that one principal may pass, that are listed. */
 const MAX_LISTED = 100
+const PATHS = { limit: MAX_LISTED, maxDecisions: MAX_PATH_DECISIONS }
+const NO_PATHS: Paths = { paths: [], isWhole: true }
 
 /**
  * Everybody of the account who may delete, restore, pass, take on or unlock something, outright or under conditions, with the
@@ -52,12 +55,12 @@ export async function listPrincipalsWhoCan(ctx: Context, input: Input): Promise<
   const everybody = (await inquiry.everybody()).filter(({ place }) => isBehind(place, after))
   const Principals: wire.PrincipalWhoCan[] = []
   let last: Somebody | undefined
-  for (const somebody of everybody.slice(0, MAX_LOOKED_AT)) {
-    if (Principals.length === limit) break
+  for (const somebody of everybody) {
+    if (Principals.length === limit || inquiry.decisions >= MAX_DECISIONS) break
     last = somebody
     const claim = await claimOf(somebody)
     if (claim === undefined) continue
-    const paths = somebody.kind === 'role' ? await pathsTo(inquiry, somebody) : []
+    const paths = somebody.kind === 'role' ? await pathsTo(inquiry, somebody, PATHS) : NO_PATHS
     Principals.push(toPrincipal(somebody, claim, paths))
   }
   const isMore = last !== undefined && last !== everybody.at(-1)
@@ -158,7 +161,7 @@ function isBehind(place: Somebody['place'], after: Cursor | undefined): boolean 
   return place[0] > kind || (place[0] === kind && place[1] > (after[1] ?? ''))
 }
 
-function toPrincipal(somebody: Somebody, claim: Claim, paths: readonly Path[]): wire.PrincipalWhoCan {
+function toPrincipal(somebody: Somebody, claim: Claim, { paths, isWhole }: Paths): wire.PrincipalWhoCan {
   return {
     PrincipalArn: somebody.arn,
     PrincipalType: somebody.kind,
@@ -166,8 +169,8 @@ function toPrincipal(somebody: Somebody, claim: Claim, paths: readonly Path[]): 
     Rights: claim.rights.map(toRight),
     Passing: claim.passing.slice(0, MAX_LISTED).map(toRight),
     PassingCount: claim.passing.length,
-    Paths: paths.slice(0, MAX_LISTED).map(toPath),
-    PathCount: paths.length,
+    Paths: paths.map(toPath),
+    MorePaths: !isWhole,
   }
 }
 

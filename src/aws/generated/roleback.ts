@@ -722,7 +722,7 @@ export interface PrincipalWhoCan {
   readonly Passing: readonly DecidedRight[]
   readonly PassingCount: number
   readonly Paths: readonly AssumptionPath[]
-  readonly PathCount: number
+  readonly MorePaths: boolean
 }
 
 export interface ListPrincipalsWhoCanOutput {
