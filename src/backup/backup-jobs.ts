@@ -40,6 +40,11 @@ export async function startBackupJob(
   const arn = vaultArn(ctx, input.BackupVaultName)
   const role = await passRole(ctx, input.IamRoleArn, arn)
   const vault = await vaultNamed(ctx, input.BackupVaultName)
+  if (vault.vault_type !== 'BACKUP_VAULT') {
+    throw new InvalidRequestException(
+      `Cannot back up into ${vault.arn}: it is a logically air-gapped vault. Back up into another vault and copy the recovery point into it`,
+    )
+  }
   const resource = await resourceOf(ctx, input.ResourceArn)
   checkOptions(input)
   checkLifecycle(input.Lifecycle)
@@ -117,7 +122,9 @@ function checkOptions(input: StartBackupJobInput): void {
     })
   }
   if (input.LogicallyAirGappedBackupVaultArn !== undefined) {
-    throw new InvalidRequestException('Logically air-gapped vaults are not available on this server')
+    throw new InvalidRequestException(
+      'Backups into a logically air-gapped vault are not available on this server: leave LogicallyAirGappedBackupVaultArn out and copy the recovery point into it',
+    )
   }
   for (const option of Object.keys(input.BackupOptions ?? {})) {
     throw new InvalidParameterValueException(

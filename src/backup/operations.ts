@@ -61,7 +61,13 @@ import {
   lockKeys,
   putBackupVaultLockConfiguration,
 } from './vault-locks.ts'
-import { createBackupVault, deleteBackupVault, describeBackupVault, listBackupVaults } from './vaults.ts'
+import {
+  createBackupVault,
+  createLogicallyAirGappedBackupVault,
+  deleteBackupVault,
+  describeBackupVault,
+  listBackupVaults,
+} from './vaults.ts'
 
 type VaultInput = { readonly BackupVaultName: string }
 type PointInput = { readonly RecoveryPointArn: string }
@@ -100,6 +106,11 @@ export const backup: Service<BackupApi, Context> = {
     resource: vault,
     context: (_, input) => requestTags(input.BackupVaultTags),
     handler: createBackupVault,
+  },
+  CreateLogicallyAirGappedBackupVault: {
+    resource: vault,
+    context: (_, input) => ({ ...requestTags(input.BackupVaultTags), ...lockKeys(input) }),
+    handler: createLogicallyAirGappedBackupVault,
   },
   DescribeBackupVault: { resource: vault, context: vaultContext, handler: describeBackupVault },
   ListBackupVaults: { resource: all, handler: listBackupVaults },

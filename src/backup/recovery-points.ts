@@ -44,7 +44,8 @@ export async function describeRecoveryPoint(
   input: DescribeRecoveryPointInput,
 ): Promise<DescribeRecoveryPointOutput> {
   const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
-  return { ...toPoint(ctx, point), StorageClass: 'WARM' }
+  const { vault_type } = await vaultNamed(ctx, point.vault_name)
+  return { ...toPoint(ctx, point), VaultType: vault_type, StorageClass: 'WARM' }
 }
 
 export async function listRecoveryPointsByBackupVault(
@@ -68,7 +69,10 @@ export async function listRecoveryPointsByBackupVault(
     },
     pageOf(ctx, list, input),
   )
-  return { RecoveryPoints: rows.map((row) => toPoint(ctx, row)), NextToken: nextToken(ctx, list, next) }
+  return {
+    RecoveryPoints: rows.map((row) => ({ ...toPoint(ctx, row), VaultType: vault.vault_type })),
+    NextToken: nextToken(ctx, list, next),
+  }
 }
 
 export async function listRecoveryPointsByResource(
@@ -230,7 +234,6 @@ function toPoint(ctx: Context, row: RecoveryPointTable): RecoveryPointByBackupVa
     IsEncrypted: true,
     LastRestoreTime: row.last_restore_at === null ? undefined : new Date(row.last_restore_at),
     IsParent: false,
-    VaultType: 'BACKUP_VAULT',
     EncryptionKeyType: 'AWS_OWNED_KMS_KEY',
   }
 }

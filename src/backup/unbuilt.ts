@@ -28,7 +28,6 @@ type ResourceOf = (ctx: Context, input: Named) => string
 
 const ON_VAULT = [
   'AssociateBackupVaultMpaApprovalTeam',
-  'CreateLogicallyAirGappedBackupVault',
   'CreateRestoreAccessBackupVault',
   'DisassociateBackupVaultMpaApprovalTeam',
   'ListRestoreAccessBackupVaults',

@@ -1,15 +1,16 @@
-import { InvalidParameterValueException, InvalidRequestException } from '../aws/generated/backup.ts'
+import { InvalidRequestException } from '../aws/generated/backup.ts'
 import type {
   DeleteBackupVaultLockConfigurationInput,
   PutBackupVaultLockConfigurationInput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { isImmutable, lockOf, MAX_LOCK_DAYS, MIN_GRACE_DAYS } from '../plans/vault-lock.ts'
+import { isImmutable, lockOf } from '../plans/vault-lock.ts'
 import type { VaultLock } from '../plans/vault-lock.ts'
-import { insertJob, jobBasics } from '../store/jobs.ts'
+import { insertJob } from '../store/jobs.ts'
 import type { VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
-import { findVault, sealingKey, setVaultLock } from '../store/vaults.ts'
+import { findVault, setVaultLock } from '../store/vaults.ts'
+import { checkRange, sealingJob } from './vault-limits.ts'
 import { noSuchVault } from './vaults.ts'
 
 const DAY_MS = 86_400_000
@@ -41,19 +42,6 @@ export async function putBackupVaultLockConfiguration(
   return {}
 }
 
-export function sealingJob(
-  ctx: Context,
-  vault: Pick<VaultTable, 'vault_id' | 'name'>,
-  more: { readonly removesLock?: true } = {},
-): Parameters<typeof insertJob>[1] {
-  return {
-    ...jobBasics(ctx, 'seal-vault'),
-    // Not by the column for vaults: a vault may be deleted while its lock is being sealed.
-    input: JSON.stringify({ vaultName: vault.name, ...more }),
-    lock_key: sealingKey(vault),
-  }
-}
-
 /** Condition keys of a call that sets a lock. */
 export function lockKeys(input: {
   readonly MinRetentionDays?: number | undefined
@@ -67,26 +55,6 @@ export function lockKeys(input: {
       days === undefined ? [] : [[`backup:${name}`, `${days}`]],
     ),
   )
-}
-
-function checkRange(input: PutBackupVaultLockConfigurationInput): void {
-  const { MinRetentionDays: min, MaxRetentionDays: max, ChangeableForDays: grace } = input
-  const check = (member: string, days: number | undefined, least: number): void => {
-    if (days === undefined || (days >= least && days <= MAX_LOCK_DAYS)) return
-    throw new InvalidParameterValueException(
-      `${member} must be ${least} to ${MAX_LOCK_DAYS}; it is ${days}`,
-      { Context: member },
-    )
-  }
-  check('MinRetentionDays', min, 1)
-  check('MaxRetentionDays', max, 1)
-  check('ChangeableForDays', grace, MIN_GRACE_DAYS)
-  if (min !== undefined && max !== undefined && min > max) {
-    throw new InvalidParameterValueException(
-      `MinRetentionDays (${min}) is greater than MaxRetentionDays (${max})`,
-      { Context: 'MinRetentionDays' },
-    )
-  }
 }
 
 export async function deleteBackupVaultLockConfiguration(

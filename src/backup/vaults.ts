@@ -8,6 +8,8 @@ import type {
   BackupVaultListMember,
   CreateBackupVaultInput,
   CreateBackupVaultOutput,
+  CreateLogicallyAirGappedBackupVaultInput,
+  CreateLogicallyAirGappedBackupVaultOutput,
   DeleteBackupVaultInput,
   DescribeBackupVaultInput,
   DescribeBackupVaultOutput,
@@ -15,6 +17,7 @@ import type {
   ListBackupVaultsOutput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
+import type { VaultLock } from '../plans/vault-lock.ts'
 import { randomHex, uuid } from '../lib/ids.ts'
 import { insertJob, jobBasics } from '../store/jobs.ts'
 import type { VaultTable } from '../store/schema.ts'
@@ -25,11 +28,55 @@ import { defaultKeyArn, vaultArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { checkTags } from './tags.ts'
 import { toLockMembers } from './vault-protection.ts'
+import { checkRange, sealingJob } from './vault-limits.ts'
+
+/** AWS's least retention of a logically air-gapped vault, in days. */
+const MIN_AIR_GAPPED_DAYS = 7
 
 export async function createBackupVault(
   ctx: Context,
   input: CreateBackupVaultInput,
 ): Promise<CreateBackupVaultOutput> {
+  const vault = await createVault(ctx, input, { vault_type: 'BACKUP_VAULT', lock_configuration: null })
+  return {
+    BackupVaultName: vault.name,
+    BackupVaultArn: vault.arn,
+    CreationDate: new Date(vault.created_at),
+  }
+}
+
+/** A vault that is locked for good from its first moment, and filled by copies only. */
+export async function createLogicallyAirGappedBackupVault(
+  ctx: Context,
+  input: CreateLogicallyAirGappedBackupVaultInput,
+): Promise<CreateLogicallyAirGappedBackupVaultOutput> {
+  checkRange(input, MIN_AIR_GAPPED_DAYS)
+  const lock: VaultLock = {
+    mode: 'compliance',
+    minRetentionDays: input.MinRetentionDays,
+    maxRetentionDays: input.MaxRetentionDays,
+    setAt: ctx.now,
+    lockDate: ctx.now,
+    isFinal: true,
+    encryptionKeyArn: defaultKeyArn(ctx),
+  }
+  const vault = await createVault(ctx, input, {
+    vault_type: 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT',
+    lock_configuration: JSON.stringify(lock),
+  })
+  return {
+    BackupVaultName: vault.name,
+    BackupVaultArn: vault.arn,
+    CreationDate: new Date(vault.created_at),
+    VaultState: vault.state,
+  }
+}
+
+async function createVault(
+  ctx: Context,
+  input: CreateBackupVaultInput,
+  kind: Pick<VaultTable, 'vault_type' | 'lock_configuration'>,
+): Promise<VaultTable> {
   if (input.EncryptionKeyArn !== undefined && input.EncryptionKeyArn !== defaultKeyArn(ctx)) {
     throw new InvalidParameterValueException(
       `Cannot encrypt with "${input.EncryptionKeyArn}": each vault here has a key of its own, shown as ${defaultKeyArn(ctx)}. Leave EncryptionKeyArn out`,
@@ -40,7 +87,7 @@ export async function createBackupVault(
   const vault = await ctx.store.transaction(async (tx) => {
     const existing = await findVault(tx, ctx.accountId, ctx.region, input.BackupVaultName)
     if (existing !== undefined) return sameRequest(existing, input)
-    const row = newVault(ctx, input)
+    const row = { ...newVault(ctx, input), ...kind }
     await insertVault(tx, row)
     await putTags(tx, ctx.accountId, row.arn, tags)
     await insertJob(tx, {
@@ -48,14 +95,11 @@ export async function createBackupVault(
       vault_name: row.name,
       lock_key: sealingKey(row),
     })
+    if (row.lock_configuration !== null) await insertJob(tx, sealingJob(ctx, row))
     return row
   })
   ctx.store.wake()
-  return {
-    BackupVaultName: vault.name,
-    BackupVaultArn: vault.arn,
-    CreationDate: new Date(vault.created_at),
-  }
+  return vault
 }
 
 /** The same CreatorRequestId again is the same request; anything else is a second vault of that name. */
@@ -106,12 +150,13 @@ export async function listBackupVaults(
   ctx: Context,
   input: ListBackupVaultsInput,
 ): Promise<ListBackupVaultsOutput> {
-  if (input.ByVaultType !== undefined && input.ByVaultType !== 'BACKUP_VAULT') return { BackupVaultList: [] }
+  const type = input.ByVaultType
+  if (type === 'RESTORE_ACCESS_BACKUP_VAULT') return { BackupVaultList: [] }
   if (input.ByShared === true) return { BackupVaultList: [] }
   const page = pageOf(ctx, 'ListBackupVaults', input)
   const { rows, next } = await listVaults(
     ctx.store.db,
-    { accountId: ctx.accountId, region: ctx.region },
+    { accountId: ctx.accountId, region: ctx.region, type },
     page,
   )
   const members = rows.map(async (row) => toListMember(row, await countPoints(ctx.store.db, row)))

@@ -79,6 +79,10 @@ async function vaultOf(tools: JobTools, row: JobTable): Promise<VaultTable> {
   const vault = await findVault(tools.store.db, row.account_id, row.region, row.vault_name as string)
   if (vault === undefined)
     throw new JobFailedError(`Backup job failed because backup vault ${row.vault_name} does not exist.`)
+  if (vault.vault_type !== 'BACKUP_VAULT')
+    throw new JobFailedError(
+      `Backup job failed because ${vault.name} is a logically air-gapped vault. Let the rule back up into another vault and copy into this one`,
+    )
   if (vault.state === 'CREATING')
     throw new RetryLaterError(`Backup vault ${vault.name} is being created`, 200)
   if (vault.state === 'FAILED')

@@ -47,7 +47,11 @@ export async function findVaultByArn(db: Queryable, arn: string): Promise<VaultT
 /** By name, in byte order. */
 export async function listVaults(
   db: Queryable,
-  filter: { readonly accountId: string; readonly region: string },
+  filter: {
+    readonly accountId: string
+    readonly region: string
+    readonly type?: VaultTable['vault_type'] | undefined
+  },
   page: PageRequest,
 ): Promise<Page<VaultTable>> {
   let query = db
@@ -55,6 +59,7 @@ export async function listVaults(
     .selectAll()
     .where('account_id', '=', filter.accountId)
     .where('region', '=', filter.region)
+  if (filter.type !== undefined) query = query.where('vault_type', '=', filter.type)
   if (page.after !== undefined) query = query.where('name', '>', textCursor(page.after))
   const rows = await query
     .orderBy('name')

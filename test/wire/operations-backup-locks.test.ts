@@ -5,17 +5,20 @@ import { after, test } from 'node:test'
 import {
   CreateBackupPlanCommand,
   CreateBackupVaultCommand,
+  CreateLogicallyAirGappedBackupVaultCommand,
   DeleteBackupVaultCommand,
   DeleteBackupVaultLockConfigurationCommand,
   DeleteBackupVaultNotificationsCommand,
   DeleteRecoveryPointCommand,
   DescribeBackupVaultCommand,
+  DescribeCopyJobCommand,
   DescribeRecoveryPointCommand,
   GetBackupVaultNotificationsCommand,
   ListBackupVaultsCommand,
   PutBackupVaultLockConfigurationCommand,
   PutBackupVaultNotificationsCommand,
   StartBackupJobCommand,
+  StartCopyJobCommand,
   UpdateRecoveryPointLifecycleCommand,
 } from '@aws-sdk/client-backup'
 import type { BackupVaultEvent } from '@aws-sdk/client-backup'
@@ -296,4 +299,75 @@ test('notifications of a vault are kept, read back, replaced and taken away; wha
   )
   await backup.send(new DeleteBackupVaultNotificationsCommand({ BackupVaultName }))
   await assert.rejects(get(), sdkError('ResourceNotFoundException', 400))
+})
+
+test('a logically air-gapped vault is locked for good at once, takes copies only, and goes when it is empty', async () => {
+  const BackupVaultName = 'air-gapped'
+  const create = (MinRetentionDays: number, MaxRetentionDays: number, more: object = {}) =>
+    backup.send(
+      new CreateLogicallyAirGappedBackupVaultCommand({
+        BackupVaultName,
+        MinRetentionDays,
+        MaxRetentionDays,
+        ...more,
+      }),
+    )
+  await assert.rejects(
+    create(6, 30),
+    sdkError('InvalidParameterValueException', 400, 'MinRetentionDays must be 7'),
+  )
+  await assert.rejects(create(31, 30), sdkError('InvalidParameterValueException', 400, 'is greater than'))
+  await assert.rejects(
+    create(7, 30, { EncryptionKeyArn: 'arn:aws:kms:us-east-1:123456789012:key/1' }),
+    sdkError('InvalidParameterValueException', 400, 'has a key of its own'),
+  )
+  const made = await create(7, 30, { CreatorRequestId: 'once' })
+  assert.equal(made.VaultState, 'CREATING')
+  assert.equal((await create(7, 30, { CreatorRequestId: 'once' })).BackupVaultArn, made.BackupVaultArn)
+  await until('the vault to be there', async () =>
+    (await describe(BackupVaultName)).VaultState === 'AVAILABLE' ? true : undefined,
+  )
+  const vault = await describe(BackupVaultName)
+  assert.deepEqual(
+    [vault.VaultType, vault.Locked, vault.MinRetentionDays, vault.MaxRetentionDays],
+    ['LOGICALLY_AIR_GAPPED_BACKUP_VAULT', true, 7, 30],
+  )
+  const { BackupVaultList } = await backup.send(
+    new ListBackupVaultsCommand({ ByVaultType: 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT' }),
+  )
+  assert.deepEqual(
+    BackupVaultList?.map((one) => one.BackupVaultName),
+    [BackupVaultName],
+  )
+  await assert.rejects(unlock(BackupVaultName), sdkError('InvalidRequestException', 400, 'Nobody can change'))
+  await assert.rejects(lock(BackupVaultName), sdkError('InvalidRequestException', 400, 'Nobody can change'))
+  await assert.rejects(backUpFor(BackupVaultName, 7), /it is a logically air-gapped vault/)
+
+  await makeVault(world, 'first')
+  const RecoveryPointArn = await backUpFor('first', 5)
+  const copy = async (DeleteAfterDays: number) => {
+    const { CopyJobId } = await backup.send(
+      new StartCopyJobCommand({
+        SourceBackupVaultName: 'first',
+        DestinationBackupVaultArn: made.BackupVaultArn,
+        RecoveryPointArn,
+        IamRoleArn,
+        Lifecycle: { DeleteAfterDays },
+      }),
+    )
+    return await until('the copy to end', async () => {
+      const { CopyJob } = await backup.send(new DescribeCopyJobCommand({ CopyJobId }))
+      return ['COMPLETED', 'FAILED'].includes(CopyJob?.State ?? '') ? CopyJob : undefined
+    })
+  }
+  assert.match((await copy(5)).StatusMessage ?? '', /retention period of 5 days is shorter than the minimum/)
+  const copied = await copy(8)
+  assert.equal(copied.State, 'COMPLETED', copied.StatusMessage ?? '')
+  const point = { BackupVaultName, RecoveryPointArn: copied.DestinationRecoveryPointArn ?? '' }
+  const described = await backup.send(new DescribeRecoveryPointCommand(point))
+  assert.equal(described.VaultType, 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT')
+  await assert.rejects(
+    backup.send(new DeleteRecoveryPointCommand(point)),
+    sdkError('InvalidRequestException', 400, 'is locked in compliance mode'),
+  )
 })
