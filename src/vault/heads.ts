@@ -186,6 +186,22 @@ export async function listPointIds(
   }
 }
 
+/** The head of a point that was listed; undefined where it was deleted since. One that is gone without a tombstone is lost. */
+export async function readHeadUnlessDeleted(
+  store: BlobStore,
+  keys: VaultKeys,
+  pointId: string,
+): Promise<PointHead | undefined> {
+  try {
+    return await readHead(store, keys, pointId)
+  } catch (error) {
+    const isDeleted =
+      error instanceof PointNotFoundError && (await store.stat(deletedName(pointId))) !== undefined
+    if (isDeleted) return undefined
+    throw error
+  }
+}
+
 /** Tombstone first, then the head: whatever is interrupted, the point is either whole or deleted. Repeating it finishes it. */
 export async function deleteHead(
   store: BlobStore,
@@ -196,14 +212,20 @@ export async function deleteHead(
   checkPointId(pointId)
   const name = deletedName(pointId)
   if ((await store.stat(name)) === undefined) {
+    crashpoint('point.to-be-tombstoned')
     await store.put(name, sealJson(keys, 'deleted', name, { pointId, reason }).bytes)
     crashpoint('point.tombstoned')
   }
   await store.delete(headName(pointId))
   crashpoint('point.head-deleted')
   for await (const page of store.list(`points/${pointId}/`)) {
-    for (const blob of page) if (blob.name !== name) await store.delete(blob.name)
+    for (const blob of page) {
+      if (blob.name === name) continue
+      await store.delete(blob.name)
+      crashpoint('point.amendment-deleted')
+    }
   }
+  crashpoint('point.deleted')
 }
 
 /** The tombstone's reason. @throws {VaultDamageError} */

@@ -103,9 +103,21 @@ async function growIndex(
   }
   const fresh = added.filter(({ pack }) => !previous.packs.has(packName(pack.type, pack.id)))
   if (!previous.index.hasRoomFor(sizeOf(fresh))) return undefined
+  // A chunk keeps its place in the index: one whose only pack may not be relied on must get the new one's.
+  if (previous.unusable.size > 0 && fresh.some((pack) => isStoredAgain(pack, previous.index)))
+    return undefined
   for (const { pack, segments } of fresh) previous.index.addPack(pack.type, pack.id, false, segments)
   const packs = new Set([...previous.packs, ...fresh.map(({ pack }) => packName(pack.type, pack.id))])
   return { ...previous, deltas: present, packs }
+}
+
+/** Whether the pack has a chunk that lay only in packs that are gone or on a dead list. */
+function isStoredAgain({ segments }: Parsed, index: ChunkIndex): boolean {
+  return segments.some(({ ids }) => {
+    for (let at = 0; at < ids.length; at += ID_BYTES)
+      if (index.chunkOf(ids, at) >= 0 && !index.isLive(ids, at)) return true
+    return false
+  })
 }
 
 interface Parsed {

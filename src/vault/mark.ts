@@ -1,7 +1,7 @@
 import type { ChunkIndex } from './chunk-index.ts'
 import { ChunkReader } from './chunk-reader.ts'
 import { ChunkMissingError, VaultDamageError } from './errors.ts'
-import { headName, listPointIds, readHead } from './heads.ts'
+import { headName, listPointIds, readHeadUnlessDeleted } from './heads.ts'
 import type { PointHead } from './heads.ts'
 import { ID_BYTES } from './keys.ts'
 import type { LoadedIndex } from './load-index.ts'
@@ -30,8 +30,8 @@ export async function markUsed(
   const { live } = await listPointIds(vault.store)
   const points: PointHead[] = []
   for (const pointId of live) {
-    const head = await readHead(vault.store, vault.keys, pointId)
-    points.push(head)
+    const head = await readHeadUnlessDeleted(vault.store, vault.keys, pointId)
+    if (head !== undefined) points.push(head)
   }
   const loaded = await vault.refresh()
   const damage = loaded.damage[0]

@@ -1,3 +1,4 @@
+import { ChunkMissingError, VaultDamageError } from './errors.ts'
 import { ID_BYTES } from './keys.ts'
 import type { Point, PointItem } from './point.ts'
 
@@ -7,6 +8,7 @@ export class ParentPoint {
   readonly #pages: Generator<readonly PointItem[]>
   #page: readonly PointItem[] = []
   #at = 0
+  #isWhole = true
 
   constructor(point: Point) {
     this.point = point
@@ -18,6 +20,18 @@ export class ParentPoint {
    * then it must be read again. Keys asked for ascend.
    */
   find(key: Uint8Array): PointItem | undefined {
+    if (!this.#isWhole) return undefined
+    try {
+      return this.#find(key)
+    } catch (error) {
+      // It saves work only: where it is damaged, all else is read, and the new point is whole.
+      if (!(error instanceof VaultDamageError) && !(error instanceof ChunkMissingError)) throw error
+      this.#isWhole = false
+      return undefined
+    }
+  }
+
+  #find(key: Uint8Array): PointItem | undefined {
     for (;;) {
       const item = this.#page[this.#at]
       if (item === undefined) {

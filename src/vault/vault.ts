@@ -4,7 +4,7 @@ import { crashpoint } from '../lib/crashpoint.ts'
 import { checkChunkSizes, DEFAULT_CHUNK_SIZES } from './chunker.ts'
 import type { ChunkSizes } from './chunker.ts'
 import { PointNotFoundError, VaultClaimError, VaultDamageError, VaultKeyError } from './errors.ts'
-import { deleteHead, listPointIds, readHead, writeAmendment } from './heads.ts'
+import { deleteHead, listPointIds, readHead, readHeadUnlessDeleted, writeAmendment } from './heads.ts'
 import type { PointHead, PointRecord } from './heads.ts'
 import { VAULT_ID, VaultKeys } from './keys.ts'
 import { loadIndex } from './load-index.ts'
@@ -52,6 +52,7 @@ export async function createVault(store: BlobStore, options: CreateVaultOptions)
       throw new VaultClaimError(
         `Cannot make vault "${vaultId}": other bytes lie under "${name}" in its blob store`,
       )
+    crashpoint('vault.file-stored')
   }
   crashpoint('vault.made')
   return new Vault(store, keys, chunkSizes)
@@ -147,12 +148,20 @@ export class Vault {
 
   /** Begins a recovery point. Its lease must be held already: the index is read after it. */
   async beginPoint(options: PointOptions): Promise<PointWriter> {
-    const parent =
-      options.parentPointId === undefined
-        ? undefined
-        : await readHead(this.store, this.keys, options.parentPointId)
+    const { parentPointId } = options
+    const parent = parentPointId === undefined ? undefined : await this.#parentHead(parentPointId)
     const { index } = await this.refresh()
     return new PointWriter(this, index, options, parent)
+  }
+
+  /** A parent saves work only: one that was deleted since it was chosen, or is damaged, must not stop a new point. */
+  async #parentHead(pointId: string): Promise<PointHead | undefined> {
+    try {
+      return await readHead(this.store, this.keys, pointId)
+    } catch (error) {
+      if (error instanceof PointNotFoundError || error instanceof VaultDamageError) return undefined
+      throw error
+    }
   }
 
   /**
@@ -177,10 +186,9 @@ export class Vault {
     const damage: VaultDamageError[] = []
     for (const pointId of (await listPointIds(this.store)).live) {
       try {
-        points.push(await readHead(this.store, this.keys, pointId))
+        const head = await readHeadUnlessDeleted(this.store, this.keys, pointId)
+        if (head !== undefined) points.push(head)
       } catch (error) {
-        // Deleted meanwhile.
-        if (error instanceof PointNotFoundError) continue
         if (!(error instanceof VaultDamageError)) throw error
         damage.push(error)
       }
