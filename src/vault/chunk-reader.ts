@@ -36,6 +36,8 @@ export interface ChunkReaderOptions {
 const CACHED_SEGMENTS = 12
 const SLOT_BYTES = 1152 * 1024
 const MAX_OPEN_PACKS = 64
+/** Vaults of so few segments are asked for the longest. */
+const FEW_SEGMENTS = 64
 
 /** Memory for one opened segment. It is used again: buffers of zlib that live long cost a collection of all memory now and then. */
 interface Slot {
@@ -50,7 +52,8 @@ export class ChunkReader {
   /** By segment, in the order of use. */
   readonly #slots = new Map<number, Slot>()
   #free: Slot[] | undefined
-  #sealed = Buffer.allocUnsafeSlow(1024 * 1024)
+  #slotBytes = 0
+  #sealed = Buffer.alloc(0)
 
   constructor(options: ChunkReaderOptions) {
     this.#options = options
@@ -129,9 +132,10 @@ export class ChunkReader {
   /** Of one allocation, of which only what is used takes memory. */
   #makeSlots(): Slot[] {
     const count = this.#options.cachedSegments ?? CACHED_SEGMENTS
-    const memory = Buffer.allocUnsafeSlow(count * SLOT_BYTES)
+    const bytes = (this.#slotBytes = slotBytesOf(this.#options.index))
+    const memory = Buffer.allocUnsafeSlow(count * bytes)
     const slots = Array.from({ length: count }, (_, i) => ({
-      memory: memory.subarray(i * SLOT_BYTES, (i + 1) * SLOT_BYTES),
+      memory: memory.subarray(i * bytes, (i + 1) * bytes),
       isAsIndexed: false,
     }))
     return slots.reverse()
@@ -142,7 +146,8 @@ export class ChunkReader {
     const pack = this.#pack(info.pack)
     if (pack.type !== type) throw new VaultDamageError(pack.name, `a ${type} chunk is said to lie in it`)
     const { sealedLength, number, offset, flags } = info
-    if (sealedLength > this.#sealed.length) this.#sealed = Buffer.allocUnsafeSlow(sealedLength)
+    if (sealedLength > this.#sealed.length)
+      this.#sealed = Buffer.allocUnsafeSlow(Math.max(sealedLength, this.#slotBytes))
     const at = { place: this.#options.keys.place(type), seed: pack.seed, number, offset }
     try {
       pack.blob.readInto(this.#sealed, 0, sealedLength, offset)
@@ -201,6 +206,13 @@ export class ChunkReader {
     const { type, id } = this.#options.index.pack(this.#options.index.segment(segment).pack)
     return packName(type, id)
   }
+}
+
+/** What a slot must hold: little, where a small vault has only small segments. */
+function slotBytesOf(index: ChunkIndex): number {
+  const { segments } = index.size
+  if (segments > FEW_SEGMENTS) return SLOT_BYTES
+  return Math.max(...Array.from({ length: segments }, (_, number) => index.segment(number).rawLength))
 }
 
 /** Number of the vault key that the pack is sealed under; it need not be asked where there is only one. */
