@@ -123,6 +123,7 @@ export class DiskBlobStore implements BlobStore {
     if (isDeleted === undefined) return false
     crashpoint('blob.unlinked')
     await syncFolder(dirname(path))
+    crashpoint('blob.deleted')
     return true
   }
 
@@ -134,6 +135,7 @@ export class DiskBlobStore implements BlobStore {
       const stat = await unlessGone(fs.promises.lstat(path))
       if (stat === undefined || !isStale(tag, stat.mtimeMs)) continue
       await fs.promises.rm(path, { force: true })
+      crashpoint('blob.leaving-removed')
       removed++
     }
     return removed
@@ -219,6 +221,7 @@ class Draft {
     this.#makeFolder = makeFolder
     this.#temporary = join(root, 'tmp', `${tag}.${randomBytes(RANDOM_BYTES).toString('hex')}`)
     this.#fd = fs.openSync(this.#temporary, 'wx', 0o600)
+    crashpoint('blob.begun')
   }
 
   append(bytes: Uint8Array): void {
@@ -230,6 +233,7 @@ class Draft {
     const path = join(this.#root, name)
     const fd = this.#fd
     this.#fd = -1
+    crashpoint('blob.written')
     try {
       await fsync(fd)
     } finally {
@@ -237,10 +241,12 @@ class Draft {
     }
     crashpoint('blob.synced')
     this.#makeFolder(dirname(path))
+    crashpoint('blob.folder-made')
     if (isExclusive) await this.#link(name, path)
     else await fs.promises.rename(this.#temporary, path)
     crashpoint('blob.named')
     await syncFolder(dirname(path))
+    crashpoint('blob.durable')
   }
 
   async #link(name: string, path: string): Promise<void> {
@@ -250,6 +256,7 @@ class Draft {
       if (codeOf(cause) === 'EEXIST') throw new BlobExistsError(name, { cause })
       throw cause
     }
+    crashpoint('blob.linked')
     await fs.promises.unlink(this.#temporary)
   }
 

@@ -62,6 +62,7 @@ export class PackWriter {
     const sealedLength = ciphertext.length + TAG_BYTES
     pack.directory.add(sealedLength, raw.length, flags, ids.subarray(0, lengths.length * ID_BYTES), lengths)
     pack.segments++
+    crashpoint('pack.segment-appended')
     this.#options.onSegment?.(2 * sealedLength)
     if (pack.offset >= PACK_BYTES) this.#close()
   }
@@ -93,6 +94,7 @@ export class PackWriter {
       offset: 0,
     }
     append(pack, seed)
+    crashpoint('pack.begun')
     return pack
   }
 
@@ -110,6 +112,7 @@ export class PackWriter {
     const length = Buffer.alloc(4)
     length.writeUInt32LE(sealed.length)
     append(pack, Buffer.concat([sealed, length, footerOf(keys.newest)]))
+    crashpoint('pack.sealed')
     const id = pack.hash.digest()
     const finishing = pack.appender.finish(packName(type, id)).then(
       () => {

@@ -1,3 +1,4 @@
+import { crashpoint } from '../lib/crashpoint.ts'
 import { ID_BYTES } from './keys.ts'
 import type { ChunkType } from './keys.ts'
 import { ChunkReader } from './chunk-reader.ts'
@@ -30,6 +31,7 @@ export async function repack(
         await copyUsed(vault, marks, pack, type, chunks, segments)
       }
       segments.flush()
+      crashpoint('sweep.repack-written')
       written.push(...(await writer.end()))
     } catch (error) {
       writer.abort()

@@ -68,17 +68,23 @@ export async function sweepVault(vault: Vault, options: SweepOptions): Promise<S
   const { lease, now } = options
   await lease.check()
   const generation = await options.takeGeneration()
+  crashpoint('sweep.begun')
   const oldest = await options.oldestLive()
   await vault.store.removeUnfinished((tag, changedAt) => {
     const of = tagGeneration(tag)
     return of === undefined ? changedAt < now - STALE_PUT_MS : of < Math.min(oldest ?? generation, generation)
   })
+  crashpoint('sweep.leavings-removed')
   await finishDeletions(vault)
+  crashpoint('sweep.deletions-finished')
   const freed = { blobs: 0, bytes: 0 }
   await finishLists(vault, options, freed)
+  crashpoint('sweep.old-lists-finished')
   const repackedPacks = await listUnused(vault, options, generation)
   await options.takeGeneration()
+  crashpoint('sweep.generation-closed')
   await finishLists(vault, options, freed)
+  crashpoint('sweep.lists-finished')
   const marks = await markUsed(vault, options)
   const uses = packUse(marks)
   return {
@@ -104,6 +110,7 @@ async function listUnused(vault: Vault, options: SweepOptions, generation: numbe
   const marks = await markUsed(vault, options)
   const { loaded } = marks
   const listed = new Set(loaded.deadLists.flatMap(({ blobs }) => blobs))
+  crashpoint('sweep.marked')
   const uses = packUse(marks).filter(({ name }) => !listed.has(name))
   const unused = uses.filter(({ usedBytes }) => usedBytes === 0)
   const sparse = sparseOf(uses.filter(({ usedBytes }) => usedBytes > 0))
@@ -114,7 +121,10 @@ async function listUnused(vault: Vault, options: SweepOptions, generation: numbe
     written = await repack(vault, marks, sparse, { tag, ...(options.signal && { signal: options.signal }) })
     crashpoint('sweep.repacked')
     await options.lease.check()
-    for (const { name, bytes } of sealIndex(vault.keys, written)) await vault.store.put(name, bytes)
+    for (const { name, bytes } of sealIndex(vault.keys, written)) {
+      await vault.store.put(name, bytes)
+      crashpoint('sweep.repacked-delta')
+    }
     crashpoint('sweep.repacked-index')
   }
   const blobs = [
@@ -176,6 +186,7 @@ async function finishLists(
   const marks = await markUsed(vault, options)
   const inUse = new Set(packUse(marks).flatMap(({ name, usedBytes }) => (usedBytes > 0 ? [name] : [])))
   const doomed = new Set(lists.flatMap(({ blobs }) => blobs).filter((name) => !inUse.has(name)))
+  crashpoint('sweep.marked-again')
   await options.lease.check()
   await rewriteIndex(vault, marks, doomed)
   crashpoint('sweep.index-rewritten')
@@ -187,7 +198,11 @@ async function finishLists(
     freed.blobs++
     freed.bytes += marks.loaded.stored.get(name) ?? 0
   }
-  for (const { name } of lists) await vault.store.delete(name)
+  crashpoint('sweep.packs-deleted')
+  for (const { name } of lists) {
+    await vault.store.delete(name)
+    crashpoint('sweep.list-deleted')
+  }
 }
 
 /** Replaces all index deltas read by ones without `doomed` packs, where these name any or are too many. */
@@ -202,7 +217,10 @@ async function rewriteIndex(vault: Vault, { loaded }: Marks, doomed: ReadonlySet
   let batch: FinishedPack[] = []
   let bytes = 0
   const flush = async (replaces: readonly string[]): Promise<void> => {
-    for (const delta of sealIndex(keys, batch, replaces)) await store.put(delta.name, delta.bytes)
+    for (const delta of sealIndex(keys, batch, replaces)) {
+      await store.put(delta.name, delta.bytes)
+      crashpoint('sweep.delta-stored')
+    }
     batch = []
     bytes = 0
   }
@@ -220,5 +238,8 @@ async function rewriteIndex(vault: Vault, { loaded }: Marks, doomed: ReadonlySet
   // The last one replaces the old ones: by then all others are there.
   await flush(names)
   crashpoint('sweep.index-stored')
-  for (const name of names) await store.delete(name)
+  for (const name of names) {
+    await store.delete(name)
+    crashpoint('sweep.delta-deleted')
+  }
 }

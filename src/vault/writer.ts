@@ -104,6 +104,7 @@ export class PointWriter {
     const { pointId, jobId, fence, lease } = this.#options
     const manifest = this.#manifest.end()
     this.#segments.flush()
+    crashpoint('point.manifest-written')
     this.#packs.push(...(await this.#metaPacks.end()))
     this.parent?.close()
     crashpoint('point.packs-stored')
@@ -116,16 +117,19 @@ export class PointWriter {
         crashpoint('index.stored')
       }
     }
+    crashpoint('point.index-stored')
     await lease.check()
     const saying = withVaultLock(record, await this.vault.records())
     storedBytes += await this.#putHead({ pointId, jobId, fence, manifest, record: saying })
     crashpoint('point.head-stored')
     await lease.check()
+    crashpoint('point.committed')
     return { pointId, itemCount: manifest.items, contentBytes: manifest.contentBytes, storedBytes }
   }
 
   /** Gives up: removes unfinished files. Whatever packs there are a sweep finds. */
   async abort(): Promise<void> {
+    crashpoint('point.given-up')
     this.#metaPacks.abort()
     this.parent?.close()
     await this.vault.store.removeUnfinished((tag) => tag === this.tag)
