@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- NAME...`: prints one line a figure, with the machine's load and a SHA-256 calibration beside them. Figures against
- * other tools are ratios of one call, taken in turn. BENCH_ROUNDS (default 3) says how often the vault's are taken.
+ * other tools are ratios of one call, taken in turn. BENCH_ROUNDS (default 3) says how often the vault's are taken, BENCH_PASSES
+ * (default warm,cold,limit) which of their passes.
  */
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   http: async () => (await import('./http.ts')).run(),

@@ -15,6 +15,8 @@ import type { Tool } from './vault-tools.ts'
  */
 const CORPUS_BYTES = 2 ** 30
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
+/** Which of them: all together take several minutes. The share of the limit needs the warm pass. */
+const PASSES = (process.env['BENCH_PASSES'] ?? 'warm,cold,limit').split(',')
 
 const STEPS = ['first', 'unchanged', 'changed', 'restore'] as const
 const MORE_STEPS = ['one file', 'check', 'sweep'] as const
@@ -91,12 +93,14 @@ async function compareOn(set: SetName, place: Place, tools: readonly Tool[]): Pr
   const corpus = await makeCorpus(set, join(place.scratch, 'corpus'), CORPUS_BYTES)
   const { isFull } = TARGETS[set]
   say(`${set}: ${corpus.files} files, ${Math.round(corpus.bytes / 2 ** 20)} MiB, ${machine()}`)
-  const warm = await rounds(place, corpus, tools, { isCold: false, isFull })
-  summarise(set, warm, tools)
-  if (isFull) {
+  if (PASSES.includes('warm')) {
+    const warm = await rounds(place, corpus, tools, { isCold: false, isFull })
+    summarise(set, warm, tools)
+    if (isFull && PASSES.includes('limit')) await compareWithLimit(place, corpus, warm)
+  }
+  if (isFull && PASSES.includes('cold')) {
     const cold = await rounds(place, corpus, tools, { isCold: true, isFull: false })
     summariseSpeed(`${set}, cold page cache`, set, cold, tools)
-    await compareWithLimit(place, corpus, warm)
   }
   rmSync(corpus.path, { recursive: true })
 }
