@@ -5,6 +5,7 @@ import { after, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { callerOf } from '../src/aws/client.ts'
 import type { Credentials } from '../src/aws/client.ts'
+import { EXPLAINED } from './fixtures/denials.ts'
 import {
   ALL_RIGHTS,
   allow,
@@ -77,9 +78,21 @@ test('a session that may not call IAM gets no IAM right through our own operatio
   })
   for (const given of [plain, federated]) {
     const call = callAs(keyOf(given as Given))
-    await assert.rejects(call('roleback', 'PutRestoreGuard', { RestoreGuard: 'off' }), /cannot call IAM/)
-    await assert.rejects(call('roleback', 'ListLimitedAccessKeys', {}), /cannot call IAM/)
-    await assert.rejects(call('roleback', 'RevokeSessions', { PrincipalArn: user.arn }), /cannot call IAM/)
+    const refusals = [
+      () => call('roleback', 'PutRestoreGuard', { RestoreGuard: 'off' }),
+      () => call('roleback', 'ListLimitedAccessKeys', {}),
+      () => call('roleback', 'RevokeSessions', { PrincipalArn: user.arn }),
+    ]
+    for (const refused of refusals) {
+      await assert.rejects(refused(), ({ message }: Error) => {
+        assert.match(
+          message,
+          /not authorized to perform: iam:\w+ on resource: \S+ because .* cannot call IAM/,
+        )
+        assert.match(message, EXPLAINED)
+        return true
+      })
+    }
   }
 })
 

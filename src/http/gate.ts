@@ -1,5 +1,6 @@
 import { questionOf, questionsOf } from '../access/authorize.ts'
 import type { Access, AccessQuestion, Ask, Authorization } from '../access/authorize.ts'
+import type { Ruling } from '../access/denial-record.ts'
 import { evaluationOf } from '../access/explain.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Question } from '../access/proposal.ts'
@@ -59,15 +60,12 @@ export async function authorize(
 }
 
 /** A session that may not call IAM gets no IAM right through an operation of our own either; passing a role is no call. */
-function refusalByTheBack(
-  { principal, service, accessDeniedCode }: GateRequest,
-  action: string,
-): AwsError | undefined {
+function rulingByTheBack({ principal, service }: GateRequest, action: string): Ruling | undefined {
   if (service !== 'roleback' || !/^iam:(?!PassRole$)/i.test(action)) return undefined
   const why = whyNoIam(principal)
-  return why === undefined
-    ? undefined
-    : new AwsError(accessDeniedCode, 403, `User: ${principal.arn} cannot do this: ${why}`)
+  if (why === undefined) return undefined
+  const remedy = 'use the long-term key of the user, a role, or a session that was made with a second factor'
+  return { layer: 'session', reason: `because ${why}`, remedy }
 }
 
 /** Puts the gate's questions without deciding or recording them. */
@@ -77,8 +75,6 @@ export function asking(request: GateRequest): Ask {
 
 /** One decision, recorded; what follows from a refusal is for the handler to say. */
 export async function ask(request: GateRequest, { remark, ...asked }: AccessQuestion): Promise<Access> {
-  const refusal = refusalByTheBack(request, asked.action)
-  if (refusal !== undefined) return { allowed: false, refusal }
   const authorization: Authorization = {
     principal: request.principal,
     region: request.region,
@@ -89,11 +85,17 @@ export async function ask(request: GateRequest, { remark, ...asked }: AccessQues
     ...asked,
   }
   const question = await questionOf(request.store.db, authorization)
-  const decision = evaluate(question.request, question.layers)
-  if (!decision.allowed) return { allowed: false, refusal: await refuse(request, question, decision, remark) }
+  const ruling = rulingByTheBack(request, asked.action)
+  const decision = ruling === undefined ? evaluate(question.request, question.layers) : ruled(ruling)
+  if (!decision.allowed)
+    return { allowed: false, refusal: await refuse(request, question, decision, { remark, ruling }) }
   await recordAllowed(request, auditRecord(request, question, decision))
   if (request.granted.length < MAX_GRANTED) request.granted.push({ question, decision })
   return { allowed: true }
+}
+
+function ruled({ layer, reason }: Ruling): Decision {
+  return { allowed: false, effect: 'ImplicitDeny', layer, statements: [], reason }
 }
 
 async function recordAllowed(request: GateRequest, record: AuditRecord): Promise<void> {
@@ -105,14 +107,14 @@ async function refuse(
   request: GateRequest,
   question: Question,
   decision: Decision,
-  remark: string | undefined,
+  { remark, ruling }: { readonly remark: string | undefined; readonly ruling: Ruling | undefined },
 ): Promise<AwsError> {
   const { store, principal, now: at, requestId, granted, accessDeniedCode } = request
   const notes = remark === undefined ? [] : [remark]
   const earlier = granted.map((asked) => evaluationOf(asked.question, asked.decision))
   const id = await store.transaction(async (tx) => {
     await appendAudit(tx, auditRecord(request, question, decision))
-    return await keepRefusal(tx, principal, question, decision, { at, requestId, earlier, notes })
+    return await keepRefusal(tx, principal, question, decision, { at, requestId, earlier, notes, ruling })
   })
   const told = { ...decision, reason: [decision.reason, ...notes].join('. ') }
   return new AwsError(accessDeniedCode, 403, refusalMessage(principal, question, told, id))
