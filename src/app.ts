@@ -9,6 +9,7 @@ import { takeDataDir } from './cli/data-dir.ts'
 import { kitDirectory, prepareServer, refuseForeignVaults, serverKeyOf } from './cli/first-start.ts'
 import type { FirstStart } from './cli/first-start.ts'
 import { regionRoots } from './cli/region-roots.ts'
+import { configureStorage, refuseForeignStorage } from './cli/serve-storage.ts'
 import type { Config } from './config.ts'
 import type { ServerFacts } from './context.ts'
 import { checkTables, createHttpServer } from './http/server.ts'
@@ -89,8 +90,10 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
 async function startOn(config: Config, log: Log, store: Store, release: () => void): Promise<RunningServer> {
   await refuseForeignVaults(config, store)
   const serverKey = await serverKeyOf(config.dataDir, store)
+  await refuseForeignStorage(config, store)
   const { server, first } = await prepareServer(config, store, serverKey)
   const roots = await regionRoots(config, store, server.region)
+  await configureStorage(config, store, serverKey)
   const listen = { host: config.host, port: config.port }
   const metricsListen = config.metrics && { host: config.metrics.host, port: config.metrics.port }
   const facts: ServerFacts = {
@@ -101,7 +104,9 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     vaultRoots: [...roots.values()].slice(1),
     dataDir: realpathSync(config.dataDir),
     allowedRoots: config.allowedRoots,
-    keyFiles: [config.databaseUrlFile, config.tls?.keyFile].filter((file) => file !== undefined),
+    keyFiles: [config.databaseUrlFile, config.tls?.keyFile, config.storage?.credentialsFile].filter(
+      (file) => file !== undefined,
+    ),
     allowedEndpoints: config.allowedEndpoints,
     recoveryKitPath: join(kitDirectory(config.dataDir), 'recovery-kit.txt'),
     listen,

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { LogFormat } from './lib/log.ts'
+import type { StorageSettings } from './store/storages.ts'
 
 /** How one server runs; made once from the command line and the environment, then frozen. */
 export interface Config {
@@ -22,6 +23,10 @@ export interface Config {
   /** Directories that tenants may register and restore into. */
   readonly allowedRoots: readonly string[]
   readonly allowedEndpoints: readonly string[]
+  /** Where new vaults lie; a directory in the data directory where absent. */
+  readonly storage:
+    | { readonly settings: Omit<StorageSettings, 'accessKeyId'>; readonly credentialsFile: string }
+    | undefined
   /** Confirms a first start where vaults of an earlier server already lie. */
   readonly isNew: boolean
   readonly rootKey: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined
@@ -56,6 +61,10 @@ export interface ServeOptions {
   readonly insecureHttp?: boolean
   readonly allowRoot?: readonly string[]
   readonly allowEndpoint?: readonly string[]
+  readonly storage?: string
+  readonly storageEndpoint?: string
+  readonly storageRegion?: string
+  readonly storageCredentialsFile?: string
   readonly new?: boolean
   readonly logFormat?: string
   readonly concurrentJobs?: string
@@ -88,6 +97,7 @@ export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
     isInsecureHttpAllowed: options.insecureHttp === true,
     allowedRoots: (options.allowRoot ?? []).map((root) => resolve(root)),
     allowedEndpoints: options.allowEndpoint ?? [],
+    storage: storageOf(options),
     isNew: options.new === true,
     rootKey: rootKeyOf(env),
     logFormat: logFormatOf(options.logFormat),
@@ -181,6 +191,41 @@ function regionRootsOf(given: readonly string[]): ReadonlyMap<string, string> {
     roots.set(region, resolve(directory))
   }
   return roots
+}
+
+function storageOf(options: ServeOptions): Config['storage'] {
+  const { storage, storageEndpoint, storageRegion, storageCredentialsFile } = options
+  if (storage === undefined) {
+    if ([storageEndpoint, storageRegion, storageCredentialsFile].every((one) => one === undefined))
+      return undefined
+    throw new ConfigError(
+      '--storage-endpoint, --storage-region and --storage-credentials-file need --storage',
+    )
+  }
+  const match = /^s3:\/\/([A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9])((?:\/[A-Za-z0-9._-]+)*)\/?$/.exec(
+    storage,
+  )
+  if (match === null) throw new ConfigError(`--storage "${storage}" is not s3://BUCKET/PREFIX`)
+  if (storageEndpoint === undefined || storageCredentialsFile === undefined) {
+    throw new ConfigError(
+      '--storage goes with --storage-endpoint URL and --storage-credentials-file FILE: one of them is missing',
+    )
+  }
+  const url = URL.canParse(storageEndpoint) ? new URL(storageEndpoint) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.pathname !== '/')
+    throw new ConfigError(`--storage-endpoint "${storageEndpoint}" is not http(s)://HOST[:PORT] alone`)
+  const [, bucket = '', folder = ''] = match
+  return {
+    settings: {
+      kind: 's3',
+      endpoint: url.origin,
+      region: storageRegion ?? 'us-east-1',
+      bucket,
+      prefix: folder === '' ? '' : `${folder.slice(1)}/`,
+      forcePathStyle: true,
+    },
+    credentialsFile: resolve(storageCredentialsFile),
+  }
 }
 
 function tlsOf(options: ServeOptions): Config['tls'] {

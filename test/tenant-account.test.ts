@@ -406,6 +406,32 @@ test('R26 tenant roots cannot create accounts, set storage, register host paths,
       /management account of the server alone/,
     ],
     [
+      'PutStorage',
+      () =>
+        call('roleback', 'PutStorage', {
+          Name: 'mine',
+          Location: 's3://mine',
+          Endpoint: 'http://127.0.0.1:1',
+          AccessKeyId: 'AKIA',
+          Secret: 'secret',
+          NewVaults: {},
+        }),
+      403,
+      /management account of the server alone/,
+    ],
+    [
+      'ListStorages',
+      () => call('roleback', 'ListStorages', {}),
+      403,
+      /management account of the server alone/,
+    ],
+    [
+      'DeleteStorage',
+      () => call('roleback', 'DeleteStorage', { Name: 'mine' }),
+      403,
+      /management account of the server alone/,
+    ],
+    [
       'RegisterResource of a path',
       () =>
         call('roleback', 'RegisterResource', {

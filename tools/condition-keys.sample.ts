@@ -124,5 +124,7 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
     BackupVaultName: 'VAULT',
     Connection: { Host: 'HOST', Path: 'PATH', Endpoint: 'ENDPOINT', Bucket: 'BUCKET' },
     Tags: TAG_LIST,
+    Endpoint: 'https://HOST',
+    Location: 's3://BUCKET/PREFIX',
   },
 }

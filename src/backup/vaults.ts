@@ -22,6 +22,7 @@ import { randomHex, uuid } from '../lib/ids.ts'
 import { insertJob, jobBasics } from '../store/jobs.ts'
 import type { VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
+import { storageOfNewVault } from '../store/storages.ts'
 import { deleteAllTags, putTags } from '../store/tags.ts'
 import { countPoints, deleteVault, findVault, insertVault, listVaults, sealingKey } from '../store/vaults.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
@@ -87,7 +88,8 @@ async function createVault(
   const vault = await ctx.store.transaction(async (tx) => {
     const existing = await findVault(tx, ctx.accountId, ctx.region, input.BackupVaultName)
     if (existing !== undefined) return sameRequest(existing, input)
-    const row = { ...newVault(ctx, input), ...kind }
+    const vault = { ...newVault(ctx, input), ...kind }
+    const row = { ...vault, storage: JSON.stringify(await storageOfNewVault(tx, vault)) }
     await insertVault(tx, row)
     await putTags(tx, ctx.accountId, row.arn, tags)
     await insertJob(tx, {
@@ -112,19 +114,17 @@ function sameRequest(existing: VaultTable, input: CreateBackupVaultInput): Vault
   })
 }
 
-function newVault(ctx: Context, input: CreateBackupVaultInput): VaultTable {
-  const vaultId = randomHex(16)
+function newVault(ctx: Context, input: CreateBackupVaultInput): Omit<VaultTable, 'storage'> {
   return {
     account_id: ctx.accountId,
     region: ctx.region,
     name: input.BackupVaultName,
     arn: vaultArn(ctx, input.BackupVaultName),
-    vault_id: vaultId,
+    vault_id: randomHex(16),
     state: 'CREATING',
     created_at: ctx.now,
     creator_request_id: input.CreatorRequestId ?? uuid(),
     encryption_key_arn: defaultKeyArn(ctx),
-    storage: JSON.stringify({ kind: 'directory', path: vaultId }),
     wrapped_key: null,
     access_policy: null,
     lock_configuration: null,

@@ -18,6 +18,7 @@ import { addRootKey } from './root-key.ts'
 import { addServe } from './serve.ts'
 import { addSession } from './session.ts'
 import { addSignInProvider } from './sign-in-provider.ts'
+import { addStorage } from './storage.ts'
 import { addVault } from './vault.ts'
 import { addWhoCan } from './who-can.ts'
 
@@ -78,6 +79,7 @@ function newProgram(): Command {
     addSession,
     addSignInProvider,
     addVault,
+    addStorage,
     addRootKey,
     addDoctor,
   ])

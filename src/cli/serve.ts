@@ -38,6 +38,10 @@ export function addServe(program: Command): void {
       'give Prometheus /metrics there; without a token on loopback only',
     )
     .option('--metrics-token-file <file>', 'file with the bearer token that scrapers must show')
+    .option('--storage <location>', 'bucket that new vaults lie in: s3://BUCKET/PREFIX')
+    .option('--storage-endpoint <url>', 'http(s)://HOST[:PORT] of its S3-compatible service')
+    .option('--storage-region <region>', 'region that requests to it are signed for (default: us-east-1)')
+    .option('--storage-credentials-file <file>', 'file with its aws_access_key_id and aws_secret_access_key')
     .option('--concurrent-jobs <n>', 'jobs at the same time (default: 2)')
     .option('--log-format <format>', 'json, text or silent (default: text on a terminal, else json)')
     .option('--new', 'begin anew although vaults of an earlier server lie in the data directory')

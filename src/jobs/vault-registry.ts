@@ -1,8 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import { openBlobStore } from '../blobs/open.ts'
-import type { BlobStore } from '../blobs/blob-store.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
 import {
   kitWrappings,
@@ -20,6 +16,8 @@ import type { Lease } from '../vault/lease.ts'
 import { JobFailedError } from './errors.ts'
 import type { RunningJob } from './tools.ts'
 import { checkOwner } from './vault-owner.ts'
+import { VaultStorages } from './vault-storages.ts'
+import type { StoredVault } from './vault-storages.ts'
 
 export interface VaultRegistryOptions {
   readonly store: Store
@@ -30,16 +28,16 @@ export interface VaultRegistryOptions {
   readonly kitPublicKey: string
 }
 
-type StoredVault = Pick<VaultTable, 'region' | 'storage'>
-
 interface OpenedVault {
   /** As the row had it when it was opened. */
   readonly wrappedKey: string | null
+  /** Of its storage, whose credentials may change. */
+  readonly version: number
   readonly vault: Promise<Vault>
 }
 
 /** What lies in every vault for whoever finds it without us. */
-const README = `This directory is a Roleback backup vault: sealed backups of databases, buckets and file systems.
+const README = `This is a Roleback backup vault: sealed backups of databases, buckets and file systems.
 
 It can be opened without Roleback. You need the server's recovery kit, its passphrase, and Node.js 22.15 or newer:
 
@@ -48,16 +46,18 @@ It can be opened without Roleback. You need the server's recovery kit, its passp
     node recover.mjs restore THIS-DIRECTORY POINT TARGET --kit recovery-kit.txt
 
 Before you run the copy of recover.mjs that lies here, compare its SHA-256 with the one in the recovery kit: whoever could write
-to this directory could have changed it. Do not move, rename or delete anything by hand.
+to this place could have changed it. A vault in a bucket is copied to a directory first, as it is. Do not move, rename or delete anything by hand.
 `
 
 /** The vaults of this server, each opened once and kept open. */
 export class VaultRegistry {
   readonly #options: VaultRegistryOptions
   readonly #open = new Map<string, OpenedVault>()
+  readonly #storages: VaultStorages
 
   constructor(options: VaultRegistryOptions) {
     this.#options = options
+    this.#storages = new VaultStorages(options)
   }
 
   /** Makes the vault's storage, its key and the wrappings of it; again after a crash, with the key kept before. */
@@ -79,7 +79,12 @@ export class VaultRegistry {
       'README.txt': Buffer.from(README),
       'recover.mjs': readFileSync(new URL('../../tools/recover.mjs', import.meta.url)),
     }
-    const vault = await createVault(this.#blobs(row), { vaultId: row.vault_id, key, wrappings, files })
+    const vault = await createVault(await this.#storages.open(row), {
+      vaultId: row.vault_id,
+      key,
+      wrappings,
+      files,
+    })
     // Whose it is, for who has only the vault.
     const { account_id: accountId, region, name, created_at: createdAt } = row
     await vault.addRecord(({ record }) =>
@@ -87,7 +92,8 @@ export class VaultRegistry {
         ? { vault: { accountId, region, backupVaultName: name, createdAt } }
         : undefined,
     )
-    this.#open.set(row.vault_id, { wrappedKey: wrapped, vault: Promise.resolve(vault) })
+    const version = await this.#storages.version(row)
+    this.#open.set(row.vault_id, { wrappedKey: wrapped, version, vault: Promise.resolve(vault) })
     await setVaultState(store.db, row, 'AVAILABLE')
   }
 
@@ -96,10 +102,11 @@ export class VaultRegistry {
    * @throws {VaultTakenOverError} When another server has taken the vault over.
    */
   async open(row: VaultTable): Promise<Vault> {
+    const version = await this.#storages.version(row)
     let opened = this.#open.get(row.vault_id)
-    // A key was added since: what is written from now on is sealed under it.
-    if (opened === undefined || opened.wrappedKey !== row.wrapped_key) {
-      opened = { wrappedKey: row.wrapped_key, vault: this.#openFrom(row) }
+    // A key was added since: what is written from now on is sealed under it. Or its storage is reached in another way.
+    if (opened === undefined || opened.wrappedKey !== row.wrapped_key || opened.version !== version) {
+      opened = { wrappedKey: row.wrapped_key, version, vault: this.#openFrom(row) }
       this.#open.set(row.vault_id, opened)
       opened.vault.catch(() => this.#open.delete(row.vault_id))
     }
@@ -126,7 +133,7 @@ export class VaultRegistry {
     if (row.wrapped_key === null)
       throw new JobFailedError(`Backup vault ${row.name} has no key yet: it is ${row.state}`)
     const key = openVaultKeys(this.#options.serverKey, row.vault_id, row.wrapped_key)
-    const vault = await openVault(this.#blobs(row), key)
+    const vault = await openVault(await this.#storages.open(row), key)
     if (vault.id !== row.vault_id) {
       throw new JobFailedError(
         `The storage of backup vault ${row.name} holds another vault (${vault.id}). Put its own back in place`,
@@ -135,30 +142,22 @@ export class VaultRegistry {
     return vault
   }
 
-  #blobs(row: StoredVault): BlobStore {
-    return openBlobStore({ kind: 'directory', path: this.#path(row) })
-  }
-
-  #path({ region, storage }: StoredVault): string {
-    const root = this.#options.roots.get(region)
-    if (root === undefined)
-      throw new JobFailedError(
-        `Region ${region} has no storage on this server. Start it with --region-root ${region}=DIRECTORY`,
-      )
-    const { path } = JSON.parse(storage) as { path: string }
-    return resolve(root, path)
-  }
-
   /** Removes the storage of a vault whose row is gone. */
   async remove(vaultId: string, stored: StoredVault): Promise<void> {
     const opening = this.#open.get(vaultId)
     this.#open.delete(vaultId)
     if (opening !== undefined) (await opening.vault.catch(() => undefined))?.store.close()
-    await rm(this.#path(stored), { recursive: true, force: true })
+    const blobs = await this.#storages.open(stored)
+    try {
+      await blobs.removeAll()
+    } finally {
+      blobs.close()
+    }
   }
 
   async close(): Promise<void> {
     for (const { vault } of this.#open.values()) (await vault.catch(() => undefined))?.store.close()
     this.#open.clear()
+    await this.#storages.close()
   }
 }

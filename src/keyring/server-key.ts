@@ -26,6 +26,7 @@ export type SealPurpose =
   | 'vault-key'
   | 'job-secret'
   | 'running-time'
+  | 'storage'
   | 'password'
   | 'mfa-seed'
   | 'client-secret'

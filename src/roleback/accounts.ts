@@ -99,7 +99,7 @@ export async function listAccounts(ctx: Context, input: ListAccountsInput): Prom
 }
 
 /** Whatever their own policies allow: what is the whole server's is no tenant's. */
-async function refuseTenants(ctx: Context, action: string): Promise<void> {
+export async function refuseTenants(ctx: Context, action: string): Promise<void> {
   if (ctx.accountId === ctx.server.managementAccountId) return
   const ruling = {
     layer: 'resource',

@@ -27,6 +27,7 @@ import {
 } from './resources.ts'
 import { getRestoreGuard, putRestoreGuard } from './restore-guard.ts'
 import { describeServer } from './server.ts'
+import { deleteStorage, listStorages, putStorage } from './storages.ts'
 import { listSessions, principalContext, revokeSessions, signOut } from './sessions.ts'
 import { beginSignIn } from './oidc-sign-in.ts'
 import { deleteSignInProvider, listSignInProviders, putSignInProvider } from './sign-in-providers.ts'
@@ -140,6 +141,14 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
     context: (_, input) => ({ 'roleback:RestoreGuard': input.RestoreGuard }),
     handler: putRestoreGuard,
   },
+  PutStorage: {
+    resource: all,
+    context: (_, { Endpoint, Location }) =>
+      connectionContext('S3', { Endpoint, Bucket: Location.split('/')[2] }),
+    handler: putStorage,
+  },
+  ListStorages: { resource: all, handler: listStorages },
+  DeleteStorage: { resource: all, handler: deleteStorage },
   GenerateRolePolicy: { resource: all, handler: generateRolePolicy },
   ListUnusedPermissions: { resource: (_, input) => input.PrincipalArn, handler: listUnusedPermissions },
   ListPrincipalsWhoCan: { resource, context: resourceContext, handler: listPrincipalsWhoCan },

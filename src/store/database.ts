@@ -35,6 +35,7 @@ import type {
 } from './schema-credentials.ts'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
 import type { GlobalSettingsTable, LegalHoldTable, LegalHoldTargetTable } from './schema-holds.ts'
+import type { StorageTable } from './schema-storages.ts'
 import type {
   BackupPauseTable,
   BackupPlanRunTable,
@@ -48,6 +49,7 @@ import type {
 export interface Database {
   server: ServerTable
   account: AccountTable
+  storage: StorageTable
   running_time: RunningTimeTable
   region_settings: RegionSettingsTable
   iam_user: UserTable

@@ -215,7 +215,7 @@ export interface VaultTable {
   created_at: Millis
   creator_request_id: string | null
   encryption_key_arn: string
-  /** Where its blobs lie: {"kind":"directory","path":"…"}. */
+  /** Where its blobs lie: {"kind":"directory","path"}, or {"kind":"s3","storage","prefix"} (store/storages.ts). */
   storage: JsonText
   /** The vault key, wrapped under the server's key. Base64. Null until the vault's job has made it. */
   wrapped_key: string | null

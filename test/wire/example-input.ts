@@ -12,6 +12,7 @@ const TEXTS = [
   '123456',
   'p-abcdefgh',
   '{}',
+  's3://bucket/prefix',
   'us-east-1',
   'arn:aws:s3:::abcdefghijklmnop',
   'o-abcdefghij/r-abcd',

@@ -764,6 +764,64 @@ export interface ListAccountsOutput {
   readonly NextToken?: string | undefined
 }
 
+export interface NewVaults {
+  readonly AccountId?: string | undefined
+  readonly Region?: string | undefined
+}
+
+export interface BandwidthWindow {
+  readonly FromHour: number
+  readonly ToHour: number
+  readonly BytesPerSecond: number
+}
+
+export interface Bandwidth {
+  readonly TimeZone: string
+  readonly Windows: readonly BandwidthWindow[]
+}
+
+export interface PutStorageInput {
+  readonly Name: string
+  readonly Location: string
+  readonly Endpoint: string
+  readonly Region?: string | undefined
+  readonly AccessKeyId: string
+  readonly ForcePathStyle?: boolean | undefined
+  readonly NewVaults?: NewVaults | undefined
+  readonly Bandwidth?: Bandwidth | undefined
+  readonly Secret?: string | undefined
+}
+
+export interface PutStorageOutput {
+  readonly Storage: Storage
+}
+
+export interface Storage {
+  readonly Name: string
+  readonly Location: string
+  readonly Endpoint: string
+  readonly Region: string
+  readonly AccessKeyId: string
+  readonly ForcePathStyle: boolean
+  readonly NewVaults?: NewVaults | undefined
+  readonly Bandwidth?: Bandwidth | undefined
+  readonly Vaults: number
+  readonly CreationDate: Date
+  readonly CreatedBy: string
+}
+
+export type ListStoragesInput = Readonly<Record<never, never>>
+
+export interface ListStoragesOutput {
+  readonly Storages: readonly Storage[]
+}
+
+export interface DeleteStorageInput {
+  readonly Name: string
+}
+
+export type DeleteStorageOutput = Readonly<Record<never, never>>
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -802,6 +860,9 @@ export interface RolebackApi {
   ListPrincipalsWhoCan: { input: ListPrincipalsWhoCanInput; output: ListPrincipalsWhoCanOutput }
   CreateAccount: { input: CreateAccountInput; output: CreateAccountOutput }
   ListAccounts: { input: ListAccountsInput; output: ListAccountsOutput }
+  PutStorage: { input: PutStorageInput; output: PutStorageOutput }
+  ListStorages: { input: ListStoragesInput; output: ListStoragesOutput }
+  DeleteStorage: { input: DeleteStorageInput; output: DeleteStorageOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {

@@ -1,0 +1,81 @@
+import { resolve } from 'node:path'
+import type { BlobStore } from '../blobs/blob-store.ts'
+import { openBlobStore } from '../blobs/open.ts'
+import { StorageHost } from '../blobs/storage-host.ts'
+import type { S3StoreSettings } from '../blobs/thread-wire.ts'
+import type { ServerKey } from '../keyring/server-key.ts'
+import type { StorageTable } from '../store/schema-storages.ts'
+import type { VaultTable } from '../store/schema.ts'
+import { findStorage, storageSecretOwner, storageSettings, vaultStorage } from '../store/storages.ts'
+import type { Store } from '../store/store.ts'
+import { JobFailedError } from './errors.ts'
+
+/** What of a vault's row says where its blobs lie. */
+export type StoredVault = Pick<VaultTable, 'region' | 'storage'>
+
+/** Opens the blob stores that vaults' rows name. */
+export class VaultStorages {
+  readonly #options: {
+    readonly store: Store
+    readonly serverKey: ServerKey
+    readonly roots: ReadonlyMap<string, string>
+  }
+  readonly #host = new StorageHost()
+
+  constructor(options: {
+    readonly store: Store
+    readonly serverKey: ServerKey
+    readonly roots: ReadonlyMap<string, string>
+  }) {
+    this.#options = options
+  }
+
+  /** @throws {JobFailedError} Where the row names a storage that is gone. */
+  async open(row: StoredVault): Promise<BlobStore> {
+    const { store, serverKey, roots } = this.#options
+    const where = vaultStorage(row)
+    if (where.kind === 'directory') {
+      const root = roots.get(row.region)
+      if (root === undefined)
+        throw new JobFailedError(
+          `Region ${row.region} has no storage on this server. Start it with --region-root ${row.region}=DIRECTORY`,
+        )
+      return openBlobStore({ kind: 'directory', path: resolve(root, where.path) })
+    }
+    const storage = await findStorage(store.db, where.storage)
+    if (storage === undefined) {
+      throw new JobFailedError(
+        `The vault lies in storage ${where.storage}, which is not known here any more. Put it again with "roleback storage put"`,
+      )
+    }
+    return this.#host.open(storeSettings(serverKey, storage, where.prefix))
+  }
+
+  /** Grows when credentials or limits change: what was opened before goes on with the old ones. 0 for directories. */
+  async version(row: StoredVault): Promise<number> {
+    const where = vaultStorage(row)
+    if (where.kind === 'directory') return 0
+    return (await findStorage(this.#options.store.db, where.storage))?.version ?? 0
+  }
+
+  async close(): Promise<void> {
+    await this.#host.close()
+  }
+}
+
+/** @param below A prefix under the storage's own prefix. */
+function storeSettings(serverKey: ServerKey, storage: StorageTable, below: string): S3StoreSettings {
+  const { endpoint, region, bucket, prefix, accessKeyId, forcePathStyle, bandwidth } =
+    storageSettings(storage)
+  const secretAccessKey = serverKey.open('storage', storageSecretOwner(storage), storage.secret).toString()
+  return {
+    endpoint,
+    region,
+    bucket,
+    prefix: prefix + below,
+    accessKeyId,
+    secretAccessKey,
+    forcePathStyle,
+    bandwidth,
+  }
+}

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import * as S3 from '@aws-sdk/client-s3'
+import { startServer } from '../../src/app.ts'
+import { loadConfig } from '../../src/config.ts'
+import { createLog } from '../../src/lib/log.ts'
+import { awsError } from '../fixtures/aws-error.ts'
+import { s3ClientOf } from '../fixtures/bucket.ts'
+import { fillSmallTree, listTree } from '../fixtures/small-tree.ts'
+import {
+  backUpWell,
+  jobEnd,
+  letVaultGo,
+  makeRole,
+  makeVault,
+  openWorld,
+  registerDirectory,
+  restore,
+  until,
+} from '../fixtures/world.ts'
+import type { World } from '../fixtures/world.ts'
+import { rgwMissing, startRgw } from '../servers/ceph-rgw.ts'
+import type { RgwServer } from '../servers/ceph-rgw.ts'
+
+/** Buckets that vaults lie in: set by operations of our own, used by everything that touches a vault. */
+
+const RIGHTS = ['AWSBackupServiceRolePolicyForBackup', 'AWSBackupServiceRolePolicyForRestores']
+const RECOVER = join(import.meta.dirname, '..', '..', 'tools', 'recover.mjs')
+
+describe('vaults in buckets', { skip: rgwMissing() }, () => {
+  let rgw: RgwServer
+  let world: World
+  let client: S3.S3Client
+  const scratch = mkdtempSync(join(tmpdir(), 'roleback-storages-'))
+  const credentialsFile = join(scratch, 'credentials')
+  const serve = (): Parameters<typeof loadConfig>[0] => ({
+    storage: 's3://vaults/here',
+    storageEndpoint: rgw.endpoint,
+    storageCredentialsFile: credentialsFile,
+  })
+
+  before(async () => {
+    rgw = await startRgw({ dir: join(scratch, 'rgw') })
+    client = s3ClientOf(rgw)
+    for (const Bucket of ['vaults', 'others', 'resource'])
+      await client.send(new S3.CreateBucketCommand({ Bucket }))
+    const lines = [
+      '[default]',
+      `aws_access_key_id = ${rgw.accessKeyId}`,
+      `aws_secret_access_key = ${rgw.secretAccessKey}`,
+    ]
+    writeFileSync(credentialsFile, `${lines.join('\n')}\n`, { mode: 0o600 })
+    world = await openWorld({ serve: serve() })
+  })
+  after(async () => {
+    await world[Symbol.asyncDispose]()
+    client.destroy()
+    await rgw.stop()
+    rmSync(scratch, { recursive: true, force: true })
+  })
+
+  async function keysIn(Bucket: string): Promise<string[]> {
+    const { Contents = [] } = await client.send(new S3.ListObjectsV2Command({ Bucket }))
+    return Contents.map(({ Key = '' }) => Key)
+  }
+
+  const own = (Name: string, Location: string) => ({
+    Name,
+    Location,
+    Endpoint: rgw.endpoint,
+    AccessKeyId: rgw.accessKeyId,
+    Secret: rgw.secretAccessKey,
+  })
+
+  test('backup, restart, restore, verify, delete, sweep: a vault in a bucket does what one in a directory does', async () => {
+    await makeVault(world, 'in-bucket')
+    const role = await makeRole(world, 'keeper', { managed: RIGHTS })
+    const tree = await registerDirectory(world, 'tree', fillSmallTree)
+    const input = { BackupVaultName: 'in-bucket', ResourceArn: tree.arn, IamRoleArn: role }
+    const point = await backUpWell(world, input)
+    assert.ok((await keysIn('vaults')).every((key) => /^here\/[0-9a-f]{32}\//.test(key)))
+    assert.ok((await keysIn('vaults')).some((key) => /\/points\/[^/]+\/head$/.test(key)))
+    assert.ok(
+      !existsSync(join(world.dataDir, 'vaults')) || readdirSync(join(world.dataDir, 'vaults')).length === 0,
+    )
+    assert.ok(!world.lines.join('\n').includes(rgw.secretAccessKey))
+
+    await world.offline(() => Promise.resolve())
+    writeFileSync(join(tree.path, 'later'), 'later')
+    const second = await backUpWell(world, input)
+    const { RestoreMetadata } = await world.call('backup', 'GetRecoveryPointRestoreMetadata', {
+      BackupVaultName: 'in-bucket',
+      RecoveryPointArn: second,
+    })
+    const { CreatedResourceArn, Status, StatusMessage } = await restore(world, {
+      RecoveryPointArn: second,
+      Metadata: { ...RestoreMetadata, newFileSystem: 'true', CreationToken: 'again' },
+      IamRoleArn: role,
+    })
+    assert.equal(Status, 'COMPLETED', String(StatusMessage))
+    const { Resource } = await world.call('roleback', 'DescribeResource', {
+      ResourceArn: CreatedResourceArn ?? '',
+    })
+    assert.deepEqual(listTree(Resource.Connection?.Path ?? ''), listTree(tree.path))
+
+    const vault = { BackupVaultName: 'in-bucket' }
+    const verify = await world.call('roleback', 'StartVerifyJob', { ...vault, ReadData: true })
+    const verified = await jobEnd(world, verify.JobId)
+    assert.equal(verified.State, 'COMPLETED', String(verified.StatusMessage))
+
+    const before = (await keysIn('vaults')).length
+    for (const RecoveryPointArn of [point, second])
+      await world.call('backup', 'DeleteRecoveryPoint', { ...vault, RecoveryPointArn })
+    await until('the bytes to go', async () => {
+      const { JobId } = await world.call('roleback', 'StartSweepJob', vault)
+      await jobEnd(world, JobId)
+      return (await keysIn('vaults')).some((key) => /\/(data|meta)\//.test(key)) ? undefined : true
+    })
+    assert.ok((await keysIn('vaults')).length < before)
+    await letVaultGo(world, 'in-bucket')
+    await until('the vault to go', async () => ((await keysIn('vaults')).length === 0 ? true : undefined))
+  })
+
+  test('the second reader opens a downloaded copy of a vault in a bucket with the kit alone', async () => {
+    await makeVault(world, 'downloaded')
+    const role = await makeRole(world, 'downloader', { managed: RIGHTS })
+    const tree = await registerDirectory(world, 'downloaded', fillSmallTree)
+    await backUpWell(world, { BackupVaultName: 'downloaded', ResourceArn: tree.arn, IamRoleArn: role })
+    const copy = join(scratch, 'copy')
+    for (const Key of await keysIn('vaults')) {
+      const { Body } = await client.send(new S3.GetObjectCommand({ Bucket: 'vaults', Key }))
+      const file = join(copy, Key.split('/').slice(2).join('/'))
+      mkdirSync(dirname(file), { recursive: true })
+      writeFileSync(file, (await Body?.transformToByteArray()) ?? '')
+    }
+    const kit = ['--kit', join(`${world.dataDir}-recovery`, 'recovery-kit.txt')]
+    const passphrase = ['--passphrase-file', join(`${world.dataDir}-recovery`, 'recovery-passphrase.txt')]
+    const answer = execFileSync(process.execPath, [RECOVER, 'verify', copy, '--json', ...kit, ...passphrase])
+    const { isWhole, points } = JSON.parse(answer.toString()) as { isWhole: boolean; points: number }
+    assert.deepEqual([isWhole, points], [true, 1])
+  })
+
+  test('PutStorage, ListStorages and DeleteStorage: new vaults of a region or account lie in its storage, the rest where serve says', async () => {
+    const { Storage } = await world.call('roleback', 'PutStorage', {
+      ...own('others', 's3://others/a/b'),
+      NewVaults: { AccountId: world.accountId, Region: world.region },
+      Bandwidth: {
+        TimeZone: 'Europe/Berlin',
+        Windows: [{ FromHour: 8, ToHour: 18, BytesPerSecond: 1_000_000_000 }],
+      },
+    })
+    assert.deepEqual(
+      [Storage.Location, Storage.Vaults, Storage.ForcePathStyle],
+      ['s3://others/a/b/', 0, true],
+    )
+    await makeVault(world, 'elsewhere')
+    const { Storages } = await world.call('roleback', 'ListStorages', {})
+    assert.deepEqual(
+      Storages.map(({ Name, Vaults }) => [Name, Vaults]),
+      [
+        ['others', 1],
+        ['serve', 1],
+      ],
+    )
+    assert.deepEqual(Storages[0]?.NewVaults, { AccountId: world.accountId, Region: world.region })
+    assert.equal(Storages[0]?.Bandwidth?.Windows[0]?.BytesPerSecond, 1_000_000_000)
+    assert.ok(!JSON.stringify(Storages).includes(rgw.secretAccessKey))
+    assert.ok((await keysIn('others')).every((key) => /^a\/b\/[0-9a-f]{32}\//.test(key)))
+
+    const used = awsError('InvalidRequestException', '1 vault lies in it')
+    await assert.rejects(world.call('roleback', 'DeleteStorage', { Name: 'others' }), used)
+    await assert.rejects(world.call('roleback', 'PutStorage', own('others', 's3://vaults/b')), used)
+    // The same place, for no new vaults any more, with the secret that is there.
+    const { Secret: _, ...kept } = own('others', 's3://others/a/b')
+    await world.call('roleback', 'PutStorage', kept)
+    await makeVault(world, 'here-again')
+    assert.ok((await keysIn('vaults')).some((key) => key.endsWith('/vault.json')))
+    await letVaultGo(world, 'elsewhere')
+    await until('the storage to be free', async () => {
+      const [others] = (await world.call('roleback', 'ListStorages', {})).Storages
+      return others?.Vaults === 0 ? true : undefined
+    })
+    await world.call('roleback', 'DeleteStorage', { Name: 'others' })
+    assert.deepEqual(await keysIn('others'), [])
+    await assert.rejects(
+      world.call('roleback', 'DeleteStorage', { Name: 'others' }),
+      awsError('ResourceNotFoundException', 'There is no storage others'),
+    )
+  })
+
+  test('a storage that cannot be reached, or is no place for vaults, is refused with the reason', async () => {
+    const refusals: readonly (readonly [object, string, string])[] = [
+      [{ Secret: 'wrong' }, 'InvalidRequestException', 'SignatureDoesNotMatch'],
+      [{ Location: 's3://no-such-bucket' }, 'InvalidRequestException', 'NoSuchBucket'],
+      [{ Secret: undefined }, 'InvalidRequestException', 'needs the secret access key'],
+      [{ Endpoint: world.url }, 'InvalidParameterValueException', "the server's own address"],
+      [{ Endpoint: 'http://169.254.169.254' }, 'InvalidParameterValueException', 'link-local'],
+      [{ Endpoint: `${rgw.endpoint}/path` }, 'InvalidParameterValueException', 'HOST[:PORT] alone'],
+      [{ Bandwidth: { TimeZone: 'Nowhere', Windows: [] } }, 'InvalidParameterValueException', 'no time zone'],
+    ]
+    for (const [change, code, says] of refusals) {
+      const input = { ...own('refused', 's3://others'), ...change }
+      await assert.rejects(world.call('roleback', 'PutStorage', input), awsError(code, says), says)
+    }
+  })
+
+  test('R7 what vaults lie in is no resource, however its service is called, and a resource is no place for vaults', async () => {
+    const register = async (Name: string, Endpoint: string) =>
+      await world.call('roleback', 'RegisterResource', {
+        ResourceType: 'S3',
+        Name,
+        Connection: { Endpoint, AccessKeyId: rgw.accessKeyId },
+        Secret: rgw.secretAccessKey,
+      })
+    const { port } = new URL(rgw.endpoint)
+    for (const endpoint of [rgw.endpoint, `http://localhost:${port}`])
+      await assert.rejects(
+        register('vaults', endpoint),
+        awsError('InvalidParameterValueException', 'vaults lie in it (storage serve)'),
+      )
+    const { ResourceArn } = await register('resource', rgw.endpoint)
+    await assert.rejects(
+      world.call('roleback', 'PutStorage', own('refused', 's3://resource/x')),
+      awsError('InvalidParameterValueException', `is registered as ${ResourceArn}`),
+    )
+  })
+
+  test('R12 a first start on a storage that holds vaults refuses and makes nothing', async () => {
+    const dataDir = join(scratch, 'second')
+    const start = async (isNew: boolean) =>
+      await startServer(
+        loadConfig({ ...serve(), dataDir, listen: '127.0.0.1:0', new: isNew }, {}),
+        createLog('silent'),
+      )
+    for (let i = 0; i < 2; i++)
+      await assert.rejects(start(false), /s3:\/\/vaults\/here\/ holds vaults of an earlier server/)
+    assert.ok(!existsSync(`${dataDir}-recovery`))
+    await (await start(true)).stop()
+  })
+})
