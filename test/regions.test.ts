@@ -11,8 +11,17 @@ import type { Call } from '../src/aws/client.ts'
 import { AwsError } from '../src/aws/error.ts'
 import { loadConfig } from '../src/config.ts'
 import { createLog } from '../src/lib/log.ts'
+import { roleback } from './fixtures/command-line.ts'
 import { preflightOf } from './fixtures/preflight.ts'
-import { backUpWell, makeRole, makeVault, openWorld, registerDirectory, until } from './fixtures/world.ts'
+import {
+  allow,
+  backUpWell,
+  makeRole,
+  makeVault,
+  openWorld,
+  registerDirectory,
+  until,
+} from './fixtures/world.ts'
 import type { World } from './fixtures/world.ts'
 
 /** Regions are names with storage of their own: what lies in one is not in the other, and copies go between them. */
@@ -143,6 +152,46 @@ test('the second reader lists, verifies and restores a copy with the kit alone',
   const to = join(world.scratch, 'recovered')
   await recover('restore', at, String(mine?.['id']), to)
   assert.deepEqual(readFileSync(join(to, 'a')), readFileSync(join(tree.path, 'a')))
+})
+
+test('`roleback preflight copy` tests both sides beforehand, also where they are of two regions', async () => {
+  const env = {
+    AWS_ENDPOINT_URL: world.url,
+    AWS_ACCESS_KEY_ID: world.rootKey.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
+  }
+  const args = ['preflight', 'copy', point, '--to', vaultArn(FAR), '--delete-after-days', '9', '--role']
+  const good = await roleback([...args, 'AWSBackup-regions'], { env })
+  assert.equal(good.code, 0, good.stdout + good.stderr)
+  assert.match(good.stdout, /^Nothing is missing: 6 checks for 1 resource$/m)
+  await makeRole(world, 'halfway', { statements: [allow('backup:CopyFromBackupVault')] })
+  const half = await roleback([...args, 'halfway'], { env })
+  assert.equal(half.code, 1, half.stderr)
+  assert.match(
+    half.stdout,
+    /^MISSING +job +CopyIntoBackupVault +backup:CopyIntoBackupVault +arn:aws:backup:eu-west-1:/m,
+  )
+  assert.match(
+    half.stdout,
+    /^MISSING +expiry +DeleteRecoveryPoint +backup:DeleteRecoveryPoint +arn:aws:backup:eu-west-1:/m,
+  )
+})
+
+test('a rule may name a vault of another region', async () => {
+  const { BackupPlanId = '' } = await world.call('backup', 'CreateBackupPlan', {
+    BackupPlan: {
+      BackupPlanName: 'far',
+      Rules: [
+        {
+          RuleName: 'r',
+          TargetBackupVaultName: 'vault',
+          CopyActions: [{ DestinationBackupVaultArn: vaultArn(FAR) }],
+        },
+      ],
+    },
+  })
+  const { BackupPlan } = await world.call('backup', 'GetBackupPlan', { BackupPlanId })
+  assert.equal(BackupPlan?.Rules?.[0]?.CopyActions?.[0]?.DestinationBackupVaultArn, vaultArn(FAR))
 })
 
 test('a region that is not served is no destination, and no region to sign for', async () => {
