@@ -4,7 +4,7 @@ import { crashpoint } from '../lib/crashpoint.ts'
 import { checkChunkSizes, DEFAULT_CHUNK_SIZES } from './chunker.ts'
 import type { ChunkSizes } from './chunker.ts'
 import { PointNotFoundError, VaultClaimError, VaultDamageError, VaultKeyError } from './errors.ts'
-import { deleteHead, listPointIds, readHead, readHeadUnlessDeleted, writeAmendment } from './heads.ts'
+import { deleteHead, listPointIds, readHead, writeAmendment } from './heads.ts'
 import type { PointHead, PointRecord } from './heads.ts'
 import { VAULT_ID, VaultKeys } from './keys.ts'
 import { loadIndex } from './load-index.ts'
@@ -186,9 +186,10 @@ export class Vault {
     const damage: VaultDamageError[] = []
     for (const pointId of (await listPointIds(this.store)).live) {
       try {
-        const head = await readHeadUnlessDeleted(this.store, this.keys, pointId)
-        if (head !== undefined) points.push(head)
+        points.push(await readHead(this.store, this.keys, pointId))
       } catch (error) {
+        // Deleted meanwhile.
+        if (error instanceof PointNotFoundError) continue
         if (!(error instanceof VaultDamageError)) throw error
         damage.push(error)
       }
