@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
 import { loadConfig } from '../config.ts'
+import { addDoctorStorage } from './doctor-storage.ts'
 import { runChecks } from './doctor-checks.ts'
 import { say, sayJson } from './output.ts'
 import { CommandError } from './report.ts'
 
 export function addDoctor(program: Command): void {
-  program
+  const command = program
     .command('doctor')
     .description('look at this machine and the server: what is missing, old, full or out of step')
     .option(
@@ -14,6 +15,7 @@ export function addDoctor(program: Command): void {
     )
     .option('--json', 'print the result as JSON')
     .action(doctor)
+  addDoctorStorage(command)
 }
 
 async function doctor(options: { readonly dataDir?: string; readonly json?: boolean }): Promise<void> {

@@ -83,7 +83,7 @@ async function holdsVaults(blobs: BlobStore): Promise<boolean> {
 }
 
 /** As AWS's own clients keep them: `aws_access_key_id = …` and `aws_secret_access_key = …`, each on a line. */
-function readCredentials(file: string): {
+export function readCredentials(file: string): {
   readonly accessKeyId: string
   readonly secretAccessKey: string
 } {

@@ -9,6 +9,7 @@ import { startServer } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
 import { createLog } from '../../src/lib/log.ts'
 import { awsError } from '../fixtures/aws-error.ts'
+import { roleback } from '../fixtures/command-line.ts'
 import { s3ClientOf } from '../fixtures/bucket.ts'
 import { fillSmallTree, listTree } from '../fixtures/small-tree.ts'
 import {
@@ -227,6 +228,24 @@ describe('vaults in buckets', { skip: rgwMissing() }, () => {
       world.call('roleback', 'PutStorage', own('refused', 's3://resource/x')),
       awsError('InvalidParameterValueException', `is registered as ${ResourceArn}`),
     )
+  })
+
+  test('doctor storage says of a bucket and of a directory what holds, and leaves nothing behind', async () => {
+    const args = ['--endpoint', rgw.endpoint, '--credentials-file', credentialsFile]
+    const before = (await keysIn('others')).length
+    const bucket = await roleback(['doctor', 'storage', 's3://others/try', ...args])
+    assert.equal(bucket.code, 0, bucket.stdout + bucket.stderr)
+    assert.match(bucket.stdout, /^hint {2}Object Lock: the bucket has none/m)
+    assert.match(bucket.stdout, /^ok {4}of many who put one blob at once exactly one succeeds: holds$/m)
+    assert.ok(!(bucket.stdout + bucket.stderr).includes(rgw.secretAccessKey))
+    assert.equal((await keysIn('others')).length, before)
+    const nowhere = await roleback(['doctor', 'storage', 's3://no-such-bucket', '--json', ...args])
+    assert.equal(nowhere.code, 1)
+    assert.match((JSON.parse(nowhere.stdout) as { found: string }[])[0]?.found ?? '', /NoSuchBucket/)
+    mkdirSync(join(scratch, 'folder'))
+    const folder = await roleback(['doctor', 'storage', join(scratch, 'folder')])
+    assert.equal(folder.code, 0, folder.stdout + folder.stderr)
+    assert.deepEqual(readdirSync(join(scratch, 'folder')), [])
   })
 
   test('R12 a first start on a storage that holds vaults refuses and makes nothing', async () => {
