@@ -8,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   sigv4: async () => (await import('./sigv4.ts')).run(),
   policy: async () => (await import('./policy.ts')).run(),
   vault: async () => (await import('./vault.ts')).run(['mixed', 'small', 'large']),
+  'vault-s3': async () => (await import('./vault-s3.ts')).run(),
   'vault-server': async () => (await import('./vault-server.ts')).run(),
   'vault-manifest': async () => (await import('./vault-manifest.ts')).run(),
   'vault-index': async () => (await import('./vault-index.ts')).run(),

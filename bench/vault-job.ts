@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { openBlobStore } from '../src/blobs/open.ts'
+import { StorageHost } from '../src/blobs/storage-host.ts'
+import type { S3StoreSettings } from '../src/blobs/thread-wire.ts'
 import { directoryDriver } from '../src/drivers/directory.ts'
 import { contractSession } from '../src/drivers/driver.contract.ts'
 import { checkPacksInThreads } from '../src/jobs/check-packs.ts'
@@ -25,7 +28,11 @@ await new Promise((resolve) => process.stdin.once('data', resolve))
 process.stdin.destroy()
 
 const KEY = Buffer.alloc(32, 7)
-const store = openBlobStore({ kind: 'directory', path: vaultPath })
+const host = new StorageHost()
+// A file holds how a bucket is reached.
+const store = vaultPath.endsWith('.json')
+  ? host.open(JSON.parse(readFileSync(vaultPath, 'utf8')) as S3StoreSettings)
+  : openBlobStore({ kind: 'directory', path: vaultPath })
 const isFirst = action === 'backup' && rest[2] === undefined
 const vault = isFirst
   ? await createVault(store, { vaultId: 'bench', key: KEY, wrappings: {}, files: {} })
@@ -121,4 +128,6 @@ else if (action === 'restore') await restore(rest[0] as string, rest[1] as strin
 else if (action === 'check') await check()
 else if (action === 'sweep') await sweep(vault, rest)
 else throw new Error(`There is no action "${action}"`)
+store.close()
+await host.close()
 process.exitCode = problems === 0 ? 0 : 1
