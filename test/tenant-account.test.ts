@@ -163,7 +163,8 @@ async function fill(): Promise<{ named: Readonly<Record<string, unknown>>; secre
     },
     secrets: [
       FIRST,
-      'canary',
+      // No input names these: what is made under a name that one has is the second account's own.
+      ...['tree', 'plan', 'selection', 'hold', 'tag', 'pause', 'client'].map((name) => `canary-${name}`),
       User?.UserId,
       Role.RoleId,
       Resource.ResourceId,
