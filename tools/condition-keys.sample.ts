@@ -122,6 +122,7 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
     ResourceArn: RESOURCE,
     PrincipalArn: `arn:aws:iam::${ACCOUNT}:user/USER`,
     BackupVaultName: 'VAULT',
+    Resource: VAULT,
     Connection: { Host: 'HOST', Path: 'PATH', Endpoint: 'ENDPOINT', Bucket: 'BUCKET' },
     Tags: TAG_LIST,
     Endpoint: 'https://HOST',

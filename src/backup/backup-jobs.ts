@@ -1,6 +1,7 @@
 import {
   InvalidParameterValueException,
   InvalidRequestException,
+  LimitExceededException,
   ResourceNotFoundException,
 } from '../aws/generated/backup.ts'
 import type {
@@ -14,6 +15,7 @@ import type {
   StartBackupJobOutput,
   StopBackupJobInput,
 } from '../aws/generated/backup.ts'
+import { rootArn } from '../access/identity-arns.ts'
 import type { Context } from '../context.ts'
 import { kindOf } from './kind-of.ts'
 import type { NewJob } from '../store/jobs.ts'
@@ -21,7 +23,9 @@ import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../plan
 import { findJob, insertJob, jobBasics, listJobs, requestCancel } from '../store/jobs.ts'
 import { regionSettings } from '../store/region-settings.ts'
 import { findResource } from '../store/resources.ts'
-import type { JobTable, ResourceTable } from '../store/schema.ts'
+import { quotaState } from '../store/quotas.ts'
+import type { JobTable, ResourceTable, VaultTable } from '../store/schema.ts'
+import type { Queryable } from '../store/store.ts'
 import type { Tags } from '../store/tags.ts'
 import { vaultArn } from './arns.ts'
 import { checkLifecycle, lifecycleOf } from './lifecycle.ts'
@@ -66,7 +70,11 @@ export async function startBackupJob(
     idempotency_token: input.IdempotencyToken ?? null,
     input: JSON.stringify({ lifecycle: lifecycleOf(input.Lifecycle), tags: inOrder(tags) }),
   } satisfies NewJob
-  const { row, isNew } = await insertJob(ctx.store.db, job)
+  const { row, isNew } = await ctx.store.transaction(async (tx) => {
+    const inserted = await insertJob(tx, job)
+    if (inserted.isNew) await refuseOverQuota(tx, inserted.row, vault)
+    return inserted
+  })
   if (!isNew) checkSameRequest(row, job)
   ctx.store.wake()
   return {
@@ -75,6 +83,23 @@ export async function startBackupJob(
     CreationDate: new Date(row.created_at),
     IsParent: false,
   }
+}
+
+/** @throws {LimitExceededException} Where a quota of account, vault or role is used up. */
+async function refuseOverQuota(tx: Queryable, job: JobTable, vault: VaultTable): Promise<void> {
+  const { problem } = await quotaState(tx, {
+    accountId: job.account_id,
+    accountArn: rootArn(job.account_id),
+    vault,
+    roleArn: job.role_arn as string,
+    jobId: job.job_id,
+    at: job.created_at,
+  })
+  if (problem === undefined) return
+  throw new LimitExceededException(
+    `Cannot back up ${job.resource_arn}: ${problem}. Those who run the server set it with roleback:PutQuota`,
+    { Context: vault.name },
+  )
 }
 
 function recoveryPointArn(ctx: Context, resource: ResourceTable, jobId: string): string {

@@ -19,6 +19,7 @@ import type { PourResult } from './pour.ts'
 import { queueCopies } from './plan-copies.ts'
 import type { WantedCopy } from './plan-copies.ts'
 import { checkRetention } from './protection.ts'
+import { checkQuotas, overQuota } from './quotas.ts'
 import { Problems } from './problems.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
@@ -45,6 +46,7 @@ export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOu
     { vault, opened: await tools.vaults.open(vault), jobNoun: 'Backup job' },
     (JSON.parse(row.input) as BackupInput).lifecycle.deleteAfterDays,
   )
+  const bytesLeft = await checkQuotas(tools, row, vault, 'Backup job')
   const tags = await tagsOf(tools.store.db, row.account_id, resource.arn)
   const role = await openJobRole(tools, job, {
     resource: { arn: resource.arn, uniqueId: resource.unique_id, name: resource.name, tags },
@@ -65,6 +67,7 @@ export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOu
       problems,
       tags,
       session: role.session,
+      bytesLeft,
     })
     await role.close()
     return await commit(tools, job, { point, ...poured })
@@ -152,12 +155,14 @@ interface PourRequest {
   /** The resource's. */
   readonly tags: Readonly<Record<string, string>>
   readonly session: Awaited<ReturnType<typeof openJobRole>>['session']
+  /** What the quotas leave. */
+  readonly bytesLeft: number
 }
 
 async function pour(
   tools: JobTools,
   job: RunningJob,
-  { vault, resource, point, problems, tags, session }: PourRequest,
+  { vault, resource, point, problems, tags, session, bytesLeft }: PourRequest,
 ): Promise<Omit<Commit, 'point'>> {
   const { row, progress } = job
   const opened = await tools.vaults.open(vault)
@@ -182,6 +187,7 @@ async function pour(
     },
     onProgress: (bytes, items) => {
       progress.bytesDone = bytes
+      if (bytes > bytesLeft) job.abort(overQuota('Backup job', bytesLeft))
       progress.itemsDone = items
     },
   })

@@ -24,6 +24,7 @@ import { finishedState } from './point-state.ts'
 import type { PointEnd } from './point-state.ts'
 import { copyPoint, SourceDamageError } from './pour-copy.ts'
 import type { CopyResult } from './pour-copy.ts'
+import { checkQuotas, overQuota } from './quotas.ts'
 import { checkRetention } from './protection.ts'
 import type { JobOutcome, JobRunner, JobTools, RunningJob } from './tools.ts'
 import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
@@ -84,6 +85,8 @@ async function copy(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
     for (const { step, target } of copyCalls(facts)) await role.session.call(step, target, () => undefined)
     // Only now: whether the destination is there, and what it asks of copies, is told to those who may copy into it.
     const open = { ...plan, into: await destinationOf(tools, plan) }
+    const bytesLeft = await checkQuotas(tools, job.row, open.into, 'Copy job')
+    if (plan.source.size_bytes > bytesLeft) throw overQuota('Copy job', bytesLeft)
     const point = newPoint(tools, job.row, open)
     await putUnfinishedPoint(tools, job.row, point)
     try {

@@ -15,6 +15,7 @@ import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVeri
 import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts'
 import { listBackupPlanRuns, previewBackupSelection } from './plans.ts'
 import { preflightJobs } from './preflight.ts'
+import { listQuotas, putQuota } from './quotas.ts'
 import { generateRolePolicy } from './role-policy.ts'
 import { listUnusedPermissions } from './unused-permissions.ts'
 import {
@@ -105,6 +106,8 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   DeregisterResource: { resource, context: resourceContext, handler: deregisterResource },
   CreateAccount: { resource: all, handler: createAccount },
   ListAccounts: { resource: all, handler: listAccounts },
+  PutQuota: { resource: (_, input) => input.Resource, handler: putQuota },
+  ListQuotas: { resource: all, handler: listQuotas },
   CreateDefaultServiceRole: {
     resource: (ctx) => defaultRoleArn(ctx.accountId),
     handler: createDefaultServiceRole,

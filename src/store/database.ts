@@ -34,7 +34,7 @@ import type {
   SignInSessionTable,
 } from './schema-credentials.ts'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
-import type { GlobalSettingsTable, LegalHoldTable, LegalHoldTargetTable } from './schema-holds.ts'
+import type { GlobalSettingsTable, LegalHoldTable, LegalHoldTargetTable, QuotaTable } from './schema-holds.ts'
 import type { StorageTable } from './schema-storages.ts'
 import type {
   BackupPauseTable,
@@ -84,6 +84,7 @@ export interface Database {
   legal_hold: LegalHoldTable
   legal_hold_target: LegalHoldTargetTable
   global_settings: GlobalSettingsTable
+  quota: QuotaTable
   backup_pause: BackupPauseTable
   backup_plan_run: BackupPlanRunTable
   job_decision: JobDecisionTable

@@ -32,3 +32,13 @@ export interface GlobalSettingsTable {
   settings: JsonText
   updated_at: Millis
 }
+
+export interface QuotaTable {
+  /** ARN of an account's root, a vault or a role. */
+  resource: string
+  account_id: string
+  /** Content bytes of all recovery points together. */
+  max_bytes: number | null
+  /** Backups and copies in 24 hours. */
+  max_jobs_per_day: number | null
+}

@@ -50,6 +50,8 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   GetAuthorizationDetails: { touches: 'backups', policies: NOBODY, also: [] },
   GetRestoreGuard: { touches: 'guard', policies: NOBODY, also: ['iam:GetAccountPasswordPolicy'] },
   ListAccounts: { touches: 'accounts', policies: NOBODY, also: ['iam:ListAccountAliases'] },
+  ListQuotas: { touches: 'accounts', policies: NOBODY, also: ['iam:GetAccountPasswordPolicy'] },
+  PutQuota: { touches: 'accounts', policies: NOBODY, also: ['iam:UpdateAccountPasswordPolicy'] },
   ListBackupPlanRuns: { touches: 'backups', policies: READERS, also: [] },
   ListJobDecisions: { touches: 'backups', policies: READERS, also: [] },
   ListLimitedAccessKeys: { touches: 'keys', policies: NOBODY, also: ['iam:ListAccessKeys'] },

@@ -822,6 +822,28 @@ export interface DeleteStorageInput {
 
 export type DeleteStorageOutput = Readonly<Record<never, never>>
 
+export interface Quota {
+  readonly Resource: string
+  readonly MaxBytes?: number | undefined
+  readonly MaxJobsPerDay?: number | undefined
+}
+
+export interface PutQuotaInput {
+  readonly Resource: string
+  readonly MaxBytes?: number | undefined
+  readonly MaxJobsPerDay?: number | undefined
+}
+
+export interface PutQuotaOutput {
+  readonly Quota: Quota
+}
+
+export type ListQuotasInput = Readonly<Record<never, never>>
+
+export interface ListQuotasOutput {
+  readonly Quotas: readonly Quota[]
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -863,6 +885,8 @@ export interface RolebackApi {
   PutStorage: { input: PutStorageInput; output: PutStorageOutput }
   ListStorages: { input: ListStoragesInput; output: ListStoragesOutput }
   DeleteStorage: { input: DeleteStorageInput; output: DeleteStorageOutput }
+  PutQuota: { input: PutQuotaInput; output: PutQuotaOutput }
+  ListQuotas: { input: ListQuotasInput; output: ListQuotasOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {
