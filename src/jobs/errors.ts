@@ -18,10 +18,17 @@ export class JobStoppedError extends Error {
 export class JobFailedError extends Error {
   override name = 'JobFailedError'
   readonly category: string
+  /** What the job found nevertheless: its result. */
+  readonly result: Readonly<Record<string, unknown>> | undefined
 
-  constructor(message: string, category: string = 'FAILURE', options?: ErrorOptions) {
+  constructor(
+    message: string,
+    category: string = 'FAILURE',
+    options?: ErrorOptions & { readonly result?: Readonly<Record<string, unknown>> },
+  ) {
     super(message, options)
     this.category = category
+    this.result = options?.result
   }
 }
 

@@ -1,3 +1,4 @@
+import { printable } from '../lib/log.ts'
 import type { VaultTable } from '../store/schema.ts'
 import { findVault } from '../store/vaults.ts'
 import { verifyVault } from '../vault/verify.ts'
@@ -26,59 +27,107 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
     },
   })
   job.progress.itemsDone = result.items
+  const damage = await damageOf(tools, vault, result)
+  const record = {
+    points: result.points,
+    items: result.items,
+    blobs: result.blobs,
+    bytes: result.bytes,
+    problems: result.problems.slice(0, IN_RESULT),
+    damage,
+  }
   if (result.problemCount > 0) {
-    const others = readData ? 'All others are whole' : 'All others have all their blobs'
-    throw new JobFailedError(damageSentence(vault.name, result, await arnsOf(tools, vault), others), 'DAMAGE')
+    for (const { blob, reason, pointId } of record.problems)
+      tools.log.error('damage in a vault', { vault: vault.arn, blob, reason, point: pointId })
+    for (const hurt of damage)
+      tools.log.error('a recovery point is damaged', { ...hurt, items: hurt.items.join(' ') })
+    throw new JobFailedError(damageSentence(vault.name, result, damage, readData), 'DAMAGE', {
+      result: record,
+    })
   }
   return {
     state: 'COMPLETED',
     message: `${result.points} recovery points with ${result.items} items, ${readData ? `${result.blobs} blobs read` : 'all blobs there, their data not read'}: no damage found`,
-    result: {
-      points: result.points,
-      items: result.items,
-      blobs: result.blobs,
-      bytes: result.bytes,
-      problems: result.problems.slice(0, IN_RESULT),
-    },
+    result: record,
   }
 }
 
-/** What is damaged, each once, and which recovery points it is known to hit; never more comfort than was found out. */
-function damageSentence(
-  vaultName: string,
-  { problems, problemCount }: VerifyResult,
-  arns: ReadonlyMap<string, string>,
-  others: string,
-): string {
-  const reasons = [...new Set(problems.map(({ blob, reason }) => `${blob}: ${reason}`))]
-  const points = [...new Set(problems.flatMap(({ pointId }) => pointId ?? []))]
-  const isAllKnown = problems.length === problemCount && problems.every((one) => one.pointId !== undefined)
-  return (
-    `Verify found damage in backup vault ${vaultName}: ${firstOf(reasons, '; ')}. ` +
-    (points.length === 0
-      ? ''
-      : `Recovery points hit: ${firstOf(
-          points.map((id) => arns.get(id) ?? id),
-          ', ',
-        )}. `) +
-    (isAllKnown ? `${others}. ` : 'Others that use what is damaged are hit, too. ') +
-    'Start new backups of what is hit, and look after the storage'
-  )
+/** A damaged recovery point in the names that people know it by. */
+interface PointDamage {
+  readonly recoveryPointArn: string
+  readonly resourceArn: string | undefined
+  readonly resourceName: string | undefined
+  readonly itemCount: number
+  /** The first of them, as text. */
+  readonly items: readonly string[]
+  /** There may be more: its own list of items is hurt. */
+  readonly isListHurt: boolean
 }
 
-function firstOf(texts: readonly string[], separator: string): string {
-  const more = texts.length > SHOWN ? `${separator}and ${texts.length - SHOWN} more` : ''
-  return `${texts.slice(0, SHOWN).join(separator)}${more}`
-}
-
-/** The names that people know recovery points by. */
-async function arnsOf(tools: JobTools, vault: VaultTable): Promise<ReadonlyMap<string, string>> {
+async function damageOf(
+  tools: JobTools,
+  vault: VaultTable,
+  { hurt }: VerifyResult,
+): Promise<readonly PointDamage[]> {
+  if (hurt.length === 0) return []
   const rows = await tools.store.db
     .selectFrom('recovery_point')
-    .select(['arn', 'point_id'])
+    .select(['arn', 'point_id', 'resource_arn', 'resource_name'])
     .where('account_id', '=', vault.account_id)
     .where('region', '=', vault.region)
     .where('vault_name', '=', vault.name)
     .execute()
-  return new Map(rows.map(({ arn, point_id }) => [String(point_id), arn]))
+  const known = new Map(rows.map((row) => [String(row.point_id), row]))
+  return hurt.slice(0, IN_RESULT).map(({ pointId, itemCount, keys, isUnlisted }) => {
+    const row = known.get(pointId)
+    return {
+      recoveryPointArn: row?.arn ?? pointId,
+      resourceArn: row?.resource_arn,
+      resourceName: row?.resource_name,
+      itemCount,
+      items: keys.map((key) => printable(Buffer.from(key).toString())),
+      isListHurt: isUnlisted,
+    }
+  })
+}
+
+/** What is damaged, each once, and which recovery points and items it hits; never more comfort than was found out. */
+function damageSentence(
+  vaultName: string,
+  { problems, hurt }: VerifyResult,
+  damage: readonly PointDamage[],
+  readData: boolean,
+): string {
+  const first = problems.filter(({ blob }, i) => problems.findIndex((one) => one.blob === blob) === i)
+  const reasons = first.map(({ blob, reason }) => `${blob}: ${reason}`)
+  const others = readData ? 'All others are whole' : 'All others have all their blobs'
+  const hit = firstOf(damage.map(pointSentence), '; ')
+  return (
+    `Verify found damage in backup vault ${vaultName}: ${firstOf(reasons, '; ')}. ` +
+    (hurt.length === 0
+      ? `No recovery point is hit. `
+      : `Recovery points hit: ${hit}${hurt.length > damage.length ? ` (${hurt.length} in all)` : ''}. ${others}. `) +
+    'Start new backups of what is hit, and look after the storage'
+  )
+}
+
+function pointSentence({
+  recoveryPointArn,
+  resourceName,
+  itemCount,
+  items,
+  isListHurt,
+}: PointDamage): string {
+  const of = resourceName === undefined ? '' : ` of ${printable(resourceName)}`
+  const listed =
+    itemCount === 0
+      ? ''
+      : `${itemCount} ${itemCount === 1 ? 'item' : 'items'}, ${firstOf(items, ', ', itemCount)}`
+  const list = isListHurt ? 'its list of items' : ''
+  return `${recoveryPointArn}${of} (${[list, listed].filter((part) => part !== '').join('; ')})`
+}
+
+function firstOf(texts: readonly string[], separator: string, count: number = texts.length): string {
+  const more = count > SHOWN ? `${separator}and ${count - SHOWN} more` : ''
+  return `${texts.slice(0, SHOWN).join(separator)}${more}`
 }

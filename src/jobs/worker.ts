@@ -277,7 +277,11 @@ function failureOf(error: unknown): { isUnexpected: boolean; end: Omit<JobEnd, '
   if (error instanceof AccessDeniedError) return end('FAILED', error.message, 'AccessDenied')
   if (error instanceof JobStoppedError)
     return end(error.state, error.message, error.state === 'FAILED' ? 'AccessDenied' : error.state)
-  if (error instanceof JobFailedError) return end('FAILED', error.message, error.category)
+  if (error instanceof JobFailedError) {
+    const failed = end('FAILED', error.message, error.category)
+    if (error.result === undefined) return failed
+    return { ...failed, end: { ...failed.end, result: JSON.stringify(error.result) } }
+  }
   if (error instanceof RetryLaterError) return end('FAILED', error.message, 'FAILURE')
   return { ...end('FAILED', `Job failed: ${messageOf(error)}`, 'FAILURE'), isUnexpected: true }
 }

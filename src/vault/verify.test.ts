@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MemoryBlobStore } from '../blobs/memory.ts'
-import { Coordinator, backUp, blobsOf, makeVault, randomFiles } from './points.fixture.ts'
+import { VaultDamageError } from './errors.ts'
+import { Coordinator, backUp, blobsOf, makeVault, randomFiles, restore } from './points.fixture.ts'
 import { openVault } from './vault.ts'
 import type { Vault } from './vault.ts'
 import { scrubBlobs, verifyVault } from './verify.ts'
@@ -126,6 +127,45 @@ test('a vault that lost index deltas restores from what packs say of themselves,
   assert.deepEqual(
     problems.map(({ blob }) => blob),
     [names[0]],
+  )
+})
+
+test('verifyVault() names the points and items that a rotted segment hits, and no others', async () => {
+  const store = new MemoryBlobStore()
+  const vault = await makeVault(store)
+  const coordinator = new Coordinator()
+  const files = randomFiles(['a', 'b', 'c', 'd'], 9000)
+  await backUp(vault, coordinator, 'p1', files)
+  const [name] = await blobsOf(store, 'data/')
+  await backUp(vault, coordinator, 'p2', { ...files, ...randomFiles(['e']) }, 'p1')
+  await backUp(vault, coordinator, 'p3', randomFiles(['x']))
+  // In the first of its segments of 9 KiB: only the first file, which both have.
+  flip(store, name as string, 100)
+  const { hurt } = await verifyVault(await again(store, vault), { readData: true })
+  const found = hurt.map(({ pointId, itemCount, keys }) => [
+    pointId,
+    itemCount,
+    keys.map((key) => Buffer.from(key).toString()).join(),
+  ])
+  assert.deepEqual(found, [
+    ['p1', 1, 'a'],
+    ['p2', 1, 'a'],
+  ])
+  const opened = await again(store, vault)
+  assert.ok((await restore(opened, 'p3'))['x'])
+  await assert.rejects(restore(opened, 'p1'), VaultDamageError)
+})
+
+test('verifyVault() says of a point whose manifest rotted that its items are not known', async () => {
+  const { store, vault } = await filled()
+  for (const name of await blobsOf(store, 'meta/')) flip(store, name, 60)
+  const { hurt } = await verifyVault(await again(store, vault), { readData: true })
+  assert.deepEqual(
+    hurt.map(({ pointId, isUnlisted }) => [pointId, isUnlisted]),
+    [
+      ['p1', true],
+      ['p2', true],
+    ],
   )
 })
 

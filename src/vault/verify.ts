@@ -8,6 +8,8 @@ import { checkDocument } from './document.ts'
 import { ChunkMissingError, PointNotFoundError, VaultDamageError } from './errors.ts'
 import { checkTombstone, headName, listPointIds, readHead } from './heads.ts'
 import type { PointHead } from './heads.ts'
+import { hurtSegments, MAX_KEYS } from './hurt.ts'
+import type { HurtPoint, HurtSegments } from './hurt.ts'
 import { ID_BYTES } from './keys.ts'
 import type { LoadedIndex } from './load-index.ts'
 import { FOOTER_BYTES, keyNumberOf, packName, parsePackName } from './pack.ts'
@@ -26,6 +28,8 @@ export interface VerifyResult {
   /** At most MAX_PROBLEMS; `problemCount` has them all. */
   readonly problems: readonly VerifyProblem[]
   readonly problemCount: number
+  /** Recovery points that cannot be restored whole; all others can, as far as was looked. */
+  readonly hurt: readonly HurtPoint[]
 }
 
 export interface VerifyProblem {
@@ -62,6 +66,7 @@ class Findings {
   items = 0
   blobs = 0
   bytes = 0
+  readonly hurt: HurtPoint[] = []
   readonly #options: VerifyOptions
   readonly #known = new Set<string>()
 
@@ -105,8 +110,8 @@ class Findings {
   }
 
   result(): VerifyResult {
-    const { points, items, blobs, bytes, problems } = this
-    return { points, items, blobs, bytes, problems, problemCount: this.count }
+    const { points, items, blobs, bytes, problems, hurt } = this
+    return { points, items, blobs, bytes, problems, problemCount: this.count, hurt }
   }
 }
 
@@ -174,19 +179,22 @@ export async function verifyVault(
   await checkRecords(vault, heads, findings)
   const loaded = await vault.refresh()
   for (const damage of loaded.damage) findings.note(damage.blob, damage)
-  const missing = missingPacks(loaded)
-  for (const head of heads) await verifyPoint(vault, loaded, missing, head, findings)
+  const damaged = new Set<string>()
   if (options.readData === true) {
     const on = {
       bytes: (bytes: number) => findings.read(bytes),
       report: ({ name, problem, isGone }: PackReport) => {
-        if (problem !== undefined) findings.add({ blob: name, reason: problem })
-        else if (!isGone) findings.blobs++
+        if (problem !== undefined) {
+          damaged.add(name)
+          findings.add({ blob: name, reason: problem })
+        } else if (!isGone) findings.blobs++
       },
     }
     const { checkPacks = checkPacksHere, signal } = options
     await checkPacks(vault, loaded.index, [...loaded.stored.keys()], on, signal)
   }
+  const lost = hurtSegments(vault, loaded, missingPacks(loaded), damaged)
+  for (const head of heads) await verifyPoint(vault, loaded, lost, head, findings)
   try {
     await readDeadLists(vault.store, vault.keys)
   } catch (error) {
@@ -212,7 +220,9 @@ async function openHeads(vault: Vault, findings: Findings): Promise<PointHead[]>
       heads.push(await readHead(vault.store, vault.keys, pointId))
     } catch (error) {
       // Deleted meanwhile.
-      if (!(error instanceof PointNotFoundError)) findings.note(headName(pointId), error, pointId)
+      if (error instanceof PointNotFoundError) continue
+      findings.note(headName(pointId), error, pointId)
+      findings.hurt.push({ pointId, itemCount: 0, keys: [], isUnlisted: true })
     }
   }
   return heads
@@ -243,31 +253,37 @@ function missingPacks({ index, unusable, deadLists, stored }: LoadedIndex): Read
 async function verifyPoint(
   vault: Vault,
   { index }: LoadedIndex,
-  missing: ReadonlySet<number>,
+  lost: HurtSegments,
   head: PointHead,
   findings: Findings,
 ): Promise<void> {
   using point = new Point(vault, index, head)
   const blob = headName(head.pointId)
   findings.points++
+  const keys: Uint8Array[] = []
+  let [itemCount, isUnlisted] = [0, false]
   try {
     for (const page of point.pages()) {
       await findings.pause()
       for (const item of page) {
         findings.items++
         try {
-          checkPlaces(index, missing, point.chunkIds(item))
+          checkPlaces(index, lost, point.chunkIds(item))
         } catch (error) {
           findings.note(blob, error, head.pointId)
+          itemCount++
+          if (keys.length < MAX_KEYS) keys.push(Uint8Array.from(item.key))
         }
       }
     }
   } catch (error) {
     findings.note(blob, error, head.pointId)
+    isUnlisted = true
   }
+  if (itemCount > 0 || isUnlisted) findings.hurt.push({ pointId: head.pointId, itemCount, keys, isUnlisted })
 }
 
-function checkPlaces(index: LoadedIndex['index'], missing: ReadonlySet<number>, ids: Buffer): void {
+function checkPlaces(index: LoadedIndex['index'], lost: HurtSegments, ids: Buffer): void {
   for (let at = 0; at < ids.length; at += ID_BYTES) {
     const place = index.find(ids, at)
     if (place === undefined) {
@@ -275,10 +291,12 @@ function checkPlaces(index: LoadedIndex['index'], missing: ReadonlySet<number>, 
         `Cannot find chunk ${ids.toString('hex', at, at + ID_BYTES)}: no pack has it`,
       )
     }
-    const { pack } = index.segment(place.segment)
-    if (!missing.has(pack)) continue
+    const { pack, number } = index.segment(place.segment)
+    const isGone = lost.packs.has(pack)
+    if (!isGone && !lost.segments.has(place.segment)) continue
     const { type, id } = index.pack(pack)
-    throw new VaultDamageError(packName(type, id), 'it is gone or has lost bytes')
+    const what = isGone ? 'it is gone or has lost bytes' : `segment ${number} does not open`
+    throw new VaultDamageError(packName(type, id), what)
   }
 }
 
