@@ -2,7 +2,7 @@ import { readFileSync, realpathSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { SERVICE_NAMES, modelOf } from './aws/model.ts'
 import { backup } from './backup/operations.ts'
 import { takeDataDir } from './cli/data-dir.ts'
@@ -31,6 +31,7 @@ import { roleback } from './roleback/operations.ts'
 import { takeOverLeases } from './store/claims.ts'
 import { Issuers } from './oidc/issuers.ts'
 import { openStore } from './store/store.ts'
+import { listAllVaults } from './store/vaults.ts'
 import type { Store } from './store/store.ts'
 import { sts } from './sts/operations.ts'
 import { tagging } from './tagging/operations.ts'
@@ -101,7 +102,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     serverId: server.server_id,
     managementAccountId: server.management_account_id,
     regions: [...roots.keys()],
-    vaultRoots: [...roots.values()].slice(1),
+    vaultRoots: [...[...roots.values()].slice(1), ...(await placesElsewhere(store))],
     dataDir: realpathSync(config.dataDir),
     allowedRoots: config.allowedRoots,
     keyFiles: [config.databaseUrlFile, config.tls?.keyFile, config.storage?.credentialsFile].filter(
@@ -121,7 +122,6 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       store,
       serverKey,
       roots,
-      kitPublicKey: server.recovery_kit_public_key,
     }),
     runningTime: await RunningTime.open({ store, serverKey, clock: systemClock }),
     dataDir: config.dataDir,
@@ -180,6 +180,13 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       release()
     },
   }
+}
+
+/** Vaults that a rebuild left where they were: no resource either. */
+async function placesElsewhere(store: Store): Promise<readonly string[]> {
+  const vaults = await listAllVaults(store.db)
+  const paths = vaults.map(({ storage }) => (JSON.parse(storage) as { readonly path?: string }).path ?? '')
+  return paths.filter(isAbsolute)
 }
 
 /** The data directory is ours alone, so whoever held leases in its name is dead. */

@@ -129,6 +129,15 @@ describe('vault rebuild', () => {
     role = await makeRole(world, 'keeper', { managed: RIGHTS })
     await makeVault(world, VAULT)
     await makeVault(world, 'empty-one')
+    await world.call('backup', 'CreateLogicallyAirGappedBackupVault', {
+      BackupVaultName: 'gapped',
+      MinRetentionDays: 7,
+      MaxRetentionDays: 30,
+    })
+    await until('the air-gapped vault to be there', async () => {
+      const { VaultState } = await world.call('backup', 'DescribeBackupVault', { BackupVaultName: 'gapped' })
+      return VaultState === 'AVAILABLE' ? true : undefined
+    })
     tree = await registerDirectory(world, 'letters', fillSmallTree)
     const input = { BackupVaultName: VAULT, ResourceArn: tree.arn, IamRoleArn: role }
     const first = await backUpWell(world, {
@@ -307,7 +316,12 @@ describe('vault rebuild', () => {
       points,
       holds,
       vault: { Locked, MinRetentionDays, MaxRetentionDays, BackupVaultArn, CreationDate },
-      vaults: BackupVaultList.map(({ BackupVaultName }) => BackupVaultName),
+      vaults: BackupVaultList.map(({ BackupVaultName, VaultType, Locked, CreationDate }) => [
+        BackupVaultName,
+        VaultType,
+        Locked,
+        CreationDate,
+      ]),
     }
   }
 
@@ -323,7 +337,7 @@ describe('vault rebuild', () => {
       },
     )
     assert.deepEqual(await catalogue(world), before_)
-    assert.deepEqual([rebuilt.accountId, rebuilt.vaults, rebuilt.holds], [world.accountId, 2, 1])
+    assert.deepEqual([rebuilt.accountId, rebuilt.vaults, rebuilt.holds], [world.accountId, 3, 1])
   })
 
   test('a held and locked recovery point cannot be deleted after a rebuild either', async () => {
@@ -411,6 +425,18 @@ describe('vault rebuild', () => {
     const { JobId } = await world.call('roleback', operation, { BackupVaultName: VAULT })
     return await jobEnd(world, JobId)
   }
+
+  test('R7 the vaults that stayed where they were are nobody’s resource', async () => {
+    for (const Path of [storage(), vaultDirectory(VAULT)])
+      await assert.rejects(
+        world.call('roleback', 'RegisterResource', {
+          ResourceType: 'EFS',
+          Name: 'thief',
+          Connection: { Path },
+        }),
+        /vault|own/,
+      )
+  })
 
   test('the new kit opens everything without us, the one that was used what was written until then', () => {
     const list = (kit: string, passphrase: string): { code: number; ids: readonly string[] } => {

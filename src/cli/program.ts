@@ -6,6 +6,7 @@ import { addExplain } from './explain.ts'
 import { addGuard } from './guard.ts'
 import { addJob } from './job.ts'
 import { addKey } from './key.ts'
+import { addKit } from './kit.ts'
 import { note } from './output.ts'
 import { addPause, addPlan } from './plan.ts'
 import { addPolicy } from './policy.ts'
@@ -76,6 +77,7 @@ function newProgram(): Command {
     addGuard,
     addAccount,
     addKey,
+    addKit,
     addSession,
     addSignInProvider,
     addVault,

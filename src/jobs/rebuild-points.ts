@@ -140,6 +140,7 @@ export function vaultRow(
     | 'generation'
     | 'lock_configuration'
     | 'sealed_records'
+    | 'vault_type'
   >,
 ): VaultTable {
   return {
@@ -151,7 +152,6 @@ export function vaultRow(
     encryption_key_arn: arnOf('kms', place.region, place.account_id, 'alias/aws/backup'),
     access_policy: null,
     lock_problem: null,
-    vault_type: 'BACKUP_VAULT',
     notifications: null,
     stored_bytes: 0,
   }

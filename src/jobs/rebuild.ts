@@ -69,6 +69,7 @@ export async function rebuildVault(
       generation: taken.generation,
       lock_configuration: lock === undefined ? null : JSON.stringify(lock),
       sealed_records: JSON.stringify({ number, record }),
+      vault_type: isAirGapped(record['vault']) ? 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT' : 'BACKUP_VAULT',
     }),
   )
   rebuilt.vaults++
@@ -121,6 +122,11 @@ function rebuiltPoint(
     return undefined
   }
 }
+
+const isAirGapped = (said: unknown): boolean =>
+  typeof said === 'object' &&
+  said !== null &&
+  (said as { vaultType?: unknown }).vaultType === 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT'
 
 function createdAtOf(said: unknown): number | undefined {
   const at =

@@ -6,6 +6,7 @@ import { runDeletePoint } from './delete-point.ts'
 import { runExport } from './export.ts'
 import { runRestore } from './restore.ts'
 import { runSealVault } from './seal-vault.ts'
+import { runRotateKey } from './rotate-key.ts'
 import { runSweep } from './sweep.ts'
 import { runTestConnection } from './test-connection.ts'
 import type { JobRunner } from './tools.ts'
@@ -28,6 +29,7 @@ export const LIGHT: Readonly<Partial<Record<JobKind, JobRunner>>> = {
   'delete-vault': runDeleteVault,
   'delete-point': runDeletePoint,
   'amend-point': runAmendPoint,
+  'rotate-key': runRotateKey,
   'seal-vault': runSealVault,
   'test-connection': runTestConnection,
 }

@@ -7,6 +7,7 @@ import {
   sealVaultKeys,
   serverWrapping,
 } from '../keyring/vault-key.ts'
+import { findServer } from '../store/accounts.ts'
 import type { VaultTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { setVaultState, setWrappedKey } from '../store/vaults.ts'
@@ -24,8 +25,6 @@ export interface VaultRegistryOptions {
   readonly serverKey: ServerKey
   /** By region: where vaults in directories lie, one folder each. */
   readonly roots: ReadonlyMap<string, string>
-  /** Public half of the recovery kit, base64: every vault's key is wrapped to it, too. */
-  readonly kitPublicKey: string
 }
 
 interface OpenedVault {
@@ -62,7 +61,9 @@ export class VaultRegistry {
 
   /** Makes the vault's storage, its key and the wrappings of it; again after a crash, with the key kept before. */
   async create(row: VaultTable): Promise<void> {
-    const { store, serverKey, kitPublicKey } = this.#options
+    const { store, serverKey } = this.#options
+    const kitPublicKey = (await findServer(store.db))?.recovery_kit_public_key
+    if (kitPublicKey === undefined) throw new JobFailedError('This server has no recovery kit')
     let wrapped = row.wrapped_key
     if (wrapped === null) {
       wrapped = sealVaultKeys(serverKey, row.vault_id, newVaultKey())
@@ -86,10 +87,10 @@ export class VaultRegistry {
       files,
     })
     // Whose it is, for who has only the vault.
-    const { account_id: accountId, region, name, created_at: createdAt } = row
+    const { account_id: accountId, region, name, created_at: createdAt, vault_type: vaultType } = row
     await vault.addRecord(({ record }) =>
       record['vault'] === undefined
-        ? { vault: { accountId, region, backupVaultName: name, createdAt } }
+        ? { vault: { accountId, region, backupVaultName: name, createdAt, vaultType } }
         : undefined,
     )
     const version = await this.#storages.version(row)

@@ -37,7 +37,7 @@ async function withWorker(
     serverKey,
     clock: passed,
     log: createLog('silent'),
-    vaults: new VaultRegistry({ store, serverKey, roots: new Map(), kitPublicKey: '' }),
+    vaults: new VaultRegistry({ store, serverKey, roots: new Map() }),
     runningTime: await RunningTime.open({ store, serverKey, clock: passed }),
     allowedRoots: [],
     vaultRoots: [],

@@ -26,6 +26,7 @@ import {
   registerResource,
   updateResource,
 } from './resources.ts'
+import { issueRecoveryKit } from './recovery-kit.ts'
 import { getRestoreGuard, putRestoreGuard } from './restore-guard.ts'
 import { describeServer } from './server.ts'
 import { deleteStorage, listStorages, putStorage } from './storages.ts'
@@ -104,6 +105,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   DescribeResource: { resource, context: resourceContext, handler: describeResource },
   ListResources: { resource: all, handler: listResources },
   DeregisterResource: { resource, context: resourceContext, handler: deregisterResource },
+  IssueRecoveryKit: { resource: all, handler: issueRecoveryKit },
   CreateAccount: { resource: all, handler: createAccount },
   ListAccounts: { resource: all, handler: listAccounts },
   PutQuota: { resource: (_, input) => input.Resource, handler: putQuota },

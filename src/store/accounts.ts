@@ -94,3 +94,8 @@ export async function findCredentialReport(
     .where('account_id', '=', accountId)
     .executeTakeFirst()
 }
+
+/** The public half of the kit that new vaults are opened by. */
+export async function setRecoveryKit(db: Queryable, publicKey: string): Promise<void> {
+  await db.updateTable('server').set({ recovery_kit_public_key: publicKey }).execute()
+}

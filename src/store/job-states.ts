@@ -49,6 +49,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   'delete-point': OWN,
   'amend-point': OWN,
   'seal-vault': OWN,
+  'rotate-key': OWN,
   sweep: OWN,
   verify: OWN,
   export: OWN,

@@ -287,6 +287,7 @@ export type JobKind =
   | 'delete-point'
   | 'amend-point'
   | 'seal-vault'
+  | 'rotate-key'
   | 'sweep'
   | 'verify'
   | 'export'

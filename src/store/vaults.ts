@@ -82,6 +82,28 @@ export async function setWrappedKey(db: Queryable, vault: VaultName, wrappedKey:
   return await updateVault(db, vault, { wrapped_key: wrappedKey }, 'CREATING')
 }
 
+/** Puts more keys in the place of those known before. False where these are no longer the ones known. */
+export async function replaceWrappedKey(
+  db: Queryable,
+  vault: VaultName,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<boolean> {
+  const result = await db
+    .updateTable('vault')
+    .set({ wrapped_key: to })
+    .where('account_id', '=', vault.account_id)
+    .where('region', '=', vault.region)
+    .where('name', '=', vault.name)
+    .where('wrapped_key', '=', from)
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** Of all accounts. */
+export async function listAllVaults(db: Queryable): Promise<readonly VaultTable[]> {
+  return await db.selectFrom('vault').selectAll().orderBy('vault_id').execute()
+}
+
 export async function setStoredBytes(db: Queryable, vault: VaultName, storedBytes: number): Promise<boolean> {
   return await updateVault(db, vault, { stored_bytes: storedBytes })
 }

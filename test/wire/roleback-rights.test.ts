@@ -49,6 +49,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   DescribeServer: { touches: 'backups', policies: READERS, also: [] },
   GetAuthorizationDetails: { touches: 'backups', policies: NOBODY, also: [] },
   GetRestoreGuard: { touches: 'guard', policies: NOBODY, also: ['iam:GetAccountPasswordPolicy'] },
+  IssueRecoveryKit: { touches: 'keys', policies: NOBODY, also: ['iam:CreateAccessKey'] },
   ListAccounts: { touches: 'accounts', policies: NOBODY, also: ['iam:ListAccountAliases'] },
   ListQuotas: { touches: 'accounts', policies: NOBODY, also: ['iam:GetAccountPasswordPolicy'] },
   PutQuota: { touches: 'accounts', policies: NOBODY, also: ['iam:UpdateAccountPasswordPolicy'] },

@@ -192,6 +192,16 @@ export interface DescribeServerOutput {
   readonly RecoveryKitPath?: string | undefined
 }
 
+export interface IssueRecoveryKitInput {
+  readonly PublicKey: string
+}
+
+export interface IssueRecoveryKitOutput {
+  readonly KitId: string
+  readonly PreviousKitId: string
+  readonly JobIds: readonly string[]
+}
+
 export interface GetAuthorizationDetailsInput {
   readonly AuthorizationId: string
 }
@@ -859,6 +869,7 @@ export interface RolebackApi {
   GetAuthorizationDetails: { input: GetAuthorizationDetailsInput; output: GetAuthorizationDetailsOutput }
   ValidatePolicy: { input: ValidatePolicyInput; output: ValidatePolicyOutput }
   DescribeServer: { input: DescribeServerInput; output: DescribeServerOutput }
+  IssueRecoveryKit: { input: IssueRecoveryKitInput; output: IssueRecoveryKitOutput }
   CreateLimitedAccessKey: { input: CreateLimitedAccessKeyInput; output: CreateLimitedAccessKeyOutput }
   ListLimitedAccessKeys: { input: ListLimitedAccessKeysInput; output: ListLimitedAccessKeysOutput }
   PreviewBackupSelection: { input: PreviewBackupSelectionInput; output: PreviewBackupSelectionOutput }

@@ -1,0 +1,57 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import { makeRecoveryKit, newPassphrase } from '../keyring/recovery-kit.ts'
+import { clientFrom } from './connect.ts'
+import { note, say, sayJson } from './output.ts'
+
+interface IssueOptions {
+  readonly out: string
+  readonly passphraseOut: string
+  readonly json?: boolean
+}
+
+export function addKit(program: Command): void {
+  program
+    .command('kit')
+    .description('the recovery kit, which opens every vault without the server')
+    .command('issue')
+    .description(
+      'issue another one, which takes MFA: every vault gets a new key, and older kits open only what was written before',
+    )
+    .requiredOption('--out <file>', 'new file of mode 0600 for the kit')
+    .requiredOption('--passphrase-out <file>', 'new file of mode 0600 for its passphrase')
+    .option('--json', 'print the result as JSON')
+    .action(issueKit)
+}
+
+/** The kit is made here: its private half and passphrase never come to the server. */
+async function issueKit({ out, passphraseOut, json }: IssueOptions): Promise<void> {
+  const { call } = clientFrom(process.env)
+  const passphrase = newPassphrase()
+  const kit = makeRecoveryKit(passphrase)
+  // Written before the server knows of it: a kit that could not be written down would shut everybody out.
+  const files = [
+    [out, kit.kitText],
+    [passphraseOut, `${passphrase}\n`],
+  ] as const
+  const made: string[] = []
+  try {
+    for (const [file, text] of files) {
+      writeFileSync(file, text, { flag: 'wx', mode: 0o600, flush: true })
+      made.push(file)
+    }
+    const { PreviousKitId, JobIds } = await call('roleback', 'IssueRecoveryKit', { PublicKey: kit.publicKey })
+    if (json === true) sayJson({ KitId: kit.kitId, PreviousKitId, JobIds })
+    else {
+      say(`recovery kit ${kit.kitId}: ${out}`)
+      say(`its passphrase: ${passphraseOut}`)
+      note(
+        `${JobIds.length} vaults are given a new key by jobs of this server. Recovery kit ${PreviousKitId} opens what was written ` +
+          'until then, the new one everything. Move kit and passphrase off this machine, to two different places',
+      )
+    }
+  } catch (error) {
+    for (const file of made) rmSync(file)
+    throw error
+  }
+}

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { callerOf } from '../../src/aws/client.ts'
+import type { Credentials } from '../../src/aws/client.ts'
+import { makeRecoveryKit } from '../../src/keyring/recovery-kit.ts'
+import { fromBase32, totpCode, totpStep } from '../../src/lib/totp.ts'
+import { roleback } from '../fixtures/command-line.ts'
+import { fillSmallTree } from '../fixtures/small-tree.ts'
+import {
+  allow,
+  backUpWell,
+  jobEnd,
+  makeRole,
+  makeUser,
+  makeVault,
+  openWorld,
+  registerDirectory,
+  until,
+} from '../fixtures/world.ts'
+import type { World } from '../fixtures/world.ts'
+
+/** Another recovery kit, and with it the next key of every vault. */
+
+let world: World
+/** Has the right, but no MFA. */
+let plain: Credentials
+let signedIn: Credentials
+
+const inScratch = (name: string): string => join(world.scratch, name)
+const vaultDirectory = (): string => {
+  const [row] = world.rows<{ vault_id: string }>(`select vault_id from vault where name = 'turned'`)
+  return join(world.dataDir, 'vaults', row?.vault_id ?? '')
+}
+
+before(async () => {
+  world = await openWorld()
+  const user = await makeUser(world, 'keeper', [
+    allow(['roleback:IssueRecoveryKit', 'iam:CreateAccessKey', 'sts:*']),
+  ])
+  plain = user.key
+  const device = await world.call('iam', 'CreateVirtualMFADevice', { VirtualMFADeviceName: 'keeper' })
+  const { SerialNumber, Base32StringSeed } = device.VirtualMFADevice
+  const seed = fromBase32(Buffer.from(Base32StringSeed ?? new Uint8Array()).toString())
+  const step = totpStep(Date.now())
+  await world.call('iam', 'EnableMFADevice', {
+    UserName: 'keeper',
+    SerialNumber,
+    AuthenticationCode1: totpCode(seed, step - 1),
+    AuthenticationCode2: totpCode(seed, step),
+  })
+  const { Credentials: given } = await user.call('sts', 'GetSessionToken', {
+    SerialNumber,
+    TokenCode: totpCode(seed, step + 1),
+  })
+  assert.ok(given !== undefined)
+  signedIn = {
+    accessKeyId: given.AccessKeyId,
+    secretAccessKey: given.SecretAccessKey,
+    sessionToken: given.SessionToken,
+  }
+})
+after(() => world[Symbol.asyncDispose]())
+
+async function issue(credentials: Credentials, PublicKey: string): Promise<void> {
+  const call = callerOf(world.url, credentials, world.region)
+  await call('roleback', 'IssueRecoveryKit', { PublicKey })
+}
+
+const idsOpenedBy = (kit: string, passphrase: string): readonly string[] => {
+  const args = ['tools/recover.mjs', 'list', vaultDirectory(), '--json', '--kit', kit]
+  let text: string
+  try {
+    const all = [...args, '--passphrase-file', passphrase]
+    text = execFileSync(process.execPath, all, { encoding: 'utf8', stdio: 'pipe' })
+  } catch (error) {
+    text = (error as { stdout: string }).stdout
+  }
+  return (JSON.parse(text) as { points: { id: string; resourceType: string }[] }).points
+    .filter(({ resourceType }) => resourceType === 'EFS')
+    .map(({ id }) => id)
+}
+
+test('R20 issuing a recovery kit takes a right of its own and MFA, whatever else somebody may', async () => {
+  const { publicKey } = makeRecoveryKit('not used', { cost: 1024 })
+  const other = await makeUser(world, 'without', [allow(['iam:*', 'backup:*'])])
+  await assert.rejects(issue(other.key, publicKey), /not authorized to perform: roleback:IssueRecoveryKit/)
+  for (const credentials of [plain, world.rootKey])
+    await assert.rejects(
+      issue(credentials, publicKey),
+      /because a recovery kit is issued to somebody with MFA alone/,
+    )
+  assert.deepEqual(world.rows(`select job_id from job where kind = 'rotate-key'`), [])
+})
+
+test('what is no public key, or one that makes shared secrets known to everybody, is refused', async () => {
+  for (const PublicKey of ['', 'AAAA', Buffer.alloc(32).toString('base64'), `${'A'.repeat(43)}=\n`])
+    await assert.rejects(issue(signedIn, PublicKey), /PublicKey/)
+})
+
+test('R20 a kit that is issued re-wraps under a new key for new data, is announced, and says which kit it replaces', async () => {
+  const role = await makeRole(world, 'keeper-role', {
+    managed: ['AWSBackupServiceRolePolicyForBackup', 'AWSBackupServiceRolePolicyForRestores'],
+  })
+  await makeVault(world, 'turned')
+  const tree = await registerDirectory(world, 'tree', fillSmallTree)
+  const input = { BackupVaultName: 'turned', ResourceArn: tree.arn, IamRoleArn: role }
+  await backUpWell(world, input)
+  const kit = inScratch('new-kit.txt')
+  const passphrase = inScratch('new-passphrase.txt')
+  const issued = await roleback(['kit', 'issue', '--out', kit, '--passphrase-out', passphrase, '--json'], {
+    env: {
+      AWS_ENDPOINT_URL: world.url,
+      AWS_ACCESS_KEY_ID: signedIn.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: signedIn.secretAccessKey,
+      AWS_SESSION_TOKEN: signedIn.sessionToken ?? '',
+    },
+  })
+  assert.equal(issued.code, 0, issued.stderr)
+  const { KitId, PreviousKitId, JobIds } = JSON.parse(issued.stdout) as {
+    KitId: string
+    PreviousKitId: string
+    JobIds: string[]
+  }
+  for (const jobId of JobIds) assert.equal((await jobEnd(world, jobId)).State, 'COMPLETED')
+  for (const file of [kit, passphrase]) assert.equal(statSync(file).mode & 0o777, 0o600)
+  const oldKit = `${world.dataDir}-recovery/recovery-kit.txt`
+  const oldPassphrase = `${world.dataDir}-recovery/recovery-passphrase.txt`
+  assert.ok(readFileSync(oldKit, 'utf8').includes(PreviousKitId))
+  assert.deepEqual(
+    readdirSync(join(vaultDirectory(), 'keys')).toSorted(),
+    [
+      `kit-${KitId}-0002.json`,
+      `kit-${KitId}.json`,
+      `kit-${PreviousKitId}.json`,
+      'server-0002.json',
+      'server.json',
+    ].toSorted(),
+  )
+  assert.ok(world.lines.some((line) => line.includes('a recovery kit was issued') && line.includes(KitId)))
+  const audited = world.rows<{ effect: string }>(
+    `select effect from audit where action = 'roleback:IssueRecoveryKit' and effect = 'Allow'`,
+  )
+  assert.ok(audited.length > 0)
+
+  writeFileSync(join(tree.path, 'after'), 'after')
+  await backUpWell(world, input)
+  assert.equal(idsOpenedBy(kit, passphrase).length, 2)
+  assert.equal(idsOpenedBy(oldKit, oldPassphrase).length, 1)
+  const { JobId } = await world.call('roleback', 'StartVerifyJob', { BackupVaultName: 'turned' })
+  assert.equal((await jobEnd(world, JobId)).State, 'COMPLETED')
+
+  await makeVault(world, 'made-later')
+  const [later] = world.rows<{ vault_id: string }>(`select vault_id from vault where name = 'made-later'`)
+  assert.ok(existsSync(join(world.dataDir, 'vaults', later?.vault_id ?? '', `keys/kit-${KitId}.json`)))
+  const secret = readFileSync(passphrase, 'utf8').trim()
+  assert.ok(world.lines.every((line) => !line.includes(secret)))
+  await until('nothing of the kit to lie in the data directory', () => {
+    const files = readdirSync(world.dataDir, { recursive: true, withFileTypes: true }).filter((file) =>
+      file.isFile(),
+    )
+    const found = files.find((file) => readFileSync(join(file.parentPath, file.name)).includes(secret))
+    assert.equal(found, undefined)
+    return true
+  })
+})
