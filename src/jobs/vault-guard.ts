@@ -107,5 +107,6 @@ async function lastSealedTime(opened: Vault, { record }: VaultRecords): Promise<
   ])
   const lock = parseVaultLock(record['lock'])
   const all = [...times, parseClockReading(record[RUNNING_TIME])?.wallMs, lock?.setAt]
-  return Math.max(...all.filter((at) => typeof at === 'number'))
+  // Not Math.max(...): a vault may have more points than a call may have arguments.
+  return all.filter((at) => typeof at === 'number').reduce((latest, at) => Math.max(latest, at), 0)
 }
