@@ -213,7 +213,12 @@ export async function deleteHead(
   const name = deletedName(pointId)
   if ((await store.stat(name)) === undefined) {
     crashpoint('point.to-be-tombstoned')
-    await store.put(name, sealJson(keys, 'deleted', name, { pointId, reason }).bytes)
+    try {
+      await store.put(name, sealJson(keys, 'deleted', name, { pointId, reason }).bytes)
+    } catch (error) {
+      // Another attempt, or a sweep that finished this one, was between the two calls.
+      if (!(error instanceof BlobExistsError)) throw error
+    }
     crashpoint('point.tombstoned')
   }
   await store.delete(headName(pointId))

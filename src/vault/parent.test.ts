@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MemoryBlobStore } from '../blobs/memory.ts'
+import { PointNotFoundError } from './errors.ts'
 import { Coordinator, backUp, blobsOf, makeVault, randomFiles, restore } from './points.fixture.ts'
 import type { Vault } from './vault.ts'
 
@@ -39,6 +40,12 @@ test('a parent whose manifest is damaged does not stop a backup', async () => {
   await backUp(vault, coordinator, 'p2', FILES, 'p1')
   assert.deepEqual(await restore(vault, 'p2'), FILES)
   assert.deepEqual(await restore(vault, 'p1'), FILES, 'the same manifest was stored again')
+})
+
+test('a recovery point that another deletes at the same moment is deleted, and neither fails', async () => {
+  const { vault } = await withParent()
+  await Promise.all([vault.deletePoint('p1', 'one'), vault.deletePoint('p1', 'other')])
+  await assert.rejects(restore(vault, 'p1'), PointNotFoundError)
 })
 
 test('a recovery point that is deleted while all are listed is no error', async () => {

@@ -7,7 +7,8 @@ const STEPS = 2000
 const ENOUGH_CRASHES = 20
 
 test(`${STEPS} drawn steps on two vaults at once leave every acknowledged point whole`, async (t) => {
-  const seed = Date.now() >>> 0
+  // The same in each run, so that it fails only for a reason; `npm run torture -- vault` draws others.
+  const seed = 1
   const simulation = new Simulation(seed)
   await simulation.run(STEPS).catch((cause: unknown) => {
     const again = `npm run torture -- vault --only model --seed ${seed} --steps ${STEPS}`
