@@ -144,7 +144,7 @@ export function* checkHash(
   count: (bytes: number) => void = () => undefined,
 ): Generator<void> {
   const hash = createHash('sha256')
-  const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, blob.sizeBytes))
   for (let at = 0; at < blob.sizeBytes; at += READ_BYTES) {
     const length = Math.min(READ_BYTES, blob.sizeBytes - at)
     blob.readInto(buffer, 0, length, at)
