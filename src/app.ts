@@ -25,9 +25,11 @@ import { VaultRegistry } from './jobs/vault-registry.ts'
 import { Worker } from './jobs/worker.ts'
 import { systemClock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
+import { AuditAnchors } from './monitor/audit-anchors.ts'
 import { createMetricsServer } from './monitor/metrics-listener.ts'
 import type { MetricsOptions } from './monitor/metrics-listener.ts'
 import { roleback } from './roleback/operations.ts'
+import { openAuditChain } from './store/audit-chain.ts'
 import { takeOverLeases } from './store/claims.ts'
 import { Issuers } from './oidc/issuers.ts'
 import { openStore } from './store/store.ts'
@@ -93,6 +95,14 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
   const serverKey = await serverKeyOf(config.dataDir, store)
   await refuseForeignStorage(config, store)
   const { server, first } = await prepareServer(config, store, serverKey)
+  const owner = `${hostname()} ${config.dataDir}`
+  const chain = openAuditChain(store, {
+    mac: (text) => serverKey.fingerprint('audit', text),
+    accountId: server.management_account_id,
+    writer: `${owner} ${process.pid}`,
+    now: () => systemClock.now(),
+  })
+  const anchors = new AuditAnchors({ dataDir: config.dataDir, serverKey, chain, clock: systemClock, log })
   const roots = await regionRoots(config, store, server.region)
   await configureStorage(config, store, serverKey)
   const listen = { host: config.host, port: config.port }
@@ -111,6 +121,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     allowedEndpoints: config.allowedEndpoints,
     recoveryKitPath: join(kitDirectory(config.dataDir), 'recovery-kit.txt'),
     listen,
+    auditAnchors: () => anchors.heads(),
     ownEndpoints: [...ownEndpoints(config), ...(metricsListen === undefined ? [] : [metricsListen])],
   }
   const tools: JobTools = {
@@ -128,7 +139,6 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     vaultRoots: facts.vaultRoots,
     allowedRoots: config.allowedRoots,
   }
-  const owner = `${hostname()} ${config.dataDir}`
   await takeOver(store, owner, log)
   const { allowedEndpoints, ownEndpoints: own } = facts
   const http = createHttpServer({
@@ -162,6 +172,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
   for (const worker of workers) worker.start()
   housekeeping.start()
   scheduler.start()
+  anchors.start()
   return {
     url: urlOf({ ...config, port: listen.port }),
     metricsUrl: metrics?.url,
@@ -176,6 +187,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       await Promise.all(workers.map((worker) => worker.stop()))
       await tools.runningTime.save()
       await tools.vaults.close()
+      anchors.stop()
       await store.close()
       release()
     },

@@ -5,6 +5,7 @@ import type { Log } from './lib/log.ts'
 import type { ServerKey } from './keyring/server-key.ts'
 import type { OwnEndpoint } from './egress/addresses.ts'
 import type { Issuers } from './oidc/issuers.ts'
+import type { AuditHead } from './store/audit-heads.ts'
 import type { Store } from './store/store.ts'
 
 /** Condition keys that a call adds to those of the request itself. */
@@ -63,6 +64,8 @@ export interface ServerFacts {
   readonly keyFiles?: readonly string[] | undefined
   /** Host and port the server listens on: never an endpoint of a resource. */
   readonly listen: { readonly host: string; readonly port: number }
+  /** Ends of audit chains that are known outside of the database. */
+  readonly auditAnchors?: (() => readonly AuditHead[]) | undefined
   /** The server's own database, where it is a server: never a resource either. */
   readonly ownEndpoints: readonly OwnEndpoint[]
 }

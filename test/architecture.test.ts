@@ -32,7 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'store',
     'lib',
   ],
-  monitor: ['jobs', 'plans', 'store', 'lib'],
+  monitor: ['jobs', 'keyring', 'plans', 'store', 'lib'],
   'context.ts': ['access', 'store', 'keyring', 'policy', 'egress', 'oidc', 'lib'],
   backup: ['context.ts', 'aws', 'access', 'kinds', 'plans', 'keyring', 'policy', 'store', 'lib'],
   iam: ['context.ts', 'aws', 'access', 'egress', 'oidc', 'kinds', 'keyring', 'policy', 'store', 'lib'],

@@ -3,7 +3,7 @@ import { ROOT_CANNOT_ASSUME } from '../policy/reasons.ts'
 import { appendAudit } from '../store/audit.ts'
 import type { AuditRecord } from '../store/audit.ts'
 import type { RoleTable } from '../store/schema.ts'
-import type { Queryable, Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { AssumptionDecision, AssumptionTarget } from './assume-role.ts'
 import { questionOf } from './authorize.ts'
 import { withAuthorizationId } from './denial.ts'
@@ -37,11 +37,7 @@ export interface OwnDecision {
 }
 
 /** Writes a decision durably, before it has an effect. */
-export async function recordDecision(
-  asked: Asked,
-  decision: OwnDecision,
-  db: Queryable = asked.store.db,
-): Promise<void> {
+export async function recordDecision(asked: Asked, decision: OwnDecision): Promise<void> {
   const record: AuditRecord = {
     at: asked.now,
     account_id: asked.accountId,
@@ -58,7 +54,7 @@ export async function recordDecision(
     policy: decision.policy ?? null,
     statement: decision.statement ?? null,
   }
-  await appendAudit(db, record)
+  await appendAudit(asked.store, record)
 }
 
 /** `message` is AWS's sentence for the AccessDenied to throw, with the id that it is explained by. */
@@ -118,10 +114,10 @@ export async function recordRuling(
   const question = await questionOf(store.db, { principal, region, now, sourceIp, ...call })
   const { layer, reason } = ruling
   const decision: Decision = { allowed: false, effect: 'ImplicitDeny', layer, statements: [], reason }
-  const id = await store.transaction(async (tx) => {
-    await recordDecision(asked, { ...call, effect: 'Deny', layer, reason }, tx)
-    return await keepRefusal(tx, principal, question, decision, { at: now, requestId, ruling })
-  })
+  await recordDecision(asked, { ...call, effect: 'Deny', layer, reason })
+  const id = await store.transaction(
+    async (tx) => await keepRefusal(tx, principal, question, decision, { at: now, requestId, ruling }),
+  )
   return sentence === undefined
     ? refusalMessage(principal, question, decision, id)
     : withAuthorizationId(sentence, id)
@@ -135,10 +131,10 @@ async function recordRefusal(
   notes: readonly string[],
 ): Promise<string> {
   const { principal, now: at, requestId } = asked
-  const id = await asked.store.transaction(async (tx) => {
-    await recordDecision(asked, record, tx)
-    return await keepRefusal(tx, principal, question, decision, { at, requestId, notes })
-  })
+  await recordDecision(asked, record)
+  const id = await asked.store.transaction(
+    async (tx) => await keepRefusal(tx, principal, question, decision, { at, requestId, notes }),
+  )
   if (decision.reason === ROOT_CANNOT_ASSUME) return withAuthorizationId(ROOT_CANNOT_ASSUME, id)
   const isWeb = question.request.principal.kind === 'web-identity'
   // AWS names nobody here: there is no principal yet.

@@ -18,6 +18,7 @@ import { addRole } from './role.ts'
 import { addRootKey } from './root-key.ts'
 import { addServe } from './serve.ts'
 import { addSession } from './session.ts'
+import { addAudit } from './audit.ts'
 import { addSignInProvider } from './sign-in-provider.ts'
 import { addStorage } from './storage.ts'
 import { addVault } from './vault.ts'
@@ -80,6 +81,7 @@ function newProgram(): Command {
     addKit,
     addSession,
     addSignInProvider,
+    addAudit,
     addVault,
     addStorage,
     addRootKey,

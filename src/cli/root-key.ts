@@ -6,6 +6,7 @@ import { loadConfig } from '../config.ts'
 import { iamId, secretAccessKey, uuid } from '../lib/ids.ts'
 import { findAccount, findServer } from '../store/accounts.ts'
 import { appendAudit } from '../store/audit.ts'
+import { openAuditChain } from '../store/audit-chain.ts'
 import { insertAccessKey } from '../store/identities.ts'
 import type { Store } from '../store/store.ts'
 import { openStore } from '../store/store.ts'
@@ -74,7 +75,13 @@ async function addKey(
   }
   const key = { accessKeyId: iamId('AKIA'), secret: secretAccessKey() }
   const now = Date.now()
-  await appendAudit(store.db, {
+  openAuditChain(store, {
+    mac: (text) => serverKey.fingerprint('audit', text),
+    accountId: server.management_account_id,
+    writer: `root-key, process ${process.pid}`,
+    now: () => Date.now(),
+  })
+  await appendAudit(store, {
     at: now,
     account_id: accountId,
     request_id: uuid(),

@@ -15,7 +15,8 @@ import type { ServerKey } from '../keyring/server-key.ts'
 import { uuid } from '../lib/ids.ts'
 import { findServer, insertAccount, insertServer } from '../store/accounts.ts'
 import { appendAudit } from '../store/audit.ts'
-import type { Queryable, Store } from '../store/store.ts'
+import { openAuditChain } from '../store/audit-chain.ts'
+import type { Store } from '../store/store.ts'
 import { openStore } from '../store/store.ts'
 import { takeDataDir } from './data-dir.ts'
 import {
@@ -178,6 +179,13 @@ async function makeRows(
 ): Promise<{ readonly rebuilt: Rebuilt; readonly rootKey: ReturnType<typeof newRootKey> }> {
   const now = Date.now()
   const rootKey = newRootKey(config)
+  openAuditChain(store, {
+    mac: (text) => serverKey.fingerprint('audit', text),
+    accountId: home.accountId,
+    writer: `vault rebuild, process ${process.pid}`,
+    now: () => Date.now(),
+  })
+  await record(store, home.accountId, taken.length, now)
   const rebuilt = await store.transaction(async (tx) => {
     const rebuilt: Rebuilt = { vaults: 0, points: 0, holds: 0, problems: [], problemCount: 0 }
     await insertServer(tx, {
@@ -194,7 +202,6 @@ async function makeRows(
     }
     await insertRootKey(tx, serverKey, home.accountId, rootKey, now)
     for (const { vault, place } of named(taken)) await rebuildVault(tx, vault, place, { now, rebuilt })
-    await record(tx, home.accountId, rebuilt, now)
     return rebuilt
   })
   return { rebuilt, rootKey }
@@ -214,8 +221,8 @@ function named(
   })
 }
 
-async function record(db: Queryable, accountId: string, rebuilt: Rebuilt, now: number): Promise<void> {
-  await appendAudit(db, {
+async function record(store: Store, accountId: string, vaults: number, now: number): Promise<void> {
+  await appendAudit(store, {
     at: now,
     account_id: accountId,
     request_id: uuid(),
@@ -227,7 +234,7 @@ async function record(db: Queryable, accountId: string, rebuilt: Rebuilt, now: n
     resource: '*',
     effect: 'Allow',
     layer: 'local',
-    reason: `by local access to the data directory and the recovery kit (process ${process.pid}, user id ${process.getuid?.() ?? 'unknown'}): ${rebuilt.vaults} vaults, ${rebuilt.points} recovery points`,
+    reason: `by local access to the data directory and the recovery kit (process ${process.pid}, user id ${process.getuid?.() ?? 'unknown'}): ${vaults} vaults`,
     policy: null,
     statement: null,
   })

@@ -10,7 +10,7 @@ import { AwsError } from '../aws/error.ts'
 import type { CallContext } from '../context.ts'
 import type { Decision } from '../policy/evaluate.ts'
 import { evaluate } from '../policy/evaluate.ts'
-import { appendAudit, appendAuditGrouped } from '../store/audit.ts'
+import { appendAudit } from '../store/audit.ts'
 import type { AuditRecord } from '../store/audit.ts'
 import type { Store } from '../store/store.ts'
 
@@ -27,8 +27,6 @@ export interface GateRequest {
   readonly isSecure: boolean
   /** What an AccessDenied is called in the protocol of the request's service. */
   readonly accessDeniedCode: string
-  /** Reads commit their records in groups; everything else writes its record before its effect, by itself. */
-  readonly isRead: boolean
   /** What this request was allowed so far; a later refusal of it is explained with them. */
   readonly granted: Asked[]
 }
@@ -89,18 +87,13 @@ export async function ask(request: GateRequest, { remark, ...asked }: AccessQues
   const decision = ruling === undefined ? evaluate(question.request, question.layers) : ruled(ruling)
   if (!decision.allowed)
     return { allowed: false, refusal: await refuse(request, question, decision, { remark, ruling }) }
-  await recordAllowed(request, auditRecord(request, question, decision))
+  await appendAudit(request.store, auditRecord(request, question, decision))
   if (request.granted.length < MAX_GRANTED) request.granted.push({ question, decision })
   return { allowed: true }
 }
 
 function ruled({ layer, reason }: Ruling): Decision {
   return { allowed: false, effect: 'ImplicitDeny', layer, statements: [], reason }
-}
-
-async function recordAllowed(request: GateRequest, record: AuditRecord): Promise<void> {
-  if (request.isRead) await appendAuditGrouped(request.store, record)
-  else await appendAudit(request.store.db, record)
 }
 
 async function refuse(
@@ -112,10 +105,11 @@ async function refuse(
   const { store, principal, now: at, requestId, granted, accessDeniedCode } = request
   const notes = remark === undefined ? [] : [remark]
   const earlier = granted.map((asked) => evaluationOf(asked.question, asked.decision))
-  const id = await store.transaction(async (tx) => {
-    await appendAudit(tx, auditRecord(request, question, decision))
-    return await keepRefusal(tx, principal, question, decision, { at, requestId, earlier, notes, ruling })
-  })
+  await appendAudit(store, auditRecord(request, question, decision))
+  const id = await store.transaction(
+    async (tx) =>
+      await keepRefusal(tx, principal, question, decision, { at, requestId, earlier, notes, ruling }),
+  )
   const told = { ...decision, reason: [decision.reason, ...notes].join('. ') }
   return new AwsError(accessDeniedCode, 403, refusalMessage(principal, question, told, id))
 }

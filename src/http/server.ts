@@ -164,7 +164,6 @@ async function respond(
     userAgent: incoming.headers['user-agent'],
     isSecure: options.tls !== undefined,
     accessDeniedCode: accessDeniedCode(told.model),
-    isRead: /^(Get|List|Describe|Simulate|Preflight)/.test(routed.operation.name),
     granted: [],
   }
   const warnings: string[] = []

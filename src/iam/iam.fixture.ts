@@ -12,6 +12,7 @@ import { evaluate } from '../policy/evaluate.ts'
 import type { Decision } from '../policy/evaluate.ts'
 import { findUserByName } from '../store/identities.ts'
 import { insertAccount } from '../store/accounts.ts'
+import { openTestChain } from '../store/audit.fixture.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { iam } from './operations.ts'
@@ -32,6 +33,7 @@ export interface World {
 
 export async function openWorld(): Promise<World> {
   const store = await openStore({ kind: 'sqlite', file: ':memory:' })
+  openTestChain(store)
   await insertAccount(store.db, {
     account_id: ACCOUNT,
     name: 'test',

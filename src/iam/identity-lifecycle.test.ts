@@ -11,6 +11,7 @@ import { systemClock } from '../lib/clock.ts'
 import { createLog } from '../lib/log.ts'
 import { insertAccount } from '../store/accounts.ts'
 import { findRoleByName } from '../store/identities.ts'
+import { openTestChain } from '../store/audit.fixture.ts'
 import { openStore } from '../store/store.ts'
 import { attachments } from './attachments.ts'
 import { boundaries } from './boundaries.ts'
@@ -255,6 +256,7 @@ async function refused(call: Promise<unknown>, code: string, message: RegExp): P
 
 async function contextFor(t: TestContext): Promise<Context> {
   const store = await openStore({ kind: 'sqlite', file: ':memory:' })
+  openTestChain(store)
   t.after(() => store.close())
   await insertAccount(store.db, {
     account_id: ACCOUNT,

@@ -263,7 +263,7 @@ export class Housekeeping {
     reason: string,
     now: number,
   ): Promise<void> {
-    await appendAudit(this.#tools.store.db, {
+    await appendAudit(this.#tools.store, {
       at: now,
       account_id: point.account_id,
       request_id: `expiry ${point.point_id}`,

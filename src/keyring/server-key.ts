@@ -31,9 +31,10 @@ export type SealPurpose =
   | 'mfa-seed'
   | 'client-secret'
   | 'sign-in-state'
+  | 'audit-anchors'
 
 /** What is only recognised, never read again. */
-export type FingerprintPurpose = 'back-off'
+export type FingerprintPurpose = 'back-off' | 'audit'
 
 export class SealError extends Error {
   override name = 'SealError'

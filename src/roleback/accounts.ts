@@ -51,19 +51,15 @@ export async function createAccount(ctx: Context, input: CreateAccountInput): Pr
     password_policy: null,
   }
   const key = { accessKeyId: iamId('AKIA'), secret: secretAccessKey() }
+  await recordDecision(ctx, {
+    action: 'iam:CreateAccessKey',
+    resource: rootArn(AccountId),
+    effect: 'Allow',
+    layer: 'account',
+    reason: `key ${key.accessKeyId} of the root user of the new account "${Name}"`,
+  })
   await ctx.store.transaction(async (tx) => {
     await insertNew(tx, row)
-    await recordDecision(
-      ctx,
-      {
-        action: 'iam:CreateAccessKey',
-        resource: rootArn(AccountId),
-        effect: 'Allow',
-        layer: 'account',
-        reason: `key ${key.accessKeyId} of the root user of the new account "${Name}"`,
-      },
-      tx,
-    )
     await insertAccessKey(tx, {
       access_key_id: key.accessKeyId,
       account_id: AccountId,

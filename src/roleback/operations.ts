@@ -7,6 +7,7 @@ import { arnOf } from '../lib/arn.ts'
 import { tagsOf } from '../store/tags.ts'
 import { createLimitedAccessKey, listLimitedAccessKeys, userContext, userTarget } from './access-keys.ts'
 import { createAccount, listAccounts } from './accounts.ts'
+import { lookupAuditEvents, verifyAudit } from './audit.ts'
 import { connectionContext } from './connection-keys.ts'
 import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
 import { getAuthorizationDetails } from './explain.ts'
@@ -158,5 +159,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   ListUnusedPermissions: { resource: (_, input) => input.PrincipalArn, handler: listUnusedPermissions },
   ListPrincipalsWhoCan: { resource, context: resourceContext, handler: listPrincipalsWhoCan },
   PreflightJobs: { resource: role, context: roleContext, handler: preflightJobs },
+  LookupAuditEvents: { resource: all, handler: lookupAuditEvents },
+  VerifyAudit: { resource: all, handler: verifyAudit },
   DescribeServer: { resource: all, handler: describeServer },
 }

@@ -228,7 +228,7 @@ async function record(
   reason: string,
 ): Promise<void> {
   const arn = user === undefined ? 'unknown' : userArn(user)
-  await appendAudit(ctx.store.db, {
+  await appendAudit(ctx.store, {
     at: ctx.now,
     // What names no account is for those who run the server to see.
     account_id: user?.account_id ?? account?.account_id ?? ctx.server.managementAccountId,

@@ -24,7 +24,7 @@ import { nextToken, pageOf } from './paging.ts'
 export async function signOut(ctx: Context): Promise<Record<never, never>> {
   const { principal } = ctx
   const isSignedIn = principal.session?.isSignedIn === true && principal.accessKeyId !== undefined
-  await appendAudit(ctx.store.db, {
+  await appendAudit(ctx.store, {
     at: ctx.now,
     account_id: ctx.accountId,
     request_id: ctx.requestId,

@@ -2,7 +2,6 @@ import type {
   AccessKeyTable,
   AccountTable,
   AttachmentTable,
-  AuditTable,
   GroupMemberTable,
   GroupTable,
   InlinePolicyTable,
@@ -33,6 +32,7 @@ import type {
   SignInProviderTable,
   SignInSessionTable,
 } from './schema-credentials.ts'
+import type { AuditTable } from './schema-audit.ts'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
 import type { GlobalSettingsTable, LegalHoldTable, LegalHoldTargetTable, QuotaTable } from './schema-holds.ts'
 import type { StorageTable } from './schema-storages.ts'

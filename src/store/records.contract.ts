@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
-import { appendAudit, appendAuditGrouped, listAudit } from './audit.ts'
+import { openTestChain, testMac } from './audit.fixture.ts'
+import { chainIds, chainStarts } from './audit-heads.ts'
+import { verifyAudit } from './audit-verify.ts'
+import type { Store } from './store.ts'
+import { appendAudit, listAudit } from './audit.ts'
 import { ACCOUNT, NOW, auditRecord, decisionRow, denialRow, readPages } from './contract-rows.ts'
 import type { ContractCase } from './contract-rows.ts'
 import type { DenialTable } from './schema-denials.ts'
@@ -135,7 +139,7 @@ export const RECORDS_CONTRACT: readonly ContractCase[] = [
   {
     name: 'R24 the audit trail cannot be changed or deleted, not even by the server',
     run: async (store) => {
-      await appendAudit(store.db, auditRecord({ effect: 'Deny' }))
+      await appendAudit(store, auditRecord({ effect: 'Deny' }))
       await assert.rejects(store.db.updateTable('audit').set({ effect: 'Allow' }).execute(), /append-only/)
       await assert.rejects(store.db.deleteFrom('audit').execute(), /append-only/)
       const page = await listAudit(store.db, { accountId: ACCOUNT }, { limit: 10 })
@@ -146,14 +150,14 @@ export const RECORDS_CONTRACT: readonly ContractCase[] = [
     },
   },
   {
-    name: 'R24 an acknowledged audit record can be read at once, in the order they were asked for, singly and in groups',
+    name: 'R24 an acknowledged audit record can be read at once, in the order they were asked for',
     run: async (store, { other }) => {
       const single = auditRecord({ at: NOW - 1 })
-      await appendAudit(store.db, single)
+      await appendAudit(store, single)
       const records = Array.from({ length: 300 }, (_, i) => auditRecord({ at: NOW + i }))
       await Promise.all(
         records.map(async (record) => {
-          await appendAuditGrouped(store, record)
+          await appendAudit(store, record)
           const filter = { accountId: ACCOUNT, requestId: record.request_id }
           if (record.at % 50 === 0)
             assert.equal((await listAudit(other.db, filter, { limit: 2 })).rows.length, 1)
@@ -170,11 +174,38 @@ export const RECORDS_CONTRACT: readonly ContractCase[] = [
     },
   },
   {
+    name: 'R24 chains of several processes that write at once neither fork nor tear, and a later one names their ends',
+    run: async (store, { other }) => {
+      const append = async (to: Store): Promise<void> =>
+        void (await Promise.all(Array.from({ length: 150 }, () => appendAudit(to, auditRecord()))))
+      await Promise.all([append(store), append(other)])
+      openTestChain(store, 'a later process')
+      await appendAudit(store, auditRecord())
+      const check = await verifyAudit(store.db, testMac, [], { limit: 1_000 })
+      const isOne = store === other
+      assert.deepEqual(check, { checked: 301 + (isOne ? 2 : 3), findings: [], next: undefined })
+      const starts = [...(await chainStarts(store.db, await chainIds(store.db))).values()]
+      assert.equal(starts.at(-1)?.heads.length, isOne ? 1 : 2)
+      // In parts, too, and under no other key.
+      let next: readonly string[] | undefined
+      let checked = 0
+      do {
+        const part = await verifyAudit(store.db, testMac, [], { limit: 50, after: next })
+        assert.deepEqual(part.findings, [])
+        checked += part.checked
+        next = part.next
+      } while (next !== undefined)
+      assert.equal(checked, check.checked)
+      const forged = await verifyAudit(store.db, () => 'forged', [], { limit: 10 })
+      assert.equal(forged.findings[0]?.kind, 'Changed')
+    },
+  },
+  {
     name: 'an audit record asked for inside a transaction, where waiting would never end, is refused',
     run: async (store) => {
-      const waiting = store.transaction(async () => await appendAuditGrouped(store, auditRecord()))
+      const waiting = store.transaction(async () => await appendAudit(store, auditRecord()))
       await assert.rejects(waiting, /beside the transaction/)
-      await appendAuditGrouped(store, auditRecord())
+      await appendAudit(store, auditRecord())
       assert.equal((await listAudit(store.db, { accountId: ACCOUNT }, { limit: 10 })).rows.length, 1)
     },
   },

@@ -1,5 +1,3 @@
-import type { Generated } from 'kysely'
-
 /**
  * Every table and column. Text is UTF-8; times are milliseconds since 1970 in integers; JSON is text; booleans are 0 or 1.
  * Every row that belongs to somebody carries its account, and its region where AWS has one.
@@ -374,23 +372,4 @@ export interface JobDecisionTable {
   statement: string | null
   first_at: Millis
   last_at: Millis
-}
-
-/** Append-only: written before the effect of what it records. */
-export interface AuditTable {
-  seq: Generated<number>
-  at: Millis
-  account_id: string
-  request_id: string
-  principal_arn: string
-  principal_id: string
-  source_ip: string | null
-  service: string
-  action: string
-  resource: string
-  effect: 'Allow' | 'Deny'
-  layer: string
-  reason: string
-  policy: string | null
-  statement: string | null
 }

@@ -12,6 +12,7 @@ import { POINTS_CONTRACT } from './points.contract.ts'
 import { QUEUE_CONTRACT } from './queue.contract.ts'
 import { RECORDS_CONTRACT } from './records.contract.ts'
 import { STORE_CONTRACT } from './store.contract.ts'
+import { openTestChain } from './audit.fixture.ts'
 import { openStore } from './store.ts'
 
 const CONTRACT = [
@@ -28,6 +29,7 @@ suite('the store on SQLite in memory', () => {
   for (const { name, run } of CONTRACT) {
     test(name, async () => {
       const store = await openStore({ kind: 'sqlite', file: ':memory:' })
+      openTestChain(store)
       try {
         await run(store, { other: store })
       } finally {
@@ -43,6 +45,7 @@ suite('the store on SQLite in a file', () => {
   for (const [index, { name, run }] of CONTRACT.entries()) {
     test(name, async () => {
       const store = await openStore({ kind: 'sqlite', file: join(dir, `${index}.db`) })
+      openTestChain(store)
       try {
         await run(store, { other: store })
       } finally {
@@ -66,6 +69,8 @@ suite('the store on PostgreSQL', { skip: missing ?? false }, () => {
       const url = `postgres://super:${server.password}@127.0.0.1:${server.port}/contract_${index}`
       const store = await openStore({ kind: 'postgres', url })
       const other = await openStore({ kind: 'postgres', url })
+      openTestChain(store)
+      openTestChain(other)
       try {
         await run(store, { other })
       } finally {

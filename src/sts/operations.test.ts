@@ -20,6 +20,7 @@ import { findDenial } from '../store/denials.ts'
 import { putInlinePolicy } from '../store/identities-attachments.ts'
 import { insertRole, insertUser } from '../store/identities.ts'
 import type { RoleTable } from '../store/schema.ts'
+import { openTestChain } from '../store/audit.fixture.ts'
 import { openStore } from '../store/store.ts'
 import { assumeRole } from './assume-role.ts'
 import { sts } from './operations.ts'
@@ -263,6 +264,7 @@ interface SetUp {
 
 async function setUp(t: TestContext): Promise<SetUp> {
   const store = await openStore({ kind: 'sqlite', file: ':memory:' })
+  openTestChain(store)
   t.after(() => store.close())
   await insertAccount(store.db, {
     account_id: ACCOUNT,

@@ -16,6 +16,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { Issuers } from '../../src/oidc/issuers.ts'
 import { createLog } from '../../src/lib/log.ts'
 import { roleback } from '../../src/roleback/operations.ts'
+import { openTestChain } from '../../src/store/audit.fixture.ts'
 import { openStore } from '../../src/store/store.ts'
 import { sts } from '../../src/sts/operations.ts'
 import { tagging } from '../../src/tagging/operations.ts'
@@ -51,6 +52,7 @@ export async function startApiServer(): Promise<ApiServer> {
   const serverKey = loadServerKey(join(folder, 'server.key'))
   const { server, first } = await prepareServer(config, store, serverKey)
   if (first === undefined) throw new Error('the database is not new')
+  openTestChain(store)
   const errors: string[] = []
   const http = createHttpServer({
     store,

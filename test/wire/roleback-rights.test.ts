@@ -53,6 +53,8 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   ListAccounts: { touches: 'accounts', policies: NOBODY, also: ['iam:ListAccountAliases'] },
   ListQuotas: { touches: 'accounts', policies: NOBODY, also: ['iam:GetAccountPasswordPolicy'] },
   PutQuota: { touches: 'accounts', policies: NOBODY, also: ['iam:UpdateAccountPasswordPolicy'] },
+  LookupAuditEvents: { touches: 'backups', policies: NOBODY, also: [] },
+  VerifyAudit: { touches: 'backups', policies: NOBODY, also: [] },
   ListBackupPlanRuns: { touches: 'backups', policies: READERS, also: [] },
   ListJobDecisions: { touches: 'backups', policies: READERS, also: [] },
   ListLimitedAccessKeys: { touches: 'keys', policies: NOBODY, also: ['iam:ListAccessKeys'] },

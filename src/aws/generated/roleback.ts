@@ -441,6 +441,58 @@ export interface ListPausesOutput {
   readonly Pauses: readonly Pause[]
 }
 
+export interface LookupAuditEventsInput {
+  readonly StartTime?: Date | undefined
+  readonly EndTime?: Date | undefined
+  readonly PrincipalArn?: string | undefined
+  readonly Action?: string | undefined
+  readonly Resource?: string | undefined
+  readonly RequestId?: string | undefined
+  readonly Effect?: "Allow" | "Deny" | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface LookupAuditEventsOutput {
+  readonly Events: readonly AuditEvent[]
+  readonly NextToken?: string | undefined
+}
+
+export interface AuditEvent {
+  readonly EventId: string
+  readonly EventTime: Date
+  readonly EventSource: string
+  readonly EventName: string
+  readonly PrincipalArn: string
+  readonly Resource: string
+  readonly Effect: "Allow" | "Deny"
+  readonly CloudTrailEvent: string
+}
+
+export interface VerifyAuditInput {
+  readonly Anchors?: readonly AuditAnchor[] | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface AuditAnchor {
+  readonly Chain: string
+  readonly Sequence: number
+  readonly Mac: string
+}
+
+export interface VerifyAuditOutput {
+  readonly Checked: number
+  readonly Findings: readonly AuditFinding[]
+  readonly NextToken?: string | undefined
+}
+
+export interface AuditFinding {
+  readonly Kind: string
+  readonly Chain?: string | undefined
+  readonly Sequence?: number | undefined
+  readonly Message: string
+}
+
 export type GetRestoreGuardInput = Readonly<Record<never, never>>
 
 export interface GetRestoreGuardOutput {
@@ -869,6 +921,8 @@ export interface RolebackApi {
   GetAuthorizationDetails: { input: GetAuthorizationDetailsInput; output: GetAuthorizationDetailsOutput }
   ValidatePolicy: { input: ValidatePolicyInput; output: ValidatePolicyOutput }
   DescribeServer: { input: DescribeServerInput; output: DescribeServerOutput }
+  LookupAuditEvents: { input: LookupAuditEventsInput; output: LookupAuditEventsOutput }
+  VerifyAudit: { input: VerifyAuditInput; output: VerifyAuditOutput }
   IssueRecoveryKit: { input: IssueRecoveryKitInput; output: IssueRecoveryKitOutput }
   CreateLimitedAccessKey: { input: CreateLimitedAccessKeyInput; output: CreateLimitedAccessKeyOutput }
   ListLimitedAccessKeys: { input: ListLimitedAccessKeysInput; output: ListLimitedAccessKeysOutput }
