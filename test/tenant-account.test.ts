@@ -267,6 +267,8 @@ test('every operation of the second account’s administrator shows and changes 
       if (!isRefusal(answer)) answered.add(name)
       // AWS tells anybody whose a key is, by its id.
       if (name === 'sts:GetAccessKeyInfo') continue
+      // An account's own records name what it asked for itself; operations-roleback-audit.test.ts looks whose they are.
+      if (name === 'roleback:LookupAuditEvents') continue
       const text = told(answer, input)
       const found = secrets.filter((secret) => text.includes(secret))
       if (found.length > 0)
