@@ -10,6 +10,7 @@ import { kitDirectory, prepareServer, refuseForeignVaults, serverKeyOf } from '.
 import type { FirstStart } from './cli/first-start.ts'
 import { regionRoots } from './cli/region-roots.ts'
 import { configureStorage, refuseForeignStorage } from './cli/serve-storage.ts'
+import { storeConfigOf } from './config.ts'
 import type { Config } from './config.ts'
 import type { ServerFacts } from './context.ts'
 import { checkTables, createHttpServer } from './http/server.ts'
@@ -73,11 +74,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   checkTables(TABLES, SERVICE_NAMES.map(modelOf))
   const dataDir = takeDataDir(config.dataDir)
   try {
-    const store = await openStore(
-      config.databaseUrlFile === undefined
-        ? { kind: 'sqlite', file: join(config.dataDir, 'roleback.db') }
-        : { kind: 'postgres', urlFile: config.databaseUrlFile },
-    )
+    const store = await openStore(storeConfigOf(config))
     try {
       return await startOn(config, log, store, () => dataDir.release())
     } catch (error) {

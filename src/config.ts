@@ -1,7 +1,8 @@
 import { readFileSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { LogFormat } from './lib/log.ts'
+import type { StoreConfig } from './store/store.ts'
 import type { StorageSettings } from './store/storages.ts'
 
 /** How one server runs; made once from the command line and the environment, then frozen. */
@@ -78,6 +79,16 @@ export class ConfigError extends Error {
 
 const DEFAULT_LISTEN = '127.0.0.1:8420'
 const DEFAULT_LEASE_MS = 30_000
+
+/** The database that the server keeps everything in: a file of the data directory, or the one whose URL a file holds. */
+export function storeConfigOf({
+  dataDir,
+  databaseUrlFile,
+}: Pick<Config, 'dataDir' | 'databaseUrlFile'>): StoreConfig {
+  return databaseUrlFile === undefined
+    ? { kind: 'sqlite', file: join(dataDir, 'roleback.db') }
+    : { kind: 'postgres', urlFile: databaseUrlFile }
+}
 
 /** @throws {ConfigError} Naming the option, what it was and what it takes. */
 export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Config {

@@ -29,6 +29,7 @@ import type { Queryable } from '../store/store.ts'
 import type { Tags } from '../store/tags.ts'
 import { vaultArn } from './arns.ts'
 import { checkLifecycle, lifecycleOf } from './lifecycle.ts'
+import { jobFilterOf } from './job-filter.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
 import { checkTags } from './tags.ts'
@@ -188,24 +189,16 @@ export async function listBackupJobs(
   input: ListBackupJobsInput,
 ): Promise<ListBackupJobsOutput> {
   const page = pageOf(ctx, 'ListBackupJobs', input)
-  if (input.ByAccountId !== undefined && input.ByAccountId !== '*' && input.ByAccountId !== ctx.accountId)
-    return { BackupJobs: [] }
+  const filter = jobFilterOf(ctx, input)
+  if (filter === undefined) return { BackupJobs: [] }
   if (input.ByParentJobId !== undefined) return { BackupJobs: [] }
   const { rows, next } = await listJobs(
     ctx.store.db,
     {
-      accountId: ctx.accountId,
-      region: ctx.region,
+      ...filter,
       kinds: ['backup'],
       states: input.ByState === undefined ? undefined : [input.ByState],
       vaultName: input.ByBackupVaultName,
-      resourceArn: input.ByResourceArn,
-      resourceType: input.ByResourceType,
-      createdAfter: input.ByCreatedAfter?.getTime(),
-      createdBefore: input.ByCreatedBefore?.getTime(),
-      completedAfter: input.ByCompleteAfter?.getTime(),
-      completedBefore: input.ByCompleteBefore?.getTime(),
-      messageCategory: input.ByMessageCategory,
     },
     page,
   )

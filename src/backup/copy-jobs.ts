@@ -24,6 +24,7 @@ import type { JobState, JobTable, RecoveryPointTable } from '../store/schema.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
 import { copyDestination } from './copy-destination.ts'
 import { checkLifecycle, lifecycleOf } from './lifecycle.ts'
+import { jobFilterOf } from './job-filter.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
 import { pointIn } from './recovery-points.ts'
@@ -125,25 +126,17 @@ export async function describeCopyJob(
 
 export async function listCopyJobs(ctx: Context, input: ListCopyJobsInput): Promise<ListCopyJobsOutput> {
   const page = pageOf(ctx, 'ListCopyJobs', input)
-  if (input.ByAccountId !== undefined && input.ByAccountId !== '*' && input.ByAccountId !== ctx.accountId)
-    return { CopyJobs: [] }
+  const filter = jobFilterOf(ctx, input)
+  if (filter === undefined) return { CopyJobs: [] }
   if (input.ByParentJobId !== undefined) return { CopyJobs: [] }
   const { rows, next } = await listJobs(
     ctx.store.db,
     {
-      accountId: ctx.accountId,
-      region: ctx.region,
+      ...filter,
       kinds: ['copy'],
       states: input.ByState === undefined ? undefined : statesOf(input.ByState),
-      resourceArn: input.ByResourceArn,
-      resourceType: input.ByResourceType,
       recoveryPointArn: input.BySourceRecoveryPointArn,
       destinationVaultArn: input.ByDestinationVaultArn,
-      createdAfter: input.ByCreatedAfter?.getTime(),
-      createdBefore: input.ByCreatedBefore?.getTime(),
-      completedAfter: input.ByCompleteAfter?.getTime(),
-      completedBefore: input.ByCompleteBefore?.getTime(),
-      messageCategory: input.ByMessageCategory,
     },
     page,
   )

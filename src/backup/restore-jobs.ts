@@ -28,6 +28,7 @@ import { RESTORABLE } from '../store/recovery-points.ts'
 import type { JobState, JobTable, RecoveryPointTable } from '../store/schema.ts'
 import { vaultArn } from './arns.ts'
 import { percentDone } from './backup-jobs.ts'
+import { jobFilterOf } from './job-filter.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
 import { pointNamed } from './recovery-points.ts'
@@ -129,16 +130,12 @@ export async function listRestoreJobs(
   ctx: Context,
   input: ListRestoreJobsInput,
 ): Promise<ListRestoreJobsOutput> {
-  if (input.ByAccountId !== undefined && input.ByAccountId !== '*' && input.ByAccountId !== ctx.accountId)
-    return { RestoreJobs: [] }
+  const filter = jobFilterOf(ctx, input)
+  if (filter === undefined) return { RestoreJobs: [] }
   if (input.ByRestoreTestingPlanArn !== undefined) return { RestoreJobs: [] }
   return await restoreJobs(ctx, 'ListRestoreJobs', input, {
+    ...filter,
     states: statesOf(input.ByStatus),
-    resourceType: input.ByResourceType,
-    createdAfter: input.ByCreatedAfter?.getTime(),
-    createdBefore: input.ByCreatedBefore?.getTime(),
-    completedAfter: input.ByCompleteAfter?.getTime(),
-    completedBefore: input.ByCompleteBefore?.getTime(),
   })
 }
 

@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { rootArn } from '../access/identity-arns.ts'
-import { loadConfig } from '../config.ts'
+import { loadConfig, storeConfigOf } from '../config.ts'
 import { iamId, secretAccessKey, uuid } from '../lib/ids.ts'
 import { findAccount, findServer } from '../store/accounts.ts'
 import { appendAudit } from '../store/audit.ts'
@@ -39,11 +38,7 @@ async function makeRootKey(options: {
   const config = loadConfig(options, process.env)
   const dataDir = takeDataDir(config.dataDir)
   try {
-    const store = await openStore(
-      config.databaseUrlFile === undefined
-        ? { kind: 'sqlite', file: join(config.dataDir, 'roleback.db') }
-        : { kind: 'postgres', urlFile: config.databaseUrlFile },
-    )
+    const store = await openStore(storeConfigOf(config))
     try {
       const { file, profile } = await addKey(store, config.dataDir, options.account)
       say(`root credentials: ${file} (profile ${profile})`)

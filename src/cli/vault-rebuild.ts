@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { rootArn } from '../access/identity-arns.ts'
-import { loadConfig } from '../config.ts'
+import { loadConfig, storeConfigOf } from '../config.ts'
 import type { Config } from '../config.ts'
 import { placeOf, rebuildVault } from '../jobs/rebuild.ts'
 import type { Rebuilt } from '../jobs/rebuild.ts'
@@ -65,11 +65,7 @@ async function rebuild(storage: string, options: RebuildOptions): Promise<void> 
   const kit = await kitOf(options)
   const dataDir = takeDataDir(config.dataDir)
   try {
-    const store = await openStore(
-      config.databaseUrlFile === undefined
-        ? { kind: 'sqlite', file: join(config.dataDir, 'roleback.db') }
-        : { kind: 'postgres', urlFile: config.databaseUrlFile },
-    )
+    const store = await openStore(storeConfigOf(config))
     try {
       await rebuildInto(store, {
         config,

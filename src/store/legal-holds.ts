@@ -167,19 +167,7 @@ export async function listHeldPoints(
   hold: LegalHoldTable,
   page: PageRequest,
 ): Promise<Page<RecoveryPointTable>> {
-  let query = db
-    .selectFrom('recovery_point as point')
-    .innerJoin('legal_hold as hold', (join) => join.onTrue())
-    .selectAll('point')
-    .where('hold.hold_id', '=', hold.hold_id)
-    .where('point.account_id', '=', hold.account_id)
-    .where(HOLDS)
-  if (page.after !== undefined) query = query.where('point.arn', '>', textCursor(page.after))
-  const rows = await query
-    .orderBy('point.arn')
-    .limit(page.limit + 1)
-    .execute()
-  return pageOf(rows, page.limit, (row) => [row.arn])
+  return await pointsOf(db, hold.hold_id, HOLDS, page)
 }
 
 /** Points that a hold keeps, or kept until it was cancelled, by ARN. */
@@ -188,12 +176,21 @@ export async function listPointsOfHold(
   holdId: string,
   page: PageRequest,
 ): Promise<Page<RecoveryPointTable>> {
+  return await pointsOf(db, holdId, NAMES, page)
+}
+
+async function pointsOf(
+  db: Queryable,
+  holdId: string,
+  isMeant: RawBuilder<SqlBool>,
+  page: PageRequest,
+): Promise<Page<RecoveryPointTable>> {
   let query = db
     .selectFrom('recovery_point as point')
     .innerJoin('legal_hold as hold', (join) => join.onTrue())
     .selectAll('point')
     .where('hold.hold_id', '=', holdId)
-    .where(NAMES)
+    .where(isMeant)
   if (page.after !== undefined) query = query.where('point.arn', '>', textCursor(page.after))
   const rows = await query
     .orderBy('point.arn')
