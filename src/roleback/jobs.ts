@@ -221,13 +221,15 @@ function toJob(row: JobTable): Job {
     BackupVaultName: row.vault_name ?? undefined,
     Warnings: row.guard_warning?.split('\n'),
     Result: Object.fromEntries(
-      Object.entries(result).map(([key, value]) => [
-        key,
-        typeof value === 'string' ? value : JSON.stringify(value),
-      ]),
+      Object.entries(result)
+        .filter(([key]) => !(DEDUPLICATED.has(row.kind) && key === 'storedBytes'))
+        .map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]),
     ),
   }
 }
+
+/** What these stored tells whether the vault had their bytes before, and so confirms what somebody guesses is in it. */
+const DEDUPLICATED: ReadonlySet<JobTable['kind']> = new Set(['backup', 'copy'])
 
 function percentOf(row: JobTable): number | undefined {
   if (row.bytes_total === null || row.bytes_total === 0) return undefined
