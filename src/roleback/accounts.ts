@@ -51,6 +51,8 @@ export async function createAccount(ctx: Context, input: CreateAccountInput): Pr
     password_policy: null,
   }
   const key = { accessKeyId: iamId('AKIA'), secret: secretAccessKey() }
+  // Before the record, too: it is written before its effect, and would tell of a key that nobody got.
+  await refuseTaken(ctx.store.db, row)
   await recordDecision(ctx, {
     action: 'iam:CreateAccessKey',
     resource: rootArn(AccountId),
@@ -75,11 +77,19 @@ export async function createAccount(ctx: Context, input: CreateAccountInput): Pr
 type NewAccount = Omit<AccountTable, 'restore_guard'>
 
 async function insertNew(tx: Queryable, row: NewAccount): Promise<void> {
-  if (row.alias !== null && (await findAccountByAlias(tx, row.alias)) !== undefined) {
+  await refuseTaken(tx, row)
+  if (!(await insertAccount(tx, row))) throw accountExists(row)
+}
+
+async function refuseTaken(db: Queryable, row: NewAccount): Promise<void> {
+  if (row.alias !== null && (await findAccountByAlias(db, row.alias)) !== undefined) {
     throw new AlreadyExistsException(`The account alias ${row.alias} already exists`, { Context: 'Alias' })
   }
-  if ((await findAccount(tx, row.account_id)) === undefined && (await insertAccount(tx, row))) return
-  throw new AlreadyExistsException(`There is an account ${row.account_id} on this server already`, {
+  if ((await findAccount(db, row.account_id)) !== undefined) throw accountExists(row)
+}
+
+function accountExists({ account_id: id }: NewAccount): AlreadyExistsException {
+  return new AlreadyExistsException(`There is an account ${id} on this server already`, {
     Context: 'AccountId',
   })
 }
