@@ -87,7 +87,9 @@ function leftOut(roles: number): readonly string[] {
 }
 
 function rightLine(right: DecidedRight): string {
-  if (right.Verdict === 'denied') return `not ${right.Action} on ${right.ResourceArn}: ${right.Reason}`
+  // Of all rights this is the one that is told though it is missing: what the restore guard asks for any other target.
+  if (right.Verdict === 'denied')
+    return `only back into where it came from, for lack of ${right.Action} on ${right.ResourceArn}: ${right.Reason}`
   const by = right.Statements.map(statementText)
   const session = right.SessionName === undefined ? '' : ` as session ${right.SessionName}`
   return `${right.Action} on ${right.ResourceArn}${session}: ${by.length === 0 ? right.Reason : by.join('; ')}`

@@ -486,6 +486,11 @@ test('`roleback who-can` prints everybody with statements and paths', async () =
     told.stdout,
     /^ {2}by user \S+climber -> entry -> keeper: Allow #0 in \S+role\/entry; Allow #0 in \S+keeper$/m,
   )
+  const restorers = await roleback(['who-can', pointArn, 'restore'], { env })
+  assert.match(
+    restorers.stdout,
+    /^user \S+user\/back\n {2}backup:StartRestoreJob on .*\n {2}only back into where it came from, for lack of elasticfilesystem:ClientMount on \S+: because no identity-based policy allows/m,
+  )
   const wrong = await roleback(['who-can', 'safe', 'paint'], { env })
   assert.equal(wrong.code, 2)
 })
