@@ -52,7 +52,8 @@ export async function guardHandOuts(
 }
 
 /**
- * The same for what gives away whatever there will be: a plan that copies to another account. It takes RESTORE_UNREADABLE on everything.
+ * The same for what gives away whatever there will be: a plan that copies to another account, a recovery kit. It takes RESTORE_UNREADABLE on
+ * everything.
  */
 export async function guardAll(caller: GuardedCaller, what: string): Promise<readonly string[]> {
   const mode = await restoreGuardOf(caller.store.db, caller.accountId)

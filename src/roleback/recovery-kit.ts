@@ -1,4 +1,5 @@
 import { recordRuling } from '../access/own-decisions.ts'
+import { guardAll } from '../access/restore-guard.ts'
 import { AwsError } from '../aws/error.ts'
 import { InvalidParameterValueException } from '../aws/generated/roleback.ts'
 import type { IssueRecoveryKitInput, IssueRecoveryKitOutput } from '../aws/generated/roleback.ts'
@@ -24,6 +25,8 @@ export async function issueRecoveryKit(
   await refuseTenants(ctx, ACTION)
   await ctx.authorize('iam:CreateAccessKey', '*')
   const kitId = kitIdOf(checkedKey(PublicKey))
+  for (const warning of await guardAll(ctx, 'a recovery kit opens every vault of the server'))
+    ctx.warn(warning)
   await refuseWithoutMfa(ctx)
   const { before, jobs } = await ctx.store.transaction(async (tx) => {
     const server = await findServer(tx)

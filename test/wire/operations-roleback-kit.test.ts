@@ -36,9 +36,9 @@ const vaultDirectory = (): string => {
 }
 
 before(async () => {
-  world = await openWorld()
+  world = await openWorld({ isGuarded: true })
   const user = await makeUser(world, 'keeper', [
-    allow(['roleback:IssueRecoveryKit', 'iam:CreateAccessKey', 'sts:*']),
+    allow(['roleback:IssueRecoveryKit', 'roleback:RestoreUnreadable', 'iam:CreateAccessKey', 'sts:*']),
   ])
   plain = user.key
   const device = await world.call('iam', 'CreateVirtualMFADevice', { VirtualMFADeviceName: 'keeper' })
@@ -93,6 +93,15 @@ test('R20 issuing a recovery kit takes a right of its own and MFA, whatever else
       /because a recovery kit is issued to somebody with MFA alone/,
     )
   assert.deepEqual(world.rows(`select job_id from job where kind = 'rotate-key'`), [])
+})
+
+test('R16 a recovery kit opens what its caller could not read: it takes roleback:RestoreUnreadable on everything', async () => {
+  const { publicKey } = makeRecoveryKit('not used', { cost: 1024 })
+  const blind = await makeUser(world, 'blind', [allow(['roleback:IssueRecoveryKit', 'iam:CreateAccessKey'])])
+  await assert.rejects(
+    issue(blind.key, publicKey),
+    /not authorized to perform: roleback:RestoreUnreadable on resource: \*.* The restore guard asks for it: a recovery kit opens every vault of the server/,
+  )
 })
 
 test('what is no public key, or one that makes shared secrets known to everybody, is refused', async () => {
