@@ -146,6 +146,17 @@ test('R15 a vault that is not there, one that lets nobody in and one that refuse
   await letIn()
 })
 
+test('R15 the tags of another account’s vault are in no refusal, and no policy learns them', async () => {
+  await letIn()
+  await tenant.world.call('backup', 'TagResource', { ResourceArn: safe, Tags: { project: 'told-to-nobody' } })
+  const job = await copied()
+  assert.equal(job.State, 'FAILED')
+  const kept = world.rows<object>('select * from denial')
+  assert.ok(kept.length > 0)
+  assert.doesNotMatch(JSON.stringify(kept), /told-to-nobody/)
+  await tenant.world.call('backup', 'UntagResource', { ResourceArn: safe, TagKeyList: ['project'] })
+})
+
 test('a copy that both accounts allow is the other account’s recovery point, and restores there', async () => {
   await letIn(welcome())
   const asked = {

@@ -176,11 +176,10 @@ async function pointSubject(tools: Tools, wish: Wish, arn: string): Promise<Poin
   const way = isRestore && kind !== undefined ? await wayOf(tools, wish, kind, point) : undefined
   if (way !== undefined) findings.push(...way.findings)
   const { target, throughArn, metadata } = way ?? {}
-  const arns = [arn, point.resource_arn, target?.arn, throughArn].filter((one) => one !== undefined)
-  const all = new Map(await tagsOfAll(db, accountId, arns))
   const into = wish.destinationVaultArn ?? ''
-  for (const [one, tags] of await tagsOfAll(db, parseArn(into)?.accountId ?? accountId, [into]))
-    all.set(one, tags)
+  const arns = [arn, point.resource_arn, target?.arn, throughArn, into].filter((one) => one !== undefined)
+  // Of this account's own: another's vault shows no tags.
+  const all = await tagsOfAll(db, accountId, arns)
   const vaultArn = arnOf('backup', point.region, accountId, `backup-vault:${point.vault_name}`)
   if (vaultArn === wish.destinationVaultArn)
     findings.push({ code: 'SameVault', message: `${arn} lies in ${vaultArn} already. Name another vault` })

@@ -87,7 +87,7 @@ async function createVault(
   const tags = checkTags(input.BackupVaultTags ?? {})
   const vault = await ctx.store.transaction(async (tx) => {
     const existing = await findVault(tx, ctx.accountId, ctx.region, input.BackupVaultName)
-    if (existing !== undefined) return sameRequest(existing, input)
+    if (existing !== undefined) return sameRequest(existing, input, kind.vault_type)
     const vault = { ...newVault(ctx, input), ...kind }
     const row = { ...vault, storage: JSON.stringify(await storageOfNewVault(tx, vault)) }
     await insertVault(tx, row)
@@ -105,9 +105,14 @@ async function createVault(
 }
 
 /** The same CreatorRequestId again is the same request; anything else is a second vault of that name. */
-function sameRequest(existing: VaultTable, input: CreateBackupVaultInput): VaultTable {
-  if (input.CreatorRequestId !== undefined && existing.creator_request_id === input.CreatorRequestId)
-    return existing
+function sameRequest(
+  existing: VaultTable,
+  input: CreateBackupVaultInput,
+  type: VaultTable['vault_type'],
+): VaultTable {
+  const isSame =
+    input.CreatorRequestId !== undefined && existing.creator_request_id === input.CreatorRequestId
+  if (isSame && existing.vault_type === type) return existing
   throw new AlreadyExistsException(`A Backup vault with the name ${existing.name} already exists`, {
     Arn: existing.arn,
     CreatorRequestId: existing.creator_request_id ?? undefined,

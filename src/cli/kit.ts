@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
+import { AwsError } from '../aws/error.ts'
 import { makeRecoveryKit, newPassphrase } from '../keyring/recovery-kit.ts'
 import { clientFrom } from './connect.ts'
 import { note, say, sayJson } from './output.ts'
@@ -35,11 +36,14 @@ async function issueKit({ out, passphraseOut, json }: IssueOptions): Promise<voi
     [passphraseOut, `${passphrase}\n`],
   ] as const
   const made: string[] = []
+  // From then on only a refusal says that the server did not take it: an answer may be lost.
+  let isAsked = false
   try {
     for (const [file, text] of files) {
       writeFileSync(file, text, { flag: 'wx', mode: 0o600, flush: true })
       made.push(file)
     }
+    isAsked = true
     const { PreviousKitId, JobIds } = await call('roleback', 'IssueRecoveryKit', { PublicKey: kit.publicKey })
     if (json === true) sayJson({ KitId: kit.kitId, PreviousKitId, JobIds })
     else {
@@ -51,6 +55,13 @@ async function issueKit({ out, passphraseOut, json }: IssueOptions): Promise<voi
       )
     }
   } catch (error) {
+    if (isAsked && !(error instanceof AwsError && error.status < 500)) {
+      const why = error instanceof Error ? error.message : String(error)
+      throw new Error(
+        `${why}. Whether the server took kit ${kit.kitId} is not known: keep ${out} and ${passphraseOut}, and issue another one`,
+        { cause: error },
+      )
+    }
     for (const file of made) rmSync(file)
     throw error
   }

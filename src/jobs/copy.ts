@@ -165,10 +165,8 @@ async function openRole(tools: JobTools, job: RunningJob, { source, from, to }: 
       backupVaultArn: from.arn,
       destinationVaultArn: to.arn,
     },
-    tags: new Map([
-      ...(await tagsOfAll(db, job.row.account_id, [source.arn])),
-      ...(await tagsOfAll(db, to.accountId, [to.arn])),
-    ]),
+    // Another account's vault shows no tags: what is asked is kept with a refusal, for this account to read.
+    tags: await tagsOfAll(db, job.row.account_id, [source.arn, to.arn]),
     // The bytes come from the vault: the source is not asked, and may be gone.
     connect: () => ({ settings: {}, secret: undefined }),
   })

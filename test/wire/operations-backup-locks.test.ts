@@ -324,6 +324,11 @@ test('a logically air-gapped vault is locked for good at once, takes copies only
   const made = await create(7, 30, { CreatorRequestId: 'once' })
   assert.equal(made.VaultState, 'CREATING')
   assert.equal((await create(7, 30, { CreatorRequestId: 'once' })).BackupVaultArn, made.BackupVaultArn)
+  // What locks nothing is not the same request as what locks for good.
+  await assert.rejects(
+    world.call('backup', 'CreateBackupVault', { BackupVaultName, CreatorRequestId: 'once' }),
+    /already exists/,
+  )
   await until('the vault to be there', async () =>
     (await describe(BackupVaultName)).VaultState === 'AVAILABLE' ? true : undefined,
   )

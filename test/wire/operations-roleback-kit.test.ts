@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { callerOf } from '../../src/aws/client.ts'
@@ -101,6 +104,39 @@ test('R16 a recovery kit opens what its caller could not read: it takes roleback
   await assert.rejects(
     issue(blind.key, publicKey),
     /not authorized to perform: roleback:RestoreUnreadable on resource: \*.* The restore guard asks for it: a recovery kit opens every vault of the server/,
+  )
+})
+
+test('R20 a kit whose answer was lost is kept, since the server may have taken it; a refused one is not', async () => {
+  const files = (name: string): readonly [string, string] => [
+    inScratch(`${name}-kit`),
+    inScratch(`${name}-words`),
+  ]
+  const run = async (name: string, url: string): Promise<{ code: number | null; stderr: string }> => {
+    const [kit, words] = files(name)
+    return await roleback(['kit', 'issue', '--out', kit, '--passphrase-out', words], {
+      env: {
+        AWS_ENDPOINT_URL: url,
+        AWS_ACCESS_KEY_ID: plain.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: plain.secretAccessKey,
+      },
+    })
+  }
+  const refused = await run('refused', world.url)
+  assert.notEqual(refused.code, 0)
+  assert.deepEqual(
+    files('refused').map((file) => existsSync(file)),
+    [false, false],
+  )
+  const silent = createServer((socket) => socket.once('data', () => socket.destroy())).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const lost = await run('lost', `http://127.0.0.1:${(silent.address() as AddressInfo).port}`)
+  silent.close()
+  assert.notEqual(lost.code, 0)
+  assert.match(lost.stderr, /is not known: keep/)
+  assert.deepEqual(
+    files('lost').map((file) => existsSync(file)),
+    [true, true],
   )
 })
 
