@@ -51,7 +51,7 @@ async function issueKit({ out, passphraseOut, json }: IssueOptions): Promise<voi
       say(`its passphrase: ${passphraseOut}`)
       note(
         `${JobIds.length} vaults are given a new key by jobs of this server. Recovery kit ${PreviousKitId} opens what was written ` +
-          'until then, the new one everything. Move kit and passphrase off this machine, to two different places',
+          'until its vault’s job has run, the new one everything once it has (roleback job show ID). Keep both until then. Move kit and passphrase off this machine, to two different places',
       )
     }
   } catch (error) {

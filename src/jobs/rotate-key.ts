@@ -1,28 +1,48 @@
 import { openVaultKeys } from '../keyring/vault-key.ts'
+import { findServer } from '../store/accounts.ts'
+import type { ServerTable, VaultTable } from '../store/schema.ts'
 import { findVault, replaceWrappedKey } from '../store/vaults.ts'
-import { RetryLaterError } from './errors.ts'
+import { VaultDamageError } from '../vault/errors.ts'
+import { JobFailedError, RetryLaterError } from './errors.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 import { addVaultKey } from './vault-owner.ts'
 
 interface RotateInput {
   readonly vaultName: string
-  /** The kit that is to open what will be written. */
-  readonly kitPublicKey: string
 }
 
-/** Gives a vault its next key and wraps all of them for a kit. Jobs that begin later write under the new key. */
+/** Before another try, in milliseconds. */
+const AGAIN_MS = 2_000
+
+/**
+ * Gives a vault its next key and wraps all of them for the server's kit as it is now. Jobs that begin later write under the new key.
+ * Until it is done the kit does not open the vault, so it is tried for as long as it takes.
+ */
 export async function runRotateKey(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
   const { row } = job
-  const { vaultName, kitPublicKey } = JSON.parse(row.input) as RotateInput
+  const { vaultName } = JSON.parse(row.input) as RotateInput
   const vault = await findVault(tools.store.db, row.account_id, row.region, vaultName)
   if (vault === undefined || vault.state === 'FAILED') return { state: 'COMPLETED' }
   if (vault.state === 'CREATING' || vault.wrapped_key === null)
     throw new RetryLaterError(`Backup vault ${vault.name} is being created`, 200)
-  const opened = await tools.vaults.open(vault)
   await job.check()
-  const before = openVaultKeys(tools.serverKey, vault.vault_id, vault.wrapped_key)
-  const { serverKey } = tools
-  const { sealed } = await addVaultKey(opened.store, { serverKey, kitPublicKey }, vault.vault_id, before)
-  await replaceWrappedKey(tools.store.db, vault, { from: vault.wrapped_key, to: sealed })
+  try {
+    await rotate(tools, vault, vault.wrapped_key)
+  } catch (error) {
+    if (error instanceof JobFailedError || error instanceof VaultDamageError) throw error
+    throw new RetryLaterError(
+      `Backup vault ${vault.name} could not be given its next key: ${String(error)}`,
+      AGAIN_MS,
+    )
+  }
   return { state: 'COMPLETED' }
+}
+
+async function rotate(tools: JobTools, vault: VaultTable, from: string): Promise<void> {
+  const { serverKey, store } = tools
+  const opened = await tools.vaults.open(vault)
+  const { recovery_kit_public_key: kitPublicKey } = (await findServer(store.db)) as ServerTable
+  const before = openVaultKeys(serverKey, vault.vault_id, from)
+  const { sealed } = await addVaultKey(opened.store, { serverKey, kitPublicKey }, vault.vault_id, before)
+  await replaceWrappedKey(store.db, vault, { from, to: sealed })
 }

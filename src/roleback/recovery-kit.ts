@@ -40,7 +40,7 @@ export async function issueRecoveryKit(
         kind: 'rotate-key',
         created_at: ctx.now,
         caller_arn: ctx.principal.arn,
-        input: JSON.stringify({ vaultName: vault.name, kitPublicKey: PublicKey }),
+        input: JSON.stringify({ vaultName: vault.name }),
         lock_key: `keys ${vault.vault_id}`,
       })
       jobs.push(row.job_id)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -210,4 +210,36 @@ test('R20 a kit that is issued re-wraps under a new key for new data, is announc
     assert.equal(found, undefined)
     return true
   })
+})
+
+test('R20 a vault whose storage fails gets its next key once the storage is back, and under the kit of then', async () => {
+  const keys = join(vaultDirectory(), 'keys')
+  const [before] = readdirSync(keys)
+    .filter((name) => name.startsWith('server-'))
+    .toSorted()
+    .reverse()
+  renameSync(keys, `${keys}-away`)
+  writeFileSync(keys, '')
+  const call = callerOf(world.url, signedIn, world.region)
+  const issueAnother = async (): Promise<{ readonly KitId: string; readonly JobIds: readonly string[] }> =>
+    await call('roleback', 'IssueRecoveryKit', {
+      PublicKey: makeRecoveryKit('not used', { cost: 1024 }).publicKey,
+    })
+  const first = await issueAnother()
+  const waiting = (id: string): boolean =>
+    world.rows(
+      `select state from job where state = 'CREATED' and status_message like '%next key%' and job_id = ?`,
+      id,
+    ).length > 0
+
+  await until('a job to be put back', () => first.JobIds.some(waiting) || undefined)
+  const second = await issueAnother()
+  rmSync(keys)
+  renameSync(`${keys}-away`, keys)
+  for (const jobId of [...first.JobIds, ...second.JobIds])
+    assert.equal((await jobEnd(world, jobId)).State, 'COMPLETED')
+  const names = readdirSync(keys).toSorted()
+  const newest = names.filter((name) => name.startsWith('server-')).at(-1) ?? ''
+  assert.ok(newest > (before ?? ''), newest)
+  assert.ok(names.includes(newest.replace('server-', `kit-${second.KitId}-`)), names.join(' '))
 })
