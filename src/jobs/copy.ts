@@ -4,6 +4,7 @@ import type { ResourceType } from '../kinds/kind.ts'
 import { parseArn } from '../lib/arn.ts'
 import type { Arn } from '../lib/arn.ts'
 import { uuid } from '../lib/ids.ts'
+import { lockOf } from '../plans/vault-lock.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
 import { globalSettings } from '../store/global-settings.ts'
 import {
@@ -179,7 +180,9 @@ function newPoint(
 ): RecoveryPointTable {
   const isOwn = into.account_id === row.account_id
   const copiedAt = row.started_at ?? tools.clock.now()
-  const days = input.deleteAfterDays
+  // A locked vault keeps what comes into it for its least time, whatever is over of the source's.
+  const isLeastKept = lockOf(into)?.minRetentionDays !== undefined
+  const days = input.deleteAfterDays ?? (isLeastKept ? source.delete_after_days : null)
   return {
     ...source,
     account_id: into.account_id,

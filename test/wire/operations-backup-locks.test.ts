@@ -350,14 +350,14 @@ test('a logically air-gapped vault is locked for good at once, takes copies only
 
   await makeVault(world, 'first')
   const RecoveryPointArn = await backUpFor('first', 5)
-  const copy = async (DeleteAfterDays: number) => {
+  const copy = async (DeleteAfterDays?: number, of = RecoveryPointArn) => {
     const { CopyJobId } = await backup.send(
       new StartCopyJobCommand({
         SourceBackupVaultName: 'first',
         DestinationBackupVaultArn: made.BackupVaultArn,
-        RecoveryPointArn,
+        RecoveryPointArn: of,
         IamRoleArn,
-        Lifecycle: { DeleteAfterDays },
+        ...(DeleteAfterDays !== undefined && { Lifecycle: { DeleteAfterDays } }),
       }),
     )
     return await until('the copy to end', async () => {
@@ -374,5 +374,20 @@ test('a logically air-gapped vault is locked for good at once, takes copies only
   await assert.rejects(
     backup.send(new DeleteRecoveryPointCommand(point)),
     sdkError('InvalidRequestException', 400, 'is locked in compliance mode'),
+  )
+  // What is over of the source's retention does not count against the least that the vault keeps.
+  const older = { BackupVaultName: 'first', RecoveryPointArn: await backUpFor('first', 7) }
+  const { DestinationRecoveryPointArn, ...inherited } = await copy(undefined, older.RecoveryPointArn)
+  assert.equal(inherited.State, 'COMPLETED', inherited.StatusMessage ?? '')
+  const kept = await backup.send(
+    new DescribeRecoveryPointCommand({
+      BackupVaultName,
+      RecoveryPointArn: DestinationRecoveryPointArn ?? '',
+    }),
+  )
+  const end = Number(kept.CalculatedLifecycle?.DeleteAt)
+  assert.ok(
+    end >= Number(inherited.CreationDate) + 7 * 86_400_000,
+    String(kept.CalculatedLifecycle?.DeleteAt),
   )
 })
