@@ -99,6 +99,14 @@ function stepOf(role: Somebody, { verdict, statements, sessionName }: DecidedRig
 
 const ASSUMPTIONS = ['sts:assumerole', 'sts:assumerolewithwebidentity', 'sts:assumerolewithsaml']
 
+/** Whom a role's trust policy admits from outside the account, for people; what those may on their own side is not known here. */
+export async function outsidersToldOf(inquiry: Inquiry, role: Somebody): Promise<readonly string[]> {
+  return (await outsidersOf(inquiry, role)).map(([{ kind, name }, { statements }]) => {
+    const conditions = statements.flatMap((statement) => statement.conditions)
+    return `${kind} ${name}${conditions.length === 0 ? '' : ` if ${conditions.join(' and ')}`}`
+  })
+}
+
 /** Whom the Allows of a role's trust policy name from outside the account. */
 async function outsidersOf(
   inquiry: Inquiry,

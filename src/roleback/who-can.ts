@@ -2,7 +2,7 @@ import { parseRoleArn, roleArn } from '../access/identity-arns.ts'
 import type { Asked } from '../access/authorize.ts'
 import type { Somebody } from '../access/everybody.ts'
 import { resourceTagKeys } from '../access/request-context.ts'
-import { pathsTo } from '../access/who-can-paths.ts'
+import { outsidersToldOf, pathsTo } from '../access/who-can-paths.ts'
 import type { Path, Paths } from '../access/who-can-paths.ts'
 import { claimTo, claimToAssume, claimToRestore, deletionOf, passingOf } from '../access/who-can-rights.ts'
 import type { Claim, ClaimOf } from '../access/who-can-rights.ts'
@@ -69,7 +69,7 @@ export async function listPrincipalsWhoCan(ctx: Context, input: Input): Promise<
     Action: input.Action,
     Principals,
     Barred: await barredBy(ctx, subject, input.Action),
-    Notes: await notesOn(ctx, subject, input.Action),
+    Notes: [...(await notesOn(ctx, subject, input.Action)), ...(await outsiders(inquiry, input))],
     NextToken: nextToken(ctx, list, isMore ? last?.place.map(String) : undefined),
   }
 }
@@ -139,7 +139,7 @@ async function claimFor(ctx: Context, inquiry: Inquiry, subject: Subject, input:
       return claimTo(inquiry, await preview.asked('iam', 'DeleteRole', { RoleName: name }))
     if (Action === 'pass') return claimTo(inquiry, [passingOf(ResourceArn)])
     if (Action === 'assume') {
-      const role = (await inquiry.everybody()).find(({ arn }) => arn === ResourceArn)
+      const role = await roleOf(inquiry, ResourceArn)
       if (role !== undefined) return claimToAssume(inquiry, role)
     }
   }
@@ -147,6 +147,19 @@ async function claimFor(ctx: Context, inquiry: Inquiry, subject: Subject, input:
     `Action "${Action}" does not fit ${ResourceArn}: ask who can ${FITTING[subject.kind]}`,
     { Context: 'Action' },
   )
+}
+
+/** They are nobody of this account, so none of its principals; their policies are not known here. */
+async function outsiders(inquiry: Inquiry, { Action, ResourceArn }: Input): Promise<string[]> {
+  const role = Action === 'assume' ? await roleOf(inquiry, ResourceArn) : undefined
+  const told = role === undefined ? [] : await outsidersToldOf(inquiry, role)
+  return told.map(
+    (who) => `From outside the account the role's trust policy admits ${who}, if its own side lets it`,
+  )
+}
+
+async function roleOf(inquiry: Inquiry, roleArn: string): Promise<Somebody | undefined> {
+  return (await inquiry.everybody()).find(({ arn }) => arn === roleArn)
 }
 
 const FITTING = {

@@ -365,6 +365,14 @@ test('whom a trust policy names from outside the account stands on the path, und
       ['service', 'ec2.amazonaws.com', 'depends', [['Service']]],
     ],
   )
+  const { Notes } = await world.call('roleback', 'ListPrincipalsWhoCan', {
+    Action: 'assume',
+    ResourceArn: open?.PrincipalArn ?? '',
+  })
+  assert.deepEqual(Notes, [
+    "From outside the account the role's trust policy admits service ec2.amazonaws.com, if its own side lets it",
+    'From outside the account the role\'s trust policy admits account 210987654321 if StringEquals sts:ExternalId "x", if its own side lets it',
+  ])
 })
 
 test('what stops everybody is told, whatever their rights: a lock, a hold, no lock at all', async () => {
