@@ -3,6 +3,7 @@ import type { Call } from '../aws/client.ts'
 import type { BackupPlanRun, Pause, SelectionMatch } from '../aws/generated/roleback.ts'
 import { clientFrom } from './connect.ts'
 import { say, sayJson, tableOf } from './output.ts'
+import { addPlanRetention } from './plan-retention.ts'
 
 export function addPlan(program: Command): void {
   const plan = program
@@ -32,6 +33,7 @@ export function addPlan(program: Command): void {
       if (NextToken !== undefined)
         say(`These are the newest ${Runs.length}; ListBackupPlanRuns has the rest.`)
     })
+  addPlanRetention(plan)
 }
 
 export function addPause(program: Command): void {

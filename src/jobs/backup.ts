@@ -138,6 +138,7 @@ async function beginPoint(
     delete_at: null,
     restore_metadata: '{}',
     created_by: row.created_by,
+    plan_id: row.plan_id,
     last_restore_at: null,
     copied_at: null,
     source_vault_arn: null,

@@ -203,6 +203,8 @@ function newPoint(
     cold_after_days: null,
     delete_at: days === null ? source.delete_at : copiedAt + days * DAY_MS,
     created_by: isOwn ? row.created_by : null,
+    // Counts are of what a rule made, not of copies of it.
+    plan_id: null,
     last_restore_at: null,
     copied_at: copiedAt,
     source_vault_arn: from.arn,

@@ -25,14 +25,20 @@ export async function runDeletePoint(tools: JobTools, job: RunningJob): Promise<
   const by = row.caller_arn === BACKUP_SERVICE ? 'expiry' : 'caller'
   const kept = await whyKept(tools, await protectionOf(tools, vault, opened), opened, point.point_id, by)
   if (kept !== undefined) return await keepPoint(tools, job, point, kept)
-  await opened.deletePoint(point.point_id, `job ${row.job_id} of ${row.caller_arn}`)
+  const { reason = `job ${row.job_id} of ${row.caller_arn}` } = JSON.parse(row.input) as { reason?: string }
+  await opened.deletePoint(point.point_id, reason)
   const now = tools.clock.now()
   await tools.store.transaction(async (tx) => {
     await assertClaim(tx, row)
     await deleteAllTags(tx, point.account_id, point.arn)
     await deleteRecoveryPoint(tx, point)
     await queueSweep(tx, vault, { callerArn: row.caller_arn, now })
-    await finishJob(tx, row, { state: 'COMPLETED', now, status_message: null, message_category: 'SUCCESS' })
+    await finishJob(tx, row, {
+      state: 'COMPLETED',
+      now,
+      status_message: point.status_message,
+      message_category: 'SUCCESS',
+    })
   })
   tools.store.wake()
   return { state: 'COMPLETED', isFinished: true }

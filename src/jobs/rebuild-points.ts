@@ -87,6 +87,7 @@ export function pointOf(head: PointHead, vault: VaultPlace, now: number): Rebuil
     delete_at: isDays(days) ? endOf(record, createdAt, days, now) : null,
     restore_metadata: JSON.stringify(textsOf(record['restoreMetadata'])),
     created_by: isObject(record['createdBy']) ? JSON.stringify(record['createdBy']) : null,
+    plan_id: planOf(record),
     last_restore_at: null,
     copied_at: optionalTime(record['copiedAt']),
     source_vault_arn: optionalText(record['sourceBackupVaultArn']),
@@ -100,6 +101,12 @@ function endOf(record: PointRecord, createdAt: number, days: number, now: number
   const from = optionalTime(record['retainedFrom']) ?? optionalTime(record['copiedAt']) ?? createdAt
   const end = from + days * DAY_MS
   return end <= now ? now + GRACE_MS : end
+}
+
+/** As a backup writes it: a copy says whose backup it is of, and is counted with none. */
+function planOf(record: PointRecord): string | null {
+  const by = record['createdBy']
+  return isObject(by) && optionalTime(record['copiedAt']) === null ? optionalText(by['BackupPlanId']) : null
 }
 
 function holdsOf(value: unknown, vault: VaultPlace): RebuiltHold[] {

@@ -17,6 +17,7 @@ import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts
 import { listBackupPlanRuns, previewBackupSelection } from './plans.ts'
 import { preflightJobs } from './preflight.ts'
 import { listQuotas, putQuota } from './quotas.ts'
+import { listRetentionCounts, previewRetention, putRetentionCounts } from './retention-counts.ts'
 import { generateRolePolicy } from './role-policy.ts'
 import { listUnusedPermissions } from './unused-permissions.ts'
 import {
@@ -138,6 +139,9 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   ValidatePolicy: { resource: all, handler: validatePolicy },
   PreviewBackupSelection: { resource: planOrAll, context: planContext, handler: previewBackupSelection },
   ListBackupPlanRuns: { resource: planOrAll, context: planContext, handler: listBackupPlanRuns },
+  PutRetentionCounts: { resource: planOrAll, context: planContext, handler: putRetentionCounts },
+  ListRetentionCounts: { resource: planOrAll, context: planContext, handler: listRetentionCounts },
+  PreviewRetention: { resource: planOrAll, context: planContext, handler: previewRetention },
   PauseBackups: { resource: pausable, context: pausableContext, handler: pauseBackups },
   ResumeBackups: { resource: pausable, context: pausableContext, handler: resumeBackups },
   ListPauses: { resource: all, handler: listPauses },

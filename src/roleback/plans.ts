@@ -109,7 +109,8 @@ export async function listBackupPlanRuns(
   }
 }
 
-async function planOf(ctx: Context, planId: string): Promise<PlanRow> {
+/** Also a deleted one. */
+export async function planOf(ctx: Context, planId: string): Promise<PlanRow> {
   const plan = await findPlan(ctx.store.db, ctx, planId)
   if (plan === undefined)
     throw new ResourceNotFoundException(`Cannot find Backup plan with ID ${planId}`, { Context: planId })

@@ -77,6 +77,7 @@ export function pointRow(vault: string, more: Partial<RecoveryPointTable> = {}):
     delete_at: null,
     restore_metadata: '{}',
     created_by: null,
+    plan_id: null,
     last_restore_at: null,
     copied_at: null,
     source_vault_arn: null,

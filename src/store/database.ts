@@ -43,6 +43,7 @@ import type {
   BackupPlanVersionTable,
   BackupRuleTable,
   BackupSelectionTable,
+  RetentionCountsTable,
 } from './schema-plans.ts'
 
 /** Every table by its name, for the query builder. */
@@ -81,6 +82,7 @@ export interface Database {
   backup_plan_version: BackupPlanVersionTable
   backup_selection: BackupSelectionTable
   backup_rule: BackupRuleTable
+  retention_counts: RetentionCountsTable
   legal_hold: LegalHoldTable
   legal_hold_target: LegalHoldTargetTable
   global_settings: GlobalSettingsTable

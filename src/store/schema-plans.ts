@@ -52,6 +52,19 @@ export interface BackupRuleTable {
   next_run_at: Millis | null
 }
 
+/** How many points of each resource a rule keeps. */
+export interface RetentionCountsTable {
+  account_id: string
+  region: string
+  plan_id: string
+  /** Outlives the plan's versions: a rule that is left out and comes back has its counts. */
+  rule_name: string
+  /** plans/retention-counts.ts */
+  counts: JsonText
+  updated_at: Millis
+  updated_by: string
+}
+
 /** What became of a run: its jobs were made; nothing was selected; it was missed, paused, or another run stands for it. */
 export type PlanRunOutcome = 'STARTED' | 'EMPTY' | 'MISSED' | 'PAUSED' | 'SUPERSEDED'
 

@@ -269,6 +269,8 @@ export interface RecoveryPointTable {
   delete_at: Millis | null
   restore_metadata: JsonText
   created_by: JsonText | null
+  /** The plan whose rule made it; null for copies, and for backups that a call started. */
+  plan_id: string | null
   last_restore_at: Millis | null
   /** When a copy was made: `created_at` is its source's. Null for points that are no copies. */
   copied_at: Millis | null

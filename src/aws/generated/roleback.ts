@@ -906,6 +906,67 @@ export interface ListQuotasOutput {
   readonly Quotas: readonly Quota[]
 }
 
+export interface PutRetentionCountsInput {
+  readonly BackupPlanId: string
+  readonly RuleName: string
+  readonly KeepLast?: number | undefined
+  readonly KeepDaily?: number | undefined
+  readonly KeepWeekly?: number | undefined
+  readonly KeepMonthly?: number | undefined
+  readonly KeepYearly?: number | undefined
+}
+
+export interface RetentionCounts {
+  readonly RuleName: string
+  readonly KeepLast?: number | undefined
+  readonly KeepDaily?: number | undefined
+  readonly KeepWeekly?: number | undefined
+  readonly KeepMonthly?: number | undefined
+  readonly KeepYearly?: number | undefined
+  readonly UpdatedAt?: Date | undefined
+  readonly UpdatedBy?: string | undefined
+}
+
+export interface PutRetentionCountsOutput {
+  readonly RetentionCounts: RetentionCounts
+}
+
+export interface ListRetentionCountsInput {
+  readonly BackupPlanId: string
+}
+
+export interface ListRetentionCountsOutput {
+  readonly RetentionCounts: readonly RetentionCounts[]
+}
+
+export interface PreviewRetentionInput {
+  readonly BackupPlanId: string
+  readonly RuleName?: string | undefined
+  readonly KeepLast?: number | undefined
+  readonly KeepDaily?: number | undefined
+  readonly KeepWeekly?: number | undefined
+  readonly KeepMonthly?: number | undefined
+  readonly KeepYearly?: number | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface RetentionPreview {
+  readonly RecoveryPointArn: string
+  readonly ResourceArn: string
+  readonly BackupVaultName: string
+  readonly RuleName: string
+  readonly CreationDate: Date
+  readonly DeleteAt?: Date | undefined
+  readonly Outcome: string
+  readonly Reason: string
+}
+
+export interface PreviewRetentionOutput {
+  readonly RecoveryPoints: readonly RetentionPreview[]
+  readonly NextToken?: string | undefined
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -952,6 +1013,9 @@ export interface RolebackApi {
   DeleteStorage: { input: DeleteStorageInput; output: DeleteStorageOutput }
   PutQuota: { input: PutQuotaInput; output: PutQuotaOutput }
   ListQuotas: { input: ListQuotasInput; output: ListQuotasOutput }
+  PutRetentionCounts: { input: PutRetentionCountsInput; output: PutRetentionCountsOutput }
+  ListRetentionCounts: { input: ListRetentionCountsInput; output: ListRetentionCountsOutput }
+  PreviewRetention: { input: PreviewRetentionInput; output: PreviewRetentionOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {
