@@ -18,6 +18,7 @@ import type { ServiceTables } from './http/server.ts'
 import { iam } from './iam/operations.ts'
 import { iamToolbox } from './iam/toolbox.ts'
 import { Housekeeping } from './jobs/housekeeping.ts'
+import { IdentityExports } from './jobs/identity-export.ts'
 import { HEAVY, LIGHT } from './jobs/runners.ts'
 import { RunningTime } from './jobs/running-time.ts'
 import { Scheduler } from './jobs/scheduler.ts'
@@ -165,9 +166,11 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       }),
   )
   const housekeeping = new Housekeeping(tools)
+  const identityExports = new IdentityExports(tools)
   const scheduler = new Scheduler(tools)
   for (const worker of workers) worker.start()
   housekeeping.start()
+  identityExports.start()
   scheduler.start()
   anchors.start()
   return {
@@ -180,6 +183,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       await closeHttp(http)
       if (metrics !== undefined) await closeHttp(metrics.server)
       await housekeeping.stop()
+      await identityExports.stop()
       await scheduler.stop()
       await Promise.all(workers.map((worker) => worker.stop()))
       await tools.runningTime.save()

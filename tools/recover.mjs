@@ -22,13 +22,17 @@ const HELP = `Reads a Roleback backup vault without a server.
   node recover.mjs list    VAULT --kit recovery-kit.txt                 the recovery points in it
   node recover.mjs verify  VAULT --kit recovery-kit.txt                 reads and checks every byte, names all damage
   node recover.mjs restore VAULT POINT TARGET --kit recovery-kit.txt    restores one recovery point into a new directory
+  node recover.mjs identity VAULT --kit recovery-kit.txt                users, roles, policies and plans of the server, as JSON
 
 VAULT is the vault's directory (the one that vault.json lies in; copy a vault that lies in a bucket to a directory first).
+Identities are in the system vault, whose directory is called system-…
 POINT is an id from the list, or the ARN of a recovery point. TARGET must not exist.
 
   --kit FILE               the recovery kit
   --passphrase-file FILE   its passphrase; without this it is asked for
   --json                   prints one JSON value instead of text
+  --number N               of the identity export; the newest without it
+  --secrets                prints passwords and keys with the identities, in base64
 
 A file system comes back as a tree, with owners when run as root, and times to the microsecond; a database as NAME.dump (for pg_restore) and NAME.json;
 a bucket as objects/ with manifest.jsonl, which has each object's own key and metadata.
@@ -212,7 +216,21 @@ export function parseKit(text) {
   const recoverSha256 = kit.recoverSha256 ?? undefined
   if (recoverSha256 !== undefined && !/^[0-9a-f]{64}$/.test(recoverSha256))
     refuse('recoverSha256 is no SHA-256')
-  return { kitId, publicKey, nonce, sealed, scrypt: { N, r, p, salt }, recoverSha256 }
+  const identitySigners = kit.identitySigners ?? []
+  const isSigner = (text) => base64(text, 32) !== undefined
+  if (!Array.isArray(identitySigners) || identitySigners.length > 100 || !identitySigners.every(isSigner))
+    refuse('identitySigners is no list of public keys')
+  const identityMac = base64(kit.identityMac, 32)
+  return {
+    kitId,
+    publicKey,
+    nonce,
+    sealed,
+    scrypt: { N, r, p, salt },
+    recoverSha256,
+    identitySigners,
+    identityMac,
+  }
 }
 
 /** Opens a kit; the result opens vaults. */
@@ -231,13 +249,32 @@ export function openKit(kit, passphrase) {
   if (!publicHalf(privateKey).equals(kit.publicKey)) {
     throw new CannotBegin(`The keys in recovery kit ${kit.kitId} do not belong together`)
   }
+  if (kit.identitySigners.length > 0) {
+    const macKey = hkdf(raw, '', 'roleback-kit/1/identity')
+    const mac = crypto.createHmac('sha256', macKey).update(kit.identitySigners.join('\n')).digest()
+    if (kit.identityMac === undefined || !crypto.timingSafeEqual(mac, kit.identityMac))
+      throw new CannotBegin(
+        `Recovery kit ${kit.kitId} was changed: whose identity exports it believes is not what it was made with`,
+      )
+  }
   return { ...kit, privateKey }
 }
 
 // ------------------------------------------------------------------------------------------------ the vault's blobs (1, 3, 4)
 
-const T = { data: 1, meta: 2, index: 3, head: 4, amendment: 5, deleted: 6, dead: 7, record: 8 }
-const LABELS = [undefined, 'data', 'meta', 'index', 'head', 'amendment', 'deleted', 'dead', 'record']
+const T = { data: 1, meta: 2, index: 3, head: 4, amendment: 5, deleted: 6, dead: 7, record: 8, identity: 9 }
+const LABELS = [
+  undefined,
+  'data',
+  'meta',
+  'index',
+  'head',
+  'amendment',
+  'deleted',
+  'dead',
+  'record',
+  'identity',
+]
 const MiB = 1024 * 1024
 const MAX_PAYLOAD = 64 * MiB
 const MAX_RAW = 8 * MiB
@@ -1001,6 +1038,110 @@ function lockText(lock) {
   )
 }
 
+// ------------------------------------------------------------------------------------------------------ identity exports (17)
+
+const SIGNER_PUBLIC = Buffer.from('302a300506032b6570032100', 'hex')
+
+/** Folders of the exports that have a manifest, the newest first. */
+function identityFolders(vault) {
+  return list(vault.directory, 'identity')
+    .filter((name) => /^[0-9]{8}-[0-9]{8}T[0-9]{6}Z$/.test(name))
+    .filter((name) => fs.existsSync(path.join(vault.directory, 'identity', name, 'manifest')))
+    .toReversed()
+}
+
+function readIdentityManifest(vault, folder) {
+  const name = `identity/${folder}/manifest`
+  const text = utf8(openDocument(vault, T.identity, name).payload)
+  const [line = '', code = '', rest] = text?.split('\n') ?? []
+  const manifest = parseJson(Buffer.from(line), name)
+  const signature = base64(code, 64)
+  const signer = base64(manifest.signer, 32)
+  if (rest !== '' || signature === undefined || signer === undefined)
+    throw new Damage(name, 'it is not a line of JSON and a signature')
+  if (
+    manifest.format !== 1 ||
+    manifest.vaultId !== vault.id ||
+    manifest.number !== Number(folder.slice(0, 8))
+  )
+    throw new Damage(name, 'it is of another format, vault or number')
+  const isPart = (part) =>
+    isRecord(part) &&
+    textOf(part.name).startsWith(`identity/${folder}/`) &&
+    /^[A-Za-z0-9/-]+$/.test(part.name)
+  if (!Array.isArray(manifest.parts) || !manifest.parts.every(isPart))
+    throw new Damage(name, 'its parts are none')
+  const key = crypto.createPublicKey({
+    key: Buffer.concat([SIGNER_PUBLIC, signer]),
+    format: 'der',
+    type: 'spki',
+  })
+  const signed = Buffer.concat([Buffer.from('roleback-identity/1\0'), Buffer.from(line)])
+  if (!crypto.verify(null, signed, key, signature)) throw new Damage(name, 'its signature is wrong')
+  return { manifest, isBelieved: vault.kit.identitySigners.includes(manifest.signer) }
+}
+
+/** The rows of a part: {table, row, secrets}. */
+function readIdentityPart(vault, { name, accountId, sha256: expected }) {
+  const bytes = withBlob(vault, name, (fd, size) => {
+    if (size > MAX_PAYLOAD + MiB) throw new Damage(name, `it is too long (${size} bytes)`)
+    return readAt(fd, size, 0, name)
+  })
+  if (sha256(bytes).toString('hex') !== expected)
+    throw new Damage(name, 'it is not the part that the manifest names')
+  const lines = textOf(utf8(openDocument(vault, T.identity, name).payload)).split('\n')
+  return lines
+    .filter((line) => line !== '')
+    .map((line) => {
+      const value = parseJson(Buffer.from(line), name)
+      const isOwn = isRecord(value.row) && [undefined, accountId].includes(value.row.account_id)
+      if (!isOwn && accountId !== null) throw new Damage(name, 'it has a row of another account')
+      return value
+    })
+}
+
+/** An export with its rows, the newest that is believed where no number is given. */
+export function readIdentity(vault, number) {
+  const folders = identityFolders(vault)
+  if (folders.length === 0)
+    throw new CannotBegin(
+      'No identity export lies in this vault: is it the system vault, whose directory is called system-…?',
+    )
+  const passed = []
+  for (const folder of folders) {
+    if (number !== undefined && Number(folder.slice(0, 8)) !== number) continue
+    try {
+      const { manifest, isBelieved } = readIdentityManifest(vault, folder)
+      if (isBelieved || number !== undefined || vault.kit.identitySigners.length === 0)
+        return {
+          manifest,
+          isBelieved,
+          passed,
+          lines: manifest.parts.flatMap((part) => readIdentityPart(vault, part)),
+        }
+      passed.push(`${folder} is signed by a server that the kit does not name`)
+    } catch (error) {
+      if (!(error instanceof Damage) || number !== undefined) throw error
+      passed.push(error.message)
+    }
+  }
+  throw new CannotBegin(
+    number === undefined
+      ? `No identity export is whole, and signed by a server that the kit names: ${passed.join('; ')}`
+      : `There is no identity export ${number}`,
+  )
+}
+
+function verifyIdentity(vault, folder, report) {
+  try {
+    const { manifest } = readIdentityManifest(vault, folder)
+    for (const part of manifest.parts) readIdentityPart(vault, part)
+  } catch (error) {
+    if (!(error instanceof Damage)) throw error
+    report(error)
+  }
+}
+
 // ------------------------------------------------------------------------------------------------------------- manifests (8)
 
 const MAX_NODE = 4 * MiB
@@ -1177,6 +1318,7 @@ export function verifyVault(vault, onProgress = () => {}) {
   }
   for (const seed of list(vault.directory, 'dead'))
     if (/^[0-9a-f]{64}$/.test(seed)) verifyDead(vault, seed, report)
+  for (const folder of identityFolders(vault)) verifyIdentity(vault, folder, report)
   notes.push(...looseNotes(vault))
   return {
     vaultId: vault.id,
@@ -2028,6 +2170,26 @@ function printRestore(vault, [wanted, target], isJson, onProgress) {
   return result.problems.length === 0 ? 0 : 1
 }
 
+/** JSON, whatever was asked for: rows are for programs. */
+function printIdentity(vault, { number, isSecret }) {
+  const { manifest, isBelieved, passed, lines } = readIdentity(vault, number)
+  for (const text of passed) process.stderr.write(`recover: passed over: ${printable(text)}\n`)
+  const rows = isSecret ? lines : lines.map(({ table, row }) => ({ table, row }))
+  const { exportedAt, serverId, epoch, signer } = manifest
+  say(
+    JSON.stringify(
+      { number: manifest.number, exported: timeText(exportedAt), serverId, epoch, signer, isBelieved, rows },
+      undefined,
+      2,
+    ),
+  )
+  if (!isBelieved)
+    process.stderr.write(
+      'recover: the kit does not name the server that signed this: it may have been planted\n',
+    )
+  return isBelieved ? 0 : 1
+}
+
 /** One line on a terminal, twice a second at most. */
 function progressLine() {
   if (!process.stderr.isTTY) return Object.assign(() => {}, { end: () => {} })
@@ -2076,6 +2238,7 @@ const OPERANDS = new Map([
   ['list', 1],
   ['verify', 1],
   ['restore', 3],
+  ['identity', 1],
 ])
 
 function parseCommand(args) {
@@ -2088,6 +2251,8 @@ function parseCommand(args) {
         kit: { type: 'string' },
         'passphrase-file': { type: 'string' },
         json: { type: 'boolean' },
+        number: { type: 'string' },
+        secrets: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     })
@@ -2102,9 +2267,13 @@ function parseCommand(args) {
   if (operands.length !== count)
     throw new CannotBegin(`${command} takes ${count} names, not ${operands.length}. See --help`)
   if (values.kit === undefined) throw new CannotBegin('Say where the recovery kit is: --kit recovery-kit.txt')
+  if (values.number !== undefined && !/^[0-9]{1,8}$/.test(values.number))
+    throw new CannotBegin('--number takes the number of an export')
   return {
     command,
     operands,
+    number: values.number === undefined ? undefined : Number(values.number),
+    isSecret: values.secrets === true,
     kit: values.kit,
     passphraseFile: values['passphrase-file'],
     isJson: values.json === true,
@@ -2132,6 +2301,7 @@ async function main(args) {
   const [directory, ...rest] = command.operands
   const vault = openVault(directory, kit)
   const onProgress = progressLine()
+  if (command.command === 'identity') return printIdentity(vault, command)
   if (command.command === 'list') return printList(vault, command.isJson)
   if (command.command === 'verify') return printVerify(vault, command.isJson, onProgress)
   return printRestore(vault, rest, command.isJson, onProgress)

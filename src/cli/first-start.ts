@@ -123,7 +123,7 @@ async function firstStart(
   const rootKey = newRootKey(config)
   const passphrase = newPassphrase()
   const kit = makeRecoveryKit(passphrase)
-  const files = writeKit(config, kit.kitText, passphrase)
+  const files = writeKit(config, kit.withSigners([serverKey.identitySigner]), passphrase)
   const server = await store.transaction(async (tx) => {
     const row = await insertServer(tx, {
       server_id: uuid(),

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { AwsError } from '../aws/error.ts'
 import { makeRecoveryKit, newPassphrase } from '../keyring/recovery-kit.ts'
@@ -44,7 +44,11 @@ async function issueKit({ out, passphraseOut, json }: IssueOptions): Promise<voi
       made.push(file)
     }
     isAsked = true
-    const { PreviousKitId, JobIds } = await call('roleback', 'IssueRecoveryKit', { PublicKey: kit.publicKey })
+    const { PreviousKitId, JobIds, IdentitySigners } = await call('roleback', 'IssueRecoveryKit', {
+      PublicKey: kit.publicKey,
+    })
+    // The same kit: what it opens does not hang on this.
+    replaceFile(out, kit.withSigners(IdentitySigners))
     if (json === true) sayJson({ KitId: kit.kitId, PreviousKitId, JobIds })
     else {
       say(`recovery kit ${kit.kitId}: ${out}`)
@@ -65,4 +69,10 @@ async function issueKit({ out, passphraseOut, json }: IssueOptions): Promise<voi
     for (const file of made) rmSync(file)
     throw error
   }
+}
+
+function replaceFile(file: string, text: string): void {
+  const fresh = `${file}.new`
+  writeFileSync(fresh, text, { flag: 'wx', mode: 0o600, flush: true })
+  renameSync(fresh, file)
 }

@@ -197,7 +197,7 @@ async function pour(
     await job.check()
     const end = endOf(tools, row, { point, problems, summary, tags })
     const result = await pouring.finish({
-      ...pointRecord(tools, point, summary.restoreMetadata),
+      ...(await pointRecord(tools, point, summary.restoreMetadata)),
       ...(await finishedState(tools.store.db, point, end)),
     })
     return { result, summary, end }

@@ -244,7 +244,7 @@ async function pour(
       },
     },
     {
-      ...pointRecord(tools, point, JSON.parse(source.restore_metadata) as Record<string, string>),
+      ...(await pointRecord(tools, point, JSON.parse(source.restore_metadata) as Record<string, string>)),
       ...(await finishedState(tools.store.db, point, end)),
     },
   )

@@ -1,16 +1,22 @@
+import { lastIdentityExport } from '../store/identity-export.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { RUNNING_TIME } from './protection.ts'
 import type { JobTools } from './tools.ts'
 
+/** Member of a head's record: number of the last identity export when it was written. */
+const IDENTITY_EXPORT = 'identityExport'
+
 const DAY_MS = 86_400_000
 
 /** What the manifest's head says of a recovery point, so that the catalogue can be made again from the vault alone. */
-export function pointRecord(
-  tools: Pick<JobTools, 'runningTime'>,
+export async function pointRecord(
+  tools: Pick<JobTools, 'runningTime' | 'store'>,
   point: RecoveryPointTable,
   restoreMetadata: Readonly<Record<string, string>>,
-): Record<string, unknown> {
+): Promise<Record<string, unknown>> {
   return {
+    // An export that was put back, or newer ones taken away, shows by it.
+    [IDENTITY_EXPORT]: await lastIdentityExport(tools.store.db),
     accountId: point.account_id,
     region: point.region,
     recoveryPointArn: point.arn,

@@ -27,6 +27,12 @@ export interface VaultRegistryOptions {
   readonly roots: ReadonlyMap<string, string>
 }
 
+/** What of a vault's row opens it. */
+export type OpenableVault = Pick<
+  VaultTable,
+  'vault_id' | 'region' | 'storage' | 'wrapped_key' | 'name' | 'state'
+>
+
 interface OpenedVault {
   /** As the row had it when it was opened. */
   readonly wrappedKey: string | null
@@ -62,14 +68,28 @@ export class VaultRegistry {
   /** Makes the vault's storage, its key and the wrappings of it; again after a crash, with the key kept before. */
   async create(row: VaultTable): Promise<void> {
     const { store, serverKey } = this.#options
-    const kitPublicKey = (await findServer(store.db))?.recovery_kit_public_key
-    if (kitPublicKey === undefined) throw new JobFailedError('This server has no recovery kit')
     let wrapped = row.wrapped_key
     if (wrapped === null) {
       wrapped = sealVaultKeys(serverKey, row.vault_id, newVaultKey())
       if (!(await setWrappedKey(store.db, row, wrapped)))
         throw new JobFailedError(`Backup vault ${row.name} is gone`)
     }
+    const vault = await this.createAt(row, wrapped)
+    // Whose it is, for who has only the vault.
+    const { account_id: accountId, region, name, created_at: createdAt, vault_type: vaultType } = row
+    await vault.addRecord(({ record }) =>
+      record['vault'] === undefined
+        ? { vault: { accountId, region, backupVaultName: name, createdAt, vaultType } }
+        : undefined,
+    )
+    await setVaultState(store.db, row, 'AVAILABLE')
+  }
+
+  /** Makes a vault's blobs, or finishes making them. @param wrapped Its one key, under the server's. */
+  async createAt(row: OpenableVault, wrapped: string): Promise<Vault> {
+    const { store, serverKey } = this.#options
+    const kitPublicKey = (await findServer(store.db))?.recovery_kit_public_key
+    if (kitPublicKey === undefined) throw new JobFailedError('This server has no recovery kit')
     const key = openVaultKeys(serverKey, row.vault_id, wrapped)
     const wrappings = Object.fromEntries(
       [serverWrapping(1, wrapped), ...kitWrappings(kitPublicKey, row.vault_id, key)].map(
@@ -86,23 +106,16 @@ export class VaultRegistry {
       wrappings,
       files,
     })
-    // Whose it is, for who has only the vault.
-    const { account_id: accountId, region, name, created_at: createdAt, vault_type: vaultType } = row
-    await vault.addRecord(({ record }) =>
-      record['vault'] === undefined
-        ? { vault: { accountId, region, backupVaultName: name, createdAt, vaultType } }
-        : undefined,
-    )
     const version = await this.#storages.version(row)
     this.#open.set(row.vault_id, { wrappedKey: wrapped, version, vault: Promise.resolve(vault) })
-    await setVaultState(store.db, row, 'AVAILABLE')
+    return vault
   }
 
   /**
    * @throws When the storage is missing, damaged or another vault's.
    * @throws {VaultTakenOverError} When another server has taken the vault over.
    */
-  async open(row: VaultTable): Promise<Vault> {
+  async open(row: OpenableVault): Promise<Vault> {
     const version = await this.#storages.version(row)
     let opened = this.#open.get(row.vault_id)
     // A key was added since: what is written from now on is sealed under it. Or its storage is reached in another way.
@@ -112,8 +125,13 @@ export class VaultRegistry {
       opened.vault.catch(() => this.#open.delete(row.vault_id))
     }
     const vault = await opened.vault
-    await checkOwner(vault.store, this.#options.serverKey, vault.id, vault.keys.newest)
+    await this.checkOwner(vault)
     return vault
+  }
+
+  /** @throws {VaultTakenOverError} */
+  async checkOwner(vault: Vault): Promise<void> {
+    await checkOwner(vault.store, this.#options.serverKey, vault.id, vault.keys.newest)
   }
 
   /**
@@ -125,12 +143,12 @@ export class VaultRegistry {
       generation: generation ?? 0,
       check: async () => {
         await job.check()
-        await checkOwner(vault.store, this.#options.serverKey, vault.id, vault.keys.newest)
+        await this.checkOwner(vault)
       },
     }
   }
 
-  async #openFrom(row: VaultTable): Promise<Vault> {
+  async #openFrom(row: OpenableVault): Promise<Vault> {
     if (row.wrapped_key === null)
       throw new JobFailedError(`Backup vault ${row.name} has no key yet: it is ${row.state}`)
     const key = openVaultKeys(this.#options.serverKey, row.vault_id, row.wrapped_key)

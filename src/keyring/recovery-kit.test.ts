@@ -250,3 +250,19 @@ test('the kit of the golden vault opens its key, and so does its server', () => 
     byKit,
   )
 })
+
+test('R19 a kit names whose identity exports it believes, and refuses to be told of others', () => {
+  const kit = makeRecoveryKit(PASSPHRASE, CHEAP)
+  const [own, other] = [7, 8].map((byte) => new ServerKey(Buffer.alloc(32, byte)).identitySigner)
+  const text = kit.withSigners([own as string])
+  assert.deepEqual(openKit(text, PASSPHRASE).identitySigners, [own])
+  assert.deepEqual(openKit(kit.kitText, PASSPHRASE).identitySigners, [])
+  for (const signers of [[other], [own, other], [own, own]]) {
+    const planted = changed(text, (json) => void (json['identitySigners'] = signers))
+    assert.throws(() => openKit(planted, PASSPHRASE), /was changed after it was made/)
+  }
+  for (const bad of ['x', [7], ['short'], Array.from({ length: 101 }, () => own)]) {
+    const damaged = changed(text, (json) => void (json['identitySigners'] = bad))
+    assert.throws(() => openKit(damaged, PASSPHRASE), /no list of public keys/)
+  }
+})

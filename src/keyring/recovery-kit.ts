@@ -2,12 +2,15 @@ import {
   createCipheriv,
   createDecipheriv,
   createHash,
+  createHmac,
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
   hash,
+  hkdfSync,
   randomBytes,
   scryptSync,
+  timingSafeEqual,
 } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
@@ -20,6 +23,8 @@ export interface RecoveryKit {
   /** The public half, base64 of 32 bytes. */
   readonly publicKey: string
   readonly kitText: string
+  /** The same kit, which also says whose identity exports it is to believe. */
+  withSigners(identitySigners: readonly string[]): string
 }
 
 export interface OpenedKit {
@@ -27,6 +32,8 @@ export interface OpenedKit {
   /** 32 bytes each. */
   readonly publicKey: Buffer
   readonly privateKey: Buffer
+  /** Whose identity exports count: Ed25519 public keys, base64. None in kits from before there were any. */
+  readonly identitySigners: readonly string[]
 }
 
 /** It is no kit, or damaged, or the passphrase is another one. */
@@ -38,6 +45,7 @@ export const BEGIN = '-----BEGIN ROLEBACK RECOVERY KIT-----'
 export const END = '-----END ROLEBACK RECOVERY KIT-----'
 
 const RAW_KEY = 32
+const MAX_SIGNERS = 100
 const TAG = 16
 const NONCE = 12
 const SALT = 16
@@ -75,7 +83,15 @@ export function makeRecoveryKit(passphrase: string, options: { readonly cost?: n
     sealed: sealed.toString('base64'),
     recoverSha256: recoverSha256(),
   }
-  return { kitId: kit.kitId, publicKey: kit.publicKey, kitText: textOf(kit) }
+  return {
+    kitId: kit.kitId,
+    publicKey: kit.publicKey,
+    kitText: textOf(kit),
+    withSigners: (identitySigners) => {
+      const identityMac = identityMacOf(privateKey, identitySigners).toString('base64')
+      return textOf({ ...kit, identitySigners, identityMac })
+    },
+  }
 }
 
 /** Opens a kit's text with its passphrase. @throws {RecoveryKitError} */
@@ -98,7 +114,23 @@ export function openKit(kitText: string, passphrase: string): OpenedKit {
   if (!publicHalfOf(privateKey).equals(kit.publicKey)) {
     throw new RecoveryKitError(`Cannot use recovery kit ${kit.kitId}: its two halves do not belong together`)
   }
-  return { kitId: kit.kitId, publicKey: kit.publicKey, privateKey }
+  const { identitySigners } = kit
+  const mac = identityMacOf(privateKey, identitySigners)
+  if (
+    identitySigners.length > 0 &&
+    !(kit.identityMac.length === mac.length && timingSafeEqual(kit.identityMac, mac))
+  ) {
+    throw new RecoveryKitError(
+      `Cannot use recovery kit ${kit.kitId}: whose identity exports it believes was changed after it was made`,
+    )
+  }
+  return { kitId: kit.kitId, publicKey: kit.publicKey, privateKey, identitySigners }
+}
+
+/** Only who has the private half can add a signer: a changed kit must not bring back somebody else's roles. */
+function identityMacOf(privateKey: Uint8Array, signers: readonly string[]): Buffer {
+  const key = Buffer.from(hkdfSync('sha256', privateKey, '', 'roleback-kit/1/identity', RAW_KEY))
+  return createHmac('sha256', key).update(signers.join('\n')).digest()
 }
 
 /** Hex of the first 8 bytes of the SHA-256 of the public half (32 bytes). */
@@ -119,6 +151,8 @@ interface ParsedKit {
   readonly scrypt: Scrypt
   readonly nonce: Buffer
   readonly sealed: Buffer
+  readonly identitySigners: readonly string[]
+  readonly identityMac: Buffer
 }
 
 function parseKit(text: string): ParsedKit {
@@ -149,7 +183,18 @@ function parseKit(text: string): ParsedKit {
     scrypt: scryptOf(json['scrypt']),
     nonce: bytesOf(json, 'nonce', NONCE),
     sealed: bytesOf(json, 'sealed', RAW_KEY + TAG),
+    identitySigners: signersOf(json['identitySigners']),
+    identityMac: Buffer.from(String(json['identityMac']), 'base64'),
   }
+}
+
+function signersOf(value: unknown): readonly string[] {
+  if (value === undefined) return []
+  const isSigner = (one: unknown): one is string =>
+    typeof one === 'string' && Buffer.from(one, 'base64').length === RAW_KEY
+  if (!Array.isArray(value) || value.length > MAX_SIGNERS || !value.every(isSigner))
+    throw new RecoveryKitError('Cannot read the recovery kit: "identitySigners" is no list of public keys')
+  return value
 }
 
 function scryptOf(value: unknown): Scrypt {
@@ -209,7 +254,11 @@ function recoverSha256(): string | null {
   }
 }
 
-function textOf(kit: { readonly kitId: string; readonly recoverSha256: string | null }): string {
+function textOf(kit: {
+  readonly kitId: string
+  readonly recoverSha256: string | null
+  readonly [member: string]: unknown
+}): string {
   return `ROLEBACK RECOVERY KIT ${kit.kitId}
 
 Keep this file and its passphrase in two different safe places, both away from the server and its backups.

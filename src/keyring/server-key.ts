@@ -2,12 +2,16 @@ import {
   createCipheriv,
   createDecipheriv,
   createHmac,
+  createPrivateKey,
+  createPublicKey,
   createSecretKey,
   hkdfSync,
   randomBytes,
+  sign,
 } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { closeSync, fchmodSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
+import { signedBytes } from './identity-signature.ts'
 
 /**
  * The server's key: 32 random bytes in a file of mode 0400. Everything that the server keeps sealed at rest (secrets of access
@@ -85,6 +89,24 @@ export class ServerKey {
   /** A keyed hash: the same for the same text, and nothing can be learned from it without the key. Hexadecimal, 64 digits. */
   fingerprint(purpose: FingerprintPurpose, text: string): string {
     return createHmac('sha256', this.#key(purpose)).update(text).digest('hex')
+  }
+
+  /** Signs an identity export (identity-signature.ts). 64 bytes. */
+  signIdentity(text: string): Buffer {
+    return sign(null, signedBytes(text), this.#identityKey())
+  }
+
+  /** The public half of what signs them, which recovery kits name. Base64 of 32 bytes. */
+  get identitySigner(): string {
+    const { x = '' } = createPublicKey(this.#identityKey()).export({ format: 'jwk' })
+    return Buffer.from(x, 'base64url').toString('base64')
+  }
+
+  #identityKey(): KeyObject {
+    const raw = Buffer.from(hkdfSync('sha256', this.#master, '', 'roleback/server/identity-signature', 32))
+    // PKCS #8 of RFC 8410, whose first 16 bytes are always these.
+    const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), raw])
+    return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
   }
 
   #key(purpose: SealPurpose | FingerprintPurpose): KeyObject {

@@ -1,3 +1,4 @@
+import { findIdentityExport } from '../store/identity-export.ts'
 import type { JobKind } from '../store/schema.ts'
 import {
   allPlans,
@@ -28,6 +29,7 @@ export async function collectMetrics(store: Store, version: string, now: number)
   const oldest = await oldestDueAt(db, now)
   const plans = new Map((await allPlans(db, MAX_PLANS)).map((plan) => [plan.plan_id, plan]))
   const runs = (await runTotals(db)).filter(({ planId }) => plans.has(planId))
+  const exported = await findIdentityExport(db)
   const families: Family[] = [
     gauge('roleback_build_info', 'Always 1; the version is a label.', [{ labels: { version }, value: 1 }]),
     gauge(
@@ -91,6 +93,20 @@ export async function collectMetrics(store: Store, version: string, now: number)
         labels: { account_id: plans.get(planId)?.account_id ?? '', plan_id: planId, outcome },
         value: count,
       })),
+    ),
+    gauge(
+      'roleback_identity_export_timestamp_seconds',
+      'When roles, plans and settings were last exported to the system vault; 0 where they never were.',
+      [{ value: (exported?.exported_at ?? 0) / SECOND }],
+    ),
+    gauge(
+      'roleback_identity_export_failing_seconds',
+      'For how long exporting them has failed; 0 where it does not.',
+      [
+        {
+          value: typeof exported?.problem_since === 'number' ? (now - exported.problem_since) / SECOND : 0,
+        },
+      ],
     ),
   ]
   return bounded(families)

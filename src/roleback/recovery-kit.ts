@@ -8,6 +8,7 @@ import { kitIdOf } from '../keyring/recovery-kit.ts'
 import { newVaultKey, wrapForKit } from '../keyring/vault-key.ts'
 import { uuid } from '../lib/ids.ts'
 import { findServer, setRecoveryKit } from '../store/accounts.ts'
+import { earlierSigners } from '../store/identity-export.ts'
 import { insertJob } from '../store/jobs.ts'
 import { listAllVaults } from '../store/vaults.ts'
 import { refuseTenants } from './accounts.ts'
@@ -53,7 +54,8 @@ export async function issueRecoveryKit(
     before,
     by: ctx.principal.arn,
   })
-  return { KitId: kitId, PreviousKitId: before, JobIds: jobs }
+  const IdentitySigners = [ctx.serverKey.identitySigner, ...(await earlierSigners(ctx.store.db))]
+  return { KitId: kitId, PreviousKitId: before, JobIds: jobs, IdentitySigners }
 }
 
 /** 32 bytes that keys can be wrapped to: a weak point would make them known to everybody. */

@@ -35,6 +35,7 @@ import type {
 import type { AuditTable } from './schema-audit.ts'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
 import type { GlobalSettingsTable, LegalHoldTable, LegalHoldTargetTable, QuotaTable } from './schema-holds.ts'
+import type { IdentityChangeTable, IdentityExportTable } from './schema-identity.ts'
 import type { StorageTable } from './schema-storages.ts'
 import type {
   BackupPauseTable,
@@ -49,6 +50,8 @@ import type {
 /** Every table by its name, for the query builder. */
 export interface Database {
   server: ServerTable
+  identity_change: IdentityChangeTable
+  identity_export: IdentityExportTable
   account: AccountTable
   storage: StorageTable
   running_time: RunningTimeTable

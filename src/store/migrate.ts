@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Kysely, Transaction } from 'kysely'
 import { sql } from 'kysely'
 import type { Database } from './database.ts'
-import type { Store } from './store.ts'
+import type { Queryable, Store } from './store.ts'
 
 /**
  * Migrations are the files `migrations/NNNN_name.sql`, numbered from 1 without gaps, each run once, in one transaction, together
@@ -81,9 +81,14 @@ async function currentVersion(tx: Transaction<Database>, engine: Store['engine']
   await sql`create table if not exists schema_version (version integer primary key, name text not null, applied_at text not null)`.execute(
     tx,
   )
+  return await schemaVersion(tx)
+}
+
+/** Version of the database's schema. */
+export async function schemaVersion(db: Queryable): Promise<number> {
   const { rows } = await sql<{
     version: number | null
-  }>`select max(version) as version from schema_version`.execute(tx)
+  }>`select max(version) as version from schema_version`.execute(db)
   return rows[0]?.version ?? 0
 }
 

@@ -62,6 +62,21 @@ export async function storageOfNewVault(
     : { kind: 's3', storage: best.name, prefix: `${vault.vault_id}/` }
 }
 
+/** Where what is the whole server's lies: in the storage for everybody's new vaults, else in a directory of the server's. */
+export async function storageOfServer(db: Queryable, name: string): Promise<VaultStorage> {
+  const row = await db
+    .selectFrom('storage')
+    .select('name')
+    .where('for_new_vaults', '=', 1)
+    .where('account_id', 'is', null)
+    .where('region', 'is', null)
+    .orderBy('name')
+    .executeTakeFirst()
+  return row === undefined
+    ? { kind: 'directory', path: name }
+    : { kind: 's3', storage: row.name, prefix: `${name}/` }
+}
+
 export async function findStorage(db: Queryable, name: string): Promise<StorageTable | undefined> {
   return await db.selectFrom('storage').selectAll().where('name', '=', name).executeTakeFirst()
 }

@@ -7,6 +7,7 @@ import { postgresMissing, startPostgres } from '../../test/servers/postgres.ts'
 import type { PostgresServer } from '../../test/servers/postgres.ts'
 import { CREDENTIALS_CONTRACT } from './credentials.contract.ts'
 import { IDENTITIES_CONTRACT } from './identities.contract.ts'
+import { IDENTITY_EXPORT_CONTRACT } from './identity-export.contract.ts'
 import { PLANS_CONTRACT } from './plans.contract.ts'
 import { POINTS_CONTRACT } from './points.contract.ts'
 import { QUEUE_CONTRACT } from './queue.contract.ts'
@@ -18,6 +19,7 @@ import { openStore } from './store.ts'
 const CONTRACT = [
   ...STORE_CONTRACT,
   ...IDENTITIES_CONTRACT,
+  ...IDENTITY_EXPORT_CONTRACT,
   ...PLANS_CONTRACT,
   ...CREDENTIALS_CONTRACT,
   ...POINTS_CONTRACT,

@@ -13,6 +13,7 @@ export const TYPE = {
   deleted: 6,
   dead: 7,
   record: 8,
+  identity: 9,
 } as const
 
 export type SealType = keyof typeof TYPE

@@ -32,6 +32,9 @@ import type { RgwServer } from '../servers/ceph-rgw.ts'
 const RIGHTS = ['AWSBackupServiceRolePolicyForBackup', 'AWSBackupServiceRolePolicyForRestores']
 const RECOVER = join(import.meta.dirname, '..', '..', 'tools', 'recover.mjs')
 
+/** The vault that identities are exported into. */
+const SYSTEM = /^here\/system-[0-9a-f]{32}\//
+
 describe('vaults in buckets', { skip: rgwMissing() }, () => {
   let rgw: RgwServer
   let world: World
@@ -65,6 +68,10 @@ describe('vaults in buckets', { skip: rgwMissing() }, () => {
   })
 
   async function keysIn(Bucket: string): Promise<string[]> {
+    return (await allKeysIn(Bucket)).filter((key) => !SYSTEM.test(key))
+  }
+
+  async function allKeysIn(Bucket: string): Promise<string[]> {
     const { Contents = [] } = await client.send(new S3.ListObjectsV2Command({ Bucket }))
     return Contents.map(({ Key = '' }) => Key)
   }
@@ -89,6 +96,7 @@ describe('vaults in buckets', { skip: rgwMissing() }, () => {
       !existsSync(join(world.dataDir, 'vaults')) || readdirSync(join(world.dataDir, 'vaults')).length === 0,
     )
     assert.ok(!world.lines.join('\n').includes(rgw.secretAccessKey))
+    assert.ok((await allKeysIn('vaults')).some((key) => SYSTEM.test(key) && key.endsWith('/manifest')))
 
     await world.offline(() => Promise.resolve())
     writeFileSync(join(tree.path, 'later'), 'later')

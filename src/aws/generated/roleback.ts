@@ -200,6 +200,7 @@ export interface IssueRecoveryKitOutput {
   readonly KitId: string
   readonly PreviousKitId: string
   readonly JobIds: readonly string[]
+  readonly IdentitySigners: readonly string[]
 }
 
 export interface GetAuthorizationDetailsInput {
