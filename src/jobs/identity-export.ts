@@ -52,7 +52,7 @@ interface Options extends SystemVaultTools {
 }
 
 /**
- * Keeps the newest identities, plans and settings in the system vault, sealed and signed, for a rebuild (docs/adr/0018). Of all
+ * Keeps the newest identities, plans and settings in the system vault, sealed and signed, for a rebuild (docs/adr/0019). Of all
  * servers on one database one writes at a time.
  */
 export class IdentityExports {

@@ -28,7 +28,7 @@ const part = (
 ): IdentityTable => ({ name, key: [column, ...rest], of: { table, column } })
 
 /**
- * Every table of the export, in an order in which rows can be put back. Their triggers are in migration 19; a test holds both to all
+ * Every table of the export, in an order in which rows can be put back. Their triggers are in migration 19 and later ones; a test holds both to all
  * tables there are.
  */
 export const IDENTITY_TABLES: readonly IdentityTable[] = [
@@ -60,6 +60,7 @@ export const IDENTITY_TABLES: readonly IdentityTable[] = [
   part('backup_plan_version', 'backup_plan', 'plan_id', 'version_id'),
   account('backup_selection', 'selection_id'),
   account('backup_rule', 'plan_id', 'rule_id'),
+  account('retention_counts', 'plan_id', 'rule_name'),
   account('backup_pause', 'region', 'target_arn'),
   account('legal_hold', 'hold_id'),
   part('legal_hold_target', 'legal_hold', 'hold_id', 'kind', 'value'),

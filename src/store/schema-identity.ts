@@ -1,7 +1,7 @@
 import type { Generated } from 'kysely'
 import type { JsonText, Millis } from './schema.ts'
 
-/** A change of a row that the identity export holds, which triggers leave (docs/adr/0018). */
+/** A change of a row that the identity export holds, which triggers leave (docs/adr/0019). */
 export interface IdentityChangeTable {
   seq: Generated<number>
 }

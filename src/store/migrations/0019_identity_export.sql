@@ -1,6 +1,6 @@
 -- What the identity export holds, and when it must be written anew: each change of a row in it leaves a row here, in the same
 -- transaction, which the writer takes away once an export with it is durable. What changes by use alone (when a key was last used) does not.
--- docs/adr/0018-the-identity-export.md.
+-- docs/adr/0019-the-identity-export.md.
 
 create table identity_change (
   seq {serial}
