@@ -195,14 +195,17 @@ export async function readHeadUnlessDeleted(
   try {
     return await readHead(store, keys, pointId)
   } catch (error) {
-    const isDeleted =
-      error instanceof PointNotFoundError && (await store.stat(deletedName(pointId))) !== undefined
-    if (isDeleted) return undefined
-    throw error
+    if (!(error instanceof PointNotFoundError) || (await store.stat(deletedName(pointId))) === undefined)
+      throw error
+    await checkTombstone(store, keys, pointId)
+    return undefined
   }
 }
 
-/** Tombstone first, then the head: whatever is interrupted, the point is either whole or deleted. Repeating it finishes it. */
+/**
+ * Tombstone first, then the head: whatever is interrupted, the point is either whole or deleted. Repeating it finishes it.
+ * @throws {VaultDamageError} Before anything is deleted, when a tombstone lies there that this vault's keys did not seal.
+ */
 export async function deleteHead(
   store: BlobStore,
   keys: VaultKeys,
@@ -221,6 +224,8 @@ export async function deleteHead(
     }
     crashpoint('point.tombstoned')
   }
+  // Whoever can write to the storage can put a blob of that name: only the seal says that the vault's owner wanted it.
+  await checkTombstone(store, keys, pointId)
   await store.delete(headName(pointId))
   crashpoint('point.head-deleted')
   for await (const page of store.list(`points/${pointId}/`)) {

@@ -1,7 +1,7 @@
 import type { ChunkIndex } from './chunk-index.ts'
 import { ChunkReader } from './chunk-reader.ts'
 import { ChunkMissingError, VaultDamageError } from './errors.ts'
-import { headName, listPointIds, readHeadUnlessDeleted } from './heads.ts'
+import { checkTombstone, headName, listPointIds, readHeadUnlessDeleted } from './heads.ts'
 import type { PointHead } from './heads.ts'
 import { ID_BYTES } from './keys.ts'
 import type { LoadedIndex } from './load-index.ts'
@@ -27,7 +27,9 @@ export async function markUsed(
   vault: Vault,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Marks> {
-  const { live } = await listPointIds(vault.store)
+  const { live, deleted } = await listPointIds(vault.store)
+  // What counts as deleted is not marked, and is freed: never by the mere name of a tombstone.
+  for (const pointId of deleted) await checkTombstone(vault.store, vault.keys, pointId)
   const points: PointHead[] = []
   for (const pointId of live) {
     const head = await readHeadUnlessDeleted(vault.store, vault.keys, pointId)

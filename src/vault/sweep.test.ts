@@ -231,6 +231,24 @@ test('a sweep ends the deletion of a point that was interrupted behind its tombs
   assert.deepEqual(await packsOf(store), [])
 })
 
+test('a tombstone that the vault did not seal deletes nothing: neither a sweep nor a deletion goes by its name', async () => {
+  const { store, vault, coordinator } = await bench()
+  const files = randomFiles(['a', 'b'])
+  await backUp(vault, coordinator, 'p1', files)
+  await backUp(vault, coordinator, 'p2', randomFiles(['c']))
+  await vault.deletePoint('p2', 'test')
+  const sealed = await store.get('points/p2/deleted')
+  const before = await blobsOf(store, '')
+  for (const planted of [Buffer.from('{}'), sealed]) {
+    await store.put('points/p1/deleted', planted)
+    await assert.rejects(coordinator.sweep(vault), VaultDamageError)
+    await assert.rejects(vault.deletePoint('p1', 'test'), VaultDamageError)
+    await store.delete('points/p1/deleted')
+    assert.deepEqual(await blobsOf(store, ''), before)
+  }
+  assert.deepEqual(await restore(vault, 'p1'), files)
+})
+
 test('a sweep that lost its lease deletes nothing', async () => {
   const { store, vault, coordinator } = await bench()
   await backUp(vault, coordinator, 'p1', randomFiles(['a']))
