@@ -17,6 +17,7 @@ import type {
   ListBackupVaultsOutput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
+import { parseLockText } from '../plans/vault-lock.ts'
 import type { VaultLock } from '../plans/vault-lock.ts'
 import { randomHex, uuid } from '../lib/ids.ts'
 import { insertJob, jobBasics } from '../store/jobs.ts'
@@ -87,7 +88,7 @@ async function createVault(
   const tags = checkTags(input.BackupVaultTags ?? {})
   const vault = await ctx.store.transaction(async (tx) => {
     const existing = await findVault(tx, ctx.accountId, ctx.region, input.BackupVaultName)
-    if (existing !== undefined) return sameRequest(existing, input, kind.vault_type)
+    if (existing !== undefined) return sameRequest(existing, input, kind)
     const vault = { ...newVault(ctx, input), ...kind }
     const row = { ...vault, storage: JSON.stringify(await storageOfNewVault(tx, vault)) }
     await insertVault(tx, row)
@@ -108,15 +109,27 @@ async function createVault(
 function sameRequest(
   existing: VaultTable,
   input: CreateBackupVaultInput,
-  type: VaultTable['vault_type'],
+  kind: Pick<VaultTable, 'vault_type' | 'lock_configuration'>,
 ): VaultTable {
   const isSame =
     input.CreatorRequestId !== undefined && existing.creator_request_id === input.CreatorRequestId
-  if (isSame && existing.vault_type === type) return existing
+  if (isSame && existing.vault_type === kind.vault_type && isSameRange(existing, kind)) return existing
   throw new AlreadyExistsException(`A Backup vault with the name ${existing.name} already exists`, {
     Arn: existing.arn,
     CreatorRequestId: existing.creator_request_id ?? undefined,
   })
+}
+
+/** An air-gapped vault keeps for the range it was made with: a request for another one is not the same. */
+function isSameRange(
+  existing: Pick<VaultTable, 'lock_configuration'>,
+  { vault_type, lock_configuration }: Pick<VaultTable, 'vault_type' | 'lock_configuration'>,
+): boolean {
+  if (vault_type === 'BACKUP_VAULT') return true
+  const [was, asked] = [parseLockText(existing.lock_configuration), parseLockText(lock_configuration)]
+  return (
+    was?.minRetentionDays === asked?.minRetentionDays && was?.maxRetentionDays === asked?.maxRetentionDays
+  )
 }
 
 function newVault(ctx: Context, input: CreateBackupVaultInput): Omit<VaultTable, 'storage'> {

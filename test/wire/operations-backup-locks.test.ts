@@ -324,6 +324,14 @@ test('a logically air-gapped vault is locked for good at once, takes copies only
   const made = await create(7, 30, { CreatorRequestId: 'once' })
   assert.equal(made.VaultState, 'CREATING')
   assert.equal((await create(7, 30, { CreatorRequestId: 'once' })).BackupVaultArn, made.BackupVaultArn)
+  for (const [least, most] of [
+    [8, 30],
+    [7, 31],
+  ] as const)
+    await assert.rejects(
+      create(least, most, { CreatorRequestId: 'once' }),
+      sdkError('AlreadyExistsException', 400),
+    )
   // What locks nothing is not the same request as what locks for good.
   await assert.rejects(
     world.call('backup', 'CreateBackupVault', { BackupVaultName, CreatorRequestId: 'once' }),
