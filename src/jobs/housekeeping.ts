@@ -4,6 +4,8 @@ import { pruneDenials } from '../store/denials.ts'
 import { pruneLegalHolds } from '../store/legal-holds.ts'
 import { prunePlanRuns } from '../store/plans.ts'
 import { dueForExpiry, reviveUnexpired } from '../store/recovery-points.ts'
+import type { HeldCursor } from '../store/recovery-points.ts'
+import type { RecoveryPointTable } from '../store/schema.ts'
 import { pruneSignIns } from '../store/sign-in.ts'
 import { RetryLaterError } from './errors.ts'
 import { expirePoint } from './expire-point.ts'
@@ -39,6 +41,7 @@ export class Housekeeping {
   #timer: NodeJS.Timeout | undefined
   #round: Promise<void> = Promise.resolve()
   #rounds = 0
+  #lastHeld: HeldCursor | undefined
   #last: { readonly wall: number; readonly monotonic: number } | undefined
 
   constructor(tools: JobTools) {
@@ -89,10 +92,9 @@ export class Housekeeping {
     if (this.#rounds % GUARD_ROUNDS === 0) await guardVaults(this.#tools)
     await reviveUnexpired(store.db, now)
     const isCounting = this.#rounds % COUNT_ROUNDS === 0
-    for (const point of await dueForExpiry(store.db, now, {
-      limit: BATCH,
-      withExpired: this.#rounds++ % RETRY_ROUNDS === 0,
-    })) {
+    const due = await dueForExpiry(store.db, now, { limit: BATCH })
+    if (this.#rounds++ % RETRY_ROUNDS === 0) due.push(...(await this.#heldPoints(now)))
+    for (const point of due) {
       if (this.#stop.signal.aborted) return
       try {
         await expirePoint(this.#tools, point, { reason: 'Expired by its lifecycle', isCounted: false }, now)
@@ -103,6 +105,14 @@ export class Housekeeping {
       }
     }
     if (isCounting) await thinOut(this.#tools, now, this.#stop.signal)
+  }
+
+  /** The next of the held points, from the first again behind the last: none is tried for ever before the others. */
+  async #heldPoints(now: number): Promise<RecoveryPointTable[]> {
+    const after = this.#lastHeld
+    const held = await dueForExpiry(this.#tools.store.db, now, { limit: BATCH, held: { after } })
+    this.#lastHeld = held.length < BATCH ? undefined : held.at(-1)
+    return held
   }
 
   #hasClockJumped(now: number): boolean {

@@ -13,6 +13,8 @@ import {
   setRecoveryPointStatus,
   updateLifecycle,
 } from './recovery-points.ts'
+import type { HeldCursor } from './recovery-points.ts'
+import { insertJob } from './jobs.ts'
 import {
   findResource,
   findResourceById,
@@ -108,6 +110,13 @@ export const POINTS_CONTRACT: readonly ContractCase[] = [
       assert.equal(await remove(), 'has-points')
       await assert.rejects(store.db.deleteFrom('vault').where('name', '=', 'v').execute(), /foreign key/i)
       assert.equal(await deleteRecoveryPoint(store.db, point), true)
+      const copy = { region: REGION, job_id: 'c', kind: 'copy', created_at: NOW, caller_arn: 'x' } as const
+      const into = { ...copy, destination_vault_arn: vault.arn }
+      await insertJob(store.db, { ...into, account_id: ACCOUNT })
+      assert.equal(await remove(), 'has-jobs')
+      // Anybody of another account may ask to copy here: that alone must not keep the vault.
+      await store.db.deleteFrom('job').where('job_id', '=', 'c').execute()
+      await insertJob(store.db, { ...into, account_id: '444455556666' })
       assert.equal(await remove(), 'deleted')
       assert.equal(await remove(), 'missing')
     },
@@ -141,8 +150,8 @@ export const POINTS_CONTRACT: readonly ContractCase[] = [
       }
       assert.equal(await completeRecoveryPoint(store.db, point, 'PARTIAL', results), true)
       assert.equal(await completeRecoveryPoint(store.db, point, 'COMPLETED', results), false)
-      const due = async (now: number, withExpired = false): Promise<number> =>
-        (await dueForExpiry(store.db, now, { limit: 10, withExpired })).length
+      const due = async (now: number): Promise<number> =>
+        (await dueForExpiry(store.db, now, { limit: 10 })).length
       assert.equal(await due(NOW + 9), 0)
       assert.equal(await due(NOW + 10), 1)
       const lifecycle = { delete_after_days: null, cold_after_days: null, delete_at: NOW + 20 }
@@ -152,7 +161,17 @@ export const POINTS_CONTRACT: readonly ContractCase[] = [
       assert.equal(await setRecoveryPointStatus(store.db, point, ['COMPLETED'], expire), false)
       assert.equal(await setRecoveryPointStatus(store.db, point, ['PARTIAL'], expire), true)
       assert.equal(await due(NOW + 20), 0)
-      assert.equal(await due(NOW + 20, true), 1)
+      const held = async (after?: HeldCursor): Promise<string[]> =>
+        (await dueForExpiry(store.db, NOW + 20, { limit: 2, held: { after } })).map(({ arn }) => arn)
+      assert.deepEqual(await held(), [point.arn])
+      const more = ['a', 'b', 'c'].map((arn) =>
+        pointRow('v', { arn, status: 'EXPIRED', delete_at: NOW + (arn === 'a' ? 2 : 1) }),
+      )
+      for (const row of more) await insertRecoveryPoint(store.db, row)
+      // Page after page reaches them all, whoever is held for the longest.
+      assert.deepEqual(await held(), ['b', 'c'])
+      assert.deepEqual(await held(more[2]), ['a', point.arn])
+      assert.deepEqual(await held({ arn: point.arn, delete_at: NOW + 20 }), [])
     },
   },
   {

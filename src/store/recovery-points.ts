@@ -210,23 +210,39 @@ export async function deleteRecoveryPoint(
   return result.numDeletedRows === 1n
 }
 
-/** Points past their retention that no legal hold keeps, longest first; those already EXPIRED (held back by a refusal) only where asked for. */
+/** Where a page of held recovery points ended. */
+export type HeldCursor = Pick<RecoveryPointTable, 'delete_at' | 'arn'>
+
+/**
+ * Points past their retention that no legal hold keeps, longest first.
+ * @param options.held Instead those already EXPIRED (held back by a refusal), from the one behind `after` on.
+ */
 export async function dueForExpiry(
   db: Queryable,
   now: number,
-  options: { readonly limit: number; readonly withExpired?: boolean },
+  options: { readonly limit: number; readonly held?: { readonly after: HeldCursor | undefined } },
 ): Promise<RecoveryPointTable[]> {
-  const statuses: RecoveryPointStatus[] = ['AVAILABLE', 'COMPLETED', 'PARTIAL', 'STOPPED']
-  if (options.withExpired === true) statuses.push('EXPIRED')
+  const { limit, held } = options
+  const statuses: readonly RecoveryPointStatus[] =
+    held === undefined ? ['AVAILABLE', 'COMPLETED', 'PARTIAL', 'STOPPED'] : ['EXPIRED']
+  const after = held?.after
   return await db
     .selectFrom('recovery_point as point')
     .selectAll('point')
     .where('point.delete_at', '<=', now)
     .where('point.status', 'in', statuses)
     .where(IS_FREE)
+    .$if(after !== undefined, (query) =>
+      query.where((eb) =>
+        eb.or([
+          eb('point.delete_at', '>', after?.delete_at ?? 0),
+          eb.and([eb('point.delete_at', '=', after?.delete_at ?? 0), eb('point.arn', '>', after?.arn ?? '')]),
+        ]),
+      ),
+    )
     .orderBy('point.delete_at')
     .orderBy('point.arn')
-    .limit(options.limit)
+    .limit(limit)
     .execute()
 }
 

@@ -1,5 +1,5 @@
 import type { Transaction } from 'kysely'
-import { UNFINISHED_STATES } from './job-states.ts'
+import { ACTIVE_STATES, UNFINISHED_STATES } from './job-states.ts'
 import type { Page, PageRequest } from './page.ts'
 import { pageOf, textCursor } from './page.ts'
 import type { Database } from './database.ts'
@@ -248,7 +248,10 @@ export async function deleteVault(
   return result.numDeletedRows === 1n ? 'deleted' : 'missing'
 }
 
-/** Whether a copy into the vault, of whatever account, has not ended. */
+/**
+ * Whether a copy into the vault has not ended. One of another account, which anybody there may ask for, counts only while it runs: a
+ * queue of them must not keep the vault.
+ */
 async function isCopiedInto(db: Queryable, vault: VaultName): Promise<boolean> {
   const copy = await db
     .selectFrom('job')
@@ -258,6 +261,9 @@ async function isCopiedInto(db: Queryable, vault: VaultName): Promise<boolean> {
     .where('vault.region', '=', vault.region)
     .where('vault.name', '=', vault.name)
     .where('job.state', 'in', UNFINISHED_STATES)
+    .where((eb) =>
+      eb.or([eb('job.account_id', '=', eb.ref('vault.account_id')), eb('job.state', 'in', ACTIVE_STATES)]),
+    )
     .limit(1)
     .executeTakeFirst()
   return copy !== undefined
