@@ -18,6 +18,7 @@ import type {
 import { rootArn } from '../access/identity-arns.ts'
 import type { Context } from '../context.ts'
 import { kindOf } from './kind-of.ts'
+import { whyWaiting } from '../store/job-limits.ts'
 import type { NewJob } from '../store/jobs.ts'
 import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../plans/plan.ts'
 import { findJob, insertJob, jobBasics, listJobs, requestCancel } from '../store/jobs.ts'
@@ -181,7 +182,9 @@ export async function describeBackupJob(
   ctx: Context,
   input: DescribeBackupJobInput,
 ): Promise<DescribeBackupJobOutput> {
-  return toBackupJob(ctx, await backupJob(ctx, input.BackupJobId))
+  const job = await backupJob(ctx, input.BackupJobId)
+  const waits = await whyWaiting(ctx.store.db, job, ctx.now)
+  return { ...toBackupJob(ctx, job), ...(waits !== undefined && { StatusMessage: waits }) }
 }
 
 export async function listBackupJobs(

@@ -17,6 +17,7 @@ import type {
 import type { Context } from '../context.ts'
 import { kindOf } from './kind-of.ts'
 import { parseArn } from '../lib/arn.ts'
+import { whyWaiting } from '../store/job-limits.ts'
 import type { NewJob } from '../store/jobs.ts'
 import { findJob, insertJob, jobBasics, listJobs } from '../store/jobs.ts'
 import { COPYABLE } from '../store/recovery-points.ts'
@@ -121,7 +122,8 @@ export async function describeCopyJob(
     throw new ResourceNotFoundException(`Cannot find copy job ${input.CopyJobId}`, {
       Context: input.CopyJobId,
     })
-  return { CopyJob: toCopyJob(ctx, job) }
+  const waits = await whyWaiting(ctx.store.db, job, ctx.now)
+  return { CopyJob: { ...toCopyJob(ctx, job), ...(waits !== undefined && { StatusMessage: waits }) } }
 }
 
 export async function listCopyJobs(ctx: Context, input: ListCopyJobsInput): Promise<ListCopyJobsOutput> {

@@ -21,6 +21,7 @@ import type {
 import type { Context } from '../context.ts'
 import { readRestoreMetadata } from '../kinds/restore-metadata.ts'
 import { kindOf } from './kind-of.ts'
+import { whyWaiting } from '../store/job-limits.ts'
 import type { NewJob } from '../store/jobs.ts'
 import { findJob, insertJob, jobBasics, listJobs } from '../store/jobs.ts'
 import type { JobFilter } from '../store/jobs.ts'
@@ -123,7 +124,8 @@ export async function describeRestoreJob(
   input: DescribeRestoreJobInput,
 ): Promise<DescribeRestoreJobOutput> {
   const job = await restoreJob(ctx, input.RestoreJobId)
-  return toRestoreJob(ctx, job)
+  const waits = await whyWaiting(ctx.store.db, job, ctx.now)
+  return { ...toRestoreJob(ctx, job), ...(waits !== undefined && { StatusMessage: waits }) }
 }
 
 export async function listRestoreJobs(

@@ -27,6 +27,50 @@ export function addJob(program: Command): void {
       else if (decisions.length === 0) say('This job has not asked for anything yet.')
       else say(decisionTable(decisions))
     })
+  job
+    .command('limits')
+    .description(
+      'how many jobs may work at a time; with options, set them (what is left out is the default again)',
+    )
+    .option('--per-connection <n>', 'backups, restores and exports of one resource')
+    .option('--per-host <n>', 'the same, of all resources on one host')
+    .option('--per-server <n>', 'these, copies and verifications, on all servers of the database together')
+    .option('--default', 'set all to their defaults')
+    .option('--json', 'print the result as JSON')
+    .action(async (options: LimitOptions) => {
+      const { call } = clientFrom(process.env)
+      const input = {
+        PerConnection: limitOf(options.perConnection),
+        PerHost: limitOf(options.perHost),
+        PerServer: limitOf(options.perServer),
+      }
+      const isSet = options.default === true || Object.values(input).some((limit) => limit !== undefined)
+      const found = isSet
+        ? await call('roleback', 'PutJobLimits', input)
+        : await call('roleback', 'DescribeJobLimits', {})
+      if (options.json === true) return sayJson(found)
+      say(
+        factsOf({
+          'per connection': found.PerConnection,
+          'per host': found.PerHost,
+          'per server': found.PerServer ?? 'as many as the workers take',
+        }),
+      )
+    })
+}
+
+interface LimitOptions {
+  readonly perConnection?: string
+  readonly perHost?: string
+  readonly perServer?: string
+  readonly default?: boolean
+  readonly json?: boolean
+}
+
+function limitOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new Error(`a limit is a number from 1 on, not "${text}"`)
+  return Number(text)
 }
 
 async function allDecisions(call: Call, id: string): Promise<readonly JobDecision[]> {

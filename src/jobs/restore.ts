@@ -10,6 +10,7 @@ import { randomHex } from '../lib/ids.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
 import { findRecoveryPoint, RESTORABLE, setLastRestore } from '../store/recovery-points.ts'
 import { findResource, findResourceById, insertResource } from '../store/resources.ts'
+import type { NewResource } from '../store/resources.ts'
 import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../store/schema.ts'
 import { replaceTags, tagsOf, tagsOfAll } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
@@ -251,7 +252,7 @@ function newResource(
   summary: RestoreSummary,
   created: { readonly name: string; readonly settings: Connection['settings'] },
   now: number,
-): ResourceTable {
+): NewResource {
   const uniqueId = randomHex(16)
   const { secret } = connectionOf(tools.serverKey, plan.via)
   return {

@@ -13,6 +13,8 @@ import { isTransient } from './transient.ts'
 
 /** A look at the queue at least so often, in milliseconds, should a wake get lost. */
 const MAX_SLEEP_MS = 5_000
+/** The same where what is due waits for another job, in milliseconds. */
+const BLOCKED_SLEEP_MS = 250
 /** A job tells of its progress, and hears of a cancel, at least so often, in milliseconds. */
 const MAX_BEAT_MS = 1_000
 /** Between two tries of a job whose source is down, in milliseconds. */
@@ -73,7 +75,9 @@ export class Worker {
     if (isBusy) return MAX_SLEEP_MS
     const due = await nextDueAt(this.#options.tools.store.db, this.#kinds)
     if (due === undefined) return MAX_SLEEP_MS
-    return Math.min(MAX_SLEEP_MS, Math.max(20, due - this.#options.tools.clock.now()))
+    const inMs = due - this.#options.tools.clock.now()
+    // What is due and was not claimed waits for another job, whose end wakes.
+    return Math.min(MAX_SLEEP_MS, inMs <= 0 ? BLOCKED_SLEEP_MS : Math.max(20, inMs))
   }
 
   async #claimOne(): Promise<boolean> {

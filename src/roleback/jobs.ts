@@ -22,6 +22,7 @@ import type {
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { listDecisions } from '../store/decisions.ts'
+import { whyWaiting } from '../store/job-limits.ts'
 import { findJob, insertJob, jobBasics } from '../store/jobs.ts'
 import { findRecoveryPoint, listRecoveryPoints, RESTORABLE } from '../store/recovery-points.ts'
 import type {
@@ -39,7 +40,9 @@ import { nextToken, pageOf } from './paging.ts'
 const MAX_EXPORTED = 1000
 
 export async function describeJob(ctx: Context, input: DescribeJobInput): Promise<DescribeJobOutput> {
-  return { Job: toJob(await jobNamed(ctx, input.JobId)) }
+  const job = await jobNamed(ctx, input.JobId)
+  const waits = await whyWaiting(ctx.store.db, job, ctx.now)
+  return { Job: { ...toJob(job), ...(waits !== undefined && { StatusMessage: waits }) } }
 }
 
 async function jobNamed(ctx: Context, jobId: string): Promise<JobTable> {

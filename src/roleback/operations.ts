@@ -12,6 +12,7 @@ import { connectionContext } from './connection-keys.ts'
 import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
 import { getAuthorizationDetails } from './explain.ts'
 import { validatePolicy } from './policy-lint.ts'
+import { describeJobLimits, putJobLimits } from './job-limits.ts'
 import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVerifyJob } from './jobs.ts'
 import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts'
 import { listBackupPlanRuns, previewBackupSelection } from './plans.ts'
@@ -112,6 +113,8 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   ListAccounts: { resource: all, handler: listAccounts },
   PutQuota: { resource: (_, input) => input.Resource, handler: putQuota },
   ListQuotas: { resource: all, handler: listQuotas },
+  PutJobLimits: { resource: all, handler: putJobLimits },
+  DescribeJobLimits: { resource: all, handler: describeJobLimits },
   CreateDefaultServiceRole: {
     resource: (ctx) => defaultRoleArn(ctx.accountId),
     handler: createDefaultServiceRole,

@@ -29,6 +29,7 @@ import {
   removeResource,
   updateResource as updateRow,
 } from '../store/resources.ts'
+import type { NewResource } from '../store/resources.ts'
 import type { ResourceTable } from '../store/schema.ts'
 import { replaceTags, tagsOf, tagsOfAll } from '../store/tags.ts'
 import { checkConnection } from './connections.ts'
@@ -78,7 +79,7 @@ export async function registerResource(
     settings,
     secret,
   })
-  const row: ResourceTable = {
+  const row: NewResource = {
     account_id: ctx.accountId,
     region: ctx.region,
     arn,

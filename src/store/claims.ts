@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { isWithinLimits } from './job-limits.ts'
 import { ACTIVE_STATES, firstState, statesBefore, WAITING_STATES } from './job-states.ts'
 import { sqlStateOf } from './postgres.ts'
 import type { JobKind, JobState, JobTable, VaultTable } from './schema.ts'
@@ -43,7 +44,7 @@ const MAX_MEETINGS = 50
 
 /**
  * Takes the job that is due longest: a waiting one inside its start window, or one whose lease ran out (it stays ABORTING where
- * it was to be stopped). While a job of the same lock key is held, the job is passed over.
+ * it was to be stopped). While a job of the same lock key is held, or a limit is reached (job-limits.ts), the job is passed over.
  * @returns The claimed row, or undefined where nothing is due.
  */
 export async function claimJob(store: Store, request: ClaimRequest): Promise<JobTable | undefined> {
@@ -57,10 +58,25 @@ export async function claimJob(store: Store, request: ClaimRequest): Promise<Job
   }
 }
 
+/** All claimers of a PostgreSQL database go one by one: each must see what those before it took. */
+const CLAIM_LOCK = 7_265_326_424
+
 async function tryClaim(store: Store, request: ClaimRequest): Promise<JobTable | undefined> {
-  const isPostgres = store.engine === 'postgres'
+  if (store.engine !== 'postgres') return await claimNext(store.db, request, false)
+  // Not serializable: what was claimed while this one waited for the lock must be seen.
+  return await store.db.transaction().execute(async (tx) => {
+    await sql`select pg_advisory_xact_lock(${CLAIM_LOCK})`.execute(tx)
+    return await claimNext(tx, request, true)
+  })
+}
+
+async function claimNext(
+  db: Queryable,
+  request: ClaimRequest,
+  isPostgres: boolean,
+): Promise<JobTable | undefined> {
   const { now } = request
-  const due = store.db
+  const due = db
     .selectFrom('job as due')
     .select('due.job_id')
     .where('due.kind', 'in', request.kinds)
@@ -89,12 +105,13 @@ async function tryClaim(store: Store, request: ClaimRequest): Promise<JobTable |
         ),
       ]),
     )
+    .where((eb) => isWithinLimits(eb))
     .orderBy('due.run_at')
     .orderBy('due.created_at')
     .orderBy('due.job_id')
     .limit(1)
     .$if(isPostgres, (query) => query.forUpdate().skipLocked())
-  return await store.db
+  return await db
     .updateTable('job')
     .set((eb) => ({
       state: sql<JobState>`case when state = 'ABORTING' then 'ABORTING' else 'RUNNING' end`,

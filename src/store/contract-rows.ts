@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto'
 import type { AuditRecord } from './audit.ts'
 import type { DecisionRow } from './decisions.ts'
 import type { Page, PageRequest } from './page.ts'
+import type { NewResource } from './resources.ts'
 import type { DenialTable } from './schema-denials.ts'
-import type { RecoveryPointTable, ResourceTable, RoleTable, UserTable, VaultTable } from './schema.ts'
+import type { RecoveryPointTable, RoleTable, UserTable, VaultTable } from './schema.ts'
 import type { Store } from './store.ts'
 
 /**
@@ -86,7 +87,7 @@ export function pointRow(vault: string, more: Partial<RecoveryPointTable> = {}):
   }
 }
 
-export function resourceRow(arn: string, more: Partial<ResourceTable> = {}): ResourceTable {
+export function resourceRow(arn: string, more: Partial<NewResource> = {}): NewResource {
   return {
     account_id: ACCOUNT,
     region: REGION,

@@ -34,7 +34,13 @@ import type {
 } from './schema-credentials.ts'
 import type { AuditTable } from './schema-audit.ts'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
-import type { GlobalSettingsTable, LegalHoldTable, LegalHoldTargetTable, QuotaTable } from './schema-holds.ts'
+import type {
+  GlobalSettingsTable,
+  JobLimitsTable,
+  LegalHoldTable,
+  LegalHoldTargetTable,
+  QuotaTable,
+} from './schema-holds.ts'
 import type { IdentityChangeTable, IdentityExportTable } from './schema-identity.ts'
 import type { StorageTable } from './schema-storages.ts'
 import type {
@@ -90,6 +96,7 @@ export interface Database {
   legal_hold_target: LegalHoldTargetTable
   global_settings: GlobalSettingsTable
   quota: QuotaTable
+  job_limits: JobLimitsTable
   backup_pause: BackupPauseTable
   backup_plan_run: BackupPlanRunTable
   job_decision: JobDecisionTable

@@ -34,6 +34,7 @@ const part = (
 export const IDENTITY_TABLES: readonly IdentityTable[] = [
   { name: 'server', key: ['id'], of: 'server' },
   { name: 'storage', key: ['name'], of: 'server' },
+  { name: 'job_limits', key: ['id'], of: 'server' },
   account('account', 'account_id'),
   account('region_settings', 'account_id', 'region'),
   account('global_settings', 'account_id'),

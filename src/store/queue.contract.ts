@@ -19,6 +19,7 @@ import type { JobKind, JobTable } from './schema.ts'
 import type { ContractCase } from './contract-rows.ts'
 import { ACCOUNT, NOW, readPages, REGION, vaultRow } from './contract-rows.ts'
 import type { Store } from './store.ts'
+import { LIMITS_CONTRACT } from './job-limits.contract.ts'
 import { bumpGeneration, deleteVault, insertVault } from './vaults.ts'
 
 const LEASE_MS = 30_000
@@ -134,6 +135,7 @@ export const QUEUE_CONTRACT: readonly ContractCase[] = [
       assert.equal(await claim(store, 'w', NOW + 1), undefined)
     },
   },
+  ...LIMITS_CONTRACT,
   {
     name: 'a job whose lease ran out is claimed again, and the one who lost it can write nothing more',
     run: async (store) => {

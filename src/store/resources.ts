@@ -4,11 +4,21 @@ import { pageOf, textCursor } from './page.ts'
 import type { ResourceTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
+/** Where a resource lies follows from its settings. */
+export type NewResource = Omit<ResourceTable, 'host'>
+
+/** The machine that a connection's settings lead to; null where they name none. */
+function hostOf(settings: string): string | null {
+  const { host, endpoint } = JSON.parse(settings) as { readonly host?: unknown; readonly endpoint?: unknown }
+  if (typeof host === 'string') return host.toLowerCase()
+  return typeof endpoint === 'string' && URL.canParse(endpoint) ? new URL(endpoint).hostname : null
+}
+
 /** Registers a resource. False where its ARN is registered already. */
-export async function insertResource(db: Queryable, row: ResourceTable): Promise<boolean> {
+export async function insertResource(db: Queryable, row: NewResource): Promise<boolean> {
   const result = await db
     .insertInto('resource')
-    .values(row)
+    .values({ ...row, host: hostOf(row.settings) })
     .onConflict((conflict) =>
       conflict.columns(['account_id', 'arn']).where('removed_at', 'is', null).doNothing(),
     )
@@ -94,7 +104,7 @@ export async function updateResource(
 ): Promise<boolean> {
   const result = await db
     .updateTable('resource')
-    .set({ ...change, version: sql`version + 1` })
+    .set({ ...change, host: hostOf(change.settings), version: sql`version + 1` })
     .where('unique_id', '=', resource.unique_id)
     .where('version', '=', resource.version)
     .where('removed_at', 'is', null)

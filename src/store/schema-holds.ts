@@ -33,6 +33,15 @@ export interface GlobalSettingsTable {
   updated_at: Millis
 }
 
+/** How many jobs may work at a time; null: the default. */
+export interface JobLimitsTable {
+  /** Always 1: one row. */
+  id: number
+  per_connection: number | null
+  per_host: number | null
+  per_server: number | null
+}
+
 export interface QuotaTable {
   /** ARN of an account's root, a vault or a role. */
   resource: string

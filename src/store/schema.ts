@@ -200,6 +200,8 @@ export interface ResourceTable {
   restored_from: string | null
   /** Set when it was deregistered: recovery points keep referring to it. */
   removed_at: Millis | null
+  /** The machine that its connection leads to, in lower case; null for what lies on the server's own. */
+  host: string | null
 }
 
 export interface VaultTable {

@@ -99,3 +99,21 @@ test('R22 a copy is held to the quotas of the vault it goes into, and quotas are
   await assert.rejects(call('roleback', 'ListQuotas', {}), /for the management account of the server alone/)
   await assert.rejects(quota('arn:aws:s3:::bucket', { MaxBytes: 1 }), /cannot have a quota/)
 })
+
+test('PutJobLimits sets how many jobs may work at a time, DescribeJobLimits shows it, and no tenant does either', async () => {
+  assert.deepEqual(await world.call('roleback', 'DescribeJobLimits', {}), { PerConnection: 2, PerHost: 8 })
+  const set = { PerConnection: 1, PerHost: 3, PerServer: 5 }
+  assert.deepEqual(await world.call('roleback', 'PutJobLimits', set), set)
+  assert.deepEqual(await world.call('roleback', 'DescribeJobLimits', {}), set)
+  await assert.rejects(world.call('roleback', 'PutJobLimits', { PerHost: 0 }), /perHost/)
+  const { call } = await makeTenant(world, 'limited')
+  await assert.rejects(
+    call('roleback', 'PutJobLimits', set),
+    /for the management account of the server alone/,
+  )
+  await assert.rejects(
+    call('roleback', 'DescribeJobLimits', {}),
+    /for the management account of the server alone/,
+  )
+  assert.deepEqual(await world.call('roleback', 'PutJobLimits', {}), { PerConnection: 2, PerHost: 8 })
+})

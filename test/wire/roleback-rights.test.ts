@@ -45,6 +45,8 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   DeleteStorage: { touches: 'storage', policies: NOBODY, also: ['iam:UpdateAccountPasswordPolicy'] },
   DeregisterResource: { touches: 'connections', policies: NOBODY, also: [] },
   DescribeJob: { touches: 'backups', policies: READERS, also: [] },
+  DescribeJobLimits: { touches: 'accounts', policies: NOBODY, also: ['iam:GetAccountPasswordPolicy'] },
+  PutJobLimits: { touches: 'accounts', policies: NOBODY, also: ['iam:UpdateAccountPasswordPolicy'] },
   DescribeResource: { touches: 'connections', policies: READERS, also: [] },
   DescribeServer: { touches: 'backups', policies: READERS, also: [] },
   GetAuthorizationDetails: { touches: 'backups', policies: NOBODY, also: [] },

@@ -968,6 +968,26 @@ export interface PreviewRetentionOutput {
   readonly NextToken?: string | undefined
 }
 
+export interface PutJobLimitsInput {
+  readonly PerConnection?: number | undefined
+  readonly PerHost?: number | undefined
+  readonly PerServer?: number | undefined
+}
+
+export interface PutJobLimitsOutput {
+  readonly PerConnection: number
+  readonly PerHost: number
+  readonly PerServer?: number | undefined
+}
+
+export type DescribeJobLimitsInput = Readonly<Record<never, never>>
+
+export interface DescribeJobLimitsOutput {
+  readonly PerConnection: number
+  readonly PerHost: number
+  readonly PerServer?: number | undefined
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -1017,6 +1037,8 @@ export interface RolebackApi {
   PutRetentionCounts: { input: PutRetentionCountsInput; output: PutRetentionCountsOutput }
   ListRetentionCounts: { input: ListRetentionCountsInput; output: ListRetentionCountsOutput }
   PreviewRetention: { input: PreviewRetentionInput; output: PreviewRetentionOutput }
+  PutJobLimits: { input: PutJobLimitsInput; output: PutJobLimitsOutput }
+  DescribeJobLimits: { input: DescribeJobLimitsInput; output: DescribeJobLimitsOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {

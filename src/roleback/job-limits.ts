@@ -1,0 +1,34 @@
+import type { DescribeJobLimitsOutput, PutJobLimitsInput } from '../aws/generated/roleback.ts'
+import type { Context } from '../context.ts'
+import { DEFAULT_LIMITS, putJobLimits as putRow, storedJobLimits } from '../store/job-limits.ts'
+import { refuseTenants } from './accounts.ts'
+
+/**
+ * How many jobs may work at a time over one connection, on one host, and on all servers of the database together. What a call leaves
+ * out is the default again. Jobs under way go on; those that wait say why (`StatusMessage`).
+ */
+export async function putJobLimits(ctx: Context, input: PutJobLimitsInput): Promise<DescribeJobLimitsOutput> {
+  await refuseTenants(ctx, 'roleback:PutJobLimits')
+  await ctx.authorize('iam:UpdateAccountPasswordPolicy', '*')
+  await putRow(ctx.store.db, {
+    ...(input.PerConnection !== undefined && { perConnection: input.PerConnection }),
+    ...(input.PerHost !== undefined && { perHost: input.PerHost }),
+    ...(input.PerServer !== undefined && { perServer: input.PerServer }),
+  })
+  ctx.store.wake()
+  return await limits(ctx)
+}
+
+export async function describeJobLimits(ctx: Context): Promise<DescribeJobLimitsOutput> {
+  await refuseTenants(ctx, 'roleback:DescribeJobLimits')
+  await ctx.authorize('iam:GetAccountPasswordPolicy', '*')
+  return await limits(ctx)
+}
+
+async function limits(ctx: Context): Promise<DescribeJobLimitsOutput> {
+  const { perConnection, perHost, perServer } = {
+    ...DEFAULT_LIMITS,
+    ...(await storedJobLimits(ctx.store.db)),
+  }
+  return { PerConnection: perConnection, PerHost: perHost, PerServer: perServer }
+}
