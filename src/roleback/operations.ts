@@ -37,6 +37,7 @@ import { listSessions, principalContext, revokeSessions, signOut } from './sessi
 import { beginSignIn } from './oidc-sign-in.ts'
 import { deleteSignInProvider, listSignInProviders, putSignInProvider } from './sign-in-providers.ts'
 import { signIn } from './sign-in.ts'
+import { startSession } from './start-session.ts'
 import { listPrincipalsWhoCan } from './who-can.ts'
 
 type ResourceInput = { readonly ResourceArn: string }
@@ -126,6 +127,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   DeleteSignInProvider: { ...onProvider, handler: deleteSignInProvider },
   BeginSignIn: { unsigned: true, handler: beginSignIn },
   SignIn: { unsigned: true, handler: signIn },
+  StartSession: { resource: (ctx) => ctx.principal.arn, decidedByHandler: true, handler: startSession },
   SignOut: { resource: (ctx) => ctx.principal.arn, decidedByHandler: true, handler: signOut },
   ListSessions: { resource: userTarget, context: userContext, handler: listSessions },
   RevokeSessions: {

@@ -1,4 +1,4 @@
-import { roleArn, userArn } from '../access/identity-arns.ts'
+import { roleArn, rootArn, userArn } from '../access/identity-arns.ts'
 import { InvalidRequestException, ResourceNotFoundException } from '../aws/generated/roleback.ts'
 import type {
   ListSessionsInput,
@@ -42,7 +42,7 @@ export async function signOut(ctx: Context): Promise<Record<never, never>> {
   })
   if (!isSignedIn) {
     throw new InvalidRequestException(
-      'Only a session of SignIn can sign out. Access keys are deactivated by iam:UpdateAccessKey, sessions of roles ended by RevokeSessions',
+      'Only a session of SignIn or StartSession can sign out. Access keys are deactivated by iam:UpdateAccessKey, sessions of roles ended by RevokeSessions',
     )
   }
   await endSignInSession(ctx.store.db, principal.accessKeyId, ctx.now)
@@ -78,6 +78,7 @@ export async function listSessions(ctx: Context, input: ListSessionsInput): Prom
 function sessionArn(row: ListedSession): string {
   if (row.role_name !== null)
     return `arn:aws:sts::${row.account_id}:assumed-role/${row.role_name}/${row.session_name}`
+  if (row.user_id === row.account_id) return rootArn(row.account_id)
   return userArn({ account_id: row.account_id, path: row.user_path ?? '/', name: row.user_name ?? '' })
 }
 

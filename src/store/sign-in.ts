@@ -20,7 +20,7 @@ export async function findSignInSession(
     .executeTakeFirst()
 }
 
-/** A session with the name of the user, or of the role, that it is of. */
+/** A session with the name of the user, or of the role, that it is of. The root user's has the account for its user. */
 export type ListedSession = SignInSessionTable & {
   readonly user_name: string | null
   readonly user_path: string | null
@@ -40,7 +40,13 @@ export async function listSignInSessions(
     .selectAll('session')
     .select(['iam_user.name as user_name', 'iam_user.path as user_path', 'iam_role.name as role_name'])
     // Of whom is deleted nothing is left to end.
-    .where((eb) => eb.or([eb('iam_user.name', 'is not', null), eb('iam_role.name', 'is not', null)]))
+    .where((eb) =>
+      eb.or([
+        eb('iam_user.name', 'is not', null),
+        eb('iam_role.name', 'is not', null),
+        eb('session.user_id', '=', eb.ref('session.account_id')),
+      ]),
+    )
     .where('session.account_id', '=', filter.accountId)
     .where('session.ended_at', 'is', null)
     .where('session.expires_at', '>', filter.now)

@@ -172,7 +172,7 @@ test('no operation answers a request with a wrong signature, an unknown key or a
 })
 
 /** AWS asks for no permission for these: who am I, and short-lived credentials of my own. A session may always end itself. */
-const NEEDS_NO_RIGHT = ['GetCallerIdentity', 'GetSessionToken', 'SignOut']
+const NEEDS_NO_RIGHT = ['GetCallerIdentity', 'GetSessionToken', 'SignOut', 'StartSession']
 
 test('a user without any policy is denied every operation but those on himself', async () => {
   const UserName = 'nobody'

@@ -400,3 +400,53 @@ test('roleback session starts one into a file for its owner alone, lists it, end
   const twice = await roleback([...start, '--new-password-file', '-'], { env: anybody, input: PASSWORD })
   assert.deepEqual([twice.code, twice.stdout], [2, ''])
 })
+
+test('StartSession turns an access key into a session that may what the key may, is listed, and ends with the key', async () => {
+  const user = await person('keyed', allow('iam:ListUsers'))
+  const made = await callerOf(world.url, user.key, world.region)('roleback', 'StartSession', {
+    DurationSeconds: 900,
+  })
+  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = made.Credentials
+  const key = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken }
+  const as = callerOf(world.url, key, world.region)
+  assert.ok(Expiration.getTime() - Date.now() <= 900_000)
+  assert.equal(made.PrincipalArn, user.arn)
+  assert.equal(await whoAmI(as), user.arn)
+  await as('iam', 'ListUsers', {})
+  await assert.rejects(as('iam', 'ListRoles', {}), fails('AccessDenied', 403))
+  await assert.rejects(
+    as('roleback', 'StartSession', {}),
+    fails('AccessDeniedException', 403, 'session credentials cannot start further sessions'),
+  )
+  const { Sessions } = await call('ListSessions', { UserName: 'keyed' })
+  assert.deepEqual(
+    Sessions.map((session) => session.AccessKeyId),
+    [AccessKeyId],
+  )
+  await world.call('iam', 'UpdateAccessKey', {
+    UserName: 'keyed',
+    AccessKeyId: user.key.accessKeyId,
+    Status: 'Inactive',
+  })
+  await assert.rejects(whoAmI(as), fails('InvalidClientTokenId', 403))
+})
+
+test('StartSession of the root user is his own, listed, and ended by SignOut; a wrong MFA code starts none', async () => {
+  const { Credentials, PrincipalArn } = await call('StartSession', {})
+  const key = {
+    accessKeyId: Credentials.AccessKeyId,
+    secretAccessKey: Credentials.SecretAccessKey,
+    sessionToken: Credentials.SessionToken,
+  }
+  const as = callerOf(world.url, key, world.region)
+  assert.match(PrincipalArn, /:root$/)
+  assert.equal(await whoAmI(as), PrincipalArn)
+  const { Sessions } = await call('ListSessions', {})
+  assert.ok(Sessions.some((one) => one.AccessKeyId === key.accessKeyId && one.PrincipalArn === PrincipalArn))
+  await as('roleback', 'SignOut', {})
+  await assert.rejects(whoAmI(as), ended)
+  await assert.rejects(
+    call('StartSession', { MfaCode: '123456' }),
+    fails('AccessDeniedException', 403, 'the MFA code is wrong'),
+  )
+})

@@ -89,6 +89,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   ResumeBackups: { touches: 'backups', policies: NOBODY, also: [] },
   RevokeSessions: { touches: 'identity', policies: NOBODY, also: ['iam:PutUserPolicy'] },
   SignIn: { touches: 'oneself', policies: NOBODY, also: [] },
+  StartSession: { touches: 'oneself', policies: NOBODY, also: [] },
   SignOut: { touches: 'oneself', policies: NOBODY, also: [] },
   StartExportJob: { touches: 'backups', policies: NOBODY, also: ['iam:PassRole'] },
   StartSweepJob: { touches: 'backups', policies: NOBODY, also: [] },

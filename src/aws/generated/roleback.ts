@@ -515,6 +515,11 @@ export interface SignInInput {
   readonly DurationSeconds?: number | undefined
 }
 
+export interface StartSessionInput {
+  readonly MfaCode?: string | undefined
+  readonly DurationSeconds?: number | undefined
+}
+
 export interface PasswordCredentials {
   readonly Account: string
   readonly UserName: string
@@ -1016,6 +1021,7 @@ export interface RolebackApi {
   GetRestoreGuard: { input: GetRestoreGuardInput; output: GetRestoreGuardOutput }
   PutRestoreGuard: { input: PutRestoreGuardInput; output: PutRestoreGuardOutput }
   SignIn: { input: SignInInput; output: SignInOutput }
+  StartSession: { input: StartSessionInput; output: SignInOutput }
   SignOut: { input: SignOutInput; output: SignOutOutput }
   ListSessions: { input: ListSessionsInput; output: ListSessionsOutput }
   RevokeSessions: { input: RevokeSessionsInput; output: RevokeSessionsOutput }
