@@ -5,6 +5,7 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
   ['format', 'node_modules/.bin/oxfmt', '--check'],
   ['lint', 'node_modules/.bin/oxlint', '--type-aware', '--deny-warnings'],
   ['types', 'node_modules/.bin/tsc', '-p', '.'],
+  ['types of the console', 'node_modules/.bin/tsc', '-p', 'console'],
   ['unused code', 'node_modules/.bin/knip'],
   ['generated types', process.execPath, 'tools/generate.ts', '--check'],
   ['chunker kernel', process.execPath, 'tools/build-gear.ts', '--check'],

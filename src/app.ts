@@ -13,6 +13,7 @@ import { configureStorage, refuseForeignStorage } from './cli/serve-storage.ts'
 import { storeConfigOf } from './config.ts'
 import type { Config } from './config.ts'
 import type { ServerFacts } from './context.ts'
+import { Console } from './http/console.ts'
 import { checkTables, createHttpServer } from './http/server.ts'
 import type { ServiceTables } from './http/server.ts'
 import { iam } from './iam/operations.ts'
@@ -65,6 +66,9 @@ const TABLES: ServiceTables = {
   tagging,
   roleback,
 } as ServiceTables
+
+/** What the launcher built of console/. */
+const CONSOLE = join(import.meta.dirname, '..', 'console', 'dist')
 
 const { version: VERSION } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
@@ -147,6 +151,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     log,
     facts,
     tables: TABLES,
+    console: new Console(CONSOLE, { regions: facts.regions, version: VERSION }, config.hostNames),
     tls: config.tls,
   })
   listen.port = await listening(http, config)

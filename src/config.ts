@@ -20,6 +20,8 @@ export interface Config {
   /** File with a PostgreSQL URL; SQLite in the data directory where absent. */
   readonly databaseUrlFile: string | undefined
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
+  /** Names that browsers may reach the console by, beside localhost and addresses. */
+  readonly hostNames: readonly string[]
   readonly isInsecureHttpAllowed: boolean
   /** Directories that tenants may register and restore into. */
   readonly allowedRoots: readonly string[]
@@ -57,6 +59,7 @@ export interface ServeOptions {
   readonly region?: string
   readonly regionRoot?: readonly string[]
   readonly databaseUrlFile?: string
+  readonly hostName?: readonly string[]
   readonly tlsCert?: string
   readonly tlsKey?: string
   readonly insecureHttp?: boolean
@@ -106,6 +109,7 @@ export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
     databaseUrlFile: options.databaseUrlFile === undefined ? undefined : resolve(options.databaseUrlFile),
     tls: tlsOf(options),
     isInsecureHttpAllowed: options.insecureHttp === true,
+    hostNames: options.hostName ?? [],
     allowedRoots: (options.allowRoot ?? []).map((root) => resolve(root)),
     allowedEndpoints: options.allowEndpoint ?? [],
     storage: storageOf(options),

@@ -24,6 +24,8 @@ const PACKAGES: readonly (readonly [pkg: string, program: string])[] = [
   ['strace', '/usr/bin/strace'],
   ['rsync', '/usr/bin/rsync'],
   ['attr', '/usr/bin/setfattr'],
+  ['chromium', '/usr/bin/chromium'],
+  ['fonts-liberation', '/usr/share/fonts/truetype/liberation'],
 ]
 
 function run(command: string, args: readonly string[], options: { cwd?: string } = {}): boolean {
@@ -79,15 +81,26 @@ function hasBoto3(): boolean {
 }
 
 function testFiles(prefixes: readonly string[]): string[] {
-  const all = globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root }).toSorted()
+  const all = globSync(['src/**/*.test.ts', 'test/**/*.test.ts', 'console/test/**/*.test.ts'], {
+    cwd: root,
+  }).toSorted()
   return prefixes.length === 0
     ? all
     : all.filter((file) => prefixes.some((prefix) => file.startsWith(prefix)))
 }
 
+/** Only where a test looks at it: it takes seconds. */
+function buildConsole(): void {
+  say('set-up: building the console')
+  const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js')
+  if (!run(process.execPath, [vite, 'build', '--logLevel', 'error'], { cwd: join(root, 'console') }))
+    process.exit(1)
+}
+
 installDependencies()
 installServers()
 const files = testFiles(process.argv.slice(2))
+if (files.some((file) => file.startsWith('console/'))) buildConsole()
 const report = join(root, '.test', 'report.tap')
 mkdirSync(join(root, '.test'), { recursive: true })
 rmSync(DENIALS_REPORT, { force: true })

@@ -1,6 +1,6 @@
 /**
  * Writes src/aws/generated/*.ts from models/*.json: the types of every input and output, an Api of all operations, and the
- * modelled errors as classes. `--check` writes nothing and exits 1 naming files that are stale.
+ * modelled errors as classes; and console/src/api/generated.ts, our own API as it is on the wire. `--check` writes nothing and exits 1 naming files that are stale.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -50,12 +50,23 @@ const RESERVED = new Set([
   'Promise',
 ])
 
+/** Where times are numbers, they are seconds since 1970; and there are no classes. */
+interface Style {
+  readonly timestamp: 'Date' | 'number'
+  readonly hasErrors: boolean
+}
+
+const SERVER: Style = { timestamp: 'Date', hasErrors: true }
+const WIRE: Style = { timestamp: 'number', hasErrors: false }
+
 class Writer {
   readonly #model: Model
+  readonly #style: Style
   readonly #isResponse = new Set<string>()
 
-  constructor(model: Model) {
+  constructor(model: Model, style: Style) {
     this.#model = model
+    this.#style = style
   }
 
   text(): string {
@@ -63,7 +74,9 @@ class Writer {
     for (const operation of Object.values(operations))
       if (operation.output !== undefined) this.#isResponse.add(operation.output.shape)
     const parts = [`// Made by tools/generate.ts from models/${metadata.name}.json. Do not edit.\n`]
-    const errors = Object.entries(shapes).filter(([, shape]) => shape.exception === true)
+    const errors = Object.entries(shapes).filter(
+      ([, shape]) => shape.exception === true && this.#style.hasErrors,
+    )
     if (errors.length > 0) parts.push("import { AwsError } from '../error.ts'\n")
     for (const [name, shape] of Object.entries(shapes)) {
       if (shape.type === 'structure' && shape.exception !== true && shape.document !== true)
@@ -101,7 +114,7 @@ class Writer {
           ? 'string'
           : shape.enum.map((value) => JSON.stringify(value)).join(' | ')
       case 'timestamp':
-        return 'Date'
+        return this.#style.timestamp
       case 'boolean':
         return 'boolean'
       case 'blob':
@@ -157,18 +170,19 @@ function wrapped(type: string): string {
 
 const stale: string[] = []
 mkdirSync(join(root, 'src/aws/generated'), { recursive: true })
-for (const name of NAMES) {
-  const file = join(root, 'src/aws/generated', `${name}.ts`)
-  const text = new Writer(
-    JSON.parse(readFileSync(join(root, 'models', `${name}.json`), 'utf8')) as Model,
-  ).text()
-  if (isCheck) {
-    if (text !== readFile(file)) stale.push(`src/aws/generated/${name}.ts`)
-  } else writeFileSync(file, text)
-}
+for (const name of NAMES) make(`src/aws/generated/${name}.ts`, name, SERVER)
+make('console/src/api/generated.ts', 'roleback', WIRE)
 if (stale.length > 0) {
   process.stdout.write(`stale, run npm run generate: ${stale.join(', ')}\n`)
   process.exit(1)
+}
+
+function make(path: string, name: (typeof NAMES)[number], style: Style): void {
+  const model = JSON.parse(readFileSync(join(root, 'models', `${name}.json`), 'utf8')) as Model
+  const text = new Writer(model, style).text()
+  const file = join(root, path)
+  if (!isCheck) writeFileSync(file, text)
+  else if (text !== readFile(file)) stale.push(path)
 }
 
 function readFile(file: string): string | undefined {

@@ -24,6 +24,11 @@ export function addServe(program: Command): void {
       '--database-url-file <file>',
       'file with the URL of a PostgreSQL database to use instead of SQLite',
     )
+    .option(
+      '--host-name <name>',
+      'name that browsers reach the console by, beside localhost and addresses; may be given again',
+      collect,
+    )
     .option('--tls-cert <file>', 'certificate chain in PEM')
     .option('--tls-key <file>', 'its private key in PEM')
     .option('--insecure-http', 'listen beyond loopback without TLS, because something in front speaks it')

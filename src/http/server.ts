@@ -38,6 +38,7 @@ import type { Log } from '../lib/log.ts'
 import { InvalidCursorError } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
 import { authenticate } from './authenticate.ts'
+import type { Console } from './console.ts'
 import { ask, asking, authorize } from './gate.ts'
 import type { GateRequest } from './gate.ts'
 import { isUnsigned, routeUnsigned } from './unsigned.ts'
@@ -62,6 +63,7 @@ export interface HttpOptions {
   readonly log: Log
   readonly facts: ServerFacts
   readonly tables: ServiceTables
+  readonly console: Console
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
 }
 
@@ -70,6 +72,7 @@ const REQUEST_TIMEOUT_MS = 30_000
 
 export function createHttpServer(options: HttpOptions): Server {
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    if (options.console.answer(request, response)) return
     void serve(options, request, response)
   }
   const limits = {

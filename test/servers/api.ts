@@ -7,6 +7,7 @@ import type { Call, Credentials } from '../../src/aws/client.ts'
 import { backup } from '../../src/backup/operations.ts'
 import { prepareServer } from '../../src/cli/first-start.ts'
 import { loadConfig } from '../../src/config.ts'
+import { Console } from '../../src/http/console.ts'
 import { createHttpServer } from '../../src/http/server.ts'
 import type { ServiceTables } from '../../src/http/server.ts'
 import { iam } from '../../src/iam/operations.ts'
@@ -76,6 +77,7 @@ export async function startApiServer(): Promise<ApiServer> {
       ownEndpoints: [],
     },
     tables: TABLES,
+    console: new Console('', { regions: [REGION], version: 'test' }, []),
     tls: undefined,
   })
   await new Promise<void>((resolve) => void http.listen(0, '127.0.0.1', resolve))

@@ -1,0 +1,1046 @@
+// Made by tools/generate.ts from models/roleback.json. Do not edit.
+
+export interface Tag {
+  readonly Key: string
+  readonly Value: string
+}
+
+export interface Connection {
+  readonly Host?: string | undefined
+  readonly Port?: number | undefined
+  readonly Database?: string | undefined
+  readonly User?: string | undefined
+  readonly TlsMode?: "verify-full" | "require" | "disable" | undefined
+  readonly TlsCaPem?: string | undefined
+  readonly AllowSuperuser?: boolean | undefined
+  readonly RestoreUser?: string | undefined
+  readonly Path?: string | undefined
+  readonly RestoreRoot?: string | undefined
+  readonly Endpoint?: string | undefined
+  readonly Bucket?: string | undefined
+  readonly AccessKeyId?: string | undefined
+  readonly Region?: string | undefined
+  readonly ForcePathStyle?: boolean | undefined
+}
+
+export interface Resource {
+  readonly ResourceArn: string
+  readonly ResourceId: string
+  readonly ResourceType: "EFS" | "RDS" | "S3"
+  readonly Name: string
+  readonly Connection?: Connection | undefined
+  readonly Tags?: readonly Tag[] | undefined
+  readonly CreationDate?: number | undefined
+  readonly CreatedBy?: string | undefined
+  readonly RestoredFrom?: string | undefined
+}
+
+export interface Job {
+  readonly JobId: string
+  readonly JobType: string
+  readonly State: string
+  readonly StatusMessage?: string | undefined
+  readonly PercentDone?: number | undefined
+  readonly BytesDone?: number | undefined
+  readonly BytesTotal?: number | undefined
+  readonly ItemsDone?: number | undefined
+  readonly ItemsFailed?: number | undefined
+  readonly CreationDate?: number | undefined
+  readonly CompletionDate?: number | undefined
+  readonly IamRoleArn?: string | undefined
+  readonly CallerArn?: string | undefined
+  readonly ResourceArn?: string | undefined
+  readonly RecoveryPointArn?: string | undefined
+  readonly BackupVaultName?: string | undefined
+  readonly Result?: Readonly<Record<string, string>> | undefined
+  readonly Warnings?: readonly string[] | undefined
+}
+
+export interface JobDecision {
+  readonly Step: string
+  readonly Action: string
+  readonly Effect: string
+  readonly ResourceArn: string
+  readonly LastResourceArn?: string | undefined
+  readonly Count: number
+  readonly Reason?: string | undefined
+  readonly PolicyArn?: string | undefined
+  readonly StatementId?: string | undefined
+  readonly FirstAt?: number | undefined
+  readonly LastAt?: number | undefined
+}
+
+export interface RegisterResourceInput {
+  readonly ResourceType: "EFS" | "RDS" | "S3"
+  readonly Name: string
+  readonly Connection: Connection
+  readonly Secret?: string | undefined
+  readonly RestoreSecret?: string | undefined
+  readonly Tags?: readonly Tag[] | undefined
+}
+
+export interface RegisterResourceOutput {
+  readonly ResourceArn: string
+  readonly ResourceId: string
+  readonly Warnings?: readonly string[] | undefined
+}
+
+export interface UpdateResourceInput {
+  readonly ResourceArn: string
+  readonly Connection?: Connection | undefined
+  readonly Secret?: string | undefined
+  readonly RestoreSecret?: string | undefined
+}
+
+export interface UpdateResourceOutput {
+  readonly ResourceArn: string
+  readonly Warnings?: readonly string[] | undefined
+}
+
+export interface DescribeResourceInput {
+  readonly ResourceArn: string
+}
+
+export interface DescribeResourceOutput {
+  readonly Resource: Resource
+}
+
+export interface ListResourcesInput {
+  readonly ResourceType?: "EFS" | "RDS" | "S3" | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListResourcesOutput {
+  readonly Resources: readonly Resource[]
+  readonly NextToken?: string | undefined
+}
+
+export interface DeregisterResourceInput {
+  readonly ResourceArn: string
+}
+
+export type DeregisterResourceOutput = Readonly<Record<never, never>>
+
+export type CreateDefaultServiceRoleInput = Readonly<Record<never, never>>
+
+export interface CreateDefaultServiceRoleOutput {
+  readonly RoleArn: string
+  readonly Created: boolean
+}
+
+export interface StartVerifyJobInput {
+  readonly BackupVaultName: string
+  readonly ReadData?: boolean | undefined
+}
+
+export interface StartVerifyJobOutput {
+  readonly JobId: string
+}
+
+export interface StartSweepJobInput {
+  readonly BackupVaultName: string
+}
+
+export interface StartSweepJobOutput {
+  readonly JobId: string
+}
+
+export interface StartExportJobInput {
+  readonly BackupVaultName: string
+  readonly RecoveryPointArns?: readonly string[] | undefined
+  readonly Format: "restic"
+  readonly TargetPath: string
+  readonly Password: string
+  readonly IamRoleArn: string
+}
+
+export interface StartExportJobOutput {
+  readonly JobId: string
+  readonly Warnings?: readonly string[] | undefined
+}
+
+export interface DescribeJobInput {
+  readonly JobId: string
+}
+
+export interface DescribeJobOutput {
+  readonly Job: Job
+}
+
+export interface ListJobDecisionsInput {
+  readonly JobId: string
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListJobDecisionsOutput {
+  readonly Decisions: readonly JobDecision[]
+  readonly NextToken?: string | undefined
+}
+
+export type DescribeServerInput = Readonly<Record<never, never>>
+
+export interface DescribeServerOutput {
+  readonly ServerId: string
+  readonly Version: string
+  readonly Region: string
+  readonly AccountId: string
+  readonly ManagementAccountId?: string | undefined
+  readonly RecoveryKitPath?: string | undefined
+}
+
+export interface IssueRecoveryKitInput {
+  readonly PublicKey: string
+}
+
+export interface IssueRecoveryKitOutput {
+  readonly KitId: string
+  readonly PreviousKitId: string
+  readonly JobIds: readonly string[]
+  readonly IdentitySigners: readonly string[]
+}
+
+export interface GetAuthorizationDetailsInput {
+  readonly AuthorizationId: string
+}
+
+export interface GetAuthorizationDetailsOutput {
+  readonly Authorization: AuthorizationDetails
+}
+
+export interface AuthorizationDetails {
+  readonly AuthorizationId: string
+  readonly At: number
+  readonly LastAt: number
+  readonly Count: number
+  readonly RequestId?: string | undefined
+  readonly JobId?: string | undefined
+  readonly PrincipalArn: string
+  readonly PrincipalId: string
+  readonly Action: string
+  readonly ResourceArn: string
+  readonly Effect: string
+  readonly Layer: string
+  readonly Reason: string
+  readonly Side: string
+  readonly Evaluations: readonly Evaluation[]
+  readonly Layers: readonly LayerVerdict[]
+  readonly NearMisses: readonly NearMiss[]
+  readonly Policies: readonly InvolvedPolicy[]
+  readonly Context: readonly ContextEntry[]
+  readonly Proposals: readonly ProposedChange[]
+  readonly Notes: readonly string[]
+}
+
+export interface LayerVerdict {
+  readonly Layer: string
+  readonly Verdict: string
+  readonly PolicyCount: number
+  readonly Statements: readonly string[]
+}
+
+export interface NearMiss {
+  readonly Layer: string
+  readonly Policy: string
+  readonly PolicyType: string
+  readonly AttachedTo?: string | undefined
+  readonly StatementId: string
+  readonly Effect: string
+  readonly Failed: string
+  readonly Detail: string
+  readonly MissingKeys: readonly string[]
+}
+
+export interface InvolvedPolicy {
+  readonly Layer: string
+  readonly PolicyType: string
+  readonly PolicyArn?: string | undefined
+  readonly PolicyName: string
+  readonly AttachedTo?: string | undefined
+  readonly StatementCount?: number | undefined
+  readonly OtherActionCount?: number | undefined
+}
+
+export interface MatchedStatement {
+  readonly Policy: string
+  readonly StatementId: string
+  readonly Effect: string
+}
+
+export interface Evaluation {
+  readonly Action: string
+  readonly ResourceArn: string
+  readonly Effect: string
+  readonly MatchedStatements: readonly MatchedStatement[]
+}
+
+export interface ContextEntry {
+  readonly Key: string
+  readonly Values: readonly string[]
+}
+
+export interface ProposedChange {
+  readonly Change: string
+  readonly Where: string
+  readonly PolicyType?: string | undefined
+  readonly TargetArn?: string | undefined
+  readonly Statement?: string | undefined
+  readonly StatementId?: string | undefined
+}
+
+export interface ValidatePolicyInput {
+  readonly PolicyDocument: string
+  readonly PolicyType: "IDENTITY" | "TRUST" | "SESSION" | "BACKUP_VAULT" | "RESOURCE"
+  readonly ResourceArn?: string | undefined
+}
+
+export interface ValidatePolicyOutput {
+  readonly Findings: readonly PolicyFinding[]
+}
+
+export interface PolicyFinding {
+  readonly Severity: string
+  readonly Code: string
+  readonly Message: string
+  readonly Line: number
+  readonly Column: number
+  readonly Path: string
+}
+
+export interface CreateLimitedAccessKeyInput {
+  readonly UserName: string
+  readonly ExpirationDate?: number | undefined
+  readonly PolicyDocument?: string | undefined
+}
+
+export interface CreateLimitedAccessKeyOutput {
+  readonly AccessKey: LimitedAccessKey
+  readonly SecretAccessKey: string
+}
+
+export interface LimitedAccessKey {
+  readonly AccessKeyId: string
+  readonly UserName: string
+  readonly Status: "Active" | "Inactive" | "Expired"
+  readonly CreateDate: number
+  readonly ExpirationDate?: number | undefined
+  readonly PolicyDocument?: string | undefined
+  readonly LastUsedDate?: number | undefined
+}
+
+export interface ListLimitedAccessKeysInput {
+  readonly UserName?: string | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListLimitedAccessKeysOutput {
+  readonly AccessKeys: readonly LimitedAccessKey[]
+  readonly NextToken?: string | undefined
+}
+
+export interface SelectionTag {
+  readonly ConditionType: string
+  readonly ConditionKey: string
+  readonly ConditionValue: string
+}
+
+export interface SelectionCondition {
+  readonly ConditionKey: string
+  readonly ConditionValue: string
+}
+
+export interface SelectionConditions {
+  readonly StringEquals?: readonly SelectionCondition[] | undefined
+  readonly StringNotEquals?: readonly SelectionCondition[] | undefined
+  readonly StringLike?: readonly SelectionCondition[] | undefined
+  readonly StringNotLike?: readonly SelectionCondition[] | undefined
+}
+
+export interface SelectionToPreview {
+  readonly Resources?: readonly string[] | undefined
+  readonly NotResources?: readonly string[] | undefined
+  readonly ListOfTags?: readonly SelectionTag[] | undefined
+  readonly Conditions?: SelectionConditions | undefined
+}
+
+export interface PreviewBackupSelectionInput {
+  readonly BackupPlanId?: string | undefined
+  readonly BackupSelection?: SelectionToPreview | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface SelectionMatch {
+  readonly ResourceArn: string
+  readonly ResourceType: string
+  readonly Selected: boolean
+  readonly Reason: string
+  readonly SelectionName?: string | undefined
+}
+
+export interface PreviewBackupSelectionOutput {
+  readonly Matches: readonly SelectionMatch[]
+  readonly Warnings: readonly string[]
+  readonly NextToken?: string | undefined
+}
+
+export interface ListBackupPlanRunsInput {
+  readonly BackupPlanId: string
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface BackupPlanRun {
+  readonly RuleId: string
+  readonly RuleName?: string | undefined
+  readonly DueAt: number
+  readonly Outcome: string
+  readonly JobCount: number
+  readonly Message?: string | undefined
+  readonly VersionId?: string | undefined
+}
+
+export interface ListBackupPlanRunsOutput {
+  readonly Runs: readonly BackupPlanRun[]
+  readonly NextToken?: string | undefined
+}
+
+export interface PauseBackupsInput {
+  readonly TargetArn?: string | undefined
+  readonly Until: number
+  readonly Reason?: string | undefined
+}
+
+export interface PauseBackupsOutput {
+  readonly Pause: Pause
+}
+
+export interface Pause {
+  readonly TargetArn: string
+  readonly Until: number
+  readonly Reason?: string | undefined
+  readonly PausedBy: string
+  readonly PausedAt: number
+}
+
+export interface ResumeBackupsInput {
+  readonly TargetArn?: string | undefined
+}
+
+export interface ResumeBackupsOutput {
+  readonly TargetArn: string
+  readonly Resumed: boolean
+}
+
+export type ListPausesInput = Readonly<Record<never, never>>
+
+export interface ListPausesOutput {
+  readonly Pauses: readonly Pause[]
+}
+
+export interface LookupAuditEventsInput {
+  readonly StartTime?: number | undefined
+  readonly EndTime?: number | undefined
+  readonly PrincipalArn?: string | undefined
+  readonly Action?: string | undefined
+  readonly Resource?: string | undefined
+  readonly RequestId?: string | undefined
+  readonly Effect?: "Allow" | "Deny" | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface LookupAuditEventsOutput {
+  readonly Events: readonly AuditEvent[]
+  readonly NextToken?: string | undefined
+}
+
+export interface AuditEvent {
+  readonly EventId: string
+  readonly EventTime: number
+  readonly EventSource: string
+  readonly EventName: string
+  readonly PrincipalArn: string
+  readonly Resource: string
+  readonly Effect: "Allow" | "Deny"
+  readonly CloudTrailEvent: string
+}
+
+export interface VerifyAuditInput {
+  readonly Anchors?: readonly AuditAnchor[] | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface AuditAnchor {
+  readonly Chain: string
+  readonly Sequence: number
+  readonly Mac: string
+}
+
+export interface VerifyAuditOutput {
+  readonly Checked: number
+  readonly Findings: readonly AuditFinding[]
+  readonly NextToken?: string | undefined
+}
+
+export interface AuditFinding {
+  readonly Kind: string
+  readonly Chain?: string | undefined
+  readonly Sequence?: number | undefined
+  readonly Message: string
+}
+
+export type GetRestoreGuardInput = Readonly<Record<never, never>>
+
+export interface GetRestoreGuardOutput {
+  readonly RestoreGuard: "off" | "warn" | "enforce"
+}
+
+export interface PutRestoreGuardInput {
+  readonly RestoreGuard: "off" | "warn" | "enforce"
+}
+
+export interface PutRestoreGuardOutput {
+  readonly RestoreGuard: "off" | "warn" | "enforce"
+  readonly Before: "off" | "warn" | "enforce"
+}
+
+export interface SignInInput {
+  readonly PasswordCredentials?: PasswordCredentials | undefined
+  readonly OidcCredentials?: OidcCredentials | undefined
+  readonly DurationSeconds?: number | undefined
+}
+
+export interface StartSessionInput {
+  readonly MfaCode?: string | undefined
+  readonly DurationSeconds?: number | undefined
+}
+
+export interface PasswordCredentials {
+  readonly Account: string
+  readonly UserName: string
+  readonly Password: string
+  readonly MfaCode?: string | undefined
+  readonly NewPassword?: string | undefined
+}
+
+export interface SignInOutput {
+  readonly Credentials: SessionCredentials
+  readonly AccountId: string
+  readonly PrincipalArn: string
+  readonly PasswordExpirationDate?: number | undefined
+}
+
+export interface SessionCredentials {
+  readonly AccessKeyId: string
+  readonly SecretAccessKey: string
+  readonly SessionToken: string
+  readonly Expiration: number
+}
+
+export type SignOutInput = Readonly<Record<never, never>>
+
+export type SignOutOutput = Readonly<Record<never, never>>
+
+export interface ListSessionsInput {
+  readonly UserName?: string | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListSessionsOutput {
+  readonly Sessions: readonly SignInSession[]
+  readonly NextToken?: string | undefined
+}
+
+export interface SignInSession {
+  readonly AccessKeyId: string
+  readonly UserName?: string | undefined
+  readonly SignedInDate: number
+  readonly ExpirationDate: number
+  readonly SourceIp?: string | undefined
+  readonly MfaAuthenticated: boolean
+  readonly PrincipalArn: string
+}
+
+export interface RevokeSessionsInput {
+  readonly PrincipalArn: string
+}
+
+export interface RevokeSessionsOutput {
+  readonly RevokedBefore: number
+}
+
+export interface PreflightJobsInput {
+  readonly Operation: "StartBackupJob" | "StartCopyJob" | "StartRestoreJob" | "CreateBackupSelection"
+  readonly IamRoleArn: string
+  readonly BackupVaultName?: string | undefined
+  readonly BackupPlanId?: string | undefined
+  readonly ResourceArns?: readonly string[] | undefined
+  readonly BackupSelection?: SelectionToPreview | undefined
+  readonly RecoveryPointArns?: readonly string[] | undefined
+  readonly DestinationBackupVaultArn?: string | undefined
+  readonly Metadata?: Readonly<Record<string, string>> | undefined
+  readonly CopySourceTagsToRestoredResource?: boolean | undefined
+  readonly RecoveryPointTags?: Readonly<Record<string, string>> | undefined
+  readonly DeleteAfterDays?: number | undefined
+  readonly Include?: "missing" | "all" | undefined
+}
+
+export interface PreflightFinding {
+  readonly Code: string
+  readonly Message: string
+}
+
+export interface PreflightCheck {
+  readonly Layer: string
+  readonly Step?: string | undefined
+  readonly Action: string
+  readonly ResourceArn: string
+  readonly Verdict: "allowed" | "denied" | "depends"
+  readonly Optional: boolean
+  readonly Reason: string
+  readonly Keys: readonly string[]
+  readonly Proposals: readonly ProposedChange[]
+}
+
+export interface PreflightResource {
+  readonly ResourceArn: string
+  readonly ResourceType?: string | undefined
+  readonly Verdict: "allowed" | "denied" | "depends"
+  readonly CheckCount: number
+  readonly Findings: readonly PreflightFinding[]
+  readonly Checks: readonly PreflightCheck[]
+}
+
+export interface PolicyChange {
+  readonly Change: string
+  readonly Where: string
+  readonly PolicyType?: string | undefined
+  readonly TargetArn?: string | undefined
+  readonly PolicyDocuments: readonly string[]
+  readonly StatementId?: string | undefined
+}
+
+export interface PreflightJobsOutput {
+  readonly Verdict: "allowed" | "denied" | "depends"
+  readonly CheckCount: number
+  readonly MissingCount: number
+  readonly ResourceCount: number
+  readonly Findings: readonly PreflightFinding[]
+  readonly Checks: readonly PreflightCheck[]
+  readonly Resources: readonly PreflightResource[]
+  readonly Changes: readonly PolicyChange[]
+  readonly LeftOut: number
+}
+
+export interface GenerateRolePolicyInput {
+  readonly ResourceArns?: readonly string[] | undefined
+  readonly BackupSelection?: SelectionToPreview | undefined
+  readonly BackupVaultNames: readonly string[]
+  readonly Backup?: boolean | undefined
+  readonly Expire?: boolean | undefined
+  readonly Restore?: boolean | undefined
+  readonly RestoreTargetArns?: readonly string[] | undefined
+  readonly RestoreToNew?: boolean | undefined
+  readonly CopySourceTagsToRestoredResource?: boolean | undefined
+  readonly ForPlan?: boolean | undefined
+  readonly IncludeOptional?: boolean | undefined
+}
+
+export interface GeneratedPolicy {
+  readonly PolicyDocument: string
+  readonly Characters: number
+}
+
+export interface GenerateRolePolicyOutput {
+  readonly PolicyDocument: string
+  readonly Characters: number
+  readonly FitsInline: boolean
+  readonly ManagedPolicies: readonly GeneratedPolicy[]
+  readonly StatementCount: number
+  readonly ResourceCount: number
+  readonly Notes: readonly string[]
+}
+
+export interface PutSignInProviderInput {
+  readonly OpenIDConnectProviderArn: string
+  readonly ClientId: string
+  readonly ClientSecret?: string | undefined
+  readonly RoleArn: string
+  readonly RedirectUris: readonly string[]
+}
+
+export type PutSignInProviderOutput = Readonly<Record<never, never>>
+
+export type ListSignInProvidersInput = Readonly<Record<never, never>>
+
+export interface ListSignInProvidersOutput {
+  readonly SignInProviders: readonly SignInProvider[]
+}
+
+export interface SignInProvider {
+  readonly OpenIDConnectProviderArn: string
+  readonly ClientId: string
+  readonly HasClientSecret: boolean
+  readonly RoleArn?: string | undefined
+  readonly RedirectUris: readonly string[]
+  readonly CreationDate: number
+}
+
+export interface DeleteSignInProviderInput {
+  readonly OpenIDConnectProviderArn: string
+}
+
+export type DeleteSignInProviderOutput = Readonly<Record<never, never>>
+
+export interface BeginSignInInput {
+  readonly OpenIDConnectProviderArn: string
+  readonly RedirectUri: string
+  readonly CodeChallenge: string
+}
+
+export interface BeginSignInOutput {
+  readonly AuthorizationUrl: string
+  readonly State: string
+  readonly ExpirationDate: number
+}
+
+export interface OidcCredentials {
+  readonly State: string
+  readonly Code: string
+  readonly CodeVerifier: string
+}
+
+export interface ListUnusedPermissionsInput {
+  readonly PrincipalArn: string
+  readonly Since?: number | undefined
+  readonly Include?: "unused" | "all" | undefined
+}
+
+export interface PermissionUse {
+  readonly PolicyArn?: string | undefined
+  readonly PolicyName: string
+  readonly AttachedTo?: string | undefined
+  readonly StatementId: string
+  readonly Action: string
+  readonly Count: number
+  readonly LastUsedAt?: number | undefined
+  readonly UsedActions: readonly string[]
+}
+
+export interface ListUnusedPermissionsOutput {
+  readonly PrincipalArn: string
+  readonly From: number
+  readonly To: number
+  readonly PermissionCount: number
+  readonly UnusedCount: number
+  readonly Permissions: readonly PermissionUse[]
+}
+
+export interface ListPrincipalsWhoCanInput {
+  readonly ResourceArn: string
+  readonly Action: "delete" | "restore" | "pass" | "assume" | "unlock"
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface DecidingStatement {
+  readonly Policy: string
+  readonly PolicyType: string
+  readonly AttachedTo?: string | undefined
+  readonly StatementId: string
+  readonly Effect: string
+  readonly Conditions: readonly string[]
+}
+
+export interface DecidedRight {
+  readonly Action: string
+  readonly ResourceArn: string
+  readonly Verdict: "allowed" | "denied" | "depends"
+  readonly Optional: boolean
+  readonly Reason: string
+  readonly SessionName?: string | undefined
+  readonly Statements: readonly DecidingStatement[]
+}
+
+export interface AssumptionStep {
+  readonly RoleArn: string
+  readonly Verdict: "allowed" | "depends"
+  readonly SessionName?: string | undefined
+  readonly Statements: readonly DecidingStatement[]
+}
+
+export interface AssumptionPath {
+  readonly From: string
+  readonly FromType: string
+  readonly Verdict: "allowed" | "depends"
+  readonly Steps: readonly AssumptionStep[]
+}
+
+export interface PrincipalWhoCan {
+  readonly PrincipalArn: string
+  readonly PrincipalType: string
+  readonly Verdict: "allowed" | "depends"
+  readonly Rights: readonly DecidedRight[]
+  readonly Passing: readonly DecidedRight[]
+  readonly PassingCount: number
+  readonly Paths: readonly AssumptionPath[]
+  readonly MorePaths: boolean
+}
+
+export interface ListPrincipalsWhoCanOutput {
+  readonly ResourceArn: string
+  readonly Action: "delete" | "restore" | "pass" | "assume" | "unlock"
+  readonly Barred?: string | undefined
+  readonly Principals: readonly PrincipalWhoCan[]
+  readonly Notes: readonly string[]
+  readonly NextToken?: string | undefined
+}
+
+export interface Account {
+  readonly AccountId: string
+  readonly Name: string
+  readonly Alias?: string | undefined
+  readonly Management: boolean
+  readonly CreateDate: number
+}
+
+export interface CreateAccountInput {
+  readonly Name: string
+  readonly Alias?: string | undefined
+  readonly AccountId?: string | undefined
+}
+
+export interface CreateAccountOutput {
+  readonly Account: Account
+  readonly AccessKeyId: string
+  readonly SecretAccessKey: string
+}
+
+export interface ListAccountsInput {
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListAccountsOutput {
+  readonly Accounts: readonly Account[]
+  readonly NextToken?: string | undefined
+}
+
+export interface NewVaults {
+  readonly AccountId?: string | undefined
+  readonly Region?: string | undefined
+}
+
+export interface BandwidthWindow {
+  readonly FromHour: number
+  readonly ToHour: number
+  readonly BytesPerSecond: number
+}
+
+export interface Bandwidth {
+  readonly TimeZone: string
+  readonly Windows: readonly BandwidthWindow[]
+}
+
+export interface PutStorageInput {
+  readonly Name: string
+  readonly Location: string
+  readonly Endpoint: string
+  readonly Region?: string | undefined
+  readonly AccessKeyId: string
+  readonly ForcePathStyle?: boolean | undefined
+  readonly NewVaults?: NewVaults | undefined
+  readonly Bandwidth?: Bandwidth | undefined
+  readonly Secret?: string | undefined
+}
+
+export interface PutStorageOutput {
+  readonly Storage: Storage
+}
+
+export interface Storage {
+  readonly Name: string
+  readonly Location: string
+  readonly Endpoint: string
+  readonly Region: string
+  readonly AccessKeyId: string
+  readonly ForcePathStyle: boolean
+  readonly NewVaults?: NewVaults | undefined
+  readonly Bandwidth?: Bandwidth | undefined
+  readonly Vaults: number
+  readonly CreationDate: number
+  readonly CreatedBy: string
+}
+
+export type ListStoragesInput = Readonly<Record<never, never>>
+
+export interface ListStoragesOutput {
+  readonly Storages: readonly Storage[]
+}
+
+export interface DeleteStorageInput {
+  readonly Name: string
+}
+
+export type DeleteStorageOutput = Readonly<Record<never, never>>
+
+export interface Quota {
+  readonly Resource: string
+  readonly MaxBytes?: number | undefined
+  readonly MaxJobsPerDay?: number | undefined
+}
+
+export interface PutQuotaInput {
+  readonly Resource: string
+  readonly MaxBytes?: number | undefined
+  readonly MaxJobsPerDay?: number | undefined
+}
+
+export interface PutQuotaOutput {
+  readonly Quota: Quota
+}
+
+export type ListQuotasInput = Readonly<Record<never, never>>
+
+export interface ListQuotasOutput {
+  readonly Quotas: readonly Quota[]
+}
+
+export interface PutRetentionCountsInput {
+  readonly BackupPlanId: string
+  readonly RuleName: string
+  readonly KeepLast?: number | undefined
+  readonly KeepDaily?: number | undefined
+  readonly KeepWeekly?: number | undefined
+  readonly KeepMonthly?: number | undefined
+  readonly KeepYearly?: number | undefined
+}
+
+export interface RetentionCounts {
+  readonly RuleName: string
+  readonly KeepLast?: number | undefined
+  readonly KeepDaily?: number | undefined
+  readonly KeepWeekly?: number | undefined
+  readonly KeepMonthly?: number | undefined
+  readonly KeepYearly?: number | undefined
+  readonly UpdatedAt?: number | undefined
+  readonly UpdatedBy?: string | undefined
+}
+
+export interface PutRetentionCountsOutput {
+  readonly RetentionCounts: RetentionCounts
+}
+
+export interface ListRetentionCountsInput {
+  readonly BackupPlanId: string
+}
+
+export interface ListRetentionCountsOutput {
+  readonly RetentionCounts: readonly RetentionCounts[]
+}
+
+export interface PreviewRetentionInput {
+  readonly BackupPlanId: string
+  readonly RuleName?: string | undefined
+  readonly KeepLast?: number | undefined
+  readonly KeepDaily?: number | undefined
+  readonly KeepWeekly?: number | undefined
+  readonly KeepMonthly?: number | undefined
+  readonly KeepYearly?: number | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface RetentionPreview {
+  readonly RecoveryPointArn: string
+  readonly ResourceArn: string
+  readonly BackupVaultName: string
+  readonly RuleName: string
+  readonly CreationDate: number
+  readonly DeleteAt?: number | undefined
+  readonly Outcome: string
+  readonly Reason: string
+}
+
+export interface PreviewRetentionOutput {
+  readonly RecoveryPoints: readonly RetentionPreview[]
+  readonly NextToken?: string | undefined
+}
+
+export interface PutJobLimitsInput {
+  readonly PerConnection?: number | undefined
+  readonly PerHost?: number | undefined
+  readonly PerServer?: number | undefined
+}
+
+export interface PutJobLimitsOutput {
+  readonly PerConnection: number
+  readonly PerHost: number
+  readonly PerServer?: number | undefined
+}
+
+export type DescribeJobLimitsInput = Readonly<Record<never, never>>
+
+export interface DescribeJobLimitsOutput {
+  readonly PerConnection: number
+  readonly PerHost: number
+  readonly PerServer?: number | undefined
+}
+
+export interface RolebackApi {
+  RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
+  UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
+  DescribeResource: { input: DescribeResourceInput; output: DescribeResourceOutput }
+  ListResources: { input: ListResourcesInput; output: ListResourcesOutput }
+  DeregisterResource: { input: DeregisterResourceInput; output: DeregisterResourceOutput }
+  CreateDefaultServiceRole: { input: CreateDefaultServiceRoleInput; output: CreateDefaultServiceRoleOutput }
+  StartVerifyJob: { input: StartVerifyJobInput; output: StartVerifyJobOutput }
+  StartSweepJob: { input: StartSweepJobInput; output: StartSweepJobOutput }
+  StartExportJob: { input: StartExportJobInput; output: StartExportJobOutput }
+  DescribeJob: { input: DescribeJobInput; output: DescribeJobOutput }
+  ListJobDecisions: { input: ListJobDecisionsInput; output: ListJobDecisionsOutput }
+  GetAuthorizationDetails: { input: GetAuthorizationDetailsInput; output: GetAuthorizationDetailsOutput }
+  ValidatePolicy: { input: ValidatePolicyInput; output: ValidatePolicyOutput }
+  DescribeServer: { input: DescribeServerInput; output: DescribeServerOutput }
+  LookupAuditEvents: { input: LookupAuditEventsInput; output: LookupAuditEventsOutput }
+  VerifyAudit: { input: VerifyAuditInput; output: VerifyAuditOutput }
+  IssueRecoveryKit: { input: IssueRecoveryKitInput; output: IssueRecoveryKitOutput }
+  CreateLimitedAccessKey: { input: CreateLimitedAccessKeyInput; output: CreateLimitedAccessKeyOutput }
+  ListLimitedAccessKeys: { input: ListLimitedAccessKeysInput; output: ListLimitedAccessKeysOutput }
+  PreviewBackupSelection: { input: PreviewBackupSelectionInput; output: PreviewBackupSelectionOutput }
+  ListBackupPlanRuns: { input: ListBackupPlanRunsInput; output: ListBackupPlanRunsOutput }
+  PauseBackups: { input: PauseBackupsInput; output: PauseBackupsOutput }
+  ResumeBackups: { input: ResumeBackupsInput; output: ResumeBackupsOutput }
+  ListPauses: { input: ListPausesInput; output: ListPausesOutput }
+  GetRestoreGuard: { input: GetRestoreGuardInput; output: GetRestoreGuardOutput }
+  PutRestoreGuard: { input: PutRestoreGuardInput; output: PutRestoreGuardOutput }
+  SignIn: { input: SignInInput; output: SignInOutput }
+  StartSession: { input: StartSessionInput; output: SignInOutput }
+  SignOut: { input: SignOutInput; output: SignOutOutput }
+  ListSessions: { input: ListSessionsInput; output: ListSessionsOutput }
+  RevokeSessions: { input: RevokeSessionsInput; output: RevokeSessionsOutput }
+  PreflightJobs: { input: PreflightJobsInput; output: PreflightJobsOutput }
+  GenerateRolePolicy: { input: GenerateRolePolicyInput; output: GenerateRolePolicyOutput }
+  PutSignInProvider: { input: PutSignInProviderInput; output: PutSignInProviderOutput }
+  ListSignInProviders: { input: ListSignInProvidersInput; output: ListSignInProvidersOutput }
+  DeleteSignInProvider: { input: DeleteSignInProviderInput; output: DeleteSignInProviderOutput }
+  BeginSignIn: { input: BeginSignInInput; output: BeginSignInOutput }
+  ListUnusedPermissions: { input: ListUnusedPermissionsInput; output: ListUnusedPermissionsOutput }
+  ListPrincipalsWhoCan: { input: ListPrincipalsWhoCanInput; output: ListPrincipalsWhoCanOutput }
+  CreateAccount: { input: CreateAccountInput; output: CreateAccountOutput }
+  ListAccounts: { input: ListAccountsInput; output: ListAccountsOutput }
+  PutStorage: { input: PutStorageInput; output: PutStorageOutput }
+  ListStorages: { input: ListStoragesInput; output: ListStoragesOutput }
+  DeleteStorage: { input: DeleteStorageInput; output: DeleteStorageOutput }
+  PutQuota: { input: PutQuotaInput; output: PutQuotaOutput }
+  ListQuotas: { input: ListQuotasInput; output: ListQuotasOutput }
+  PutRetentionCounts: { input: PutRetentionCountsInput; output: PutRetentionCountsOutput }
+  ListRetentionCounts: { input: ListRetentionCountsInput; output: ListRetentionCountsOutput }
+  PreviewRetention: { input: PreviewRetentionInput; output: PreviewRetentionOutput }
+  PutJobLimits: { input: PutJobLimitsInput; output: PutJobLimitsOutput }
+  DescribeJobLimits: { input: DescribeJobLimitsInput; output: DescribeJobLimitsOutput }
+}

@@ -1,0 +1,68 @@
+/** How values are written for people. */
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
+
+export function bytes(count: number | undefined): string {
+  if (count === undefined) return '–'
+  const step = count < 1 ? 0 : Math.min(Math.floor(Math.log2(count) / 10), UNITS.length - 1)
+  const value = count / 1024 ** step
+  return `${step === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[step] as string}`
+}
+
+export function when(at: Date | undefined): string {
+  return at === undefined ? '–' : at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+}
+
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' })
+const SPANS = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+  ['second', 1_000],
+] as const
+
+/** "3 hours ago", "in 2 days". */
+export function ago(at: Date | undefined, now: number = Date.now()): string {
+  if (at === undefined) return 'never'
+  const distance = at.getTime() - now
+  const [unit, ms] = SPANS.find(([, span]) => Math.abs(distance) >= span) ?? SPANS[3]
+  return relative.format(Math.round(distance / ms), unit)
+}
+
+/** "1 h 5 min", "12 s". */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000))
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+export function fromSeconds(seconds: number | undefined): Date | undefined {
+  return seconds === undefined ? undefined : new Date(seconds * 1000)
+}
+
+/** What names a thing within its service and account. */
+export function nameOf(arn: string | undefined): string {
+  if (arn === undefined) return '–'
+  const resource = arn.split(':').slice(5).join(':')
+  return resource.split(/[/:]/).at(-1) || (arn.split(':').at(-1) ?? arn)
+}
+
+/** Of a job's or recovery point's resource type, in the console's own words. */
+export function typeName(type: string | undefined): string {
+  const names: Readonly<Record<string, string>> = { EFS: 'Directory', RDS: 'PostgreSQL', S3: 'S3 bucket' }
+  return type === undefined ? '–' : (names[type] ?? type)
+}
+
+export function count(number: number, one: string, many: string = `${one}s`): string {
+  return `${number.toLocaleString()} ${number === 1 ? one : many}`
+}
+
+/** What people call a resource: its tag Name, as with AWS, where it has one. */
+export function labelOf(resource: {
+  readonly Name: string
+  readonly Tags?: readonly { readonly Key: string; readonly Value: string }[] | undefined
+}): string {
+  return resource.Tags?.find(({ Key }) => Key === 'Name')?.Value ?? resource.Name
+}

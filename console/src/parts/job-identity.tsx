@@ -1,0 +1,313 @@
+import './job-identity.css'
+import Box from '@cloudscape-design/components/box'
+import Container from '@cloudscape-design/components/container'
+import Header from '@cloudscape-design/components/header'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import StatusIndicator from '@cloudscape-design/components/status-indicator'
+import Table from '@cloudscape-design/components/table'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import type { ReactNode } from 'react'
+import type { JobDecision } from '../api/generated.ts'
+import { allPages, roleback } from '../api/roleback.ts'
+import { count, nameOf } from './format.ts'
+import { Problem } from './problem.tsx'
+
+/** Decisions that are looked at; a job's denials are kept singly up to a thousand. */
+const MAX_DECISIONS = 2_000
+const FOLLOW_MS = 1_000
+
+interface JobIdentityProps {
+  readonly jobId: string
+  readonly callerArn: string | undefined
+  readonly roleArn: string | undefined
+  readonly resourceArn: string | undefined
+  readonly vault: string | undefined
+  readonly createdAt: Date | undefined
+  readonly isRunning: boolean
+}
+
+/** One arrow of the picture: who asks for what, and the decisions that it stands for. */
+interface Step {
+  readonly id: string
+  readonly label: string
+  readonly decisions: readonly JobDecision[]
+}
+
+/**
+ * Who did this, as what: caller, the role that he passed, the session that the job runs as, and what the session asked for. Each arrow
+ * is green or red; choosing one shows the statements that decided.
+ */
+export function JobIdentity(props: JobIdentityProps): ReactNode {
+  const { jobId, isRunning } = props
+  const { data, error } = useQuery({
+    queryKey: ['decisions', jobId, isRunning],
+    queryFn: async () =>
+      await allPages(
+        async (NextToken) =>
+          await roleback('ListJobDecisions', {
+            JobId: jobId,
+            MaxResults: 1000,
+            ...(NextToken !== undefined && { NextToken }),
+          }),
+        (page) => page.Decisions,
+        MAX_DECISIONS,
+      ),
+    refetchInterval: isRunning ? FOLLOW_MS : false,
+  })
+  const passed = useQuery({
+    queryKey: ['passed', jobId],
+    queryFn: async () => await passDecisions(props),
+    enabled: props.createdAt !== undefined,
+    // Whoever may not read the audit trail sees the rest.
+    throwOnError: false,
+  })
+  const [chosen, setChosen] = useState<string>()
+  const decisions = [...(passed.data ?? []), ...(data?.rows ?? [])]
+  const steps = stepsOf(decisions)
+  const shown = steps.find(({ id }) => id === chosen)
+  return (
+    <Container
+      header={
+        <Header
+          variant="h2"
+          description="Who started it, which role was passed, and what the job was allowed under it."
+        >
+          Identity
+        </Header>
+      }
+    >
+      {error !== null ? (
+        <Problem error={error} what="see what this job was allowed" />
+      ) : (
+        <SpaceBetween size="m">
+          <Picture {...props} steps={steps} chosen={chosen} onChoose={setChosen} />
+          <Decisions of={shown?.decisions ?? decisions} title={shown?.label ?? 'All decisions'} />
+          {data?.isWhole === false && (
+            <Box variant="small">Only the first {count(MAX_DECISIONS, 'decision')} are shown.</Box>
+          )}
+        </SpaceBetween>
+      )}
+    </Container>
+  )
+}
+
+/** How far from a job's creation the decision on its role may lie, in seconds: the same request makes both. */
+const SAME_REQUEST_S = 2
+
+/** The caller's decisions are in the audit trail, for they were taken before there was a job. */
+async function passDecisions({ roleArn, createdAt }: JobIdentityProps): Promise<readonly JobDecision[]> {
+  if (roleArn === undefined || createdAt === undefined) return []
+  const at = createdAt.getTime() / 1000
+  const { Events } = await roleback('LookupAuditEvents', {
+    Action: 'iam:PassRole',
+    Resource: roleArn,
+    StartTime: at - SAME_REQUEST_S,
+    EndTime: at + SAME_REQUEST_S,
+    MaxResults: 10,
+  })
+  return Events.map(({ Effect, Resource, EventTime, CloudTrailEvent }) => {
+    const { additionalEventData } = JSON.parse(CloudTrailEvent) as {
+      readonly additionalEventData?: {
+        readonly policy?: string
+        readonly statement?: string
+        readonly reason?: string
+      }
+    }
+    return {
+      Step: 'caller',
+      Action: 'iam:PassRole',
+      Effect,
+      ResourceArn: Resource,
+      Count: 1,
+      Reason: additionalEventData?.reason,
+      PolicyArn: additionalEventData?.policy,
+      StatementId: additionalEventData?.statement,
+      FirstAt: EventTime,
+      LastAt: EventTime,
+    }
+  })
+}
+
+function stepsOf(decisions: readonly JobDecision[]): readonly Step[] {
+  const of = (id: string, label: string, is: (decision: JobDecision) => boolean): Step => ({
+    id,
+    label,
+    decisions: decisions.filter(is),
+  })
+  const isPass = ({ Action }: JobDecision): boolean => Action === 'iam:PassRole'
+  const isStart = ({ Action }: JobDecision): boolean => Action.startsWith('backup:Start')
+  const isAssume = ({ Action }: JobDecision): boolean => Action === 'sts:AssumeRole'
+  const isVault = ({ Action, ResourceArn }: JobDecision): boolean =>
+    /^(?:backup|backup-storage):/.test(Action) &&
+    !isStart({ Action } as JobDecision) &&
+    !/:elasticfilesystem:/.test(ResourceArn)
+  const isKey = ({ Action }: JobDecision): boolean => Action.startsWith('kms:')
+  const rest = (decision: JobDecision): boolean =>
+    ![isPass, isStart, isAssume, isVault, isKey].some((is) => is(decision))
+  return [
+    of('pass', 'The caller passes the role', (one) => isPass(one) || isStart(one)),
+    of('assume', 'The backup service takes it on', isAssume),
+    of('resource', 'The session works on the resource', rest),
+    of('vault', 'The session works on the vault', isVault),
+    of('key', 'The session uses the key', isKey),
+  ]
+}
+
+type Health = 'allowed' | 'denied' | 'unasked'
+
+/** A session that decided anything was given out, so the role's trust policy admitted the service. */
+function healthOf({ id, decisions }: Step, all: readonly Step[]): Health {
+  if (id === 'assume' && decisions.length === 0) return all.some(isOfSession) ? 'allowed' : 'unasked'
+  if (decisions.length === 0) return 'unasked'
+  return decisions.some(({ Effect }) => Effect === 'Deny') ? 'denied' : 'allowed'
+}
+
+function isOfSession({ id, decisions }: Step): boolean {
+  return ['resource', 'vault', 'key'].includes(id) && decisions.length > 0
+}
+
+const MARKS: Readonly<Record<Health, string>> = { allowed: '✓', denied: '✗', unasked: '·' }
+const WORDS: Readonly<Record<Health, string>> = {
+  allowed: 'allowed',
+  denied: 'denied',
+  unasked: 'nothing recorded in this job',
+}
+
+function Picture({
+  callerArn,
+  roleArn,
+  resourceArn,
+  vault,
+  steps,
+  chosen,
+  onChoose,
+}: JobIdentityProps & {
+  readonly steps: readonly Step[]
+  readonly chosen: string | undefined
+  readonly onChoose: (id: string | undefined) => void
+}): ReactNode {
+  const [pass, assume, onResource, onVault, onKey] = steps as [Step, Step, Step, Step, Step]
+  const arrow = (step: Step): ReactNode => (
+    <Arrow
+      step={step}
+      health={healthOf(step, steps)}
+      isChosen={step.id === chosen}
+      onChoose={() => onChoose(step.id === chosen ? undefined : step.id)}
+    />
+  )
+  const role = nameOf(roleArn)
+  return (
+    <div className="identity" role="group" aria-label="Caller, role, session and what it works on">
+      <Node title="Caller" name={nameOf(callerArn)} detail={callerArn} />
+      {arrow(pass)}
+      <Node title="Role" name={role} detail={roleArn} />
+      {arrow(assume)}
+      <Node
+        title="Session"
+        name={`AWSBackup-${role}`}
+        detail="All that the job can do, it does as this session"
+      />
+      <div className="identity-targets">
+        <div>
+          {arrow(onResource)}
+          <Node title="Resource" name={nameOf(resourceArn)} detail={resourceArn} />
+        </div>
+        <div>
+          {arrow(onVault)}
+          <Node title="Vault" name={vault ?? '–'} detail={undefined} />
+        </div>
+        <div>
+          {arrow(onKey)}
+          <Node title="Key" name="Vault key" detail={undefined} />
+        </div>
+      </div>
+    </div>
+  )
+}
+
+function Node(of: {
+  readonly title: string
+  readonly name: string
+  readonly detail: string | undefined
+}): ReactNode {
+  return (
+    <div className="identity-node" title={of.detail}>
+      <span>{of.title}</span>
+      <b>{of.name}</b>
+    </div>
+  )
+}
+
+function Arrow({
+  step,
+  health,
+  isChosen,
+  onChoose,
+}: {
+  readonly step: Step
+  readonly health: Health
+  readonly isChosen: boolean
+  readonly onChoose: () => void
+}): ReactNode {
+  return (
+    <button
+      type="button"
+      className={`identity-arrow ${health}`}
+      aria-pressed={isChosen}
+      aria-label={`${step.label}: ${WORDS[health]}`}
+      title={`${step.label}: ${WORDS[health]}`}
+      onClick={onChoose}
+    >
+      <span aria-hidden="true">{MARKS[health]}</span>
+    </button>
+  )
+}
+
+function Decisions({
+  of,
+  title,
+}: {
+  readonly of: readonly JobDecision[]
+  readonly title: string
+}): ReactNode {
+  const sorted = of.toSorted((a, b) => Number(b.Effect === 'Deny') - Number(a.Effect === 'Deny'))
+  return (
+    <Table
+      variant="embedded"
+      header={
+        <Header variant="h3" counter={`(${of.length})`}>
+          {title}
+        </Header>
+      }
+      items={sorted.slice(0, 200)}
+      wrapLines
+      ariaLabels={{ tableLabel: title }}
+      empty="No decisions were recorded here. Those on the call itself are in the audit trail."
+      columnDefinitions={[
+        {
+          id: 'effect',
+          header: 'Decision',
+          minWidth: 120,
+          cell: ({ Effect }) =>
+            Effect === 'Deny' ? (
+              <StatusIndicator type="error">Denied</StatusIndicator>
+            ) : (
+              <StatusIndicator type="success">Allowed</StatusIndicator>
+            ),
+        },
+        { id: 'action', header: 'Action', isRowHeader: true, cell: ({ Action }) => Action },
+        { id: 'on', header: 'On', cell: ({ ResourceArn }) => ResourceArn },
+        { id: 'count', header: 'Times', cell: ({ Count }) => Count.toLocaleString() },
+        {
+          id: 'by',
+          header: 'Decided by',
+          cell: ({ PolicyArn, StatementId, Reason }) =>
+            PolicyArn === undefined
+              ? Reason
+              : `${nameOf(PolicyArn)}${StatementId === undefined ? '' : `, ${StatementId}`}`,
+        },
+      ]}
+    />
+  )
+}

@@ -1,0 +1,97 @@
+import Box from '@cloudscape-design/components/box'
+import Header from '@cloudscape-design/components/header'
+import Pagination from '@cloudscape-design/components/pagination'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import Table from '@cloudscape-design/components/table'
+import type { TableProps } from '@cloudscape-design/components/table'
+import type { ReactNode } from 'react'
+import type { Pages } from './pages.ts'
+import { Problem } from './problem.tsx'
+
+export interface ListProps<T> {
+  readonly title: string
+  readonly description?: ReactNode
+  /** What it is that could not be done where the server refuses, e.g. "list backup vaults". */
+  readonly what: string
+  readonly pages: Pages<T>
+  readonly columns: readonly TableProps.ColumnDefinition<T>[]
+  readonly idOf: (row: T) => string
+  readonly actions?: ReactNode
+  readonly filter?: ReactNode
+  /** Says to somebody who has none yet what these are and how to get one. */
+  readonly empty: ReactNode
+  readonly variant?: TableProps.Variant
+}
+
+/** A list in a table, with its four other faces: loading, empty, failed, refused. */
+export function List<T>(props: ListProps<T>): ReactNode {
+  const {
+    title,
+    description,
+    what,
+    pages,
+    columns,
+    idOf,
+    actions,
+    filter,
+    empty,
+    variant = 'full-page',
+  } = props
+  if (pages.error !== null && pages.rows.length === 0) {
+    return (
+      <SpaceBetween size="m">
+        <Header variant={variant === 'full-page' ? 'h1' : 'h2'}>{title}</Header>
+        <Problem error={pages.error} what={what} />
+      </SpaceBetween>
+    )
+  }
+  const hasPages = pages.number > 1 || pages.hasNext
+  return (
+    <Table
+      variant={variant}
+      items={pages.rows}
+      trackBy={idOf}
+      loading={pages.isLoading}
+      loadingText="Loading"
+      columnDefinitions={columns}
+      enableKeyboardNavigation
+      stickyHeader={variant === 'full-page'}
+      wrapLines
+      ariaLabels={{ tableLabel: title }}
+      header={
+        <Header
+          variant={variant === 'full-page' ? 'awsui-h1-sticky' : 'h2'}
+          description={description}
+          actions={
+            <SpaceBetween direction="horizontal" size="xs">
+              {actions}
+            </SpaceBetween>
+          }
+        >
+          {title}
+        </Header>
+      }
+      filter={filter}
+      pagination={
+        hasPages && (
+          <Pagination
+            currentPageIndex={pages.number}
+            pagesCount={pages.number + (pages.hasNext ? 1 : 0)}
+            openEnd={pages.hasNext}
+            onChange={({ detail }) => pages.go(detail.currentPageIndex)}
+            ariaLabels={{
+              nextPageLabel: 'Next page',
+              previousPageLabel: 'Previous page',
+              pageLabel: (page) => `Page ${page}`,
+            }}
+          />
+        )
+      }
+      empty={
+        <Box textAlign="center" color="inherit" padding={{ vertical: 'l' }}>
+          {empty}
+        </Box>
+      }
+    />
+  )
+}

@@ -1,0 +1,34 @@
+import Flashbar from '@cloudscape-design/components/flashbar'
+import type { FlashbarProps } from '@cloudscape-design/components/flashbar'
+import { useSyncExternalStore } from 'react'
+import type { ReactNode } from 'react'
+
+/** What was done, said above every screen until somebody takes it away. */
+
+let notices: readonly FlashbarProps.MessageDefinition[] = []
+let last = 0
+const listeners = new Set<() => void>()
+
+function publish(next: readonly FlashbarProps.MessageDefinition[]): void {
+  notices = next
+  for (const listener of listeners) listener()
+}
+
+export function notify(content: ReactNode, type: FlashbarProps.Type = 'success'): void {
+  const id = `notice-${++last}`
+  const onDismiss = (): void => publish(notices.filter((one) => one.id !== id))
+  publish(
+    [{ id, type, content, dismissible: true, dismissLabel: 'Dismiss', onDismiss }, ...notices].slice(0, 5),
+  )
+}
+
+export function Notices(): ReactNode {
+  const items = useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    () => notices,
+  )
+  return <Flashbar items={items} stackItems />
+}

@@ -1,0 +1,165 @@
+import Alert from '@cloudscape-design/components/alert'
+import Box from '@cloudscape-design/components/box'
+import CopyToClipboard from '@cloudscape-design/components/copy-to-clipboard'
+import ExpandableSection from '@cloudscape-design/components/expandable-section'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import StatusIndicator from '@cloudscape-design/components/status-indicator'
+import Table from '@cloudscape-design/components/table'
+import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import type { PolicyChange, PreflightCheck, PreflightJobsInput } from '../api/generated.ts'
+import { roleback } from '../api/roleback.ts'
+import { count, nameOf } from './format.ts'
+import { Problem } from './problem.tsx'
+import { useHasDefaultRole } from './role-field.tsx'
+
+/** Rows that are shown; the heading tells how many there are. */
+const SHOWN = 200
+
+/** Whether everything that a job will be asked for is allowed, before it runs: what is missing, where, and the policy that would add it. */
+export function Preflight({
+  input,
+  isDefaultRole,
+}: {
+  readonly input: PreflightJobsInput
+  readonly isDefaultRole: boolean
+}): ReactNode {
+  const hasDefault = useHasDefaultRole()
+  const isYetToMake = isDefaultRole && hasDefault === false
+  const { data, error, isPending } = useQuery({
+    queryKey: ['preflight', JSON.stringify(input)],
+    queryFn: async () => await roleback('PreflightJobs', { ...input, Include: 'all' }),
+    enabled: !isYetToMake && (!isDefaultRole || hasDefault !== undefined),
+  })
+  if (isYetToMake)
+    return <Alert type="info">The default role is created when you go on; then its rights are checked.</Alert>
+  if (error !== null) return <Problem error={error} what="check this role" />
+  if (isPending) return <StatusIndicator type="loading">Checking what the role may</StatusIndicator>
+  const checks = [
+    ...data.Checks.map((check) => ({ about: undefined, check })),
+    ...data.Resources.flatMap(({ ResourceArn, Checks }) =>
+      Checks.map((check) => ({ about: ResourceArn, check })),
+    ),
+  ].toSorted((a, b) => rank(a.check) - rank(b.check))
+  const findings = [...data.Findings, ...data.Resources.flatMap(({ Findings }) => Findings)]
+  return (
+    <SpaceBetween size="s">
+      <Verdict verdict={data.Verdict} missing={data.MissingCount} all={data.CheckCount} />
+      {findings.map(({ Code, Message }) => (
+        <Alert key={Code + Message} type="warning">
+          {Message}
+        </Alert>
+      ))}
+      {data.Changes.map((change) => (
+        <Change key={change.Where} change={change} />
+      ))}
+      <ExpandableSection
+        headerText={`What was checked (${count(data.CheckCount, 'right')})`}
+        defaultExpanded={data.Verdict === 'denied'}
+      >
+        <Table
+          variant="embedded"
+          items={checks.slice(0, SHOWN)}
+          ariaLabels={{ tableLabel: 'Checked rights' }}
+          wrapLines
+          empty="Nothing was checked"
+          columnDefinitions={[
+            { id: 'verdict', header: 'Verdict', cell: ({ check }) => <CheckVerdict check={check} /> },
+            { id: 'who', header: 'Who', cell: ({ check }) => LAYERS[check.Layer] ?? check.Layer },
+            { id: 'action', header: 'Action', isRowHeader: true, cell: ({ check }) => check.Action },
+            { id: 'on', header: 'On', cell: ({ check }) => check.ResourceArn },
+            { id: 'why', header: 'Why', cell: ({ check }) => check.Reason },
+          ]}
+        />
+        {checks.length > SHOWN && <Box variant="small">{count(checks.length - SHOWN, 'further row')}</Box>}
+      </ExpandableSection>
+    </SpaceBetween>
+  )
+}
+
+const LAYERS: Readonly<Record<string, string>> = { caller: 'You', trust: 'Backup service', role: 'The role' }
+
+function rank({ Verdict, Optional }: PreflightCheck): number {
+  return ['denied', 'depends', 'allowed'].indexOf(Verdict) + (Optional ? 0.5 : 0)
+}
+
+function Verdict({
+  verdict,
+  missing,
+  all,
+}: {
+  readonly verdict: string
+  readonly missing: number
+  readonly all: number
+}): ReactNode {
+  if (verdict === 'allowed')
+    return (
+      <StatusIndicator type="success">
+        Everything it will need is allowed ({count(all, 'right')})
+      </StatusIndicator>
+    )
+  if (verdict === 'depends')
+    return (
+      <StatusIndicator type="warning">
+        It depends on what is known only while it runs ({count(all, 'right')})
+      </StatusIndicator>
+    )
+  return (
+    <StatusIndicator type="error">
+      {count(missing, 'right is', 'rights are')} missing: it would fail
+    </StatusIndicator>
+  )
+}
+
+function CheckVerdict({ check }: { readonly check: PreflightCheck }): ReactNode {
+  if (check.Verdict === 'allowed') return <StatusIndicator type="success">Allowed</StatusIndicator>
+  if (check.Verdict === 'depends') return <StatusIndicator type="warning">Depends</StatusIndicator>
+  return check.Optional ? (
+    <StatusIndicator type="info">Denied, not needed</StatusIndicator>
+  ) : (
+    <StatusIndicator type="error">Denied</StatusIndicator>
+  )
+}
+
+/** What would allow it: where the change goes, and the document to put there. */
+function Change({ change }: { readonly change: PolicyChange }): ReactNode {
+  return (
+    <Alert type="warning" header={change.Change}>
+      <SpaceBetween size="xs">
+        <span>
+          {change.Where}
+          {change.TargetArn === undefined ? '' : ` (${nameOf(change.TargetArn)})`}
+        </span>
+        {change.PolicyDocuments.map((document) => (
+          <PolicyText key={document} text={document} />
+        ))}
+      </SpaceBetween>
+    </Alert>
+  )
+}
+
+/** A policy document, indented, with a way to copy it. */
+export function PolicyText({ text }: { readonly text: string }): ReactNode {
+  const pretty = prettyJson(text)
+  return (
+    <>
+      <Box variant="code">
+        <pre className="command">{pretty}</pre>
+      </Box>
+      <CopyToClipboard
+        copyButtonText="Copy policy"
+        copyErrorText="The browser did not let it be copied"
+        copySuccessText="Copied"
+        textToCopy={pretty}
+      />
+    </>
+  )
+}
+
+export function prettyJson(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), undefined, 2)
+  } catch {
+    return text
+  }
+}

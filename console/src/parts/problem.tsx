@@ -1,0 +1,28 @@
+import Alert from '@cloudscape-design/components/alert'
+import Button from '@cloudscape-design/components/button'
+import type { ReactNode } from 'react'
+import { useNavigate } from 'react-router'
+
+/** The id by which a refusal is explained, as the server says it at the end of its sentence. */
+const AUTHORIZATION_ID = /\.? Authorization id: (\S+) \(roleback explain \S+\)/
+
+/** Whatever went wrong, in the server's words; what was refused can be explained. */
+export function Problem({ error, what }: { readonly error: unknown; readonly what: string }): ReactNode {
+  const navigate = useNavigate()
+  const { name, message } = error instanceof Error ? error : new Error(String(error))
+  const id = AUTHORIZATION_ID.exec(message)?.[1]
+  const isDenied = id !== undefined || /AccessDenied/.test(name)
+  return (
+    <Alert
+      type={isDenied ? 'warning' : 'error'}
+      header={isDenied ? `You may not ${what}` : `Could not ${what}`}
+      action={
+        id !== undefined && (
+          <Button onClick={() => void navigate(`/access/explain/${encodeURIComponent(id)}`)}>Explain</Button>
+        )
+      }
+    >
+      {message.replace(AUTHORIZATION_ID, '.')}
+    </Alert>
+  )
+}

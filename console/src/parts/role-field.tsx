@@ -1,0 +1,118 @@
+import { GetRoleCommand, ListRolesCommand } from '@aws-sdk/client-iam'
+import Box from '@cloudscape-design/components/box'
+import FormField from '@cloudscape-design/components/form-field'
+import RadioGroup from '@cloudscape-design/components/radio-group'
+import Select from '@cloudscape-design/components/select'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import { Problem } from './problem.tsx'
+import { iam } from '../api/iam.ts'
+import { roleback } from '../api/roleback.ts'
+
+/** AWS's name and path of the role that the console makes on first use. */
+const DEFAULT_ROLE = 'AWSBackupDefaultServiceRole'
+
+export const defaultRoleArn = (accountId: string): string =>
+  `arn:aws:iam::${accountId}:role/service-role/${DEFAULT_ROLE}`
+
+/** `default`, or the ARN of another; undefined: another, not chosen yet. */
+export type ChosenRole = string | undefined
+
+/**
+ * The role's ARN, and the default role made where it is used for the first time (or was deleted): with its two managed policies and
+ * a trust policy for the backup service, as AWS's console does it.
+ */
+export async function ensureRole(chosen: ChosenRole): Promise<string> {
+  if (chosen === undefined) throw new Error('Choose an IAM role')
+  if (chosen !== 'default') return chosen
+  return (await roleback('CreateDefaultServiceRole', {})).RoleArn
+}
+
+/** Whether there is a default role; undefined while it is not known, or where the caller may not look. */
+export function useHasDefaultRole(): boolean | undefined {
+  const { data } = useQuery({
+    queryKey: ['default role'],
+    queryFn: async () => {
+      try {
+        await iam.send(new GetRoleCommand({ RoleName: DEFAULT_ROLE }))
+        return 'yes'
+      } catch (error) {
+        return (error as Error).name.startsWith('NoSuchEntity') ? 'no' : 'unknown'
+      }
+    },
+  })
+  return data === undefined || data === 'unknown' ? undefined : data === 'yes'
+}
+
+/** AWS's role control: the default role, or one of the roles that backup may assume. */
+export function RoleField({
+  label = 'IAM role',
+  value,
+  onChange,
+}: {
+  readonly label?: string
+  readonly value: ChosenRole
+  readonly onChange: (value: ChosenRole) => void
+}): ReactNode {
+  const hasDefault = useHasDefaultRole()
+  const isOther = value !== 'default'
+  const roles = useQuery({ queryKey: ['roles for backup'], queryFn: listBackupRoles, enabled: isOther })
+  return (
+    <FormField
+      label={label}
+      stretch
+      description="The identity that the work is done under. It must allow what the resource needs; you must be allowed to pass it."
+    >
+      <SpaceBetween size="s">
+        <RadioGroup
+          value={isOther ? 'other' : 'default'}
+          onChange={({ detail }) => onChange(detail.value === 'default' ? 'default' : undefined)}
+          ariaLabel={label}
+          items={[
+            {
+              value: 'default',
+              label: 'Default role',
+              description:
+                hasDefault === false
+                  ? `${DEFAULT_ROLE} is not there yet: it is created with the permissions that backup and restore need.`
+                  : `${DEFAULT_ROLE}, with the permissions that backup and restore need.`,
+            },
+            { value: 'other', label: 'Choose an IAM role' },
+          ]}
+        />
+        {isOther && roles.error !== null && <Problem error={roles.error} what="list roles" />}
+        {isOther && (
+          <Select
+            selectedOption={value === undefined ? null : { value, label: value.split('/').at(-1) ?? value }}
+            options={roles.data ?? []}
+            filteringType="auto"
+            placeholder="Choose a role"
+            statusType={roles.isPending ? 'loading' : 'finished'}
+            loadingText="Loading roles"
+            empty={<Box>No role trusts backup.amazonaws.com</Box>}
+            selectedAriaLabel="Selected"
+            ariaLabel={label}
+            onChange={({ detail }) => onChange(detail.selectedOption.value)}
+          />
+        )}
+      </SpaceBetween>
+    </FormField>
+  )
+}
+
+/** Roles whose trust policy names the backup service. */
+async function listBackupRoles(): Promise<{ value: string; label: string; description: string }[]> {
+  const found: { value: string; label: string; description: string }[] = []
+  let Marker: string | undefined
+  do {
+    const page = await iam.send(new ListRolesCommand({ MaxItems: 1000, Marker }))
+    for (const { Arn, RoleName, AssumeRolePolicyDocument, Description } of page.Roles ?? []) {
+      const trust = decodeURIComponent(AssumeRolePolicyDocument ?? '')
+      if (Arn !== undefined && trust.includes('backup.amazonaws.com'))
+        found.push({ value: Arn, label: RoleName ?? Arn, description: Description ?? Arn })
+    }
+    Marker = page.IsTruncated === true ? page.Marker : undefined
+  } while (Marker !== undefined)
+  return found
+}

@@ -1,0 +1,120 @@
+import {
+  ListGroupsCommand,
+  ListPoliciesCommand,
+  ListRolesCommand,
+  ListUsersCommand,
+} from '@aws-sdk/client-iam'
+import Button from '@cloudscape-design/components/button'
+import Tabs from '@cloudscape-design/components/tabs'
+import type { ReactNode } from 'react'
+import { useNavigate, useSearchParams } from 'react-router'
+import { iam } from '../api/iam.ts'
+import { when } from '../parts/format.ts'
+import { List } from '../parts/list.tsx'
+import { usePages } from '../parts/pages.ts'
+import { Screen } from '../parts/screen.tsx'
+
+/** Users, groups, roles and policies of the account; and the way to what explains them. */
+export function Access(): ReactNode {
+  const navigate = useNavigate()
+  const [query, setQuery] = useSearchParams()
+  return (
+    <Screen
+      title="Access"
+      description="Who there is, and what they may."
+      actions={<Button onClick={() => void navigate('/access/explain')}>Explain a refusal</Button>}
+    >
+      <Tabs
+        ariaLabel="Identities and policies"
+        activeTabId={query.get('tab') ?? 'users'}
+        onChange={({ detail }) => setQuery({ tab: detail.activeTabId }, { replace: true })}
+        tabs={[
+          { id: 'users', label: 'Users', content: <Identities of="users" /> },
+          { id: 'groups', label: 'Groups', content: <Identities of="groups" /> },
+          { id: 'roles', label: 'Roles', content: <Identities of="roles" /> },
+          { id: 'policies', label: 'Policies', content: <Identities of="policies" /> },
+        ]}
+      />
+    </Screen>
+  )
+}
+
+type Kind = 'users' | 'groups' | 'roles' | 'policies'
+
+interface Identity {
+  readonly name: string
+  readonly arn: string
+  readonly created: Date | undefined
+  readonly about: string
+}
+
+function Identities({ of }: { readonly of: Kind }): ReactNode {
+  const pages = usePages(['identities', of], async (token) => await pageOf(of, token))
+  return (
+    <List<Identity>
+      variant="container"
+      title={`${of.charAt(0).toUpperCase()}${of.slice(1)}`}
+      what={`list ${of}`}
+      pages={pages}
+      idOf={({ arn }) => arn}
+      empty={`No ${of} yet. Make them with the aws CLI or Terraform.`}
+      columns={[
+        { id: 'name', header: 'Name', isRowHeader: true, cell: ({ name }) => name },
+        { id: 'about', header: of === 'policies' ? 'Attached to' : 'About', cell: ({ about }) => about },
+        { id: 'created', header: 'Created', cell: ({ created }) => when(created) },
+        { id: 'arn', header: 'ARN', cell: ({ arn }) => arn },
+      ]}
+    />
+  )
+}
+
+async function pageOf(
+  of: Kind,
+  Marker: string | undefined,
+): Promise<{ rows: Identity[]; next: string | undefined }> {
+  const page = { MaxItems: 50, Marker }
+  switch (of) {
+    case 'users': {
+      const answer = await iam.send(new ListUsersCommand(page))
+      const rows = (answer.Users ?? []).map(({ UserName = '', Arn = '', CreateDate, PasswordLastUsed }) => ({
+        name: UserName,
+        arn: Arn,
+        created: CreateDate,
+        about: PasswordLastUsed === undefined ? 'never signed in' : `signed in ${when(PasswordLastUsed)}`,
+      }))
+      return { rows, next: answer.Marker }
+    }
+    case 'groups': {
+      const answer = await iam.send(new ListGroupsCommand(page))
+      const rows = (answer.Groups ?? []).map(({ GroupName = '', Arn = '', CreateDate, Path = '/' }) => ({
+        name: GroupName,
+        arn: Arn,
+        created: CreateDate,
+        about: `path ${Path}`,
+      }))
+      return { rows, next: answer.Marker }
+    }
+    case 'roles': {
+      const answer = await iam.send(new ListRolesCommand(page))
+      const rows = (answer.Roles ?? []).map(({ RoleName = '', Arn = '', CreateDate, Description }) => ({
+        name: RoleName,
+        arn: Arn,
+        created: CreateDate,
+        about: Description ?? '–',
+      }))
+      return { rows, next: answer.Marker }
+    }
+    case 'policies': {
+      const answer = await iam.send(new ListPoliciesCommand({ ...page, Scope: 'Local' }))
+      const rows = (answer.Policies ?? []).map(
+        ({ PolicyName = '', Arn = '', CreateDate, AttachmentCount = 0 }) => ({
+          name: PolicyName,
+          arn: Arn,
+          created: CreateDate,
+          about: `${AttachmentCount} identities`,
+        }),
+      )
+      return { rows, next: answer.Marker }
+    }
+  }
+}

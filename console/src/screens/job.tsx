@@ -1,0 +1,226 @@
+import {
+  DescribeBackupJobCommand,
+  DescribeCopyJobCommand,
+  DescribeRestoreJobCommand,
+  StopBackupJobCommand,
+} from '@aws-sdk/client-backup'
+import Alert from '@cloudscape-design/components/alert'
+import Button from '@cloudscape-design/components/button'
+import Container from '@cloudscape-design/components/container'
+import Header from '@cloudscape-design/components/header'
+import ProgressBar from '@cloudscape-design/components/progress-bar'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import type { ReactNode } from 'react'
+import { useNavigate, useParams } from 'react-router'
+import { backup } from '../api/backup.ts'
+import { roleback } from '../api/roleback.ts'
+import { Facts } from '../parts/facts.tsx'
+import { bytes, count, duration, nameOf, when } from '../parts/format.ts'
+import { JobIdentity } from '../parts/job-identity.tsx'
+import { Link, resourcePath, restorePath, vaultPath } from '../parts/link.tsx'
+import type { JobKind } from '../parts/link.tsx'
+import { notify } from '../parts/notices.tsx'
+import { Problem } from '../parts/problem.tsx'
+import { Screen } from '../parts/screen.tsx'
+import { State } from '../parts/state.tsx'
+
+const FOLLOW_MS = 1_000
+const ENDED = new Set(['COMPLETED', 'FAILED', 'ABORTED', 'EXPIRED', 'PARTIAL'])
+
+/** What the screen shows of a job, whichever kind. */
+interface Described {
+  readonly state: string | undefined
+  readonly message: string | undefined
+  readonly percent: number | undefined
+  readonly resourceArn: string | undefined
+  readonly roleArn: string | undefined
+  readonly created: Date | undefined
+  readonly completed: Date | undefined
+  readonly size: number | undefined
+  readonly vault: string | undefined
+  readonly pointArn: string | undefined
+  readonly madeArn: string | undefined
+}
+
+export function Job(): ReactNode {
+  const { kind, id } = useParams() as { kind: JobKind; id: string }
+  const navigate = useNavigate()
+  const [failure, setFailure] = useState<unknown>()
+  const { data, error, refetch } = useQuery({
+    queryKey: ['job', kind, id],
+    queryFn: async () => await describe(kind, id),
+    refetchInterval: ({ state }) => (ENDED.has(state.data?.state ?? '') ? false : FOLLOW_MS),
+  })
+  const own = useQuery({
+    queryKey: ['own job', id, data?.state],
+    queryFn: async () => (await roleback('DescribeJob', { JobId: id })).Job,
+    refetchInterval: () => (ENDED.has(data?.state ?? '') ? false : FOLLOW_MS),
+  })
+  const isRunning = data !== undefined && !ENDED.has(data.state ?? '')
+  const cancel = async (): Promise<void> => {
+    try {
+      await backup.send(new StopBackupJobCommand({ BackupJobId: id }))
+      notify('The job is asked to stop.', 'info')
+      await refetch()
+    } catch (problem) {
+      setFailure(problem)
+    }
+  }
+  const { name, path } = titleOf(kind)
+  // A restore says where it restored to; of the others a message beside success is a warning.
+  const isWarned = kind !== 'restore'
+  return (
+    <Screen
+      title={`${name} ${id.slice(0, 8)}`}
+      above={[['Jobs', path]]}
+      actions={
+        <>
+          {kind === 'backup' && isRunning && <Button onClick={() => void cancel()}>Stop</Button>}
+          {kind === 'backup' && data?.state === 'COMPLETED' && (
+            <Button
+              variant="primary"
+              onClick={() => void navigate(restorePath(data.vault ?? '', data.pointArn ?? ''))}
+            >
+              Restore it
+            </Button>
+          )}
+        </>
+      }
+    >
+      {error !== null && <Problem error={error} what="look at this job" />}
+      {failure !== undefined && <Problem error={failure} what="stop this job" />}
+      {data?.message !== undefined && data.message !== '' && (
+        <Alert type={alertType(data.state, isWarned)}>{data.message}</Alert>
+      )}
+      {data !== undefined && (
+        <Container header={<Header variant="h2">Job</Header>}>
+          {isRunning && data.percent !== undefined && (
+            <ProgressBar value={data.percent} label="Progress" description={itemsDone(own.data)} />
+          )}
+          <Facts
+            of={[
+              [
+                'State',
+                <State key="state" state={data.state} warning={isWarned ? data.message : undefined} />,
+              ],
+              [
+                'Resource',
+                data.resourceArn === undefined ? undefined : (
+                  <Link key="resource" to={resourcePath(data.resourceArn)}>
+                    {nameOf(data.resourceArn)}
+                  </Link>
+                ),
+              ],
+              [
+                'Backup vault',
+                data.vault === undefined ? undefined : (
+                  <Link key="vault" to={vaultPath(data.vault)}>
+                    {data.vault}
+                  </Link>
+                ),
+              ],
+              ['Size', bytes(data.size)],
+              ['Created', when(data.created)],
+              [
+                'Took',
+                data.completed === undefined || data.created === undefined
+                  ? undefined
+                  : duration(data.completed.getTime() - data.created.getTime()),
+              ],
+              ['Recovery point', nameOf(data.pointArn)],
+              ...(data.madeArn === undefined ? [] : [['Made', data.madeArn] as const]),
+              ['ID', id],
+            ]}
+          />
+        </Container>
+      )}
+      {(own.data?.Warnings ?? []).map((warning) => (
+        <Alert key={warning} type="warning">
+          {warning}
+        </Alert>
+      ))}
+      {data !== undefined && (
+        <JobIdentity
+          jobId={id}
+          callerArn={own.data?.CallerArn}
+          roleArn={data.roleArn}
+          resourceArn={data.resourceArn}
+          vault={data.vault}
+          createdAt={data.created}
+          isRunning={isRunning}
+        />
+      )}
+    </Screen>
+  )
+}
+
+function alertType(state: string | undefined, isWarned: boolean): 'error' | 'info' | 'success' | 'warning' {
+  if (state === 'COMPLETED') return isWarned ? 'warning' : 'success'
+  return ENDED.has(state ?? '') ? 'error' : 'info'
+}
+
+function itemsDone(
+  job: { readonly ItemsDone?: number | undefined; readonly BytesDone?: number | undefined } | undefined,
+): string {
+  return job === undefined ? '' : `${count(job.ItemsDone ?? 0, 'item')}, ${bytes(job.BytesDone ?? 0)}`
+}
+
+function titleOf(kind: JobKind): { readonly name: string; readonly path: string } {
+  if (kind === 'backup') return { name: 'Backup', path: '/jobs' }
+  return { name: kind === 'copy' ? 'Copy' : 'Restore', path: `/jobs?kind=${kind}` }
+}
+
+async function describe(kind: JobKind, id: string): Promise<Described> {
+  if (kind === 'restore') {
+    const job = await backup.send(new DescribeRestoreJobCommand({ RestoreJobId: id }))
+    return {
+      state: job.Status,
+      message: job.StatusMessage,
+      percent: percentOf(job.PercentDone),
+      resourceArn: job.SourceResourceArn,
+      roleArn: job.IamRoleArn,
+      created: job.CreationDate,
+      completed: job.CompletionDate,
+      size: job.BackupSizeInBytes,
+      vault: undefined,
+      pointArn: job.RecoveryPointArn,
+      madeArn: job.CreatedResourceArn,
+    }
+  }
+  if (kind === 'copy') {
+    const job = (await backup.send(new DescribeCopyJobCommand({ CopyJobId: id }))).CopyJob ?? {}
+    return {
+      state: job.State,
+      message: job.StatusMessage,
+      percent: undefined,
+      resourceArn: job.ResourceArn,
+      roleArn: job.IamRoleArn,
+      created: job.CreationDate,
+      completed: job.CompletionDate,
+      size: job.BackupSizeInBytes,
+      vault: job.DestinationBackupVaultArn?.split(':').at(-1),
+      pointArn: job.DestinationRecoveryPointArn,
+      madeArn: undefined,
+    }
+  }
+  const job = await backup.send(new DescribeBackupJobCommand({ BackupJobId: id }))
+  return {
+    state: job.State,
+    message: job.StatusMessage,
+    percent: percentOf(job.PercentDone),
+    resourceArn: job.ResourceArn,
+    roleArn: job.IamRoleArn,
+    created: job.CreationDate,
+    completed: job.CompletionDate,
+    size: job.BackupSizeInBytes,
+    vault: job.BackupVaultName,
+    pointArn: job.RecoveryPointArn,
+    madeArn: undefined,
+  }
+}
+
+function percentOf(text: string | undefined): number | undefined {
+  const number = Number.parseFloat(text ?? '')
+  return Number.isNaN(number) ? undefined : Math.round(number)
+}

@@ -1,0 +1,273 @@
+import {
+  DeleteBackupPlanCommand,
+  DeleteBackupSelectionCommand,
+  GetBackupPlanCommand,
+  ListBackupPlanVersionsCommand,
+  ListBackupSelectionsCommand,
+} from '@aws-sdk/client-backup'
+import type { BackupPlan, BackupSelectionsListMember } from '@aws-sdk/client-backup'
+import Box from '@cloudscape-design/components/box'
+import Button from '@cloudscape-design/components/button'
+import Container from '@cloudscape-design/components/container'
+import Header from '@cloudscape-design/components/header'
+import Table from '@cloudscape-design/components/table'
+import Tabs from '@cloudscape-design/components/tabs'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import type { ReactNode } from 'react'
+import { useNavigate, useParams, useSearchParams } from 'react-router'
+import { backup } from '../api/backup.ts'
+import type { BackupPlanRun } from '../api/generated.ts'
+import { roleback } from '../api/roleback.ts'
+import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
+import { Confirm } from '../parts/confirm.tsx'
+import { count, fromSeconds, nameOf, when } from '../parts/format.ts'
+import { List } from '../parts/list.tsx'
+import { notify } from '../parts/notices.tsx'
+import { usePages } from '../parts/pages.ts'
+import { Problem } from '../parts/problem.tsx'
+import { Screen } from '../parts/screen.tsx'
+import { terraformOf } from '../parts/terraform.ts'
+
+/** AWS's most. */
+const NEXT_RUNS = 10
+
+export function Plan(): ReactNode {
+  const id = useParams()['id'] ?? ''
+  const navigate = useNavigate()
+  const [query, setQuery] = useSearchParams()
+  const [isDeleting, setDeleting] = useState(false)
+  const { data, error } = useQuery({
+    queryKey: ['plan', id],
+    queryFn: async () =>
+      await backup.send(new GetBackupPlanCommand({ BackupPlanId: id, MaxScheduledRunsPreview: NEXT_RUNS })),
+  })
+  const plan = data?.BackupPlan
+  return (
+    <Screen
+      title={plan?.BackupPlanName ?? id}
+      above={[['Backup plans', '/plans']]}
+      actions={
+        <>
+          <Button onClick={() => setDeleting(true)}>Delete</Button>
+          <Button variant="primary" onClick={() => void navigate(`/plans/${encodeURIComponent(id)}/assign`)}>
+            Assign resources
+          </Button>
+        </>
+      }
+    >
+      {error !== null && <Problem error={error} what="look at this backup plan" />}
+      {plan !== undefined && (
+        <>
+          <Rules plan={plan} />
+          <NextRuns runs={data?.ScheduledRunsPreview ?? []} />
+          <Tabs
+            ariaLabel="About this plan"
+            activeTabId={query.get('tab') ?? 'resources'}
+            onChange={({ detail }) => setQuery({ tab: detail.activeTabId }, { replace: true })}
+            tabs={[
+              { id: 'resources', label: 'Resource assignments', content: <Selections planId={id} /> },
+              { id: 'runs', label: 'Runs', content: <Runs planId={id} /> },
+              { id: 'versions', label: 'Versions', content: <Versions planId={id} /> },
+              { id: 'code', label: 'Show as', content: <ShowAs plan={plan} /> },
+            ]}
+          />
+        </>
+      )}
+      {isDeleting && (
+        <Confirm
+          title="Delete backup plan"
+          what="delete this backup plan"
+          word="delete"
+          action="Delete backup plan"
+          command={['delete-backup-plan', { BackupPlanId: id }]}
+          onClose={() => setDeleting(false)}
+          onConfirm={async () => {
+            await backup.send(new DeleteBackupPlanCommand({ BackupPlanId: id }))
+            notify('The backup plan was deleted.')
+            await navigate('/plans')
+          }}
+        >
+          Its recovery points stay. Its resource assignments must be deleted first.
+        </Confirm>
+      )}
+    </Screen>
+  )
+}
+
+export function Rules({ plan }: { readonly plan: BackupPlan }): ReactNode {
+  return (
+    <Table
+      variant="container"
+      wrapLines
+      header={<Header variant="h2">Rules</Header>}
+      items={plan.Rules ?? []}
+      ariaLabels={{ tableLabel: 'Rules' }}
+      columnDefinitions={[
+        { id: 'name', header: 'Name', isRowHeader: true, cell: (rule) => rule.RuleName },
+        {
+          id: 'when',
+          header: 'When',
+          cell: (rule) => `${rule.ScheduleExpression ?? 'never'} ${rule.ScheduleExpressionTimezone ?? ''}`,
+        },
+        { id: 'vault', header: 'Backup vault', cell: (rule) => rule.TargetBackupVaultName },
+        {
+          id: 'kept',
+          header: 'Kept',
+          cell: ({ Lifecycle }) =>
+            Lifecycle?.DeleteAfterDays === undefined ? 'for good' : count(Lifecycle.DeleteAfterDays, 'day'),
+        },
+        {
+          id: 'copies',
+          header: 'Copied to',
+          cell: ({ CopyActions }) =>
+            (CopyActions ?? []).map((copy) => nameOf(copy.DestinationBackupVaultArn)).join(', ') || '–',
+        },
+      ]}
+    />
+  )
+}
+
+export function NextRuns({
+  runs,
+}: {
+  readonly runs: readonly {
+    readonly ExecutionTime?: Date | undefined
+    readonly RuleId?: string | undefined
+  }[]
+}): ReactNode {
+  return (
+    <Container header={<Header variant="h2">Next runs</Header>}>
+      {runs.length === 0 ? (
+        <Box>None: no rule has a schedule, or nothing is assigned.</Box>
+      ) : (
+        <ol>
+          {runs.map((run) => (
+            <li key={`${run.RuleId ?? ''} ${run.ExecutionTime?.getTime() ?? 0}`}>
+              {when(run.ExecutionTime)}
+            </li>
+          ))}
+        </ol>
+      )}
+    </Container>
+  )
+}
+
+function Selections({ planId }: { readonly planId: string }): ReactNode {
+  const pages = usePages(['selections', planId], async (NextToken) => {
+    const answer = await backup.send(
+      new ListBackupSelectionsCommand({ BackupPlanId: planId, MaxResults: 50, NextToken }),
+    )
+    return { rows: answer.BackupSelectionsList ?? [], next: answer.NextToken }
+  })
+  const remove = async ({ SelectionId, SelectionName }: BackupSelectionsListMember): Promise<void> => {
+    try {
+      await backup.send(new DeleteBackupSelectionCommand({ BackupPlanId: planId, SelectionId }))
+      notify(`The assignment ${SelectionName ?? ''} was deleted.`)
+      pages.refresh()
+    } catch (failure) {
+      notify((failure as Error).message, 'error')
+    }
+  }
+  return (
+    <List<BackupSelectionsListMember>
+      variant="container"
+      title="Resource assignments"
+      what="list its resource assignments"
+      pages={pages}
+      idOf={({ SelectionId = '' }) => SelectionId}
+      empty="Nothing is assigned: this plan backs nothing up yet."
+      columns={[
+        { id: 'name', header: 'Name', isRowHeader: true, cell: (one) => one.SelectionName },
+        { id: 'role', header: 'Role', cell: (one) => nameOf(one.IamRoleArn) },
+        { id: 'created', header: 'Created', cell: (one) => when(one.CreationDate) },
+        {
+          id: 'do',
+          header: 'Actions',
+          cell: (one) => (
+            <Button
+              variant="inline-link"
+              ariaLabel={`Delete ${one.SelectionName ?? ''}`}
+              onClick={() => void remove(one)}
+            >
+              Delete
+            </Button>
+          ),
+        },
+      ]}
+    />
+  )
+}
+
+function Runs({ planId }: { readonly planId: string }): ReactNode {
+  const pages = usePages(['runs', planId], async (NextToken) => {
+    const answer = await roleback('ListBackupPlanRuns', {
+      BackupPlanId: planId,
+      MaxResults: 50,
+      ...(NextToken !== undefined && { NextToken }),
+    })
+    return { rows: answer.Runs, next: answer.NextToken }
+  })
+  return (
+    <List<BackupPlanRun>
+      variant="container"
+      title="Runs"
+      what="list its runs"
+      pages={pages}
+      idOf={({ RuleId, DueAt }) => `${RuleId} ${DueAt}`}
+      empty="It has not run yet."
+      columns={[
+        { id: 'due', header: 'Due', isRowHeader: true, cell: ({ DueAt }) => when(fromSeconds(DueAt)) },
+        { id: 'rule', header: 'Rule', cell: ({ RuleName, RuleId }) => RuleName ?? RuleId },
+        { id: 'outcome', header: 'Outcome', cell: ({ Outcome }) => Outcome },
+        { id: 'jobs', header: 'Jobs', cell: ({ JobCount }) => JobCount },
+        { id: 'why', header: 'Why', cell: ({ Message }) => Message ?? '–' },
+      ]}
+    />
+  )
+}
+
+function Versions({ planId }: { readonly planId: string }): ReactNode {
+  const pages = usePages(['versions', planId], async (NextToken) => {
+    const answer = await backup.send(
+      new ListBackupPlanVersionsCommand({ BackupPlanId: planId, MaxResults: 50, NextToken }),
+    )
+    return { rows: answer.BackupPlanVersionsList ?? [], next: answer.NextToken }
+  })
+  return (
+    <List
+      variant="container"
+      title="Versions"
+      what="list its versions"
+      pages={pages}
+      idOf={({ VersionId = '' }) => VersionId}
+      empty="No versions."
+      columns={[
+        { id: 'created', header: 'Created', isRowHeader: true, cell: (one) => when(one.CreationDate) },
+        { id: 'deleted', header: 'Replaced', cell: (one) => when(one.DeletionDate) },
+        { id: 'id', header: 'Version ID', cell: (one) => one.VersionId },
+      ]}
+    />
+  )
+}
+
+/** The same plan as documents: what AWS's tools take. */
+export function ShowAs({ plan }: { readonly plan: BackupPlan }): ReactNode {
+  return (
+    <Container header={<Header variant="h2">Show as</Header>}>
+      <Box variant="h3">Terraform</Box>
+      <Box variant="code">
+        <pre className="command">{terraformOf(plan)}</pre>
+      </Box>
+      <AwsCommand command={awsCommand('backup', 'create-backup-plan', { BackupPlan: inputOf(plan) })} />
+    </Container>
+  )
+}
+
+/** What CreateBackupPlan takes: without what the server added. */
+function inputOf(plan: BackupPlan): object {
+  return {
+    ...plan,
+    Rules: (plan.Rules ?? []).map((rule) => ({ ...rule, RuleId: undefined })),
+  }
+}

@@ -1,0 +1,273 @@
+import {
+  DescribeRecoveryPointCommand,
+  GetRecoveryPointRestoreMetadataCommand,
+  StartRestoreJobCommand,
+} from '@aws-sdk/client-backup'
+import Alert from '@cloudscape-design/components/alert'
+import Button from '@cloudscape-design/components/button'
+import Container from '@cloudscape-design/components/container'
+import Form from '@cloudscape-design/components/form'
+import FormField from '@cloudscape-design/components/form-field'
+import Header from '@cloudscape-design/components/header'
+import Input from '@cloudscape-design/components/input'
+import RadioGroup from '@cloudscape-design/components/radio-group'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import Textarea from '@cloudscape-design/components/textarea'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import type { ReactNode } from 'react'
+import { useNavigate, useParams } from 'react-router'
+import { backup } from '../api/backup.ts'
+import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
+import { Facts } from '../parts/facts.tsx'
+import { bytes, nameOf, typeName, when } from '../parts/format.ts'
+import { Link, jobPath, resourcePath, vaultPath } from '../parts/link.tsx'
+import { notify } from '../parts/notices.tsx'
+import { Preflight } from '../parts/preflight.tsx'
+import { Problem } from '../parts/problem.tsx'
+import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
+import type { ChosenRole } from '../parts/role-field.tsx'
+import { Screen } from '../parts/screen.tsx'
+import { State } from '../parts/state.tsx'
+import { useSession } from '../session/session.ts'
+
+type Metadata = Readonly<Record<string, string>>
+
+interface Target {
+  readonly isNew: boolean
+  readonly name: string
+  /** Paths or keys, one a line; empty: everything. */
+  readonly items: string
+}
+
+export function Restore(): ReactNode {
+  const { vault = '', arn = '' } = useParams()
+  const navigate = useNavigate()
+  const session = useSession()
+  const point = useQuery({
+    queryKey: ['point', vault, arn],
+    queryFn: async () =>
+      await backup.send(new DescribeRecoveryPointCommand({ BackupVaultName: vault, RecoveryPointArn: arn })),
+  })
+  const given = useQuery({
+    queryKey: ['restore metadata', vault, arn],
+    queryFn: async () =>
+      (
+        await backup.send(
+          new GetRecoveryPointRestoreMetadataCommand({ BackupVaultName: vault, RecoveryPointArn: arn }),
+        )
+      ).RestoreMetadata ?? {},
+  })
+  const [target, setTarget] = useState<Target>({ isNew: true, name: '', items: '' })
+  const [role, setRole] = useState<ChosenRole>('default')
+  const [error, setError] = useState<unknown>()
+  const [isBusy, setBusy] = useState(false)
+  const type = point.data?.ResourceType ?? ''
+  const metadata = given.data === undefined ? undefined : metadataOf(type, given.data, target)
+  const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
+  const isReady = metadata !== undefined && roleArn !== undefined && (type === 'EFS' || target.name !== '')
+
+  const submit = async (): Promise<void> => {
+    setBusy(true)
+    setError(undefined)
+    try {
+      const IamRoleArn = await ensureRole(role)
+      const { RestoreJobId: id = '' } = await backup.send(
+        new StartRestoreJobCommand({
+          RecoveryPointArn: arn,
+          Metadata: metadata,
+          IamRoleArn,
+          ResourceType: type,
+        }),
+      )
+      notify('The restore was started.')
+      await navigate(jobPath('restore', id))
+    } catch (failure) {
+      setError(failure)
+      setBusy(false)
+    }
+  }
+  return (
+    <Screen
+      title="Restore"
+      description="Nothing of the source is overwritten: a restore makes something new, or goes into a folder of its own."
+      above={[
+        ['Backup vaults', '/vaults'],
+        [vault, vaultPath(vault)],
+      ]}
+    >
+      {point.error !== null && <Problem error={point.error} what="look at this recovery point" />}
+      {given.error !== null && <Problem error={given.error} what="read what it was made of" />}
+      {point.data !== undefined && (
+        <Container header={<Header variant="h2">Recovery point</Header>}>
+          <Facts
+            of={[
+              ['Created', when(point.data.CreationDate)],
+              ['State', <State key="state" state={point.data.Status} warning={point.data.StatusMessage} />],
+              [
+                'Resource',
+                <Link key="resource" to={resourcePath(point.data.ResourceArn ?? '')}>
+                  {point.data.ResourceName ?? nameOf(point.data.ResourceArn)}
+                </Link>,
+              ],
+              ['Type', typeName(type)],
+              ['Size', bytes(point.data.BackupSizeInBytes)],
+              ['Kept until', when(point.data.CalculatedLifecycle?.DeleteAt)],
+              ['ARN', arn],
+            ]}
+          />
+        </Container>
+      )}
+      {metadata !== undefined && (
+        <form
+          onSubmit={(event) => {
+            event.preventDefault()
+            void submit()
+          }}
+        >
+          <Form
+            actions={
+              <SpaceBetween direction="horizontal" size="xs">
+                <Button variant="link" formAction="none" onClick={() => void navigate(-1)}>
+                  Cancel
+                </Button>
+                <Button variant="primary" loading={isBusy} disabled={!isReady}>
+                  Restore
+                </Button>
+              </SpaceBetween>
+            }
+          >
+            <SpaceBetween size="l">
+              {error !== undefined && <Problem error={error} what="restore this" />}
+              <Container header={<Header variant="h2">Where to</Header>}>
+                <TargetForm type={type} target={target} onChange={setTarget} />
+              </Container>
+              <Container header={<Header variant="h2">Restore role</Header>}>
+                <SpaceBetween size="m">
+                  <RoleField label="Restore role" value={role} onChange={setRole} />
+                  {isReady && (
+                    <Preflight
+                      input={{
+                        Operation: 'StartRestoreJob',
+                        IamRoleArn: roleArn,
+                        RecoveryPointArns: [arn],
+                        Metadata: metadata,
+                      }}
+                      isDefaultRole={role === 'default'}
+                    />
+                  )}
+                  <Alert type="info">
+                    Whoever could not read the source is refused by the restore guard: a restore must not give
+                    what its caller may not have.
+                  </Alert>
+                </SpaceBetween>
+              </Container>
+              <AwsCommand
+                command={awsCommand('backup', 'start-restore-job', {
+                  RecoveryPointArn: arn,
+                  Metadata: metadata,
+                  IamRoleArn: roleArn,
+                  ResourceType: type,
+                })}
+              />
+            </SpaceBetween>
+          </Form>
+        </form>
+      )}
+    </Screen>
+  )
+}
+
+interface TargetWords {
+  readonly fresh: string
+  readonly present: string
+  readonly name: string
+  readonly items: string | undefined
+}
+
+const WORDS: Readonly<Record<string, TargetWords>> = {
+  EFS: {
+    fresh: 'A new directory below the restore root',
+    present: 'A folder of its own in the directory that was backed up',
+    name: 'Name of the new directory (optional)',
+    items: 'Only these paths (optional, one a line)',
+  },
+  RDS: {
+    fresh: 'A new database',
+    present: 'An empty database that is registered',
+    name: 'Name of the database',
+    items: undefined,
+  },
+  S3: {
+    fresh: 'A new bucket',
+    present: 'A bucket that is registered',
+    name: 'Name of the bucket',
+    items: 'Only these keys or prefixes (optional, one a line)',
+  },
+}
+
+function TargetForm({
+  type,
+  target,
+  onChange,
+}: {
+  readonly type: string
+  readonly target: Target
+  readonly onChange: (target: Target) => void
+}): ReactNode {
+  const words = WORDS[type]
+  if (words === undefined)
+    return <Alert type="error">This version cannot restore {type} here. Use the aws CLI.</Alert>
+  const hasName = type !== 'EFS' || target.isNew
+  return (
+    <SpaceBetween size="m">
+      <RadioGroup
+        value={target.isNew ? 'new' : 'present'}
+        onChange={({ detail }) => onChange({ ...target, isNew: detail.value === 'new' })}
+        ariaLabel="Where to"
+        items={[
+          { value: 'new', label: words.fresh },
+          { value: 'present', label: words.present },
+        ]}
+      />
+      {hasName && (
+        <FormField label={words.name} stretch>
+          <Input value={target.name} onChange={({ detail }) => onChange({ ...target, name: detail.value })} />
+        </FormField>
+      )}
+      {words.items !== undefined && (
+        <FormField label={words.items} stretch>
+          <Textarea
+            value={target.items}
+            rows={3}
+            onChange={({ detail }) => onChange({ ...target, items: detail.value })}
+          />
+        </FormField>
+      )}
+    </SpaceBetween>
+  )
+}
+
+/** What StartRestoreJob takes for this type: what the recovery point says of itself, with the choices over it. */
+function metadataOf(type: string, given: Metadata, { isNew, name, items }: Target): Metadata {
+  const lines = items
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  const only: Metadata = lines.length === 0 ? {} : { ItemsToRestore: JSON.stringify(lines) }
+  switch (type) {
+    case 'EFS':
+      return {
+        ...given,
+        ...only,
+        newFileSystem: String(isNew),
+        ...(isNew && name !== '' && { CreationToken: name }),
+      }
+    case 'RDS':
+      return { DBInstanceIdentifier: name }
+    case 'S3':
+      return { ...only, DestinationBucketName: name, NewBucket: String(isNew) }
+    default:
+      return given
+  }
+}

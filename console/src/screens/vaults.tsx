@@ -1,0 +1,145 @@
+import { CreateBackupVaultCommand, ListBackupVaultsCommand } from '@aws-sdk/client-backup'
+import type { BackupVaultListMember } from '@aws-sdk/client-backup'
+import Box from '@cloudscape-design/components/box'
+import Button from '@cloudscape-design/components/button'
+import FormField from '@cloudscape-design/components/form-field'
+import Input from '@cloudscape-design/components/input'
+import Modal from '@cloudscape-design/components/modal'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import StatusIndicator from '@cloudscape-design/components/status-indicator'
+import { useState } from 'react'
+import type { ReactNode } from 'react'
+import { backup } from '../api/backup.ts'
+import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
+import { when } from '../parts/format.ts'
+import { Link, vaultPath } from '../parts/link.tsx'
+import { List } from '../parts/list.tsx'
+import { notify } from '../parts/notices.tsx'
+import { usePages } from '../parts/pages.ts'
+import { Problem } from '../parts/problem.tsx'
+import { useTitle } from '../parts/screen.tsx'
+
+export function Vaults(): ReactNode {
+  useTitle('Backup vaults')
+  const [isCreating, setCreating] = useState(false)
+  const pages = usePages(['vaults'], async (NextToken) => {
+    const answer = await backup.send(new ListBackupVaultsCommand({ MaxResults: 50, NextToken }))
+    return { rows: answer.BackupVaultList ?? [], next: answer.NextToken }
+  })
+  const create = (
+    <Button variant="primary" onClick={() => setCreating(true)}>
+      Create backup vault
+    </Button>
+  )
+  return (
+    <>
+      <List<BackupVaultListMember>
+        title="Backup vaults"
+        description="Where recovery points lie, sealed under a key of the vault's own."
+        what="list backup vaults"
+        pages={pages}
+        idOf={(vault) => vault.BackupVaultArn ?? ''}
+        actions={create}
+        empty={
+          <SpaceBetween size="s">
+            <b>No backup vaults</b>
+            <span>A vault keeps recovery points. Create one, then back something up into it.</span>
+            {create}
+          </SpaceBetween>
+        }
+        columns={[
+          {
+            id: 'name',
+            header: 'Name',
+            isRowHeader: true,
+            cell: ({ BackupVaultName: name = '' }) => <Link to={vaultPath(name)}>{name}</Link>,
+          },
+          {
+            id: 'points',
+            header: 'Recovery points',
+            cell: (vault) => vault.NumberOfRecoveryPoints?.toLocaleString(),
+          },
+          { id: 'type', header: 'Type', cell: (vault) => vaultType(vault.VaultType) },
+          { id: 'lock', header: 'Lock', cell: (vault) => <LockState vault={vault} /> },
+          { id: 'created', header: 'Created', cell: (vault) => when(vault.CreationDate) },
+        ]}
+      />
+      {isCreating && (
+        <CreateVault
+          onClose={() => {
+            setCreating(false)
+            pages.refresh()
+          }}
+        />
+      )}
+    </>
+  )
+}
+
+export function vaultType(type: string | undefined): string {
+  return type === 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT' ? 'Logically air-gapped' : 'Backup vault'
+}
+
+/** A compliance lock can be removed until its date only; a governance lock has none. */
+export function LockState({
+  vault,
+}: {
+  readonly vault: { readonly Locked?: boolean | undefined; readonly LockDate?: Date | undefined }
+}): ReactNode {
+  if (vault.Locked !== true) return <StatusIndicator type="stopped">Not locked</StatusIndicator>
+  if (vault.LockDate === undefined) return <StatusIndicator type="success">Governance</StatusIndicator>
+  return vault.LockDate.getTime() > Date.now() ? (
+    <StatusIndicator type="in-progress">Compliance from {when(vault.LockDate)}</StatusIndicator>
+  ) : (
+    <StatusIndicator type="success">Compliance, for good</StatusIndicator>
+  )
+}
+
+function CreateVault({ onClose }: { readonly onClose: () => void }): ReactNode {
+  const [name, setName] = useState('')
+  const [error, setError] = useState<unknown>()
+  const [isBusy, setBusy] = useState(false)
+  const submit = async (): Promise<void> => {
+    setBusy(true)
+    setError(undefined)
+    try {
+      await backup.send(new CreateBackupVaultCommand({ BackupVaultName: name }))
+      notify(`Backup vault ${name} was created.`)
+      onClose()
+    } catch (failure) {
+      setError(failure)
+      setBusy(false)
+    }
+  }
+  return (
+    <Modal
+      visible
+      onDismiss={onClose}
+      closeAriaLabel="Close"
+      header="Create backup vault"
+      footer={
+        <Box float="right">
+          <SpaceBetween direction="horizontal" size="xs">
+            <Button variant="link" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button variant="primary" loading={isBusy} disabled={name === ''} onClick={() => void submit()}>
+              Create backup vault
+            </Button>
+          </SpaceBetween>
+        </Box>
+      }
+    >
+      <SpaceBetween size="m">
+        {error !== undefined && <Problem error={error} what="create this backup vault" />}
+        <FormField
+          label="Name"
+          constraintText="2 to 50 letters, digits, hyphens and underscores. It cannot be changed."
+        >
+          <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
+        </FormField>
+        <AwsCommand command={awsCommand('backup', 'create-backup-vault', { BackupVaultName: name })} />
+      </SpaceBetween>
+    </Modal>
+  )
+}

@@ -1,0 +1,93 @@
+import AppLayout from '@cloudscape-design/components/app-layout'
+import SideNavigation from '@cloudscape-design/components/side-navigation'
+import Spinner from '@cloudscape-design/components/spinner'
+import { Suspense, lazy, useState } from 'react'
+import type { ComponentType, ReactNode } from 'react'
+import { Route, Routes, useLocation, useNavigate } from 'react-router'
+import { NAVIGATION } from './navigation.ts'
+import { TopBar } from './top-bar.tsx'
+import { Notices } from '../parts/notices.tsx'
+
+function screen(load: () => Promise<ComponentType>): ComponentType {
+  return lazy(async () => ({ default: await load() }))
+}
+
+const Overview = screen(async () => (await import('../screens/overview.tsx')).Overview)
+const Resources = screen(async () => (await import('../screens/resources.tsx')).Resources)
+const Resource = screen(async () => (await import('../screens/resource.tsx')).Resource)
+const AddResource = screen(async () => (await import('../screens/add-resource.tsx')).AddResource)
+const BackUp = screen(async () => (await import('../screens/back-up.tsx')).BackUp)
+const Jobs = screen(async () => (await import('../screens/jobs.tsx')).Jobs)
+const Job = screen(async () => (await import('../screens/job.tsx')).Job)
+const Vaults = screen(async () => (await import('../screens/vaults.tsx')).Vaults)
+const Vault = screen(async () => (await import('../screens/vault.tsx')).Vault)
+const Restore = screen(async () => (await import('../screens/restore.tsx')).Restore)
+const Plans = screen(async () => (await import('../screens/plans.tsx')).Plans)
+const Plan = screen(async () => (await import('../screens/plan.tsx')).Plan)
+const CreatePlan = screen(async () => (await import('../screens/create-plan.tsx')).CreatePlan)
+const Assign = screen(async () => (await import('../screens/assign.tsx')).Assign)
+const Access = screen(async () => (await import('../screens/access.tsx')).Access)
+const Explain = screen(async () => (await import('../screens/explain.tsx')).Explain)
+const NotFound = screen(async () => (await import('../screens/not-found.tsx')).NotFound)
+
+/** Everything round the screens: the bar, the way about, what happened. Screens come when they are first gone to. */
+export function Shell(): ReactNode {
+  const { pathname } = useLocation()
+  const navigate = useNavigate()
+  const [isOpen, setOpen] = useState(innerWidth > 900)
+  return (
+    <>
+      <div id="top">
+        <TopBar />
+      </div>
+      <AppLayout
+        headerSelector="#top"
+        toolsHide
+        navigationOpen={isOpen}
+        onNavigationChange={({ detail }) => setOpen(detail.open)}
+        notifications={<Notices />}
+        ariaLabels={{
+          navigation: 'Screens',
+          navigationClose: 'Close the list of screens',
+          navigationToggle: 'Open the list of screens',
+          notifications: 'Notices',
+        }}
+        navigation={
+          <SideNavigation
+            header={{ text: 'Roleback', href: '/' }}
+            activeHref={`/${pathname.split('/')[1] ?? ''}`}
+            items={NAVIGATION}
+            onFollow={(event) => {
+              if (event.detail.external === true) return
+              event.preventDefault()
+              void navigate(event.detail.href)
+            }}
+          />
+        }
+        content={
+          <Suspense fallback={<Spinner size="large" />}>
+            <Routes>
+              <Route index element={<Overview />} />
+              <Route path="resources" element={<Resources />} />
+              <Route path="resources/add" element={<AddResource />} />
+              <Route path="resources/:arn" element={<Resource />} />
+              <Route path="back-up" element={<BackUp />} />
+              <Route path="jobs" element={<Jobs />} />
+              <Route path="jobs/:kind/:id" element={<Job />} />
+              <Route path="vaults" element={<Vaults />} />
+              <Route path="vaults/:name" element={<Vault />} />
+              <Route path="restore/:vault/:arn" element={<Restore />} />
+              <Route path="plans" element={<Plans />} />
+              <Route path="plans/create" element={<CreatePlan />} />
+              <Route path="plans/:id" element={<Plan />} />
+              <Route path="plans/:id/assign" element={<Assign />} />
+              <Route path="access" element={<Access />} />
+              <Route path="access/explain/:id?" element={<Explain />} />
+              <Route path="*" element={<NotFound />} />
+            </Routes>
+          </Suspense>
+        }
+      />
+    </>
+  )
+}

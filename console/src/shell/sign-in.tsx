@@ -1,0 +1,187 @@
+import Alert from '@cloudscape-design/components/alert'
+import Box from '@cloudscape-design/components/box'
+import Button from '@cloudscape-design/components/button'
+import Container from '@cloudscape-design/components/container'
+import Form from '@cloudscape-design/components/form'
+import FormField from '@cloudscape-design/components/form-field'
+import Header from '@cloudscape-design/components/header'
+import Input from '@cloudscape-design/components/input'
+import SegmentedControl from '@cloudscape-design/components/segmented-control'
+import Select from '@cloudscape-design/components/select'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import { useEffect, useState } from 'react'
+import type { ReactNode } from 'react'
+import { beginOidc, finishOidc, oidcAnswer } from './oidc.ts'
+import { useServerFacts } from './server.ts'
+import { callWorker } from '../session/session.ts'
+
+type Way = 'key' | 'password' | 'oidc'
+
+const EMPTY = {
+  accessKeyId: '',
+  secretAccessKey: '',
+  account: '',
+  userName: '',
+  password: '',
+  newPassword: '',
+  mfaCode: '',
+  provider: '',
+}
+type Fields = typeof EMPTY
+
+/** What is typed here goes to the worker, which exchanges it for credentials of an hour at most; nothing of it is kept. */
+export function SignIn(): ReactNode {
+  const facts = useServerFacts()
+  const [way, setWay] = useState<Way>('key')
+  const [chosenRegion, setRegion] = useState<string>()
+  const [fields, setFields] = useState<Fields>(EMPTY)
+  const [failure, setFailure] = useState<string>()
+  const [mustChange, setMustChange] = useState(false)
+  const [isBusy, setBusy] = useState(false)
+  const region = chosenRegion ?? facts?.regions[0] ?? ''
+
+  const attempt = async (what: () => Promise<unknown>): Promise<void> => {
+    setBusy(true)
+    setFailure(undefined)
+    try {
+      await what()
+    } catch (error) {
+      const { name, message } = error as Error
+      if (name === 'PasswordChangeRequiredException') setMustChange(true)
+      setFailure(message)
+    }
+    setBusy(false)
+  }
+
+  useEffect(() => {
+    const answer = oidcAnswer()
+    if (answer !== undefined && region !== '') void attempt(async () => await finishOidc(answer, region))
+  }, [region])
+
+  const submit = (): void =>
+    void attempt(async () => {
+      const mfaCode = fields.mfaCode === '' ? undefined : fields.mfaCode
+      if (way === 'key') {
+        const { accessKeyId, secretAccessKey } = fields
+        await callWorker('signInWithKey', {
+          accessKeyId: accessKeyId.trim(),
+          secretAccessKey: secretAccessKey.trim(),
+          mfaCode,
+          region,
+        })
+      } else if (way === 'password') {
+        const { account, userName, password } = fields
+        const newPassword = mustChange ? fields.newPassword : undefined
+        await callWorker('signInWithPassword', { account, userName, password, mfaCode, newPassword, region })
+      } else await beginOidc(fields.provider.trim())
+    })
+
+  const text = (name: keyof Fields, label: string, more: Partial<FieldMore> = {}): ReactNode => (
+    <FormField key={name} label={label} description={more.description} stretch>
+      <Input
+        name={name}
+        type={more.secret === true ? 'password' : 'text'}
+        value={fields[name]}
+        autoComplete={more.autoComplete ?? false}
+        autoFocus={more.focus === true}
+        onChange={({ detail }) => setFields((before) => ({ ...before, [name]: detail.value }))}
+      />
+    </FormField>
+  )
+
+  return (
+    <main className="sign-in">
+      <Box margin={{ vertical: 'xxxl' }} padding={{ horizontal: 'm' }}>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault()
+            submit()
+          }}
+        >
+          <Form
+            variant="embedded"
+            actions={
+              <Button variant="primary" loading={isBusy} formAction="submit">
+                Sign in
+              </Button>
+            }
+          >
+            <Container
+              header={
+                <Header variant="h1" description="Backups under roles that somebody was allowed to pass.">
+                  Sign in to Roleback
+                </Header>
+              }
+            >
+              <SpaceBetween size="l">
+                {failure !== undefined && (
+                  <Alert type="error" header="You are not signed in">
+                    {failure}
+                  </Alert>
+                )}
+                {!isSecureContext && (
+                  <Alert type="warning" header="This page is not served securely">
+                    Browsers sign requests on pages by HTTPS, or on this machine itself. Start the server with
+                    --tls-cert and --tls-key.
+                  </Alert>
+                )}
+                <SegmentedControl
+                  label="Sign in with"
+                  selectedId={way}
+                  onChange={({ detail }) => setWay(detail.selectedId as Way)}
+                  options={[
+                    { id: 'key', text: 'Access key' },
+                    { id: 'password', text: 'User name' },
+                    { id: 'oidc', text: 'Identity provider' },
+                  ]}
+                />
+                {way === 'key' && [
+                  text('accessKeyId', 'Access key ID', {
+                    focus: true,
+                    description:
+                      'The first start wrote the root user’s into root-credentials of the data directory.',
+                  }),
+                  text('secretAccessKey', 'Secret access key', { secret: true }),
+                  text('mfaCode', 'MFA code (optional)', { autoComplete: 'one-time-code' }),
+                ]}
+                {way === 'password' && [
+                  text('account', 'Account ID or alias', { focus: true }),
+                  text('userName', 'User name', { autoComplete: 'username' }),
+                  text('password', 'Password', { secret: true, autoComplete: 'current-password' }),
+                  text('mfaCode', 'MFA code, if you have a device', { autoComplete: 'one-time-code' }),
+                  mustChange &&
+                    text('newPassword', 'New password', { secret: true, autoComplete: 'new-password' }),
+                ]}
+                {way === 'oidc' &&
+                  text('provider', 'ARN of the identity provider', {
+                    focus: true,
+                    description: 'Your administrator knows it: arn:aws:iam::ACCOUNT:oidc-provider/HOST',
+                  })}
+                {(facts?.regions.length ?? 0) > 1 && (
+                  <FormField label="Region" stretch>
+                    <Select
+                      selectedOption={{ value: region }}
+                      options={facts?.regions.map((value) => ({ value })) ?? []}
+                      onChange={({ detail }) => setRegion(detail.selectedOption.value)}
+                    />
+                  </FormField>
+                )}
+                <Box variant="small">
+                  Sessions end after an hour at most, and whenever you sign out. Roleback is not affiliated
+                  with Amazon Web Services.
+                </Box>
+              </SpaceBetween>
+            </Container>
+          </Form>
+        </form>
+      </Box>
+    </main>
+  )
+}
+
+interface FieldMore {
+  readonly description: string
+  readonly secret: boolean
+  readonly focus: boolean
+  readonly autoComplete: string
+}
