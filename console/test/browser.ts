@@ -5,6 +5,9 @@ import type { Browser, Page } from 'playwright-core'
 /** Debian's Chromium; `npm test` installs it where it may. */
 const CHROMIUM = '/usr/bin/chromium'
 
+/** A busy machine draws slowly; what comes at all comes within this. */
+const PATIENCE_MS = 120_000
+
 export const missing: string | false = existsSync(CHROMIUM)
   ? false
   : 'Chromium (/usr/bin/chromium) is not installed; npm test installs it as root on Debian'
@@ -40,6 +43,7 @@ export async function signInWithKey(
   url: string,
   key: { readonly accessKeyId: string; readonly secretAccessKey: string },
 ): Promise<void> {
+  page.setDefaultTimeout(PATIENCE_MS)
   await page.goto(`${url}/console/`)
   await page.getByLabel('Access key ID').fill(key.accessKeyId)
   await page.getByLabel('Secret access key').fill(key.secretAccessKey)
@@ -51,7 +55,7 @@ export async function signInWithKey(
 export async function shows(
   page: Page,
   what: ReturnType<Page['getByText']>,
-  ms: number = 30_000,
+  ms: number = PATIENCE_MS,
 ): Promise<void> {
   try {
     await what.first().waitFor({ timeout: ms })
