@@ -135,6 +135,8 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       store,
       serverKey,
       roots,
+      dataDir: config.dataDir,
+      log,
     }),
     runningTime: await RunningTime.open({ store, serverKey, clock: systemClock }),
     dataDir: config.dataDir,

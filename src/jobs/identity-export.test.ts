@@ -68,7 +68,13 @@ async function openBench(): Promise<Bench> {
   })
   for (const account_id of ACCOUNTS)
     await insertAccount(store.db, { account_id, name: 'x', created_at: NOW, root_last_used_at: null })
-  const vaults = new VaultRegistry({ store, serverKey, roots: new Map([['us-east-1', dir]]) })
+  const vaults = new VaultRegistry({
+    store,
+    serverKey,
+    roots: new Map([['us-east-1', dir]]),
+    dataDir: dir,
+    log,
+  })
   const tools = { store, serverKey, vaults, clock: passed, log }
   return {
     dir,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { ServerKey } from '../keyring/server-key.ts'
 import {
   kitWrappings,
@@ -7,10 +8,12 @@ import {
   sealVaultKeys,
   serverWrapping,
 } from '../keyring/vault-key.ts'
+import type { Log } from '../lib/log.ts'
 import { findServer } from '../store/accounts.ts'
 import type { VaultTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { setVaultState, setWrappedKey } from '../store/vaults.ts'
+import { IndexCache } from '../vault/index-cache.ts'
 import { createVault, openVault } from '../vault/vault.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Lease } from '../vault/lease.ts'
@@ -25,6 +28,9 @@ export interface VaultRegistryOptions {
   readonly serverKey: ServerKey
   /** By region: where vaults in directories lie, one folder each. */
   readonly roots: ReadonlyMap<string, string>
+  /** The server's: vaults' indexes are kept in there between starts. */
+  readonly dataDir: string
+  readonly log: Log
 }
 
 /** What of a vault's row opens it. */
@@ -105,6 +111,7 @@ export class VaultRegistry {
       key,
       wrappings,
       files,
+      indexCache: this.#indexCache(row.vault_id),
     })
     const version = await this.#storages.version(row)
     this.#open.set(row.vault_id, { wrappedKey: wrapped, version, vault: Promise.resolve(vault) })
@@ -152,13 +159,18 @@ export class VaultRegistry {
     if (row.wrapped_key === null)
       throw new JobFailedError(`Backup vault ${row.name} has no key yet: it is ${row.state}`)
     const key = openVaultKeys(this.#options.serverKey, row.vault_id, row.wrapped_key)
-    const vault = await openVault(await this.#storages.open(row), key)
+    const vault = await openVault(await this.#storages.open(row), key, this.#indexCache(row.vault_id))
     if (vault.id !== row.vault_id) {
       throw new JobFailedError(
         `The storage of backup vault ${row.name} holds another vault (${vault.id}). Put its own back in place`,
       )
     }
     return vault
+  }
+
+  #indexCache(vaultId: string): IndexCache {
+    const { dataDir, log } = this.#options
+    return new IndexCache(join(dataDir, 'index-cache', vaultId), (message) => log.warn(message, { vaultId }))
   }
 
   /** Removes the storage of a vault whose row is gone. */
@@ -169,6 +181,7 @@ export class VaultRegistry {
     const blobs = await this.#storages.open(stored)
     try {
       await blobs.removeAll()
+      await this.#indexCache(vaultId).remove()
     } finally {
       blobs.close()
     }

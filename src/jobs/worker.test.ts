@@ -32,16 +32,18 @@ async function withWorker(
   const clock = { ms: 1_000_000_000_000 }
   const passed: Clock = { now: () => clock.ms, monotonic: () => performance.now() }
   const serverKey = new ServerKey(Buffer.alloc(32, 1))
+  const log = createLog('silent')
+  const dataDir = '/nowhere'
   const tools: JobTools = {
     store,
     serverKey,
     clock: passed,
-    log: createLog('silent'),
-    vaults: new VaultRegistry({ store, serverKey, roots: new Map() }),
+    log,
+    vaults: new VaultRegistry({ store, serverKey, roots: new Map(), dataDir, log }),
     runningTime: await RunningTime.open({ store, serverKey, clock: passed }),
     allowedRoots: [],
     vaultRoots: [],
-    dataDir: '/nowhere',
+    dataDir,
   }
   const worker = new Worker({
     tools,

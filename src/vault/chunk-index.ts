@@ -118,6 +118,27 @@ export class ChunkIndex {
     }
   }
 
+  /** What there is room for; as `make` takes it. */
+  get room(): IndexSize {
+    const segments = this.#segments.length / SEGMENT_WORDS
+    return { chunks: this.capacity, segments, packs: this.#packFlags.length }
+  }
+
+  /** Its arrays, in one order, as far as an index of `size` fills them; slots are strewn over all of theirs. */
+  filled({ chunks, segments, packs }: IndexSize = this.size): Uint8Array[] {
+    const { slots, prints, lengths, counts } = this.memory
+    return [
+      new Uint8Array(slots),
+      new Uint8Array(prints, 0, chunks * PRINT_WORDS * 4),
+      new Uint8Array(lengths, 0, chunks * LENGTH_BYTES),
+      new Uint8Array(this.memory.segments, 0, segments * SEGMENT_WORDS * 4),
+      new Uint8Array(this.memory.packIds, 0, packs * ID_BYTES),
+      new Uint8Array(this.memory.packStarts, 0, packs * 4),
+      new Uint8Array(this.memory.packFlags, 0, packs),
+      new Uint8Array(counts),
+    ]
+  }
+
   /** Chunks that there is room for; their numbers are less. */
   get capacity(): number {
     return this.#prints.length / PRINT_WORDS

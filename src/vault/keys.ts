@@ -89,6 +89,14 @@ export class VaultKeys {
     return this.#derive(type === 'data' ? 'data-id' : 'meta-id')
   }
 
+  /** The key of one copy of the index outside of the vault, which its seed makes its own. Of the newest key: who lost the vault has it not. */
+  indexCacheKey(seed: Uint8Array): KeyObject {
+    const key = this.#derive('index-cache', KEY_BYTES, this.newest)
+    return createSecretKey(
+      Buffer.from(hkdfSync('sha256', key, seed, 'roleback-vault/1/index-cache', KEY_BYTES)),
+    )
+  }
+
   headerMac(line: Uint8Array): Buffer {
     return createHmac('sha256', this.#derive('header')).update(line).digest()
   }

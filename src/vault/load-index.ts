@@ -5,6 +5,7 @@ import type { IndexSize } from './chunk-index.ts'
 import { readDeadLists } from './dead-list.ts'
 import type { DeadList } from './dead-list.ts'
 import { VaultDamageError } from './errors.ts'
+import type { IndexCache } from './index-cache.ts'
 import { openIndex } from './index-delta.ts'
 import { ID_BYTES } from './keys.ts'
 import type { VaultKeys } from './keys.ts'
@@ -25,10 +26,12 @@ export interface LoadedIndex {
   readonly stored: ReadonlyMap<string, number>
   /** What could not be read; their packs were read instead. */
   readonly damage: readonly VaultDamageError[]
+  /** No pack is in it that only its own end names. */
+  readonly isOfDeltas: boolean
 }
 
 /**
- * Reads the index anew, or, where only deltas came, adds them to `previous`. Dead lists are read before deltas: the order that
+ * Reads the index anew, or, where only deltas came, adds them to `previous` or else to what `cache` holds. Dead lists are read before deltas: the order that
  * a sweep relies on (docs/vault-format.md, section 11).
  *
  * @param isRebuilt Also reads the directories of packs that no delta names.
@@ -38,10 +41,11 @@ export async function loadIndex(
   keys: VaultKeys,
   previous?: LoadedIndex,
   isRebuilt: boolean = false,
+  cache?: IndexCache,
 ): Promise<LoadedIndex> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await loadOnce(store, keys, previous, isRebuilt)
+      return await loadOnce(store, keys, previous, isRebuilt, cache)
     } catch (error) {
       // A sweep replaced a delta between the listing and the reading: what replaced it is in the next listing.
       if (!(error instanceof BlobNotFoundError) || attempt === MAX_ATTEMPTS) throw error
@@ -56,6 +60,7 @@ async function loadOnce(
   keys: VaultKeys,
   previous: LoadedIndex | undefined,
   isRebuilt: boolean,
+  cache: IndexCache | undefined,
 ): Promise<LoadedIndex> {
   const deadLists = await readDeadLists(store, keys)
   const names = await listDeltas(store)
@@ -65,12 +70,14 @@ async function loadOnce(
     const name = packName(pack.type, pack.id)
     return dead.has(name) || stored.get(name) !== pack.sizeBytes
   }
-  if (previous !== undefined && !isRebuilt) {
-    const grown = await growIndex(store, keys, previous, { names, isUnusable, dead, stored })
+  if (!isRebuilt) {
+    const known = previous ?? (await cache?.read(keys, names))
+    const grown = known && (await growIndex(store, keys, known, { names, isUnusable, dead, stored }))
     if (grown !== undefined) return { ...grown, deadLists, stored }
   }
   const read = await readAll({ store, keys, names, stored, isUnusable, isRebuilt })
-  return { ...read, deltas: new Set(names.keys()), deadLists, stored }
+  const isOfDeltas = read.damage.length === 0 && !isRebuilt
+  return { ...read, deltas: new Set(names.keys()), deadLists, stored, isOfDeltas }
 }
 
 /** Adds new deltas to what is in memory; undefined when that cannot give the same as reading all. */
@@ -89,6 +96,7 @@ async function growIndex(
   if (previous.damage.length > 0 || [...previous.deltas].some((name) => !present.has(name))) return undefined
   for (const name of previous.packs) {
     if (previous.unusable.has(name) !== (now.dead.has(name) || !now.stored.has(name))) return undefined
+    if (previous.stored.get(name) !== now.stored.get(name)) return undefined
   }
   const added: Parsed[] = []
   for (const name of present) {

@@ -6,6 +6,7 @@ import type { ChunkSizes } from './chunker.ts'
 import { PointNotFoundError, VaultClaimError, VaultDamageError, VaultKeyError } from './errors.ts'
 import { deleteHead, listPointIds, readHead, writeAmendment } from './heads.ts'
 import type { PointHead, PointRecord } from './heads.ts'
+import type { IndexCache } from './index-cache.ts'
 import { VAULT_ID, VaultKeys } from './keys.ts'
 import { loadIndex } from './load-index.ts'
 import type { LoadedIndex } from './load-index.ts'
@@ -24,6 +25,7 @@ export interface CreateVaultOptions {
   /** Plain copies for whoever finds the vault: `README.txt`, `recover.mjs`. */
   readonly files: Readonly<Record<string, Uint8Array>>
   readonly chunkSizes?: ChunkSizes
+  readonly indexCache?: IndexCache
 }
 
 export interface VaultHeader {
@@ -40,7 +42,7 @@ const HEADER = 'vault.json'
  * @throws {VaultClaimError} When another vault lies there.
  */
 export async function createVault(store: BlobStore, options: CreateVaultOptions): Promise<Vault> {
-  const { vaultId, key, wrappings, files, chunkSizes = DEFAULT_CHUNK_SIZES } = options
+  const { vaultId, key, wrappings, files, chunkSizes = DEFAULT_CHUNK_SIZES, indexCache } = options
   checkChunkSizes(chunkSizes)
   const keys = new VaultKeys(vaultId, key)
   const line = JSON.stringify({ format: 'roleback-vault', version: 1, vaultId, chunk: chunkSizes })
@@ -55,7 +57,7 @@ export async function createVault(store: BlobStore, options: CreateVaultOptions)
     crashpoint('vault.file-stored')
   }
   crashpoint('vault.made')
-  return new Vault(store, keys, chunkSizes)
+  return new Vault(store, keys, chunkSizes, indexCache)
 }
 
 /** Puts a blob that may be there already from an earlier try. False where other bytes have the name. */
@@ -107,15 +109,18 @@ async function parseHeader(store: BlobStore): Promise<{ header: VaultHeader; lin
   }
 }
 
-/** @throws {VaultKeyError} {BlobNotFoundError} {VaultDamageError} */
-export async function openVault(store: BlobStore, key: Uint8Array): Promise<Vault> {
+/**
+ * @param indexCache Where this machine keeps the index between processes.
+ * @throws {VaultKeyError} {BlobNotFoundError} {VaultDamageError}
+ */
+export async function openVault(store: BlobStore, key: Uint8Array, indexCache?: IndexCache): Promise<Vault> {
   const { header, line, mac } = await parseHeader(store)
   const keys = new VaultKeys(header.vaultId, key)
   if (keys.headerMac(line).toString('hex') !== mac)
     throw new VaultKeyError(
       `Cannot open vault "${header.vaultId}": this is not its key, or its header was changed`,
     )
-  return new Vault(store, keys, header.chunkSizes)
+  return new Vault(store, keys, header.chunkSizes, indexCache)
 }
 
 /** One open vault. It keeps the index between jobs; any number of jobs may use it at once. */
@@ -124,26 +129,35 @@ export class Vault {
   readonly store: BlobStore
   readonly keys: VaultKeys
   readonly chunkSizes: ChunkSizes
+  readonly #indexCache: IndexCache | undefined
   #loaded: LoadedIndex | undefined
   #loading: Promise<LoadedIndex> | undefined
 
-  constructor(store: BlobStore, keys: VaultKeys, chunkSizes: ChunkSizes) {
+  constructor(store: BlobStore, keys: VaultKeys, chunkSizes: ChunkSizes, indexCache?: IndexCache) {
     this.id = keys.vaultId
     this.store = store
     this.keys = keys
     this.chunkSizes = chunkSizes
+    this.#indexCache = indexCache
   }
 
   /** The index as it is in the store after this call began. @param isRebuilt Reads also packs that no delta names. */
   async refresh(isRebuilt: boolean = false): Promise<LoadedIndex> {
     // One at a time, since it is extended in place; a call that waits must still see what came meanwhile.
     while (this.#loading !== undefined) await this.#loading.catch(() => undefined)
-    this.#loading = loadIndex(this.store, this.keys, this.#loaded, isRebuilt)
+    this.#loading = this.#load(isRebuilt)
     try {
       return (this.#loaded = await this.#loading)
     } finally {
       this.#loading = undefined
     }
+  }
+
+  /** Kept before anybody else can extend it: its arrays must not grow while they are written. */
+  async #load(isRebuilt: boolean): Promise<LoadedIndex> {
+    const loaded = await loadIndex(this.store, this.keys, this.#loaded, isRebuilt, this.#indexCache)
+    await this.#indexCache?.keep(this.keys, loaded)
+    return loaded
   }
 
   /** Begins a recovery point. Its lease must be held already: the index is read after it. */

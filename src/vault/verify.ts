@@ -10,6 +10,7 @@ import { checkTombstone, headName, listPointIds, readHead } from './heads.ts'
 import type { PointHead } from './heads.ts'
 import { hurtSegments, MAX_KEYS } from './hurt.ts'
 import type { HurtPoint, HurtSegments } from './hurt.ts'
+import { openIndex } from './index-delta.ts'
 import { ID_BYTES } from './keys.ts'
 import type { LoadedIndex } from './load-index.ts'
 import { FOOTER_BYTES, keyNumberOf, packName, parsePackName } from './pack.ts'
@@ -179,6 +180,7 @@ export async function verifyVault(
   await checkRecords(vault, heads, findings)
   const loaded = await vault.refresh()
   for (const damage of loaded.damage) findings.note(damage.blob, damage)
+  await checkDeltas(vault, loaded, findings)
   const damaged = new Set<string>()
   if (options.readData === true) {
     const on = {
@@ -226,6 +228,19 @@ async function openHeads(vault: Vault, findings: Findings): Promise<PointHead[]>
     }
   }
   return heads
+}
+
+/** The index may have been read long ago, or come from a cache: each of its deltas must open now. */
+async function checkDeltas(vault: Vault, { deltas }: LoadedIndex, findings: Findings): Promise<void> {
+  for (const name of deltas) {
+    await findings.pause()
+    try {
+      openIndex(vault.keys, name, await vault.store.get(name))
+    } catch (error) {
+      // A sweep replaced it meanwhile.
+      if (!(error instanceof BlobNotFoundError)) findings.note(name, error)
+    }
+  }
 }
 
 /** The vault's own records, and that each one that a head tells of is there. */
