@@ -256,6 +256,8 @@ test('wrong use ends with 2, a failure with 1, and each says so in one line with
     [1, ['job', 'show', 'x']],
     [0, ['--version']],
     [0, ['vault', 'export', '--help']],
+    [0, ['import', 'restic', '--help']],
+    [2, ['import', 'restic', '/no/such', '--vault', 'v', '--resource', 'r']],
   ]
   for (const [expected, args] of cases) {
     const { code, stderr } = await roleback(args, { env, cwd: scratch })

@@ -4,6 +4,7 @@ import { addAccount } from './account.ts'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
 import { addGuard } from './guard.ts'
+import { addImport } from './import.ts'
 import { addJob } from './job.ts'
 import { addKey } from './key.ts'
 import { addKit } from './kit.ts'
@@ -83,6 +84,7 @@ function newProgram(): Command {
     addSignInProvider,
     addAudit,
     addVault,
+    addImport,
     addStorage,
     addRootKey,
     addDoctor,

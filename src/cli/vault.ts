@@ -1,11 +1,8 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import type { Call } from '../aws/client.ts'
 import { clientFrom } from './connect.ts'
-import { followJob, progressOutput } from './follow-job.ts'
-import { jobFacts } from './job.ts'
-import { factsOf, say, sayJson } from './output.ts'
-import { CommandError, CommandUsageError } from './report.ts'
+import { finishJob } from './finish-job.ts'
+import { CommandUsageError } from './report.ts'
 import { collect } from './resource-values.ts'
 import { readSecret } from './secret-input.ts'
 import { addVaultRebuild } from './vault-rebuild.ts'
@@ -37,7 +34,7 @@ export function addVault(program: Command): void {
         BackupVaultName: name,
         ReadData: options.readData,
       })
-      await waitFor(call, JobId, `verify ${name}`, options)
+      await finishJob(call, JobId, `verify ${name}`, options)
     })
   vault
     .command('sweep <name>')
@@ -46,7 +43,7 @@ export function addVault(program: Command): void {
     .action(async (name: string, options: Json) => {
       const { call } = clientFrom(process.env)
       const { JobId } = await call('roleback', 'StartSweepJob', { BackupVaultName: name })
-      await waitFor(call, JobId, `sweep ${name}`, options)
+      await finishJob(call, JobId, `sweep ${name}`, options)
     })
   vault
     .command('export <name>')
@@ -78,18 +75,5 @@ async function exportVault(name: string, options: ExportOptions): Promise<void> 
     RecoveryPointArns: options.recoveryPoint,
     Password: await readSecret(options.passwordFile, "the repository's password", '--password-file'),
   })
-  await waitFor(call, JobId, `export ${name}`, options)
-}
-
-/** Waits for the job's end and prints it. @throws {CommandError} Where it did not end well. */
-async function waitFor(call: Call, jobId: string, label: string, options: Json): Promise<void> {
-  const isJson = options.json === true
-  const job = await followJob(call, jobId, label, progressOutput(isJson))
-  if (isJson) sayJson(job)
-  else if (job.State === 'COMPLETED') say(factsOf({ ...jobFacts(job), message: undefined }))
-  if (job.State !== 'COMPLETED') {
-    throw new CommandError(
-      `Job ${job.JobId} ended ${job.State}: ${(job.StatusMessage ?? 'no reason was given').replace(/[.?]$/, '')}. "roleback job show ${job.JobId}" shows the whole job, "roleback job decisions ${job.JobId}" what it asked for`,
-    )
-  }
+  await finishJob(call, JobId, `export ${name}`, options)
 }

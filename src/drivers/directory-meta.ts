@@ -67,6 +67,9 @@ export interface Xattr {
   readonly value: Uint8Array
 }
 
+/** Attributes that are kept: users' own, file capabilities and POSIX ACLs. Others belong to the system that they were set on. */
+export const KEPT_XATTR: RegExp = /^(?:user\..*|security\.capability|system\.posix_acl_(?:access|default))$/s
+
 export const bytesOf = (latin1: string): Buffer => Buffer.from(latin1, 'latin1')
 export const latin1Of = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
@@ -93,9 +96,15 @@ const KIND_OF_TYPE: ReadonlyMap<number, number> = new Map([
   [0o060000, BLOCK_DEVICE],
 ])
 
+/** What of a file's status is kept. */
+export type KeptStat = Pick<
+  BigIntStats,
+  'mode' | 'uid' | 'gid' | 'nlink' | 'mtimeNs' | 'ctimeNs' | 'ino' | 'dev' | 'rdev'
+>
+
 /** The fixed part of the metadata of `stat`, in a buffer that the next call overwrites. */
 const scratch = Buffer.alloc(FIXED_BYTES)
-export function fixedPart(stat: BigIntStats, flags: number): Buffer {
+export function fixedPart(stat: KeptStat, flags: number): Buffer {
   scratch[0] = VERSION
   scratch[1] = flags
   scratch.writeUInt32LE(Number(stat.mode), 2)
@@ -190,7 +199,7 @@ export function decodeMeta(bytes: Uint8Array): TreeMeta {
 }
 
 /** The longest name that Linux file systems take, in bytes. */
-const MAX_NAME_BYTES = 255
+export const MAX_NAME_BYTES = 255
 /** Every key that a walk can have made, so that only the others are looked at part by part. */
 // oxlint-disable-next-line no-control-regex -- NUL ends a name in C
 const GOOD_KEY = /^\/(?:(?!\.{1,2}(?:\/|$))[^/\0]{1,255}(?:\/|$))*$/s

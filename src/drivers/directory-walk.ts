@@ -27,9 +27,6 @@ export interface WalkOptions {
 const BLOCK_MS = 8
 const ENTRIES_BETWEEN_CHECKS = 64
 
-/** Attributes that are kept: users' own, file capabilities and POSIX ACLs. Others belong to the system that they were set on. */
-const KEPT_XATTR = /^(?:user\..*|security\.capability|system\.posix_acl_(?:access|default))$/s
-
 const BIG = { bigint: true } as const
 
 /** Adds everything under `path` to the sink. @throws When the root itself cannot be read, or `signal` says stop. */
@@ -211,7 +208,7 @@ class Walk {
     const path = cPathIn(fd, name)
     const kept: Xattr[] = []
     for (const attribute of this.#libc.xattrNames(path) ?? []) {
-      if (!KEPT_XATTR.test(attribute)) continue
+      if (!layout.KEPT_XATTR.test(attribute)) continue
       const value = this.#libc.xattr(path, attribute)
       if (value === undefined)
         this.#problem(key, `Cannot read its attribute "${layout.displayKey(attribute)}"`)

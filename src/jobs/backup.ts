@@ -4,12 +4,9 @@ import type { ResourceType } from '../kinds/kind.ts'
 import { uuid } from '../lib/ids.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
 import { completeRecoveryPoint, latestPointOfResource } from '../store/recovery-points.ts'
-import { findResourceById } from '../store/resources.ts'
 import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../store/schema.ts'
 import { putTags, tagsOf } from '../store/tags.ts'
-import { findVault } from '../store/vaults.ts'
 import { connectionOf } from './connections.ts'
-import { JobFailedError, RetryLaterError } from './errors.ts'
 import { openJobRole } from './job-role.ts'
 import { pointRecord } from './point-record.ts'
 import { finishedState } from './point-state.ts'
@@ -23,6 +20,7 @@ import { checkQuotas, overQuota } from './quotas.ts'
 import { Problems } from './problems.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
+import { resourceOf, vaultToFill } from './vault-to-fill.ts'
 
 const DAY_MS = 86_400_000
 
@@ -39,8 +37,8 @@ interface BackupInput {
  */
 export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
   const { row } = job
-  const vault = await vaultOf(tools, row)
-  const resource = await resourceOf(tools, row)
+  const vault = await vaultToFill(tools, row, 'Backup job')
+  const resource = await resourceOf(tools, row, 'Backup job')
   await checkRetention(
     tools,
     { vault, opened: await tools.vaults.open(vault), jobNoun: 'Backup job' },
@@ -76,33 +74,6 @@ export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOu
     await dropUnfinishedPoint(tools, job.row, point)
     throw error
   }
-}
-
-async function vaultOf(tools: JobTools, row: JobTable): Promise<VaultTable> {
-  const vault = await findVault(tools.store.db, row.account_id, row.region, row.vault_name as string)
-  if (vault === undefined)
-    throw new JobFailedError(`Backup job failed because backup vault ${row.vault_name} does not exist.`)
-  if (vault.vault_type !== 'BACKUP_VAULT')
-    throw new JobFailedError(
-      `Backup job failed because ${vault.name} is a logically air-gapped vault. Let the rule back up into another vault and copy into this one`,
-    )
-  if (vault.state === 'CREATING')
-    throw new RetryLaterError(`Backup vault ${vault.name} is being created`, 200)
-  if (vault.state === 'FAILED')
-    throw new JobFailedError(
-      `Backup job failed because backup vault ${vault.name} could not be created. Delete it and create it again`,
-    )
-  return vault
-}
-
-async function resourceOf(tools: JobTools, row: JobTable): Promise<ResourceTable> {
-  const resource = await findResourceById(tools.store.db, row.account_id, row.resource_unique_id as string)
-  if (resource === undefined || resource.removed_at !== null) {
-    throw new JobFailedError(
-      `Backup job failed because ${row.resource_arn} is no longer registered. Register it again and start a new job`,
-    )
-  }
-  return resource
 }
 
 /** The row that the recovery point has while it is written. */

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { exportDirectory } from './export-target.ts'
+import { outsideDirectory } from './export-target.ts'
 
-describe('exportDirectory()', () => {
+describe('outsideDirectory()', () => {
   let home: string
   const at = (name: string): string => join(home, name)
   before(() => {
@@ -20,8 +20,9 @@ describe('exportDirectory()', () => {
   after(() => rmSync(home, { recursive: true }))
 
   const place = (name: string, allowedRoots?: readonly string[]): Promise<string> =>
-    exportDirectory({
-      targetPath: at(name),
+    outsideDirectory({
+      path: at(name),
+      jobNoun: 'Export job',
       dataDir: at('data'),
       vaultRoots: [at('far')],
       allowedRoots: allowedRoots?.map(at),

@@ -8,7 +8,6 @@ import { writeSnapshot } from '../restic/snapshot.ts'
 import type { SnapshotResult } from '../restic/snapshot.ts'
 import { ResticNodeError } from '../restic/tree.ts'
 import { findRecoveryPoint, RESTORABLE } from '../store/recovery-points.ts'
-import { allResourcesOfType } from '../store/resources.ts'
 import type { RecoveryPointTable, VaultTable } from '../store/schema.ts'
 import { tagsOf, tagsOfAll } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
@@ -20,7 +19,7 @@ import { directoryNodes } from './export-directory.ts'
 import { decideExport } from './export-rights.ts'
 import { ExportDamageError } from './export-source.ts'
 import type { ExportSource } from './export-source.ts'
-import { exportDirectory, exportedBefore, openOrCreate } from './export-target.ts'
+import { exportedBefore, openOrCreate, outsideDirectory, placeFor, refuseResources } from './export-target.ts'
 import { openJobRole } from './job-role.ts'
 import { Problems } from './problems.ts'
 import type { JobOutcome, JobRunner, JobTools, RunningJob } from './tools.ts'
@@ -110,14 +109,8 @@ async function planOf(tools: JobTools, { row }: RunningJob): Promise<Plan> {
     }
     points.push(point)
   }
-  const server = await db.selectFrom('server').select('management_account_id').executeTakeFirst()
-  const directory = await exportDirectory({
-    targetPath: input.targetPath,
-    dataDir: tools.dataDir,
-    vaultRoots: tools.vaultRoots,
-    allowedRoots: server?.management_account_id === row.account_id ? undefined : tools.allowedRoots,
-  })
-  await refuseResources(tools, directory)
+  const directory = await outsideDirectory(await placeFor(tools, row, input.targetPath, 'Export job'))
+  await refuseResources(tools.store, directory, 'Export job')
   const openNow = async (): Promise<OpenRepository> => {
     const password = tools.serverKey.open('job-secret', row.job_id, input.password).toString()
     const repository = await openOrCreate(directory, password)
@@ -126,18 +119,6 @@ async function planOf(tools: JobTools, { row }: RunningJob): Promise<Plan> {
   let opening: Promise<OpenRepository> | undefined
   const open = (): Promise<OpenRepository> => (opening ??= openNow())
   return { vault, points, directory, open, problems: new Problems() }
-}
-
-/** A directory that is registered is written to by restores alone, which are decided on its ARN. */
-async function refuseResources({ store }: JobTools, directory: string): Promise<void> {
-  for (const resource of await allResourcesOfType(store.db, 'EFS')) {
-    const { path } = JSON.parse(resource.settings) as { readonly path: string }
-    if (directory !== path && !directory.startsWith(path === '/' ? '/' : `${path}/`)) continue
-    throw new JobFailedError(
-      `Export job failed: "${directory}" lies in a directory that is registered as a resource. Name another place`,
-      'AccessDenied',
-    )
-  }
 }
 
 /** @returns What was written; undefined where the repository had the recovery point already. */

@@ -4,6 +4,7 @@ import { runBackup } from './backup.ts'
 import { runCopy } from './copy.ts'
 import { runDeletePoint } from './delete-point.ts'
 import { runExport } from './export.ts'
+import { runImport } from './import.ts'
 import { runRestore } from './restore.ts'
 import { runSealVault } from './seal-vault.ts'
 import { runRotateKey } from './rotate-key.ts'
@@ -22,6 +23,7 @@ export const HEAVY: Readonly<Partial<Record<JobKind, JobRunner>>> = {
   sweep: runSweep,
   verify: runVerify,
   export: runExport,
+  import: runImport,
 }
 
 export const LIGHT: Readonly<Partial<Record<JobKind, JobRunner>>> = {

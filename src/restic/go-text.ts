@@ -109,3 +109,53 @@ export function goTime(ns: bigint): string {
   if (fraction === 0n) return `${whole}Z`
   return `${whole}.${fraction.toString().padStart(9, '0').replace(/0+$/, '')}Z`
 }
+
+const ESCAPES: ReadonlyMap<string, number> = new Map([
+  ...[...QUOTED].map(([code, quoted]) => [quoted.slice(1), code] as const),
+  ["'", 0x27],
+])
+/** `\xNN`, `\NNN` (octal), `\uNNNN`, `\UNNNNNNNN`, or one character behind the backslash. */
+const ESCAPE = /^\\(?:x([0-9a-fA-F]{2})|([0-3][0-7]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))/s
+
+/** What `goQuote` was given. @throws {RangeError} For what strconv.Unquote would not take either. */
+export function goUnquote(text: string): Buffer {
+  if (!text.includes('\\')) return Buffer.from(text)
+  const parts: Buffer[] = []
+  for (let at = 0; at < text.length;) {
+    const next = text.indexOf('\\', at)
+    const end = next === -1 ? text.length : next
+    if (end > at) parts.push(Buffer.from(text.slice(at, end)))
+    if (next === -1) break
+    const found = ESCAPE.exec(text.slice(next, next + 10))
+    parts.push(unescape(found))
+    at = next + (found as RegExpExecArray)[0].length
+  }
+  return Buffer.concat(parts)
+}
+
+function unescape(found: RegExpExecArray | null): Buffer {
+  const [, byte, octal, short, long, character] = found ?? []
+  if (byte !== undefined) return Buffer.of(Number.parseInt(byte, 16))
+  if (octal !== undefined) return Buffer.of(Number.parseInt(octal, 8))
+  const code = short ?? long
+  if (code !== undefined) return Buffer.from(String.fromCodePoint(Number.parseInt(code, 16)))
+  const known = character === undefined ? undefined : ESCAPES.get(character)
+  if (known === undefined) throw new RangeError('it holds an escape that Go does not know')
+  return Buffer.of(known)
+}
+
+const TIME = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9})\d*)?(?:Z|([+-])(\d{2}):(\d{2}))$/
+const LAST_NS = 2n ** 63n - 1n
+
+/** Nanoseconds since 1970 of a time in RFC 3339, the nearest that 64 bits hold; undefined for what is no time. */
+export function parseGoTime(text: string): bigint | undefined {
+  const found = TIME.exec(text)
+  if (found === null) return undefined
+  const [, year, month, day, hours, minutes, seconds, fraction = '', sign, zoneHours, zoneMinutes] = found
+  const ms = Date.parse(`${year}-${month}-${day}T${hours}:${minutes}:${seconds}Z`)
+  if (Number.isNaN(ms)) return undefined
+  const zone = (Number(zoneHours ?? 0) * 60 + Number(zoneMinutes ?? 0)) * (sign === '-' ? -60 : 60)
+  const ns = BigInt(ms / 1000 - zone) * SECOND_NS + BigInt(fraction.padEnd(9, '0'))
+  if (ns > LAST_NS) return LAST_NS
+  return ns < -LAST_NS ? -LAST_NS : ns
+}

@@ -28,7 +28,7 @@ export interface ResticNode {
 }
 
 /** Go's os.FileMode: the type's bit. */
-const TYPE_BITS: Readonly<Record<ResticNode['type'], number>> = {
+export const TYPE_BITS: Readonly<Record<ResticNode['type'], number>> = {
   dir: 2 ** 31,
   symlink: 2 ** 27,
   dev: 2 ** 26,

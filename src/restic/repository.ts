@@ -1,16 +1,18 @@
 import { createHash, hkdfSync, randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 
 import { ensureDirectory, syncDirectory, writeDurably } from './durable-file.ts'
 import { randomPolynomial } from './polynomial.ts'
+import { readRegular } from './regular-file.ts'
 import type { SealKeys } from './sealing.ts'
 import { keysFrom, keysFromPassword, SCRYPT_COSTS, seal, SealBrokenError, unseal } from './sealing.ts'
 
 /**
- * A restic repository, format version 2, in a local directory. Source: restic's design document (doc/design.rst).
+ * A restic repository in a local directory: format version 2, and for reading also 1, which compresses nothing. Source: restic's
+ * design document (doc/design.rst).
  *
  * | path | content |
  * |---|---|
@@ -26,6 +28,7 @@ import { keysFrom, keysFromPassword, SCRYPT_COSTS, seal, SealBrokenError, unseal
 export interface Repository {
   readonly directory: string
   readonly id: string
+  readonly version: 1 | 2
   readonly keys: SealKeys
   /** 256 numbers that chunk boundaries come from, secret so that sizes of chunks do not tell known files. */
   readonly gear: Uint32Array
@@ -40,16 +43,27 @@ const FOLDERS = ['data', 'index', 'keys', 'locks', 'snapshots'] as const
 /** No more keys are tried: each costs 128 MiB and half a second. */
 const MAX_KEYS = 16
 const MAX_KEY_FILE_BYTES = 65_536
+const MAX_CONFIG_BYTES = 65_536
 /** A file of the index that is bigger, stored or unpacked, is refused. */
 const MAX_UNPACKED_BYTES = 512 * 1024 * 1024
 const COMPRESSED = 2
+const MASTER_BYTES = 64
 const ID = /^[0-9a-f]{64}$/
 
 const sha256Hex = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
-function repositoryOf(directory: string, id: string, master: Uint8Array): Repository {
+function repositoryOf(directory: string, id: string, version: 1 | 2, master: Uint8Array): Repository {
   const gear = hkdfSync('sha256', master, '', 'roleback restic export: chunk boundaries', 1024)
-  return { directory, id, keys: keysFrom(master), gear: new Uint32Array(gear) }
+  return { directory, id, version, keys: keysFrom(master), gear: new Uint32Array(gear) }
+}
+
+/** @throws {RepositoryError} For what is no JSON. */
+export function parseJson(what: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new RepositoryError(`${what} holds no JSON`, { cause })
+  }
 }
 
 async function writeKey(directory: string, password: string, master: Buffer): Promise<void> {
@@ -96,7 +110,7 @@ export async function createRepository(directory: string, password: string): Pro
   const master = randomBytes(64)
   await writeKey(directory, password, master)
   const id = randomBytes(32).toString('hex')
-  const repository = repositoryOf(directory, id, master)
+  const repository = repositoryOf(directory, id, 2, master)
   const config = { version: 2, id, chunker_polynomial: randomPolynomial().toString(16) }
   await writeDurably(directory, 'config', seal(repository.keys, Buffer.from(JSON.stringify(config))))
   return repository
@@ -104,8 +118,8 @@ export async function createRepository(directory: string, password: string): Pro
 
 /** The master keys that one key file gives under the password; undefined when the password is not its. */
 async function masterFrom(path: string, password: string): Promise<Buffer | undefined> {
-  if ((await stat(path)).size > MAX_KEY_FILE_BYTES) return undefined
-  const key = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>
+  const text = (await readRegular(path, MAX_KEY_FILE_BYTES)).toString()
+  const key = parseJson(`"${path}"`, text) as Record<string, unknown>
   if (key['kdf'] !== 'scrypt') return undefined
   const costs = { N: Number(key['N']), r: Number(key['r']), p: Number(key['p']) }
   const keys = await keysFromPassword(password, Buffer.from(String(key['salt']), 'base64'), costs)
@@ -115,7 +129,8 @@ async function masterFrom(path: string, password: string): Promise<Buffer | unde
       readonly encrypt: string
     }
     const parts = [secrets.encrypt, secrets.mac.k, secrets.mac.r].map((part) => Buffer.from(part, 'base64'))
-    return Buffer.concat(parts)
+    const master = Buffer.concat(parts)
+    return master.length === MASTER_BYTES ? master : undefined
   } catch (error) {
     if (error instanceof SealBrokenError) return undefined
     throw error
@@ -127,23 +142,36 @@ async function masterFrom(path: string, password: string): Promise<Buffer | unde
  * @throws {RepositoryError} When it is none, has another version, or no key of it opens under the password.
  */
 export async function openRepository(directory: string, password: string): Promise<Repository> {
-  const sealedConfig = await readFile(join(directory, 'config')).catch((cause: unknown) => {
-    throw new RepositoryError(
-      `opening the restic repository in "${directory}" failed: its config cannot be read. Name an empty directory or a repository of restic`,
-      { cause },
-    )
-  })
+  const repository = await openToRead(directory, password)
+  if (repository.version === 2) return repository
+  throw new RepositoryError(
+    `the restic repository in "${directory}" has format version 1, only 2 can be written; ` +
+      'run `restic migrate upgrade_repo_v2` or name another directory',
+  )
+}
+
+/**
+ * Opens a repository of either version to read its snapshots.
+ * @throws {RepositoryError} When it is none, has another version, or no key of it opens under the password.
+ */
+export async function openToRead(directory: string, password: string): Promise<Repository> {
+  const sealedConfig = await readRegular(join(directory, 'config'), MAX_CONFIG_BYTES).catch(
+    (cause: unknown) => {
+      throw new RepositoryError(
+        `opening the restic repository in "${directory}" failed: its config cannot be read. Name an empty directory or a repository of restic`,
+        { cause },
+      )
+    },
+  )
   for (const name of (await idsIn(directory, 'keys')).slice(0, MAX_KEYS)) {
     const master = await masterFrom(join(directory, 'keys', name), password)
     if (master === undefined) continue
-    const config = JSON.parse(unseal(keysFrom(master), sealedConfig).toString()) as Record<string, unknown>
-    if (config['version'] !== 2) {
-      throw new RepositoryError(
-        `the restic repository in "${directory}" has format version ${String(config['version'])}, only 2 can be written; ` +
-          'run `restic migrate upgrade_repo_v2` or name another directory',
-      )
-    }
-    return repositoryOf(directory, String(config['id']), master)
+    const text = unseal(keysFrom(master), sealedConfig).toString()
+    const { version, id } = parseJson(`"${join(directory, 'config')}"`, text) as Record<string, unknown>
+    if (version === 1 || version === 2) return repositoryOf(directory, String(id), version, master)
+    throw new RepositoryError(
+      `the restic repository in "${directory}" has format version ${String(version)}: 1 and 2 are known`,
+    )
   }
   throw new RepositoryError(
     `opening the restic repository in "${directory}" failed: none of its keys opens under this password; check the password`,
@@ -165,25 +193,37 @@ export async function saveSealed(
   folder: 'index' | 'snapshots' | 'locks',
   json: string,
 ): Promise<string> {
-  const sealed = seal(repository.keys, Buffer.concat([Buffer.of(COMPRESSED), zstdCompressSync(json)]))
+  const plain =
+    repository.version === 1
+      ? Buffer.from(json)
+      : Buffer.concat([Buffer.of(COMPRESSED), zstdCompressSync(json)])
+  const sealed = seal(repository.keys, plain)
   const id = sha256Hex(sealed)
   await writeDurably(join(repository.directory, folder), id, sealed)
   return id
 }
 
-/** The JSON of a sealed file. @throws {SealBrokenError} When it was changed. */
+/**
+ * The JSON of a sealed file.
+ * @throws {SealBrokenError} When it was changed, or is another file than its name says.
+ * @throws {RepositoryError} When it cannot be unpacked, or is too big.
+ */
 export async function loadSealed(
   repository: Repository,
   folder: 'index' | 'snapshots' | 'locks',
   id: string,
 ): Promise<unknown> {
   const path = join(repository.directory, folder, id)
-  const size = (await stat(path)).size
-  if (size > MAX_UNPACKED_BYTES) throw new RepositoryError(`"${path}" has ${size} bytes, more than is read`)
-  const plain = unseal(repository.keys, await readFile(path))
-  const json =
-    plain[0] === COMPRESSED
-      ? zstdDecompressSync(plain.subarray(1), { maxOutputLength: MAX_UNPACKED_BYTES })
-      : plain
-  return JSON.parse(json.toString())
+  const file = await readRegular(path, MAX_UNPACKED_BYTES)
+  if (sha256Hex(file) !== id) throw new SealBrokenError(`"${path}" is damaged: its SHA-256 is not its name`)
+  const plain = unseal(repository.keys, file)
+  return parseJson(`"${path}"`, (plain[0] === COMPRESSED ? unpack(path, plain) : plain).toString())
+}
+
+function unpack(path: string, plain: Uint8Array): Buffer {
+  try {
+    return zstdDecompressSync(plain.subarray(1), { maxOutputLength: MAX_UNPACKED_BYTES })
+  } catch (cause) {
+    throw new RepositoryError(`"${path}" cannot be unpacked`, { cause })
+  }
 }

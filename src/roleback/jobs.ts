@@ -105,7 +105,7 @@ export async function startExportJob(
     const tags = await tagsOf(ctx.store.db, ctx.accountId, point.arn)
     await ctx.authorize('backup:StartRestoreJob', point.arn, resourceTagKeys(tags))
   }
-  checkTarget(ctx, input.TargetPath)
+  checkPlace(ctx, 'TargetPath', input.TargetPath)
   const warnings = await guardHandOuts(
     ctx,
     points.map((point) => ({ point })),
@@ -129,7 +129,8 @@ export async function startExportJob(
   return { JobId: basics.job_id, Warnings: warnings }
 }
 
-async function passedRole(ctx: Context, arn: string, sourceArn: string): Promise<RoleTable> {
+/** The role of a job that reads or fills a vault. @throws Where the caller may not pass it, or AWS Backup not assume it. */
+export async function passedRole(ctx: Context, arn: string, sourceArn: string): Promise<RoleTable> {
   await ctx.authorize('iam:PassRole', arn, passRoleContext(sourceArn))
   const passed = await findPassedRole(ctx.store.db, ctx.accountId, arn, { sourceArn, now: ctx.now })
   if (!passed.ok) throw new InvalidParameterValueException(passed.message, { Context: arn })
@@ -171,29 +172,30 @@ async function pointsToExport(
   return points
 }
 
-function checkTarget(ctx: Context, path: string): void {
+/** @throws {InvalidParameterValueException} For a place on the server's host that `member` of this account must not name. */
+export function checkPlace(ctx: Context, member: string, path: string): void {
   if (!path.startsWith('/') || path.includes('\0') || path.split('/').includes('..')) {
     throw new InvalidParameterValueException(
-      `TargetPath must be an absolute path without "..", not "${path}"`,
-      { Context: 'TargetPath' },
+      `${member} must be an absolute path without "..", not "${path}"`,
+      { Context: member },
     )
   }
   const { dataDir, vaultRoots, allowedRoots, managementAccountId } = ctx.server
   const isBelow = (root: string): boolean => path === root || path.startsWith(`${root}/`)
   if ([dataDir, ...vaultRoots].some(isBelow)) {
-    throw new InvalidParameterValueException(`TargetPath "${path}" lies in the server's own data directory`, {
-      Context: 'TargetPath',
+    throw new InvalidParameterValueException(`${member} "${path}" lies in the server's own data directory`, {
+      Context: member,
     })
   }
   if (ctx.accountId !== managementAccountId && !allowedRoots.some(isBelow)) {
     throw new InvalidParameterValueException(
-      `TargetPath "${path}" lies under none of the server's allowed roots (serve --allow-root)`,
-      { Context: 'TargetPath' },
+      `${member} "${path}" lies under none of the server's allowed roots (serve --allow-root)`,
+      { Context: member },
     )
   }
 }
 
-async function vaultNamed(ctx: Context, name: string): Promise<VaultTable> {
+export async function vaultNamed(ctx: Context, name: string): Promise<VaultTable> {
   const vault = await findVault(ctx.store.db, ctx.accountId, ctx.region, name)
   if (vault === undefined)
     throw new ResourceNotFoundException(`Backup vault "${name}" does not exist in this account and region`, {

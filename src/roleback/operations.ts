@@ -13,6 +13,7 @@ import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
 import { getAuthorizationDetails } from './explain.ts'
 import { validatePolicy } from './policy-lint.ts'
 import { describeJobLimits, putJobLimits } from './job-limits.ts'
+import { startImportJob } from './import.ts'
 import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVerifyJob } from './jobs.ts'
 import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts'
 import { listBackupPlanRuns, previewBackupSelection } from './plans.ts'
@@ -137,6 +138,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   },
   StartVerifyJob: { resource: vault, context: vaultContext, handler: startVerifyJob },
   StartSweepJob: { resource: vault, context: vaultContext, handler: startSweepJob },
+  StartImportJob: { resource: vault, context: vaultContext, handler: startImportJob },
   StartExportJob: { resource: vault, context: vaultContext, handler: startExportJob },
   DescribeJob: { resource: all, handler: describeJob },
   ListJobDecisions: { resource: all, handler: listJobDecisions },

@@ -40,6 +40,13 @@ const OWN: Transitions = {
   ABORTING: ['ABORTED', 'COMPLETED', 'FAILED'],
 }
 
+/** Of what an import cannot read the recovery points lack single items. */
+const IMPORT: Transitions = {
+  ...OWN,
+  RUNNING: ['CREATED', 'ABORTING', 'COMPLETED', 'PARTIAL', 'FAILED', 'ABORTED'],
+  ABORTING: ['ABORTED', 'COMPLETED', 'PARTIAL', 'FAILED'],
+}
+
 export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   backup: BACKUP,
   restore: RESTORE,
@@ -53,6 +60,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   sweep: OWN,
   verify: OWN,
   export: OWN,
+  import: IMPORT,
   'test-connection': OWN,
 }
 

@@ -293,6 +293,7 @@ export type JobKind =
   | 'sweep'
   | 'verify'
   | 'export'
+  | 'import'
   | 'test-connection'
 
 export type JobState =

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { callService } from '../../src/aws/client.ts'
@@ -223,6 +223,46 @@ test('a vault is verified, swept and exported by jobs whose record can be read',
   await assert.rejects(
     call('StartExportJob', { ...request, TargetPath: world.dataDir }),
     awsError('InvalidParameterValueException', "the server's own data directory"),
+  )
+  const { ResourceArn: into } = await call('RegisterResource', {
+    ResourceType: 'EFS',
+    Name: 'brought',
+    Connection: { Path: mkdtempSync(join(world.scratch, 'brought-')) },
+  })
+  const imported = await jobEnd(
+    world,
+    (
+      await call('StartImportJob', {
+        BackupVaultName,
+        ResourceArn: into,
+        Format: 'restic',
+        SourcePath: TargetPath,
+        Password: 'correct horse',
+        IamRoleArn,
+        DeleteAfterDays: 30,
+      })
+    ).JobId,
+  )
+  assert.equal(imported.State, 'COMPLETED', imported.StatusMessage ?? '')
+  const { RecoveryPoints: brought = [] } = await world.call('backup', 'ListRecoveryPointsByBackupVault', {
+    BackupVaultName,
+    ByResourceArn: into,
+  })
+  assert.deepEqual(
+    brought.map(({ Status, Lifecycle }) => [Status, Lifecycle?.DeleteAfterDays]),
+    [['COMPLETED', 30]],
+  )
+  await assert.rejects(
+    call('StartImportJob', {
+      BackupVaultName,
+      ResourceArn: into,
+      Format: 'restic',
+      SourcePath: TargetPath,
+      Password: 'correct horse',
+      IamRoleArn,
+      SnapshotIds: ['latest'],
+    }),
+    awsError('InvalidParameterValueException', 'SnapshotIds takes 8 to 64 hexadecimal digits'),
   )
   await removeRole(world, 'exporter')
   await assert.rejects(

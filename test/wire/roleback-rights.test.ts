@@ -92,6 +92,11 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   StartSession: { touches: 'oneself', policies: NOBODY, also: [] },
   SignOut: { touches: 'oneself', policies: NOBODY, also: [] },
   StartExportJob: { touches: 'backups', policies: NOBODY, also: ['iam:PassRole'] },
+  StartImportJob: {
+    touches: 'backups',
+    policies: NOBODY,
+    also: ['backup:StartBackupJob', 'iam:PassRole'],
+  },
   StartSweepJob: { touches: 'backups', policies: NOBODY, also: [] },
   StartVerifyJob: { touches: 'backups', policies: ['AWSBackupFullAccess'], also: [] },
   UpdateResource: { touches: 'connections', policies: NOBODY, also: [] },

@@ -148,6 +148,23 @@ export interface StartSweepJobOutput {
   readonly JobId: string
 }
 
+export interface StartImportJobInput {
+  readonly BackupVaultName: string
+  readonly ResourceArn: string
+  readonly Format: "restic"
+  readonly SourcePath: string
+  readonly Password: string
+  readonly IamRoleArn: string
+  readonly SnapshotIds?: readonly string[] | undefined
+  readonly Hostname?: string | undefined
+  readonly SnapshotPath?: string | undefined
+  readonly DeleteAfterDays?: number | undefined
+}
+
+export interface StartImportJobOutput {
+  readonly JobId: string
+}
+
 export interface StartExportJobInput {
   readonly BackupVaultName: string
   readonly RecoveryPointArns?: readonly string[] | undefined
@@ -1002,6 +1019,7 @@ export interface RolebackApi {
   CreateDefaultServiceRole: { input: CreateDefaultServiceRoleInput; output: CreateDefaultServiceRoleOutput }
   StartVerifyJob: { input: StartVerifyJobInput; output: StartVerifyJobOutput }
   StartSweepJob: { input: StartSweepJobInput; output: StartSweepJobOutput }
+  StartImportJob: { input: StartImportJobInput; output: StartImportJobOutput }
   StartExportJob: { input: StartExportJobInput; output: StartExportJobOutput }
   DescribeJob: { input: DescribeJobInput; output: DescribeJobOutput }
   ListJobDecisions: { input: ListJobDecisionsInput; output: ListJobDecisionsOutput }
