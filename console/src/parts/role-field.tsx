@@ -8,6 +8,7 @@ import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { Problem } from './problem.tsx'
 import { iam } from '../api/iam.ts'
+import { queries } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
 
 /** AWS's name and path of the role that the console makes on first use. */
@@ -26,7 +27,10 @@ export type ChosenRole = string | undefined
 export async function ensureRole(chosen: ChosenRole): Promise<string> {
   if (chosen === undefined) throw new Error('Choose an IAM role')
   if (chosen !== 'default') return chosen
-  return (await roleback('CreateDefaultServiceRole', {})).RoleArn
+  const { RoleArn } = await roleback('CreateDefaultServiceRole', {})
+  // The next form must not go on believing that there is none.
+  await queries.invalidateQueries({ queryKey: ['default role'] })
+  return RoleArn
 }
 
 /** Whether there is a default role; undefined while it is not known, or where the caller may not look. */
