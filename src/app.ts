@@ -153,7 +153,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     log,
     facts,
     tables: TABLES,
-    console: new Console(CONSOLE, { regions: facts.regions, version: VERSION }, config.hostNames),
+    console: new Console(CONSOLE, { regions: facts.regions }, config.hostNames),
     tls: config.tls,
   })
   listen.port = await listening(http, config)

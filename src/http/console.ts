@@ -13,7 +13,6 @@ const BASE = '/console/'
 /** What the page must know before somebody signs in. */
 export interface ConsoleFacts {
   readonly regions: readonly string[]
-  readonly version: string
 }
 
 interface Built {
@@ -73,7 +72,7 @@ export class Console {
   readonly #hosts: ReadonlySet<string>
 
   /**
-   * @param folder What `npm run build` of the console made; the server runs without it, too.
+   * @param folder What the launcher built of console/; the server runs without it, too.
    * @param hostNames By which browsers may reach it, beside addresses and localhost: a page under another name is another site's, whose
    *   name was pointed here (DNS rebinding).
    */
@@ -110,7 +109,7 @@ export class Console {
     }
     const page = this.#files.get('index.html')
     if (page === undefined) {
-      const hint = 'Run "./roleback console build" in the clone, then start the server again.'
+      const hint = 'Start the server with "./roleback serve": the launcher builds it where it is missing.'
       return send(request, response, 503, text(`The console was not built. ${hint}`))
     }
     const file = this.#files.get(name)

@@ -77,7 +77,7 @@ export async function startApiServer(): Promise<ApiServer> {
       ownEndpoints: [],
     },
     tables: TABLES,
-    console: new Console('', { regions: [REGION], version: 'test' }, []),
+    console: new Console('', { regions: [REGION] }, []),
     tls: undefined,
   })
   await new Promise<void>((resolve) => void http.listen(0, '127.0.0.1', resolve))

@@ -227,8 +227,14 @@ function Worst({ state }: { readonly state: OverviewState }): ReactNode {
       </Alert>
     )
   return (
-    <Alert type="success" header="Everything is backed up">
+    <Alert
+      type={state.isWhole ? 'success' : 'info'}
+      header={
+        state.isWhole ? 'Everything is backed up' : `The first ${MAX_RESOURCES} resources are backed up`
+      }
+    >
       Each of {count(state.resources.length, 'resource')} has a recovery point of the last 36 hours.
+      {state.isWhole ? '' : ' The others were not looked at here: see Resources.'}
     </Alert>
   )
 }

@@ -3,7 +3,6 @@ import { useQuery } from '@tanstack/react-query'
 /** What the server says of itself to anybody. */
 interface ServerFacts {
   readonly regions: readonly string[]
-  readonly version: string
 }
 
 export function useServerFacts(): ServerFacts | undefined {
