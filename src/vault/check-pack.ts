@@ -6,7 +6,7 @@ import type { ChunkIndex } from './chunk-index.ts'
 import { VaultDamageError } from './errors.ts'
 import { ID_BYTES, SEED_BYTES } from './keys.ts'
 import type { ChunkType, VaultKeys } from './keys.ts'
-import { FOOTER_BYTES, keyNumberOf, packName, parseDirectory, parsePackName, readDirectory } from './pack.ts'
+import { packKey, packName, parseDirectory, parsePackName, readDirectory } from './pack.ts'
 import type { SegmentEntry } from './pack.ts'
 import { openSegment } from './segment.ts'
 
@@ -93,7 +93,7 @@ export class PackChecker {
       throw new VaultDamageError(name, 'its directory and that of an index delta differ')
     const seed = Buffer.alloc(SEED_BYTES)
     blob.readInto(seed, 0, SEED_BYTES, 0)
-    const opened = { seed, key: keyOf(this.#keys, type, blob, seed) }
+    const opened = { seed, key: packKey(this.#keys, type, blob, seed) }
     count(blob.sizeBytes - segments.reduce((sum, { sealedLength }) => sum + sealedLength, 0))
     for (const [n, segment] of segments.entries()) {
       this.#checkSegment(name, type, { ...opened, number: n }, segment, blob)
@@ -167,10 +167,4 @@ function segmentsOf(
   } catch (cause) {
     throw new VaultDamageError(name, 'what it says of itself is impossible', { cause })
   }
-}
-
-function keyOf(keys: VaultKeys, type: ChunkType, blob: BlobReader, seed: Buffer): KeyObject {
-  const footer = Buffer.alloc(FOOTER_BYTES)
-  blob.readInto(footer, 0, FOOTER_BYTES, blob.sizeBytes - FOOTER_BYTES)
-  return keys.sealKey(type, seed, 'pack', keyNumberOf(footer))
 }

@@ -5,8 +5,9 @@ import { crashpoint } from '../lib/crashpoint.ts'
 import { ID_BYTES, SEED_BYTES, TAG_BYTES } from './keys.ts'
 import type { ChunkType, VaultKeys } from './keys.ts'
 import { DirectoryWriter, footerOf, packName } from './pack.ts'
-import type { FinishedPack } from './pack.ts'
-import { sealDirectory, sealSegment } from './segment.ts'
+import type { FinishedPack, SegmentEntry } from './pack.ts'
+import { resealSegment, sealDirectory, sealSegment } from './segment.ts'
+import type { SealedSegment, SegmentPlace } from './segment.ts'
 
 /** A pack ends once it has this many bytes. */
 export const PACK_BYTES: number = 32 * 1024 * 1024
@@ -53,14 +54,40 @@ export class PackWriter {
    * @param raw The chunks back to back. @param ids 32 bytes for each. @param lengths One for each.
    */
   put(raw: Uint8Array, ids: Uint8Array, lengths: ArrayLike<number>): void {
+    const pack = this.#open()
+    this.#append(pack, sealSegment(pack.key, this.#at(pack), raw), raw.length, ids, lengths)
+  }
+
+  /**
+   * Appends a segment of another pack as it was compressed there, sealed anew and read back.
+   * @param packed What its seal held.
+   */
+  putPacked(packed: Buffer, { rawLength, flags, ids, lengths }: SegmentEntry): void {
+    const pack = this.#open()
+    const sealed = resealSegment(pack.key, this.#at(pack), packed, { rawLength, flags })
+    this.#append(pack, sealed, rawLength, ids, lengths)
+  }
+
+  #open(): OpenPack {
     if (this.#failure !== undefined) throw this.#failure.cause
-    const pack = (this.#pack ??= this.#begin())
-    const at = { place: this.#place, seed: pack.seed, number: pack.segments, offset: pack.offset }
-    const { ciphertext, tag, flags } = sealSegment(pack.key, at, raw)
+    return (this.#pack ??= this.#begin())
+  }
+
+  #at({ seed, segments, offset }: OpenPack): SegmentPlace {
+    return { place: this.#place, seed, number: segments, offset }
+  }
+
+  #append(
+    pack: OpenPack,
+    { ciphertext, tag, flags }: SealedSegment,
+    rawLength: number,
+    ids: Uint8Array,
+    lengths: ArrayLike<number>,
+  ): void {
     append(pack, ciphertext)
     append(pack, tag)
     const sealedLength = ciphertext.length + TAG_BYTES
-    pack.directory.add(sealedLength, raw.length, flags, ids.subarray(0, lengths.length * ID_BYTES), lengths)
+    pack.directory.add(sealedLength, rawLength, flags, ids.subarray(0, lengths.length * ID_BYTES), lengths)
     pack.segments++
     crashpoint('pack.segment-appended')
     this.#options.onSegment?.(2 * sealedLength)

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { BlobReader } from '../blobs/blob-store.ts'
 import { ByteReader, ByteWriter } from './binary.ts'
 import { VaultDamageError } from './errors.ts'
@@ -21,6 +22,13 @@ export function keyNumberOf(footer: Buffer): number {
   const number = Number(/^RLBKPACK(\d{4})$/.exec(footer.toString('latin1', 4))?.[1] ?? 0)
   if (number < 1 || number > MAX_VAULT_KEYS) throw new RangeError('it does not end as a pack does')
   return number
+}
+
+/** The key that a whole pack's segments are sealed under. @throws {RangeError} When it does not end as packs do. */
+export function packKey(keys: VaultKeys, type: ChunkType, blob: BlobReader, seed: Buffer): KeyObject {
+  const footer = Buffer.alloc(FOOTER_BYTES)
+  blob.readInto(footer, 0, FOOTER_BYTES, blob.sizeBytes - FOOTER_BYTES)
+  return keys.sealKey(type, seed, 'pack', keyNumberOf(footer))
 }
 
 export interface SegmentEntry {

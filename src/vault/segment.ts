@@ -25,6 +25,9 @@ export interface SealedSegment {
   readonly flags: number
 }
 
+const READ_BACK_DIFFERS =
+  'Cannot store a segment: reading it back gave other bytes. Check this machine’s memory'
+
 /** Memory for what is compressed and for what is read back; this thread's. */
 let packedMemory = Buffer.alloc(0)
 let backMemory = Buffer.alloc(0)
@@ -40,16 +43,11 @@ export function sealSegment(key: KeyObject, at: SegmentPlace, raw: Uint8Array): 
   const flags = packedLength > 0 ? FLAG_ZSTD : 0
   const nonce = nonceOf(at.number)
   const aad = aadOf(at, raw.length, flags)
-  const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES })
-  cipher.setAAD(aad)
-  const ciphertext = cipher.update(packedLength > 0 ? packedMemory.subarray(0, packedLength) : raw)
-  cipher.final()
-  const sealed = { ciphertext, tag: cipher.getAuthTag(), flags }
+  const packed = packedLength > 0 ? packedMemory.subarray(0, packedLength) : raw
+  const sealed = { ...seal(key, nonce, aad, packed), flags }
   const back = backMemory.subarray(0, raw.length)
   openWith(key, nonce, aad, sealed, back)
-  if (Buffer.compare(back, raw) !== 0) {
-    throw new Error('Cannot store a segment: reading it back gave other bytes. Check this machine’s memory')
-  }
+  if (Buffer.compare(back, raw) !== 0) throw new Error(READ_BACK_DIFFERS)
   return sealed
 }
 
@@ -70,12 +68,54 @@ export function openSegment(
   openWith(key, nonceOf(at.number), aadOf(at, into.length, flags), parts, into)
 }
 
-function openWith(key: KeyObject, nonce: Buffer, aad: Buffer, sealed: SealedSegment, into: Buffer): void {
+/**
+ * What a seal holds, as it was compressed: authentic, and known to be compressed well only by who sealed it.
+ * @param sealed Ciphertext and tag. @throws When anything about it is not as it was written.
+ */
+export function unsealSegment(
+  key: KeyObject,
+  at: SegmentPlace,
+  sealed: Buffer,
+  { rawLength, flags }: { readonly rawLength: number; readonly flags: number },
+): Buffer {
+  const split = sealed.length - TAG_BYTES
+  const parts = { ciphertext: sealed.subarray(0, split), tag: sealed.subarray(split), flags }
+  return unseal(key, nonceOf(at.number), aadOf(at, rawLength, flags), parts)
+}
+
+/** Seals for another place what `unsealSegment` gave, then opens that again and compares. */
+export function resealSegment(
+  key: KeyObject,
+  at: SegmentPlace,
+  packed: Buffer,
+  { rawLength, flags }: { readonly rawLength: number; readonly flags: number },
+): SealedSegment {
+  const nonce = nonceOf(at.number)
+  const aad = aadOf(at, rawLength, flags)
+  const sealed = { ...seal(key, nonce, aad, packed), flags }
+  if (!unseal(key, nonce, aad, sealed).equals(packed)) throw new Error(READ_BACK_DIFFERS)
+  return sealed
+}
+
+function seal(key: KeyObject, nonce: Buffer, aad: Buffer, plain: Uint8Array): Omit<SealedSegment, 'flags'> {
+  const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES })
+  cipher.setAAD(aad)
+  const ciphertext = cipher.update(plain)
+  cipher.final()
+  return { ciphertext, tag: cipher.getAuthTag() }
+}
+
+function unseal(key: KeyObject, nonce: Buffer, aad: Buffer, sealed: SealedSegment): Buffer {
   const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES })
   decipher.setAAD(aad)
   decipher.setAuthTag(sealed.tag)
   const packed = decipher.update(sealed.ciphertext)
   decipher.final()
+  return packed
+}
+
+function openWith(key: KeyObject, nonce: Buffer, aad: Buffer, sealed: SealedSegment, into: Buffer): void {
+  const packed = unseal(key, nonce, aad, sealed)
   if (sealed.flags === FLAG_ZSTD) return zstd().decompress(packed, into)
   if (packed.length !== into.length)
     throw new RangeError('the segment has another length than its directory says')
