@@ -115,7 +115,7 @@ async function check(): Promise<void> {
 async function sweep(of: Vault, points: readonly string[]): Promise<void> {
   for (const pointId of points) await of.deletePoint(pointId, 'bench')
   let generation = 2
-  const { storedBytes, usedBytes, ...rest } = await sweepVault(of, {
+  const { storedBytes, usedBytes } = await sweepVault(of, {
     lease: { generation, check: () => Promise.resolve() },
     takeGeneration: () => Promise.resolve(++generation),
     oldestLive: () => Promise.resolve(undefined),

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import { libc } from './directory-libc.ts'
-import { HAS_HOLES, splitKey } from './directory-meta.ts'
+import { DEVICE_AT, HAS_HOLES, INODE_AT, TIMES_AT, splitKey } from './directory-meta.ts'
 import {
   LIST_FLAGS,
   OpenFolders,
@@ -34,9 +34,13 @@ const READ_FLAGS =
 const WRITE_FLAGS = fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW
 const CREATE_FLAGS = WRITE_FLAGS | fs.constants.O_CREAT | fs.constants.O_EXCL
 
-export function encodeReadTask(key: string, stat: fs.BigIntStats): Buffer {
+/** @param fixed The fixed part of its metadata (see directory-meta.ts). */
+export function encodeReadTask(key: string, fixed: Buffer, size: number): Buffer {
   const task = Buffer.allocUnsafe(READ_TASK_BYTES + key.length)
-  writeIdentity(task, stat)
+  fixed.copy(task, 0, DEVICE_AT, DEVICE_AT + 8)
+  fixed.copy(task, 8, INODE_AT, INODE_AT + 8)
+  task.writeBigInt64LE(BigInt(size), 16)
+  fixed.copy(task, 24, TIMES_AT, TIMES_AT + 16)
   task.write(key, READ_TASK_BYTES, 'latin1')
   return task
 }

@@ -24,8 +24,12 @@ import { printable } from '../lib/log.ts'
  * The access time is not kept: reading changes it, and no two backups would agree.
  */
 const VERSION = 1
-const FIXED_BYTES = 58
-const DEVICE_AT = 42
+export const FIXED_BYTES = 58
+const LINKS_AT = 14
+/** mtime, then ctime. */
+export const TIMES_AT = 18
+export const INODE_AT = 34
+export const DEVICE_AT = 42
 
 /** Kinds of items; stable for ever. */
 export const DIRECTORY = 1
@@ -110,13 +114,25 @@ export function fixedPart(stat: KeptStat, flags: number): Buffer {
   scratch.writeUInt32LE(Number(stat.mode), 2)
   scratch.writeUInt32LE(Number(stat.uid), 6)
   scratch.writeUInt32LE(Number(stat.gid), 10)
-  scratch.writeUInt32LE(Number(stat.nlink), 14)
-  scratch.writeBigInt64LE(stat.mtimeNs, 18)
-  scratch.writeBigInt64LE(stat.ctimeNs, 26)
-  scratch.writeBigUInt64LE(stat.ino, 34)
+  scratch.writeUInt32LE(Number(stat.nlink), LINKS_AT)
+  scratch.writeBigInt64LE(stat.mtimeNs, TIMES_AT)
+  scratch.writeBigInt64LE(stat.ctimeNs, TIMES_AT + 8)
+  scratch.writeBigUInt64LE(stat.ino, INODE_AT)
   scratch.writeBigUInt64LE(BigInt.asUintN(64, stat.dev), DEVICE_AT)
   scratch.writeBigUInt64LE(BigInt.asUintN(64, stat.rdev), 50)
   return scratch
+}
+
+export const linksOf = (fixed: Buffer): number => fixed.readUInt32LE(LINKS_AT)
+export const inodeOf = (fixed: Buffer): bigint => fixed.readBigUInt64LE(INODE_AT)
+/** Inode and device: what tells one file from every other while it is there. A copy. */
+export const identityOf = (fixed: Buffer): Buffer => Buffer.from(fixed.subarray(INODE_AT, DEVICE_AT + 8))
+
+/** A further name says nothing of when or how its file was seen: the first one does. */
+export function withoutFlags(fixed: Buffer): Buffer {
+  const bare = Buffer.from(fixed)
+  bare[1] = 0
+  return bare
 }
 
 /**

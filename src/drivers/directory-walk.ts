@@ -1,17 +1,21 @@
-import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync } from 'node:fs'
-import type { BigIntStats } from 'node:fs'
+import { closeSync, fstatSync, readlinkSync } from 'node:fs'
+import { look } from './directory-look.ts'
+import type { Seen } from './directory-look.ts'
 import * as layout from './directory-meta.ts'
 import type { Xattr } from './directory-meta.ts'
-import { LIST_FLAGS, cPathIn, openPath, pathIn, reasonOf } from './directory-paths.ts'
+import { LIST_FLAGS, OpenFolders, cPathIn, openPath, pathIn, reasonOf } from './directory-paths.ts'
 import { encodeReadTask } from './directory-io.ts'
 import { libc } from './directory-libc.ts'
 import type { Libc } from './directory-libc.ts'
+import { lookAhead } from './directory-scout.ts'
 import type { BackupSink, Content, StoredItem } from './driver.ts'
 
 /**
- * The walk of a backup: one pass, in key order, synchronous calls (4 to 8 times cheaper than promises for small files) with a
- * pause for the event loop every few milliseconds. Files are never opened here: what is unchanged is taken over from the parent,
- * the rest goes to the pour threads as tasks.
+ * The walk of a backup: one pass, in key order, with a pause for the event loop every few milliseconds. Files are never opened here:
+ * what is unchanged is taken over from the parent, the rest goes to the pour threads as tasks.
+ *
+ * Where the parent was large a thread looks at the tree, ahead of what is done with it here: then most of the work of a backup of
+ * little change is to look. A first backup has more to do for its content than there are processors, and looks by itself.
  *
  * It stays on the file system of the root. Where another one is mounted inside, the mount point is kept as an empty directory
  * and reported as a problem, so that the backup ends PARTIAL instead of silently without it: register it as a resource of its own.
@@ -21,24 +25,32 @@ export interface WalkOptions {
   readonly sink: BackupSink
   readonly signal: AbortSignal
   now(): Date
+  /** Items of the parent from which on a thread looks ahead. */
+  readonly manyItems?: number
 }
 
 /** How long other work may wait; checked every few entries. */
 const BLOCK_MS = 8
 const ENTRIES_BETWEEN_CHECKS = 64
-
-const BIG = { bigint: true } as const
+const MANY_ITEMS = 10_000
 
 /** Adds everything under `path` to the sink. @throws When the root itself cannot be read, or `signal` says stop. */
 export async function walkTree(options: WalkOptions): Promise<void> {
-  options.signal.throwIfAborted()
-  const root = openPath(options.path, LIST_FLAGS)
+  const { path, sink, signal, manyItems = MANY_ITEMS } = options
+  signal.throwIfAborted()
+  const root = openPath(path, LIST_FLAGS)
+  const walk = new Walk(options)
   try {
-    const stat = fstatSync(root, BIG)
-    const walk = new Walk(options, stat.dev)
-    await walk.folder(root, '/', stat, walk.settledBefore())
-    options.signal.throwIfAborted()
+    const isWithoutXattrs = libc() === undefined
+    if ((sink.parent?.itemCount ?? 0) < manyItems)
+      await walk.take(look({ root, isWithoutXattrs, now: () => options.now().getTime() }))
+    else {
+      const aheadMs = options.now().getTime() - Date.now()
+      for await (const seen of lookAhead({ root, isWithoutXattrs, aheadMs }, signal)) await walk.take(seen)
+    }
+    signal.throwIfAborted()
   } finally {
+    walk.close()
     closeSync(root)
   }
 }
@@ -46,166 +58,123 @@ export async function walkTree(options: WalkOptions): Promise<void> {
 class Walk {
   readonly #options: WalkOptions
   readonly #sink: BackupSink
-  readonly #device: bigint
   readonly #libc: Libc | undefined = libc()
-  /** Key of the first name of each file that has several. */
+  /** Key of the first name of each file that has several, by inode. */
   readonly #firstNames = new Map<bigint, string>()
+  /** Keys of the folders that are open, and the identity of each. */
+  readonly #folders: { readonly key: string; readonly identity: Buffer }[] = []
+  #reopened: OpenFolders | undefined
   #untilCheck = ENTRIES_BETWEEN_CHECKS
   #pausedAt = performance.now()
 
-  constructor(options: WalkOptions, device: bigint) {
+  constructor(options: WalkOptions) {
     this.#options = options
     this.#sink = options.sink
-    this.#device = device
   }
 
-  /** What changed after this moment may change again without a trace. Asked before anything is looked at. */
-  settledBefore(): bigint {
-    return BigInt(this.#options.now().getTime()) * 1_000_000n - layout.SETTLE_NS
-  }
-
-  /** Adds the folder that `fd` holds and everything in it. */
-  async folder(fd: number, key: string, stat: BigIntStats, settledBefore: bigint): Promise<void> {
-    await this.#add(key, layout.DIRECTORY, stat, { fd, name: '.' }, settledBefore)
-    let entries: readonly string[]
-    try {
-      entries = sortedEntries(fd)
-    } catch (error) {
-      this.#problem(key, `Cannot list the directory: ${reasonOf(error)}`)
-      return
-    }
-    for (const entry of entries) {
+  async take(all: Iterable<Seen>): Promise<void> {
+    for (const seen of all) {
+      const full = this.#take(seen)
+      if (full !== undefined) await full
       if (--this.#untilCheck <= 0) await this.#pause()
-      const now = this.settledBefore()
-      if (entry.endsWith('/')) await this.#subfolder(fd, key, entry, now)
-      else {
-        const full = this.#entry(fd, key, entry, now)
-        if (full !== undefined) await full
+    }
+  }
+
+  close(): void {
+    this.#reopened?.close()
+  }
+
+  #take(seen: Seen): void | Promise<void> {
+    if (seen.what === 'end') return void this.#folders.pop()
+    const key = (this.#folders.at(-1)?.key ?? '') + seen.name
+    switch (seen.what) {
+      case 'problem':
+        return this.#problem(key, seen.reason)
+      case 'folder': {
+        const folder = { key: key === '' ? '/' : key, identity: layout.identityOf(seen.fixed) }
+        this.#folders.push(folder)
+        return this.#add(folder.key, seen)
+      }
+      case 'item': {
+        const first = seen.kind === layout.DIRECTORY ? undefined : this.#firstNameOf(key, seen.fixed)
+        if (first === undefined) return this.#add(key, seen)
+        const meta = layout.encodeMeta(layout.withoutFlags(seen.fixed), first)
+        const item = { key: layout.bytesOf(key), kind: layout.HARD_LINK, meta, size: 0 }
+        return this.#sink.add(item, { from: 'none' })
       }
     }
   }
 
-  async #subfolder(parent: number, parentKey: string, entry: string, settledBefore: bigint): Promise<void> {
-    const name = entry.slice(0, -1)
-    const key = parentKey + entry
-    let fd: number
-    try {
-      fd = openSync(pathIn(parent, name), LIST_FLAGS)
-    } catch (error) {
-      return await this.#closedFolder(parent, name, key, settledBefore, error)
-    }
-    try {
-      const stat = fstatSync(fd, BIG)
-      if (stat.dev === this.#device) return await this.folder(fd, key, stat, settledBefore)
-      await this.#add(key, layout.DIRECTORY, stat, { fd, name: '.' }, settledBefore)
-      this.#problem(
-        key,
-        'Another file system is mounted here and was not read: register it as a resource of its own',
-      )
-    } finally {
-      closeSync(fd)
-    }
-  }
-
-  /** A folder that may not be opened is an item all the same; what is in it is a problem. */
-  async #closedFolder(
-    parent: number,
-    name: string,
-    key: string,
-    settledBefore: bigint,
-    error: unknown,
-  ): Promise<void> {
-    this.#problem(key, `Cannot open the directory: ${reasonOf(error)}`)
-    const stat = lstatSync(pathIn(parent, name), { ...BIG, throwIfNoEntry: false })
-    if (stat?.isDirectory() !== true) return
-    await this.#add(key, layout.DIRECTORY, stat, { fd: parent, name }, settledBefore)
-  }
-
-  #entry(fd: number, folderKey: string, name: string, settledBefore: bigint): void | Promise<void> {
-    const key = folderKey + name
-    const stat = this.#look(fd, name, key)
-    if (stat === undefined) return
-    const kind = layout.kindOfMode(Number(stat.mode))
-    if (kind === undefined || kind === layout.DIRECTORY) {
-      return this.#problem(key, 'It changed its type while the directory was read')
-    }
-    if (stat.dev !== this.#device) {
-      return this.#problem(key, 'Another file system is mounted here and was not read')
-    }
-    const first = stat.nlink > 1n ? this.#firstNames.get(stat.ino) : undefined
-    if (first === undefined) return this.#add(key, kind, stat, { fd, name }, settledBefore)
-    const meta = layout.encodeMeta(layout.fixedPart(stat, 0), first)
-    const item = { key: layout.bytesOf(key), kind: layout.HARD_LINK, meta, size: 0 }
-    return this.#sink.add(item, { from: 'none' })
-  }
-
-  #look(fd: number, name: string, key: string): BigIntStats | undefined {
-    try {
-      const stat = lstatSync(pathIn(fd, name), { ...BIG, throwIfNoEntry: false })
-      if (stat === undefined) this.#problem(key, 'It vanished while the directory was read')
-      return stat
-    } catch (error) {
-      this.#problem(key, `Cannot look at it: ${reasonOf(error)}`)
-      return undefined
-    }
+  /** Of a file with several names: the key of another one that came before this. */
+  #firstNameOf(key: string, fixed: Buffer): string | undefined {
+    if (layout.linksOf(fixed) <= 1) return undefined
+    const inode = layout.inodeOf(fixed)
+    const first = this.#firstNames.get(inode)
+    if (first === undefined) this.#firstNames.set(inode, key)
+    return first
   }
 
   /** Adds one item, with its content from the parent where nothing changed. A promise only where one has to be waited for. */
-  #add(key: string, kind: number, stat: BigIntStats, at: Place, settledBefore: bigint): void | Promise<void> {
+  #add(key: string, seen: Seen): void | Promise<void> {
     const bytes = layout.bytesOf(key)
     const found = this.#sink.parent?.find(bytes)
-    if (!(found instanceof Promise)) return this.#addBeside(found, key, bytes, kind, stat, at, settledBefore)
-    return found.then((parent) => this.#addBeside(parent, key, bytes, kind, stat, at, settledBefore))
+    if (!(found instanceof Promise)) return this.#addBeside(found, key, bytes, seen)
+    // What is seen is overwritten by the next; nothing is taken before this is done.
+    return found.then((parent) => this.#addBeside(parent, key, bytes, seen))
   }
 
-  #addBeside(
-    parent: StoredItem | undefined,
-    key: string,
-    bytes: Buffer,
-    kind: number,
-    stat: BigIntStats,
-    at: Place,
-    settledBefore: bigint,
-  ): void | Promise<void> {
-    if (stat.nlink > 1n && kind !== layout.DIRECTORY) this.#firstNames.set(stat.ino, key)
-    const size = kind === layout.FILE ? Number(stat.size) : 0
-    const fixed = layout.fixedPart(stat, this.#flags(kind, stat, settledBefore))
+  #addBeside(parent: StoredItem | undefined, key: string, bytes: Buffer, seen: Seen): void | Promise<void> {
+    const { kind, size, fixed } = seen
     const isUntouched =
       parent !== undefined &&
       parent.kind === kind &&
       parent.size === size &&
       layout.isUntouched(fixed, parent.meta)
     const known = isUntouched ? layout.reusedMeta(fixed, parent.meta) : undefined
-    const meta = known ?? this.#meta(fixed, kind, key, at)
+    const meta = known ?? this.#meta(key, seen)
     if (meta === undefined) return
     return this.#sink.add(
       { key: bytes, kind, meta, size },
-      contentOf(size, isUntouched ? parent : undefined, () => encodeReadTask(key, stat)),
+      contentOf(size, isUntouched ? parent : undefined, () => encodeReadTask(key, fixed, size)),
     )
   }
 
-  #flags(kind: number, stat: BigIntStats, settledBefore: bigint): number {
-    return (
-      (stat.ctimeNs > settledBefore ? layout.CHANGED_JUST_NOW : 0) |
-      (kind === layout.FILE && stat.blocks * 512n < stat.size ? layout.HAS_HOLES : 0) |
-      (this.#libc === undefined ? layout.WITHOUT_XATTRS : 0)
-    )
-  }
-
-  #meta(fixed: Buffer, kind: number, key: string, { fd, name }: Place): Buffer | undefined {
+  /** Undefined where it is left out. */
+  #meta(key: string, seen: Seen): Buffer | undefined {
+    const { kind, fixed } = seen
     try {
+      const at = this.#placeOf(seen)
       const target =
-        kind === layout.SYMLINK ? readlinkSync(pathIn(fd, name), 'buffer').toString('latin1') : ''
-      return layout.encodeMeta(fixed, target, this.#xattrs(fd, name, key))
+        kind === layout.SYMLINK ? readlinkSync(pathIn(at.fd, at.name), 'buffer').toString('latin1') : ''
+      return layout.encodeMeta(fixed, target, this.#xattrs(at, key))
     } catch (error) {
-      this.#problem(key, `Cannot read the link: ${reasonOf(error)}`)
+      this.#problem(
+        key,
+        `Cannot read ${kind === layout.SYMLINK ? 'the link' : 'its attributes'}: ${reasonOf(error)}`,
+      )
       return undefined
     }
   }
 
-  #xattrs(fd: number, name: string, key: string): Xattr[] {
+  /** Where a thing is looked at: its folder's descriptor and its name there, or `.` and its own descriptor. */
+  #placeOf({ what, name, kind, fd }: Seen): { readonly fd: number; readonly name: string } {
+    const own = what === 'folder' ? '.' : kind === layout.DIRECTORY ? name.slice(0, -1) : name
+    return { fd: fd >= 0 ? fd : this.#reopen(), name: own }
+  }
+
+  /** The folder that is open now, from the root on without following links. @throws Where another one stands in its place. */
+  #reopen(): number {
+    const { key, identity } = this.#folders.at(-1) as { readonly key: string; readonly identity: Buffer }
+    this.#reopened ??= new OpenFolders(openPath(this.#options.path, LIST_FLAGS))
+    const fd = this.#reopened.enter(key)
+    const now = layout.identityOf(layout.fixedPart(fstatSync(fd, { bigint: true }), 0))
+    if (!now.equals(identity)) throw new Error('another directory stands in its place since it was read')
+    return fd
+  }
+
+  #xattrs(at: { readonly fd: number; readonly name: string }, key: string): Xattr[] {
     if (this.#libc === undefined) return []
-    const path = cPathIn(fd, name)
+    const path = cPathIn(at.fd, at.name)
     const kept: Xattr[] = []
     for (const attribute of this.#libc.xattrNames(path) ?? []) {
       if (!layout.KEPT_XATTR.test(attribute)) continue
@@ -230,34 +199,7 @@ class Walk {
   }
 }
 
-/** Where a thing is looked at: its folder's descriptor and its name there, or `.` and its own descriptor. */
-interface Place {
-  readonly fd: number
-  readonly name: string
-}
-
 function contentOf(size: number, parent: StoredItem | undefined, task: () => Uint8Array): Content {
   if (size === 0) return { from: 'none' }
   return parent === undefined ? { from: 'range', task: task() } : { from: 'parent', item: parent }
-}
-
-/** Names in the folder that `fd` holds, latin1, directories with a slash, sorted by bytes. */
-function sortedEntries(fd: number): string[] {
-  const path = `/proc/self/fd/${fd}`
-  try {
-    const entries = readdirSync(path, { encoding: 'latin1', withFileTypes: true })
-    return entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name)).sort()
-  } catch {
-    // Some file systems do not say the type with the name; Node then asks for it by a path that it decodes as UTF-8.
-    const names = readdirSync(path, { encoding: 'latin1' })
-    return names.map((name) => (isFolder(fd, name) ? `${name}/` : name)).sort()
-  }
-}
-
-function isFolder(fd: number, name: string): boolean {
-  try {
-    return lstatSync(pathIn(fd, name), { throwIfNoEntry: false })?.isDirectory() === true
-  } catch {
-    return false
-  }
 }

@@ -141,6 +141,7 @@ function cursorOf(point: MemoryPoint): ParentCursor {
   let last: Uint8Array | undefined
   let asked = 0
   return {
+    itemCount: items.size,
     find(key) {
       if (last !== undefined && Buffer.compare(last, key) >= 0) throw new Error('Keys asked for must ascend')
       last = Uint8Array.from(key)

@@ -82,6 +82,7 @@ export interface StoredItem extends Item {
 
 /** Walks the parent recovery point forward only, beside the driver's own walk. */
 export interface ParentCursor {
+  readonly itemCount: number
   /** The parent's item of exactly this key. Keys asked for must ascend. A promise only where a page must be fetched. */
   find(key: Uint8Array): StoredItem | undefined | Promise<StoredItem | undefined>
 }

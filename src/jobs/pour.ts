@@ -57,6 +57,8 @@ const BATCH_BYTES = 4 * 1024 * 1024
 /** What an item costs beside its bytes: opening and closing. */
 const ITEM_BYTES = 4096
 const BATCH_ITEMS = 512
+/** Items that may come behind the first one of a batch before it is sent however small it is: they all wait for it in memory. */
+const ITEMS_BEHIND = 1024
 /** A larger item is cut into ranges of this size, so that all threads work on it. */
 const RANGE_BYTES = 64 * 1024 * 1024
 
@@ -86,6 +88,7 @@ class PourSink implements BackupSink {
   #settings: Connection['settings'] | undefined
   #batch: PendingItem[] = []
   #batchBytes = 0
+  #itemsBehind = 0
   readonly #tasks = new ByteWriter(64 * 1024)
   #reused = 0
   #failure: Error | undefined
@@ -125,6 +128,7 @@ class PourSink implements BackupSink {
       case 'stream':
         return this.#addStream(item, content.open)
     }
+    if (this.#batch.length > 0 && ++this.#itemsBehind > ITEMS_BEHIND) this.#sendBatch(false)
     if (this.#isFull()) return this.#ready()
   }
 
@@ -220,6 +224,7 @@ class PourSink implements BackupSink {
     if (batch.length === 0) return
     this.#batch = []
     this.#batchBytes = 0
+    this.#itemsBehind = 0
     const tasks = this.#tasks.take()
     const pool = this.#openPool(isOnly)
     void pool.submit({ kind: 'files', tasks }, [tasks]).then((results) => {

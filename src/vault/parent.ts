@@ -15,6 +15,10 @@ export class ParentPoint {
     this.#pages = point.pages()
   }
 
+  get itemCount(): number {
+    return this.point.itemCount
+  }
+
   /**
    * The parent's item of exactly this key, unless a chunk of its content lies only in packs that new points must not rely on:
    * then it must be read again. Keys asked for ascend.

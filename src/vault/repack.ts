@@ -76,8 +76,7 @@ async function copyUsed(copy: Copy, pack: PackUse): Promise<void> {
 /** Where in `ids` the chunks lie that recovery points use from this pack. */
 function usedOf(marks: Marks, pack: PackUse, { ids }: SegmentEntry): number[] {
   const used: number[] = []
-  for (let at = 0; at < ids.length; at += ID_BYTES)
-    if (marks.isUsedFrom(ids, at, pack.number)) used.push(at)
+  for (let at = 0; at < ids.length; at += ID_BYTES) if (marks.isUsedFrom(ids, at, pack.number)) used.push(at)
   return used
 }
 

@@ -1,0 +1,223 @@
+import { closeSync, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
+import * as layout from './directory-meta.ts'
+import { LIST_FLAGS, pathIn, reasonOf } from './directory-paths.ts'
+
+/**
+ * Looks at everything in a tree, in the order of its keys, synchronously (4 to 8 times cheaper than promises for small files): what
+ * is there and its metadata, nothing of its content. Where another file system is mounted inside it does not go on.
+ */
+
+/** One thing seen. The object and its `fixed` are overwritten by the next one. */
+export interface Seen {
+  /** `folder` begins what lies in it, `end` ends that; `problem` tells of something that could not be looked at. */
+  what: 'folder' | 'item' | 'end' | 'problem'
+  /** Its own name, latin1; that of a directory with its slash. Empty for the root, for `end`, and for the folder itself. */
+  name: string
+  kind: number
+  /** The fixed part of its metadata. */
+  fixed: Buffer
+  /** Bytes of a file; 0 for all else. */
+  size: number
+  /** Of a problem. */
+  reason: string
+  /** Descriptor of the folder itself where a folder begins, else of the one that it lies in; -1 where it is not at hand. */
+  fd: number
+}
+
+export interface LookOptions {
+  /** Descriptor of the root. The caller closes it. */
+  readonly root: number
+  /** Whether this process cannot read extended attributes. */
+  readonly isWithoutXattrs: boolean
+  /** Milliseconds since 1970. Asked before anything is looked at: what changed later may change again without a trace. */
+  now(): number
+}
+
+const BIG = { bigint: true } as const
+
+interface Folder {
+  readonly fd: number
+  readonly entries: readonly string[]
+  next: number
+}
+
+/** @throws When the root itself cannot be read. */
+export function* look(options: LookOptions): Generator<Seen, void, void> {
+  const looker = new Look(options)
+  try {
+    yield* looker.tree()
+  } finally {
+    looker.close()
+  }
+}
+
+class Look {
+  readonly #options: LookOptions
+  readonly #device: bigint
+  readonly #root: BigIntStats
+  readonly #open: Folder[] = []
+  readonly #seen: Seen = {
+    what: 'end',
+    name: '',
+    kind: 0,
+    fixed: Buffer.alloc(0),
+    size: 0,
+    reason: '',
+    fd: -1,
+  }
+
+  constructor(options: LookOptions) {
+    this.#options = options
+    this.#root = fstatSync(options.root, BIG)
+    this.#device = this.#root.dev
+  }
+
+  *tree(): Generator<Seen, void, void> {
+    yield* this.#folder('', this.#options.root, this.#root, this.#settledBefore())
+    for (;;) {
+      const folder = this.#open.at(-1)
+      if (folder === undefined) return
+      const entry = folder.entries[folder.next++]
+      if (entry === undefined) {
+        this.#leave()
+        yield this.#say('end', '', -1)
+      } else if (entry.endsWith('/')) yield* this.#subfolder(folder.fd, entry)
+      else yield this.#entry(folder.fd, entry)
+    }
+  }
+
+  close(): void {
+    while (this.#open.length > 0) this.#leave()
+  }
+
+  #leave(): void {
+    const { fd } = this.#open.pop() as Folder
+    if (fd !== this.#options.root) closeSync(fd)
+  }
+
+  /** Begins a folder, which is left when its entries have been gone through. */
+  *#folder(name: string, fd: number, stat: BigIntStats, settledBefore: bigint): Generator<Seen, void, void> {
+    const folder: Folder = { fd, entries: [], next: 0 }
+    this.#open.push(folder)
+    yield this.#item('folder', name, layout.DIRECTORY, stat, fd, settledBefore)
+    try {
+      this.#open[this.#open.length - 1] = { ...folder, entries: sortedEntries(fd) }
+    } catch (error) {
+      yield this.#problem('', fd, `Cannot list the directory: ${reasonOf(error)}`)
+    }
+  }
+
+  *#subfolder(parent: number, entry: string): Generator<Seen, void, void> {
+    const settledBefore = this.#settledBefore()
+    const name = entry.slice(0, -1)
+    let fd: number
+    try {
+      fd = openSync(pathIn(parent, name), LIST_FLAGS)
+    } catch (error) {
+      return yield* this.#closedFolder(parent, entry, settledBefore, error)
+    }
+    const stat = fstatSync(fd, BIG)
+    if (stat.dev === this.#device) return yield* this.#folder(entry, fd, stat, settledBefore)
+    closeSync(fd)
+    yield this.#item('item', entry, layout.DIRECTORY, stat, parent, settledBefore)
+    yield this.#problem(
+      entry,
+      parent,
+      'Another file system is mounted here and was not read: register it as a resource of its own',
+    )
+  }
+
+  /** A folder that may not be opened is an item all the same; what is in it is a problem. */
+  *#closedFolder(
+    parent: number,
+    entry: string,
+    settledBefore: bigint,
+    error: unknown,
+  ): Generator<Seen, void, void> {
+    yield this.#problem(entry, parent, `Cannot open the directory: ${reasonOf(error)}`)
+    const stat = lstatSync(pathIn(parent, entry.slice(0, -1)), { ...BIG, throwIfNoEntry: false })
+    if (stat?.isDirectory() === true)
+      yield this.#item('item', entry, layout.DIRECTORY, stat, parent, settledBefore)
+  }
+
+  #entry(fd: number, name: string): Seen {
+    const settledBefore = this.#settledBefore()
+    let stat: BigIntStats | undefined
+    try {
+      stat = lstatSync(pathIn(fd, name), { ...BIG, throwIfNoEntry: false })
+    } catch (error) {
+      return this.#problem(name, fd, `Cannot look at it: ${reasonOf(error)}`)
+    }
+    if (stat === undefined) return this.#problem(name, fd, 'It vanished while the directory was read')
+    const kind = layout.kindOfMode(Number(stat.mode))
+    if (kind === undefined || kind === layout.DIRECTORY)
+      return this.#problem(name, fd, 'It changed its type while the directory was read')
+    if (stat.dev !== this.#device)
+      return this.#problem(name, fd, 'Another file system is mounted here and was not read')
+    return this.#item('item', name, kind, stat, fd, settledBefore)
+  }
+
+  /** What changed after this moment may change again without a trace. */
+  #settledBefore(): bigint {
+    return BigInt(this.#options.now()) * 1_000_000n - layout.SETTLE_NS
+  }
+
+  #item(
+    what: 'folder' | 'item',
+    name: string,
+    kind: number,
+    stat: BigIntStats,
+    fd: number,
+    settledBefore: bigint,
+  ): Seen {
+    const seen = this.#say(what, name, fd)
+    seen.kind = kind
+    seen.size = kind === layout.FILE ? Number(stat.size) : 0
+    seen.fixed = layout.fixedPart(stat, this.#flags(kind, stat, settledBefore))
+    return seen
+  }
+
+  #flags(kind: number, stat: BigIntStats, settledBefore: bigint): number {
+    return (
+      (stat.ctimeNs > settledBefore ? layout.CHANGED_JUST_NOW : 0) |
+      (kind === layout.FILE && stat.blocks * 512n < stat.size ? layout.HAS_HOLES : 0) |
+      (this.#options.isWithoutXattrs ? layout.WITHOUT_XATTRS : 0)
+    )
+  }
+
+  #problem(name: string, fd: number, reason: string): Seen {
+    const seen = this.#say('problem', name, fd)
+    seen.reason = reason
+    return seen
+  }
+
+  #say(what: Seen['what'], name: string, fd: number): Seen {
+    const seen = this.#seen
+    seen.what = what
+    seen.name = name
+    seen.fd = fd
+    return seen
+  }
+}
+
+/** Names in the folder that `fd` holds, latin1, directories with a slash, sorted by bytes. */
+function sortedEntries(fd: number): string[] {
+  const path = `/proc/self/fd/${fd}`
+  try {
+    const entries = readdirSync(path, { encoding: 'latin1', withFileTypes: true })
+    return entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name)).sort()
+  } catch {
+    // Some file systems do not say the type with the name; Node then asks for it by a path that it decodes as UTF-8.
+    const names = readdirSync(path, { encoding: 'latin1' })
+    return names.map((name) => (isFolder(fd, name) ? `${name}/` : name)).sort()
+  }
+}
+
+function isFolder(fd: number, name: string): boolean {
+  try {
+    return lstatSync(pathIn(fd, name), { throwIfNoEntry: false })?.isDirectory() === true
+  } catch {
+    return false
+  }
+}
