@@ -84,6 +84,8 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
     BackupVaultTags: TAGS,
     BackupPlanId: 'PLAN',
     BackupPlanTags: TAGS,
+    RestoreTestingPlan: { RestoreTestingPlanName: 'PLAN' },
+    RestoreTestingPlanName: 'PLAN',
     RecoveryPointTags: TAGS,
     Tags: TAGS,
     TagKeyList: ['KEY'],

@@ -65,6 +65,33 @@ export async function guardAll(caller: GuardedCaller, what: string): Promise<rea
   return [`The restore guard only warns here: ${access.refusal.message}`]
 }
 
+/**
+ * The same for restore tests, which hand out whatever the tested resources will have been, and through validators tell what it
+ * holds. `arns` undefined: of all resources.
+ */
+export async function guardTests(
+  caller: GuardedCaller,
+  arns: readonly string[] | undefined,
+): Promise<readonly string[]> {
+  if (arns === undefined) return await guardAll(caller, RESTORE_TESTS)
+  if ((await restoreGuardOf(caller.store.db, caller.accountId)) === 'off') return []
+  const asked = new Map<string, Access>()
+  for (const arn of arns) {
+    const source = await findResource(caller.store.db, caller.accountId, arn)
+    const isReadable =
+      source !== undefined && (await readingDenied(caller, source, undefined, asked)) === undefined
+    if (!isReadable)
+      return await guardAll(
+        caller,
+        `${arn} cannot be read at the source by this caller, and ${RESTORE_TESTS}`,
+      )
+  }
+  return []
+}
+
+/** What `guardAll` is asked for by restore testing selections. */
+const RESTORE_TESTS = 'the restore tests hand out what is backed up of the resources they name'
+
 async function accessTo(
   caller: GuardedCaller,
   handOut: HandOut,

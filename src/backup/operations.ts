@@ -16,6 +16,7 @@ import {
   deleteRecoveryPoint,
   describeRecoveryPoint,
   getRecoveryPointRestoreMetadata,
+  getRestoreTestingInferredMetadata,
   listRecoveryPointsByBackupVault,
   listRecoveryPointsByResource,
   updateRecoveryPointLifecycle,
@@ -37,6 +38,7 @@ import {
 } from './legal-holds.ts'
 import { planOperations } from './plan-operations.ts'
 import { requestTags } from './request-tags.ts'
+import { restoreTestingOperations } from './restore-testing-operations.ts'
 import {
   describeGlobalSettings,
   describeRegionSettings,
@@ -101,6 +103,7 @@ async function taggedContext(ctx: Context, input: TaggedInput): Promise<Operatio
 export const backup: Service<BackupApi, Context> = {
   ...unbuilt,
   ...planOperations,
+  ...restoreTestingOperations,
 
   CreateBackupVault: {
     resource: vault,
@@ -174,6 +177,11 @@ export const backup: Service<BackupApi, Context> = {
     resource: point,
     context: pointContext,
     handler: getRecoveryPointRestoreMetadata,
+  },
+  GetRestoreTestingInferredMetadata: {
+    resource: point,
+    context: pointContext,
+    handler: getRestoreTestingInferredMetadata,
   },
   UpdateRecoveryPointLifecycle: {
     resource: point,

@@ -10,6 +10,8 @@ import type {
   DescribeRecoveryPointOutput,
   GetRecoveryPointRestoreMetadataInput,
   GetRecoveryPointRestoreMetadataOutput,
+  GetRestoreTestingInferredMetadataInput,
+  GetRestoreTestingInferredMetadataOutput,
   ListRecoveryPointsByBackupVaultInput,
   ListRecoveryPointsByBackupVaultOutput,
   ListRecoveryPointsByResourceInput,
@@ -20,6 +22,8 @@ import type {
   UpdateRecoveryPointLifecycleOutput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
+import { inferredMetadata, restoreTestName } from '../kinds/restore-test.ts'
+import { randomHex } from '../lib/ids.ts'
 import { lifecycleChangeProblem, lockOf } from '../plans/vault-lock.ts'
 import { queueAmendment } from '../store/amendments.ts'
 import { insertJob, jobBasics } from '../store/jobs.ts'
@@ -114,6 +118,17 @@ export async function getRecoveryPointRestoreMetadata(
     RestoreMetadata: JSON.parse(point.restore_metadata) as Record<string, string>,
     ResourceType: point.resource_type,
   }
+}
+
+/** What a restore test of the point would restore with; each call names another new place. */
+export async function getRestoreTestingInferredMetadata(
+  ctx: Context,
+  input: GetRestoreTestingInferredMetadataInput,
+): Promise<GetRestoreTestingInferredMetadataOutput> {
+  const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
+  const ofPoint = JSON.parse(point.restore_metadata) as Record<string, string>
+  const name = restoreTestName(randomHex(16))
+  return { InferredMetadata: inferredMetadata(kindOf(point.resource_type), ofPoint, name) }
 }
 
 export async function updateRecoveryPointLifecycle(

@@ -14,6 +14,7 @@ import { queueAmendment } from '../store/amendments.ts'
 import { findLegalHold } from '../store/legal-holds.ts'
 import { findPlan } from '../store/plans.ts'
 import { findRecoveryPoint } from '../store/recovery-points.ts'
+import { findTestingPlan } from '../store/restore-testing.ts'
 import { deleteTags, putTags, tagsOf } from '../store/tags.ts'
 import type { Queryable } from '../store/store.ts'
 import type { Tags } from '../store/tags.ts'
@@ -100,7 +101,7 @@ function reservedKey(key: string): InvalidParameterValueException {
 async function taggable(ctx: Context, arn: string): Promise<void> {
   if (await isFound(ctx, arn)) return
   throw new ResourceNotFoundException(
-    `Cannot find a backup vault, backup plan, legal hold or recovery point with the ARN ${arn}`,
+    `Cannot find a backup vault, backup plan, restore testing plan, legal hold or recovery point with the ARN ${arn}`,
     { Context: arn },
   )
 }
@@ -114,6 +115,8 @@ async function isFound(ctx: Context, arn: string): Promise<boolean> {
     const plan = await findPlan(db, ctx, id as string)
     return plan !== undefined && plan.deleted_at === null && planArn(ctx, plan.plan_id) === arn
   }
+  const testingPlan = /:restore-testing-plan:([A-Za-z0-9_]+)-[0-9a-f-]{36}$/.exec(arn)?.[1]
+  if (testingPlan !== undefined) return (await findTestingPlan(db, ctx, testingPlan))?.arn === arn
   const holdId = /:legal-hold:([^:]+)$/.exec(arn)?.[1]
   if (holdId !== undefined)
     return (await findLegalHold(db, ctx, { holdId })) !== undefined && arn === legalHoldArn(ctx, holdId)

@@ -1,12 +1,6 @@
 import type { UnbuiltOperation } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import {
-  frameworkArn,
-  reportPlanArn,
-  restoreTestingPlanArn,
-  tieringConfigurationArn,
-  vaultArn,
-} from './arns.ts'
+import { frameworkArn, reportPlanArn, tieringConfigurationArn, vaultArn } from './arns.ts'
 
 /**
  * Operations that AWS models and this server does not have: each is authorised on its resource and then answered with a
@@ -18,7 +12,6 @@ interface Named {
   readonly RecoveryPointArn?: string | undefined
   readonly FrameworkName?: string | undefined
   readonly ReportPlanName?: string | undefined
-  readonly RestoreTestingPlanName?: string | undefined
   readonly TieringConfigurationName?: string | undefined
 }
 
@@ -40,7 +33,6 @@ const ON_POINT = [
   'DisassociateRecoveryPointFromParent',
   'GetPITRMalwareScanResults',
   'GetRecoveryPointIndexDetails',
-  'GetRestoreTestingInferredMetadata',
   'UpdateRecoveryPointIndexSettings',
 ] as const
 
@@ -52,18 +44,6 @@ const ON_REPORT_PLAN = [
   'DescribeReportPlan',
   'StartReportJob',
   'UpdateReportPlan',
-] as const
-
-const ON_TESTING_PLAN = [
-  'CreateRestoreTestingPlan',
-  'CreateRestoreTestingSelection',
-  'DeleteRestoreTestingPlan',
-  'DeleteRestoreTestingSelection',
-  'GetRestoreTestingPlan',
-  'GetRestoreTestingSelection',
-  'ListRestoreTestingSelections',
-  'UpdateRestoreTestingPlan',
-  'UpdateRestoreTestingSelection',
 ] as const
 
 const ON_TIERING = [
@@ -80,7 +60,6 @@ const ON_ALL = [
   'ListIndexedRecoveryPoints',
   'ListReportJobs',
   'ListReportPlans',
-  'ListRestoreTestingPlans',
   'ListScanJobSummaries',
   'ListScanJobs',
   'ListTieringConfigurations',
@@ -92,7 +71,6 @@ type UnbuiltName =
   | (typeof ON_POINT)[number]
   | (typeof ON_FRAMEWORK)[number]
   | (typeof ON_REPORT_PLAN)[number]
-  | (typeof ON_TESTING_PLAN)[number]
   | (typeof ON_TIERING)[number]
   | (typeof ON_ALL)[number]
 
@@ -107,7 +85,6 @@ export const unbuilt: Readonly<Record<UnbuiltName, Unbuilt>> = {
   ...all(ON_POINT, (_, input) => input.RecoveryPointArn ?? '*'),
   ...all(ON_FRAMEWORK, (ctx, input) => frameworkArn(ctx, input.FrameworkName ?? '*')),
   ...all(ON_REPORT_PLAN, (ctx, input) => reportPlanArn(ctx, input.ReportPlanName ?? '*')),
-  ...all(ON_TESTING_PLAN, (ctx, input) => restoreTestingPlanArn(ctx, input.RestoreTestingPlanName ?? '*')),
   ...all(ON_TIERING, (ctx, input) => tieringConfigurationArn(ctx, input.TieringConfigurationName ?? '*')),
   ...all(ON_ALL, () => '*'),
 }

@@ -6,9 +6,13 @@ export type ReadMetadata =
 
 /**
  * A restore's metadata with its keys as the kind spells them. Unknown keys are refused: a mistyped one would change what is restored
- * without a word.
+ * without a word. Of a partial one (what overrides something) no key is required.
  */
-export function readRestoreMetadata(kind: Kind, given: Readonly<Record<string, string>>): ReadMetadata {
+export function readRestoreMetadata(
+  kind: Kind,
+  given: Readonly<Record<string, string>>,
+  { isPartial = false }: { readonly isPartial?: boolean } = {},
+): ReadMetadata {
   const known = kind.restoreMetadata
   const metadata: Record<string, string> = Object.create(null) as Record<string, string>
   for (const [key, value] of Object.entries(given)) {
@@ -20,7 +24,7 @@ export function readRestoreMetadata(kind: Kind, given: Readonly<Record<string, s
     metadata[name] = value
   }
   for (const [name, { required }] of Object.entries(known)) {
-    if (required && metadata[name] === undefined) {
+    if (required && !isPartial && metadata[name] === undefined) {
       const message = `Restore metadata for resource type ${kind.type} must contain "${name}"`
       return { ok: false, problem: 'missing', message }
     }

@@ -42,6 +42,7 @@ import type {
   QuotaTable,
 } from './schema-holds.ts'
 import type { IdentityChangeTable, IdentityExportTable } from './schema-identity.ts'
+import type { RestoreTestingPlanTable, RestoreTestingSelectionTable } from './schema-restore-testing.ts'
 import type { StorageTable } from './schema-storages.ts'
 import type {
   BackupPauseTable,
@@ -99,6 +100,8 @@ export interface Database {
   job_limits: JobLimitsTable
   backup_pause: BackupPauseTable
   backup_plan_run: BackupPlanRunTable
+  restore_testing_plan: RestoreTestingPlanTable
+  restore_testing_selection: RestoreTestingSelectionTable
   job_decision: JobDecisionTable
   audit: AuditTable
   denial: DenialTable

@@ -62,6 +62,8 @@ export const IDENTITY_TABLES: readonly IdentityTable[] = [
   account('backup_selection', 'selection_id'),
   account('backup_rule', 'plan_id', 'rule_id'),
   account('retention_counts', 'plan_id', 'rule_name'),
+  account('restore_testing_plan', 'region', 'name'),
+  account('restore_testing_selection', 'region', 'plan_name', 'name'),
   account('backup_pause', 'region', 'target_arn'),
   account('legal_hold', 'hold_id'),
   part('legal_hold_target', 'legal_hold', 'hold_id', 'kind', 'value'),
