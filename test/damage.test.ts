@@ -67,3 +67,20 @@ test('a verify names the recovery points, resources and files that damage hits, 
     },
   ])
 })
+
+test('the backup after a verify stores again what had rotted, and heals the recovery point before it', async () => {
+  const hit = await backedUp('diaries', 'secrets.txt')
+  const bytes = readFileSync(hit.pack)
+  bytes[40] = (bytes[40] ?? 0) ^ 1
+  writeFileSync(hit.pack, bytes)
+  const { JobId } = await world.call('roleback', 'StartVerifyJob', { BackupVaultName, ReadData: true })
+  assert.ok((await jobEnd(world, JobId)).StatusMessage?.includes(hit.point))
+
+  await backUpWell(world, { BackupVaultName, ResourceArn: hit.arn, IamRoleArn: role })
+  const again = await world.call('roleback', 'StartVerifyJob', { BackupVaultName, ReadData: false })
+  const { StatusMessage = '' } = await jobEnd(world, again.JobId)
+  assert.ok(!StatusMessage.includes(hit.point), StatusMessage)
+  const sweep = await world.call('roleback', 'StartSweepJob', { BackupVaultName })
+  assert.match((await jobEnd(world, sweep.JobId)).StatusMessage ?? '', /^Freed /)
+  assert.ok(!packs().includes(hit.pack), 'the rotten pack is gone')
+})

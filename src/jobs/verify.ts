@@ -1,6 +1,7 @@
 import { printable } from '../lib/log.ts'
 import type { VaultTable } from '../store/schema.ts'
 import { findVault } from '../store/vaults.ts'
+import type { Vault } from '../vault/vault.ts'
 import { verifyVault } from '../vault/verify.ts'
 import type { VerifyResult } from '../vault/verify.ts'
 import { checkPacksInThreads } from './check-packs.ts'
@@ -27,6 +28,7 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
     },
   })
   job.progress.itemsDone = result.items
+  await keepFindings(tools, opened, result)
   const damage = await damageOf(tools, vault, result)
   const record = {
     points: result.points,
@@ -50,6 +52,17 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
     message: `${result.points} recovery points with ${result.items} items, ${readData ? `${result.blobs} blobs read` : 'all blobs there, their data not read'}: no damage found`,
     result: record,
   }
+}
+
+/** So that the next backups store again what rotted, whoever runs them. */
+async function keepFindings(
+  { clock }: JobTools,
+  vault: Vault,
+  { damagedPacks, healedPacks }: VerifyResult,
+): Promise<void> {
+  const foundAt = clock.now()
+  await vault.recordDamage(damagedPacks.map(({ blob, reason }) => ({ pack: blob, reason, foundAt })))
+  await vault.clearDamage(healedPacks)
 }
 
 /** A damaged recovery point in the names that people know it by. */

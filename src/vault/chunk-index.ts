@@ -248,6 +248,14 @@ export class ChunkIndex {
     return ((this.#packFlags[pack] as number) & IS_DEAD) === 0
   }
 
+  /** From now on no new recovery point relies on the pack, those under way neither. Only by the thread that adds packs. */
+  markDead(pack: number): void {
+    const flags = this.#packFlags[pack] as number
+    if ((flags & IS_DEAD) !== 0) return
+    this.#packFlags[pack] = flags | IS_DEAD
+    Atomics.add(this.#counts, DEAD_PACKS, 1)
+  }
+
   #length(chunk: number): number {
     const byte = chunk * LENGTH_BYTES
     return (

@@ -14,6 +14,7 @@ export const TYPE = {
   dead: 7,
   record: 8,
   identity: 9,
+  damage: 10,
 } as const
 
 export type SealType = keyof typeof TYPE

@@ -2,6 +2,7 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import { BlobNotFoundError } from '../blobs/blob-store.ts'
 import { ChunkIndex } from './chunk-index.ts'
 import type { IndexSize } from './chunk-index.ts'
+import { listDamaged } from './damage-records.ts'
 import { readDeadLists } from './dead-list.ts'
 import type { DeadList } from './dead-list.ts'
 import { VaultDamageError } from './errors.ts'
@@ -19,9 +20,11 @@ export interface LoadedIndex {
   readonly deltas: ReadonlySet<string>
   /** Packs that the index names, by blob name. */
   readonly packs: ReadonlySet<string>
-  /** Of those, packs that new recovery points must not rely on: on a dead list, gone, or of another size. */
+  /** Of those, packs that new recovery points must not rely on: on a dead list, gone, of another size, or found damaged. */
   readonly unusable: ReadonlySet<string>
   readonly deadLists: readonly DeadList[]
+  /** Packs that were found damaged (damage-records.ts), whether the index names them or not. */
+  readonly damaged: ReadonlySet<string>
   /** Names and sizes of the packs in the store. */
   readonly stored: ReadonlyMap<string, number>
   /** What could not be read; their packs were read instead. */
@@ -63,9 +66,10 @@ async function loadOnce(
   cache: IndexCache | undefined,
 ): Promise<LoadedIndex> {
   const deadLists = await readDeadLists(store, keys)
+  const damaged = await listDamaged(store)
   const names = await listDeltas(store)
   const stored = await listPacks(store)
-  const dead = new Set(deadLists.flatMap((list) => list.blobs))
+  const dead = new Set([...deadLists.flatMap((list) => list.blobs), ...damaged])
   const isUnusable = (pack: FinishedPack): boolean => {
     const name = packName(pack.type, pack.id)
     return dead.has(name) || stored.get(name) !== pack.sizeBytes
@@ -73,11 +77,11 @@ async function loadOnce(
   if (!isRebuilt) {
     const known = previous ?? (await cache?.read(keys, names))
     const grown = known && (await growIndex(store, keys, known, { names, isUnusable, dead, stored }))
-    if (grown !== undefined) return { ...grown, deadLists, stored }
+    if (grown !== undefined) return { ...grown, deadLists, damaged, stored }
   }
   const read = await readAll({ store, keys, names, stored, isUnusable, isRebuilt })
   const isOfDeltas = read.damage.length === 0 && !isRebuilt
-  return { ...read, deltas: new Set(names.keys()), deadLists, stored, isOfDeltas }
+  return { ...read, deltas: new Set(names.keys()), deadLists, damaged, stored, isOfDeltas }
 }
 
 /** Adds new deltas to what is in memory; undefined when that cannot give the same as reading all. */
@@ -119,7 +123,7 @@ async function growIndex(
   return { ...previous, deltas: present, packs }
 }
 
-/** Whether the pack has a chunk that lay only in packs that are gone or on a dead list. */
+/** Whether the pack has a chunk that lay only in packs that may not be relied on. */
 function isStoredAgain({ segments }: Parsed, index: ChunkIndex): boolean {
   return segments.some(({ ids }) => {
     for (let at = 0; at < ids.length; at += ID_BYTES)

@@ -1,5 +1,6 @@
 import { crashpoint } from '../lib/crashpoint.ts'
 import { randomHex } from '../lib/ids.ts'
+import { removeDamage } from './damage-records.ts'
 import { readDeadLists, writeDeadList } from './dead-list.ts'
 import type { DeadList } from './dead-list.ts'
 import { deleteHead, listPointIds } from './heads.ts'
@@ -86,6 +87,9 @@ export async function sweepVault(vault: Vault, options: SweepOptions): Promise<S
   await finishLists(vault, options, freed)
   crashpoint('sweep.lists-finished')
   const marks = await markUsed(vault, options)
+  for (const pack of marks.loaded.damaged) {
+    if (!marks.loaded.stored.has(pack)) await removeDamage(vault.store, pack)
+  }
   const uses = packUse(marks)
   return {
     deletedBlobs: freed.blobs,
@@ -113,7 +117,8 @@ async function listUnused(vault: Vault, options: SweepOptions, generation: numbe
   crashpoint('sweep.marked')
   const uses = packUse(marks).filter(({ name }) => !listed.has(name))
   const unused = uses.filter(({ usedBytes }) => usedBytes === 0)
-  const sparse = sparseOf(uses.filter(({ usedBytes }) => usedBytes > 0))
+  // Of a damaged pack only what was stored again is unused; the rest is a repair's to move.
+  const sparse = sparseOf(uses.filter(({ name, usedBytes }) => usedBytes > 0 && !loaded.damaged.has(name)))
   const orphans = quietBefore ? await orphansOf(vault, options, marks) : []
   let written: readonly FinishedPack[] = []
   if (sparse.length > 0) {

@@ -3,6 +3,8 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import { crashpoint } from '../lib/crashpoint.ts'
 import { checkChunkSizes, DEFAULT_CHUNK_SIZES } from './chunker.ts'
 import type { ChunkSizes } from './chunker.ts'
+import { removeDamage, writeDamage } from './damage-records.ts'
+import type { DamageRecord } from './damage-records.ts'
 import { PointNotFoundError, VaultClaimError, VaultDamageError, VaultKeyError } from './errors.ts'
 import { deleteHead, listPointIds, readHead, writeAmendment } from './heads.ts'
 import type { PointHead, PointRecord } from './heads.ts'
@@ -10,6 +12,7 @@ import type { IndexCache } from './index-cache.ts'
 import { VAULT_ID, VaultKeys } from './keys.ts'
 import { loadIndex } from './load-index.ts'
 import type { LoadedIndex } from './load-index.ts'
+import { packName } from './pack.ts'
 import { Point } from './point.ts'
 import { readVaultRecords, writeVaultRecord } from './records.ts'
 import type { VaultRecords } from './records.ts'
@@ -229,6 +232,28 @@ export class Vault {
   /** Adds what `decide` returns to that, durably; it may be asked again. */
   async addRecord(decide: (records: VaultRecords) => PointRecord | undefined): Promise<VaultRecords> {
     return await writeVaultRecord(this.store, this.keys, decide)
+  }
+
+  /**
+   * Notes packs that were found damaged: durably, so that nobody's next recovery point relies on them, and in the index that jobs of
+   * this process use now. @returns How many were not known before.
+   */
+  async recordDamage(found: readonly DamageRecord[]): Promise<number> {
+    let fresh = 0
+    for (const record of found) if (await writeDamage(this.store, this.keys, record)) fresh++
+    const { index } = this.#loaded ?? {}
+    if (index === undefined || found.length === 0) return fresh
+    const names = new Set(found.map(({ pack }) => pack))
+    for (let number = 0; number < index.size.packs; number++) {
+      const { type, id } = index.pack(number)
+      if (names.has(packName(type, id))) index.markDead(number)
+    }
+    return fresh
+  }
+
+  /** Takes that back for packs that were read whole since. */
+  async clearDamage(packs: readonly string[]): Promise<void> {
+    for (const pack of packs) await removeDamage(this.store, pack)
   }
 
   /** Deletes a recovery point; a sweep frees its bytes. Deleting what is gone is no error. */

@@ -3,6 +3,7 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import { PackChecker, checkHash } from './check-pack.ts'
 import type { PackReport } from './check-pack.ts'
 import type { ChunkIndex } from './chunk-index.ts'
+import { readDamage } from './damage-records.ts'
 import { readDeadLists } from './dead-list.ts'
 import { checkDocument } from './document.ts'
 import { ChunkMissingError, PointNotFoundError, VaultDamageError } from './errors.ts'
@@ -29,6 +30,10 @@ export interface VerifyResult {
   /** At most MAX_PROBLEMS; `problemCount` has them all. */
   readonly problems: readonly VerifyProblem[]
   readonly problemCount: number
+  /** Packs whose bytes are not those they were written with. */
+  readonly damagedPacks: readonly VerifyProblem[]
+  /** Packs that a damage record names and that were read whole now. */
+  readonly healedPacks: readonly string[]
   /** Recovery points that cannot be restored whole; all others can, as far as was looked. */
   readonly hurt: readonly HurtPoint[]
 }
@@ -68,6 +73,8 @@ class Findings {
   blobs = 0
   bytes = 0
   readonly hurt: HurtPoint[] = []
+  readonly damagedPacks: VerifyProblem[] = []
+  readonly healedPacks: string[] = []
   readonly #options: VerifyOptions
   readonly #known = new Set<string>()
 
@@ -111,8 +118,18 @@ class Findings {
   }
 
   result(): VerifyResult {
-    const { points, items, blobs, bytes, problems, hurt } = this
-    return { points, items, blobs, bytes, problems, problemCount: this.count, hurt }
+    const { points, items, blobs, bytes, problems, hurt, damagedPacks, healedPacks } = this
+    return {
+      points,
+      items,
+      blobs,
+      bytes,
+      problems,
+      problemCount: this.count,
+      hurt,
+      damagedPacks,
+      healedPacks,
+    }
   }
 }
 
@@ -127,7 +144,7 @@ export async function scrubBlobs(store: BlobStore, options: VerifyOptions = {}):
   } catch (error) {
     findings.note('vault.json', error)
   }
-  for (const prefix of ['data/', 'meta/', 'index/', 'points/', 'records/', 'dead/']) {
+  for (const prefix of ['data/', 'meta/', 'index/', 'points/', 'records/', 'dead/', 'damage/']) {
     for await (const page of store.list(prefix)) {
       for (const { name, sizeBytes } of page) {
         await findings.pause()
@@ -188,13 +205,17 @@ export async function verifyVault(
       report: ({ name, problem, isGone }: PackReport) => {
         if (problem !== undefined) {
           damaged.add(name)
+          findings.damagedPacks.push({ blob: name, reason: problem })
           findings.add({ blob: name, reason: problem })
-        } else if (!isGone) findings.blobs++
+        } else if (!isGone) {
+          findings.blobs++
+          if (loaded.damaged.has(name)) findings.healedPacks.push(name)
+        }
       },
     }
     const { checkPacks = checkPacksHere, signal } = options
     await checkPacks(vault, loaded.index, [...loaded.stored.keys()], on, signal)
-  }
+  } else await noteKnownDamage(vault, loaded, damaged, findings)
   const lost = hurtSegments(vault, loaded, missingPacks(loaded), damaged)
   for (const head of heads) await verifyPoint(vault, loaded, lost, head, findings)
   try {
@@ -253,9 +274,28 @@ async function checkRecords(vault: Vault, heads: readonly PointHead[], findings:
   }
 }
 
+/** What was found before is not read again, but for what of it still opens. */
+async function noteKnownDamage(
+  vault: Vault,
+  { damaged: known, stored }: LoadedIndex,
+  damaged: Set<string>,
+  findings: Findings,
+): Promise<void> {
+  for (const name of known) {
+    if (!stored.has(name)) continue
+    damaged.add(name)
+    try {
+      const record = await readDamage(vault.store, vault.keys, name)
+      if (record !== undefined) findings.add({ blob: name, reason: record.reason })
+    } catch (error) {
+      findings.note(name, error)
+    }
+  }
+}
+
 /** Numbers of packs in the index that are gone from the store or have another size. */
-function missingPacks({ index, unusable, deadLists, stored }: LoadedIndex): ReadonlySet<number> {
-  const listed = new Set(deadLists.flatMap(({ blobs }) => blobs))
+function missingPacks({ index, unusable, deadLists, damaged, stored }: LoadedIndex): ReadonlySet<number> {
+  const listed = new Set([...deadLists.flatMap(({ blobs }) => blobs), ...damaged])
   const missing = new Set<number>()
   for (let number = 0; number < index.size.packs; number++) {
     const { type, id } = index.pack(number)
