@@ -335,12 +335,7 @@ export function openVault(directory, kit) {
     )
   }
   const keys = [undefined, unwrap(parseJson(bytes, name), name, kit, vaultId, 1)]
-  for (let number = 2; number <= MAX_KEYS; number++) {
-    const next = wrappingName(kit, number)
-    const found = readWrapping(next)
-    if (found === undefined) break
-    keys.push(unwrap(parseJson(found, next), next, kit, vaultId, number))
-  }
+  const keyDamage = openFurtherKeys(keys, readWrapping, kit, vaultId)
   const salt = Buffer.from(vaultId)
   const keyOf = (label, number = 1) => hkdf(keys[number], salt, `roleback-vault/1/${label}`)
   const check = crypto.createHmac('sha256', keyOf('header')).update(line).digest('hex')
@@ -351,6 +346,7 @@ export function openVault(directory, kit) {
     directory,
     id: vaultId,
     kit,
+    keyDamage,
     typeKeys: keys.map((key, number) => key && LABELS.map((label) => label && keyOf(label, number))),
     idKeys: [undefined, keyOf('data-id'), keyOf('meta-id')],
     places: LABELS.map((_, type) =>
@@ -364,6 +360,37 @@ export function openVault(directory, kit) {
   }
 }
 
+/**
+ * Adds the keys behind the first, each shown by its mac to be made by who had the one before it. What ends them, a planted or damaged
+ * wrapping, is returned: what the keys before it sealed is readable all the same.
+ */
+function openFurtherKeys(keys, readWrapping, kit, vaultId) {
+  for (let number = 2; number <= MAX_KEYS; number++) {
+    const name = wrappingName(kit, number)
+    try {
+      const bytes = readWrapping(name)
+      if (bytes === undefined) return undefined
+      const wrapping = parseJson(bytes, name)
+      const key = unwrap(wrapping, name, kit, vaultId, number)
+      const macKey = hkdf(keys[number - 1], vaultId, 'roleback-vault/1/successor')
+      const bound = `${fourDigits(number)}\0${vaultId}\0`
+      const mac = crypto.createHmac('sha256', macKey).update(bound).update(key).digest()
+      const said = base64(wrapping.mac, 32)
+      if (said === undefined || !crypto.timingSafeEqual(said, mac)) {
+        throw new Damage(
+          name,
+          `its mac does not show that who made vault key ${number} had key ${number - 1}: it may have been planted, and is not used`,
+        )
+      }
+      keys.push(key)
+    } catch (error) {
+      if (!(error instanceof Damage)) throw error
+      return error
+    }
+  }
+  return undefined
+}
+
 const fourDigits = (number) => String(number).padStart(4, '0')
 const wrappingName = ({ kitId }, number) =>
   number === 1 ? `keys/kit-${kitId}.json` : `keys/kit-${kitId}-${fourDigits(number)}.json`
@@ -375,7 +402,9 @@ function typeKeyOf(vault, type, number, blob) {
   throw new Damage(
     blob,
     `it is sealed under vault key ${number}, and recovery kit ${vault.kit.kitId} opens keys up to ${vault.typeKeys.length - 1} here: ` +
-      'take the kit that was issued last',
+      (vault.keyDamage === undefined
+        ? 'take the kit that was issued last'
+        : `${vault.keyDamage.blob} is not usable`),
   )
 }
 
@@ -1107,7 +1136,7 @@ export function readIdentity(vault, number) {
     throw new CannotBegin(
       'No identity export lies in this vault: is it the system vault, whose directory is called system-…?',
     )
-  const passed = []
+  const passed = vault.keyDamage === undefined ? [] : [vault.keyDamage.message]
   for (const folder of folders) {
     if (number !== undefined && Number(folder.slice(0, 8)) !== number) continue
     try {
@@ -1293,6 +1322,7 @@ export function verifyVault(vault, onProgress = () => {}) {
     if (!seen.has(line)) damage.push({ blob, reason })
     seen.add(line)
   }
+  if (vault.keyDamage !== undefined) report(vault.keyDamage)
   const points = readPoints(vault)
   for (const point of points) point.damage.forEach(report)
   const index = readIndex(vault, report)
@@ -1510,6 +1540,7 @@ export function restorePoint(vault, wanted, target, onProgress = () => {}) {
   else if (type === 'RDS') restoreDatabase(run)
   else restoreObjects(run, type)
   const notes = [...run.notes].map(([text, count]) => text.replace('%', String(count)))
+  if (vault.keyDamage !== undefined) notes.push(vault.keyDamage.message)
   if (packDamage.length > 0)
     notes.push(`${packDamage.length} damaged packs were met, the first: ${packDamage[0]}`)
   return {
@@ -2119,6 +2150,7 @@ function printList(vault, isJson) {
   const points = describePoints(all)
   const ofRecords = []
   const report = ({ blob, reason }) => ofRecords.push({ blob, reason })
+  if (vault.keyDamage !== undefined) report(vault.keyDamage)
   const states = readRecords(vault, report)
   for (const point of all) if (!point.isDeleted) checkLockInHead(point, states, report)
   const { lock } = states.at(-1)

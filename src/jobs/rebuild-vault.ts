@@ -5,7 +5,13 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import { openBlobStore } from '../blobs/open.ts'
 import type { OpenedKit } from '../keyring/recovery-kit.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
-import { kitWrappingName, newVaultKey, openWithKit } from '../keyring/vault-key.ts'
+import {
+  kitWrappingName,
+  newVaultKey,
+  openWithKit,
+  serverWrappingName,
+  UnprovenVaultKeyError,
+} from '../keyring/vault-key.ts'
 import { readDeadLists } from '../vault/dead-list.ts'
 import { openVault, readHeader } from '../vault/vault.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -118,19 +124,15 @@ async function ownKeys(
   }
 }
 
-/** All keys of a vault, by the kit. */
-async function openKeys(
-  { store, place }: FoundVault,
-  kit: OpenedKit,
-  vaultId: string,
-  newest: number,
-): Promise<Buffer> {
+/** All keys of a vault, by the kit. Each behind the first is taken only where it was made by who had the one before. */
+async function openKeys(found: FoundVault, kit: OpenedKit, vaultId: string, newest: number): Promise<Buffer> {
+  const { store, place } = found
   const kitsOf = await kitsByKey(store)
   const keys: Buffer[] = []
   for (let number = 1; number <= newest; number++) {
     const kits = kitsOf.get(number)
     if (kits?.has(kit.kitId) === true) {
-      keys.push(openWithKit(kit, vaultId, await store.get(kitWrappingName(kit.kitId, number)), number))
+      keys.push(await openKey(found, kit, vaultId, { number, before: keys.at(-1) }))
       continue
     }
     // INVARIANT: nothing is sealed under a key before a kit's wrapping of it is durable. This one was never used.
@@ -144,6 +146,26 @@ async function openKeys(
     }
   }
   return Buffer.concat(keys)
+}
+
+async function openKey(
+  { store, place }: FoundVault,
+  kit: OpenedKit,
+  vaultId: string,
+  { number, before }: { readonly number: number; readonly before: Buffer | undefined },
+): Promise<Buffer> {
+  const name = kitWrappingName(kit.kitId, number)
+  const bytes = await store.get(name)
+  try {
+    return openWithKit(kit, vaultId, bytes, before && { number, before })
+  } catch (cause) {
+    if (!(cause instanceof UnprovenVaultKeyError)) throw cause
+    throw new RebuildError(
+      `Cannot rebuild from the vault in "${place}", of which nothing was changed. ${cause.message}. If no server of yours made it, move "${name}" and ` +
+        `"${serverWrappingName(number)}" out of the vault and begin again: what is sealed under it is then named as damage`,
+      { cause },
+    )
+  }
 }
 
 /** Which kits open which key. */

@@ -19,6 +19,7 @@ import {
   newVaultKey,
   openServerWrapping,
   openWithKit,
+  UnprovenVaultKeyError,
   kitWrappings,
   openVaultKeys,
   sealVaultKeys,
@@ -173,13 +174,14 @@ test('the second key of a vault is wrapped under its own number, and writing a w
     [`keys/kit-${kitId}.json`, `keys/kit-${kitId}-0002.json`],
   )
   const [first, second] = wrappings.map(({ bytes }) => bytes) as [Buffer, Buffer]
-  assert.deepEqual(openWithKit(opened, VAULT, second, 2), vaultKeys.subarray(32))
-  for (const [bytes, number] of [
-    [second, 1],
-    [second, 3],
-    [first, 2],
+  const before = vaultKeys.subarray(0, 32)
+  assert.deepEqual(openWithKit(opened, VAULT, second, { number: 2, before }), vaultKeys.subarray(32))
+  for (const [bytes, successor] of [
+    [second, undefined],
+    [second, { number: 3, before }],
+    [first, { number: 2, before }],
   ] as const)
-    assert.throws(() => openWithKit(opened, VAULT, bytes, number), VaultKeyError)
+    assert.throws(() => openWithKit(opened, VAULT, bytes, successor), VaultKeyError)
   assert.deepEqual(kitWrappings(kit.publicKey, VAULT, vaultKeys), wrappings)
 })
 
@@ -187,18 +189,43 @@ test('vault key 2 is wrapped as the format document’s golden vector says', () 
   const kitPrivate = x25519Private(Buffer.from(Array.from({ length: 32 }, (_, i) => 0x40 + i)))
   const kitPublic = Buffer.from(createPublicKey(kitPrivate).export({ format: 'jwk' }).x ?? '', 'base64url')
   const second = Buffer.from(Array.from({ length: 32 }, (_, i) => 0x20 + i))
-  const { name, bytes } = wrapForKit(kitPublic.toString('base64'), 'vault-1', second, 2)
+  const before = Buffer.from(Array.from({ length: 32 }, (_, i) => i))
+  const { name, bytes } = wrapForKit(kitPublic.toString('base64'), 'vault-1', second, { number: 2, before })
   assert.equal(name, 'keys/kit-67ca2ffd6fe9efab-0002.json')
-  const { ephemeral, sealed } = JSON.parse(bytes.toString()) as { ephemeral: string; sealed: string }
+  const { ephemeral, sealed, mac } = JSON.parse(bytes.toString()) as Record<string, string>
   assert.equal(
-    Buffer.from(ephemeral, 'base64').toString('hex'),
+    Buffer.from(ephemeral as string, 'base64').toString('hex'),
     '573dd63a414143ebc53ab52209a6bfc184b76ab62994886dfd32ad1837b09e37',
   )
   assert.equal(
-    Buffer.from(sealed, 'base64').toString('hex'),
+    Buffer.from(sealed as string, 'base64').toString('hex'),
     '4c888d8c63468a270dcc99a53c0835aa74a065d3e87e9b84a18efe03fe211688e6fa785e7c2d6b06357ee0cdc4466849',
   )
+  assert.equal(
+    Buffer.from(mac as string, 'base64').toString('hex'),
+    'b6e7e6f0e150f6993439cbb735d67398cce21e3c0207168868136bbbd72fec4c',
+  )
 })
+
+test('a key behind the first is taken only from who had the key before it', () => {
+  const kit = makeRecoveryKit(PASSPHRASE, CHEAP)
+  const opened = openKit(kit.kitText, PASSPHRASE)
+  const [first, second, stranger] = [newVaultKey(), newVaultKey(), newVaultKey()]
+  const open = (bytes: Buffer): Buffer => openWithKit(opened, VAULT, bytes, { number: 2, before: first })
+  const good = wrapForKit(kit.publicKey, VAULT, second, { number: 2, before: first }).bytes
+  assert.deepEqual(open(good), second)
+  const json = JSON.parse(good.toString()) as Record<string, string>
+  const { mac, ...without } = json
+  const ofAnother = wrapForKit(kit.publicKey, VAULT, stranger, { number: 2, before: stranger }).bytes
+  const spliced = { ...(JSON.parse(ofAnother.toString()) as object), mac }
+  const planted = [
+    ofAnother,
+    ...[without, spliced, { ...json, mac: '' }, { ...json, mac: null }].map(bytesOf),
+  ]
+  for (const bytes of planted) assert.throws(() => open(bytes), UnprovenVaultKeyError, bytes.toString())
+})
+
+const bytesOf = (json: object): Buffer => Buffer.from(JSON.stringify(json))
 
 test('an ephemeral key that would make the shared secret known is refused', () => {
   const kit = makeRecoveryKit(PASSPHRASE, CHEAP)

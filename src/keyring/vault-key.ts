@@ -1,10 +1,12 @@
 import {
   createCipheriv,
   createDecipheriv,
+  createHmac,
   createPublicKey,
   diffieHellman,
   hkdfSync,
   randomBytes,
+  timingSafeEqual,
 } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { kitIdOf, x25519Private } from './recovery-kit.ts'
@@ -21,6 +23,26 @@ export class VaultKeyError extends Error {
   override name = 'VaultKeyError'
 }
 
+/** Whoever wrapped a key behind the first did not have the key before it. */
+export class UnprovenVaultKeyError extends VaultKeyError {
+  override name = 'UnprovenVaultKeyError'
+
+  constructor(name: string, number: number, reason: string) {
+    super(
+      `Cannot take vault key ${number} from "${name}": ${reason} that whoever made it had key ${number - 1}. ` +
+        'Somebody who can write to the storage may have planted it',
+    )
+  }
+}
+
+/** Which key of a vault it is, where it is not the first. */
+export interface Successor {
+  /** From 2. */
+  readonly number: number
+  /** The key with the number before: 32 bytes. */
+  readonly before: Uint8Array
+}
+
 /** A blob of a vault. */
 export interface Wrapping {
   readonly name: string
@@ -32,6 +54,7 @@ const TAG = 16
 const NONCE = Buffer.alloc(12)
 const INFO = 'roleback-vault/1/kit-wrap'
 const EPHEMERAL = 'roleback-vault/1/kit-ephemeral'
+const SUCCESSOR = 'roleback-vault/1/successor'
 
 const fourDigits = (number: number): string => String(number).padStart(4, '0')
 
@@ -69,7 +92,10 @@ export function serverWrapping(number: number, sealed: string): Wrapping {
   return { name: serverWrappingName(number), bytes: Buffer.from(JSON.stringify(json)) }
 }
 
-/** The keys from the server's own wrapping. @throws {VaultKeyError} {SealError} When it is another server's. */
+/**
+ * The keys from the server's own wrapping, which needs no proof of each: its seal is of the server's key, over all of them.
+ * @throws {VaultKeyError} {SealError} When it is another server's.
+ */
 export function openServerWrapping(
   serverKey: ServerKey,
   vaultId: string,
@@ -86,9 +112,12 @@ export function openServerWrapping(
 
 /** Wrappings of all keys for a kit. `kitPublicKey` is base64, as makeRecoveryKit() gives it. */
 export function kitWrappings(kitPublicKey: string, vaultId: string, vaultKeys: Uint8Array): Wrapping[] {
-  return Array.from({ length: countVaultKeys(vaultKeys) }, (_, i) =>
-    wrapForKit(kitPublicKey, vaultId, vaultKeys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES), i + 1),
-  )
+  const key = (number: number): Uint8Array => vaultKeys.subarray((number - 1) * KEY_BYTES, number * KEY_BYTES)
+  return Array.from({ length: countVaultKeys(vaultKeys) }, (_, i) => {
+    const number = i + 1
+    const successor = number === 1 ? undefined : { number, before: key(number - 1) }
+    return wrapForKit(kitPublicKey, vaultId, key(number), successor)
+  })
 }
 
 /** The same arguments give the same bytes: a wrapping may be written again after a crash. */
@@ -96,8 +125,9 @@ export function wrapForKit(
   kitPublicKey: string,
   vaultId: string,
   vaultKey: Uint8Array,
-  number: number = 1,
+  successor?: Successor,
 ): Wrapping {
+  const number = successor?.number ?? 1
   const kitPublic = Buffer.from(kitPublicKey, 'base64')
   const kitId = kitIdOf(kitPublic)
   const privateKey = x25519Private(
@@ -116,18 +146,29 @@ export function wrapForKit(
     kitId,
     ephemeral: ephemeral.toString('base64'),
     sealed: sealed.toString('base64'),
+    ...(successor !== undefined && { mac: successorMac(vaultId, vaultKey, successor).toString('base64') }),
   }
   return { name: kitWrappingName(kitId, number), bytes: Buffer.from(JSON.stringify(json)) }
 }
 
-/** The vault key with this number from the kit's wrapping of it. @throws {VaultKeyError} */
-export function openWithKit(kit: OpenedKit, vaultId: string, bytes: Uint8Array, number: number = 1): Buffer {
+/**
+ * A vault key from the kit's wrapping of it: the first, or that which is said.
+ * @throws {VaultKeyError} {UnprovenVaultKeyError} Where it was not made by who had the key before it.
+ */
+export function openWithKit(
+  kit: OpenedKit,
+  vaultId: string,
+  bytes: Uint8Array,
+  successor?: Successor,
+): Buffer {
+  const number = successor?.number ?? 1
   const name = kitWrappingName(kit.kitId, number)
   const json = parse(name, bytes)
   if (json['wrapping'] !== 'kit' || json['version'] !== 1 || json['kitId'] !== kit.kitId) throw unusable(name)
   const ephemeral = Buffer.from(String(json['ephemeral']), 'base64')
   const sealed = Buffer.from(String(json['sealed']), 'base64')
   if (ephemeral.length !== KEY_BYTES || sealed.length !== KEY_BYTES + TAG) throw unusable(name)
+  let vaultKey: Buffer
   try {
     // diffieHellman() itself refuses a shared secret that is all zero.
     const privateKey = x25519Private(kit.privateKey)
@@ -136,10 +177,37 @@ export function openWithKit(kit: OpenedKit, vaultId: string, bytes: Uint8Array, 
     const decipher = createDecipheriv('aes-256-gcm', key, NONCE, { authTagLength: TAG })
     decipher.setAAD(binding(kit.kitId, vaultId, number))
     decipher.setAuthTag(sealed.subarray(KEY_BYTES))
-    return Buffer.concat([decipher.update(sealed.subarray(0, KEY_BYTES)), decipher.final()])
+    vaultKey = Buffer.concat([decipher.update(sealed.subarray(0, KEY_BYTES)), decipher.final()])
   } catch (cause) {
     throw unusable(name, cause)
   }
+  if (successor !== undefined) checkSuccessor(name, json['mac'], vaultId, vaultKey, successor)
+  return vaultKey
+}
+
+/** For a wrapping to a kit no secret is needed: only this shows that a key behind the first is the vault's. */
+function checkSuccessor(
+  name: string,
+  said: unknown,
+  vaultId: string,
+  vaultKey: Uint8Array,
+  successor: Successor,
+): void {
+  const { number } = successor
+  if (typeof said !== 'string')
+    throw new UnprovenVaultKeyError(name, number, 'it has no "mac", which would show')
+  const mac = successorMac(vaultId, vaultKey, successor)
+  const found = Buffer.from(said, 'base64')
+  if (found.length !== mac.length || !timingSafeEqual(found, mac))
+    throw new UnprovenVaultKeyError(name, number, 'its "mac" does not show')
+}
+
+function successorMac(vaultId: string, vaultKey: Uint8Array, { number, before }: Successor): Buffer {
+  const key = Buffer.from(hkdfSync('sha256', before, vaultId, SUCCESSOR, KEY_BYTES))
+  return createHmac('sha256', key)
+    .update(`${fourDigits(number)}\0${vaultId}\0`)
+    .update(vaultKey)
+    .digest()
 }
 
 function wrapKey(shared: Buffer, ephemeral: Buffer, kitPublic: Buffer): Buffer {
