@@ -22,6 +22,7 @@ const missing = isInstalled
 /** What the data sources read, at the first revision of the configuration. */
 const OUTPUTS = {
   alias: 'roleback-conformance',
+  framework: ['ACTIVE', 'COMPLETED'],
   issuer: 'issuer.example.com/builds',
   key_status: ['Inactive'],
   managed_policy: 'arn:aws:iam::aws:policy/AWSBackupFullAccess',

@@ -76,6 +76,7 @@ export async function fillStore({ db }: Store): Promise<void> {
 export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unknown>>>> = {
   backup: {
     BackupVaultName: 'VAULT',
+    FrameworkName: 'FRAMEWORK',
     MinRetentionDays: 7,
     MaxRetentionDays: 30,
     ChangeableForDays: 3,
@@ -124,6 +125,7 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
     ResourceArn: RESOURCE,
     PrincipalArn: `arn:aws:iam::${ACCOUNT}:user/USER`,
     BackupVaultName: 'VAULT',
+    FrameworkName: 'FRAMEWORK',
     Resource: VAULT,
     Connection: { Host: 'HOST', Path: 'PATH', Endpoint: 'ENDPOINT', Bucket: 'BUCKET' },
     Tags: TAG_LIST,

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts'
 import { findRecoveryPoint } from '../store/recovery-points.ts'
 import { tagsOf } from '../store/tags.ts'
 import { legalHoldArn, vaultArn } from './arns.ts'
+import { auditOperations } from './audit-operations.ts'
 import { describeBackupJob, listBackupJobs, startBackupJob, stopBackupJob } from './backup-jobs.ts'
 import { describeCopyJob, listCopyJobs, startCopyJob } from './copy-jobs.ts'
 import {
@@ -104,6 +105,7 @@ export const backup: Service<BackupApi, Context> = {
   ...unbuilt,
   ...planOperations,
   ...restoreTestingOperations,
+  ...auditOperations,
 
   CreateBackupVault: {
     resource: vault,

@@ -11,6 +11,7 @@ import type {
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { queueAmendment } from '../store/amendments.ts'
+import { findFramework } from '../store/frameworks.ts'
 import { findLegalHold } from '../store/legal-holds.ts'
 import { findPlan } from '../store/plans.ts'
 import { findRecoveryPoint } from '../store/recovery-points.ts'
@@ -19,7 +20,7 @@ import { deleteTags, putTags, tagsOf } from '../store/tags.ts'
 import type { Queryable } from '../store/store.ts'
 import type { Tags } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
-import { legalHoldArn, planArn } from './arns.ts'
+import { frameworkArn, legalHoldArn, planArn } from './arns.ts'
 
 /** AWS's limit for one resource. */
 const MAX_TAGS = 50
@@ -101,7 +102,7 @@ function reservedKey(key: string): InvalidParameterValueException {
 async function taggable(ctx: Context, arn: string): Promise<void> {
   if (await isFound(ctx, arn)) return
   throw new ResourceNotFoundException(
-    `Cannot find a backup vault, backup plan, restore testing plan, legal hold or recovery point with the ARN ${arn}`,
+    `Cannot find a backup vault, backup plan, restore testing plan, framework, legal hold or recovery point with the ARN ${arn}`,
     { Context: arn },
   )
 }
@@ -117,6 +118,11 @@ async function isFound(ctx: Context, arn: string): Promise<boolean> {
   }
   const testingPlan = /:restore-testing-plan:([A-Za-z0-9_]+)-[0-9a-f-]{36}$/.exec(arn)?.[1]
   if (testingPlan !== undefined) return (await findTestingPlan(db, ctx, testingPlan))?.arn === arn
+  const framework = /:framework:([^:-]+)-[^:]+$/.exec(arn)?.[1]
+  if (framework !== undefined) {
+    const row = await findFramework(db, ctx, framework)
+    return row !== undefined && frameworkArn(ctx, `${row.name}-${row.framework_id}`) === arn
+  }
   const holdId = /:legal-hold:([^:]+)$/.exec(arn)?.[1]
   if (holdId !== undefined)
     return (await findLegalHold(db, ctx, { holdId })) !== undefined && arn === legalHoldArn(ctx, holdId)

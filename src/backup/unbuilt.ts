@@ -1,6 +1,6 @@
 import type { UnbuiltOperation } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { frameworkArn, reportPlanArn, tieringConfigurationArn, vaultArn } from './arns.ts'
+import { reportPlanArn, tieringConfigurationArn, vaultArn } from './arns.ts'
 
 /**
  * Operations that AWS models and this server does not have: each is authorised on its resource and then answered with a
@@ -10,7 +10,6 @@ import { frameworkArn, reportPlanArn, tieringConfigurationArn, vaultArn } from '
 interface Named {
   readonly BackupVaultName?: string | undefined
   readonly RecoveryPointArn?: string | undefined
-  readonly FrameworkName?: string | undefined
   readonly ReportPlanName?: string | undefined
   readonly TieringConfigurationName?: string | undefined
 }
@@ -36,8 +35,6 @@ const ON_POINT = [
   'UpdateRecoveryPointIndexSettings',
 ] as const
 
-const ON_FRAMEWORK = ['CreateFramework', 'DeleteFramework', 'DescribeFramework', 'UpdateFramework'] as const
-
 const ON_REPORT_PLAN = [
   'CreateReportPlan',
   'DeleteReportPlan',
@@ -56,7 +53,6 @@ const ON_TIERING = [
 const ON_ALL = [
   'DescribeReportJob',
   'DescribeScanJob',
-  'ListFrameworks',
   'ListIndexedRecoveryPoints',
   'ListReportJobs',
   'ListReportPlans',
@@ -69,7 +65,6 @@ const ON_ALL = [
 type UnbuiltName =
   | (typeof ON_VAULT)[number]
   | (typeof ON_POINT)[number]
-  | (typeof ON_FRAMEWORK)[number]
   | (typeof ON_REPORT_PLAN)[number]
   | (typeof ON_TIERING)[number]
   | (typeof ON_ALL)[number]
@@ -83,7 +78,6 @@ function all<Name extends string>(names: readonly Name[], resource: ResourceOf):
 export const unbuilt: Readonly<Record<UnbuiltName, Unbuilt>> = {
   ...all(ON_VAULT, (ctx, input) => vaultArn(ctx, input.BackupVaultName ?? '*')),
   ...all(ON_POINT, (_, input) => input.RecoveryPointArn ?? '*'),
-  ...all(ON_FRAMEWORK, (ctx, input) => frameworkArn(ctx, input.FrameworkName ?? '*')),
   ...all(ON_REPORT_PLAN, (ctx, input) => reportPlanArn(ctx, input.ReportPlanName ?? '*')),
   ...all(ON_TIERING, (ctx, input) => tieringConfigurationArn(ctx, input.TieringConfigurationName ?? '*')),
   ...all(ON_ALL, () => '*'),

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { addAccount } from './account.ts'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
+import { addFramework } from './framework.ts'
 import { addGuard } from './guard.ts'
 import { addImport } from './import.ts'
 import { addJob } from './job.ts'
@@ -76,6 +77,7 @@ function newProgram(): Command {
     addExplain,
     addWhoCan,
     addPolicy,
+    addFramework,
     addGuard,
     addAccount,
     addKey,

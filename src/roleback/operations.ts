@@ -11,6 +11,7 @@ import { lookupAuditEvents, verifyAudit } from './audit.ts'
 import { connectionContext } from './connection-keys.ts'
 import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
 import { getAuthorizationDetails } from './explain.ts'
+import { frameworkOf, listFrameworkFindings } from './framework-findings.ts'
 import { validatePolicy } from './policy-lint.ts'
 import { describeJobLimits, putJobLimits } from './job-limits.ts'
 import { startImportJob } from './import.ts'
@@ -149,6 +150,11 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   PutRetentionCounts: { resource: planOrAll, context: planContext, handler: putRetentionCounts },
   ListRetentionCounts: { resource: planOrAll, context: planContext, handler: listRetentionCounts },
   PreviewRetention: { resource: planOrAll, context: planContext, handler: previewRetention },
+  ListFrameworkFindings: {
+    resource: frameworkOf,
+    context: async (ctx, input) => await contextOfArn(ctx, await frameworkOf(ctx, input)),
+    handler: listFrameworkFindings,
+  },
   PauseBackups: { resource: pausable, context: pausableContext, handler: pauseBackups },
   ResumeBackups: { resource: pausable, context: pausableContext, handler: resumeBackups },
   ListPauses: { resource: all, handler: listPauses },

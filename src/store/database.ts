@@ -34,6 +34,7 @@ import type {
 } from './schema-credentials.ts'
 import type { AuditTable } from './schema-audit.ts'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
+import type { FrameworkTable } from './schema-frameworks.ts'
 import type {
   GlobalSettingsTable,
   JobLimitsTable,
@@ -98,6 +99,7 @@ export interface Database {
   global_settings: GlobalSettingsTable
   quota: QuotaTable
   job_limits: JobLimitsTable
+  framework: FrameworkTable
   backup_pause: BackupPauseTable
   backup_plan_run: BackupPlanRunTable
   restore_testing_plan: RestoreTestingPlanTable

@@ -239,3 +239,25 @@ export async function hasUnfinishedJob(
   if (of.recoveryPointArn !== undefined) query = query.where('recovery_point_arn', '=', of.recoveryPointArn)
   return (await query.limit(1).executeTakeFirst()) !== undefined
 }
+
+/** When a resource's latest restore that came through began and ended, in milliseconds since 1970. */
+export async function latestRestore(
+  db: Queryable,
+  place: { readonly accountId: string; readonly region: string },
+  resource: { readonly arn: string; readonly unique_id: string },
+): Promise<{ readonly startedAt: number; readonly completedAt: number } | undefined> {
+  const row = await db
+    .selectFrom('job')
+    .select(['started_at', 'completed_at'])
+    .where('account_id', '=', place.accountId)
+    .where('region', '=', place.region)
+    .where('resource_arn', '=', resource.arn)
+    .where('resource_unique_id', '=', resource.unique_id)
+    .where('kind', '=', 'restore')
+    .where('state', '=', 'COMPLETED')
+    .orderBy('created_at', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  if (row === undefined || row.started_at === null || row.completed_at === null) return undefined
+  return { startedAt: row.started_at, completedAt: row.completed_at }
+}

@@ -55,6 +55,8 @@ export interface RecoveryPointFilter {
   readonly statuses?: readonly RecoveryPointStatus[] | undefined
   readonly createdAfter?: number | undefined
   readonly createdBefore?: number | undefined
+  /** Whether it was made by a copy job. */
+  readonly isCopy?: boolean | undefined
 }
 
 /** Newest first. */
@@ -77,6 +79,7 @@ export async function listRecoveryPoints(
   if (filter.statuses !== undefined) query = query.where('status', 'in', filter.statuses)
   if (filter.createdAfter !== undefined) query = query.where('created_at', '>', filter.createdAfter)
   if (filter.createdBefore !== undefined) query = query.where('created_at', '<', filter.createdBefore)
+  if (filter.isCopy !== undefined) query = query.where('copied_at', filter.isCopy ? 'is not' : 'is', null)
   if (page.after !== undefined) {
     const [at, arn] = timeCursor(page.after)
     query = query.where((eb) => eb(eb.refTuple('created_at', 'arn'), '<', eb.tuple(at, arn)))
@@ -323,6 +326,28 @@ export async function latestCopyOfResource(
     .where('source.status', 'in', PARENTS)
     .orderBy('copy.created_at', 'desc')
     .orderBy('copy.arn', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}
+
+/** A resource's newest recovery point in any logically air-gapped vault of this server. */
+export async function airGappedPointOf(
+  db: Queryable,
+  resourceUniqueId: string,
+): Promise<RecoveryPointTable | undefined> {
+  return await db
+    .selectFrom('recovery_point as point')
+    .innerJoin('vault', (join) =>
+      join
+        .onRef('vault.account_id', '=', 'point.account_id')
+        .onRef('vault.region', '=', 'point.region')
+        .onRef('vault.name', '=', 'point.vault_name'),
+    )
+    .selectAll('point')
+    .where('point.resource_unique_id', '=', resourceUniqueId)
+    .where('point.status', 'in', RESTORABLE)
+    .where('vault.vault_type', '=', 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT')
+    .orderBy((eb) => eb.fn.coalesce('point.copied_at', 'point.created_at'), 'desc')
     .limit(1)
     .executeTakeFirst()
 }

@@ -58,6 +58,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   LookupAuditEvents: { touches: 'backups', policies: NOBODY, also: [] },
   VerifyAudit: { touches: 'backups', policies: NOBODY, also: [] },
   ListBackupPlanRuns: { touches: 'backups', policies: READERS, also: [] },
+  ListFrameworkFindings: { touches: 'backups', policies: READERS, also: [] },
   ListJobDecisions: { touches: 'backups', policies: READERS, also: [] },
   ListLimitedAccessKeys: { touches: 'keys', policies: NOBODY, also: ['iam:ListAccessKeys'] },
   ListPauses: { touches: 'backups', policies: READERS, also: [] },

@@ -1010,6 +1010,28 @@ export interface DescribeJobLimitsOutput {
   readonly PerServer?: number | undefined
 }
 
+export interface ListFrameworkFindingsInput {
+  readonly FrameworkName: string
+  readonly ControlName?: string | undefined
+  readonly Status?: "COMPLIANT" | "NON_COMPLIANT" | "NOT_APPLICABLE" | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListFrameworkFindingsOutput {
+  readonly Findings: readonly FrameworkFinding[]
+  readonly NextToken?: string | undefined
+}
+
+export interface FrameworkFinding {
+  readonly ControlName: string
+  readonly ResourceType: string
+  readonly ResourceId: string
+  readonly ResourceArn: string
+  readonly Status: "COMPLIANT" | "NON_COMPLIANT" | "NOT_APPLICABLE"
+  readonly Reason: string
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -1063,6 +1085,7 @@ export interface RolebackApi {
   PreviewRetention: { input: PreviewRetentionInput; output: PreviewRetentionOutput }
   PutJobLimits: { input: PutJobLimitsInput; output: PutJobLimitsOutput }
   DescribeJobLimits: { input: DescribeJobLimitsInput; output: DescribeJobLimitsOutput }
+  ListFrameworkFindings: { input: ListFrameworkFindingsInput; output: ListFrameworkFindingsOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {

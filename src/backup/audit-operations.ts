@@ -1,0 +1,44 @@
+import { resourceTagKeys } from '../access/request-context.ts'
+import type { BackupApi } from '../aws/generated/backup.ts'
+import type { OperationContext, Service } from '../aws/operation.ts'
+import type { Context } from '../context.ts'
+import { tagsOf } from '../store/tags.ts'
+import {
+  createFramework,
+  deleteFramework,
+  describeFramework,
+  frameworkNamed,
+  listFrameworks,
+  updateFramework,
+} from './frameworks.ts'
+import { requestTags } from './request-tags.ts'
+
+type FrameworkInput = { readonly FrameworkName: string }
+
+const all = (): string => '*'
+
+const onFramework = {
+  resource: frameworkNamed,
+  context: async (ctx: Context, input: FrameworkInput): Promise<OperationContext> =>
+    resourceTagKeys(await tagsOf(ctx.store.db, ctx.accountId, await frameworkNamed(ctx, input))),
+}
+
+type AuditOperation =
+  | 'CreateFramework'
+  | 'DescribeFramework'
+  | 'UpdateFramework'
+  | 'DeleteFramework'
+  | 'ListFrameworks'
+
+/** Frameworks, and reports of what they find. */
+export const auditOperations: Pick<Service<BackupApi, Context>, AuditOperation> = {
+  CreateFramework: {
+    resource: all,
+    context: (_, input) => requestTags(input.FrameworkTags),
+    handler: createFramework,
+  },
+  DescribeFramework: { ...onFramework, handler: describeFramework },
+  UpdateFramework: { ...onFramework, handler: updateFramework },
+  DeleteFramework: { ...onFramework, handler: deleteFramework },
+  ListFrameworks: { resource: all, handler: listFrameworks },
+}
