@@ -12,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   'vault-server': async () => (await import('./vault-server.ts')).run(),
   'vault-manifest': async () => (await import('./vault-manifest.ts')).run(),
   rebuild: async () => (await import('./rebuild.ts')).run(),
+  events: async () => (await import('./events.ts')).run(),
   'vault-index': async () => (await import('./vault-index.ts')).run(),
   'vault-mixed': async () => (await import('./vault.ts')).run(['mixed']),
   'vault-small': async () => (await import('./vault.ts')).run(['small']),

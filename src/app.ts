@@ -16,6 +16,7 @@ import type { ServerFacts } from './context.ts'
 import { Console } from './http/console.ts'
 import { checkTables, createHttpServer } from './http/server.ts'
 import type { ServiceTables } from './http/server.ts'
+import { EventRouter } from './events/router.ts'
 import { iam } from './iam/operations.ts'
 import { iamToolbox } from './iam/toolbox.ts'
 import { Housekeeping } from './jobs/housekeeping.ts'
@@ -175,10 +176,12 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
   const housekeeping = new Housekeeping(tools)
   const identityExports = new IdentityExports(tools)
   const scheduler = new Scheduler(tools)
+  const router = new EventRouter({ store, clock: systemClock, log, region: server.region })
   for (const worker of workers) worker.start()
   housekeeping.start()
   identityExports.start()
   scheduler.start()
+  router.start()
   anchors.start()
   return {
     url: urlOf({ ...config, port: listen.port }),
@@ -193,6 +196,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       await identityExports.stop()
       await scheduler.stop()
       await Promise.all(workers.map((worker) => worker.stop()))
+      await router.stop()
       await tools.runningTime.save()
       await tools.vaults.close()
       anchors.stop()

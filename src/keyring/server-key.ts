@@ -36,6 +36,7 @@ export type SealPurpose =
   | 'client-secret'
   | 'sign-in-state'
   | 'audit-anchors'
+  | 'event-target'
 
 /** What is only recognised, never read again. */
 export type FingerprintPurpose = 'back-off' | 'audit'

@@ -9,7 +9,7 @@ import type {
 import { InvalidParameterValueException } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { openPage } from '../access/page-token.ts'
-import { parseArn } from '../lib/arn.ts'
+import { cloudTrailRecord } from '../events/cloudtrail.ts'
 import { listAudit } from '../store/audit.ts'
 import type { StoredAuditRecord } from '../store/audit.ts'
 import { verifyAudit as verifyTrail } from '../store/audit-verify.ts'
@@ -41,7 +41,7 @@ export async function lookupAuditEvents(
 }
 
 function eventOf(row: StoredAuditRecord, region: string): AuditEvent {
-  const event = cloudTrailEvent(row, region)
+  const event = cloudTrailRecord(row, region)
   return {
     EventId: event.eventID,
     EventTime: new Date(row.at),
@@ -52,62 +52,6 @@ function eventOf(row: StoredAuditRecord, region: string): AuditEvent {
     Effect: row.effect,
     CloudTrailEvent: JSON.stringify(event),
   }
-}
-
-/**
- * A record in the shape of CloudTrail's (docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html).
- * A request that needs several decisions is several records of one request id; what CloudTrail has no field for is in
- * additionalEventData.
- */
-function cloudTrailEvent(
-  row: StoredAuditRecord,
-  region: string,
-): { readonly eventID: string; readonly eventSource: string; readonly eventName: string } {
-  const [prefix = row.service, name = row.action] = row.action.split(':')
-  const isOurs = row.layer === 'audit' || row.layer === 'event'
-  const detail = row.detail === null ? undefined : (JSON.parse(row.detail) as unknown)
-  return {
-    eventVersion: '1.11',
-    eventID: row.chain_id === null ? `row-${row.seq}` : `${row.chain_id}-${row.chain_seq}`,
-    eventTime: new Date(row.at).toISOString(),
-    eventSource: `${prefix}.amazonaws.com`,
-    eventName: name,
-    awsRegion: region,
-    sourceIPAddress: row.source_ip ?? 'roleback',
-    userIdentity: isOurs
-      ? { type: 'AWSService', invokedBy: 'backup.amazonaws.com' }
-      : identityOf(row.principal_arn, row.principal_id, row.account_id),
-    requestID: row.request_id,
-    eventType: isOurs ? 'AwsServiceEvent' : 'AwsApiCall',
-    readOnly: /^(?:Get|List|Lookup|Describe|Simulate|Preflight)/.test(name),
-    recipientAccountId: row.account_id,
-    managementEvent: true,
-    resources: [{ ARN: row.resource }],
-    ...(row.effect === 'Deny' && { errorCode: 'AccessDenied', errorMessage: row.reason }),
-    ...(isOurs && detail !== undefined && { serviceEventDetails: detail }),
-    additionalEventData: {
-      effect: row.effect,
-      layer: row.layer,
-      reason: row.reason,
-      policy: row.policy ?? undefined,
-      statement: row.statement ?? undefined,
-      row: row.seq,
-    },
-  } as { readonly eventID: string; readonly eventSource: string; readonly eventName: string }
-}
-
-function identityOf(arn: string, principalId: string, accountId: string): object {
-  const resource = parseArn(arn)?.resource ?? ''
-  const [, userName] = /^user\/(?:.*\/)?([^/]+)$/.exec(resource) ?? []
-  const type =
-    resource === 'root'
-      ? 'Root'
-      : resource.startsWith('assumed-role/')
-        ? 'AssumedRole'
-        : userName === undefined
-          ? 'Unknown'
-          : 'IAMUser'
-  return { type, principalId, arn, accountId, ...(userName !== undefined && { userName }) }
 }
 
 /**

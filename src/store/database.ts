@@ -35,6 +35,7 @@ import type {
 import type { AuditTable } from './schema-audit.ts'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
 import type { FrameworkTable } from './schema-frameworks.ts'
+import type { EventDeliveryTable, EventTable, EventTargetTable } from './schema-events.ts'
 import type {
   GlobalSettingsTable,
   JobLimitsTable,
@@ -106,6 +107,9 @@ export interface Database {
   restore_testing_selection: RestoreTestingSelectionTable
   job_decision: JobDecisionTable
   audit: AuditTable
+  event: EventTable
+  event_target: EventTargetTable
+  event_delivery: EventDeliveryTable
   denial: DenialTable
   denial_policy: DenialPolicyTable
 }

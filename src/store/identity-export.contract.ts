@@ -30,6 +30,8 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   job_decision: 'history',
   backup_plan_run: 'history',
   audit: 'history',
+  event: 'history',
+  event_delivery: 'history',
   denial: 'history',
   denial_policy: 'history',
   credential_report: 'a report on what there was',

@@ -6,6 +6,8 @@ import { after, before, suite, test } from 'node:test'
 import { postgresMissing, startPostgres } from '../../test/servers/postgres.ts'
 import type { PostgresServer } from '../../test/servers/postgres.ts'
 import { CREDENTIALS_CONTRACT } from './credentials.contract.ts'
+import { EVENT_TRIGGERS_CONTRACT } from './event-triggers.contract.ts'
+import { EVENTS_CONTRACT } from './events.contract.ts'
 import { IDENTITIES_CONTRACT } from './identities.contract.ts'
 import { IDENTITY_EXPORT_CONTRACT } from './identity-export.contract.ts'
 import { PLANS_CONTRACT } from './plans.contract.ts'
@@ -24,6 +26,8 @@ const CONTRACT = [
   ...CREDENTIALS_CONTRACT,
   ...POINTS_CONTRACT,
   ...QUEUE_CONTRACT,
+  ...EVENTS_CONTRACT,
+  ...EVENT_TRIGGERS_CONTRACT,
   ...RECORDS_CONTRACT,
 ]
 

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createLog } from '../lib/log.ts'
+import { listAudit } from '../store/audit.ts'
+import type { StoredAuditRecord } from '../store/audit.ts'
+import { openTestChain, testMac } from '../store/audit.fixture.ts'
+import { verifyAudit } from '../store/audit-verify.ts'
+import { claimJob, finishJob } from '../store/claims.ts'
+import { saveDecisions } from '../store/decisions.ts'
+import { ACCOUNT, decisionRow, NOW, REGION } from '../store/contract-rows.ts'
+import { insertJob } from '../store/jobs.ts'
+import { openStore } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
+import { cloudTrailRecord } from './cloudtrail.ts'
+import { EventRouter } from './router.ts'
+
+let now = NOW
+const clock = { now: () => now, monotonic: () => now }
+const routerOf = (store: Store): EventRouter =>
+  new EventRouter({ store, clock, log: createLog('silent'), region: REGION })
+
+async function withStore(work: (store: Store) => Promise<void>): Promise<void> {
+  now = NOW
+  const store = await openStore({ kind: 'sqlite', file: ':memory:' })
+  openTestChain(store)
+  try {
+    await work(store)
+  } finally {
+    await store.close()
+  }
+}
+
+async function runJob(store: Store): Promise<void> {
+  await insertJob(store.db, {
+    account_id: ACCOUNT,
+    region: REGION,
+    job_id: 'job-1',
+    kind: 'backup',
+    created_at: NOW,
+    caller_arn: 'arn',
+    vault_name: 'gold',
+    role_arn: `arn:aws:iam::${ACCOUNT}:role/team/dba`,
+    role_id: 'AROADBA',
+    resource_arn: `arn:aws:rds:${REGION}:${ACCOUNT}:db:orders`,
+  })
+  const claim = await claimJob(store, { kinds: ['backup'], owner: 'w', now: NOW, leaseMs: 1_000 })
+  assert.ok(claim)
+  await saveDecisions(store.db, claim, [
+    decisionRow(0, { effect: 'Deny', reason: 'no statement allows it', action: 'rds:CreateDBSnapshot' }),
+  ])
+  await finishJob(store.db, claim, { state: 'FAILED', now: NOW + 1, status_message: 'denied' })
+}
+
+async function trail(store: Store): Promise<readonly StoredAuditRecord[]> {
+  const { rows } = await listAudit(store.db, { accountId: ACCOUNT }, { limit: 100 })
+  return rows.toReversed()
+}
+
+test('R24 what a job was allowed and came to is in the chained trail, in CloudTrail’s shape', async () => {
+  await withStore(async (store) => {
+    await runJob(store)
+    await routerOf(store).run()
+    const rows = await trail(store)
+    assert.deepEqual(
+      rows.map(({ action, effect, layer }) => [action, effect, layer]),
+      [
+        ['backup:BackupJobStateChanged', 'Allow', 'event'],
+        ['backup:BackupJobStarted', 'Allow', 'event'],
+        ['rds:CreateDBSnapshot', 'Deny', 'job'],
+        ['backup:BackupJobCompleted', 'Allow', 'event'],
+      ],
+    )
+    const [, , decision, end] = rows.map((row) => cloudTrailRecord(row, REGION))
+    assert.equal(end?.['eventType'], 'AwsServiceEvent')
+    assert.deepEqual(end?.['userIdentity'], { type: 'AWSService', invokedBy: 'backup.amazonaws.com' })
+    const details = end?.['serviceEventDetails'] as Record<string, unknown>
+    assert.equal(details['state'], 'FAILED')
+    assert.equal(details['backupJobId'], 'job-1')
+    assert.equal(details['statusMessage'], 'denied')
+    assert.deepEqual(decision?.['userIdentity'], {
+      type: 'AssumedRole',
+      principalId: 'AROADBA',
+      arn: `arn:aws:sts::${ACCOUNT}:assumed-role/dba/AWSBackup-dba`,
+      accountId: ACCOUNT,
+      invokedBy: 'backup.amazonaws.com',
+    })
+    assert.equal(decision?.['errorCode'], 'AccessDenied')
+    const left = await store.db.selectFrom('event').selectAll().execute()
+    assert.deepEqual(left, [], 'what nobody is to be told of is gone')
+    const { findings } = await verifyAudit(store.db, testMac, [], { limit: 1_000, after: undefined })
+    assert.deepEqual(findings, [])
+  })
+})
+
+test('R24 a router that dies between the trail and the queue leaves no second record', async () => {
+  await withStore(async (store) => {
+    await runJob(store)
+    const dying: Store = {
+      ...store,
+      transaction: async () => {
+        throw new Error('killed')
+      },
+    }
+    openTestChain(dying)
+    await assert.rejects(routerOf(dying).run(), /killed/)
+    assert.equal((await trail(store)).length, 4)
+    now += 59_000
+    await routerOf(store).run()
+    assert.equal((await store.db.selectFrom('event').selectAll().execute()).length, 4, 'still the dead one’s')
+    now += 2_000
+    await routerOf(store).run()
+    assert.equal((await trail(store)).length, 4)
+    assert.deepEqual(await store.db.selectFrom('event').selectAll().execute(), [])
+  })
+})
