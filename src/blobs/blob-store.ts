@@ -35,6 +35,8 @@ export interface BlobStore {
   features(): Promise<BlobFeatures>
   /** Keeps a blob from being deleted until then, or longer where it is kept longer already. @throws {RetentionError} Where the store cannot. */
   extendRetention(name: string, retainUntil: number): Promise<void>
+  /** Until when a blob is kept from deletion, milliseconds since 1970; undefined where it is not. */
+  retainedUntil(name: string): Promise<number | undefined>
   close(): void
 }
 

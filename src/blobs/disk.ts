@@ -154,6 +154,10 @@ export class DiskBlobStore implements BlobStore {
     return Promise.reject(new RetentionError(name))
   }
 
+  retainedUntil(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
   close(): void {}
 
   #begin(tag: string): Draft {

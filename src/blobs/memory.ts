@@ -119,6 +119,10 @@ export class MemoryBlobStore implements BlobStore {
     return Promise.reject(new RetentionError(name))
   }
 
+  retainedUntil(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
   close(): void {}
 
   #get(name: string): Buffer {

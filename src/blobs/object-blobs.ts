@@ -234,6 +234,10 @@ export class ObjectBlobs {
     if (until === undefined || until + 1000 <= retainUntil) await this.#objects.retain(key, { retainUntil })
   }
 
+  async retainedUntil(name: string): Promise<number | undefined> {
+    return await this.#objects.retainedUntil(this.#key(name))
+  }
+
   async #checkRetention(name: string, retention: Retention | undefined): Promise<void> {
     if (retention !== undefined && !(await this.features()).objectLock) throw new RetentionError(name)
   }

@@ -66,6 +66,8 @@ async function reply(blobs: ObjectBlobs, { kind, about }: Question): Promise<unk
       return await blobs.features()
     case 'extendRetention':
       return await blobs.extendRetention(about.name, about.retainUntil)
+    case 'retainedUntil':
+      return await blobs.retainedUntil(about.name)
     case 'share':
       return serve(blobs, about.port, about.answers)
   }

@@ -128,6 +128,10 @@ export class ThreadBlobStore implements BlobStore {
     await this.#ask('extendRetention', { name, retainUntil })
   }
 
+  async retainedUntil(name: string): Promise<number | undefined> {
+    return await this.#ask('retainedUntil', { name })
+  }
+
   close(): void {
     this.#port.close()
   }

@@ -61,6 +61,7 @@ export interface Questions {
   readonly removeAll: readonly [Record<string, never>, void]
   readonly features: readonly [Record<string, never>, BlobFeatures]
   readonly extendRetention: readonly [{ readonly name: string; readonly retainUntil: number }, void]
+  readonly retainedUntil: readonly [{ readonly name: string }, number | undefined]
   /** Lets another thread ask the same store. */
   readonly share: readonly [{ readonly port: MessagePort; readonly answers: SharedArrayBuffer }, void]
 }

@@ -18,6 +18,7 @@ import type { WantedCopy } from './plan-copies.ts'
 import { checkRetention } from './protection.ts'
 import { checkQuotas, overQuota } from './quotas.ts'
 import { Problems } from './problems.ts'
+import { retainUntil } from './retain.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
 import { resourceOf, vaultToFill } from './vault-to-fill.ts'
@@ -167,10 +168,13 @@ async function pour(
     const summary = await driverOf(resource.type as ResourceType).backup({ session, sink: pouring.sink })
     await job.check()
     const end = endOf(tools, row, { point, problems, summary, tags })
-    const result = await pouring.finish({
-      ...(await pointRecord(tools, point, summary.restoreMetadata)),
-      ...(await finishedState(tools.store.db, point, end)),
-    })
+    const result = await pouring.finish(
+      {
+        ...(await pointRecord(tools, point, summary.restoreMetadata)),
+        ...(await finishedState(tools.store.db, point, end)),
+      },
+      await retainUntil(tools, opened, point),
+    )
     return { result, summary, end }
   } catch (error) {
     await pouring.abort()

@@ -27,6 +27,7 @@ import { copyPoint, SourceDamageError } from './pour-copy.ts'
 import type { CopyResult } from './pour-copy.ts'
 import { checkQuotas, overQuota } from './quotas.ts'
 import { checkRetention } from './protection.ts'
+import { retainUntil } from './retain.ts'
 import type { JobOutcome, JobRunner, JobTools, RunningJob } from './tools.ts'
 import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
 
@@ -247,6 +248,7 @@ async function pour(
       ...(await pointRecord(tools, point, JSON.parse(source.restore_metadata) as Record<string, string>)),
       ...(await finishedState(tools.store.db, point, end)),
     },
+    await retainUntil(tools, target, point),
   )
 }
 

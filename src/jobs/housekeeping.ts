@@ -9,6 +9,7 @@ import type { RecoveryPointTable } from '../store/schema.ts'
 import { pruneSignIns } from '../store/sign-in.ts'
 import { RetryLaterError } from './errors.ts'
 import { expirePoint } from './expire-point.ts'
+import { retainLockedVaults } from './retain.ts'
 import { thinOut } from './thin-out.ts'
 import type { JobTools } from './tools.ts'
 import { guardVaults } from './vault-guard.ts'
@@ -28,6 +29,9 @@ const RETRY_ROUNDS = 10
 /** The locks of all vaults are looked at every so many rounds. */
 const GUARD_ROUNDS = 10
 
+/** What locked vaults' storage must keep is looked at every so many rounds: each day. */
+const RETAIN_ROUNDS = 86_400_000 / ROUND_MS
+
 /** Retention counts are looked at every so many rounds. */
 const COUNT_ROUNDS = 10
 
@@ -40,6 +44,8 @@ export class Housekeeping {
   readonly #stop = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #round: Promise<void> = Promise.resolve()
+  /** Beside the rounds: it reads all manifests of locked vaults, and nothing that is due waits for that. */
+  #retaining: Promise<void> = Promise.resolve()
   #rounds = 0
   #lastHeld: HeldCursor | undefined
   #last: { readonly wall: number; readonly monotonic: number } | undefined
@@ -57,6 +63,7 @@ export class Housekeeping {
     clearInterval(this.#timer)
     this.#stop.abort()
     await this.#round
+    await this.#retaining
   }
 
   #begin(): void {
@@ -90,6 +97,7 @@ export class Housekeeping {
     await pruneSignIns(store.db, now - BACK_OFF_FORGOTTEN_MS)
     await pruneDenials(store.db, now, () => this.#stop.signal.aborted)
     if (this.#rounds % GUARD_ROUNDS === 0) await guardVaults(this.#tools)
+    if (this.#rounds % RETAIN_ROUNDS === 0) this.#retain()
     await reviveUnexpired(store.db, now)
     const isCounting = this.#rounds % COUNT_ROUNDS === 0
     const due = await dueForExpiry(store.db, now, { limit: BATCH })
@@ -105,6 +113,14 @@ export class Housekeeping {
       }
     }
     if (isCounting) await thinOut(this.#tools, now, this.#stop.signal)
+  }
+
+  #retain(): void {
+    this.#retaining = this.#retaining
+      .then(() => retainLockedVaults(this.#tools, this.#stop.signal))
+      .catch((error: unknown) => {
+        this.#tools.log.error('locked vaults could not be kept by their storage', { error: String(error) })
+      })
   }
 
   /** The next of the held points, from the first again behind the last: none is tried for ever before the others. */

@@ -16,6 +16,7 @@ import type { PointEnd } from './point-state.ts'
 import { pourBackup } from './pour.ts'
 import type { PourResult } from './pour.ts'
 import { Problems } from './problems.ts'
+import { retainUntil } from './retain.ts'
 import { checkQuotas, overQuota } from './quotas.ts'
 import type { JobTools, RunningJob } from './tools.ts'
 import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
@@ -141,10 +142,13 @@ async function pour(
       PerformanceMode: 'generalPurpose',
     }
     const end = endOf(tools, request, problems)
-    const result = await pouring.finish({
-      ...(await pointRecord(tools, point, restoreMetadata)),
-      ...(await finishedState(tools.store.db, point, end)),
-    })
+    const result = await pouring.finish(
+      {
+        ...(await pointRecord(tools, point, restoreMetadata)),
+        ...(await finishedState(tools.store.db, point, end)),
+      },
+      await retainUntil(tools, opened, point),
+    )
     await commit(tools, job, { point, end, result, restoreMetadata })
     return { pointId: point.point_id, bytes: result.contentBytes, droppedXattrs }
   } catch (error) {

@@ -63,6 +63,7 @@ const MANIFEST_CHUNKS = 4096
 export async function copyPoint(
   options: CopyPointOptions,
   record: Readonly<Record<string, unknown>>,
+  retainUntil?: number,
 ): Promise<CopyResult> {
   const { source, sourcePointId, target, signal } = options
   signal.throwIfAborted()
@@ -73,7 +74,7 @@ export async function copyPoint(
   try {
     await copy.run()
     const copiedFrom = { vaultId: source.id, pointId: sourcePointId }
-    const committed = await writer.commit({ ...record, copiedFrom })
+    const committed = await writer.commit({ ...record, copiedFrom }, retainUntil)
     return { ...committed, readBytes: copy.readBytes }
   } catch (error) {
     await copy.stop()

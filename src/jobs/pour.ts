@@ -47,8 +47,8 @@ export interface PourResult {
 /** A recovery point on its way into the vault. Either `finish` or `abort` ends it. */
 export interface PouringBackup {
   readonly sink: BackupSink
-  /** Waits for all content and commits. @param record What the head keeps (see PointRecord). */
-  finish(record: Readonly<Record<string, unknown>>): Promise<PourResult>
+  /** Waits for all content and commits. @param record What the head keeps (see PointRecord). @param retainUntil See PointWriter. */
+  finish(record: Readonly<Record<string, unknown>>, retainUntil?: number): Promise<PourResult>
   /** Stops all work and removes unfinished files; no error if it has ended. */
   abort(): Promise<void>
 }
@@ -69,7 +69,7 @@ export async function pourBackup(options: PourBackupOptions): Promise<PouringBac
   const sink = new PourSink(point, options)
   return {
     sink,
-    finish: (record) => sink.finish(record),
+    finish: (record, retainUntil) => sink.finish(record, retainUntil),
     abort: () => sink.abort(),
   }
 }
@@ -136,7 +136,7 @@ class PourSink implements BackupSink {
     this.#options.onProblem(problem)
   }
 
-  async finish(record: Readonly<Record<string, unknown>>): Promise<PourResult> {
+  async finish(record: Readonly<Record<string, unknown>>, retainUntil?: number): Promise<PourResult> {
     try {
       await this.#streams.end()
       if (this.#batch.length > 0) this.#sendBatch(this.#pool === undefined)
@@ -145,7 +145,7 @@ class PourSink implements BackupSink {
       const packs = (await this.#pool?.end()) ?? []
       this.#point.addPacks(packs)
       this.#options.signal.throwIfAborted()
-      const committed = await this.#point.commit(record)
+      const committed = await this.#point.commit(record, retainUntil)
       this.#close()
       return { ...committed, reusedItems: this.#reused }
     } catch (error) {

@@ -39,16 +39,9 @@ export async function markUsed(
   const damage = loaded.damage[0]
   if (damage !== undefined) throw damage
   const { index } = loaded
-  const walk = new Walk(vault, index)
+  const walk = new ManifestWalk(vault, index)
   try {
-    for (const head of points) {
-      const { root, height } = head.manifest
-      if (root === undefined) continue
-      for (const _ of walk.node(headName(head.pointId), root, 0, height)) {
-        options.signal?.throwIfAborted()
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-    }
+    for (const head of points) await walk.point(head, options.signal)
   } finally {
     walk.close()
   }
@@ -60,12 +53,15 @@ export async function markUsed(
   }
 }
 
-class Walk {
+/** Goes through manifests and marks what they use; what several of them share is gone through once. */
+export class ManifestWalk {
+  /** Raw bytes in use, by number of segment. */
   readonly usedBytes: Uint32Array
   readonly #index: ChunkIndex
   readonly #chunks: ChunkReader
   /** One bit for each chunk of the index. */
   readonly #used: Uint8Array
+  #newSegments: number[] = []
 
   constructor(vault: Vault, index: ChunkIndex) {
     this.#index = index
@@ -74,14 +70,33 @@ class Walk {
     this.usedBytes = new Uint32Array(index.size.segments)
   }
 
+  /** Marks all that a recovery point uses. @throws {VaultDamageError} {ChunkMissingError} */
+  async point(
+    { pointId, manifest: { root, height } }: Pick<PointHead, 'pointId' | 'manifest'>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (root === undefined) return
+    for (const _ of this.#node(headName(pointId), root, 0, height)) {
+      signal?.throwIfAborted()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  /** Numbers of the segments of which something was marked for the first time since the last call. */
+  takeNewSegments(): readonly number[] {
+    const taken = this.#newSegments
+    this.#newSegments = []
+    return taken
+  }
+
   /** Marks a node and all below it; stops between nodes, so that others have their turn. Equal nodes are walked once. */
-  *node(blob: string, ids: Buffer, at: number, level: number): Generator<void> {
+  *#node(blob: string, ids: Buffer, at: number, level: number): Generator<void> {
     if (!this.#mark(blob, ids, at)) return
     const node = Buffer.from(this.#chunks.read('meta', ids, at))
     yield
     if (level > 0) {
       for (const { id } of parsed(blob, () => parseInner(node, level)))
-        yield* this.node(blob, id, 0, level - 1)
+        yield* this.#node(blob, id, 0, level - 1)
       return
     }
     for (const item of parsed(blob, () => parseLeaf(node))) {
@@ -117,6 +132,7 @@ class Walk {
     const byte = this.#used[entry >> 3] as number
     if ((byte & bit) !== 0) return false
     this.#used[entry >> 3] = byte | bit
+    if (this.usedBytes[place.segment] === 0) this.#newSegments.push(place.segment)
     this.usedBytes[place.segment] = (this.usedBytes[place.segment] ?? 0) + place.length
     return true
   }

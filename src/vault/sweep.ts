@@ -11,6 +11,7 @@ import type { Marks, PackUse } from './mark.ts'
 import { packName } from './pack.ts'
 import type { FinishedPack } from './pack.ts'
 import { repack } from './repack.ts'
+import { deletable } from './retain.ts'
 import type { Vault } from './vault.ts'
 import { tagGeneration } from './writer.ts'
 
@@ -116,10 +117,19 @@ async function listUnused(vault: Vault, options: SweepOptions, generation: numbe
   const listed = new Set(loaded.deadLists.flatMap(({ blobs }) => blobs))
   crashpoint('sweep.marked')
   const uses = packUse(marks).filter(({ name }) => !listed.has(name))
-  const unused = uses.filter(({ usedBytes }) => usedBytes === 0)
-  // Of a damaged pack only what was stored again is unused; the rest is a repair's to move.
-  const sparse = sparseOf(uses.filter(({ name, usedBytes }) => usedBytes > 0 && !loaded.damaged.has(name)))
   const orphans = quietBefore ? await orphansOf(vault, options, marks) : []
+  const going = {
+    unused: uses.filter(({ usedBytes }) => usedBytes === 0).map(({ name }) => name),
+    // Of a damaged pack only what was stored again is unused; the rest is a repair's to move.
+    sparse: sparseOf(uses.filter(({ name, usedBytes }) => usedBytes > 0 && !loaded.damaged.has(name))),
+    orphans: orphans.filter((name) => !listed.has(name)),
+  }
+  const free = await deletable(
+    vault.store,
+    [...going.unused, ...going.sparse.map(({ name }) => name), ...going.orphans],
+    options.now,
+  )
+  const sparse = going.sparse.filter(({ name }) => free.has(name))
   let written: readonly FinishedPack[] = []
   if (sparse.length > 0) {
     const tag = `g${options.lease.generation}-${randomHex(8)}`
@@ -133,8 +143,9 @@ async function listUnused(vault: Vault, options: SweepOptions, generation: numbe
     crashpoint('sweep.repacked-index')
   }
   const blobs = [
-    ...[...unused, ...sparse].map(({ name }) => name),
-    ...orphans.filter((name) => !listed.has(name)),
+    ...going.unused.filter((name) => free.has(name)),
+    ...sparse.map(({ name }) => name),
+    ...going.orphans.filter((name) => free.has(name)),
   ]
   if (blobs.length > 0) {
     await options.lease.check()

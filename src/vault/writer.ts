@@ -15,6 +15,7 @@ import { PackWriter } from './pack-writer.ts'
 import { ParentPoint } from './parent.ts'
 import { Point } from './point.ts'
 import { withVaultLock } from './records.ts'
+import { retainHeads, retainPoints } from './retain.ts'
 import { SegmentBuffer } from './segment-buffer.ts'
 import type { Vault } from './vault.ts'
 
@@ -97,9 +98,11 @@ export class PointWriter {
 
   /**
    * Makes the recovery point exist. Durable when it resolves.
+   * @param retainUntil Until when, in milliseconds since 1970, a store with Object Lock must keep all of it from deletion: every pack
+   * that it uses is kept before it exists.
    * @throws {LeaseLostError} Then there may or may not be a head; the store's row decides.
    */
-  async commit(record: PointRecord): Promise<CommittedPoint> {
+  async commit(record: PointRecord, retainUntil?: number): Promise<CommittedPoint> {
     const { store, keys } = this.vault
     const { pointId, jobId, fence, lease } = this.#options
     const manifest = this.#manifest.end()
@@ -118,9 +121,12 @@ export class PointWriter {
       }
     }
     crashpoint('point.index-stored')
+    const kept = retainUntil === undefined ? [] : [{ head: { pointId, manifest }, retainUntil }]
+    const isKept = (await retainPoints(this.vault, kept, { now: Date.now() })) > 0
     await lease.check()
     const saying = withVaultLock(record, await this.vault.records())
     storedBytes += await this.#putHead({ pointId, jobId, fence, manifest, record: saying })
+    if (isKept) await retainHeads(this.vault, kept)
     crashpoint('point.head-stored')
     await lease.check()
     crashpoint('point.committed')

@@ -186,6 +186,10 @@ export class SimulatedStore implements BlobStore {
     return this.#storage.blobs.extendRetention(name)
   }
 
+  retainedUntil(): Promise<undefined> {
+    return this.#storage.blobs.retainedUntil()
+  }
+
   close(): void {}
 
   /** It may end before the change, or behind it without hearing of it. */

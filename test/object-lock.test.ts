@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import * as S3 from '@aws-sdk/client-s3'
+import { s3ClientOf } from './fixtures/bucket.ts'
+import { letServerRun, sealingDone } from './fixtures/locks.ts'
+import {
+  ALL_RIGHTS,
+  backUpWell,
+  jobEnd,
+  makeRole,
+  makeVault,
+  openWorld,
+  registerDirectory,
+  until,
+} from './fixtures/world.ts'
+import type { World } from './fixtures/world.ts'
+import { rgwMissing, startRgw } from './servers/ceph-rgw.ts'
+import type { RgwServer } from './servers/ceph-rgw.ts'
+
+/** Locked vaults in a bucket with Object Lock, against somebody who has the bucket's own keys. */
+
+const Bucket = 'safe'
+
+describe('R21 vaults in a bucket with Object Lock', { skip: rgwMissing() }, () => {
+  let rgw: RgwServer
+  let world: World
+  let client: S3.S3Client
+  let role: string
+  let source: Awaited<ReturnType<typeof registerDirectory>>
+  const scratch = mkdtempSync(join(tmpdir(), 'roleback-object-lock-'))
+
+  before(async () => {
+    rgw = await startRgw({ dir: join(scratch, 'rgw') })
+    client = s3ClientOf(rgw)
+    await client.send(new S3.CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }))
+    const storageCredentialsFile = join(scratch, 'credentials')
+    writeFileSync(
+      storageCredentialsFile,
+      `aws_access_key_id = ${rgw.accessKeyId}\naws_secret_access_key = ${rgw.secretAccessKey}\n`,
+      { mode: 0o600 },
+    )
+    world = await openWorld({
+      serve: { storage: `s3://${Bucket}/here`, storageEndpoint: rgw.endpoint, storageCredentialsFile },
+    })
+    role = await makeRole(world, 'keeper', { statements: [ALL_RIGHTS] })
+    source = await registerDirectory(world, 'tree', (path) => {
+      for (let i = 0; i < 20; i++) writeFileSync(join(path, `f${i}`), `file ${i} `.repeat(5000))
+    })
+  })
+  after(async () => {
+    await world[Symbol.asyncDispose]()
+    client.destroy()
+    await rgw.stop()
+    rmSync(scratch, { recursive: true, force: true })
+  })
+
+  const prefixOf = (vault: string): string => {
+    const [row] = world.rows<{ vault_id: string }>('select vault_id from vault where name = ?', vault)
+    return `here/${row?.vault_id ?? ''}/`
+  }
+
+  /** By name within the vault, until when its storage keeps each blob; 0 where it does not. */
+  async function keptIn(vault: string): Promise<Map<string, number>> {
+    const Prefix = prefixOf(vault)
+    const { Contents = [] } = await client.send(new S3.ListObjectsV2Command({ Bucket, Prefix }))
+    const kept = new Map<string, number>()
+    for (const { Key = '' } of Contents) {
+      const found = await client
+        .send(new S3.GetObjectRetentionCommand({ Bucket, Key }))
+        .catch(() => undefined)
+      if (found !== undefined) assert.equal(found.Retention?.Mode, 'COMPLIANCE')
+      kept.set(Key.slice(Prefix.length), found?.Retention?.RetainUntilDate?.getTime() ?? 0)
+    }
+    return kept
+  }
+
+  const backUp = (BackupVaultName: string, DeleteAfterDays?: number): Promise<string> =>
+    backUpWell(world, {
+      BackupVaultName,
+      ResourceArn: source.arn,
+      IamRoleArn: role,
+      ...(DeleteAfterDays !== undefined && { Lifecycle: { DeleteAfterDays } }),
+    })
+
+  async function endOf(BackupVaultName: string, RecoveryPointArn: string): Promise<number> {
+    const { CalculatedLifecycle } = await world.call('backup', 'DescribeRecoveryPoint', {
+      BackupVaultName,
+      RecoveryPointArn,
+    })
+    return CalculatedLifecycle?.DeleteAt?.getTime() ?? Infinity
+  }
+
+  const IN_NEED = /^(?:data|meta|keys|records)\/|^points\/|^vault\.json$/
+
+  test('what somebody may still unlock is not kept by the bucket', async () => {
+    await makeVault(world, 'open')
+    await makeVault(world, 'locked')
+    await world.call('backup', 'PutBackupVaultLockConfiguration', {
+      BackupVaultName: 'locked',
+      ChangeableForDays: 3,
+    })
+    await backUp('open', 100)
+    await backUp('locked', 100)
+    for (const vault of ['open', 'locked'])
+      for (const [name, until] of await keptIn(vault)) assert.equal(until, 0, `${vault}: ${name}`)
+  })
+
+  test('once the lock is final, points that were there and new ones are kept to their end, packs of both as long as the longer', async () => {
+    await sealingDone(world)
+    await letServerRun(world, 4)
+    await until('the lock to be final', () => {
+      const [row] = world.rows<{ sealed_records: string }>(
+        `select sealed_records from vault where name = 'locked'`,
+      )
+      return row?.sealed_records.includes('"isFinal":true') === true ? true : undefined
+    })
+    // A start looks at once; a server that goes on running does each day.
+    await world.offline(() => Promise.resolve())
+    const [first] = world.rows<{ arn: string }>(`select arn from recovery_point where vault_name = 'locked'`)
+    const firstEnd = await endOf('locked', first?.arn ?? '')
+    const isKept = ([name, kept]: [string, number]): boolean => !IN_NEED.test(name) || kept > firstEnd - 2000
+    await until('the first point to be kept', async () =>
+      [...(await keptIn('locked'))].every(isKept) ? true : undefined,
+    )
+
+    writeFileSync(join(source.path, 'more'), 'what only the second one has')
+    const second = await backUp('locked', 200)
+    const secondEnd = await endOf('locked', second)
+    const kept = await keptIn('locked')
+    const [row] = world.rows<{ point_id: string }>(
+      'select point_id from recovery_point where arn = ?',
+      second,
+    )
+    assert.ok((kept.get(`points/${row?.point_id ?? ''}/head`) ?? 0) > secondEnd - 2000)
+    // Its content is that of the first point, and one file.
+    for (const [name, end] of kept) if (name.startsWith('data/')) assert.ok(end > secondEnd - 2000, name)
+    const heads = [...kept].filter(([name]) => name.endsWith('/head')).map(([, end]) => end)
+    assert.ok(
+      Math.min(...heads) < secondEnd - 80 * 86_400_000,
+      'the first point is not kept longer than it is',
+    )
+
+    for (const [name] of kept) {
+      if (!IN_NEED.test(name)) continue
+      const Key = prefixOf('locked') + name
+      const { VersionId } = await client.send(new S3.HeadObjectCommand({ Bucket, Key }))
+      await assert.rejects(
+        client.send(new S3.DeleteObjectCommand({ Bucket, Key, VersionId })),
+        { name: 'AccessDenied' },
+        name,
+      )
+    }
+    for (const [, end] of await keptIn('open')) assert.equal(end, 0)
+  })
+
+  test('a sweep leaves what the bucket keeps where it is', async () => {
+    // Packs that no index names are in nobody's use.
+    const [kept, loose] = ['a'.repeat(64), 'b'.repeat(64)].map((id) => `data/${id.slice(0, 2)}/${id}`) as [
+      string,
+      string,
+    ]
+    for (const name of [kept, loose])
+      await client.send(
+        new S3.PutObjectCommand({
+          Bucket,
+          Key: prefixOf('locked') + name,
+          Body: 'left by a job that ended badly',
+          ...(name === kept && {
+            ObjectLockMode: 'COMPLIANCE',
+            ObjectLockRetainUntilDate: new Date(Date.now() + 86_400_000),
+          }),
+        }),
+      )
+    const before = [...(await keptIn('locked')).keys()].filter((name) => /^(?:data|meta)\//.test(name))
+    const { JobId } = await world.call('roleback', 'StartSweepJob', { BackupVaultName: 'locked' })
+    assert.equal((await jobEnd(world, JobId)).State, 'COMPLETED')
+    const now = new Set((await keptIn('locked')).keys())
+    assert.ok(before.includes(kept) && !now.has(loose))
+    for (const name of before) assert.equal(now.has(name), name !== loose, name)
+  })
+
+  test('a recovery point without an end is kept a month ahead', async () => {
+    const arn = await backUp('locked')
+    const [row] = world.rows<{ point_id: string }>('select point_id from recovery_point where arn = ?', arn)
+    const end = (await keptIn('locked')).get(`points/${row?.point_id ?? ''}/head`) ?? 0
+    assert.ok(end > Date.now() + 29 * 86_400_000 && end < Date.now() + 31 * 86_400_000)
+  })
+})
