@@ -32,6 +32,12 @@ export default defineConfig({
   base: '/console/',
   plugins: [compressed()],
   // Nothing inline: the pages' policy allows scripts, styles and fonts from their own origin alone.
-  build: { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false }, cssCodeSplit: true },
+  build: {
+    target: 'es2023',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    cssCodeSplit: true,
+    manifest: true,
+  },
   worker: { format: 'es' },
 })

@@ -58,7 +58,7 @@ export function JobIdentity(props: JobIdentityProps): ReactNode {
   const passed = useQuery({
     queryKey: ['passed', jobId],
     queryFn: async () => await passDecisions(props),
-    enabled: props.createdAt !== undefined,
+    enabled: props.createdAt !== undefined && props.callerArn !== undefined,
     // Whoever may not read the audit trail sees the rest.
     throwOnError: false,
   })
@@ -95,16 +95,25 @@ export function JobIdentity(props: JobIdentityProps): ReactNode {
 /** How far from a job's creation the decision on its role may lie, in seconds: the same request makes both. */
 const SAME_REQUEST_S = 2
 
-/** The caller's decisions are in the audit trail, for they were taken before there was a job. */
-async function passDecisions({ roleArn, createdAt }: JobIdentityProps): Promise<readonly JobDecision[]> {
-  if (roleArn === undefined || createdAt === undefined) return []
+/**
+ * The caller's decision is in the audit trail, for it was taken before there was a job. Others may have asked for the same role in the
+ * same second, and been refused: there is a job, so of the caller's own the last that allowed it is the one.
+ */
+async function passDecisions({
+  callerArn,
+  roleArn,
+  createdAt,
+}: JobIdentityProps): Promise<readonly JobDecision[]> {
+  if (callerArn === undefined || roleArn === undefined || createdAt === undefined) return []
   const at = createdAt.getTime() / 1000
   const { Events } = await roleback('LookupAuditEvents', {
     Action: 'iam:PassRole',
     Resource: roleArn,
+    PrincipalArn: callerArn,
+    Effect: 'Allow',
     StartTime: at - SAME_REQUEST_S,
     EndTime: at + SAME_REQUEST_S,
-    MaxResults: 10,
+    MaxResults: 1,
   })
   return Events.map(({ Effect, Resource, EventTime, CloudTrailEvent }) => {
     const { additionalEventData } = JSON.parse(CloudTrailEvent) as {

@@ -5,6 +5,7 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import Table from '@cloudscape-design/components/table'
 import type { TableProps } from '@cloudscape-design/components/table'
 import type { ReactNode } from 'react'
+import { Actions } from './layout.tsx'
 import type { Pages } from './pages.ts'
 import { Problem } from './problem.tsx'
 
@@ -22,6 +23,9 @@ export interface ListProps<T> {
   readonly empty: ReactNode
   readonly variant?: TableProps.Variant
 }
+
+/** A state is one word that is not broken. */
+const STATE_PX = 140
 
 /** A list in a table, with its four other faces: loading, empty, failed, refused. */
 export function List<T>(props: ListProps<T>): ReactNode {
@@ -53,7 +57,9 @@ export function List<T>(props: ListProps<T>): ReactNode {
       trackBy={idOf}
       loading={pages.isLoading}
       loadingText="Loading"
-      columnDefinitions={columns}
+      columnDefinitions={columns.map((column) =>
+        column.id === 'state' ? { minWidth: STATE_PX, ...column } : column,
+      )}
       enableKeyboardNavigation
       stickyHeader={variant === 'full-page'}
       wrapLines
@@ -62,11 +68,7 @@ export function List<T>(props: ListProps<T>): ReactNode {
         <Header
           variant={variant === 'full-page' ? 'awsui-h1-sticky' : 'h2'}
           description={description}
-          actions={
-            <SpaceBetween direction="horizontal" size="xs">
-              {actions}
-            </SpaceBetween>
-          }
+          actions={<Actions>{actions}</Actions>}
         >
           {title}
         </Header>

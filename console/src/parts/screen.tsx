@@ -1,10 +1,11 @@
 import ContentLayout from '@cloudscape-design/components/content-layout'
 import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group'
 import Header from '@cloudscape-design/components/header'
-import SpaceBetween from '@cloudscape-design/components/space-between'
+import Spinner from '@cloudscape-design/components/spinner'
 import { useEffect } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
+import { Actions, Stack } from './layout.tsx'
 
 export interface ScreenProps {
   readonly title: string
@@ -12,11 +13,20 @@ export interface ScreenProps {
   readonly actions?: ReactNode
   /** The screens above, from the outermost: text and path. */
   readonly above?: readonly (readonly [text: string, path: string])[]
-  readonly children: ReactNode
+  /** Until what it is about is known. */
+  readonly isLoading?: boolean
+  readonly children?: ReactNode
 }
 
 /** A screen's frame: its title in the tab and on the page, the way up, its actions. */
-export function Screen({ title, description, actions, above = [], children }: ScreenProps): ReactNode {
+export function Screen({
+  title,
+  description,
+  actions,
+  above = [],
+  isLoading,
+  children,
+}: ScreenProps): ReactNode {
   const navigate = useNavigate()
   useTitle(title)
   return (
@@ -34,20 +44,15 @@ export function Screen({ title, description, actions, above = [], children }: Sc
         )
       }
       header={
-        <Header
-          variant="h1"
-          description={description}
-          actions={
-            <SpaceBetween direction="horizontal" size="xs">
-              {actions}
-            </SpaceBetween>
-          }
-        >
+        <Header variant="h1" description={description} actions={<Actions>{actions}</Actions>}>
           {title}
         </Header>
       }
     >
-      <SpaceBetween size="l">{children}</SpaceBetween>
+      <Stack>
+        {isLoading === true && <Spinner size="large" />}
+        {children}
+      </Stack>
     </ContentLayout>
   )
 }

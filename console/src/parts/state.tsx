@@ -29,5 +29,9 @@ export function State({
   const [type, text] = STATES[state ?? ''] ?? ['info', state ?? 'Unknown']
   if (type === 'success' && warning !== undefined && warning !== '')
     return <StatusIndicator type="warning">{text} with warnings</StatusIndicator>
-  return <StatusIndicator type={type}>{text}</StatusIndicator>
+  return (
+    <StatusIndicator type={type} wrapText={false}>
+      {text}
+    </StatusIndicator>
+  )
 }

@@ -32,7 +32,9 @@ export function WhoCan({ resourceArn, action }: WhoCanProps): ReactNode {
   })
   return (
     <SpaceBetween size="m">
-      {about?.barred !== undefined && <StatusIndicator type="success">{about.barred}</StatusIndicator>}
+      {about?.barred !== undefined && (
+        <StatusIndicator type="info">Nobody as things are: {about.barred}</StatusIndicator>
+      )}
       <List<PrincipalWhoCan>
         variant="container"
         title={`Who can ${action} this`}

@@ -12,7 +12,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams } from 'react-router'
-import type { AuthorizationDetails } from '../api/generated.ts'
+import type { AuthorizationDetails, ProposedChange } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { Facts } from '../parts/facts.tsx'
 import { fromSeconds, nameOf, when } from '../parts/format.ts'
@@ -77,8 +77,7 @@ function Details({ of }: { readonly of: AuthorizationDetails }): ReactNode {
           <SpaceBetween size="m">
             {of.Proposals.map((proposal) => (
               <div key={proposal.Change + proposal.Where}>
-                <Box variant="h4">{proposal.Change}</Box>
-                <Box variant="p">{proposal.Where}</Box>
+                <Box variant="h4">{sentence(proposal)}</Box>
                 {proposal.Statement !== undefined && <PolicyText text={proposal.Statement} />}
               </div>
             ))}
@@ -125,8 +124,19 @@ function Details({ of }: { readonly of: AuthorizationDetails }): ReactNode {
   )
 }
 
+/** How each sort of change begins. */
+const CHANGES: Readonly<Record<string, string>> = {
+  add: 'Add to ',
+  remove: 'Remove from ',
+  ask: '',
+}
+
+function sentence({ Change, Where }: ProposedChange): string {
+  return `${CHANGES[Change] ?? Change}${Where}`
+}
+
 function VerdictMark({ of }: { readonly of: string }): ReactNode {
-  if (/allow/i.test(of)) return <StatusIndicator type="success">{of}</StatusIndicator>
-  if (/den/i.test(of)) return <StatusIndicator type="error">{of}</StatusIndicator>
+  if (of === 'allows') return <StatusIndicator type="success">{of}</StatusIndicator>
+  if (of === 'denies') return <StatusIndicator type="error">{of}</StatusIndicator>
   return <StatusIndicator type="stopped">{of}</StatusIndicator>
 }

@@ -18,10 +18,11 @@ import { roleback } from '../api/roleback.ts'
 import { Facts } from '../parts/facts.tsx'
 import { bytes, count, duration, nameOf, when } from '../parts/format.ts'
 import { JobIdentity } from '../parts/job-identity.tsx'
-import { Link, resourcePath, restorePath, vaultPath } from '../parts/link.tsx'
+import { Link, restorePath, vaultPath } from '../parts/link.tsx'
 import type { JobKind } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
-import { Problem } from '../parts/problem.tsx'
+import { Message, Problem } from '../parts/problem.tsx'
+import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
 
@@ -47,7 +48,7 @@ export function Job(): ReactNode {
   const { kind, id } = useParams() as { kind: JobKind; id: string }
   const navigate = useNavigate()
   const [failure, setFailure] = useState<unknown>()
-  const { data, error, refetch } = useQuery({
+  const { data, error, isPending, refetch } = useQuery({
     queryKey: ['job', kind, id],
     queryFn: async () => await describe(kind, id),
     refetchInterval: ({ state }) => (ENDED.has(state.data?.state ?? '') ? false : FOLLOW_MS),
@@ -74,6 +75,7 @@ export function Job(): ReactNode {
     <Screen
       title={`${name} ${id.slice(0, 8)}`}
       above={[['Jobs', path]]}
+      isLoading={isPending}
       actions={
         <>
           {kind === 'backup' && isRunning && <Button onClick={() => void cancel()}>Stop</Button>}
@@ -91,7 +93,9 @@ export function Job(): ReactNode {
       {error !== null && <Problem error={error} what="look at this job" />}
       {failure !== undefined && <Problem error={failure} what="stop this job" />}
       {data?.message !== undefined && data.message !== '' && (
-        <Alert type={alertType(data.state, isWarned)}>{data.message}</Alert>
+        <Alert type={alertType(data.state, isWarned)}>
+          <Message text={data.message} />
+        </Alert>
       )}
       {data !== undefined && (
         <Container header={<Header variant="h2">Job</Header>}>
@@ -104,14 +108,7 @@ export function Job(): ReactNode {
                 'State',
                 <State key="state" state={data.state} warning={isWarned ? data.message : undefined} />,
               ],
-              [
-                'Resource',
-                data.resourceArn === undefined ? undefined : (
-                  <Link key="resource" to={resourcePath(data.resourceArn)}>
-                    {nameOf(data.resourceArn)}
-                  </Link>
-                ),
-              ],
+              ['Resource', <ResourceLink key="resource" arn={data.resourceArn} />],
               [
                 'Backup vault',
                 data.vault === undefined ? undefined : (

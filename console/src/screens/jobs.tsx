@@ -10,11 +10,12 @@ import type { ReactNode } from 'react'
 import { useSearchParams } from 'react-router'
 import { backup } from '../api/backup.ts'
 import { ago, bytes, nameOf, typeName, when } from '../parts/format.ts'
-import { Link, jobPath, resourcePath } from '../parts/link.tsx'
+import { Link, jobPath } from '../parts/link.tsx'
 import type { JobKind } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { usePages } from '../parts/pages.ts'
 import type { Page } from '../parts/pages.ts'
+import { ResourceLink } from '../parts/resource-link.tsx'
 import { useTitle } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
 
@@ -130,12 +131,7 @@ export function Jobs(): ReactNode {
         {
           id: 'resource',
           header: 'Resource',
-          cell: ({ resourceArn }) =>
-            resourceArn === undefined ? (
-              '–'
-            ) : (
-              <Link to={resourcePath(resourceArn)}>{nameOf(resourceArn)}</Link>
-            ),
+          cell: ({ resourceArn }) => <ResourceLink arn={resourceArn} />,
         },
         { id: 'type', header: 'Type', cell: ({ type }) => typeName(type) },
         { id: 'role', header: 'Role', cell: ({ roleArn }) => nameOf(roleArn) },

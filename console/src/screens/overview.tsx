@@ -1,30 +1,29 @@
 import {
-  ListBackupJobSummariesCommand,
   ListBackupJobsCommand,
   ListBackupVaultsCommand,
   ListProtectedResourcesCommand,
 } from '@aws-sdk/client-backup'
-import type { BackupJob } from '@aws-sdk/client-backup'
+import type { BackupJob, ListBackupJobsCommandOutput } from '@aws-sdk/client-backup'
 import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
-import Button from '@cloudscape-design/components/button'
 import ColumnLayout from '@cloudscape-design/components/column-layout'
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Spinner from '@cloudscape-design/components/spinner'
-import Steps from '@cloudscape-design/components/steps'
 import { useQuery } from '@tanstack/react-query'
+import { Suspense, lazy } from 'react'
 import type { ReactNode } from 'react'
-import { useNavigate } from 'react-router'
 import { backup } from '../api/backup.ts'
 import { allPages, roleback } from '../api/roleback.ts'
 import { ago, count, fromSeconds, labelOf, nameOf, when } from '../parts/format.ts'
 import { DayStrip, Heatmap, daysBack } from '../parts/heatmap.tsx'
 import type { DayState } from '../parts/heatmap.tsx'
 import { Link, jobPath, resourcePath } from '../parts/link.tsx'
-import { Problem } from '../parts/problem.tsx'
+import { Message, Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
+
+const FirstRun = lazy(async () => ({ default: (await import('./first-run.tsx')).FirstRun }))
 
 const DAY_MS = 86_400_000
 const DAYS = 30
@@ -57,7 +56,12 @@ export function Overview(): ReactNode {
       </Screen>
     )
   const { data } = state
-  if (data.resources.length === 0) return <FirstRun vaults={data.vaults} />
+  if (data.resources.length === 0)
+    return (
+      <Suspense fallback={<Spinner size="large" />}>
+        <FirstRun vaults={data.vaults} />
+      </Suspense>
+    )
   return (
     <Screen title="Overview">
       <Worst state={data} />
@@ -87,7 +91,7 @@ export function Overview(): ReactNode {
         )}
       </Container>
       <ColumnLayout columns={2}>
-        <Failures jobs={data.failures} />
+        <Failures state={data} />
         <Denials />
       </ColumnLayout>
     </Screen>
@@ -105,7 +109,8 @@ interface OverviewState {
   readonly isWhole: boolean
   readonly vaults: number
   readonly failures: readonly BackupJob[]
-  readonly failed: number
+  /** How many, with a plus where there are more. */
+  readonly failed: string
   readonly strip: readonly DayState[]
   readonly heat: readonly {
     readonly name: string
@@ -116,7 +121,7 @@ interface OverviewState {
 
 async function readState(): Promise<OverviewState> {
   const since = new Date(Date.now() - DAYS * DAY_MS)
-  const [registered, known, vaults, summaries, jobs] = await Promise.all([
+  const [registered, known, vaults, jobs, ...bad] = await Promise.all([
     allPages(
       async (NextToken) =>
         await roleback('ListResources', { MaxResults: 500, ...(NextToken !== undefined && { NextToken }) }),
@@ -130,13 +135,13 @@ async function readState(): Promise<OverviewState> {
       20_000,
     ),
     backup.send(new ListBackupVaultsCommand({ MaxResults: 1000 })),
-    backup.send(new ListBackupJobSummariesCommand({ AggregationPeriod: 'ONE_DAY', MaxResults: 1000 })),
     allPages(
       async (NextToken) =>
         await backup.send(new ListBackupJobsCommand({ MaxResults: 1000, ByCreatedAfter: since, NextToken })),
       (page) => page.BackupJobs,
       MAX_JOBS,
     ),
+    ...BAD.map(async (ByState) => await failuresOf(ByState)),
   ])
   const lastOf = new Map(known.rows.map((one) => [one.ResourceArn, one.LastBackupTime]))
   const resources = registered.rows.map((resource) => ({
@@ -144,27 +149,29 @@ async function readState(): Promise<OverviewState> {
     name: labelOf(resource),
     last: lastOf.get(resource.ResourceArn),
   }))
-  const failures = jobs.rows.filter(({ State, CreationDate }) => isBad(State) && isToday(CreationDate))
-  const counted = (summaries.BackupJobSummaries ?? [])
-    .filter(({ State }) => isBad(State))
-    .reduce((sum, one) => sum + (one.Count ?? 0), 0)
+  const failures = bad
+    .flatMap((page) => page.BackupJobs ?? [])
+    .toSorted((a, b) => (b.CreationDate?.getTime() ?? 0) - (a.CreationDate?.getTime() ?? 0))
   return {
     resources,
     isWhole: registered.isWhole,
     vaults: vaults.BackupVaultList?.length ?? 0,
     failures,
-    failed: Math.max(failures.length, counted),
+    failed: `${failures.length}${bad.some(({ NextToken }) => NextToken !== undefined) ? '+' : ''}`,
     strip: stripOf(jobs.rows),
     heat: resources.map((resource) => heatOf(resource, jobs.rows)),
   }
 }
 
+const BAD = ['FAILED', 'EXPIRED', 'ABORTED'] as const
+
 function isBad(state: string | undefined): boolean {
-  return state === 'FAILED' || state === 'EXPIRED' || state === 'ABORTED'
+  return BAD.some((one) => one === state)
 }
 
-function isToday(at: Date | undefined): boolean {
-  return at !== undefined && Date.now() - at.getTime() < DAY_MS
+async function failuresOf(ByState: (typeof BAD)[number]): Promise<ListBackupJobsCommandOutput> {
+  const ByCreatedAfter = new Date(Date.now() - DAY_MS)
+  return await backup.send(new ListBackupJobsCommand({ ByState, ByCreatedAfter, MaxResults: 100 }))
 }
 
 function stripOf(jobs: readonly BackupJob[]): readonly DayState[] {
@@ -205,10 +212,13 @@ function heatOf(resource: Resource, jobs: readonly BackupJob[]): OverviewState['
 function Worst({ state }: { readonly state: OverviewState }): ReactNode {
   const unprotected = state.resources.filter(({ last }) => last === undefined)
   const overdue = overdueOf(state.resources)
-  if (state.failed > 0)
+  if (state.failures.length > 0)
     return (
-      <Alert type="error" header={`${count(state.failed, 'backup')} failed in the last 24 hours`}>
-        {state.failures[0]?.StatusMessage}
+      <Alert
+        type="error"
+        header={`${state.failed} ${state.failed === '1' ? 'backup' : 'backups'} failed in the last 24 hours`}
+      >
+        <Message text={state.failures[0]?.StatusMessage} />
       </Alert>
     )
   if (overdue.length > 0)
@@ -251,12 +261,12 @@ function Tiles({ state, running }: { readonly state: OverviewState; readonly run
     ['Unprotected', `${state.resources.length - protectedCount}${more}`, '/resources?show=unprotected'],
     ['Overdue', String(overdueOf(state.resources).length), '/resources'],
     ['Running', String(running), '/jobs?state=RUNNING'],
-    ['Failed in 24 hours', String(state.failed), '/jobs?state=FAILED'],
+    ['Failed in 24 hours', state.failed, '/jobs?state=FAILED'],
     ['Backup vaults', String(state.vaults), '/vaults'],
   ]
   return (
     <Container>
-      <ColumnLayout columns={4} variant="text-grid" minColumnWidth={120}>
+      <div className="tiles">
         {tiles.map(([label, value, path]) => (
           <div key={label}>
             <Box variant="awsui-key-label">{label}</Box>
@@ -265,12 +275,14 @@ function Tiles({ state, running }: { readonly state: OverviewState; readonly run
             </Link>
           </div>
         ))}
-      </ColumnLayout>
+      </div>
     </Container>
   )
 }
 
-function Failures({ jobs }: { readonly jobs: readonly BackupJob[] }): ReactNode {
+function Failures({ state }: { readonly state: OverviewState }): ReactNode {
+  const { failures: jobs, resources } = state
+  const names = new Map(resources.map(({ arn, name }) => [arn, name]))
   return (
     <Container fitHeight header={<Header variant="h2">Failed in 24 hours</Header>}>
       {jobs.length === 0 ? (
@@ -279,9 +291,13 @@ function Failures({ jobs }: { readonly jobs: readonly BackupJob[] }): ReactNode 
         <SpaceBetween size="s">
           {jobs.slice(0, 5).map((job) => (
             <div key={job.BackupJobId}>
-              <Link to={jobPath('backup', job.BackupJobId ?? '')}>{nameOf(job.ResourceArn)}</Link>{' '}
+              <Link to={jobPath('backup', job.BackupJobId ?? '')}>
+                {names.get(job.ResourceArn ?? '') ?? nameOf(job.ResourceArn)}
+              </Link>{' '}
               {when(job.CreationDate)}
-              <Box variant="small">{job.StatusMessage}</Box>
+              <Box variant="small">
+                <Message text={job.StatusMessage} />
+              </Box>
             </div>
           ))}
         </SpaceBetween>
@@ -309,55 +325,5 @@ function Denials(): ReactNode {
         ))}
       </SpaceBetween>
     </Container>
-  )
-}
-
-/** The way to a first backup and back, for whoever has nothing here yet. */
-function FirstRun({ vaults }: { readonly vaults: number }): ReactNode {
-  const navigate = useNavigate()
-  return (
-    <Screen
-      title="Overview"
-      description="Nothing is protected yet. Four steps lead to a backup that was restored."
-    >
-      <Container header={<Header variant="h2">Begin here</Header>}>
-        <SpaceBetween size="l">
-          <Steps
-            ariaLabel="First steps"
-            steps={[
-              {
-                status: vaults > 0 ? 'success' : 'pending',
-                header: 'Storage: a backup vault',
-                details: 'It keeps recovery points, sealed under a key of its own.',
-              },
-              {
-                status: 'pending',
-                header: 'A resource',
-                details: 'A directory, a PostgreSQL database or an S3 bucket.',
-              },
-              {
-                status: 'pending',
-                header: 'Default role, and a backup',
-                details: 'The role is created when the first backup is started, as in the AWS console.',
-              },
-              {
-                status: 'pending',
-                header: 'Restore it now',
-                details: 'A backup is worth what its restore is worth.',
-              },
-            ]}
-          />
-          {vaults === 0 ? (
-            <Button variant="primary" onClick={() => void navigate('/vaults')}>
-              Create a backup vault
-            </Button>
-          ) : (
-            <Button variant="primary" onClick={() => void navigate('/resources/add')}>
-              Add a resource
-            </Button>
-          )}
-        </SpaceBetween>
-      </Container>
-    </Screen>
   )
 }

@@ -37,7 +37,7 @@ export function Plan(): ReactNode {
   const navigate = useNavigate()
   const [query, setQuery] = useSearchParams()
   const [isDeleting, setDeleting] = useState(false)
-  const { data, error } = useQuery({
+  const { data, error, isPending } = useQuery({
     queryKey: ['plan', id],
     queryFn: async () =>
       await backup.send(new GetBackupPlanCommand({ BackupPlanId: id, MaxScheduledRunsPreview: NEXT_RUNS })),
@@ -47,6 +47,7 @@ export function Plan(): ReactNode {
     <Screen
       title={plan?.BackupPlanName ?? id}
       above={[['Backup plans', '/plans']]}
+      isLoading={isPending}
       actions={
         <>
           <Button onClick={() => setDeleting(true)}>Delete</Button>

@@ -23,7 +23,7 @@ import { Timeline } from '../parts/timeline.tsx'
 export function Resource(): ReactNode {
   const arn = useParams()['arn'] ?? ''
   const navigate = useNavigate()
-  const { data, error } = useQuery({
+  const { data, error, isPending } = useQuery({
     queryKey: ['resource', arn],
     queryFn: async () => (await roleback('DescribeResource', { ResourceArn: arn })).Resource,
   })
@@ -37,6 +37,7 @@ export function Resource(): ReactNode {
     <Screen
       title={data === undefined ? nameOf(arn) : labelOf(data)}
       above={[['Resources', '/resources']]}
+      isLoading={isPending}
       actions={
         <Button
           variant="primary"

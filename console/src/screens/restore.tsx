@@ -20,13 +20,14 @@ import { useNavigate, useParams } from 'react-router'
 import { backup } from '../api/backup.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { Facts } from '../parts/facts.tsx'
-import { bytes, nameOf, typeName, when } from '../parts/format.ts'
-import { Link, jobPath, resourcePath, vaultPath } from '../parts/link.tsx'
+import { bytes, typeName, when } from '../parts/format.ts'
+import { jobPath, vaultPath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
 import { Preflight } from '../parts/preflight.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
 import type { ChosenRole } from '../parts/role-field.tsx'
+import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
 import { useSession } from '../session/session.ts'
@@ -95,6 +96,7 @@ export function Restore(): ReactNode {
         ['Backup vaults', '/vaults'],
         [vault, vaultPath(vault)],
       ]}
+      isLoading={point.isPending}
     >
       {point.error !== null && <Problem error={point.error} what="look at this recovery point" />}
       {given.error !== null && <Problem error={given.error} what="read what it was made of" />}
@@ -104,12 +106,7 @@ export function Restore(): ReactNode {
             of={[
               ['Created', when(point.data.CreationDate)],
               ['State', <State key="state" state={point.data.Status} warning={point.data.StatusMessage} />],
-              [
-                'Resource',
-                <Link key="resource" to={resourcePath(point.data.ResourceArn ?? '')}>
-                  {point.data.ResourceName ?? nameOf(point.data.ResourceArn)}
-                </Link>,
-              ],
+              ['Resource', <ResourceLink key="resource" arn={point.data.ResourceArn} />],
               ['Type', typeName(type)],
               ['Size', bytes(point.data.BackupSizeInBytes)],
               ['Kept until', when(point.data.CalculatedLifecycle?.DeleteAt)],

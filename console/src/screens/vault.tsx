@@ -23,12 +23,13 @@ import { roleback } from '../api/roleback.ts'
 import { Confirm } from '../parts/confirm.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { bytes, nameOf, when } from '../parts/format.ts'
-import { Link, resourcePath, restorePath } from '../parts/link.tsx'
+import { Link, restorePath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
 import { PolicyEditor } from '../parts/policy-editor.tsx'
 import { Problem } from '../parts/problem.tsx'
+import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
 import { VaultLock } from '../parts/vault-lock.tsx'
@@ -39,7 +40,7 @@ export function Vault(): ReactNode {
   const navigate = useNavigate()
   const [query, setQuery] = useSearchParams()
   const [isDeleting, setDeleting] = useState(false)
-  const { data, error, refetch } = useQuery({
+  const { data, error, isPending, refetch } = useQuery({
     queryKey: ['vault', name],
     queryFn: async () => await backup.send(new DescribeBackupVaultCommand({ BackupVaultName: name })),
   })
@@ -55,6 +56,7 @@ export function Vault(): ReactNode {
     <Screen
       title={name}
       above={[['Backup vaults', '/vaults']]}
+      isLoading={isPending}
       actions={
         <>
           <Button onClick={() => void verify()}>Check all data</Button>
@@ -166,11 +168,7 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
           {
             id: 'resource',
             header: 'Resource',
-            cell: (point) => (
-              <Link to={resourcePath(point.ResourceArn ?? '')}>
-                {point.ResourceName ?? nameOf(point.ResourceArn)}
-              </Link>
-            ),
+            cell: (point) => <ResourceLink arn={point.ResourceArn} />,
           },
           { id: 'size', header: 'Size', cell: (point) => bytes(point.BackupSizeInBytes) },
           { id: 'until', header: 'Kept until', cell: (point) => keptUntil(point) },

@@ -1,6 +1,7 @@
 import AppLayout from '@cloudscape-design/components/app-layout'
 import SideNavigation from '@cloudscape-design/components/side-navigation'
 import Spinner from '@cloudscape-design/components/spinner'
+import { useIsFetching } from '@tanstack/react-query'
 import { Suspense, lazy, useState } from 'react'
 import type { ComponentType, ReactNode } from 'react'
 import { Route, Routes, useLocation, useNavigate } from 'react-router'
@@ -32,7 +33,8 @@ const NotFound = screen(async () => (await import('../screens/not-found.tsx')).N
 
 /** Everything round the screens: the bar, the way about, what happened. Screens come when they are first gone to. */
 export function Shell(): ReactNode {
-  const { pathname } = useLocation()
+  const { pathname, search } = useLocation()
+  const firstLoads = useIsFetching({ predicate: ({ state }) => state.data === undefined })
   const navigate = useNavigate()
   const [isOpen, setOpen] = useState(innerWidth > 900)
   return (
@@ -66,25 +68,27 @@ export function Shell(): ReactNode {
         }
         content={
           <Suspense fallback={<Spinner size="large" />}>
-            <Routes>
-              <Route index element={<Overview />} />
-              <Route path="resources" element={<Resources />} />
-              <Route path="resources/add" element={<AddResource />} />
-              <Route path="resources/:arn" element={<Resource />} />
-              <Route path="back-up" element={<BackUp />} />
-              <Route path="jobs" element={<Jobs />} />
-              <Route path="jobs/:kind/:id" element={<Job />} />
-              <Route path="vaults" element={<Vaults />} />
-              <Route path="vaults/:name" element={<Vault />} />
-              <Route path="restore/:vault/:arn" element={<Restore />} />
-              <Route path="plans" element={<Plans />} />
-              <Route path="plans/create" element={<CreatePlan />} />
-              <Route path="plans/:id" element={<Plan />} />
-              <Route path="plans/:id/assign" element={<Assign />} />
-              <Route path="access" element={<Access />} />
-              <Route path="access/explain/:id?" element={<Explain />} />
-              <Route path="*" element={<NotFound />} />
-            </Routes>
+            <div data-screen={pathname + search} aria-busy={firstLoads > 0}>
+              <Routes>
+                <Route index element={<Overview />} />
+                <Route path="resources" element={<Resources />} />
+                <Route path="resources/add" element={<AddResource />} />
+                <Route path="resources/:arn" element={<Resource />} />
+                <Route path="back-up" element={<BackUp />} />
+                <Route path="jobs" element={<Jobs />} />
+                <Route path="jobs/:kind/:id" element={<Job />} />
+                <Route path="vaults" element={<Vaults />} />
+                <Route path="vaults/:name" element={<Vault />} />
+                <Route path="restore/:vault/:arn" element={<Restore />} />
+                <Route path="plans" element={<Plans />} />
+                <Route path="plans/create" element={<CreatePlan />} />
+                <Route path="plans/:id" element={<Plan />} />
+                <Route path="plans/:id/assign" element={<Assign />} />
+                <Route path="access" element={<Access />} />
+                <Route path="access/explain/:id?" element={<Explain />} />
+                <Route path="*" element={<NotFound />} />
+              </Routes>
+            </div>
           </Suspense>
         }
       />

@@ -6,8 +6,7 @@ import Form from '@cloudscape-design/components/form'
 import FormField from '@cloudscape-design/components/form-field'
 import Header from '@cloudscape-design/components/header'
 import Input from '@cloudscape-design/components/input'
-import SegmentedControl from '@cloudscape-design/components/segmented-control'
-import Select from '@cloudscape-design/components/select'
+import RadioGroup from '@cloudscape-design/components/radio-group'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useEffect, useState } from 'react'
 import type { ReactNode } from 'react'
@@ -125,14 +124,15 @@ export function SignIn(): ReactNode {
                     --tls-cert and --tls-key.
                   </Alert>
                 )}
-                <SegmentedControl
-                  label="Sign in with"
-                  selectedId={way}
-                  onChange={({ detail }) => setWay(detail.selectedId as Way)}
-                  options={[
-                    { id: 'key', text: 'Access key' },
-                    { id: 'password', text: 'User name' },
-                    { id: 'oidc', text: 'Identity provider' },
+                <RadioGroup
+                  ariaLabel="Sign in with"
+                  direction="horizontal"
+                  value={way}
+                  onChange={({ detail }) => setWay(detail.value as Way)}
+                  items={[
+                    { value: 'key', label: 'Access key' },
+                    { value: 'password', label: 'User name' },
+                    { value: 'oidc', label: 'Identity provider' },
                   ]}
                 />
                 {way === 'key' && [
@@ -159,10 +159,10 @@ export function SignIn(): ReactNode {
                   })}
                 {(facts?.regions.length ?? 0) > 1 && (
                   <FormField label="Region" stretch>
-                    <Select
-                      selectedOption={{ value: region }}
-                      options={facts?.regions.map((value) => ({ value })) ?? []}
-                      onChange={({ detail }) => setRegion(detail.selectedOption.value)}
+                    <RadioGroup
+                      value={region ?? null}
+                      items={facts?.regions.map((value) => ({ value, label: value })) ?? []}
+                      onChange={({ detail }) => setRegion(detail.value)}
                     />
                   </FormField>
                 )}
