@@ -14,6 +14,11 @@ import {
   listProtectedResourcesByBackupVault,
 } from './protected-resources.ts'
 import {
+  getRecoveryPointIndexDetails,
+  listIndexedRecoveryPoints,
+  updateRecoveryPointIndexSettings,
+} from './point-index.ts'
+import {
   deleteRecoveryPoint,
   describeRecoveryPoint,
   getRecoveryPointRestoreMetadata,
@@ -190,6 +195,17 @@ export const backup: Service<BackupApi, Context> = {
     context: pointContext,
     handler: updateRecoveryPointLifecycle,
   },
+  UpdateRecoveryPointIndexSettings: {
+    resource: point,
+    context: pointContext,
+    handler: updateRecoveryPointIndexSettings,
+  },
+  GetRecoveryPointIndexDetails: {
+    resource: point,
+    context: pointContext,
+    handler: getRecoveryPointIndexDetails,
+  },
+  ListIndexedRecoveryPoints: { resource: all, handler: listIndexedRecoveryPoints },
   DeleteRecoveryPoint: { resource: point, context: pointContext, handler: deleteRecoveryPoint },
 
   StartCopyJob: { resource: point, context: pointContext, handler: startCopyJob },

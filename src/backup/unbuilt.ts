@@ -31,8 +31,6 @@ const ON_POINT = [
   'DisassociateRecoveryPoint',
   'DisassociateRecoveryPointFromParent',
   'GetPITRMalwareScanResults',
-  'GetRecoveryPointIndexDetails',
-  'UpdateRecoveryPointIndexSettings',
 ] as const
 
 const ON_REPORT_PLAN = [
@@ -53,7 +51,6 @@ const ON_TIERING = [
 const ON_ALL = [
   'DescribeReportJob',
   'DescribeScanJob',
-  'ListIndexedRecoveryPoints',
   'ListReportJobs',
   'ListReportPlans',
   'ListScanJobSummaries',

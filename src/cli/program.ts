@@ -18,6 +18,7 @@ import { OK, USAGE, describeError, exitCodeFor } from './report.ts'
 import { addResource } from './resource.ts'
 import { addRole } from './role.ts'
 import { addRootKey } from './root-key.ts'
+import { addSearch } from './search.ts'
 import { addServe } from './serve.ts'
 import { addSession } from './session.ts'
 import { addAudit } from './audit.ts'
@@ -72,6 +73,7 @@ function newProgram(): Command {
     addRole,
     addPreflight,
     addJob,
+    addSearch,
     addPlan,
     addPause,
     addExplain,

@@ -6,6 +6,7 @@ import { runDeletePoint } from './delete-point.ts'
 import { runExport } from './export.ts'
 import { runImport } from './import.ts'
 import { runRestore } from './restore.ts'
+import { runSearch } from './search.ts'
 import { runSealVault } from './seal-vault.ts'
 import { runRotateKey } from './rotate-key.ts'
 import { runSweep } from './sweep.ts'
@@ -34,4 +35,5 @@ export const LIGHT: Readonly<Partial<Record<JobKind, JobRunner>>> = {
   'rotate-key': runRotateKey,
   'seal-vault': runSealVault,
   'test-connection': runTestConnection,
+  search: runSearch,
 }

@@ -228,6 +228,8 @@ function toJob(row: JobTable): Job {
     Result: Object.fromEntries(
       Object.entries(result)
         .filter(([key]) => !(DEDUPLICATED.has(row.kind) && key === 'storedBytes'))
+        // Names of things are told to those whom the restore guard lets know them: ListItemSearchResults.
+        .filter(([key]) => !(row.kind === 'search' && key === 'found'))
         .map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]),
     ),
   }

@@ -13,6 +13,7 @@ import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
 import { getAuthorizationDetails } from './explain.ts'
 import { frameworkOf, listFrameworkFindings } from './framework-findings.ts'
 import { validatePolicy } from './policy-lint.ts'
+import { listItemSearchResults, startItemSearchJob } from './item-search.ts'
 import { describeJobLimits, putJobLimits } from './job-limits.ts'
 import { startImportJob } from './import.ts'
 import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVerifyJob } from './jobs.ts'
@@ -141,6 +142,8 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   StartSweepJob: { resource: vault, context: vaultContext, handler: startSweepJob },
   StartImportJob: { resource: vault, context: vaultContext, handler: startImportJob },
   StartExportJob: { resource: vault, context: vaultContext, handler: startExportJob },
+  StartItemSearchJob: { resource: vault, context: vaultContext, handler: startItemSearchJob },
+  ListItemSearchResults: { resource: all, handler: listItemSearchResults },
   DescribeJob: { resource: all, handler: describeJob },
   ListJobDecisions: { resource: all, handler: listJobDecisions },
   GetAuthorizationDetails: { resource: all, handler: getAuthorizationDetails },

@@ -35,6 +35,7 @@ import type {
 import type { AuditTable } from './schema-audit.ts'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
 import type { FrameworkTable } from './schema-frameworks.ts'
+import type { PointIndexTable } from './schema-point-index.ts'
 import type { EventDeliveryTable, EventTable, EventTargetTable } from './schema-events.ts'
 import type {
   GlobalSettingsTable,
@@ -101,6 +102,7 @@ export interface Database {
   quota: QuotaTable
   job_limits: JobLimitsTable
   framework: FrameworkTable
+  point_index: PointIndexTable
   backup_pause: BackupPauseTable
   backup_plan_run: BackupPlanRunTable
   restore_testing_plan: RestoreTestingPlanTable

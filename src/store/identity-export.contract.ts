@@ -26,6 +26,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   identity_export: 'of the export itself',
   running_time: 'a new server counts its own',
   recovery_point: 'in the vaults',
+  point_index: 'of recovery points, and asked for anew in one call',
   job: 'history',
   job_decision: 'history',
   backup_plan_run: 'history',

@@ -59,6 +59,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   'rotate-key': OWN,
   sweep: OWN,
   verify: OWN,
+  search: OWN,
   export: OWN,
   import: IMPORT,
   'test-connection': OWN,

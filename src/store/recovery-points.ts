@@ -1,3 +1,4 @@
+import { deletePointIndex } from './point-index.ts'
 import type { Page, PageRequest } from './page.ts'
 import { IS_FREE } from './legal-holds.ts'
 import { pageOf, textCursor, timeCursor } from './page.ts'
@@ -205,6 +206,7 @@ export async function deleteRecoveryPoint(
   db: Queryable,
   point: Pick<RecoveryPointTable, 'account_id' | 'arn'>,
 ): Promise<boolean> {
+  await deletePointIndex(db, point.account_id, point.arn)
   const result = await db
     .deleteFrom('recovery_point')
     .where('account_id', '=', point.account_id)

@@ -292,6 +292,7 @@ export type JobKind =
   | 'rotate-key'
   | 'sweep'
   | 'verify'
+  | 'search'
   | 'export'
   | 'import'
   | 'test-connection'

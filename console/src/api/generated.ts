@@ -1030,6 +1030,51 @@ export interface FrameworkFinding {
   readonly Reason: string
 }
 
+export interface StartItemSearchJobInput {
+  readonly BackupVaultName: string
+  readonly RecoveryPointArns?: readonly string[] | undefined
+  readonly ResourceArn?: string | undefined
+  readonly CreatedAfter?: number | undefined
+  readonly CreatedBefore?: number | undefined
+  readonly Prefix?: string | undefined
+  readonly NamePattern?: string | undefined
+  readonly MinSize?: number | undefined
+  readonly MaxSize?: number | undefined
+  readonly ModifiedAfter?: number | undefined
+  readonly ModifiedBefore?: number | undefined
+}
+
+export interface StartItemSearchJobOutput {
+  readonly JobId: string
+  readonly RecoveryPointCount?: number | undefined
+  readonly Warnings?: readonly string[] | undefined
+}
+
+export interface ListItemSearchResultsInput {
+  readonly JobId: string
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListItemSearchResultsOutput {
+  readonly State: string
+  readonly StatusMessage?: string | undefined
+  readonly IsTruncated?: boolean | undefined
+  readonly Items: readonly FoundItem[]
+  readonly NextToken?: string | undefined
+}
+
+export interface FoundItem {
+  readonly RecoveryPointArn: string
+  readonly ResourceArn?: string | undefined
+  readonly ResourceType?: string | undefined
+  readonly CreationDate?: number | undefined
+  readonly Name: string
+  readonly ItemType?: string | undefined
+  readonly Size?: number | undefined
+  readonly ModifiedAt?: number | undefined
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -1084,4 +1129,6 @@ export interface RolebackApi {
   PutJobLimits: { input: PutJobLimitsInput; output: PutJobLimitsOutput }
   DescribeJobLimits: { input: DescribeJobLimitsInput; output: DescribeJobLimitsOutput }
   ListFrameworkFindings: { input: ListFrameworkFindingsInput; output: ListFrameworkFindingsOutput }
+  StartItemSearchJob: { input: StartItemSearchJobInput; output: StartItemSearchJobOutput }
+  ListItemSearchResults: { input: ListItemSearchResultsInput; output: ListItemSearchResultsOutput }
 }

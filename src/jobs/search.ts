@@ -1,0 +1,131 @@
+import { ITEM_FACTS } from '../drivers/found-item.ts'
+import type { ItemFacts } from '../drivers/found-item.ts'
+import type { Item } from '../drivers/driver.ts'
+import type { ResourceType } from '../kinds/kind.ts'
+import { findRecoveryPoint } from '../store/recovery-points.ts'
+import type { RecoveryPointTable } from '../store/schema.ts'
+import { findVault } from '../store/vaults.ts'
+import { PointNotFoundError } from '../vault/errors.ts'
+import type { Vault } from '../vault/vault.ts'
+import { JobFailedError } from './errors.ts'
+import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
+
+/** What an item search looks for, as the call decided it. */
+export interface SearchInput {
+  readonly recoveryPointArns: readonly string[]
+  /** Only what lies below: keys that begin so. */
+  readonly prefix: string
+  /** Matched against the whole name, or against its last part where it has no slash: `*` is any text, `?` one character. */
+  readonly pattern: string | null
+  readonly minSize: number | null
+  readonly maxSize: number | null
+  /** Milliseconds since 1970. */
+  readonly modifiedAfter: number | null
+  readonly modifiedBefore: number | null
+}
+
+export interface FoundItem extends ItemFacts {
+  readonly recoveryPointArn: string
+}
+
+/** What one search tells at most; a narrower one finds the others. */
+export const MAX_FOUND = 1000
+
+/** Reads the manifests of recovery points, newest first, and keeps the items that match. No content is read. */
+export async function runSearch(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
+  const { row, progress } = job
+  const input = JSON.parse(row.input) as SearchInput
+  const vault = await findVault(tools.store.db, row.account_id, row.region, row.vault_name as string)
+  if (vault === undefined) throw new JobFailedError(`Search failed: backup vault ${row.vault_name} is gone`)
+  const opened = await tools.vaults.open(vault)
+  const found: FoundItem[] = []
+  let isTruncated = false
+  let searched = 0
+  for (const arn of input.recoveryPointArns) {
+    job.signal.throwIfAborted()
+    const point = await findRecoveryPoint(tools.store.db, row.account_id, arn)
+    // Deleted since the call: there is nothing to be found in it any more.
+    if (point === undefined || point.vault_name !== vault.name) continue
+    for await (const item of itemsOf(opened, point, input, job)) {
+      if (found.length === MAX_FOUND) {
+        isTruncated = true
+        break
+      }
+      found.push({ ...item, recoveryPointArn: arn })
+    }
+    if (isTruncated) break
+    searched++
+  }
+  return {
+    state: 'COMPLETED',
+    message: `Found ${found.length}${isTruncated ? ' and more' : ''} of ${progress.itemsDone} items in ${searched} recovery points`,
+    result: { found, isTruncated },
+  }
+}
+
+async function* itemsOf(
+  opened: Vault,
+  point: RecoveryPointTable,
+  input: SearchInput,
+  { progress, signal }: RunningJob,
+): AsyncGenerator<ItemFacts> {
+  const facts = ITEM_FACTS[point.resource_type as ResourceType]
+  if (facts === undefined) return
+  const isWanted = matcher(input)
+  const prefixes = input.prefix === '' ? undefined : [Buffer.from(input.prefix)]
+  try {
+    using reading = await opened.openPoint(point.point_id)
+    for await (const page of reading.items(prefixes && { prefixes })) {
+      signal.throwIfAborted()
+      progress.itemsDone += page.length
+      for (const item of page) {
+        const one = facts(item as Item)
+        if (isWanted(one)) yield one
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof PointNotFoundError)) throw error
+  }
+}
+
+/** Whether an item is what is looked for. */
+export function matcher(input: Omit<SearchInput, 'recoveryPointArns'>): (item: ItemFacts) => boolean {
+  const { pattern, minSize, maxSize, modifiedAfter, modifiedBefore } = input
+  const isNamed = pattern === null ? () => true : globOf(pattern)
+  return (item) =>
+    isNamed(item.name) &&
+    (minSize === null || item.size >= minSize) &&
+    (maxSize === null || item.size <= maxSize) &&
+    (modifiedAfter === null || item.modifiedAt >= modifiedAfter) &&
+    (modifiedBefore === null || item.modifiedAt <= modifiedBefore)
+}
+
+/** Linear in the name whatever the pattern: no regular expression that somebody's pattern could make run for ever. */
+function globOf(pattern: string): (name: string) => boolean {
+  const wanted = pattern.toLowerCase()
+  const isOfLastPart = !pattern.includes('/')
+  return (name) => {
+    const whole = name.toLowerCase()
+    if (!isOfLastPart) return isMatch(wanted, whole)
+    const trimmed = whole.endsWith('/') ? whole.slice(0, -1) : whole
+    return isMatch(wanted, trimmed.slice(trimmed.lastIndexOf('/') + 1))
+  }
+}
+
+function isMatch(pattern: string, text: string): boolean {
+  let [p, t, star, mark] = [0, 0, -1, 0]
+  while (t < text.length) {
+    if (pattern[p] === '*') {
+      star = p++
+      mark = t
+    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) {
+      p++
+      t++
+    } else if (star >= 0) {
+      p = star + 1
+      t = ++mark
+    } else return false
+  }
+  while (pattern[p] === '*') p++
+  return p === pattern.length
+}
