@@ -16,6 +16,7 @@ import type { ServerFacts } from './context.ts'
 import { Console } from './http/console.ts'
 import { checkTables, createHttpServer } from './http/server.ts'
 import type { ServiceTables } from './http/server.ts'
+import { Deliverer } from './events/deliver.ts'
 import { EventRouter } from './events/router.ts'
 import { iam } from './iam/operations.ts'
 import { iamToolbox } from './iam/toolbox.ts'
@@ -177,11 +178,21 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
   const identityExports = new IdentityExports(tools)
   const scheduler = new Scheduler(tools)
   const router = new EventRouter({ store, clock: systemClock, log, region: server.region })
+  const deliverer = new Deliverer({
+    store,
+    serverKey,
+    clock: systemClock,
+    log,
+    reach: { own: [listen, ...own], allowedEndpoints },
+    owner: `${owner} ${process.pid} deliverer`,
+    managementAccountId: server.management_account_id,
+  })
   for (const worker of workers) worker.start()
   housekeeping.start()
   identityExports.start()
   scheduler.start()
   router.start()
+  deliverer.start()
   anchors.start()
   return {
     url: urlOf({ ...config, port: listen.port }),
@@ -197,6 +208,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       await scheduler.stop()
       await Promise.all(workers.map((worker) => worker.stop()))
       await router.stop()
+      await deliverer.stop()
       await tools.runningTime.save()
       await tools.vaults.close()
       anchors.stop()

@@ -10,6 +10,7 @@ import { addJob } from './job.ts'
 import { addKey } from './key.ts'
 import { addKit } from './kit.ts'
 import { note } from './output.ts'
+import { addNotify } from './notify.ts'
 import { addPause, addPlan } from './plan.ts'
 import { addPolicy } from './policy.ts'
 import { addQuickstart } from './quickstart.ts'
@@ -74,6 +75,7 @@ function newProgram(): Command {
     addPreflight,
     addJob,
     addSearch,
+    addNotify,
     addPlan,
     addPause,
     addExplain,

@@ -13,6 +13,13 @@ import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
 import { getAuthorizationDetails } from './explain.ts'
 import { frameworkOf, listFrameworkFindings } from './framework-findings.ts'
 import { validatePolicy } from './policy-lint.ts'
+import {
+  deleteEventTarget,
+  listEventTargets,
+  putEventTarget,
+  retryEventDeliveries,
+  testEventTarget,
+} from './event-targets.ts'
 import { listItemSearchResults, startItemSearchJob } from './item-search.ts'
 import { describeJobLimits, putJobLimits } from './job-limits.ts'
 import { startImportJob } from './import.ts'
@@ -173,6 +180,11 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
       connectionContext('S3', { Endpoint, Bucket: Location.split('/')[2] }),
     handler: putStorage,
   },
+  PutEventTarget: { resource: all, handler: putEventTarget },
+  ListEventTargets: { resource: all, handler: listEventTargets },
+  DeleteEventTarget: { resource: all, handler: deleteEventTarget },
+  TestEventTarget: { resource: all, handler: testEventTarget },
+  RetryEventDeliveries: { resource: all, handler: retryEventDeliveries },
   ListStorages: { resource: all, handler: listStorages },
   DeleteStorage: { resource: all, handler: deleteStorage },
   GenerateRolePolicy: { resource: all, handler: generateRolePolicy },

@@ -1,5 +1,7 @@
-import type { EventDeliveryTable } from './schema-events.ts'
-import type { Queryable } from './store.ts'
+import { sql } from 'kysely'
+import type { Selectable } from 'kysely'
+import type { EventDeliveryTable, EventTargetTable } from './schema-events.ts'
+import type { Queryable, Store } from './store.ts'
 
 export interface NewDelivery {
   readonly eventSeq: number
@@ -46,4 +48,142 @@ export async function insertDeliveries(
         .values(rows.slice(at, at + 100))
         .execute()
   }
+}
+
+export type Delivery = Selectable<EventDeliveryTable>
+
+export interface ClaimedDelivery {
+  readonly delivery: Delivery
+  readonly target: EventTargetTable
+}
+
+/**
+ * Of each target that is due and whom nobody else is telling something, the oldest message that it is owed, for so long ours. So a
+ * target gets its messages one by one and in order, whoever sends them.
+ */
+export async function claimDeliveries(
+  store: Store,
+  { owner, now, leaseMs, limit }: { owner: string; now: number; leaseMs: number; limit: number },
+): Promise<readonly ClaimedDelivery[]> {
+  const due = await store.db
+    .selectFrom('event_target as t')
+    .innerJoin('event_delivery as d', 'd.target_id', 't.target_id')
+    .select(['t.target_id', (eb) => eb.fn.min('d.sequence').as('sequence')])
+    .where('t.retry_at', '<=', now)
+    .where('d.delivered_at', 'is', null)
+    .where('d.given_up_at', 'is', null)
+    .groupBy('t.target_id')
+    .limit(limit * 4)
+    .execute()
+  const claimed: ClaimedDelivery[] = []
+  for (const { target_id, sequence } of due) {
+    if (claimed.length === limit) break
+    // One statement: of two who ask for the same row one gets it.
+    const delivery = await store.db
+      .updateTable('event_delivery')
+      .set({ lease_owner: owner, lease_until: now + leaseMs })
+      .where('target_id', '=', target_id)
+      .where('sequence', '=', Number(sequence))
+      .where('delivered_at', 'is', null)
+      .where('given_up_at', 'is', null)
+      .where((eb) => eb.or([eb('lease_until', 'is', null), eb('lease_until', '<=', now)]))
+      .returningAll()
+      .executeTakeFirst()
+    if (delivery === undefined) continue
+    const target = await store.db
+      .selectFrom('event_target')
+      .selectAll()
+      .where('target_id', '=', target_id)
+      .executeTakeFirst()
+    if (target !== undefined) claimed.push({ delivery, target })
+  }
+  return claimed
+}
+
+/** The target took it. */
+export async function endDelivery(store: Store, delivery: Delivery, now: number): Promise<void> {
+  await store.transaction(async (tx) => {
+    await tx
+      .updateTable('event_delivery')
+      .set({ delivered_at: now, lease_until: null, last_error: null, attempts: delivery.attempts + 1 })
+      .where('delivery_id', '=', delivery.delivery_id)
+      .execute()
+    await tx
+      .updateTable('event_target')
+      .set({ failures: 0, retry_at: now, last_delivered_at: now })
+      .where('target_id', '=', delivery.target_id)
+      .execute()
+  })
+}
+
+/** It did not: nothing goes to the target before `retryAt`. What is given up does not hold up what comes behind it. */
+export async function failDelivery(
+  store: Store,
+  delivery: Delivery,
+  end: {
+    readonly now: number
+    readonly problem: string
+    readonly retryAt: number
+    readonly isGivenUp: boolean
+  },
+): Promise<void> {
+  await store.transaction(async (tx) => {
+    await tx
+      .updateTable('event_delivery')
+      .set({
+        lease_until: null,
+        last_error: end.problem,
+        attempts: delivery.attempts + 1,
+        given_up_at: end.isGivenUp ? end.now : null,
+      })
+      .where('delivery_id', '=', delivery.delivery_id)
+      .execute()
+    await tx
+      .updateTable('event_target')
+      .set((eb) => ({
+        failures: eb('failures', '+', 1),
+        retry_at: Math.round(end.retryAt),
+        last_error: end.problem,
+        last_error_at: end.now,
+      }))
+      .where('target_id', '=', delivery.target_id)
+      .execute()
+  })
+}
+
+/** Owes again what was given up, and tries at once. @returns How many messages. */
+export async function retryDeliveries(store: Store, targetId: string, now: number): Promise<number> {
+  return await store.transaction(async (tx) => {
+    const result = await tx
+      .updateTable('event_delivery')
+      .set({ given_up_at: null, created_at: now, due_at: now })
+      .where('target_id', '=', targetId)
+      .where('given_up_at', 'is not', null)
+      .executeTakeFirst()
+    await tx.updateTable('event_target').set({ retry_at: now }).where('target_id', '=', targetId).execute()
+    return Number(result.numUpdatedRows)
+  })
+}
+
+/** By target, how many messages it is owed, and how many were given up. */
+export async function deliveryCounts(
+  db: Queryable,
+  targetIds: readonly string[],
+): Promise<ReadonlyMap<string, { readonly owed: number; readonly givenUp: number }>> {
+  if (targetIds.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('event_delivery')
+    .select('target_id')
+    .select(sql<number>`sum(case when given_up_at is null then 1 else 0 end)`.as('owed'))
+    .select(sql<number>`sum(case when given_up_at is null then 0 else 1 end)`.as('given_up'))
+    .where('target_id', 'in', targetIds)
+    .where('delivered_at', 'is', null)
+    .groupBy('target_id')
+    .execute()
+  return new Map(
+    rows.map(({ target_id, owed, given_up }) => [
+      target_id,
+      { owed: Number(owed), givenUp: Number(given_up) },
+    ]),
+  )
 }

@@ -15,3 +15,72 @@ export async function listEventTargets(
     .orderBy('name')
     .execute()
 }
+
+export async function findEventTarget(
+  db: Queryable,
+  accountId: string,
+  name: string,
+): Promise<EventTargetTable | undefined> {
+  return await db
+    .selectFrom('event_target')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('name', '=', name)
+    .executeTakeFirst()
+}
+
+/** What a call declares of a target; how it took its messages so far stays with it. */
+export type DeclaredTarget = Pick<
+  EventTargetTable,
+  | 'account_id'
+  | 'name'
+  | 'target_id'
+  | 'kind'
+  | 'settings'
+  | 'secret'
+  | 'pattern'
+  | 'topic_arn'
+  | 'wants_calls'
+>
+
+export async function putEventTarget(
+  db: Queryable,
+  target: DeclaredTarget,
+  by: { readonly arn: string; readonly now: number },
+): Promise<void> {
+  const { kind, settings, secret, pattern, topic_arn, wants_calls } = target
+  await db
+    .insertInto('event_target')
+    .values({
+      ...target,
+      token_hash: null,
+      sequence: 0,
+      created_at: by.now,
+      created_by: by.arn,
+      failures: 0,
+      retry_at: by.now,
+      last_delivered_at: null,
+      last_error: null,
+      last_error_at: null,
+    })
+    // Declared anew it is tried at once, whatever went wrong before.
+    .onConflict((conflict) =>
+      conflict.columns(['account_id', 'name']).doUpdateSet({
+        kind,
+        settings,
+        secret,
+        pattern,
+        topic_arn,
+        wants_calls,
+        failures: 0,
+        retry_at: by.now,
+      }),
+    )
+    .execute()
+}
+
+/** With all that it is owed. Give it a transaction. */
+export async function deleteEventTarget(db: Queryable, target: EventTargetTable): Promise<void> {
+  await db.deleteFrom('event_delivery').where('target_id', '=', target.target_id).execute()
+  await db.deleteFrom('event_target').where('target_id', '=', target.target_id).execute()
+}

@@ -1077,6 +1077,65 @@ export interface FoundItem {
   readonly ModifiedAt?: Date | undefined
 }
 
+export interface PutEventTargetInput {
+  readonly Name: string
+  readonly Type: string
+  readonly Url?: string | undefined
+  readonly SigningSecret?: string | undefined
+  readonly EventPattern?: string | undefined
+  readonly TopicArn?: string | undefined
+}
+
+export interface PutEventTargetOutput {
+  readonly Name: string
+  readonly SigningSecret?: string | undefined
+}
+
+export type ListEventTargetsInput = Readonly<Record<never, never>>
+
+export interface ListEventTargetsOutput {
+  readonly EventTargets: readonly EventTarget[]
+}
+
+export interface DeleteEventTargetInput {
+  readonly Name: string
+}
+
+export type DeleteEventTargetOutput = Readonly<Record<never, never>>
+
+export interface TestEventTargetInput {
+  readonly Name: string
+}
+
+export interface TestEventTargetOutput {
+  readonly IsDelivered: boolean
+  readonly Message?: string | undefined
+}
+
+export interface RetryEventDeliveriesInput {
+  readonly Name: string
+}
+
+export interface RetryEventDeliveriesOutput {
+  readonly MessagesRetried?: number | undefined
+}
+
+export interface EventTarget {
+  readonly Name: string
+  readonly Type: string
+  readonly Host?: string | undefined
+  readonly EventPattern?: string | undefined
+  readonly TopicArn?: string | undefined
+  readonly CreationDate?: Date | undefined
+  readonly LastDeliveredAt?: Date | undefined
+  readonly LastError?: string | undefined
+  readonly LastErrorAt?: Date | undefined
+  readonly Failures?: number | undefined
+  readonly RetryAt?: Date | undefined
+  readonly MessagesOwed?: number | undefined
+  readonly MessagesGivenUp?: number | undefined
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -1133,6 +1192,11 @@ export interface RolebackApi {
   ListFrameworkFindings: { input: ListFrameworkFindingsInput; output: ListFrameworkFindingsOutput }
   StartItemSearchJob: { input: StartItemSearchJobInput; output: StartItemSearchJobOutput }
   ListItemSearchResults: { input: ListItemSearchResultsInput; output: ListItemSearchResultsOutput }
+  PutEventTarget: { input: PutEventTargetInput; output: PutEventTargetOutput }
+  ListEventTargets: { input: ListEventTargetsInput; output: ListEventTargetsOutput }
+  DeleteEventTarget: { input: DeleteEventTargetInput; output: DeleteEventTargetOutput }
+  TestEventTarget: { input: TestEventTargetInput; output: TestEventTargetOutput }
+  RetryEventDeliveries: { input: RetryEventDeliveriesInput; output: RetryEventDeliveriesOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {

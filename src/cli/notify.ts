@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import type { EventTarget } from '../aws/generated/roleback.ts'
+import { clientFrom } from './connect.ts'
+import { note, say, sayJson, tableOf } from './output.ts'
+import { CommandError } from './report.ts'
+import { readSecret } from './secret-input.ts'
+
+interface PutOptions {
+  readonly type: string
+  readonly urlFile?: string
+  readonly signingSecretFile?: string
+  readonly pattern?: string
+  readonly topic?: string
+}
+
+export function addNotify(program: Command): void {
+  const notify = program.command('notify').description('whom to tell of events: webhooks and chats')
+  notify
+    .command('put <name>')
+    .description('tell this place of events, or change how')
+    .requiredOption('--type <type>', 'webhook, slack, teams, discord or matrix')
+    .option('--url-file <file>', 'file with its address, - for standard input: who has it can write there')
+    .option(
+      '--signing-secret-file <file>',
+      'file with the secret that webhooks are signed with; made where absent',
+    )
+    .option('--pattern <file>', 'file with an EventBridge pattern; every change of state where absent')
+    .option('--topic <arn>', 'what vaults send to this topic (put-backup-vault-notifications)')
+    .action(put)
+  notify
+    .command('list')
+    .description('all targets, how they took what they were told, and what they are owed')
+    .option('--json', 'print them as JSON')
+    .action(list)
+  notify
+    .command('test <name>')
+    .description('send one event now, and say whether it was taken')
+    .action(async (Name: string) => {
+      const { call } = clientFrom(process.env)
+      const { IsDelivered, Message } = await call('roleback', 'TestEventTarget', { Name })
+      if (!IsDelivered) throw new CommandError(`${Name} did not take a test event: ${Message ?? 'no reason'}`)
+      note(`${Name} took a test event`)
+    })
+  notify
+    .command('retry <name>')
+    .description('send again what was given up after a week, and try at once')
+    .action(async (Name: string) => {
+      const { call } = clientFrom(process.env)
+      const { MessagesRetried } = await call('roleback', 'RetryEventDeliveries', { Name })
+      note(`${Name} is tried now; ${MessagesRetried ?? 0} messages that were given up are sent again`)
+    })
+  notify
+    .command('delete <name>')
+    .description('tell this place nothing any more')
+    .action(async (Name: string) => {
+      const { call } = clientFrom(process.env)
+      await call('roleback', 'DeleteEventTarget', { Name })
+      note(`${Name} is told nothing any more`)
+    })
+}
+
+async function put(Name: string, options: PutOptions): Promise<void> {
+  const { call } = clientFrom(process.env)
+  const { urlFile, signingSecretFile, pattern } = options
+  const { SigningSecret } = await call('roleback', 'PutEventTarget', {
+    Name,
+    Type: options.type.toUpperCase(),
+    Url: urlFile === undefined ? undefined : await readSecret(urlFile, 'address', '--url-file'),
+    SigningSecret:
+      signingSecretFile === undefined
+        ? undefined
+        : await readSecret(signingSecretFile, 'signing secret', '--signing-secret-file'),
+    EventPattern: pattern === undefined ? undefined : readFileSync(pattern, 'utf8'),
+    TopicArn: options.topic,
+  })
+  note(`${Name} is told of events from now on. Try it: roleback notify test ${Name}`)
+  if (SigningSecret !== undefined) {
+    note('Its messages are signed (Standard Webhooks) with this secret, which is shown only now:')
+    say(SigningSecret)
+  }
+}
+
+async function list(options: { readonly json?: boolean }): Promise<void> {
+  const { call } = clientFrom(process.env)
+  const { EventTargets } = await call('roleback', 'ListEventTargets', {})
+  if (options.json === true) return sayJson(EventTargets)
+  if (EventTargets.length === 0) return say('Nobody is told of events.')
+  say(
+    tableOf(
+      ['NAME', 'TYPE', 'HOST', 'TOOK THE LAST', 'OWED', 'GIVEN UP', 'LAST PROBLEM'],
+      EventTargets.map(row),
+    ),
+  )
+}
+
+const row = (target: EventTarget): string[] => [
+  target.Name,
+  target.Type,
+  target.Host ?? '',
+  target.LastDeliveredAt?.toISOString() ?? 'none yet',
+  String(target.MessagesOwed ?? 0),
+  String(target.MessagesGivenUp ?? 0),
+  (target.Failures ?? 0) > 0 ? `${target.LastError ?? ''}, again ${target.RetryAt?.toISOString() ?? ''}` : '',
+]

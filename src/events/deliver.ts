@@ -1,0 +1,133 @@
+import { EgressError, pinnedRequest } from '../egress/pinned-request.ts'
+import type { Reach } from '../egress/pinned-request.ts'
+import type { ServerKey } from '../keyring/server-key.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
+import { claimDeliveries, endDelivery, failDelivery } from '../store/event-deliveries.ts'
+import type { ClaimedDelivery } from '../store/event-deliveries.ts'
+import type { EventTargetTable } from '../store/schema-events.ts'
+import type { Store } from '../store/store.ts'
+import type { Message } from './message.ts'
+import { openTarget, requestFor } from './target.ts'
+import type { HttpKind } from './target.ts'
+
+const IDLE_MS = 1_000
+/** Targets that are told something at the same time; one target gets one message after the other. */
+const AT_ONCE = 8
+/** A message whose sender died is another's after this, in milliseconds: longer than a try can take. */
+const LEASE_MS = 30_000
+const TIMEOUT_MS = 10_000
+/** Whatever a target answers beyond its status is of no interest. */
+const MAX_ANSWER_BYTES = 64 * 1024
+/** What is not taken by then is given up, in milliseconds; it can be sent again. */
+const GIVE_UP_MS = 7 * 86_400_000
+const MIN_WAIT_MS = 1_000
+const MAX_WAIT_MS = 3_600_000
+
+export interface DelivererOptions {
+  readonly store: Store
+  readonly serverKey: ServerKey
+  readonly clock: Clock
+  readonly log: Log
+  readonly reach: Reach
+  readonly owner: string
+  readonly managementAccountId: string
+}
+
+/**
+ * Tells targets what they are owed until they take it: in order for each target, at least once. A target that is away keeps no other
+ * waiting and no job: it is tried again after a second, then two, up to an hour.
+ */
+export class Deliverer {
+  readonly #options: DelivererOptions
+  readonly #stop = new AbortController()
+  #timer: NodeJS.Timeout | undefined
+  #round: Promise<void> = Promise.resolve()
+
+  constructor(options: DelivererOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#begin(), IDLE_MS)
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#stop.abort()
+    await this.#round
+  }
+
+  #begin(): void {
+    this.#round = this.#round.then(async () => {
+      if (this.#stop.signal.aborted) return
+      try {
+        await this.run()
+      } catch (error) {
+        this.#options.log.error('events could not be delivered', { error: String(error) })
+      }
+    })
+  }
+
+  /** Sends what is due now. */
+  async run(): Promise<void> {
+    const { store, clock, owner } = this.#options
+    for (;;) {
+      const claimed = await claimDeliveries(store, {
+        owner,
+        now: clock.now(),
+        leaseMs: LEASE_MS,
+        limit: AT_ONCE,
+      })
+      if (claimed.length === 0 || this.#stop.signal.aborted) return
+      await Promise.all(claimed.map((one) => this.#send(one)))
+    }
+  }
+
+  async #send({ delivery, target }: ClaimedDelivery): Promise<void> {
+    const { store, clock, log } = this.#options
+    const message = JSON.parse(delivery.message) as Message
+    const problem = await sendTo(this.#options, target, message, delivery.sequence)
+    const now = clock.now()
+    if (problem === undefined) return await endDelivery(store, delivery, now)
+    const isGivenUp = now - delivery.created_at >= GIVE_UP_MS
+    const waitMs = Math.min(MAX_WAIT_MS, MIN_WAIT_MS * 2 ** Math.min(20, target.failures))
+    await failDelivery(store, delivery, {
+      now,
+      problem,
+      retryAt: now + waitMs * (0.5 + Math.random() / 2),
+      isGivenUp,
+    })
+    if (isGivenUp)
+      log.error('an event was not taken for a week and is given up', { target: target.name, error: problem })
+    else if (target.failures === 0)
+      log.warn('an event target took no event: it is tried again', { target: target.name, error: problem })
+  }
+}
+
+/** @returns Why the target did not take it; undefined where it did. Addresses are never in it. */
+export async function sendTo(
+  options: Pick<DelivererOptions, 'serverKey' | 'clock' | 'reach' | 'managementAccountId'>,
+  target: EventTargetTable,
+  message: Message,
+  sequence: number,
+): Promise<string | undefined> {
+  try {
+    const request = requestFor(target.kind as HttpKind, openTarget(options.serverKey, target), message, {
+      sequence,
+      at: options.clock.now(),
+    })
+    const { status } = await pinnedRequest(options.reach, {
+      ...request,
+      method: 'POST',
+      maxBytes: MAX_ANSWER_BYTES,
+      timeoutMs: TIMEOUT_MS,
+      isListedOnly: target.account_id !== options.managementAccountId,
+    })
+    return status >= 200 && status < 300 ? undefined : `it answered with status ${status}`
+  } catch (error) {
+    if (error instanceof EgressError) return error.message
+    // An answer that is too long or broken, an address that cannot be opened: nothing of it is shown but its kind.
+    return error instanceof Error ? error.name : 'unknown failure'
+  }
+}

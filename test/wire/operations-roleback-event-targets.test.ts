@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { IncomingHttpHeaders, Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import type { InputOf } from '../../src/aws/client.ts'
+import { requestFor } from '../../src/events/target.ts'
+import { awsError } from '../fixtures/aws-error.ts'
+import { roleback } from '../fixtures/command-line.ts'
+import {
+  ALL_RIGHTS,
+  backUpWell,
+  makeRole,
+  makeVault,
+  openWorld,
+  registerDirectory,
+  until,
+} from '../fixtures/world.ts'
+import type { World } from '../fixtures/world.ts'
+
+/** Webhooks and chats that are told of events, by a server that notes what it is sent. */
+
+interface Taken {
+  readonly path: string
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
+  readonly status: number
+}
+
+const taken: Taken[] = []
+/** By path, the statuses that come next; 204 behind them. */
+const answers = new Map<string, number[]>()
+let receiver: Server
+let place: string
+let world: World
+let role: string
+let source: string
+
+/** Whoever names a resource must not be able to call on a channel, nor to write in it. */
+const HOSTILE = '<!channel> @everyone [x](http://evil.example) <b>b</b> **bold**'
+
+before(async () => {
+  receiver = createServer((request, response) => {
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => {
+      const path = request.url ?? ''
+      const status = answers.get(path)?.shift() ?? 204
+      taken.push({ path, headers: request.headers, text: Buffer.concat(parts).toString(), status })
+      response.writeHead(status, { location: 'http://127.0.0.1:1/' }).end()
+    })
+  })
+  await new Promise<void>((resolve) => void receiver.listen(0, '127.0.0.1', resolve))
+  place = `127.0.0.1:${(receiver.address() as AddressInfo).port}`
+  world = await openWorld({ serve: { allowEndpoint: [place] } })
+  role = await makeRole(world, 'worker', { statements: [ALL_RIGHTS] })
+  await makeVault(world, 'told')
+  source = (await registerDirectory(world, 'tree', (path) => writeFileSync(join(path, 'a'), 'a'))).arn
+})
+after(async () => {
+  await world[Symbol.asyncDispose]()
+  receiver.closeAllConnections()
+  await new Promise<void>((resolve) => void receiver.close(() => resolve()))
+})
+
+const urlOf = (path: string): string => `http://${place}${path}`
+const put = (input: InputOf<'roleback', 'PutEventTarget'>) => world.call('roleback', 'PutEventTarget', input)
+const at = (path: string): Taken[] => taken.filter((one) => one.path === path)
+
+async function target(Name: string) {
+  const { EventTargets } = await world.call('roleback', 'ListEventTargets', {})
+  return EventTargets.find((one) => one.Name === Name)
+}
+
+const backUp = (BackupVaultName: string = 'told'): Promise<string> =>
+  backUpWell(world, { BackupVaultName, ResourceArn: source, IamRoleArn: role })
+
+test('a webhook gets the events that its pattern asks for, in order, signed as Standard Webhooks has it', async () => {
+  const { SigningSecret = '' } = await put({
+    Name: 'hook',
+    Type: 'WEBHOOK',
+    Url: urlOf('/hook'),
+    EventPattern: JSON.stringify({ source: ['aws.backup'], 'detail-type': ['Backup Job State Change'] }),
+  })
+  assert.match(SigningSecret, /^whsec_[A-Za-z0-9+/]{43}=$/)
+  await backUp()
+  await until('the end of the job to be told', () =>
+    at('/hook').some(({ text }) => text.includes('"COMPLETED"')) ? true : undefined,
+  )
+  const states = at('/hook').map(
+    ({ text }) => (JSON.parse(text) as { detail: { state: string } }).detail.state,
+  )
+  assert.deepEqual(states, ['CREATED', 'RUNNING', 'COMPLETED'])
+  const key = Buffer.from(SigningSecret.slice('whsec_'.length), 'base64')
+  for (const [i, { headers, text }] of at('/hook').entries()) {
+    const signed = `${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${text}`
+    const wanted = createHmac('sha256', key).update(signed).digest('base64')
+    assert.equal(headers['webhook-signature'], `v1,${wanted}`)
+    assert.equal(headers['webhook-id'], `msg_${(JSON.parse(text) as { id: string }).id}`)
+    assert.equal(headers['roleback-sequence'], String(i + 1))
+  }
+  // Changed without an address or a secret, both stay as they are.
+  const again = await put({ Name: 'hook', Type: 'WEBHOOK', EventPattern: '{"source":["nothing"]}' })
+  assert.equal(again.SigningSecret, undefined)
+})
+
+test('what is not taken is sent again until it is, the same message, and nothing overtakes it', async () => {
+  answers.set('/flaky', [503, 500, 302])
+  await put({
+    Name: 'flaky',
+    Type: 'WEBHOOK',
+    Url: urlOf('/flaky'),
+    EventPattern: JSON.stringify({ 'detail-type': ['Backup Job State Change'] }),
+  })
+  await backUp()
+  await until('the first failure to be told of', async () =>
+    (await target('flaky'))?.Failures ? true : undefined,
+  )
+  const failing = await target('flaky')
+  assert.match(failing?.LastError ?? '', /status 50[03]/)
+  assert.ok((failing?.MessagesOwed ?? 0) >= 1 && failing?.RetryAt !== undefined)
+  await until('all to be taken', async () => {
+    await world.call('roleback', 'RetryEventDeliveries', { Name: 'flaky' })
+    return at('/flaky').some(({ text, status }) => status === 204 && text.includes('"COMPLETED"'))
+      ? true
+      : undefined
+  })
+  const ids = at('/flaky').map(({ headers }) => headers['webhook-id'])
+  assert.equal(new Set(ids.slice(0, 4)).size, 1, 'the first message is sent until it is taken')
+  // No redirect was followed: that one counts as not taken.
+  assert.deepEqual(
+    at('/flaky').map(({ status }) => status),
+    [503, 500, 302, 204, 204, 204],
+  )
+  await until('the target to be well', async () =>
+    (await target('flaky'))?.Failures === 0 ? true : undefined,
+  )
+  assert.equal((await target('flaky'))?.MessagesOwed, 0)
+})
+
+test('chats get plain words: hostile names mention nobody and are no markup', async () => {
+  for (const Type of ['SLACK', 'TEAMS', 'DISCORD', 'MATRIX'])
+    await put({
+      Name: Type.toLowerCase(),
+      Type,
+      Url: urlOf(`/${Type}`),
+      EventPattern: JSON.stringify({ 'detail-type': ['Backup Plan State Change'] }),
+    })
+  const { BackupPlanId } = await world.call('backup', 'CreateBackupPlan', {
+    BackupPlan: {
+      BackupPlanName: 'plan',
+      Rules: [{ RuleName: 'rule', TargetBackupVaultName: 'told', ScheduleExpression: 'cron(0 5 ? * * *)' }],
+    },
+  })
+  assert.ok(BackupPlanId)
+  const all = ['SLACK', 'TEAMS', 'DISCORD', 'MATRIX'] as const
+  await until('every chat to be told', () =>
+    all.every((one) => at(`/${one}`).length > 0) ? true : undefined,
+  )
+  const body = (type: string): Record<string, unknown> =>
+    JSON.parse(at(`/${type}`)[0]?.text ?? '{}') as Record<string, unknown>
+  assert.match(String(body('SLACK')['text']), /^Backup Plan State Change: CREATED\narn:aws:backup:/)
+  assert.deepEqual(body('DISCORD')['allowed_mentions'], { parse: [] })
+  assert.equal(body('TEAMS')['type'], 'message')
+  assert.ok(String(body('MATRIX')['html']).includes('<br>'))
+})
+
+test('hostile words are nobody’s markup in any chat', async () => {
+  const event = {
+    version: '0',
+    id: 'id',
+    'detail-type': HOSTILE,
+    source: 'aws.backup',
+    account: '1',
+    time: 't',
+    region: 'r',
+    resources: [`arn:${HOSTILE}`],
+    detail: { statusMessage: `${HOSTILE}\u202e` },
+  } as const
+  const bodyOf = (kind: 'SLACK' | 'TEAMS' | 'DISCORD' | 'MATRIX'): string =>
+    requestFor(kind, { url: 'https://chat.example/' }, { event }, { sequence: 1, at: 0 }).body
+  for (const kind of ['SLACK', 'TEAMS', 'DISCORD', 'MATRIX'] as const) {
+    const body = bodyOf(kind)
+    for (const bad of ['@everyone', 'http://evil', '\u202e'])
+      assert.ok(!body.includes(bad), `${kind}: ${bad}`)
+  }
+  assert.ok(!bodyOf('SLACK').includes('<!channel>'))
+  assert.ok(!/[^\\]\*\*bold/.test(JSON.parse(bodyOf('DISCORD')).content as string))
+  assert.ok(!String((JSON.parse(bodyOf('MATRIX')) as { html: string }).html).includes('<b>'))
+})
+
+test('a target of a topic gets what vaults notify it of, in AWS’s words', async () => {
+  const TopicArn = `arn:aws:sns:${world.region}:${world.accountId}:backups`
+  await makeVault(world, 'notifying')
+  await world.call('backup', 'PutBackupVaultNotifications', {
+    BackupVaultName: 'notifying',
+    SNSTopicArn: TopicArn,
+    BackupVaultEvents: ['BACKUP_JOB_COMPLETED'],
+  })
+  await put({ Name: 'topic', Type: 'SLACK', Url: urlOf('/topic'), TopicArn })
+  await backUp()
+  await backUp('notifying')
+  await until('the notification', () => (at('/topic').length > 0 ? true : undefined))
+  assert.equal(at('/topic').length, 1)
+  assert.match(
+    at('/topic')[0]?.text ?? '',
+    /An AWS Backup job was completed successfully\. Recovery point ARN: /,
+  )
+})
+
+test('R23 addresses are secrets, and go only where the operator lets them', async () => {
+  const { EventTargets } = await world.call('roleback', 'ListEventTargets', {})
+  const shown = JSON.stringify(EventTargets) + world.lines.join('\n')
+  assert.ok(shown.includes(place))
+  assert.ok(!shown.includes('/hook') && !shown.includes('whsec_'))
+  assert.ok(!JSON.stringify(world.rows('select * from audit')).includes('/hook'))
+  assert.ok(!JSON.stringify(world.rows('select * from event_target')).includes('/hook'))
+  const refused = (input: Partial<InputOf<'roleback', 'PutEventTarget'>>, text: string): Promise<void> =>
+    assert.rejects(
+      put({ Name: 'bad', Type: 'WEBHOOK', Url: urlOf('/bad'), ...input }),
+      awsError('InvalidParameterValueException', text),
+    )
+  await refused({ Url: 'http://hooks.example/secret' }, 'must be https')
+  await refused({ Url: 'ftp://x' }, 'must be an https:// address')
+  await refused({ Url: 'https://u:p@hooks.example/' }, 'must not have a user')
+  await refused({ Type: 'PIGEON' }, 'must be one of WEBHOOK')
+  await refused({ EventPattern: '{"source":"x"}' }, 'means nothing here')
+  await refused({ SigningSecret: 'short' }, 'must be "whsec_"')
+  await refused({ Type: 'SLACK', SigningSecret: 'whsec_x' }, 'for webhooks only')
+  // The server's own port, and one that nobody allowed: judged when the connection is made.
+  const own = new URL(world.url)
+  await put({ Name: 'inward', Type: 'WEBHOOK', Url: `https://${own.host}/` })
+  const { IsDelivered, Message } = await world.call('roleback', 'TestEventTarget', { Name: 'inward' })
+  assert.equal(IsDelivered, false)
+  assert.match(Message ?? '', /own address|loopback/)
+  await world.call('roleback', 'DeleteEventTarget', { Name: 'inward' })
+})
+
+test('the command line puts, tries, lists and deletes targets', async () => {
+  const env = {
+    AWS_ENDPOINT_URL: world.url,
+    AWS_REGION: world.region,
+    AWS_ACCESS_KEY_ID: world.rootKey.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
+  }
+  const file = join(world.scratch, 'url')
+  writeFileSync(file, `${urlOf('/cli')}\n`)
+  const made = await roleback(['notify', 'put', 'cli', '--type', 'webhook', '--url-file', file], { env })
+  assert.equal(made.code, 0, made.stderr)
+  assert.match(made.stdout, /^whsec_/)
+  const tried = await roleback(['notify', 'test', 'cli'], { env })
+  assert.equal(tried.code, 0, tried.stderr)
+  assert.ok(at('/cli').some(({ text }) => text.includes('Roleback Test Event')))
+  answers.set('/cli', [404])
+  const missed = await roleback(['notify', 'test', 'cli'], { env })
+  assert.equal(missed.code, 1)
+  assert.match(missed.stderr, /cli did not take a test event: it answered with status 404/)
+  const listed = await roleback(['notify', 'list'], { env })
+  assert.match(listed.stdout, /^NAME +TYPE +HOST +TOOK THE LAST/)
+  const gone = await roleback(['notify', 'delete', 'cli'], { env })
+  assert.equal(gone.code, 0, gone.stderr)
+  await assert.rejects(
+    world.call('roleback', 'TestEventTarget', { Name: 'cli' }),
+    awsError('ResourceNotFoundException', 'Cannot find event target "cli"'),
+  )
+})
