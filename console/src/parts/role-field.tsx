@@ -24,27 +24,31 @@ export type ChosenRole = string | undefined
  * The role's ARN, and the default role made where it is used for the first time (or was deleted): with its two managed policies and
  * a trust policy for the backup service, as AWS's console does it.
  */
-export async function ensureRole(chosen: ChosenRole): Promise<string> {
+export async function ensureRole(chosen: ChosenRole, accountId: string): Promise<string> {
   if (chosen === undefined) throw new Error('Choose an IAM role')
   if (chosen !== 'default') return chosen
+  // Whoever may not even look for it may still pass it: the call that it is for will say.
+  if ((await hasDefaultRole()) !== 'no') return defaultRoleArn(accountId)
   const { RoleArn } = await roleback('CreateDefaultServiceRole', {})
   // The next form must not go on believing that there is none.
   await queries.invalidateQueries({ queryKey: ['default role'] })
   return RoleArn
 }
 
+async function hasDefaultRole(): Promise<'yes' | 'no' | 'unknown'> {
+  try {
+    await iam.send(new GetRoleCommand({ RoleName: DEFAULT_ROLE }))
+    return 'yes'
+  } catch (error) {
+    return (error as Error).name.startsWith('NoSuchEntity') ? 'no' : 'unknown'
+  }
+}
+
 /** Whether there is a default role; undefined while it is not known, or where the caller may not look. */
 export function useHasDefaultRole(): boolean | undefined {
   const { data } = useQuery({
     queryKey: ['default role'],
-    queryFn: async () => {
-      try {
-        await iam.send(new GetRoleCommand({ RoleName: DEFAULT_ROLE }))
-        return 'yes'
-      } catch (error) {
-        return (error as Error).name.startsWith('NoSuchEntity') ? 'no' : 'unknown'
-      }
-    },
+    queryFn: hasDefaultRole,
   })
   return data === undefined || data === 'unknown' ? undefined : data === 'yes'
 }

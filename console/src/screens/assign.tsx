@@ -58,7 +58,7 @@ export function Assign(): ReactNode {
     setBusy(true)
     setError(undefined)
     try {
-      const IamRoleArn = await ensureRole(role)
+      const IamRoleArn = await ensureRole(role, session.accountId)
       await backup.send(
         new CreateBackupSelectionCommand({
           BackupPlanId: id,

@@ -49,7 +49,7 @@ export function BackUp(): ReactNode {
     setBusy(true)
     setError(undefined)
     try {
-      const IamRoleArn = await ensureRole(role)
+      const IamRoleArn = await ensureRole(role, session.accountId)
       const { BackupJobId: id = '' } = await backup.send(
         new StartBackupJobCommand({ BackupVaultName: vault, ResourceArn: resource, IamRoleArn, Lifecycle }),
       )

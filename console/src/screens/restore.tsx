@@ -72,7 +72,7 @@ export function Restore(): ReactNode {
     setBusy(true)
     setError(undefined)
     try {
-      const IamRoleArn = await ensureRole(role)
+      const IamRoleArn = await ensureRole(role, session.accountId)
       const { RestoreJobId: id = '' } = await backup.send(
         new StartRestoreJobCommand({
           RecoveryPointArn: arn,

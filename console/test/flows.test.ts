@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { serverProcess } from '../../test/fixtures/server-process.ts'
+import type { ServerProcess } from '../../test/fixtures/server-process.ts'
+import { complaintsOf, launch, missing, shows, signInWithKey } from './browser.ts'
+import { ACCOUNT, fill } from './filled.ts'
+import type { Filled } from './filled.ts'
+import { goTo } from './screens.ts'
+
+/** What people do in the console with things that matter: refusals, policies, locks, jobs that run. */
+
+const folder = mkdtempSync(join(tmpdir(), 'roleback-console-'))
+let server: ServerProcess
+let browser: Browser
+let filled: Filled
+
+before(async () => {
+  if (missing !== false) return
+  server = await serverProcess(join(folder, 'data'))
+  await server.start()
+  filled = await fill(server, folder)
+  browser = await launch()
+})
+
+after(async () => {
+  if (missing === false) {
+    await browser.close()
+    await server.kill('SIGTERM')
+  }
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function pageAsRoot(path: string): Promise<Page> {
+  const page = await browser.newPage()
+  await signInWithKey(page, server.url, server.rootKey)
+  await goTo(page, path)
+  return page
+}
+
+test(
+  'user dba sees vaults and jobs, is refused a role that he may not pass, and Explain names the statement',
+  { skip: missing },
+  async () => {
+    const page = await browser.newPage()
+    const complaints = complaintsOf(page)
+    await signInWithKey(page, server.url, filled.dba)
+    await goTo(page, '/vaults')
+    await shows(page, page.getByRole('link', { name: 'production' }))
+    await goTo(page, '/jobs')
+    await shows(page, page.getByText('Completed').first())
+    await goTo(page, '/access')
+    await shows(page, page.getByText('You may not list users'))
+
+    await goTo(page, `/restore/production/${encodeURIComponent(filled.pointArn)}`)
+    await page.getByRole('button', { name: 'Restore', exact: true }).click()
+    await shows(page, page.getByText('You may not restore this'))
+    await shows(page, page.getByText(/iam:PassRole on resource: .*AWSBackupDefaultServiceRole/))
+    const before = (await server.call('backup', 'ListRestoreJobs', {})).RestoreJobs?.length
+    assert.equal(before, 1, 'nothing was started')
+
+    await page.getByRole('button', { name: 'Explain' }).last().click()
+    await page.getByRole('heading', { level: 1, name: 'Explain a refusal' }).waitFor()
+    await shows(page, page.getByText('dba may not iam:PassRole'))
+    await shows(page, page.getByText('databases-only, PassTheDatabaseRole'))
+    assert.deepEqual(complaints, [])
+    await page.close()
+  },
+)
+
+test(
+  'the policy editor warns of slips and of locking oneself out, saves what is whole, and says what is refused',
+  { skip: missing },
+  async () => {
+    const page = await pageAsRoot('/vaults/production?tab=policy')
+    const document = page.getByLabel('Policy document (JSON)')
+    const statement = (Action: string): string =>
+      JSON.stringify({
+        Version: '2012-10-17',
+        Statement: [{ Effect: 'Deny', Principal: '*', Action, Resource: '*' }],
+      })
+    await document.fill(statement('backup:DeleteRecoveryPointz'))
+    await shows(page, page.getByText(/DeleteRecoveryPointz/).last())
+    await document.fill(statement('backup:*'))
+    await shows(page, page.getByText(/lock/i).last())
+
+    await document.fill('{"Version": "2012-10-17"')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await shows(page, page.getByText('Could not save this policy'))
+
+    await document.fill(statement('backup:DeleteRecoveryPoint'))
+    await page.getByRole('button', { name: 'Save' }).click()
+    await shows(page, page.getByText('The policy was saved.'))
+    const { Policy = '' } = await server.call('backup', 'GetBackupVaultAccessPolicy', {
+      BackupVaultName: 'production',
+    })
+    assert.match(Policy, /backup:DeleteRecoveryPoint/)
+    await page.close()
+  },
+)
+
+test(
+  'a vault is locked by typing the word for it, and the grace time counts down',
+  { skip: missing },
+  async () => {
+    const page = await pageAsRoot('/vaults/offsite?tab=lock')
+    await page.getByRole('radio', { name: /^Compliance/ }).check()
+    await page.getByLabel('Keep at least (days)').fill('7')
+    await page.getByRole('button', { name: 'Lock vault' }).click()
+    const dialog = page.getByRole('dialog')
+    const lock = dialog.getByRole('button', { name: 'Lock vault' })
+    assert.equal(await lock.isEnabled(), false)
+    await dialog.getByLabel('Type confirm').fill('conf')
+    assert.equal(await lock.isEnabled(), false)
+    await dialog.getByLabel('Type confirm').fill('confirm')
+    await lock.click()
+    await shows(page, page.getByText(/^For good in \d+ h/))
+    const vault = await server.call('backup', 'DescribeBackupVault', { BackupVaultName: 'offsite' })
+    assert.deepEqual([vault.Locked, vault.MinRetentionDays], [true, 7])
+    await page.close()
+  },
+)
+
+test('a running job is stopped from its screen', { skip: missing }, async () => {
+  const path = join(folder, 'huge')
+  mkdirSync(path)
+  writeFileSync(join(path, 'disk.img'), '')
+  truncateSync(join(path, 'disk.img'), 2 ** 38)
+  const { ResourceArn } = await server.call('roleback', 'RegisterResource', {
+    ResourceType: 'EFS',
+    Name: 'huge',
+    Connection: { Path: path },
+  })
+  const { BackupJobId = '' } = await server.call('backup', 'StartBackupJob', {
+    BackupVaultName: 'production',
+    ResourceArn,
+    IamRoleArn: `arn:aws:iam::${ACCOUNT}:role/service-role/AWSBackupDefaultServiceRole`,
+  })
+  const page = await pageAsRoot(`/jobs/backup/${BackupJobId}`)
+  await shows(page, page.getByText('Running'))
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await shows(page, page.getByText('Stopped', { exact: true }))
+  assert.equal((await server.call('backup', 'DescribeBackupJob', { BackupJobId })).State, 'ABORTED')
+  await page.close()
+})
+
+test(
+  'on a narrow window the screens are reached, and nothing is wider than it',
+  { skip: missing },
+  async () => {
+    const page = await browser.newPage({ viewport: { width: 400, height: 800 } })
+    await signInWithKey(page, server.url, server.rootKey)
+    await page.getByRole('button', { name: 'Open the list of screens' }).click()
+    await page.getByRole('link', { name: 'Backup vaults' }).last().click()
+    await page.getByRole('heading', { level: 1, name: 'Backup vaults' }).waitFor()
+    const tooWide: string[] = []
+    for (const path of ['/', '/jobs', `/jobs/backup/${filled.deniedJobId}`, '/vaults/archive?tab=lock']) {
+      await goTo(page, path)
+      const width = await page.evaluate(() => document.documentElement.scrollWidth)
+      if (width > 400) tooWide.push(`${path}: ${width} px`)
+    }
+    assert.deepEqual(tooWide, [])
+    await page.close()
+  },
+)
