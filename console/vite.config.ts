@@ -28,9 +28,51 @@ function compressed(): Plugin {
   }
 }
 
+/** The services whose actions policies name here. Roleback's own are in its model. */
+const SERVICES = [
+  'backup',
+  'backup-storage',
+  'elasticfilesystem',
+  'iam',
+  'rds',
+  'rds-db',
+  's3',
+  'sts',
+  'tag',
+] as const
+
+interface Listed {
+  readonly actions: Readonly<Record<string, string>>
+}
+
+/** `virtual:action-names`: what the policy editor completes, from what the server's linter knows. */
+function actionNames(): Plugin {
+  const name = 'virtual:action-names'
+  const json = <T>(path: string): T =>
+    JSON.parse(readFileSync(join(import.meta.dirname, '..', path), 'utf8')) as T
+  return {
+    name: 'action-names',
+    resolveId: (id) => (id === name ? `\0${name}` : undefined),
+    load(id) {
+      if (id !== `\0${name}`) return undefined
+      const listed = json<Readonly<Record<string, Listed>>>('src/access/service-reference.json')
+      const own = json<{ readonly operations: object }>('models/roleback.json').operations
+      const names = [
+        ...SERVICES.flatMap((service) =>
+          Object.values(listed[service]?.actions ?? {}).flatMap((some) =>
+            some.split(' ').map((action) => `${service}:${action}`),
+          ),
+        ),
+        ...Object.keys(own).map((action) => `roleback:${action}`),
+      ]
+      return `export const ACTION_NAMES = ${JSON.stringify([...new Set(names)].toSorted())}`
+    },
+  }
+}
+
 export default defineConfig({
   base: '/console/',
-  plugins: [compressed()],
+  plugins: [compressed(), actionNames()],
   // Nothing inline: the pages' policy allows scripts, styles and fonts from their own origin alone.
   build: {
     target: 'es2023',

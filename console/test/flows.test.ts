@@ -62,7 +62,7 @@ test(
     const before = (await server.call('backup', 'ListRestoreJobs', {})).RestoreJobs?.length
     assert.equal(before, 1, 'nothing was started')
 
-    await page.getByRole('button', { name: 'Explain' }).last().click()
+    await page.getByRole('button', { name: 'Explain' }).first().click()
     await page.getByRole('heading', { level: 1, name: 'Explain a refusal' }).waitFor()
     await shows(page, page.getByText('dba may not iam:PassRole'))
     await shows(page, page.getByText('databases-only, PassTheDatabaseRole'))

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
+import { ACCOUNT } from './filled.ts'
 import type { Filled } from './filled.ts'
 
 /** Every screen, by the name that its picture has. */
@@ -35,8 +36,37 @@ export function screensOf(filled: Filled): ReadonlyMap<string, string> {
     ['access-groups', '/access?tab=groups'],
     ['access-roles', '/access?tab=roles'],
     ['access-policies', '/access?tab=policies'],
+    ['access-matrix', '/access?tab=matrix'],
+    ['access-pass', '/access?tab=pass'],
+    ['access-user', '/access/user/dba'],
+    ['access-user-keys', '/access/user/dba?tab=keys'],
+    ['access-user-unused', '/access/user/dba?tab=unused'],
+    ['access-group', '/access/group/administrators?tab=members'],
+    ['access-role', '/access/role/rds-backup'],
+    ['access-role-trust', '/access/role/rds-backup?tab=trust'],
+    [
+      'access-policy',
+      `/access/policy/${encodeURIComponent(`arn:aws:iam::${ACCOUNT}:policy/look-at-backups`)}`,
+    ],
+    [
+      'access-policy-ours',
+      `/access/policy/${encodeURIComponent('arn:aws:iam::aws:policy/AdministratorAccess')}`,
+    ],
+    [
+      'simulate',
+      `/access/simulate?who=${encodeURIComponent(`arn:aws:iam::${ACCOUNT}:user/dba`)}&actions=${encodeURIComponent('backup:StartBackupJob\nbackup:DeleteRecoveryPoint\niam:PassRole')}&on=*`,
+    ],
     ['explain', `/access/explain/${filled.refusalId}`],
     ['explain-empty', '/access/explain'],
+    ['audit', '/audit?effect=Deny'],
+    ['audit-day', '/audit?since=day'],
+    ['legal-holds', '/legal-holds'],
+    ['legal-hold', `/legal-holds/${filled.holdId}`],
+    ['settings', '/settings'],
+    ['settings-storage', '/settings?tab=storage'],
+    ['settings-accounts', '/settings?tab=accounts'],
+    ['settings-kit', '/settings?tab=kit'],
+    ['settings-health', '/settings?tab=health'],
     ['not-found', '/nowhere'],
   ])
 }
@@ -59,11 +89,12 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /**
  * What axe finds that keeps somebody from using the screen.
  *
- * @param rules Only these of its rules.
+ * @param options Its own, such as the rules to try.
  */
-export async function violationsOf(page: Page, rules?: readonly string[]): Promise<readonly string[]> {
-  await page.evaluate(AXE)
-  return await page.evaluate(async (only) => {
+export async function violationsOf(page: Page, options: object): Promise<readonly string[]> {
+  // Once a page: going to another screen does not load it anew.
+  if (await page.evaluate(() => !('axe' in globalThis))) await page.evaluate(AXE)
+  return await page.evaluate(async (given) => {
     const { axe } = globalThis as unknown as {
       axe: {
         run: (
@@ -73,10 +104,10 @@ export async function violationsOf(page: Page, rules?: readonly string[]): Promi
     }
     const { violations } = await axe.run({
       resultTypes: ['violations'],
-      ...(only !== undefined && { runOnly: only }),
+      ...given,
     })
     return violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`)
-  }, rules)
+  }, options)
 }

@@ -33,4 +33,10 @@ export const jobPath = (kind: JobKind, id: string): string => `/jobs/${kind}/${e
 export const restorePath = (vault: string, arn: string): string =>
   `/restore/${encodeURIComponent(vault)}/${encodeURIComponent(arn)}`
 
+export const holdPath = (id: string): string => `/legal-holds/${encodeURIComponent(id)}`
+export const identityPath = (kind: IdentityKind, name: string): string =>
+  `/access/${kind}/${encodeURIComponent(name)}`
+
+export type IdentityKind = 'group' | 'policy' | 'role' | 'user'
+
 export type JobKind = 'backup' | 'copy' | 'restore'

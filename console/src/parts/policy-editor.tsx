@@ -12,6 +12,7 @@ import { useDeferredValue, useState } from 'react'
 import type { ReactNode } from 'react'
 import type { PolicyFinding, ValidatePolicyInput } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
+import { Completion } from './completion.tsx'
 import { notify } from './notices.tsx'
 import { prettyJson } from './preflight.tsx'
 import { Problem } from './problem.tsx'
@@ -33,6 +34,10 @@ export function PolicyEditor(props: PolicyEditorProps): ReactNode {
   const [text, setText] = useState(props.text === '' ? '' : prettyJson(props.text))
   const [error, setError] = useState<unknown>()
   const [isBusy, setBusy] = useState(false)
+  const [caret, setCaret] = useState(0)
+  const look = ({ target }: { readonly target: EventTarget }): void => {
+    if (target instanceof HTMLTextAreaElement) setCaret(target.selectionStart)
+  }
   const written = useDeferredValue(text)
   const lint = useQuery({
     queryKey: ['lint', type, resourceArn, written],
@@ -90,13 +95,16 @@ export function PolicyEditor(props: PolicyEditorProps): ReactNode {
       <SpaceBetween size="m">
         {error !== undefined && <Problem error={error} what="save this policy" />}
         <FormField label="Policy document (JSON)" stretch>
-          <Textarea
-            value={text}
-            rows={Math.min(30, Math.max(10, text.split('\n').length))}
-            spellcheck={false}
-            onChange={({ detail }) => setText(detail.value)}
-          />
+          <div onKeyUp={look} onClick={look}>
+            <Textarea
+              value={text}
+              rows={Math.min(30, Math.max(10, text.split('\n').length))}
+              spellcheck={false}
+              onChange={({ detail }) => setText(detail.value)}
+            />
+          </div>
         </FormField>
+        <Completion text={text} caret={caret} onChoose={setText} />
         {written.trim() !== '' && <Findings findings={lint.data} error={lint.error} />}
       </SpaceBetween>
     </Container>

@@ -25,7 +25,7 @@ export function Preflight({
   readonly isDefaultRole: boolean
 }): ReactNode {
   const hasDefault = useHasDefaultRole()
-  const isYetToMake = isDefaultRole && hasDefault === false
+  const isYetToMake = isDefaultRole && hasDefault === 'no'
   const { data, error, isPending } = useQuery({
     queryKey: ['preflight', JSON.stringify(input)],
     queryFn: async () => await roleback('PreflightJobs', { ...input, Include: 'all' }),

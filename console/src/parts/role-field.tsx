@@ -44,13 +44,13 @@ async function hasDefaultRole(): Promise<'yes' | 'no' | 'unknown'> {
   }
 }
 
-/** Whether there is a default role; undefined while it is not known, or where the caller may not look. */
-export function useHasDefaultRole(): boolean | undefined {
+/** Whether there is a default role; undefined while nobody has answered, `unknown` where the caller may not look. */
+export function useHasDefaultRole(): 'yes' | 'no' | 'unknown' | undefined {
   const { data } = useQuery({
     queryKey: ['default role'],
     queryFn: hasDefaultRole,
   })
-  return data === undefined || data === 'unknown' ? undefined : data === 'yes'
+  return data
 }
 
 /** AWS's role control: the default role, or one of the roles that backup may assume. */
@@ -82,7 +82,7 @@ export function RoleField({
               value: 'default',
               label: 'Default role',
               description:
-                hasDefault === false
+                hasDefault === 'no'
                   ? `${DEFAULT_ROLE} is not there yet: it is created with the permissions that backup and restore need.`
                   : `${DEFAULT_ROLE}, with the permissions that backup and restore need.`,
             },

@@ -16,6 +16,12 @@ const STATES: Readonly<Record<string, readonly [StatusIndicatorProps.Type, strin
   CREATING: ['in-progress', 'Creating'],
   DELETING: ['in-progress', 'Deleting'],
   STOPPED: ['stopped', 'Stopped'],
+  ACTIVE: ['success', 'Active'],
+  CANCELING: ['in-progress', 'Being cancelled'],
+  CANCELED: ['stopped', 'Cancelled'],
+  Active: ['success', 'Active'],
+  Inactive: ['stopped', 'Inactive'],
+  Expired: ['stopped', 'Expired'],
 }
 
 /** A state in words and colour. What is only partly done, or done with warnings, is never green. */

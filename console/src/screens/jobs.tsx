@@ -7,8 +7,8 @@ import SegmentedControl from '@cloudscape-design/components/segmented-control'
 import Select from '@cloudscape-design/components/select'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import type { ReactNode } from 'react'
-import { useSearchParams } from 'react-router'
 import { backup } from '../api/backup.ts'
+import { useFilters } from '../parts/filters.ts'
 import { ago, bytes, nameOf, typeName, when } from '../parts/format.ts'
 import { Link, jobPath } from '../parts/link.tsx'
 import type { JobKind } from '../parts/link.tsx'
@@ -54,24 +54,14 @@ const FOLLOW_MS = 1_000
 
 export function Jobs(): ReactNode {
   useTitle('Jobs')
-  const [query, setQuery] = useSearchParams()
-  const kind = (query.get('kind') ?? 'backup') as JobKind
-  const filter = { state: query.get('state') ?? undefined, resourceArn: query.get('resource') ?? undefined }
+  const { get, set } = useFilters()
+  const kind = (get('kind') ?? 'backup') as JobKind
+  const filter = { state: get('state'), resourceArn: get('resource') }
   const pages = usePages(
     ['jobs', kind, filter],
     async (token) => await pageOf(kind, filter, token),
     FOLLOW_MS,
   )
-  const set = (name: string, value: string | undefined): void =>
-    setQuery(
-      (before) => {
-        const next = new URLSearchParams(before)
-        if (value === undefined || value === '') next.delete(name)
-        else next.set(name, value)
-        return next
-      },
-      { replace: true },
-    )
   return (
     <List<JobRow>
       title="Jobs"

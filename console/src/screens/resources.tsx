@@ -10,6 +10,7 @@ import { useNavigate, useSearchParams } from 'react-router'
 import { backup } from '../api/backup.ts'
 import type { Resource } from '../api/generated.ts'
 import { allPages, roleback } from '../api/roleback.ts'
+import { Arn } from '../parts/arn.tsx'
 import { ago, labelOf, nameOf, typeName } from '../parts/format.ts'
 import { Link, resourcePath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
@@ -97,7 +98,7 @@ export function Resources(): ReactNode {
           cell: ({ last }) =>
             last === undefined ? <StatusIndicator type="warning">Unprotected</StatusIndicator> : ago(last),
         },
-        { id: 'arn', header: 'ARN', cell: ({ arn }) => arn },
+        { id: 'arn', header: 'ARN', minWidth: 160, cell: ({ arn }) => <Arn of={arn} /> },
       ]}
     />
   )

@@ -1,22 +1,20 @@
 import { CreateBackupVaultCommand, ListBackupVaultsCommand } from '@aws-sdk/client-backup'
 import type { BackupVaultListMember } from '@aws-sdk/client-backup'
-import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
 import FormField from '@cloudscape-design/components/form-field'
 import Input from '@cloudscape-design/components/input'
-import Modal from '@cloudscape-design/components/modal'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { backup } from '../api/backup.ts'
-import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
+import { awsCommand } from '../parts/aws-command.tsx'
+import { FormDialog } from '../parts/form-dialog.tsx'
 import { when } from '../parts/format.ts'
 import { Link, vaultPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
-import { Problem } from '../parts/problem.tsx'
 import { useTitle } from '../parts/screen.tsx'
 
 export function Vaults(): ReactNode {
@@ -97,49 +95,25 @@ export function LockState({
 
 function CreateVault({ onClose }: { readonly onClose: () => void }): ReactNode {
   const [name, setName] = useState('')
-  const [error, setError] = useState<unknown>()
-  const [isBusy, setBusy] = useState(false)
-  const submit = async (): Promise<void> => {
-    setBusy(true)
-    setError(undefined)
-    try {
-      await backup.send(new CreateBackupVaultCommand({ BackupVaultName: name }))
-      notify(`Backup vault ${name} was created.`)
-      onClose()
-    } catch (failure) {
-      setError(failure)
-      setBusy(false)
-    }
-  }
   return (
-    <Modal
-      visible
-      onDismiss={onClose}
-      closeAriaLabel="Close"
-      header="Create backup vault"
-      footer={
-        <Box float="right">
-          <SpaceBetween direction="horizontal" size="xs">
-            <Button variant="link" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button variant="primary" loading={isBusy} disabled={name === ''} onClick={() => void submit()}>
-              Create backup vault
-            </Button>
-          </SpaceBetween>
-        </Box>
-      }
+    <FormDialog
+      title="Create backup vault"
+      what="create this backup vault"
+      action="Create backup vault"
+      isReady={name !== ''}
+      command={awsCommand('backup', 'create-backup-vault', { BackupVaultName: name })}
+      onClose={onClose}
+      onSubmit={async () => {
+        await backup.send(new CreateBackupVaultCommand({ BackupVaultName: name }))
+        notify(`Backup vault ${name} was created.`)
+      }}
     >
-      <SpaceBetween size="m">
-        {error !== undefined && <Problem error={error} what="create this backup vault" />}
-        <FormField
-          label="Name"
-          constraintText="2 to 50 letters, digits, hyphens and underscores. It cannot be changed."
-        >
-          <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
-        </FormField>
-        <AwsCommand command={awsCommand('backup', 'create-backup-vault', { BackupVaultName: name })} />
-      </SpaceBetween>
-    </Modal>
+      <FormField
+        label="Name"
+        constraintText="2 to 50 letters, digits, hyphens and underscores. It cannot be changed."
+      >
+        <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
+      </FormField>
+    </FormDialog>
   )
 }

@@ -10,4 +10,7 @@ export const NAVIGATION: readonly SideNavigationProps.Item[] = [
   { type: 'link', text: 'Backup vaults', href: '/vaults' },
   { type: 'divider' },
   { type: 'link', text: 'Access', href: '/access' },
+  { type: 'link', text: 'Audit', href: '/audit' },
+  { type: 'link', text: 'Legal holds', href: '/legal-holds' },
+  { type: 'link', text: 'Settings', href: '/settings' },
 ]

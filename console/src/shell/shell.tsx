@@ -27,9 +27,18 @@ const Plans = screen(async () => (await import('../screens/plans.tsx')).Plans)
 const Plan = screen(async () => (await import('../screens/plan.tsx')).Plan)
 const CreatePlan = screen(async () => (await import('../screens/create-plan.tsx')).CreatePlan)
 const Assign = screen(async () => (await import('../screens/assign.tsx')).Assign)
-const Access = screen(async () => (await import('../screens/access.tsx')).Access)
-const Explain = screen(async () => (await import('../screens/explain.tsx')).Explain)
+const Access = screen(async () => (await import('../screens/access/access.tsx')).Access)
+const Explain = screen(async () => (await import('../screens/access/explain.tsx')).Explain)
+const Identity = lazy(async () => ({ default: (await import('../screens/access/identity.tsx')).Identity }))
+const ManagedPolicy = screen(async () => (await import('../screens/access/policy.tsx')).ManagedPolicy)
+const Simulate = screen(async () => (await import('../screens/access/simulate.tsx')).Simulate)
+const Audit = screen(async () => (await import('../screens/audit.tsx')).Audit)
+const LegalHolds = screen(async () => (await import('../screens/legal-holds.tsx')).LegalHolds)
+const Hold = screen(async () => (await import('../screens/legal-hold.tsx')).Hold)
+const Settings = screen(async () => (await import('../screens/settings/settings.tsx')).Settings)
 const NotFound = screen(async () => (await import('../screens/not-found.tsx')).NotFound)
+
+const HOLDERS = ['user', 'group', 'role'] as const
 
 /** Everything round the screens: the bar, the way about, what happened. Screens come when they are first gone to. */
 export function Shell(): ReactNode {
@@ -86,6 +95,15 @@ export function Shell(): ReactNode {
                 <Route path="plans/:id/assign" element={<Assign />} />
                 <Route path="access" element={<Access />} />
                 <Route path="access/explain/:id?" element={<Explain />} />
+                <Route path="access/simulate" element={<Simulate />} />
+                {HOLDERS.map((kind) => (
+                  <Route key={kind} path={`access/${kind}/:name`} element={<Identity kind={kind} />} />
+                ))}
+                <Route path="access/policy/:name" element={<ManagedPolicy />} />
+                <Route path="audit" element={<Audit />} />
+                <Route path="legal-holds" element={<LegalHolds />} />
+                <Route path="legal-holds/:id" element={<Hold />} />
+                <Route path="settings" element={<Settings />} />
                 <Route path="*" element={<NotFound />} />
               </Routes>
             </div>

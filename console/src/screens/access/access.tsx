@@ -6,13 +6,20 @@ import {
 } from '@aws-sdk/client-iam'
 import Button from '@cloudscape-design/components/button'
 import Tabs from '@cloudscape-design/components/tabs'
+import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useSearchParams } from 'react-router'
-import { iam } from '../api/iam.ts'
-import { when } from '../parts/format.ts'
-import { List } from '../parts/list.tsx'
-import { usePages } from '../parts/pages.ts'
-import { Screen } from '../parts/screen.tsx'
+import { CreateIdentity } from './create.tsx'
+import { Matrix } from './matrix.tsx'
+import { PassGraph } from './pass-graph.tsx'
+import { iam } from '../../api/iam.ts'
+import { Arn } from '../../parts/arn.tsx'
+import { count, when } from '../../parts/format.ts'
+import { Link, identityPath } from '../../parts/link.tsx'
+import type { IdentityKind } from '../../parts/link.tsx'
+import { List } from '../../parts/list.tsx'
+import { usePages } from '../../parts/pages.ts'
+import { Screen } from '../../parts/screen.tsx'
 
 /** Users, groups, roles and policies of the account; and the way to what explains them. */
 export function Access(): ReactNode {
@@ -22,7 +29,12 @@ export function Access(): ReactNode {
     <Screen
       title="Access"
       description="Who there is, and what they may."
-      actions={<Button onClick={() => void navigate('/access/explain')}>Explain a refusal</Button>}
+      actions={
+        <>
+          <Button onClick={() => void navigate('/access/simulate')}>Simulate</Button>
+          <Button onClick={() => void navigate('/access/explain')}>Explain a refusal</Button>
+        </>
+      }
     >
       <Tabs
         ariaLabel="Identities and policies"
@@ -33,6 +45,8 @@ export function Access(): ReactNode {
           { id: 'groups', label: 'Groups', content: <Identities of="groups" /> },
           { id: 'roles', label: 'Roles', content: <Identities of="roles" /> },
           { id: 'policies', label: 'Policies', content: <Identities of="policies" /> },
+          { id: 'matrix', label: 'What roles can touch', content: <Matrix /> },
+          { id: 'pass', label: 'Who can pass roles', content: <PassGraph /> },
         ]}
       />
     </Screen>
@@ -48,23 +62,43 @@ interface Identity {
   readonly about: string
 }
 
+const KINDS: Readonly<Record<Kind, IdentityKind>> = {
+  users: 'user',
+  groups: 'group',
+  roles: 'role',
+  policies: 'policy',
+}
+
 function Identities({ of }: { readonly of: Kind }): ReactNode {
+  const [isCreating, setCreating] = useState(false)
+  const kind = KINDS[of]
   const pages = usePages(['identities', of], async (token) => await pageOf(of, token))
   return (
-    <List<Identity>
-      variant="container"
-      title={`${of.charAt(0).toUpperCase()}${of.slice(1)}`}
-      what={`list ${of}`}
-      pages={pages}
-      idOf={({ arn }) => arn}
-      empty={`No ${of} yet. Make them with the aws CLI or Terraform.`}
-      columns={[
-        { id: 'name', header: 'Name', isRowHeader: true, cell: ({ name }) => name },
-        { id: 'about', header: of === 'policies' ? 'Attached to' : 'About', cell: ({ about }) => about },
-        { id: 'created', header: 'Created', cell: ({ created }) => when(created) },
-        { id: 'arn', header: 'ARN', cell: ({ arn }) => arn },
-      ]}
-    />
+    <>
+      <List<Identity>
+        variant="container"
+        title={`${of.charAt(0).toUpperCase()}${of.slice(1)}`}
+        what={`list ${of}`}
+        pages={pages}
+        idOf={({ arn }) => arn}
+        actions={<Button onClick={() => setCreating(true)}>Create {kind}</Button>}
+        empty={`No ${of} yet.`}
+        columns={[
+          {
+            id: 'name',
+            header: 'Name',
+            isRowHeader: true,
+            cell: ({ name, arn }) => (
+              <Link to={identityPath(kind, kind === 'policy' ? arn : name)}>{name}</Link>
+            ),
+          },
+          { id: 'about', header: of === 'policies' ? 'Attached to' : 'About', cell: ({ about }) => about },
+          { id: 'created', header: 'Created', cell: ({ created }) => when(created) },
+          { id: 'arn', header: 'ARN', cell: ({ arn }) => <Arn of={arn} /> },
+        ]}
+      />
+      {isCreating && <CreateIdentity kind={kind} onClose={() => setCreating(false)} />}
+    </>
   )
 }
 
@@ -111,7 +145,7 @@ async function pageOf(
           name: PolicyName,
           arn: Arn,
           created: CreateDate,
-          about: `${AttachmentCount} identities`,
+          about: count(AttachmentCount, 'identity', 'identities'),
         }),
       )
       return { rows, next: answer.Marker }

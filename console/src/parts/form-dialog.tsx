@@ -1,0 +1,66 @@
+import Box from '@cloudscape-design/components/box'
+import Button from '@cloudscape-design/components/button'
+import Modal from '@cloudscape-design/components/modal'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import { useState } from 'react'
+import type { ReactNode } from 'react'
+import { AwsCommand } from './aws-command.tsx'
+import { Problem } from './problem.tsx'
+
+interface FormDialogProps {
+  readonly title: string
+  /** What it is that could not be done where the server refuses. */
+  readonly what: string
+  readonly action: string
+  readonly isReady: boolean
+  /** The same as a command line; undefined where none can show it, since it would hold a secret. */
+  readonly command?: string | undefined
+  readonly children: ReactNode
+  /** Closes the dialog where it returns. */
+  readonly onSubmit: () => Promise<void>
+  readonly onClose: () => void
+}
+
+/** A short form over the screen that it belongs to. */
+export function FormDialog(props: FormDialogProps): ReactNode {
+  const { title, what, action, isReady, command, children, onSubmit, onClose } = props
+  const [error, setError] = useState<unknown>()
+  const [isBusy, setBusy] = useState(false)
+  const submit = async (): Promise<void> => {
+    setBusy(true)
+    setError(undefined)
+    try {
+      await onSubmit()
+      onClose()
+    } catch (failure) {
+      setError(failure)
+      setBusy(false)
+    }
+  }
+  return (
+    <Modal
+      visible
+      onDismiss={onClose}
+      closeAriaLabel="Close"
+      header={title}
+      footer={
+        <Box float="right">
+          <SpaceBetween direction="horizontal" size="xs">
+            <Button variant="link" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button variant="primary" loading={isBusy} disabled={!isReady} onClick={() => void submit()}>
+              {action}
+            </Button>
+          </SpaceBetween>
+        </Box>
+      }
+    >
+      <SpaceBetween size="m">
+        {error !== undefined && <Problem error={error} what={what} />}
+        {children}
+        {command !== undefined && <AwsCommand command={command} />}
+      </SpaceBetween>
+    </Modal>
+  )
+}

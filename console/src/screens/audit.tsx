@@ -1,0 +1,274 @@
+import Alert from '@cloudscape-design/components/alert'
+import Box from '@cloudscape-design/components/box'
+import Button from '@cloudscape-design/components/button'
+import FormField from '@cloudscape-design/components/form-field'
+import Input from '@cloudscape-design/components/input'
+import Select from '@cloudscape-design/components/select'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import StatusIndicator from '@cloudscape-design/components/status-indicator'
+import { useState } from 'react'
+import type { ReactNode } from 'react'
+import type { AuditEvent, AuditFinding, LookupAuditEventsInput } from '../api/generated.ts'
+import { allPages, roleback } from '../api/roleback.ts'
+import { Arn } from '../parts/arn.tsx'
+import { AwsCommand } from '../parts/aws-command.tsx'
+import { useFilters } from '../parts/filters.ts'
+import { count, fromSeconds, nameOf, when } from '../parts/format.ts'
+import { List } from '../parts/list.tsx'
+import { notify } from '../parts/notices.tsx'
+import { usePages } from '../parts/pages.ts'
+import { Problem } from '../parts/problem.tsx'
+import { useTitle } from '../parts/screen.tsx'
+
+const SPANS: readonly { readonly value: string; readonly label: string; readonly seconds?: number }[] = [
+  { value: '', label: 'All there is' },
+  { value: 'hour', label: 'The last hour', seconds: 3_600 },
+  { value: 'day', label: 'The last 24 hours', seconds: 86_400 },
+  { value: 'week', label: 'The last 7 days', seconds: 7 * 86_400 },
+  { value: 'month', label: 'The last 30 days', seconds: 30 * 86_400 },
+]
+const EFFECTS = [
+  { value: '', label: 'Allowed and denied' },
+  { value: 'Allow', label: 'Allowed' },
+  { value: 'Deny', label: 'Denied' },
+]
+/** A browser keeps them in memory until the file is written; the CLI has no such limit. */
+const MAX_EXPORTED = 50_000
+
+/** Who did what, when, and whether it was allowed: each decision of the server, in a chain that shows what is missing. */
+export function Audit(): ReactNode {
+  useTitle('Audit')
+  const { get, set } = useFilters()
+  const [checked, setChecked] = useState<Checked>()
+  const [failure, setFailure] = useState<unknown>()
+  const [isBusy, setBusy] = useState(false)
+  const filter = filterOf(get)
+  const pages = usePages(['audit', get('since'), filter], async (NextToken) => {
+    const answer = await page(filter, get('since'), 50, NextToken)
+    return { rows: answer.Events, next: answer.NextToken }
+  })
+  const attempt = async (what: () => Promise<void>): Promise<void> => {
+    setBusy(true)
+    setFailure(undefined)
+    await what().catch(setFailure)
+    setBusy(false)
+  }
+  return (
+    <SpaceBetween size="m">
+      {failure !== undefined && <Problem error={failure} what="do this" />}
+      {checked !== undefined && <Verdict of={checked} />}
+      <List<AuditEvent>
+        title="Audit"
+        description="Every decision of this server, recorded before it took effect. Each record is chained to the one before."
+        what="look at the audit trail"
+        pages={pages}
+        idOf={({ EventId }) => EventId}
+        actions={
+          <>
+            <Button loading={isBusy} onClick={() => void attempt(async () => setChecked(await checkChain()))}>
+              Check the chain
+            </Button>
+            <Button
+              disabled={isBusy}
+              iconName="download"
+              onClick={() => void attempt(async () => await exportEvents(filter, get('since')))}
+            >
+              Export
+            </Button>
+          </>
+        }
+        filter={<Filters get={get} set={set} />}
+        empty="Nothing was recorded that matches."
+        columns={[
+          {
+            id: 'time',
+            header: 'When',
+            minWidth: 110,
+            cell: ({ EventTime }) => when(fromSeconds(EventTime)),
+          },
+          {
+            id: 'who',
+            header: 'Who',
+            minWidth: 110,
+            cell: ({ PrincipalArn }) => (
+              <span className="arn" title={PrincipalArn}>
+                {nameOf(PrincipalArn)}
+              </span>
+            ),
+          },
+          {
+            id: 'what',
+            header: 'Did what',
+            isRowHeader: true,
+            minWidth: 130,
+            cell: ({ EventSource, EventName }) => (
+              <Arn of={`${EventSource.replace('.amazonaws.com', '')}:${EventName}`} />
+            ),
+          },
+          { id: 'on', header: 'On', minWidth: 150, cell: ({ Resource }) => <Arn of={Resource} /> },
+          { id: 'state', header: 'Decision', minWidth: 190, cell: (event) => <Decision of={event} /> },
+        ]}
+      />
+      <AwsCommand command={commandOf(filter)} />
+    </SpaceBetween>
+  )
+}
+
+type Filter = Pick<LookupAuditEventsInput, 'PrincipalArn' | 'Action' | 'Resource' | 'Effect'>
+
+function filterOf(get: (name: string) => string | undefined): Filter {
+  const [PrincipalArn, Action, Resource] = [get('who'), get('action'), get('on')]
+  const Effect = get('effect') as Filter['Effect']
+  return {
+    ...(PrincipalArn !== undefined && { PrincipalArn }),
+    ...(Action !== undefined && { Action }),
+    ...(Resource !== undefined && { Resource }),
+    ...(Effect !== undefined && { Effect }),
+  }
+}
+
+async function page(
+  filter: Filter,
+  since: string | undefined,
+  MaxResults: number,
+  NextToken: string | undefined,
+): ReturnType<typeof roleback<'LookupAuditEvents'>> {
+  const seconds = SPANS.find(({ value }) => value === since)?.seconds
+  return await roleback('LookupAuditEvents', {
+    ...filter,
+    // Whole minutes: the pages of one list are asked for with one input.
+    ...(seconds !== undefined && { StartTime: Math.floor(Date.now() / 60_000) * 60 - seconds }),
+    MaxResults,
+    ...(NextToken !== undefined && { NextToken }),
+  })
+}
+
+function Filters({
+  get,
+  set,
+}: {
+  readonly get: (name: string) => string | undefined
+  readonly set: (name: string, value: string | undefined) => void
+}): ReactNode {
+  const text = (name: string, label: string, placeholder: string): ReactNode => (
+    <FormField label={label}>
+      <Input
+        type="search"
+        value={get(name) ?? ''}
+        placeholder={placeholder}
+        onChange={({ detail }) => set(name, detail.value)}
+      />
+    </FormField>
+  )
+  const choice = (
+    name: string,
+    label: string,
+    options: readonly { readonly value: string; readonly label: string }[],
+  ): ReactNode => (
+    <FormField label={label}>
+      <Select
+        options={options}
+        selectedOption={options.find(({ value }) => value === (get(name) ?? '')) ?? null}
+        onChange={({ detail }) => set(name, detail.selectedOption.value)}
+      />
+    </FormField>
+  )
+  return (
+    <SpaceBetween direction="horizontal" size="s">
+      {choice('since', 'When', SPANS)}
+      {choice('effect', 'Decision', EFFECTS)}
+      {text('who', 'Who (ARN)', 'arn:aws:iam::…')}
+      {text('action', 'Action', 'backup:StartBackupJob')}
+      {text('on', 'On (ARN)', 'arn:aws:backup:…')}
+    </SpaceBetween>
+  )
+}
+
+/** What was decided, and by which statement, or why. */
+function Decision({ of }: { readonly of: AuditEvent }): ReactNode {
+  const { additionalEventData: by = {} } = JSON.parse(of.CloudTrailEvent) as {
+    readonly additionalEventData?: {
+      readonly policy?: string
+      readonly statement?: string
+      readonly reason?: string
+    }
+  }
+  return (
+    <>
+      {of.Effect === 'Allow' ? (
+        <StatusIndicator type="success">Allowed</StatusIndicator>
+      ) : (
+        <StatusIndicator type="error">Denied</StatusIndicator>
+      )}
+      <Box variant="small" display="block">
+        {by.policy === undefined ? by.reason : `${nameOf(by.policy)}, ${by.statement ?? ''}`}
+      </Box>
+    </>
+  )
+}
+
+interface Checked {
+  readonly records: number
+  readonly findings: readonly AuditFinding[]
+}
+
+async function checkChain(): Promise<Checked> {
+  let records = 0
+  const findings: AuditFinding[] = []
+  let token: string | undefined
+  do {
+    const answer = await roleback('VerifyAudit', { ...(token !== undefined && { NextToken: token }) })
+    records += answer.Checked
+    findings.push(...answer.Findings)
+    token = answer.NextToken
+  } while (token !== undefined)
+  return { records, findings }
+}
+
+function Verdict({ of }: { readonly of: Checked }): ReactNode {
+  const checked = `${count(of.records, 'record')} checked`
+  if (of.findings.length === 0)
+    return (
+      <Alert type="success" header="The chain is whole">
+        {checked}: none is missing, and none was changed.
+      </Alert>
+    )
+  return (
+    <Alert type="error" header="The chain is broken">
+      {checked}.
+      <ul>
+        {of.findings.map(({ Kind, Message, Chain, Sequence }) => (
+          <li key={`${Kind} ${Chain ?? ''} ${Sequence ?? ''}`}>{Message}</li>
+        ))}
+      </ul>
+    </Alert>
+  )
+}
+
+/** One event a line, as CloudTrail has them. */
+async function exportEvents(filter: Filter, since: string | undefined): Promise<void> {
+  const { rows, isWhole } = await allPages(
+    async (token) => await page(filter, since, 1000, token),
+    ({ Events }) => Events,
+    MAX_EXPORTED,
+  )
+  const lines = rows.map(({ CloudTrailEvent }) => `${CloudTrailEvent}\n`)
+  const url = URL.createObjectURL(new Blob(lines, { type: 'application/x-ndjson' }))
+  const link = document.createElement('a')
+  link.href = url
+  link.download = `audit-${new Date().toISOString().slice(0, 10)}.ndjson`
+  link.click()
+  URL.revokeObjectURL(url)
+  if (isWhole) notify(`${count(rows.length, 'event was', 'events were')} exported.`)
+  else notify(`Only the newest ${count(rows.length, 'event')} were exported: narrow them down.`, 'warning')
+}
+
+function commandOf({ PrincipalArn, Action, Resource, Effect }: Filter): string {
+  const options = [
+    PrincipalArn !== undefined && `--principal '${PrincipalArn}'`,
+    Action !== undefined && `--action '${Action}'`,
+    Resource !== undefined && `--resource '${Resource}'`,
+    Effect !== undefined && `--effect ${Effect}`,
+  ].filter((option) => option !== false)
+  return ['./roleback audit list', ...options].join(' ')
+}

@@ -1,0 +1,29 @@
+import Tabs from '@cloudscape-design/components/tabs'
+import type { ReactNode } from 'react'
+import { Accounts } from './accounts.tsx'
+import { General } from './general.tsx'
+import { Health } from './health.tsx'
+import { RecoveryKit } from './recovery-kit.tsx'
+import { Storages } from './storages.tsx'
+import { useFilters } from '../../parts/filters.ts'
+import { Screen } from '../../parts/screen.tsx'
+
+export function Settings(): ReactNode {
+  const { get, set } = useFilters()
+  return (
+    <Screen title="Settings" description="What holds for the whole account, and for the server.">
+      <Tabs
+        ariaLabel="Settings"
+        activeTabId={get('tab') ?? 'general'}
+        onChange={({ detail }) => set('tab', detail.activeTabId)}
+        tabs={[
+          { id: 'general', label: 'General', content: <General /> },
+          { id: 'storage', label: 'Storage', content: <Storages /> },
+          { id: 'accounts', label: 'Accounts', content: <Accounts /> },
+          { id: 'kit', label: 'Recovery kit', content: <RecoveryKit /> },
+          { id: 'health', label: 'Health', content: <Health /> },
+        ]}
+      />
+    </Screen>
+  )
+}
