@@ -174,7 +174,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
         concurrentJobs,
       }),
   )
-  const housekeeping = new Housekeeping(tools)
+  const housekeeping = new Housekeeping(tools, config.holdPercent / 100)
   const identityExports = new IdentityExports(tools)
   const scheduler = new Scheduler(tools)
   const router = new EventRouter({ store, clock: systemClock, log, region: server.region })

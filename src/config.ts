@@ -38,6 +38,8 @@ export interface Config {
   readonly concurrentJobs: number
   /** A job whose worker has not been heard of for so long is taken over, in milliseconds. */
   readonly leaseMs: number
+  /** Percent of a vault's recovery points that may go at once by a surprise (jobs/held-deletions.ts). */
+  readonly holdPercent: number
   /** Where Prometheus reads; undefined: nowhere. */
   readonly metrics: MetricsConfig | undefined
 }
@@ -72,6 +74,7 @@ export interface ServeOptions {
   readonly new?: boolean
   readonly logFormat?: string
   readonly concurrentJobs?: string
+  readonly holdPercent?: string
   readonly metricsListen?: string
   readonly metricsTokenFile?: string
 }
@@ -118,6 +121,9 @@ export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
     logFormat: logFormatOf(options.logFormat),
     concurrentJobs: Number(
       matching('--concurrent-jobs', options.concurrentJobs ?? '2', /^[1-9]\d?$/, 'a number from 1 to 99'),
+    ),
+    holdPercent: Number(
+      matching('--hold-percent', options.holdPercent ?? '25', /^([1-9]?\d|100)$/, 'a number from 0 to 100'),
     ),
     leaseMs: Number(env['ROLEBACK_LEASE_MS'] ?? DEFAULT_LEASE_MS),
     metrics: metricsOf(options),

@@ -8,7 +8,7 @@ import { awsCliMissing, awsCliOf } from './fixtures/aws-cli.ts'
 import type { AwsCli } from './fixtures/aws-cli.ts'
 import { fillBucket, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
 import { EXPLAINED } from './fixtures/denials.ts'
-import { letDaysPass } from './fixtures/expiry.ts'
+import { approveHeld, letDaysPass } from './fixtures/expiry.ts'
 import { registerOrders, startOrders } from './fixtures/orders.ts'
 import type { Orders } from './fixtures/orders.ts'
 import {
@@ -269,7 +269,14 @@ describe('Refusal demo', { skip: missing ?? false }, () => {
       PolicyName: 'keep',
       PolicyDocument: policy({ ...allow('rds:DeleteDBSnapshot'), Effect: 'Deny' }),
     })
+    // Neither is the last of the database: that would be held whatever its role may. Both at once are more than may go unasked.
+    await backUpWell(world, input, dba.call)
     await letDaysPass(world, 2)
+    await until('both points to be held', async () => {
+      const { HeldDeletions } = await world.call('roleback', 'ListHeldDeletions', {})
+      return HeldDeletions.length === 2 ? true : undefined
+    })
+    await approveHeld(world)
 
     // Its role is gone for good, so the service's own role stands in.
     await until('the first point to be deleted', () =>
@@ -286,7 +293,7 @@ describe('Refusal demo', { skip: missing ?? false }, () => {
         BackupVaultName: 'databases',
         RecoveryPointArn: secondPoint,
       })
-      return point.Status === 'EXPIRED' ? point : undefined
+      return point.StatusMessage?.startsWith('User: ') === true ? point : undefined
     })
     assert.equal(
       StatusMessage?.replace(EXPLAINED, ''),
@@ -306,23 +313,18 @@ describe('Refusal demo', { skip: missing ?? false }, () => {
       ]),
       [['remove', true]],
     )
-    assert.deepEqual(
-      auditOf(secondPoint).map(({ principal_arn, effect }) => [principal_arn, effect]),
-      [[SESSION, 'Deny']],
-    )
+    // Approved while a round was under way it is asked in that one, too.
+    const asked = auditOf(secondPoint).map(({ principal_arn, effect }) => `${principal_arn} ${effect}`)
+    assert.deepEqual([...new Set(asked)], [`${SESSION} Deny`])
 
     await world.call('iam', 'DeleteRolePolicy', { RoleName: 'rds-backup', PolicyName: 'keep' })
     await letDaysPass(world, 2)
     await until('the second point to be deleted', () =>
       statusOf(secondPoint) === undefined ? true : undefined,
     )
-    assert.deepEqual(
-      auditOf(secondPoint).map(({ principal_arn, effect }) => [principal_arn, effect]),
-      [
-        [SESSION, 'Deny'],
-        [SESSION, 'Allow'],
-      ],
-    )
+    const all = auditOf(secondPoint).map(({ principal_arn, effect }) => `${principal_arn} ${effect}`)
+    assert.deepEqual([...new Set(all)], [`${SESSION} Deny`, `${SESSION} Allow`])
+    assert.equal(all.filter((told) => told.endsWith('Allow')).length, 1)
   })
 
   test('a trust policy that named a deleted user does not admit his namesake', async () => {

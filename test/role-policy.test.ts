@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { OutputOf } from '../src/aws/client.ts'
 import { fillBucket, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
-import { letDaysPass } from './fixtures/expiry.ts'
+import { approveHeld, letDaysPass } from './fixtures/expiry.ts'
 import { registerOrders, startOrders } from './fixtures/orders.ts'
 import type { Orders } from './fixtures/orders.ts'
 import {
@@ -101,7 +101,11 @@ describe('Generated role policies', { skip: missing ?? false }, () => {
   }
 
   async function pointsOf(): Promise<
-    readonly { RecoveryPointArn?: string | undefined; Status?: string | undefined }[]
+    readonly {
+      RecoveryPointArn?: string | undefined
+      Status?: string | undefined
+      StatusMessage?: string | undefined
+    }[]
   > {
     const { RecoveryPoints = [] } = await world.call('backup', 'ListRecoveryPointsByBackupVault', {
       BackupVaultName: 'safe',
@@ -144,6 +148,13 @@ describe('Generated role policies', { skip: missing ?? false }, () => {
     await letDaysPass(world, 2)
     await until('the points to be held', async () =>
       (await pointsOf()).every(({ Status }) => Status === 'EXPIRED') ? true : undefined,
+    )
+    // The last of each resource wait for somebody before their role is asked.
+    await approveHeld(world)
+    await until('the role to hold them all', async () =>
+      (await pointsOf()).every(({ StatusMessage = '' }) => /is not authorized to perform/.test(StatusMessage))
+        ? true
+        : undefined,
     )
     await put((await generate({ Expire: true })).PolicyDocument)
     await letDaysPass(world, 2)

@@ -25,6 +25,16 @@ export function deleteAt(createdAt: number, lifecycle: StoredLifecycle): number 
   return lifecycle.deleteAfterDays === null ? null : createdAt + lifecycle.deleteAfterDays * DAY
 }
 
+/** When a retention was made shorter: now, or as it was where it ends as before; null where it ends later. */
+export function retentionCutAt(
+  before: Pick<RecoveryPointTable, 'delete_at' | 'retention_cut_at'>,
+  endsAt: number | null,
+  now: number,
+): number | null {
+  if (endsAt === before.delete_at) return before.retention_cut_at ?? null
+  return (endsAt ?? Infinity) < (before.delete_at ?? Infinity) ? now : null
+}
+
 export function toLifecycle(row: Pick<RecoveryPointTable, 'delete_after_days'>): Lifecycle {
   return row.delete_after_days === null ? {} : { DeleteAfterDays: row.delete_after_days }
 }

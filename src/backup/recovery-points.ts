@@ -38,7 +38,14 @@ import type { RecoveryPointStatus, RecoveryPointTable } from '../store/schema.ts
 import { tagsOf } from '../store/tags.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
 import { kindOf } from './kind-of.ts'
-import { checkLifecycle, deleteAt, lifecycleOf, toCalculatedLifecycle, toLifecycle } from './lifecycle.ts'
+import {
+  checkLifecycle,
+  deleteAt,
+  lifecycleOf,
+  retentionCutAt,
+  toCalculatedLifecycle,
+  toLifecycle,
+} from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { refuseProtected } from './vault-protection.ts'
 import { vaultNamed } from './vaults.ts'
@@ -141,10 +148,12 @@ export async function updateRecoveryPointLifecycle(
     throw new InvalidRequestException(`Cannot change the lifecycle of ${point.arn}: it is ${point.status}`)
   }
   const lifecycle = lifecycleOf(input.Lifecycle)
+  const endsAt = deleteAt(point.copied_at ?? point.created_at, lifecycle)
   const change = {
     delete_after_days: lifecycle.deleteAfterDays,
     cold_after_days: null,
-    delete_at: deleteAt(point.copied_at ?? point.created_at, lifecycle),
+    delete_at: endsAt,
+    retention_cut_at: retentionCutAt(point, endsAt, ctx.now),
   }
   await ctx.store.transaction(async (tx) => {
     const { name, ...vault } = await vaultNamed(ctx, point.vault_name, tx)

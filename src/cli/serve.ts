@@ -48,6 +48,10 @@ export function addServe(program: Command): void {
     .option('--storage-region <region>', 'region that requests to it are signed for (default: us-east-1)')
     .option('--storage-credentials-file <file>', 'file with its aws_access_key_id and aws_secret_access_key')
     .option('--concurrent-jobs <n>', 'jobs at the same time (default: 2)')
+    .option(
+      '--hold-percent <n>',
+      'of a vault may expire at once after an edit or a clock that leapt; more is held (default: 25)',
+    )
     .option('--log-format <format>', 'json, text or silent (default: text on a terminal, else json)')
     .option('--new', 'begin anew although vaults of an earlier server lie in the data directory')
     .action(serve)

@@ -5,6 +5,7 @@ import { finishJob } from './finish-job.ts'
 import { CommandUsageError } from './report.ts'
 import { collect } from './resource-values.ts'
 import { readSecret } from './secret-input.ts'
+import { addVaultHeld } from './vault-held.ts'
 import { addVaultRebuild } from './vault-rebuild.ts'
 
 interface Json {
@@ -59,6 +60,7 @@ export function addVault(program: Command): void {
     .option('--password-file <file>', "file with the repository's password, - for standard input")
     .option('--json', 'print the result as JSON')
     .action(exportVault)
+  addVaultHeld(vault)
   addVaultRebuild(vault)
 }
 

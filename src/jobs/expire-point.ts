@@ -18,6 +18,7 @@ import { setRecoveryPointStatus } from '../store/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { tagsOf } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
+import { heldFor } from './held-deletions.ts'
 import { protectionOf, whyKept } from './protection.ts'
 import type { JobTools } from './tools.ts'
 
@@ -37,8 +38,8 @@ export interface Removal {
 }
 
 /**
- * Lets a recovery point go, decided for the role recorded on it; a lock, a hold or a denial holds it and says why. Only where that
- * role no longer exists does the service-linked role stand in.
+ * Lets a recovery point go, decided for the role recorded on it; a lock, a hold, a denial or what somebody must approve first
+ * (held-deletions.ts) holds it and says why. Only where that role no longer exists does the service-linked role stand in.
  */
 export async function expirePoint(
   tools: JobTools,
@@ -46,7 +47,10 @@ export async function expirePoint(
   removal: Removal,
   now: number,
 ): Promise<void> {
-  const refusal = (await keptBy(tools, point)) ?? (await refusalOf(tools, point, now))
+  const refusal =
+    (await keptBy(tools, point)) ??
+    (await heldFor(tools, point, removal, now)) ??
+    (await refusalOf(tools, point, now))
   if (refusal !== undefined) return await holdPoint(tools, point, removal, refusal)
   await tools.store.transaction(async (tx) => {
     const going = { status: 'DELETING', message: removal.reason } as const

@@ -1,6 +1,7 @@
 import { BACK_OFF_FORGOTTEN_MS } from '../access/back-off.ts'
 import { expireUnstarted } from '../store/claims.ts'
 import { pruneDenials } from '../store/denials.ts'
+import { approvedForExpiry, pruneHeldDeletions } from '../store/held-deletions.ts'
 import { pruneLegalHolds } from '../store/legal-holds.ts'
 import { prunePlanRuns } from '../store/plans.ts'
 import { dueForExpiry, reviveUnexpired } from '../store/recovery-points.ts'
@@ -10,6 +11,7 @@ import { pruneSignIns } from '../store/sign-in.ts'
 import { RetryLaterError } from './errors.ts'
 import { expirePoint } from './expire-point.ts'
 import { retainLockedVaults } from './retain.ts'
+import { holdSurprises, MAX_CLOCK_JUMP_MS } from './held-deletions.ts'
 import { thinOut } from './thin-out.ts'
 import type { JobTools } from './tools.ts'
 import { guardVaults } from './vault-guard.ts'
@@ -20,8 +22,6 @@ const ROUND_MS = 30_000
 const KEEP_RUNS_MS = 400 * 86_400_000
 /** Points expired in one round. */
 const BATCH = 100
-/** A wall clock that moves further than this between two rounds is not trusted for deleting, in milliseconds. */
-const MAX_CLOCK_JUMP_MS = 3_600_000
 
 /** Points held by a refusal are tried again every so many rounds: somebody may have given the role the right. */
 const RETRY_ROUNDS = 10
@@ -31,6 +31,8 @@ const GUARD_ROUNDS = 10
 
 /** What locked vaults' storage must keep is looked at every so many rounds: each day. */
 const RETAIN_ROUNDS = 86_400_000 / ROUND_MS
+/** What was approved so lately is tried in each round, in milliseconds; later, among what is held. */
+const FRESH_MS = 5 * 60_000
 
 /** Retention counts are looked at every so many rounds. */
 const COUNT_ROUNDS = 10
@@ -41,6 +43,7 @@ const COUNT_ROUNDS = 10
  */
 export class Housekeeping {
   readonly #tools: JobTools
+  readonly #holdShare: number
   readonly #stop = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #round: Promise<void> = Promise.resolve()
@@ -50,8 +53,10 @@ export class Housekeeping {
   #lastHeld: HeldCursor | undefined
   #last: { readonly wall: number; readonly monotonic: number } | undefined
 
-  constructor(tools: JobTools) {
+  /** @param holdShare Share of a vault's recovery points that may go at once by a surprise: held-deletions.ts. */
+  constructor(tools: JobTools, holdShare: number) {
     this.#tools = tools
+    this.#holdShare = holdShare
   }
 
   start(): void {
@@ -99,10 +104,13 @@ export class Housekeeping {
     if (this.#rounds % GUARD_ROUNDS === 0) await guardVaults(this.#tools)
     if (this.#rounds % RETAIN_ROUNDS === 0) this.#retain()
     await reviveUnexpired(store.db, now)
+    await pruneHeldDeletions(store.db, now)
+    await holdSurprises(this.#tools, this.#holdShare, now)
     const isCounting = this.#rounds % COUNT_ROUNDS === 0
     const due = await dueForExpiry(store.db, now, { limit: BATCH })
+    due.push(...(await approvedForExpiry(store.db, { now, since: now - FRESH_MS }, BATCH)))
     if (this.#rounds++ % RETRY_ROUNDS === 0) due.push(...(await this.#heldPoints(now)))
-    for (const point of due) {
+    for (const point of oldestFirst(due)) {
       if (this.#stop.signal.aborted) return
       try {
         await expirePoint(this.#tools, point, { reason: 'Expired by its lifecycle', isCounted: false }, now)
@@ -112,7 +120,7 @@ export class Housekeeping {
         log.error('a recovery point could not be expired', { point: point.arn, error: String(error) })
       }
     }
-    if (isCounting) await thinOut(this.#tools, now, this.#stop.signal)
+    if (isCounting) await thinOut(this.#tools, { now, holdShare: this.#holdShare }, this.#stop.signal)
   }
 
   #retain(): void {
@@ -138,4 +146,10 @@ export class Housekeeping {
     if (last === undefined) return false
     return Math.abs(now - last.wall - (monotonic - last.monotonic)) > MAX_CLOCK_JUMP_MS
   }
+}
+
+/** Each once. The newest of a resource comes last: with it gone, those before it would be the last. */
+function oldestFirst(points: readonly RecoveryPointTable[]): readonly RecoveryPointTable[] {
+  const each = [...new Map(points.map((point) => [point.arn, point])).values()]
+  return each.sort((a, b) => a.created_at - b.created_at || (a.arn < b.arn ? -1 : 1))
 }

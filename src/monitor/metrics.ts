@@ -2,6 +2,7 @@ import { findIdentityExport } from '../store/identity-export.ts'
 import type { JobKind } from '../store/schema.ts'
 import {
   allPlans,
+  heldMeasures,
   jobTotals,
   oldestDueAt,
   resourceMeasures,
@@ -24,6 +25,7 @@ export async function collectMetrics(store: Store, version: string, now: number)
   const { db } = store
   const resources = await resourceMeasures(db, MAX_SERIES + 1)
   const vaults = await vaultMeasures(db, MAX_SERIES + 1)
+  const held = await heldMeasures(db)
   const jobs = await jobTotals(db)
   const promised = byResource(await objectives(db, resources.slice(0, MAX_SERIES), now))
   const oldest = await oldestDueAt(db, now)
@@ -75,6 +77,14 @@ export async function collectMetrics(store: Store, version: string, now: number)
       'Recovery points of a vault.',
       vaults.map(({ account_id, region, name, points }) => ({
         labels: { account_id, region, vault: name },
+        value: points,
+      })),
+    ),
+    gauge(
+      'roleback_vault_held_deletions',
+      'Recovery points past their retention that stay until somebody approves: by cause.',
+      held.map(({ account_id, region, vault_name, cause, points }) => ({
+        labels: { account_id, region, vault: vault_name, cause },
         value: points,
       })),
     ),

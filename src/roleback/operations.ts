@@ -21,6 +21,7 @@ import {
   testEventTarget,
 } from './event-targets.ts'
 import { listItemSearchResults, startItemSearchJob } from './item-search.ts'
+import { approveHeldDeletions, listHeldDeletions } from './held-deletions.ts'
 import { describeJobLimits, putJobLimits } from './job-limits.ts'
 import { startImportJob } from './import.ts'
 import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVerifyJob } from './jobs.ts'
@@ -82,6 +83,14 @@ const resourceContext = (ctx: Context, input: ResourceInput): Promise<OperationC
   contextOfArn(ctx, input.ResourceArn)
 const vaultContext = (ctx: Context, input: VaultInput): Promise<OperationContext> =>
   contextOfArn(ctx, vault(ctx, input))
+const vaultOrAll = (
+  ctx: Context,
+  { BackupVaultName }: { readonly BackupVaultName?: string | undefined },
+): string => (BackupVaultName === undefined ? '*' : vault(ctx, { BackupVaultName }))
+const vaultOrAllContext = (
+  ctx: Context,
+  input: Parameters<typeof vaultOrAll>[1],
+): Promise<OperationContext> => contextOfArn(ctx, vaultOrAll(ctx, input))
 const planContext = (ctx: Context, input: Parameters<typeof planOrAll>[1]): Promise<OperationContext> =>
   contextOfArn(ctx, planOrAll(ctx, input))
 const pausableContext = (ctx: Context, input: Parameters<typeof pausable>[1]): Promise<OperationContext> =>
@@ -165,6 +174,8 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
     context: async (ctx, input) => await contextOfArn(ctx, await frameworkOf(ctx, input)),
     handler: listFrameworkFindings,
   },
+  ListHeldDeletions: { resource: vaultOrAll, context: vaultOrAllContext, handler: listHeldDeletions },
+  ApproveHeldDeletions: { resource: vault, context: vaultContext, handler: approveHeldDeletions },
   PauseBackups: { resource: pausable, context: pausableContext, handler: pauseBackups },
   ResumeBackups: { resource: pausable, context: pausableContext, handler: resumeBackups },
   ListPauses: { resource: all, handler: listPauses },

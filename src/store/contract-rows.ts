@@ -83,6 +83,7 @@ export function pointRow(vault: string, more: Partial<RecoveryPointTable> = {}):
     copied_at: null,
     source_vault_arn: null,
     source_point_arn: null,
+    retention_cut_at: null,
     ...more,
   }
 }

@@ -46,6 +46,7 @@ import type {
 } from './schema-holds.ts'
 import type { IdentityChangeTable, IdentityExportTable } from './schema-identity.ts'
 import type { RestoreTestingPlanTable, RestoreTestingSelectionTable } from './schema-restore-testing.ts'
+import type { CountsSeenTable, ExpiryRoundTable, HeldDeletionTable } from './schema-retention.ts'
 import type { StorageTable } from './schema-storages.ts'
 import type {
   BackupPauseTable,
@@ -64,6 +65,9 @@ export interface Database {
   identity_export: IdentityExportTable
   account: AccountTable
   storage: StorageTable
+  held_deletion: HeldDeletionTable
+  expiry_round: ExpiryRoundTable
+  counts_seen: CountsSeenTable
   running_time: RunningTimeTable
   region_settings: RegionSettingsTable
   iam_user: UserTable

@@ -3,6 +3,7 @@ import { ACTIVE_STATES, WAITING_STATES } from './job-states.ts'
 import type { PlanRow } from './plans.ts'
 import type { PlanRunOutcome } from './schema-plans.ts'
 import type { JobKind, JobState, ResourceTable, VaultTable } from './schema.ts'
+import type { HeldDeletionTable } from './schema-retention.ts'
 import type { Queryable } from './store.ts'
 
 /** What an operator watches, of all accounts. Each query reads an index, or a row for each resource, plan or vault. */
@@ -66,6 +67,26 @@ export async function vaultMeasures(db: Queryable, limit: number): Promise<reado
     .orderBy('region')
     .orderBy('name')
     .limit(limit)
+    .execute()
+  return rows.map((row) => ({ ...row, points: Number(row.points) }))
+}
+
+export type HeldMeasure = Pick<HeldDeletionTable, 'account_id' | 'region' | 'vault_name' | 'cause'> & {
+  readonly points: number
+}
+
+/** Recovery points whose deletion waits for somebody to approve. */
+export async function heldMeasures(db: Queryable): Promise<readonly HeldMeasure[]> {
+  const rows = await db
+    .selectFrom('held_deletion')
+    .select(['account_id', 'region', 'vault_name', 'cause'])
+    .select((eb) => eb.fn.countAll<number>().as('points'))
+    .where('approved_at', 'is', null)
+    .groupBy(['account_id', 'region', 'vault_name', 'cause'])
+    .orderBy('account_id')
+    .orderBy('region')
+    .orderBy('vault_name')
+    .orderBy('cause')
     .execute()
   return rows.map((row) => ({ ...row, points: Number(row.points) }))
 }

@@ -176,7 +176,10 @@ export async function setRecoveryPointStatus(
 export async function updateLifecycle(
   db: Queryable,
   point: Pick<RecoveryPointTable, 'account_id' | 'arn'>,
-  lifecycle: Pick<RecoveryPointTable, 'delete_after_days' | 'cold_after_days' | 'delete_at'>,
+  lifecycle: Pick<
+    RecoveryPointTable,
+    'delete_after_days' | 'cold_after_days' | 'delete_at' | 'retention_cut_at'
+  >,
 ): Promise<boolean> {
   const result = await db
     .updateTable('recovery_point')
@@ -207,6 +210,7 @@ export async function deleteRecoveryPoint(
   point: Pick<RecoveryPointTable, 'account_id' | 'arn'>,
 ): Promise<boolean> {
   await deletePointIndex(db, point.account_id, point.arn)
+  await db.deleteFrom('held_deletion').where('arn', '=', point.arn).execute()
   const result = await db
     .deleteFrom('recovery_point')
     .where('account_id', '=', point.account_id)

@@ -278,6 +278,8 @@ export interface RecoveryPointTable {
   copied_at: Millis | null
   source_vault_arn: string | null
   source_point_arn: string | null
+  /** When a call made its retention shorter; absent in rows that are written. */
+  retention_cut_at?: Millis | null | undefined
 }
 
 export type JobKind =

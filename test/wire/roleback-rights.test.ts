@@ -60,6 +60,8 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   ListBackupPlanRuns: { touches: 'backups', policies: READERS, also: [] },
   ListFrameworkFindings: { touches: 'backups', policies: READERS, also: [] },
   ListItemSearchResults: { touches: 'backups', policies: READERS, also: [] },
+  ApproveHeldDeletions: { touches: 'backups', policies: NOBODY, also: [] },
+  ListHeldDeletions: { touches: 'backups', policies: READERS, also: [] },
   ListJobDecisions: { touches: 'backups', policies: READERS, also: [] },
   ListLimitedAccessKeys: { touches: 'keys', policies: NOBODY, also: ['iam:ListAccessKeys'] },
   ListPauses: { touches: 'backups', policies: READERS, also: [] },

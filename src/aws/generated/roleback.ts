@@ -1136,6 +1136,39 @@ export interface EventTarget {
   readonly MessagesGivenUp?: number | undefined
 }
 
+export interface ListHeldDeletionsInput {
+  readonly BackupVaultName?: string | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListHeldDeletionsOutput {
+  readonly HeldDeletions: readonly HeldDeletion[]
+  readonly NextToken?: string | undefined
+}
+
+export interface HeldDeletion {
+  readonly RecoveryPointArn: string
+  readonly BackupVaultName: string
+  readonly ResourceArn: string
+  readonly Cause: "LAST_POINT" | "VAULT_SHARE"
+  readonly Reason: string
+  readonly HeldAt: Date
+  readonly CreationDate: Date
+  readonly DeleteAt?: Date | undefined
+  readonly ApprovedAt?: Date | undefined
+  readonly ApprovedBy?: string | undefined
+}
+
+export interface ApproveHeldDeletionsInput {
+  readonly BackupVaultName: string
+  readonly RecoveryPointArns: readonly string[]
+}
+
+export interface ApproveHeldDeletionsOutput {
+  readonly RecoveryPointArns: readonly string[]
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -1197,6 +1230,8 @@ export interface RolebackApi {
   DeleteEventTarget: { input: DeleteEventTargetInput; output: DeleteEventTargetOutput }
   TestEventTarget: { input: TestEventTargetInput; output: TestEventTargetOutput }
   RetryEventDeliveries: { input: RetryEventDeliveriesInput; output: RetryEventDeliveriesOutput }
+  ListHeldDeletions: { input: ListHeldDeletionsInput; output: ListHeldDeletionsOutput }
+  ApproveHeldDeletions: { input: ApproveHeldDeletionsInput; output: ApproveHeldDeletionsOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, test } from 'node:test'
+import { awsError } from '../fixtures/aws-error.ts'
+import { roleback } from '../fixtures/command-line.ts'
+import { letDaysPass } from '../fixtures/expiry.ts'
+import {
+  allow,
+  backUpWell,
+  makeRole,
+  makeUser,
+  makeVault,
+  openWorld,
+  registerDirectory,
+  until,
+} from '../fixtures/world.ts'
+
+/** Deletions that wait for somebody to approve. What is held, and when, is in src/jobs/held-deletions.test.ts. */
+
+const world = await openWorld()
+after(() => world[Symbol.asyncDispose]())
+
+await makeVault(world, 'vault')
+const tree = await registerDirectory(world, 'tree', (path) => writeFileSync(join(path, 'a'), 'a'))
+const role = await makeRole(world, 'keeper', { statements: [allow('*')] })
+const input = {
+  BackupVaultName: 'vault',
+  IamRoleArn: role,
+  ResourceArn: tree.arn,
+  Lifecycle: { DeleteAfterDays: 1 },
+}
+const older = await backUpWell(world, input)
+const last = await backUpWell(world, input)
+
+const env = {
+  AWS_ENDPOINT_URL: world.url,
+  AWS_ACCESS_KEY_ID: world.rootKey.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
+  AWS_REGION: world.region,
+}
+
+test('R5 the last recovery point of a resource is held when its retention is over, visibly, and goes once somebody approves', async () => {
+  const list = await world.call('roleback', 'ListHeldDeletions', {})
+  assert.deepEqual(list.HeldDeletions, [])
+  await letDaysPass(world, 2)
+  const { HeldDeletions } = await until('the last point to be held, the other to go', async () => {
+    const held = await world.call('roleback', 'ListHeldDeletions', { BackupVaultName: 'vault' })
+    const { NumberOfRecoveryPoints } = await world.call('backup', 'DescribeBackupVault', {
+      BackupVaultName: 'vault',
+    })
+    return held.HeldDeletions.length === 1 && NumberOfRecoveryPoints === 1 ? held : undefined
+  })
+  const [held] = HeldDeletions
+  assert.deepEqual([held?.RecoveryPointArn, held?.Cause, held?.ApprovedAt], [last, 'LAST_POINT', undefined])
+  const point = await world.call('backup', 'DescribeRecoveryPoint', {
+    BackupVaultName: 'vault',
+    RecoveryPointArn: last,
+  })
+  assert.equal(point.Status, 'EXPIRED')
+  assert.equal(point.StatusMessage, held?.Reason)
+  assert.match(point.StatusMessage ?? '', /^Held, not deleted: it is the last recovery point of /)
+  const shown = await roleback(['vault', 'held'], { env })
+  assert.match(shown.stdout, new RegExp(`^vault +\\S+ +${last} +Held, not deleted`, 'm'))
+
+  const approval = { BackupVaultName: 'vault', RecoveryPointArns: [last] }
+  const nobody = await makeUser(world, 'operator', [], ['arn:aws:iam::aws:policy/AWSBackupFullAccess'])
+  await assert.rejects(
+    nobody.call('roleback', 'ApproveHeldDeletions', approval),
+    awsError('AccessDeniedException', 'ApproveHeldDeletions'),
+  )
+  const half = await makeUser(world, 'half', [allow('roleback:*')])
+  await assert.rejects(
+    half.call('roleback', 'ApproveHeldDeletions', approval),
+    awsError('AccessDeniedException', 'backup:DeleteRecoveryPoint'),
+  )
+  await assert.rejects(
+    world.call('roleback', 'ApproveHeldDeletions', { ...approval, RecoveryPointArns: [last, older] }),
+    awsError('ResourceNotFoundException', 'is not held in backup vault "vault"'),
+  )
+  const unsaid = await roleback(['vault', 'approve', 'vault'], { env })
+  assert.deepEqual([unsaid.code, /say which recovery points may go/.test(unsaid.stderr)], [2, true])
+  const { stdout } = await roleback(['vault', 'approve', 'vault', '--all'], { env })
+  assert.equal(
+    stdout,
+    'approved: 1 recovery points of vault go as their roles, locks and legal holds let them\n',
+  )
+  await assert.rejects(
+    world.call('roleback', 'ApproveHeldDeletions', approval),
+    awsError('InvalidRequestException', 'approved already'),
+  )
+  // A restart looks at once.
+  await letDaysPass(world, 0)
+  await until('the approved point to go', async () => {
+    const { NumberOfRecoveryPoints } = await world.call('backup', 'DescribeBackupVault', {
+      BackupVaultName: 'vault',
+    })
+    return NumberOfRecoveryPoints === 0 ? true : undefined
+  })
+  assert.deepEqual((await world.call('roleback', 'ListHeldDeletions', {})).HeldDeletions, [])
+})
+
+test('counts that are set let no more than a share of a vault go at once', async () => {
+  const { BackupPlanId = '' } = await world.call('backup', 'CreateBackupPlan', {
+    BackupPlan: { BackupPlanName: 'p', Rules: [{ RuleName: 'daily', TargetBackupVaultName: 'vault' }] },
+  })
+  await world.call('backup', 'CreateBackupSelection', {
+    BackupPlanId,
+    BackupSelection: { SelectionName: 'all', IamRoleArn: role, Resources: [tree.arn] },
+  })
+  const made: string[] = []
+  for (let i = 0; i < 4; i++) made.push(await backUpWell(world, { ...input, Lifecycle: undefined }))
+  await world.offline(async () => {
+    const db = new DatabaseSync(join(world.dataDir, 'roleback.db'))
+    const by = JSON.stringify({ BackupPlanId, BackupRuleName: 'daily' })
+    db.prepare('update recovery_point set plan_id = ?, created_by = ?').run(BackupPlanId, by)
+    db.close()
+    return await Promise.resolve()
+  })
+  await world.call('roleback', 'PutRetentionCounts', { BackupPlanId, RuleName: 'daily', KeepLast: 1 })
+  await letDaysPass(world, 0)
+  const held = await until('what counts let go to be held', async () => {
+    const { HeldDeletions } = await world.call('roleback', 'ListHeldDeletions', {})
+    return HeldDeletions.length === 3 ? HeldDeletions : undefined
+  })
+  assert.deepEqual(
+    held.map(({ RecoveryPointArn }) => RecoveryPointArn).toSorted(),
+    made.slice(0, 3).toSorted(),
+  )
+  assert.ok(
+    held.every(
+      ({ Cause, Reason }) =>
+        Cause === 'VAULT_SHARE' && /3 of the 4 .* retention counts of backup plan/.test(Reason),
+    ),
+  )
+  const first = { BackupVaultName: 'vault', RecoveryPointArn: made[0] as string }
+  const point = await until('the point to say so', async () => {
+    const described = await world.call('backup', 'DescribeRecoveryPoint', first)
+    return described.StatusMessage === undefined ? undefined : described
+  })
+  assert.equal(point.Status, 'COMPLETED')
+  assert.match(
+    point.StatusMessage ?? '',
+    /^Kept, though no retention count of its rule keeps it: Held, not deleted: 3 of the 4/,
+  )
+  await world.call('roleback', 'ApproveHeldDeletions', {
+    BackupVaultName: 'vault',
+    RecoveryPointArns: made.slice(0, 2),
+  })
+  await letDaysPass(world, 0)
+  await until('the approved points to go', async () => {
+    const { NumberOfRecoveryPoints } = await world.call('backup', 'DescribeBackupVault', {
+      BackupVaultName: 'vault',
+    })
+    return NumberOfRecoveryPoints === 2 ? true : undefined
+  })
+  const left = await world.call('roleback', 'ListHeldDeletions', {})
+  assert.deepEqual(
+    left.HeldDeletions.map(({ RecoveryPointArn }) => RecoveryPointArn),
+    [made[2]],
+  )
+})
