@@ -32,6 +32,7 @@ export interface Filled {
   readonly restoreJobId: string
   readonly pointArn: string
   readonly holdId: string
+  readonly searchId: string
   /** An authorization id of a refusal. */
   readonly refusalId: string
   readonly dba: Credentials
@@ -105,6 +106,19 @@ export async function fill(server: ServerProcess, folder: string): Promise<Fille
       ResourceIdentifiers: [resources.get('accounting') ?? ''],
     },
   })
+  await call('backup', 'CreateFramework', {
+    FrameworkName: 'house_rules',
+    FrameworkDescription: 'What we promised our customers',
+    FrameworkControls: [
+      { ControlName: 'BACKUP_RESOURCES_PROTECTED_BY_BACKUP_PLAN' },
+      { ControlName: 'BACKUP_LAST_RECOVERY_POINT_CREATED' },
+    ],
+  })
+  const { JobId: searchId } = await call('roleback', 'StartItemSearchJob', {
+    BackupVaultName: 'production',
+    NamePattern: 'file-1*',
+  })
+  await ended(async () => (await call('roleback', 'DescribeJob', { JobId: searchId })).Job.State)
   const refusalId = await refusal(server, dba, resources.get('wiki') ?? '', role)
   return {
     resources,
@@ -115,6 +129,7 @@ export async function fill(server: ServerProcess, folder: string): Promise<Fille
     restoreJobId,
     pointArn,
     holdId,
+    searchId,
     refusalId,
     dba,
   }

@@ -166,3 +166,37 @@ test(
     await page.close()
   },
 )
+
+test('a file is found by its name and the restore of it alone is ready', { skip: missing }, async () => {
+  const page = await pageAsRoot('/search?vault=production&pattern=file-7.*')
+  await page.getByRole('button', { name: 'Search', exact: true }).click()
+  const found = page.getByRole('row', { name: /file-7\.dat.*wiki/ })
+  await shows(page, found)
+  await found.getByRole('link', { name: 'Restore' }).click()
+  await page.getByRole('heading', { level: 1, name: 'Restore' }).waitFor()
+  assert.match(await page.getByLabel(/^Only these paths/).inputValue(), /file-7\.dat$/)
+  await page.close()
+})
+
+test(
+  'a recovery point is copied into another vault after its rights were checked',
+  { skip: missing },
+  async () => {
+    const page = await pageAsRoot('/vaults/production')
+    const id = filled.pointArn.split(':').at(-1) ?? ''
+    await page.getByRole('button', { name: `Copy ${id}` }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByRole('button', { name: /^Into the vault/ }).click()
+    await page.getByRole('option', { name: 'archive' }).click()
+    await dialog.getByLabel('Keep it for days (optional)').fill('40')
+    await shows(page, dialog.getByText(/Everything it will need is allowed/))
+    await dialog.getByRole('button', { name: 'Copy', exact: true }).last().click()
+    await page.getByRole('heading', { level: 1, name: /^Copy / }).waitFor()
+    await shows(page, page.getByText('Completed', { exact: true }))
+    const { RecoveryPoints = [] } = await server.call('backup', 'ListRecoveryPointsByBackupVault', {
+      BackupVaultName: 'archive',
+    })
+    assert.equal(RecoveryPoints.length, 1)
+    await page.close()
+  },
+)

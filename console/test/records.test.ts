@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -13,12 +16,21 @@ import { goTo } from './screens.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'roleback-console-'))
 let server: ServerProcess
+let hook: Server
+let hookAt: string
+const hooked: string[] = []
 let browser: Browser
 let page: Page
 
 before(async () => {
   if (missing !== false) return
-  server = await serverProcess(join(folder, 'data'))
+  hook = createServer((request, response) => {
+    hooked.push(request.url ?? '')
+    response.writeHead(204).end()
+  })
+  await new Promise<void>((resolve) => void hook.listen(0, '127.0.0.1', resolve))
+  hookAt = `127.0.0.1:${(hook.address() as AddressInfo).port}`
+  server = await serverProcess(join(folder, 'data'), ['--allow-endpoint', hookAt])
   await server.start()
   await server.call('backup', 'CreateBackupVault', { BackupVaultName: 'evidence' })
   browser = await launch()
@@ -30,6 +42,7 @@ after(async () => {
   if (missing === false) {
     await browser.close()
     await server.kill('SIGTERM')
+    hook.close()
   }
   rmSync(folder, { recursive: true, force: true })
 })
@@ -97,4 +110,35 @@ test('an account is created, and its secret is shown once', { skip: missing }, a
   await shows(page, page.getByText('The secret is shown this once.'))
   await page.getByRole('button', { name: 'I have kept it' }).click()
   await shows(page, page.getByRole('rowheader', { name: 'tenant <i>one</i>' }))
+})
+
+test('a framework names what does not comply, by the filter in the address', { skip: missing }, async () => {
+  await goTo(page, '/frameworks')
+  await page.getByRole('button', { name: 'Create framework' }).first().click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Name').fill('promises')
+  await dialog.getByLabel('Nobody deletes recovery points by hand').click()
+  await dialog.getByRole('button', { name: 'Create framework' }).click()
+  await page.getByRole('link', { name: 'promises' }).click()
+  await shows(page, page.getByRole('rowheader', { name: 'Nobody deletes recovery points by hand' }))
+  await goTo(page, '/frameworks/promises?status=COMPLIANT')
+  await shows(page, page.getByText('Nothing is so.'))
+})
+
+test('whom the server tells is added, tested, and removed', { skip: missing }, async () => {
+  await goTo(page, '/settings?tab=notifications')
+  await page.getByRole('button', { name: 'Add target' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Name').fill('pager')
+  await dialog.getByLabel('Address').fill(`http://${hookAt}/hook`)
+  await dialog.getByRole('button', { name: 'Add target' }).click()
+  await page.getByRole('button', { name: 'Test pager' }).click()
+  await shows(page, page.getByText('pager took it.'))
+  assert.ok(hooked.includes('/hook'))
+  await page.getByRole('button', { name: 'Remove pager' }).click()
+  await dialog.getByLabel('Type remove').fill('remove')
+  await dialog.getByRole('button', { name: 'Remove target' }).click()
+  await shows(page, page.getByText(/Nobody is told of anything/))
+  const { EventTargets } = await server.call('roleback', 'ListEventTargets', {})
+  assert.deepEqual(EventTargets, [])
 })

@@ -29,7 +29,10 @@ function quoted(text: string): string {
 /** The same with the command line: everything that a form does can be done with it. */
 export function AwsCommand({ command }: { readonly command: string }): ReactNode {
   return (
-    <ExpandableSection headerText="The same with the aws CLI" variant="footer">
+    <ExpandableSection
+      headerText={command.startsWith('aws ') ? 'The same with the aws CLI' : 'The same on the command line'}
+      variant="footer"
+    >
       <Box variant="code">
         <pre className="command">{command}</pre>
       </Box>

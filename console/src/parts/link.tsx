@@ -37,6 +37,8 @@ export const holdPath = (id: string): string => `/legal-holds/${encodeURICompone
 export const identityPath = (kind: IdentityKind, name: string): string =>
   `/access/${kind}/${encodeURIComponent(name)}`
 
+export const frameworkPath = (name: string): string => `/frameworks/${encodeURIComponent(name)}`
+
 export type IdentityKind = 'group' | 'policy' | 'role' | 'user'
 
 export type JobKind = 'backup' | 'copy' | 'restore'

@@ -16,7 +16,7 @@ import Textarea from '@cloudscape-design/components/textarea'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
-import { useNavigate, useParams } from 'react-router'
+import { useNavigate, useParams, useSearchParams } from 'react-router'
 import { backup } from '../api/backup.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { Facts } from '../parts/facts.tsx'
@@ -59,7 +59,11 @@ export function Restore(): ReactNode {
         )
       ).RestoreMetadata ?? {},
   })
-  const [target, setTarget] = useState<Target>({ isNew: true, name: '', items: '' })
+  const [target, setTarget] = useState<Target>({
+    isNew: true,
+    name: '',
+    items: useSearchParams()[0].getAll('items').join('\n'),
+  })
   const [role, setRole] = useState<ChosenRole>('default')
   const [error, setError] = useState<unknown>()
   const [isBusy, setBusy] = useState(false)

@@ -17,6 +17,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams, useSearchParams } from 'react-router'
+import { CopyPoint } from './copy-point.tsx'
 import { LockState, vaultType } from './vaults.tsx'
 import { backup } from '../api/backup.ts'
 import { roleback } from '../api/roleback.ts'
@@ -59,6 +60,7 @@ export function Vault(): ReactNode {
       isLoading={isPending}
       actions={
         <>
+          <Button onClick={() => void navigate(`/search?vault=${encodeURIComponent(name)}`)}>Search</Button>
           <Button onClick={() => void verify()}>Check all data</Button>
           <Button onClick={() => setDeleting(true)}>Delete</Button>
         </>
@@ -135,6 +137,7 @@ function retention({ MinRetentionDays: min, MaxRetentionDays: max }: DescribeBac
 
 function Points({ vault }: { readonly vault: string }): ReactNode {
   const [doomed, setDoomed] = useState<RecoveryPointByBackupVault>()
+  const [copied, setCopied] = useState<string>()
   const navigate = useNavigate()
   const pages = usePages(['points in', vault], async (NextToken) => {
     const answer = await backup.send(
@@ -186,6 +189,13 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
                 </Button>
                 <Button
                   variant="inline-link"
+                  ariaLabel={`Copy ${nameOf(point.RecoveryPointArn)}`}
+                  onClick={() => setCopied(point.RecoveryPointArn)}
+                >
+                  Copy
+                </Button>
+                <Button
+                  variant="inline-link"
                   ariaLabel={`Delete ${nameOf(point.RecoveryPointArn)}`}
                   onClick={() => setDoomed(point)}
                 >
@@ -196,6 +206,7 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
           },
         ]}
       />
+      {copied !== undefined && <CopyPoint vault={vault} arn={copied} onClose={() => setCopied(undefined)} />}
       {doomed !== undefined && (
         <Confirm
           title="Delete recovery point"

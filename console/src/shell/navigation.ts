@@ -8,9 +8,11 @@ export const NAVIGATION: readonly SideNavigationProps.Item[] = [
   { type: 'link', text: 'Back up now', href: '/back-up' },
   { type: 'link', text: 'Jobs', href: '/jobs' },
   { type: 'link', text: 'Backup vaults', href: '/vaults' },
+  { type: 'link', text: 'Search', href: '/search' },
   { type: 'divider' },
   { type: 'link', text: 'Access', href: '/access' },
   { type: 'link', text: 'Audit', href: '/audit' },
+  { type: 'link', text: 'Frameworks', href: '/frameworks' },
   { type: 'link', text: 'Legal holds', href: '/legal-holds' },
   { type: 'link', text: 'Settings', href: '/settings' },
 ]

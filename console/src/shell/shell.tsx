@@ -33,6 +33,9 @@ const Identity = lazy(async () => ({ default: (await import('../screens/access/i
 const ManagedPolicy = screen(async () => (await import('../screens/access/policy.tsx')).ManagedPolicy)
 const Simulate = screen(async () => (await import('../screens/access/simulate.tsx')).Simulate)
 const Audit = screen(async () => (await import('../screens/audit.tsx')).Audit)
+const Search = screen(async () => (await import('../screens/search.tsx')).Search)
+const Frameworks = screen(async () => (await import('../screens/frameworks.tsx')).Frameworks)
+const FrameworkFindings = screen(async () => (await import('../screens/framework.tsx')).FrameworkFindings)
 const LegalHolds = screen(async () => (await import('../screens/legal-holds.tsx')).LegalHolds)
 const Hold = screen(async () => (await import('../screens/legal-hold.tsx')).Hold)
 const Settings = screen(async () => (await import('../screens/settings/settings.tsx')).Settings)
@@ -101,6 +104,9 @@ export function Shell(): ReactNode {
                 ))}
                 <Route path="access/policy/:name" element={<ManagedPolicy />} />
                 <Route path="audit" element={<Audit />} />
+                <Route path="search" element={<Search />} />
+                <Route path="frameworks" element={<Frameworks />} />
+                <Route path="frameworks/:name" element={<FrameworkFindings />} />
                 <Route path="legal-holds" element={<LegalHolds />} />
                 <Route path="legal-holds/:id" element={<Hold />} />
                 <Route path="settings" element={<Settings />} />

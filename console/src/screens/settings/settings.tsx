@@ -3,6 +3,7 @@ import type { ReactNode } from 'react'
 import { Accounts } from './accounts.tsx'
 import { General } from './general.tsx'
 import { Health } from './health.tsx'
+import { Notifications } from './notifications.tsx'
 import { RecoveryKit } from './recovery-kit.tsx'
 import { Storages } from './storages.tsx'
 import { useFilters } from '../../parts/filters.ts'
@@ -19,6 +20,7 @@ export function Settings(): ReactNode {
         tabs={[
           { id: 'general', label: 'General', content: <General /> },
           { id: 'storage', label: 'Storage', content: <Storages /> },
+          { id: 'notifications', label: 'Notifications', content: <Notifications /> },
           { id: 'accounts', label: 'Accounts', content: <Accounts /> },
           { id: 'kit', label: 'Recovery kit', content: <RecoveryKit /> },
           { id: 'health', label: 'Health', content: <Health /> },

@@ -1,0 +1,210 @@
+import Button from '@cloudscape-design/components/button'
+import FormField from '@cloudscape-design/components/form-field'
+import Input from '@cloudscape-design/components/input'
+import Select from '@cloudscape-design/components/select'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import StatusIndicator from '@cloudscape-design/components/status-indicator'
+import Textarea from '@cloudscape-design/components/textarea'
+import { useState } from 'react'
+import type { ReactNode } from 'react'
+import type { EventTarget } from '../../api/generated.ts'
+import { roleback } from '../../api/roleback.ts'
+import { Confirm } from '../../parts/confirm.tsx'
+import { FormDialog } from '../../parts/form-dialog.tsx'
+import { ago, count, fromSeconds } from '../../parts/format.ts'
+import { Actions } from '../../parts/layout.tsx'
+import { List } from '../../parts/list.tsx'
+import { notify } from '../../parts/notices.tsx'
+import { usePages } from '../../parts/pages.ts'
+
+const TYPES = [
+  { value: 'WEBHOOK', label: 'Webhook' },
+  { value: 'SLACK', label: 'Slack' },
+  { value: 'TEAMS', label: 'Microsoft Teams' },
+  { value: 'DISCORD', label: 'Discord' },
+  { value: 'MATRIX', label: 'Matrix' },
+]
+
+/** Whom the server tells of what happens, and how it was taken. */
+export function Notifications(): ReactNode {
+  const [isAdding, setAdding] = useState(false)
+  const [doomed, setDoomed] = useState<string>()
+  const pages = usePages(['event targets'], async () => ({
+    rows: (await roleback('ListEventTargets', {})).EventTargets,
+    next: undefined,
+  }))
+  const attempt = async (what: () => Promise<void>): Promise<void> => {
+    try {
+      await what()
+    } catch (failure) {
+      notify((failure as Error).message, 'error')
+    }
+    pages.refresh()
+  }
+  const test = async (Name: string): Promise<void> => {
+    const { IsDelivered, Message } = await roleback('TestEventTarget', { Name })
+    if (IsDelivered) notify(`${Name} took it.`)
+    else notify(`${Name} did not take it: ${Message ?? 'no reason was given'}`, 'error')
+  }
+  const retry = async (Name: string): Promise<void> => {
+    const { MessagesRetried = 0 } = await roleback('RetryEventDeliveries', { Name })
+    notify(`${count(MessagesRetried, 'message is', 'messages are')} tried again.`, 'info')
+  }
+  return (
+    <>
+      <List<EventTarget>
+        variant="container"
+        title="Notifications"
+        description="Each is told of what its pattern matches, until it takes it."
+        what="list whom the server tells"
+        pages={pages}
+        idOf={({ Name }) => Name}
+        actions={<Button onClick={() => setAdding(true)}>Add target</Button>}
+        empty="Nobody is told of anything. Add a webhook or a chat, and failed backups are heard of."
+        columns={[
+          { id: 'name', header: 'Name', isRowHeader: true, cell: ({ Name }) => Name },
+          {
+            id: 'type',
+            header: 'Type',
+            cell: ({ Type }) => TYPES.find(({ value }) => value === Type)?.label ?? Type,
+          },
+          { id: 'host', header: 'Host', cell: ({ Host }) => Host ?? '–' },
+          { id: 'state', header: 'State', minWidth: 190, cell: (target) => <Delivery of={target} /> },
+          { id: 'owed', header: 'Owed', cell: ({ MessagesOwed = 0 }) => MessagesOwed.toLocaleString() },
+          {
+            id: 'do',
+            header: 'Actions',
+            cell: ({ Name, MessagesGivenUp = 0 }) => (
+              <Actions>
+                <Button
+                  variant="inline-link"
+                  ariaLabel={`Test ${Name}`}
+                  onClick={() => void attempt(async () => await test(Name))}
+                >
+                  Test
+                </Button>
+                {MessagesGivenUp > 0 && (
+                  <Button
+                    variant="inline-link"
+                    ariaLabel={`Try again ${Name}`}
+                    onClick={() => void attempt(async () => await retry(Name))}
+                  >
+                    Try again
+                  </Button>
+                )}
+                <Button variant="inline-link" ariaLabel={`Remove ${Name}`} onClick={() => setDoomed(Name)}>
+                  Remove
+                </Button>
+              </Actions>
+            ),
+          },
+        ]}
+      />
+      {isAdding && (
+        <AddTarget
+          onClose={() => {
+            setAdding(false)
+            pages.refresh()
+          }}
+        />
+      )}
+      {doomed !== undefined && (
+        <Confirm
+          title={`Remove ${doomed}`}
+          what="remove this target"
+          word="remove"
+          action="Remove target"
+          command={`./roleback notify delete ${doomed}`}
+          onClose={() => setDoomed(undefined)}
+          onConfirm={async () => {
+            await roleback('DeleteEventTarget', { Name: doomed })
+            notify(`${doomed} is told of nothing any more.`)
+            pages.refresh()
+          }}
+        >
+          What it is still owed is not sent.
+        </Confirm>
+      )}
+    </>
+  )
+}
+
+function Delivery({ of }: { readonly of: EventTarget }): ReactNode {
+  if ((of.Failures ?? 0) > 0)
+    return <StatusIndicator type="error">{of.LastError ?? 'Takes nothing'}</StatusIndicator>
+  if ((of.MessagesGivenUp ?? 0) > 0)
+    return (
+      <StatusIndicator type="warning">{count(of.MessagesGivenUp ?? 0, 'message')} given up</StatusIndicator>
+    )
+  if (of.LastDeliveredAt === undefined)
+    return <StatusIndicator type="pending">Nothing sent yet</StatusIndicator>
+  return <StatusIndicator type="success">Took it {ago(fromSeconds(of.LastDeliveredAt))}</StatusIndicator>
+}
+
+function AddTarget({ onClose }: { readonly onClose: () => void }): ReactNode {
+  const [name, setName] = useState('')
+  const [type, setType] = useState('WEBHOOK')
+  const [url, setUrl] = useState('')
+  const [secret, setSecret] = useState('')
+  const [pattern, setPattern] = useState('')
+  return (
+    <FormDialog
+      title="Add target"
+      what="add this target"
+      action="Add target"
+      isReady={name !== '' && url !== ''}
+      onClose={onClose}
+      onSubmit={async () => {
+        await roleback('PutEventTarget', {
+          Name: name,
+          Type: type,
+          Url: url,
+          ...(secret !== '' && { SigningSecret: secret }),
+          ...(pattern.trim() !== '' && { EventPattern: pattern }),
+        })
+        notify(`${name} is told from now on. Test it.`)
+      }}
+    >
+      <FormField label="Name">
+        <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
+      </FormField>
+      <FormField label="Type">
+        <Select
+          selectedOption={TYPES.find(({ value }) => value === type) ?? null}
+          options={TYPES}
+          onChange={({ detail }) => setType(detail.selectedOption.value ?? 'WEBHOOK')}
+        />
+      </FormField>
+      <FormField
+        label="Address"
+        description="Whoever has it can write there: it is sealed and not shown again."
+      >
+        <Input value={url} type="password" onChange={({ detail }) => setUrl(detail.value)} />
+      </FormField>
+      {type === 'WEBHOOK' && (
+        <FormField
+          label="Signing secret (optional)"
+          description="What it checks the signature with. Without one of yours ./roleback notify put makes one and shows it."
+        >
+          <Input value={secret} type="password" onChange={({ detail }) => setSecret(detail.value)} />
+        </FormField>
+      )}
+      <FormField
+        label="Event pattern (optional, JSON)"
+        description="As EventBridge has them. Empty: every change of state."
+      >
+        <SpaceBetween size="xs">
+          <Textarea
+            value={pattern}
+            rows={4}
+            placeholder={FAILED_ONLY}
+            onChange={({ detail }) => setPattern(detail.value)}
+          />
+          <Button onClick={() => setPattern(FAILED_ONLY)}>Only what failed</Button>
+        </SpaceBetween>
+      </FormField>
+    </FormDialog>
+  )
+}
+
+const FAILED_ONLY = '{ "detail": { "state": ["FAILED", "EXPIRED", "PARTIAL"] } }'
