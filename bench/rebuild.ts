@@ -33,7 +33,14 @@ export async function run(): Promise<void> {
   try {
     const file = join(folder, 'roleback.db')
     const db = await openStore({ kind: 'sqlite', file })
-    const rebuilt: Rebuilt = { vaults: 0, points: 0, holds: 0, problems: [], problemCount: 0 }
+    const rebuilt: Rebuilt = {
+      vaults: 0,
+      points: 0,
+      holds: 0,
+      problems: [],
+      problemCount: 0,
+      identityNumber: 0,
+    }
     const start = performance.now()
     const cpu = process.cpuUsage()
     await db.transaction(async (tx) => {

@@ -1,33 +1,27 @@
 import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { rootArn } from '../access/identity-arns.ts'
 import { loadConfig, storeConfigOf } from '../config.ts'
 import type { Config } from '../config.ts'
-import { placeOf, rebuildVault } from '../jobs/rebuild.ts'
+import { placeOf } from '../jobs/rebuild.ts'
 import type { Rebuilt } from '../jobs/rebuild.ts'
 import type { VaultPlace } from '../jobs/rebuild-points.ts'
-import { findVaultStores, RebuildError, takeOverVault } from '../jobs/rebuild-vault.ts'
+import { findVaultStores, openFoundVault, RebuildError, takeOverVault } from '../jobs/rebuild-vault.ts'
 import type { TakenVault } from '../jobs/rebuild-vault.ts'
+import { isSystemVault } from '../jobs/system-vault.ts'
 import { makeRecoveryKit, newPassphrase, openKit } from '../keyring/recovery-kit.ts'
 import type { OpenedKit, RecoveryKit } from '../keyring/recovery-kit.ts'
-import type { ServerKey } from '../keyring/server-key.ts'
-import { uuid } from '../lib/ids.ts'
-import { findServer, insertAccount, insertServer } from '../store/accounts.ts'
-import { appendAudit } from '../store/audit.ts'
-import { openAuditChain } from '../store/audit-chain.ts'
+import { findServer } from '../store/accounts.ts'
 import type { Store } from '../store/store.ts'
 import { openStore } from '../store/store.ts'
+import type { Vault } from '../vault/vault.ts'
 import { takeDataDir } from './data-dir.ts'
-import {
-  insertRootKey,
-  kitDirectory,
-  newRootKey,
-  serverKeyOf,
-  vaultsDirectory,
-  writeRootKey,
-} from './first-start.ts'
+import { kitDirectory, serverKeyOf, vaultsDirectory, writeRootKey } from './first-start.ts'
 import { factsOf, note, say, sayJson } from './output.ts'
+import { chooseIdentity, linesOfImport } from './rebuild-identity.ts'
+import type { WithIdentity } from './rebuild-identity.ts'
+import { homeOf, makeRows } from './rebuild-rows.ts'
+import type { Home, RebuildFacts } from './rebuild-rows.ts'
 import { readSecret } from './secret-input.ts'
 
 interface RebuildOptions {
@@ -37,6 +31,7 @@ interface RebuildOptions {
   readonly databaseUrlFile?: string
   readonly accountId?: string
   readonly region?: string
+  readonly withIdentity?: string | true
   readonly json?: boolean
 }
 
@@ -55,12 +50,16 @@ export function addVaultRebuild(vault: Command): void {
     .option('--database-url-file <file>', 'as given to serve')
     .option('--account-id <id>', 'the management account, where the vaults are of several accounts')
     .option('--region <region>', 'region of the new server (default: that of the vaults)')
+    .option(
+      '--with-identity [number]',
+      'also users, roles, policies, plans and settings, of the newest export or that with this number, which confirms it',
+    )
     .option('--json', 'print the result as JSON')
     .action(rebuild)
 }
 
 async function rebuild(storage: string, options: RebuildOptions): Promise<void> {
-  const { region, ...given } = options
+  const { region, withIdentity: _, ...given } = options
   const config = loadConfig(region === undefined ? given : { ...given, region }, process.env)
   const kit = await kitOf(options)
   const dataDir = takeDataDir(config.dataDir)
@@ -72,6 +71,7 @@ async function rebuild(storage: string, options: RebuildOptions): Promise<void> 
         region,
         storage: realOf(storage),
         kit,
+        withIdentity: options.withIdentity,
         isJson: options.json === true,
       })
     } finally {
@@ -98,10 +98,12 @@ interface Rebuild {
   readonly region: string | undefined
   readonly storage: string
   readonly kit: OpenedKit
+  readonly withIdentity: WithIdentity
   readonly isJson: boolean
 }
 
-async function rebuildInto(store: Store, { config, region, storage, kit, isJson }: Rebuild): Promise<void> {
+async function rebuildInto(store: Store, asked: Rebuild): Promise<void> {
+  const { config, region, storage, kit, isJson } = asked
   const server = await findServer(store.db)
   if (server !== undefined) {
     throw new RebuildError(
@@ -110,134 +112,65 @@ async function rebuildInto(store: Store, { config, region, storage, kit, isJson 
     )
   }
   const serverKey = await serverKeyOf(config.dataDir, store)
-  const newKit = writeNewKit(config)
+  const found = findVaultStores(storage, realOf(vaultsDirectory(config.dataDir)))
+  const vaults: Vault[] = []
+  for (const one of found) vaults.push(await openFoundVault(one, { kit, serverKey }))
+  const identity = await chooseIdentity(vaults, kit, asked.withIdentity)
+  const signers = kit.identitySigners.filter((one) => one !== serverKey.identitySigner)
+  const newKit = writeNewKit(config, [serverKey.identitySigner, ...signers])
   const taken: { readonly vault: TakenVault; readonly place: VaultPlace }[] = []
-  for (const found of findVaultStores(storage, realOf(vaultsDirectory(config.dataDir)))) {
-    const vault = await takeOverVault(found, { kit, serverKey, kitPublicKey: newKit.kit.publicKey })
+  const system: TakenVault[] = []
+  for (const one of found) {
+    const vault = await takeOverVault(one, { kit, serverKey, kitPublicKey: newKit.kit.publicKey })
     const place = await placeOf(vault)
-    if (place === undefined) note(`${found.place} says of no account that it belongs to it: left alone`)
-    else taken.push({ vault, place })
+    if (place !== undefined) taken.push({ vault, place })
+    else if (await isSystemVault(vault.vault)) system.push(vault)
+    else note(`${one.place} says of no account that it belongs to it: left alone`)
   }
   const home = homeOf(
     taken.map(({ place }) => place),
-    { accountId: config.accountId, region },
+    identity.isWanted
+      ? {
+          accountId: config.accountId ?? identity.found?.server.management_account_id,
+          region: region ?? identity.found?.server.region,
+        }
+      : { accountId: config.accountId, region },
   )
-  const facts = { config, serverKey, kit: newKit.kit, home }
-  const { rebuilt, rootKey } = await makeRows(store, facts, taken)
+  const facts: RebuildFacts = {
+    config,
+    serverKey,
+    kit: newKit.kit,
+    home,
+    identity: { ...identity, system, signers },
+  }
+  const { rebuilt, rootKey, imported } = await makeRows(store, facts, taken)
   const credentials = writeRootKey(config.dataDir, rootKey)
-  for (const { vault } of taken) vault.found.store.close()
+  for (const one of found) one.store.close()
   const files = {
     credentialsFile: credentials,
     kitFile: newKit.kitFile,
     passphraseFile: newKit.passphraseFile,
   }
-  if (isJson) sayJson({ accountId: home.accountId, region: home.region, ...rebuilt, ...files })
-  else for (const line of linesOf(home, rebuilt, files)) say(line)
-}
-
-interface Home {
-  readonly accountId: string
-  readonly region: string
-}
-
-/** Which account is the management account is the operator's to say: what heads say are names, not rights. */
-function homeOf(
-  places: readonly VaultPlace[],
-  given: { readonly accountId: string | undefined; readonly region: string | undefined },
-): Home {
-  const accounts = [...new Set(places.map(({ account_id }) => account_id))]
-  const regions = [...new Set(places.map((place) => place.region))]
-  const accountId = given.accountId ?? (accounts.length === 1 ? accounts[0] : undefined)
-  const region = given.region ?? (regions.length === 1 ? regions[0] : undefined)
-  if (accountId === undefined)
-    throw new RebuildError(
-      `Cannot tell the management account: the vaults are of ${accounts.length === 0 ? 'none' : accounts.join(', ')}. Name it with --account-id`,
-    )
-  if (region === undefined)
-    throw new RebuildError(
-      `Cannot tell the server's region: the vaults are of ${regions.join(', ')}. Name it with --region`,
-    )
-  return { accountId, region }
-}
-
-interface Facts {
-  readonly config: Config
-  readonly serverKey: ServerKey
-  readonly kit: RecoveryKit
-  readonly home: Home
-}
-
-/** All rows in one transaction: a rebuild that is interrupted is begun again, and finds the vaults as its own. */
-async function makeRows(
-  store: Store,
-  { config, serverKey, kit, home }: Facts,
-  taken: readonly { readonly vault: TakenVault; readonly place: VaultPlace }[],
-): Promise<{ readonly rebuilt: Rebuilt; readonly rootKey: ReturnType<typeof newRootKey> }> {
-  const now = Date.now()
-  const rootKey = newRootKey(config)
-  openAuditChain(store, {
-    mac: (text) => serverKey.fingerprint('audit', text),
-    accountId: home.accountId,
-    writer: `vault rebuild, process ${process.pid}`,
-    now: () => Date.now(),
-  })
-  await record(store, home.accountId, taken.length, now)
-  const rebuilt = await store.transaction(async (tx) => {
-    const rebuilt: Rebuilt = { vaults: 0, points: 0, holds: 0, problems: [], problemCount: 0 }
-    await insertServer(tx, {
-      server_id: uuid(),
-      created_at: now,
-      management_account_id: home.accountId,
-      region: home.region,
-      recovery_kit_public_key: kit.publicKey,
-      epoch: 2,
-    })
-    for (const accountId of new Set([home.accountId, ...taken.map(({ place }) => place.account_id)])) {
-      const name = accountId === home.accountId ? 'management' : `account ${accountId}`
-      await insertAccount(tx, { account_id: accountId, name, created_at: now, root_last_used_at: null })
+  if (isJson) {
+    const identityOf = imported && {
+      identity: {
+        number: identity.found?.manifest.number,
+        ...imported,
+        rows: Object.fromEntries(imported.rows),
+      },
     }
-    await insertRootKey(tx, serverKey, home.accountId, rootKey, now)
-    for (const { vault, place } of named(taken)) await rebuildVault(tx, vault, place, { now, rebuilt })
-    return rebuilt
-  })
-  return { rebuilt, rootKey }
-}
-
-/** Two vaults that say the same name, and one that says none, get one of their own. */
-function named(
-  taken: readonly { readonly vault: TakenVault; readonly place: VaultPlace }[],
-): readonly { readonly vault: TakenVault; readonly place: VaultPlace }[] {
-  const names = new Set<string>()
-  return taken.map(({ vault, place }) => {
-    const wanted = place.name === '' ? `rebuilt-${vault.vault.id.slice(0, 8)}` : place.name
-    const key = (name: string): string => `${place.account_id} ${place.region} ${name}`
-    const name = names.has(key(wanted)) ? `${wanted.slice(0, 40)}-${vault.vault.id.slice(0, 8)}` : wanted
-    names.add(key(name))
-    return { vault, place: { ...place, name } }
-  })
-}
-
-async function record(store: Store, accountId: string, vaults: number, now: number): Promise<void> {
-  await appendAudit(store, {
-    at: now,
-    account_id: accountId,
-    request_id: uuid(),
-    principal_arn: rootArn(accountId),
-    principal_id: accountId,
-    source_ip: null,
-    service: 'roleback',
-    action: 'roleback:RebuildServer',
-    resource: '*',
-    effect: 'Allow',
-    layer: 'local',
-    reason: `by local access to the data directory and the recovery kit (process ${process.pid}, user id ${process.getuid?.() ?? 'unknown'}): ${vaults} vaults`,
-    policy: null,
-    statement: null,
-  })
+    sayJson({ accountId: home.accountId, region: home.region, ...rebuilt, ...identityOf, ...files })
+    return
+  }
+  if (imported !== undefined) for (const line of linesOfImport(imported)) say(line)
+  for (const line of linesOf(home, rebuilt, files)) say(line)
 }
 
 /** The kit that was used opens what was written until now; what comes is for a new one. Neither is ever written over. */
-function writeNewKit(config: Config): {
+function writeNewKit(
+  config: Config,
+  signers: readonly string[],
+): {
   readonly kit: RecoveryKit
   readonly kitFile: string
   readonly passphraseFile: string
@@ -248,7 +181,7 @@ function writeNewKit(config: Config): {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const kitFile = join(folder, `recovery-kit-${kit.kitId}.txt`)
   const passphraseFile = join(folder, `recovery-passphrase-${kit.kitId}.txt`)
-  writeFileSync(kitFile, kit.kitText, { mode: 0o600, flag: 'wx', flush: true })
+  writeFileSync(kitFile, kit.withSigners(signers), { mode: 0o600, flag: 'wx', flush: true })
   writeFileSync(passphraseFile, `${passphrase}\n`, { mode: 0o600, flag: 'wx', flush: true })
   return { kit, kitFile, passphraseFile }
 }

@@ -62,3 +62,18 @@ export function identityLine(serverKey: ServerKey, table: IdentityTable, row: Id
     secrets: { [sealed.column]: secret.toString('base64') },
   }
 }
+
+/** The row under this server's key. */
+export function sealedAgain(
+  serverKey: ServerKey,
+  table: IdentityTable,
+  { row, secrets }: IdentityLine,
+): IdentityRow {
+  const sealed = SEALED[table.name]
+  const secret = sealed === undefined ? undefined : secrets?.[sealed.column]
+  if (sealed === undefined || secret === undefined) return row
+  return {
+    ...row,
+    [sealed.column]: serverKey.seal(sealed.purpose, sealed.owner(row), Buffer.from(secret, 'base64')),
+  }
+}

@@ -8,6 +8,12 @@ const IDENTITY_EXPORT = 'identityExport'
 
 const DAY_MS = 86_400_000
 
+/** Number of the last identity export when a head was written; 0 where it names none. */
+export function identityExportIn(record: Readonly<Record<string, unknown>>): number {
+  const said = record[IDENTITY_EXPORT]
+  return typeof said === 'number' ? said : 0
+}
+
 /** What the manifest's head says of a recovery point, so that the catalogue can be made again from the vault alone. */
 export async function pointRecord(
   tools: Pick<JobTools, 'runningTime' | 'store'>,

@@ -110,6 +110,17 @@ export async function takeOverVault(found: FoundVault, by: TakeOver): Promise<Ta
   return { found, vault, sealed, generation: (lists.at(-1)?.generation ?? 0) + GENERATIONS_AHEAD }
 }
 
+/** Opens a vault to read in it; nothing is changed. @throws {RebuildError} Where the kit does not open it. */
+export async function openFoundVault(
+  found: FoundVault,
+  { kit, serverKey }: Pick<TakeOver, 'kit' | 'serverKey'>,
+): Promise<Vault> {
+  const { vaultId } = await readHeader(found.store)
+  const newest = await newestKeyNumber(found.store)
+  const own = await ownKeys(found.store, serverKey, vaultId, newest)
+  return await openVault(found.store, own?.vaultKeys ?? (await openKeys(found, kit, vaultId, newest)))
+}
+
 async function ownKeys(
   store: BlobStore,
   serverKey: ServerKey,

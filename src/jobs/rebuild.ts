@@ -8,6 +8,7 @@ import { insertVault } from '../store/vaults.ts'
 import { readAllHeads } from '../vault/all-heads.ts'
 import { VaultDamageError } from '../vault/errors.ts'
 import type { PointHead } from '../vault/heads.ts'
+import { identityExportIn } from './point-record.ts'
 import { ForeignPointError, placeIn, pointOf, vaultRow } from './rebuild-points.ts'
 import type { RebuiltPoint, VaultPlace } from './rebuild-points.ts'
 import type { TakenVault } from './rebuild-vault.ts'
@@ -20,6 +21,8 @@ export interface Rebuilt {
   /** Recovery points that were not brought back, and why: the first ones. */
   readonly problems: string[]
   problemCount: number
+  /** The newest identity export that a recovery point names; 0 where none does. */
+  identityNumber: number
 }
 
 const MAX_PROBLEMS = 100
@@ -115,6 +118,7 @@ function rebuiltPoint(
     return undefined
   }
   try {
+    rebuilt.identityNumber = Math.max(rebuilt.identityNumber, identityExportIn(head.record))
     return pointOf(head, place, now)
   } catch (error) {
     if (!(error instanceof ForeignPointError)) throw error

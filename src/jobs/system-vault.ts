@@ -7,7 +7,7 @@ import { findIdentityExport, insertIdentityExport, updateIdentityExport } from '
 import type { IdentityExportTable } from '../store/schema-identity.ts'
 import type { ServerTable } from '../store/schema.ts'
 import { storageOfServer, vaultStorage } from '../store/storages.ts'
-import type { Store } from '../store/store.ts'
+import type { Queryable, Store } from '../store/store.ts'
 import { readHeader } from '../vault/vault.ts'
 import type { Vault } from '../vault/vault.ts'
 import { addVaultKey } from './vault-owner.ts'
@@ -26,9 +26,14 @@ export interface SystemVaultTools {
 }
 
 /** Member of its records that tells it from other vaults. */
-export const SYSTEM_RECORD = 'system'
+const SYSTEM_RECORD = 'system'
 
 const nameOf = (vaultId: string): string => `system-${vaultId}`
+
+/** Whether a vault is a server's own. */
+export async function isSystemVault(vault: Vault): Promise<boolean> {
+  return (await vault.records()).record[SYSTEM_RECORD] !== undefined
+}
 
 /** The row of the export, made where there is none; it names the vault and not more. */
 export async function systemVaultRow(tools: SystemVaultTools): Promise<IdentityExportTable> {
@@ -37,7 +42,7 @@ export async function systemVaultRow(tools: SystemVaultTools): Promise<IdentityE
   if (found !== undefined) return found
   const server = (await findServer(db)) as ServerTable
   await insertIdentityExport(db, {
-    ...(await newVault(tools, server)),
+    ...(await newSystemVault(db, tools.serverKey, server)),
     kit_public_key: server.recovery_kit_public_key,
     earlier_signers: '[]',
     number: 0,
@@ -53,9 +58,14 @@ export async function systemVaultRow(tools: SystemVaultTools): Promise<IdentityE
 
 type NewVault = Pick<IdentityExportTable, 'vault_id' | 'region' | 'storage' | 'wrapped_key'>
 
-async function newVault({ store, serverKey }: SystemVaultTools, server: ServerTable): Promise<NewVault> {
+/** A vault that is not made yet, where it would lie now. */
+export async function newSystemVault(
+  db: Queryable,
+  serverKey: ServerKey,
+  server: Pick<ServerTable, 'region'>,
+): Promise<NewVault> {
   const vault_id = randomHex(16)
-  const storage = JSON.stringify(await storageOfServer(store.db, nameOf(vault_id)))
+  const storage = JSON.stringify(await storageOfServer(db, nameOf(vault_id)))
   return {
     vault_id,
     region: server.region,
@@ -76,7 +86,7 @@ export async function openSystemVault(
 ): Promise<{ readonly vault: Vault; readonly row: IdentityExportTable; readonly server: ServerTable }> {
   const { db } = tools.store
   const server = (await findServer(db)) as ServerTable
-  const fresh = await newVault(tools, server)
+  const fresh = await newSystemVault(db, tools.serverKey, server)
   let row = await systemVaultRow(tools)
   const change = async (changed: Partial<IdentityExportTable>): Promise<void> => {
     row = { ...row, ...changed }

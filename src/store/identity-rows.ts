@@ -123,3 +123,24 @@ export async function insertIdentityRow(
   const query = sql`insert into ${sql.table(table.name)} (${columns}) values (${values}) on conflict do nothing`
   return (await query.execute(db)).numAffectedRows === 1n
 }
+
+/** The columns that a table has here. */
+export async function identityColumns(db: Queryable, table: IdentityTable): Promise<ReadonlySet<string>> {
+  const all = await db.introspection.getTables()
+  const found = all.find(({ name }) => name === table.name)
+  return new Set(found?.columns.map(({ name }) => name))
+}
+
+/** Writes a row over the one of its key. */
+export async function updateIdentityRow(
+  db: Queryable,
+  table: IdentityTable,
+  row: IdentityRow,
+): Promise<void> {
+  const set = sql.join(Object.keys(row).map((column) => sql`${sql.ref(column)} = ${row[column]}`))
+  const where = sql.join(
+    table.key.map((column) => sql`${sql.ref(column)} = ${row[column]}`),
+    sql` and `,
+  )
+  await sql`update ${sql.table(table.name)} set ${set} where ${where}`.execute(db)
+}

@@ -295,3 +295,17 @@ export async function regionsOfVaults(db: Queryable): Promise<readonly string[]>
   const rows = await db.selectFrom('vault').select('region').distinct().orderBy('region').execute()
   return rows.map(({ region }) => region)
 }
+
+/** By the id in its blob store. */
+export async function findVaultById(db: Queryable, vaultId: string): Promise<VaultTable | undefined> {
+  return await db.selectFrom('vault').selectAll().where('vault_id', '=', vaultId).executeTakeFirst()
+}
+
+/** What of a vault that was brought back an export of it says. */
+export async function restoreVaultSettings(
+  db: Queryable,
+  vaultId: string,
+  settings: Pick<VaultTable, 'access_policy' | 'notifications' | 'creator_request_id' | 'lock_configuration'>,
+): Promise<void> {
+  await db.updateTable('vault').set(settings).where('vault_id', '=', vaultId).execute()
+}
