@@ -497,6 +497,17 @@ describe('Escalation', () => {
       BackupPlanId,
       BackupSelection: { SelectionName: 'all', IamRoleArn: strongRole, Resources: [resource] },
     })
+    await call('backup', 'CreateRestoreTestingPlan', {
+      RestoreTestingPlan: {
+        RestoreTestingPlanName: 'tests',
+        ScheduleExpression: 'cron(0 5 * * ? *)',
+        RecoveryPointSelection: {
+          Algorithm: 'LATEST_WITHIN_WINDOW',
+          IncludeVaults: ['*'],
+          RecoveryPointTypes: ['SNAPSHOT'],
+        },
+      },
+    })
     const id = (rest: string): string => `arn:aws:iam::${world.accountId}:${rest}`
     place = { id, vault, resource, point, strong: strongRole, weak }
   })
