@@ -10,7 +10,7 @@ import { AwsError } from '../src/aws/error.ts'
 import type { Call, InputOf } from '../src/aws/client.ts'
 import { listing, nastyTree } from '../src/drivers/directory.fixture.ts'
 import { RESTIC_VERSION, WITHOUT_RESTIC } from '../src/restic/restic.fixture.ts'
-import { registerBucket, s3ClientOf } from './fixtures/bucket.ts'
+import { contentOf, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
 import { registerOrders, startOrders } from './fixtures/orders.ts'
 import type { Orders } from './fixtures/orders.ts'
 import {
@@ -250,6 +250,37 @@ describe('An export job', () => {
       point = await backUp(await registerBucket(rgw, BUCKET, world.call))
     })
     after(() => rgw.stop())
+
+    test('takes the reports of a report plan, each decided for the service on the object', async () => {
+      const { call } = world
+      const client = s3ClientOf(rgw)
+      await client.send(new S3.CreateBucketCommand({ Bucket: 'reports' }))
+      await registerBucket(rgw, 'reports', call)
+      const ReportPlanName = 'into_a_bucket'
+      await call('backup', 'CreateReportPlan', {
+        ReportPlanName,
+        ReportDeliveryChannel: { S3BucketName: 'reports', S3KeyPrefix: 'audit', Formats: ['JSON'] },
+        ReportSetting: { ReportTemplate: 'BACKUP_JOB_REPORT' },
+      })
+      const { ReportJobId = '' } = await call('backup', 'StartReportJob', { ReportPlanName })
+      const job = await until('the report', async () => {
+        const { ReportJob } = await call('backup', 'DescribeReportJob', { ReportJobId })
+        return ['CREATED', 'RUNNING'].includes(ReportJob?.Status ?? '') ? undefined : ReportJob
+      })
+      assert.equal(job.Status, 'COMPLETED', job.StatusMessage ?? '')
+      const [key = '', ...more] = job.ReportDestination?.S3Keys ?? []
+      assert.deepEqual([job.ReportDestination?.S3BucketName, more], ['reports', []])
+      const content = (await contentOf(client, 'reports')) ?? {}
+      client.destroy()
+      assert.deepEqual(Object.keys(content), [key])
+      const { reportItems } = JSON.parse(content[key] ?? '') as { reportItems: { backupJobId: string }[] }
+      assert.ok(reportItems.length > 0)
+      const decisions = await decisionsOf(world, ReportJobId)
+      assert.deepEqual(
+        decisions.map((one) => [one.Action, one.Effect, one.ResourceArn]),
+        [['s3:PutObject', 'Allow', `arn:aws:s3:::reports/${key}`]],
+      )
+    })
 
     test('gives every object as a file, and a manifest that has every key', async () => {
       const repository = inScratch('bucket-repository')

@@ -4,7 +4,7 @@ import { cpSync, globSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { openWorld } from './fixtures/world.ts'
+import { openWorld, registerDirectory } from './fixtures/world.ts'
 import { runTool } from './servers/run-tool.ts'
 
 const CONFIGURATION = join(import.meta.dirname, 'fixtures', 'terraform')
@@ -28,6 +28,7 @@ const OUTPUTS = {
   managed_policy: 'arn:aws:iam::aws:policy/AWSBackupFullAccess',
   operator_may: { 'backup:ListBackupVaults': 'allowed', 'iam:CreateUser': 'implicitDeny' },
   people: ['operator'],
+  report_plan: 'COMPLETED',
   service_roles: ['database-backup'],
 }
 
@@ -36,6 +37,7 @@ test(
   { skip: missing, timeout: 600_000 },
   async () => {
     await using world = await openWorld()
+    const reports = await registerDirectory(world, 'reports', () => undefined)
     const folder = mkdtempSync(join(tmpdir(), 'roleback-terraform-'))
     try {
       cpSync(CONFIGURATION, folder, { recursive: true })
@@ -51,6 +53,7 @@ test(
             AWS_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
             TF_VAR_endpoint: world.url,
             TF_VAR_revision: String(revision),
+            TF_VAR_reports: reports.arn.split('/').at(-1) ?? '',
             CHECKPOINT_DISABLE: '1',
           },
         })

@@ -77,6 +77,7 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
   backup: {
     BackupVaultName: 'VAULT',
     FrameworkName: 'FRAMEWORK',
+    ReportPlanName: 'REPORTS',
     MinRetentionDays: 7,
     MaxRetentionDays: 30,
     ChangeableForDays: 3,

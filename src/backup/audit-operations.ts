@@ -11,6 +11,15 @@ import {
   listFrameworks,
   updateFramework,
 } from './frameworks.ts'
+import { describeReportJob, listReportJobs, startReportJob } from './report-jobs.ts'
+import {
+  createReportPlan,
+  deleteReportPlan,
+  describeReportPlan,
+  listReportPlans,
+  reportPlanNamed,
+  updateReportPlan,
+} from './report-plans.ts'
 import { requestTags } from './request-tags.ts'
 
 type FrameworkInput = { readonly FrameworkName: string }
@@ -23,12 +32,26 @@ const onFramework = {
     resourceTagKeys(await tagsOf(ctx.store.db, ctx.accountId, await frameworkNamed(ctx, input))),
 }
 
+const onReportPlan = {
+  resource: reportPlanNamed,
+  context: async (ctx: Context, input: { readonly ReportPlanName: string }): Promise<OperationContext> =>
+    resourceTagKeys(await tagsOf(ctx.store.db, ctx.accountId, await reportPlanNamed(ctx, input))),
+}
+
 type AuditOperation =
   | 'CreateFramework'
   | 'DescribeFramework'
   | 'UpdateFramework'
   | 'DeleteFramework'
   | 'ListFrameworks'
+  | 'CreateReportPlan'
+  | 'DescribeReportPlan'
+  | 'UpdateReportPlan'
+  | 'DeleteReportPlan'
+  | 'ListReportPlans'
+  | 'StartReportJob'
+  | 'DescribeReportJob'
+  | 'ListReportJobs'
 
 /** Frameworks, and reports of what they find. */
 export const auditOperations: Pick<Service<BackupApi, Context>, AuditOperation> = {
@@ -41,4 +64,16 @@ export const auditOperations: Pick<Service<BackupApi, Context>, AuditOperation> 
   UpdateFramework: { ...onFramework, handler: updateFramework },
   DeleteFramework: { ...onFramework, handler: deleteFramework },
   ListFrameworks: { resource: all, handler: listFrameworks },
+  CreateReportPlan: {
+    resource: all,
+    context: (_, input) => requestTags(input.ReportPlanTags),
+    handler: createReportPlan,
+  },
+  DescribeReportPlan: { ...onReportPlan, handler: describeReportPlan },
+  UpdateReportPlan: { ...onReportPlan, handler: updateReportPlan },
+  DeleteReportPlan: { ...onReportPlan, handler: deleteReportPlan },
+  ListReportPlans: { resource: all, handler: listReportPlans },
+  StartReportJob: { ...onReportPlan, handler: startReportJob },
+  DescribeReportJob: { resource: all, handler: describeReportJob },
+  ListReportJobs: { resource: all, handler: listReportJobs },
 }

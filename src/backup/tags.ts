@@ -14,13 +14,14 @@ import { queueAmendment } from '../store/amendments.ts'
 import { findFramework } from '../store/frameworks.ts'
 import { findLegalHold } from '../store/legal-holds.ts'
 import { findPlan } from '../store/plans.ts'
+import { findReportPlan } from '../store/report-plans.ts'
 import { findRecoveryPoint } from '../store/recovery-points.ts'
 import { findTestingPlan } from '../store/restore-testing.ts'
 import { deleteTags, putTags, tagsOf } from '../store/tags.ts'
 import type { Queryable } from '../store/store.ts'
 import type { Tags } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
-import { frameworkArn, legalHoldArn, planArn } from './arns.ts'
+import { frameworkArn, legalHoldArn, planArn, reportPlanArn } from './arns.ts'
 
 /** AWS's limit for one resource. */
 const MAX_TAGS = 50
@@ -102,7 +103,7 @@ function reservedKey(key: string): InvalidParameterValueException {
 async function taggable(ctx: Context, arn: string): Promise<void> {
   if (await isFound(ctx, arn)) return
   throw new ResourceNotFoundException(
-    `Cannot find a backup vault, backup plan, restore testing plan, framework, legal hold or recovery point with the ARN ${arn}`,
+    `Cannot find a backup vault, backup plan, restore testing plan, framework, report plan, legal hold or recovery point with the ARN ${arn}`,
     { Context: arn },
   )
 }
@@ -122,6 +123,11 @@ async function isFound(ctx: Context, arn: string): Promise<boolean> {
   if (framework !== undefined) {
     const row = await findFramework(db, ctx, framework)
     return row !== undefined && frameworkArn(ctx, `${row.name}-${row.framework_id}`) === arn
+  }
+  const reportPlan = /:report-plan:([^:-]+)-[^:]+$/.exec(arn)?.[1]
+  if (reportPlan !== undefined) {
+    const row = await findReportPlan(db, ctx, reportPlan)
+    return row !== undefined && reportPlanArn(ctx, `${row.name}-${row.report_plan_id}`) === arn
   }
   const holdId = /:legal-hold:([^:]+)$/.exec(arn)?.[1]
   if (holdId !== undefined)

@@ -1,6 +1,6 @@
 import type { UnbuiltOperation } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { reportPlanArn, tieringConfigurationArn, vaultArn } from './arns.ts'
+import { tieringConfigurationArn, vaultArn } from './arns.ts'
 
 /**
  * Operations that AWS models and this server does not have: each is authorised on its resource and then answered with a
@@ -10,7 +10,6 @@ import { reportPlanArn, tieringConfigurationArn, vaultArn } from './arns.ts'
 interface Named {
   readonly BackupVaultName?: string | undefined
   readonly RecoveryPointArn?: string | undefined
-  readonly ReportPlanName?: string | undefined
   readonly TieringConfigurationName?: string | undefined
 }
 
@@ -33,14 +32,6 @@ const ON_POINT = [
   'GetPITRMalwareScanResults',
 ] as const
 
-const ON_REPORT_PLAN = [
-  'CreateReportPlan',
-  'DeleteReportPlan',
-  'DescribeReportPlan',
-  'StartReportJob',
-  'UpdateReportPlan',
-] as const
-
 const ON_TIERING = [
   'CreateTieringConfiguration',
   'DeleteTieringConfiguration',
@@ -49,10 +40,7 @@ const ON_TIERING = [
 ] as const
 
 const ON_ALL = [
-  'DescribeReportJob',
   'DescribeScanJob',
-  'ListReportJobs',
-  'ListReportPlans',
   'ListScanJobSummaries',
   'ListScanJobs',
   'ListTieringConfigurations',
@@ -62,7 +50,6 @@ const ON_ALL = [
 type UnbuiltName =
   | (typeof ON_VAULT)[number]
   | (typeof ON_POINT)[number]
-  | (typeof ON_REPORT_PLAN)[number]
   | (typeof ON_TIERING)[number]
   | (typeof ON_ALL)[number]
 
@@ -75,7 +62,6 @@ function all<Name extends string>(names: readonly Name[], resource: ResourceOf):
 export const unbuilt: Readonly<Record<UnbuiltName, Unbuilt>> = {
   ...all(ON_VAULT, (ctx, input) => vaultArn(ctx, input.BackupVaultName ?? '*')),
   ...all(ON_POINT, (_, input) => input.RecoveryPointArn ?? '*'),
-  ...all(ON_REPORT_PLAN, (ctx, input) => reportPlanArn(ctx, input.ReportPlanName ?? '*')),
   ...all(ON_TIERING, (ctx, input) => tieringConfigurationArn(ctx, input.TieringConfigurationName ?? '*')),
   ...all(ON_ALL, () => '*'),
 }

@@ -1,5 +1,6 @@
 import type { Page, PageRequest } from '../store/page.ts'
 import type { Queryable } from '../store/store.ts'
+import { allRows } from './all-rows.ts'
 import { CONTROLS } from './controls.ts'
 import type { FrameworkControl } from './controls.ts'
 import type { Finding } from './finding.ts'
@@ -39,4 +40,13 @@ export async function findingsOf(
     case undefined:
       throw new Error(`control "${control.ControlName}" in the store is none of this version`)
   }
+}
+
+/** Every finding of a control, a page in memory at a time. */
+export async function* allFindings(
+  db: Queryable,
+  place: Place,
+  control: FrameworkControl,
+): AsyncGenerator<Finding, void, void> {
+  yield* allRows(await findingsOf(db, place, control))
 }

@@ -130,7 +130,7 @@ async function createRole(ctx: Context, input: CreateRoleRequest): Promise<Creat
 }
 
 /** A role that trusts nobody yet. */
-export function newRole(ctx: Context, path: string, name: string): Omit<RoleTable, 'trust_policy'> {
+function newRole(ctx: Context, path: string, name: string): Omit<RoleTable, 'trust_policy'> {
   return {
     account_id: ctx.accountId,
     role_id: iamId('AROA'),

@@ -1,5 +1,6 @@
 import { openPage, sealPage } from '../access/page-token.ts'
 import { roleArn } from '../access/identity-arns.ts'
+import { insertLinkedRole, linkedRoleArn, LINKED_ROLES } from '../access/linked-roles.ts'
 import { InvalidInputException, NoSuchEntityException } from '../aws/generated/iam.ts'
 import type {
   CreateServiceLinkedRoleRequest,
@@ -12,31 +13,18 @@ import type {
 } from '../aws/generated/iam.ts'
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { attachmentsOf, attachPolicy, detachPolicy } from '../store/identities-attachments.ts'
-import { deleteRole, findRoleByName, insertRole } from '../store/identities.ts'
-import type { RoleTable } from '../store/schema.ts'
+import { attachmentsOf, detachPolicy } from '../store/identities-attachments.ts'
+import { deleteRole, findRoleByName } from '../store/identities.ts'
 import { deleteAllTags } from '../store/tags.ts'
 import { on } from './conditions.ts'
 import { roleNamed, roleTarget } from './entities.ts'
-import { newRole, roleDetails } from './roles.ts'
-
-/** Services that have a role of their own here. */
-const LINKED_ROLES: ReadonlyMap<string, { readonly name: string; readonly policyArn: string }> = new Map([
-  [
-    'backup.amazonaws.com',
-    {
-      name: 'AWSServiceRoleForBackup',
-      policyArn: 'arn:aws:iam::aws:policy/aws-service-role/AWSBackupServiceLinkedRolePolicyForBackup',
-    },
-  ],
-])
+import { roleDetails } from './roles.ts'
 
 type Operations = 'CreateServiceLinkedRole' | 'DeleteServiceLinkedRole' | 'GetServiceLinkedRoleDeletionStatus'
 
 export const serviceLinkedRoles: Pick<Service<IamApi, Context>, Operations> = {
   CreateServiceLinkedRole: {
-    resource: (ctx, input) =>
-      `arn:aws:iam::${ctx.accountId}:role/aws-service-role/${input.AWSServiceName}/${LINKED_ROLES.get(input.AWSServiceName)?.name ?? '*'}`,
+    resource: (ctx, input) => linkedRoleArn(ctx.accountId, input.AWSServiceName),
     context: (_, input) => ({ 'iam:AWSServiceName': input.AWSServiceName }),
     handler: createServiceLinkedRole,
   },
@@ -60,34 +48,19 @@ async function createServiceLinkedRole(
   const linked = LINKED_ROLES.get(input.AWSServiceName)
   if (linked === undefined) {
     throw new InvalidInputException(
-      `Cannot make a service-linked role for "${input.AWSServiceName}": only ${[...LINKED_ROLES.keys()].join(', ')} has one here`,
+      `Cannot make a service-linked role for "${input.AWSServiceName}": only ${[...LINKED_ROLES.keys()].join(', ')} have one here`,
     )
   }
   if (input.CustomSuffix !== undefined) {
     throw new InvalidInputException(`Custom suffix is not allowed for ${input.AWSServiceName}`)
   }
-  const row: RoleTable = {
-    ...newRole(ctx, `/aws-service-role/${input.AWSServiceName}/`, linked.name),
-    description: input.Description ?? null,
-    trust_policy: JSON.stringify({
-      Version: '2012-10-17',
-      Statement: [
-        { Effect: 'Allow', Principal: { Service: input.AWSServiceName }, Action: 'sts:AssumeRole' },
-      ],
-    }),
-  }
   return await ctx.store.transaction(async (tx) => {
-    if (!(await insertRole(tx, row))) {
+    const row = await insertLinkedRole(tx, ctx, input.AWSServiceName, input.Description ?? null)
+    if (row === undefined) {
       throw new InvalidInputException(
-        `Service role name ${row.name} has been taken in this account, please try a different suffix.`,
+        `Service role name ${linked.name} has been taken in this account, please try a different suffix.`,
       )
     }
-    await attachPolicy(tx, {
-      account_id: ctx.accountId,
-      identity_id: row.role_id,
-      policy_arn: linked.policyArn,
-      attached_at: ctx.now,
-    })
     return { Role: await roleDetails(ctx, row, tx) }
   })
 }
@@ -104,8 +77,8 @@ async function linkedService(
 const LINKED_PATH = /^\/aws-service-role\/([^/]+)\/$/
 
 /**
- * Deletes the role at once: nothing here needs a service-linked role to be there, so that nothing is in its way. AWS takes its time
- * and answers a task; the id given here is of the same form and proves itself, and its task has always succeeded.
+ * Deletes the role at once: only deliveries of reports need theirs, and say so when it is not there. AWS takes its time and answers a
+ * task; the id given here is of the same form and proves itself, and its task has always succeeded.
  */
 async function deleteServiceLinkedRole(
   ctx: Context,

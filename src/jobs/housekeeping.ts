@@ -12,6 +12,7 @@ import { RetryLaterError } from './errors.ts'
 import { expirePoint } from './expire-point.ts'
 import { retainLockedVaults } from './retain.ts'
 import { holdSurprises, MAX_CLOCK_JUMP_MS } from './held-deletions.ts'
+import { queueDueReports } from './report.ts'
 import { thinOut } from './thin-out.ts'
 import type { JobTools } from './tools.ts'
 import { guardVaults } from './vault-guard.ts'
@@ -106,6 +107,7 @@ export class Housekeeping {
     await reviveUnexpired(store.db, now)
     await pruneHeldDeletions(store.db, now)
     await holdSurprises(this.#tools, this.#holdShare, now)
+    await queueDueReports(this.#tools, now)
     const isCounting = this.#rounds % COUNT_ROUNDS === 0
     const due = await dueForExpiry(store.db, now, { limit: BATCH })
     due.push(...(await approvedForExpiry(store.db, { now, since: now - FRESH_MS }, BATCH)))

@@ -5,6 +5,7 @@ import { runCopy } from './copy.ts'
 import { runDeletePoint } from './delete-point.ts'
 import { runExport } from './export.ts'
 import { runImport } from './import.ts'
+import { runReport } from './report.ts'
 import { runRestore } from './restore.ts'
 import { runSearch } from './search.ts'
 import { runSealVault } from './seal-vault.ts'
@@ -34,6 +35,7 @@ export const LIGHT: Readonly<Partial<Record<JobKind, JobRunner>>> = {
   'amend-point': runAmendPoint,
   'rotate-key': runRotateKey,
   'seal-vault': runSealVault,
+  report: runReport,
   'test-connection': runTestConnection,
   search: runSearch,
 }

@@ -37,6 +37,7 @@ import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
 import type { FrameworkTable } from './schema-frameworks.ts'
 import type { PointIndexTable } from './schema-point-index.ts'
 import type { EventDeliveryTable, EventTable, EventTargetTable } from './schema-events.ts'
+import type { ReportPlanTable } from './schema-reports.ts'
 import type {
   GlobalSettingsTable,
   JobLimitsTable,
@@ -107,6 +108,7 @@ export interface Database {
   job_limits: JobLimitsTable
   framework: FrameworkTable
   point_index: PointIndexTable
+  report_plan: ReportPlanTable
   backup_pause: BackupPauseTable
   backup_plan_run: BackupPlanRunTable
   restore_testing_plan: RestoreTestingPlanTable

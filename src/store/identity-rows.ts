@@ -67,6 +67,7 @@ export const IDENTITY_TABLES: readonly IdentityTable[] = [
   account('backup_pause', 'region', 'target_arn'),
   account('framework', 'framework_id'),
   account('event_target', 'target_id'),
+  account('report_plan', 'report_plan_id'),
   account('legal_hold', 'hold_id'),
   part('legal_hold_target', 'legal_hold', 'hold_id', 'kind', 'value'),
 ]

@@ -62,6 +62,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   search: OWN,
   export: OWN,
   import: IMPORT,
+  report: OWN,
   'test-connection': OWN,
 }
 

@@ -297,6 +297,7 @@ export type JobKind =
   | 'search'
   | 'export'
   | 'import'
+  | 'report'
   | 'test-connection'
 
 export type JobState =
