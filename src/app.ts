@@ -108,7 +108,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
   })
   const anchors = new AuditAnchors({ dataDir: config.dataDir, serverKey, chain, clock: systemClock, log })
   const roots = await regionRoots(config, store, server.region)
-  await configureStorage(config, store, serverKey)
+  await configureStorage(config, store.db, serverKey)
   const listen = { host: config.host, port: config.port }
   const metricsListen = config.metrics && { host: config.metrics.host, port: config.metrics.port }
   const facts: ServerFacts = {

@@ -17,7 +17,7 @@ import {
 import { openVault, readHeader } from '../src/vault/vault.ts'
 import { roleback } from './fixtures/command-line.ts'
 import type { Ended } from './fixtures/command-line.ts'
-import { shiftWallClock } from './fixtures/locks.ts'
+import { exportedNow } from './fixtures/identity-export.ts'
 import { fillSmallTree, listTree } from './fixtures/small-tree.ts'
 import { makeTenant } from './fixtures/tenant.ts'
 import {
@@ -38,7 +38,6 @@ import type { World } from './fixtures/world.ts'
 
 const RIGHTS = ['AWSBackupServiceRolePolicyForBackup', 'AWSBackupServiceRolePolicyForRestores']
 const VAULT = 'kept'
-const DAY_MS = 86_400_000
 
 interface Rebuilt {
   readonly points: number
@@ -75,19 +74,6 @@ describe('vault rebuild --with-identity', () => {
         ROLEBACK_ROOT_ACCESS_KEY_ID: world.rootKey.accessKeyId,
         ROLEBACK_ROOT_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
       },
-    })
-  }
-
-  /** Lets the server export now: it would wait for a few seconds between two exports. */
-  const exported = async (): Promise<number> => {
-    const [row] = world.rows<{ exported_at: number | null }>('select exported_at from identity_export')
-    const ahead = ((row?.exported_at ?? 0) + 30_000 - Date.now()) / DAY_MS
-    using _later = shiftWallClock(Math.max(0, ahead))
-    await world.offline(() => Promise.resolve())
-    return await until('all that changed to be exported', () => {
-      if (world.rows('select 1 from identity_change').length > 0) return undefined
-      return world.rows<{ exported_number: number }>('select exported_number from identity_export')[0]
-        ?.exported_number
     })
   }
 
@@ -170,9 +156,9 @@ describe('vault rebuild --with-identity', () => {
     })
     tenantId = (await makeTenant(world, 'far team')).accountId
     await backUpWell(world, backupOfTree())
-    first = await exported()
+    first = await exportedNow(world)
     await world.call('iam', 'DeleteUserPolicy', { UserName: 'leaving', PolicyName: 'own' })
-    newest = await exported()
+    newest = await exportedNow(world)
     await backUpWell(world, backupOfTree())
   }
 

@@ -16,6 +16,7 @@ import { appendAudit } from '../store/audit.ts'
 import { openAuditChain } from '../store/audit-chain.ts'
 import type { Store } from '../store/store.ts'
 import { insertRootKey, newRootKey } from './first-start.ts'
+import { configureStorage } from './serve-storage.ts'
 
 /** The rows of a server that was rebuilt: its own, its vaults' and, where they are wanted, those of an identity export. */
 
@@ -93,6 +94,7 @@ export async function makeRows(
       await insertAccount(tx, { account_id: accountId, name, created_at: now, root_last_used_at: null })
     }
     await insertRootKey(tx, serverKey, home.accountId, rootKey, now)
+    await configureStorage(config, tx, serverKey)
     for (const { vault, place } of named(taken)) await rebuildVault(tx, vault, place, { now, rebuilt })
     const imported = await bringIdentityBack(tx, identity, {
       serverKey,

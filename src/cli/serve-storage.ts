@@ -14,11 +14,11 @@ import {
   storageSettings,
 } from '../store/storages.ts'
 import type { StorageSettings } from '../store/storages.ts'
-import type { Store } from '../store/store.ts'
+import type { Queryable, Store } from '../store/store.ts'
 import { FirstStartError } from './first-start.ts'
 
 /** The storage that `serve --storage` names, as a row like those that PutStorage makes: read anew at every start. */
-const SERVE_STORAGE = 'serve'
+export const SERVE_STORAGE = 'serve'
 
 /**
  * Before the first start makes anything: a storage that holds vaults is an earlier server's (R12).
@@ -37,21 +37,25 @@ export async function refuseForeignStorage(config: Config, store: Store): Promis
   }
   throw new FirstStartError(
     `Cannot start fresh: there is no database, but s3://${settings.bucket}/${settings.prefix} holds vaults of an earlier server. ` +
-      'Bring its database and server.key back, bring recovery points back from a copy of them in a directory with "roleback vault rebuild", ' +
-      'or say --new to begin anew and leave those vaults alone',
+      `Bring its database and server.key back, bring its recovery points back with "roleback vault rebuild s3://${settings.bucket}/${settings.prefix} --kit FILE" ` +
+      'and the recovery kit, or say --new to begin anew and leave those vaults alone',
   )
 }
 
 /** @throws {ConfigError} Where vaults lie where the storage was before. */
-export async function configureStorage(config: Config, store: Store, serverKey: ServerKey): Promise<void> {
+export async function configureStorage(
+  config: Pick<Config, 'storage'>,
+  db: Queryable,
+  serverKey: ServerKey,
+): Promise<void> {
   if (config.storage === undefined) return
   const { accessKeyId, secretAccessKey } = readCredentials(config.storage.credentialsFile)
   const settings = { ...config.storage.settings, accessKeyId }
-  const before = await findStorage(store.db, SERVE_STORAGE)
-  if (before !== undefined) await checkMove(store, before, settings)
+  const before = await findStorage(db, SERVE_STORAGE)
+  if (before !== undefined) await checkMove(db, before, settings)
   const version = (before?.version ?? 0) + 1
   const owner = storageSecretOwner({ name: SERVE_STORAGE, version })
-  await putStorage(store.db, {
+  await putStorage(db, {
     name: SERVE_STORAGE,
     settings: JSON.stringify(settings),
     secret: serverKey.seal('storage', owner, Buffer.from(secretAccessKey)),
@@ -64,11 +68,11 @@ export async function configureStorage(config: Config, store: Store, serverKey: 
   })
 }
 
-async function checkMove(store: Store, before: StorageTable, settings: StorageSettings): Promise<void> {
+async function checkMove(db: Queryable, before: StorageTable, settings: StorageSettings): Promise<void> {
   const old = storageSettings(before)
   const isSame = old.endpoint === settings.endpoint && old.bucket === settings.bucket
   if (isSame && old.prefix === settings.prefix) return
-  const vaults = await countVaultsIn(store.db, SERVE_STORAGE)
+  const vaults = await countVaultsIn(db, SERVE_STORAGE)
   if (vaults === 0) return
   throw new ConfigError(
     `--storage cannot be pointed from ${old.endpoint} s3://${old.bucket}/${old.prefix} to ${settings.endpoint} ` +

@@ -1,12 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import { loadConfig, storeConfigOf } from '../config.ts'
 import type { Config } from '../config.ts'
 import { placeOf } from '../jobs/rebuild.ts'
 import type { Rebuilt } from '../jobs/rebuild.ts'
 import type { VaultPlace } from '../jobs/rebuild-points.ts'
-import { findVaultStores, openFoundVault, RebuildError, takeOverVault } from '../jobs/rebuild-vault.ts'
+import { openFoundVault, RebuildError, takeOverVault } from '../jobs/rebuild-vault.ts'
 import type { TakenVault } from '../jobs/rebuild-vault.ts'
 import { isSystemVault } from '../jobs/system-vault.ts'
 import { makeRecoveryKit, newPassphrase, openKit } from '../keyring/recovery-kit.ts'
@@ -16,10 +16,11 @@ import type { Store } from '../store/store.ts'
 import { openStore } from '../store/store.ts'
 import type { Vault } from '../vault/vault.ts'
 import { takeDataDir } from './data-dir.ts'
-import { kitDirectory, serverKeyOf, vaultsDirectory, writeRootKey } from './first-start.ts'
+import { kitDirectory, serverKeyOf, writeRootKey } from './first-start.ts'
 import { factsOf, note, say, sayJson } from './output.ts'
 import { chooseIdentity, linesOfImport } from './rebuild-identity.ts'
 import type { WithIdentity } from './rebuild-identity.ts'
+import { openPlaces } from './rebuild-places.ts'
 import { homeOf, makeRows } from './rebuild-rows.ts'
 import type { Home, RebuildFacts } from './rebuild-rows.ts'
 import { readSecret } from './secret-input.ts'
@@ -31,6 +32,9 @@ interface RebuildOptions {
   readonly databaseUrlFile?: string
   readonly accountId?: string
   readonly region?: string
+  readonly storageEndpoint?: string
+  readonly storageRegion?: string
+  readonly storageCredentialsFile?: string
   readonly withIdentity?: string | true
   readonly json?: boolean
 }
@@ -39,7 +43,7 @@ export function addVaultRebuild(vault: Command): void {
   vault
     .command('rebuild <storage>')
     .description(
-      'bring a lost server back from its vaults: every recovery point with retention, lock, holds and tags, into an empty data directory',
+      'bring a lost server back from its vaults in a directory or at s3://BUCKET/PREFIX: every recovery point with retention, lock, holds and tags, into an empty data directory',
     )
     .requiredOption('--kit <file>', 'the recovery kit')
     .option('--passphrase-file <file>', 'its passphrase, - for standard input; asked for where absent')
@@ -48,6 +52,15 @@ export function addVaultRebuild(vault: Command): void {
       'empty data directory of the new server (default: $ROLEBACK_DATA_DIR or ./roleback-data)',
     )
     .option('--database-url-file <file>', 'as given to serve')
+    .option('--storage-endpoint <url>', 'of a bucket: http(s)://HOST[:PORT] of its S3-compatible service')
+    .option(
+      '--storage-region <region>',
+      'of a bucket: region that requests are signed for (default: us-east-1)',
+    )
+    .option(
+      '--storage-credentials-file <file>',
+      'of a bucket: file with its aws_access_key_id and aws_secret_access_key',
+    )
     .option('--account-id <id>', 'the management account, where the vaults are of several accounts')
     .option('--region <region>', 'region of the new server (default: that of the vaults)')
     .option(
@@ -59,8 +72,9 @@ export function addVaultRebuild(vault: Command): void {
 }
 
 async function rebuild(storage: string, options: RebuildOptions): Promise<void> {
-  const { region, withIdentity: _, ...given } = options
-  const config = loadConfig(region === undefined ? given : { ...given, region }, process.env)
+  const { withIdentity: _, ...given } = options
+  const isBucket = storage.startsWith('s3://')
+  const config = loadConfig({ ...given, ...(isBucket && { storage }) }, process.env)
   const kit = await kitOf(options)
   const dataDir = takeDataDir(config.dataDir)
   try {
@@ -68,8 +82,8 @@ async function rebuild(storage: string, options: RebuildOptions): Promise<void> 
     try {
       await rebuildInto(store, {
         config,
-        region,
-        storage: realOf(storage),
+        region: options.region,
+        storage,
         kit,
         withIdentity: options.withIdentity,
         isJson: options.json === true,
@@ -88,11 +102,6 @@ async function kitOf({ kit, passphraseFile }: RebuildOptions): Promise<OpenedKit
   return openKit(text, await readSecret(passphraseFile, "the recovery kit's passphrase", '--passphrase-file'))
 }
 
-function realOf(path: string): string {
-  const full = resolve(path)
-  return existsSync(full) ? realpathSync(full) : full
-}
-
 interface Rebuild {
   readonly config: Config
   readonly region: string | undefined
@@ -103,16 +112,17 @@ interface Rebuild {
 }
 
 async function rebuildInto(store: Store, asked: Rebuild): Promise<void> {
-  const { config, region, storage, kit, isJson } = asked
+  const { region, storage, kit, isJson } = asked
   const server = await findServer(store.db)
   if (server !== undefined) {
     throw new RebuildError(
-      `Cannot rebuild into "${config.dataDir}": it belongs to a server already (account ${server.management_account_id}). ` +
+      `Cannot rebuild into "${asked.config.dataDir}": it belongs to a server already (account ${server.management_account_id}). ` +
         'Give an empty --data-dir, and an empty database',
     )
   }
-  const serverKey = await serverKeyOf(config.dataDir, store)
-  const found = findVaultStores(storage, realOf(vaultsDirectory(config.dataDir)))
+  const serverKey = await serverKeyOf(asked.config.dataDir, store)
+  await using places = await openPlaces(asked.config, storage)
+  const { found, config } = places
   const vaults: Vault[] = []
   for (const one of found) vaults.push(await openFoundVault(one, { kit, serverKey }))
   const identity = await chooseIdentity(vaults, kit, asked.withIdentity)
@@ -145,7 +155,6 @@ async function rebuildInto(store: Store, asked: Rebuild): Promise<void> {
   }
   const { rebuilt, rootKey, imported } = await makeRows(store, facts, taken)
   const credentials = writeRootKey(config.dataDir, rootKey)
-  for (const one of found) one.store.close()
   const files = {
     credentialsFile: credentials,
     kitFile: newKit.kitFile,

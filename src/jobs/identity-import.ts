@@ -197,6 +197,9 @@ async function put(into: Import, table: IdentityTable, row: IdentityRow): Promis
       // Made for a vault.
       await updateIdentityRow(tx, table, row)
       return true
+    case 'storage':
+      // The one that the rebuild was pointed at.
+      return true
     case 'legal_hold':
     case 'legal_hold_target':
     case 'tag':

@@ -30,6 +30,9 @@ export class RebuildError extends Error {
   override name = 'RebuildError'
 }
 
+/** The blob that a vault is known by. */
+export const HEADER = 'vault.json'
+
 /** Where a vault was found. */
 export interface FoundVault {
   /** As the row of a vault has it: a path below the server's own folder of vaults, or an absolute one. */
@@ -68,8 +71,6 @@ export function findVaultStores(path: string, vaultsDir: string): readonly Found
     }
   })
 }
-
-const HEADER = 'vault.json'
 
 /** A vault that is this server's now. */
 export interface TakenVault {

@@ -11,12 +11,15 @@ import { createLog } from '../../src/lib/log.ts'
 import { awsError } from '../fixtures/aws-error.ts'
 import { roleback } from '../fixtures/command-line.ts'
 import { s3ClientOf } from '../fixtures/bucket.ts'
+import { exportedNow } from '../fixtures/identity-export.ts'
 import { fillSmallTree, listTree } from '../fixtures/small-tree.ts'
 import {
+  allow,
   backUpWell,
   jobEnd,
   letVaultGo,
   makeRole,
+  makeUser,
   makeVault,
   openWorld,
   registerDirectory,
@@ -267,5 +270,69 @@ describe('vaults in buckets', { skip: rgwMissing() }, () => {
       await assert.rejects(start(false), /s3:\/\/vaults\/here\/ holds vaults of an earlier server/)
     assert.ok(!existsSync(`${dataDir}-recovery`))
     await (await start(true)).stop()
+  })
+
+  test('a lost server comes back from its bucket, users, roles and keys too, and goes on there', async () => {
+    const place = 's3://others/lost'
+    await using lost = await openWorld({ serve: { ...serve(), storage: place } })
+    const role = await makeRole(lost, 'keeper', { managed: RIGHTS })
+    const operator = await makeUser(lost, 'operator', [allow('*')])
+    const tree = await registerDirectory(lost, 'tree', fillSmallTree)
+    await makeVault(lost, 'far')
+    const number = await exportedNow(lost)
+    const input = { BackupVaultName: 'far', ResourceArn: tree.arn, IamRoleArn: role }
+    const RecoveryPointArn = await backUpWell(lost, input)
+    const kit = (name: string): string => join(`${lost.dataDir}-recovery`, name)
+    const rebuild = async (from: string, ...more: readonly string[]) =>
+      await roleback(
+        [
+          'vault',
+          'rebuild',
+          from,
+          '--json',
+          '--data-dir',
+          lost.dataDir,
+          '--kit',
+          kit('recovery-kit.txt'),
+          ...more,
+        ].concat(
+          ['--passphrase-file', kit('recovery-passphrase.txt'), '--storage-endpoint', rgw.endpoint],
+          ['--storage-credentials-file', credentialsFile],
+        ),
+        {
+          env: {
+            ROLEBACK_ROOT_ACCESS_KEY_ID: lost.rootKey.accessKeyId,
+            ROLEBACK_ROOT_SECRET_ACCESS_KEY: lost.rootKey.secretAccessKey,
+          },
+        },
+      )
+    await lost.offline(async () => {
+      rmSync(lost.dataDir, { recursive: true })
+      const nothing = await rebuild('s3://others/nothing')
+      assert.equal(nothing.code, 1)
+      assert.match(nothing.stderr, /Cannot rebuild from "s3:\/\/others\/nothing\/": no vault lies there/)
+      const ended = await rebuild(place, '--with-identity', String(number))
+      assert.equal(ended.code, 0, ended.stderr)
+      assert.ok(!(ended.stdout + ended.stderr).includes(rgw.secretAccessKey))
+      const { points, problems } = JSON.parse(ended.stdout) as { points: number; problems: string[] }
+      assert.deepEqual([points, problems], [1, []])
+    })
+    const key = { UserName: 'operator', AccessKeyId: operator.key.accessKeyId, Status: 'Active' } as const
+    await lost.call('iam', 'UpdateAccessKey', key)
+    const { RestoreMetadata } = await operator.call('backup', 'GetRecoveryPointRestoreMetadata', {
+      BackupVaultName: 'far',
+      RecoveryPointArn,
+    })
+    const Metadata = { ...RestoreMetadata, newFileSystem: 'true', CreationToken: 'again' }
+    const job = await restore(lost, { RecoveryPointArn, IamRoleArn: role, Metadata }, operator.call)
+    assert.equal(job.Status, 'COMPLETED', String(job.StatusMessage))
+    const { Resource } = await lost.call('roleback', 'DescribeResource', {
+      ResourceArn: job.CreatedResourceArn ?? '',
+    })
+    assert.deepEqual(listTree(Resource.Connection?.Path ?? ''), listTree(tree.path))
+    await backUpWell(lost, input)
+    await makeVault(lost, 'made-later')
+    const folders = new Set((await allKeysIn('others')).map((name) => name.split('/').slice(0, 2).join('/')))
+    assert.equal([...folders].filter((name) => name.startsWith('lost/')).length, 3)
   })
 })
