@@ -25,6 +25,7 @@ import { IdentityExports } from './jobs/identity-export.ts'
 import { HEAVY, LIGHT } from './jobs/runners.ts'
 import { RunningTime } from './jobs/running-time.ts'
 import { Scheduler } from './jobs/scheduler.ts'
+import { Scrubber } from './jobs/scrub.ts'
 import type { JobTools } from './jobs/tools.ts'
 import { VaultRegistry } from './jobs/vault-registry.ts'
 import { Worker } from './jobs/worker.ts'
@@ -187,12 +188,14 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     owner: `${owner} ${process.pid} deliverer`,
     managementAccountId: server.management_account_id,
   })
+  const scrubber = new Scrubber(tools)
   for (const worker of workers) worker.start()
   housekeeping.start()
   identityExports.start()
   scheduler.start()
   router.start()
   deliverer.start()
+  scrubber.start()
   anchors.start()
   return {
     url: urlOf({ ...config, port: listen.port }),
@@ -206,6 +209,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       await housekeeping.stop()
       await identityExports.stop()
       await scheduler.stop()
+      await scrubber.stop()
       await Promise.all(workers.map((worker) => worker.stop()))
       await router.stop()
       await deliverer.stop()

@@ -9,7 +9,7 @@ import {
   runTotals,
   vaultMeasures,
 } from '../store/measures.ts'
-import type { JobTotals } from '../store/measures.ts'
+import type { JobTotals, VaultMeasure } from '../store/measures.ts'
 import type { Store } from '../store/store.ts'
 import type { Family, Sample } from './exposition.ts'
 import { MAX_PLANS, objectives } from './objectives.ts'
@@ -80,6 +80,7 @@ export async function collectMetrics(store: Store, version: string, now: number)
         value: points,
       })),
     ),
+    ...vaultHealth(vaults),
     gauge(
       'roleback_vault_held_deletions',
       'Recovery points past their retention that stay until somebody approves: by cause.',
@@ -120,6 +121,31 @@ export async function collectMetrics(store: Store, version: string, now: number)
     ),
   ]
   return bounded(families)
+}
+
+function vaultHealth(vaults: readonly VaultMeasure[]): readonly Family[] {
+  const of = (value: (vault: VaultMeasure) => number): Sample[] =>
+    vaults.map((vault) => ({
+      labels: { account_id: vault.account_id, region: vault.region, vault: vault.name },
+      value: value(vault),
+    }))
+  return [
+    gauge(
+      'roleback_vault_last_scrub_timestamp_seconds',
+      'When everything in a vault was last read to its end; 0 where it never was.',
+      of(({ scrubbedAt }) => scrubbedAt / SECOND),
+    ),
+    gauge(
+      'roleback_vault_damaged_blobs',
+      'Blobs of a vault that are known to be damaged or missing.',
+      of(({ damagedBlobs }) => damagedBlobs),
+    ),
+    gauge(
+      'roleback_vault_damaged_recovery_points',
+      'Recovery points of a vault that are known not to be whole.',
+      of(({ damagedPoints }) => damagedPoints),
+    ),
+  ]
 }
 
 function bounded(families: readonly Family[]): Family[] {

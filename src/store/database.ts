@@ -48,6 +48,7 @@ import type {
 import type { IdentityChangeTable, IdentityExportTable } from './schema-identity.ts'
 import type { RestoreTestingPlanTable, RestoreTestingSelectionTable } from './schema-restore-testing.ts'
 import type { CountsSeenTable, ExpiryRoundTable, HeldDeletionTable } from './schema-retention.ts'
+import type { VaultScrubTable } from './schema-scrub.ts'
 import type { StorageTable } from './schema-storages.ts'
 import type {
   BackupPauseTable,
@@ -120,4 +121,5 @@ export interface Database {
   event_delivery: EventDeliveryTable
   denial: DenialTable
   denial_policy: DenialPolicyTable
+  vault_scrub: VaultScrubTable
 }

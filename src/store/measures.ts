@@ -48,12 +48,18 @@ export async function oldestDueAt(db: Queryable, now: number): Promise<number | 
 
 export type VaultMeasure = Pick<VaultTable, 'account_id' | 'region' | 'name' | 'state' | 'stored_bytes'> & {
   readonly points: number
+  /** When the last scrub that read everything ended; 0: never. */
+  readonly scrubbedAt: number
+  readonly damagedBlobs: number
+  readonly damagedPoints: number
 }
 
 export async function vaultMeasures(db: Queryable, limit: number): Promise<readonly VaultMeasure[]> {
   const rows = await db
     .selectFrom('vault')
+    .leftJoin('vault_scrub as scrub', 'scrub.vault_id', 'vault.vault_id')
     .select(['account_id', 'region', 'name', 'state', 'stored_bytes'])
+    .select(['scrub.last_ended_at', 'scrub.damaged_blobs', 'scrub.damaged_points'])
     .select((eb) =>
       eb
         .selectFrom('recovery_point as point')
@@ -68,7 +74,13 @@ export async function vaultMeasures(db: Queryable, limit: number): Promise<reado
     .orderBy('name')
     .limit(limit)
     .execute()
-  return rows.map((row) => ({ ...row, points: Number(row.points) }))
+  return rows.map(({ last_ended_at, damaged_blobs, damaged_points, ...row }) => ({
+    ...row,
+    points: Number(row.points),
+    scrubbedAt: last_ended_at ?? 0,
+    damagedBlobs: damaged_blobs ?? 0,
+    damagedPoints: damaged_points ?? 0,
+  }))
 }
 
 export type HeldMeasure = Pick<HeldDeletionTable, 'account_id' | 'region' | 'vault_name' | 'cause'> & {

@@ -7,7 +7,8 @@ import { CHUNKER_FREE, createChunker } from './chunker.ts'
 import { VaultKeys } from './keys.ts'
 import { Coordinator, backUp, restore } from './points.fixture.ts'
 import { openVault } from './vault.ts'
-import { scrubBlobs, verifyVault } from './verify.ts'
+import { scrubBlobs } from './scrub.ts'
+import { verifyVault } from './verify.ts'
 
 /** Numbers computed by a few lines of Python from docs/vault-format.md, and a vault that was written once and is never written again. */
 

@@ -5,7 +5,8 @@ import { VaultDamageError } from './errors.ts'
 import { Coordinator, backUp, blobsOf, makeVault, randomFiles, restore } from './points.fixture.ts'
 import { openVault } from './vault.ts'
 import type { Vault } from './vault.ts'
-import { scrubBlobs, verifyVault } from './verify.ts'
+import { scrubBlobs } from './scrub.ts'
+import { verifyVault } from './verify.ts'
 
 async function filled(): Promise<{ store: MemoryBlobStore; vault: Vault; coordinator: Coordinator }> {
   const store = new MemoryBlobStore()

@@ -1,11 +1,9 @@
 import { BlobNotFoundError } from '../blobs/blob-store.ts'
-import type { BlobStore } from '../blobs/blob-store.ts'
-import { PackChecker, checkHash } from './check-pack.ts'
+import { PackChecker } from './check-pack.ts'
 import type { PackReport } from './check-pack.ts'
 import type { ChunkIndex } from './chunk-index.ts'
 import { readDamage } from './damage-records.ts'
 import { readDeadLists } from './dead-list.ts'
-import { checkDocument } from './document.ts'
 import { ChunkMissingError, PointNotFoundError, VaultDamageError } from './errors.ts'
 import { checkTombstone, headName, listPointIds, readHead } from './heads.ts'
 import type { PointHead } from './heads.ts'
@@ -14,10 +12,9 @@ import type { HurtPoint, HurtSegments } from './hurt.ts'
 import { openIndex } from './index-delta.ts'
 import { ID_BYTES } from './keys.ts'
 import type { LoadedIndex } from './load-index.ts'
-import { FOOTER_BYTES, keyNumberOf, packName, parsePackName } from './pack.ts'
+import { packName } from './pack.ts'
 import { Point } from './point.ts'
 import { headProblem } from './records.ts'
-import { readHeader } from './vault.ts'
 import type { Vault } from './vault.ts'
 
 /** What was looked at and what was found. */
@@ -130,57 +127,6 @@ class Findings {
       damagedPacks,
       healedPacks,
     }
-  }
-}
-
-/**
- * Looks for rot without keys: every pack must have the SHA-256 it is named by, every document the one it ends with. Deleted under
- * its eyes is no problem. It proves nothing against people.
- */
-export async function scrubBlobs(store: BlobStore, options: VerifyOptions = {}): Promise<VerifyResult> {
-  const findings = new Findings(options)
-  try {
-    await readHeader(store)
-  } catch (error) {
-    findings.note('vault.json', error)
-  }
-  for (const prefix of ['data/', 'meta/', 'index/', 'points/', 'records/', 'dead/', 'damage/']) {
-    for await (const page of store.list(prefix)) {
-      for (const { name, sizeBytes } of page) {
-        await findings.pause()
-        try {
-          if (prefix === 'data/' || prefix === 'meta/') await scrubPack(store, name, findings)
-          else checkDocument(name, await store.get(name))
-          findings.blobs++
-          if (prefix !== 'data/' && prefix !== 'meta/') findings.read(sizeBytes)
-        } catch (error) {
-          if (!(error instanceof BlobNotFoundError)) findings.note(name, error)
-        }
-      }
-    }
-  }
-  return findings.result()
-}
-
-async function scrubPack(store: BlobStore, name: string, findings: Findings): Promise<void> {
-  const parsed = parsePackName(name)
-  if (parsed === undefined) return
-  const blob = store.open(name)
-  try {
-    for (const _ of checkHash(name, parsed.id, blob, (bytes) => findings.read(bytes))) await findings.pause()
-    const end = Buffer.alloc(Math.min(FOOTER_BYTES, blob.sizeBytes))
-    blob.readInto(end, 0, end.length, blob.sizeBytes - end.length)
-    checkFooter(name, end)
-  } finally {
-    blob.close()
-  }
-}
-
-function checkFooter(name: string, footer: Buffer): void {
-  try {
-    keyNumberOf(footer)
-  } catch (cause) {
-    throw new VaultDamageError(name, 'it does not end as a pack does', { cause })
   }
 }
 

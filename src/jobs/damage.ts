@@ -1,0 +1,169 @@
+import { BACKUP_SERVICE } from '../access/passed-role.ts'
+import { uuid } from '../lib/ids.ts'
+import { printable } from '../lib/log.ts'
+import { appendAudit } from '../store/audit.ts'
+import type { VaultTable } from '../store/schema.ts'
+import { findScrub, putDamage } from '../store/vault-scrubs.ts'
+import type { HurtPoint } from '../vault/hurt.ts'
+import type { Vault } from '../vault/vault.ts'
+import type { JobTools } from './tools.ts'
+
+/** Recovery points and blobs that are named singly; the numbers beside them have them all. */
+export const MAX_NAMED = 100
+
+/** A damaged recovery point in the names that people know it by. */
+export interface PointDamage {
+  readonly recoveryPointArn: string
+  readonly resourceArn: string | undefined
+  readonly resourceName: string | undefined
+  readonly itemCount: number
+  /** The first of them, as text. */
+  readonly items: readonly string[]
+  /** There may be more: its own list of items is hurt. */
+  readonly isListHurt: boolean
+}
+
+export interface BlobDamage {
+  readonly blob: string
+  readonly reason: string
+}
+
+/** What is known to be damaged in a vault. */
+export interface VaultDamage {
+  readonly blobs: readonly BlobDamage[]
+  readonly blobCount: number
+  /** Recovery points hit, as far as it was looked. */
+  readonly points: readonly PointDamage[]
+  readonly pointCount: number
+}
+
+/**
+ * Keeps what was found, for the metrics, and tells of all that was not known before: to the log and to the
+ * audit trail, each recovery point by itself. Everything that tells people of damage hangs here.
+ *
+ * @param found All that is damaged now, with its counts. @param by Which look found it, e.g. `scrub` or `verify JOB-ID`.
+ */
+export async function announceDamage(
+  tools: JobTools,
+  vault: VaultTable,
+  found: VaultDamage,
+  by: string,
+): Promise<void> {
+  const { store, clock, log } = tools
+  const known = damageIn((await findScrub(store.db, vault)).damage)
+  const now = clock.now()
+  const kept = { blobs: found.blobs.slice(0, MAX_NAMED), points: found.points.slice(0, MAX_NAMED) }
+  const blobs = kept.blobs.filter(({ blob }) => known.blobs.every((one) => one.blob !== blob))
+  const points = kept.points.filter((point) => known.points.every((one) => !sameDamage(one, point)))
+  const requestId = uuid()
+  const record = async (resource: string, reason: string): Promise<void> =>
+    await appendAudit(store, {
+      at: now,
+      account_id: vault.account_id,
+      request_id: requestId,
+      principal_arn: BACKUP_SERVICE,
+      principal_id: BACKUP_SERVICE,
+      source_ip: null,
+      service: 'roleback',
+      action: 'roleback:ReportDamage',
+      resource,
+      effect: 'Allow',
+      layer: 'service',
+      reason: `found by ${by}: ${reason}`,
+      policy: null,
+      statement: null,
+    })
+  for (const { blob, reason } of blobs) {
+    log.error('damage in a vault', { vault: vault.arn, blob, reason, by })
+    await record(vault.arn, reason)
+  }
+  for (const point of points) {
+    log.error('a recovery point is damaged', { vault: vault.arn, ...point, items: point.items.join(' '), by })
+    await record(point.recoveryPointArn, pointSentence(point))
+  }
+  // Last: a crash before tells once more, not never.
+  await putDamage(store.db, vault, {
+    damage: JSON.stringify(kept),
+    damaged_blobs: found.blobCount,
+    damaged_points: found.pointCount,
+    damage_at: now,
+  })
+}
+
+/** Of the column `vault_scrub.damage`. */
+export function damageIn(text: string): Pick<VaultDamage, 'blobs' | 'points'> {
+  return JSON.parse(text) as Pick<VaultDamage, 'blobs' | 'points'>
+}
+
+const sameDamage = (one: PointDamage, other: PointDamage): boolean =>
+  one.recoveryPointArn === other.recoveryPointArn &&
+  one.itemCount === other.itemCount &&
+  one.isListHurt === other.isListHurt
+
+/** Gives hurt points, of which at most MAX_NAMED, the names that people know them by. */
+export async function namedPoints(
+  tools: JobTools,
+  vault: VaultTable,
+  hurt: readonly HurtPoint[],
+): Promise<readonly PointDamage[]> {
+  if (hurt.length === 0) return []
+  const named = hurt.slice(0, MAX_NAMED)
+  const rows = await tools.store.db
+    .selectFrom('recovery_point')
+    .select(['arn', 'point_id', 'resource_arn', 'resource_name'])
+    .where('account_id', '=', vault.account_id)
+    .where('region', '=', vault.region)
+    .where('vault_name', '=', vault.name)
+    .where(
+      'point_id',
+      'in',
+      named.map(({ pointId }) => pointId),
+    )
+    .execute()
+  const known = new Map(rows.map((row) => [String(row.point_id), row]))
+  return named.map(({ pointId, itemCount, keys, isUnlisted }) => {
+    const row = known.get(pointId)
+    return {
+      recoveryPointArn: row?.arn ?? pointId,
+      resourceArn: row?.resource_arn,
+      resourceName: row?.resource_name,
+      itemCount,
+      items: keys.map((key) => printable(Buffer.from(key).toString())),
+      isListHurt: isUnlisted,
+    }
+  })
+}
+
+/** Notes packs that rotted in the vault itself, so that no later backup relies on them. @returns How many were not known. */
+export async function keepDamagedPacks(
+  { clock }: Pick<JobTools, 'clock'>,
+  opened: Vault,
+  damaged: readonly BlobDamage[],
+): Promise<number> {
+  const foundAt = clock.now()
+  return await opened.recordDamage(damaged.map(({ blob, reason }) => ({ pack: blob, reason, foundAt })))
+}
+
+/** Items of a text that are written out. */
+const SHOWN = 5
+
+export function pointSentence({
+  recoveryPointArn,
+  resourceName,
+  itemCount,
+  items,
+  isListHurt,
+}: PointDamage): string {
+  const of = resourceName === undefined ? '' : ` of ${printable(resourceName)}`
+  const listed =
+    itemCount === 0
+      ? ''
+      : `${itemCount} ${itemCount === 1 ? 'item' : 'items'}, ${firstOf(items, ', ', itemCount)}`
+  const list = isListHurt ? 'its list of items' : ''
+  return `${recoveryPointArn}${of} (${[list, listed].filter((part) => part !== '').join('; ')})`
+}
+
+export function firstOf(texts: readonly string[], separator: string, count: number = texts.length): string {
+  const more = count > SHOWN ? `${separator}and ${count - SHOWN} more` : ''
+  return `${texts.slice(0, SHOWN).join(separator)}${more}`
+}

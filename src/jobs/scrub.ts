@@ -1,0 +1,187 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { uuid } from '../lib/ids.ts'
+import type { VaultTable } from '../store/schema.ts'
+import { claimScrub, dropScrubs, listScrubs, updateScrub } from '../store/vault-scrubs.ts'
+import type { ScrubState } from '../store/vault-scrubs.ts'
+import { SCRUB_START, scrubSlice } from '../vault/scrub.ts'
+import type { ScrubProblem } from '../vault/scrub.ts'
+import type { Vault } from '../vault/vault.ts'
+import { queueCheck } from './check-queue.ts'
+import { announceDamage, damageIn, keepDamagedPacks } from './damage.ts'
+import type { JobTools } from './tools.ts'
+
+/**
+ * From the start of one pass to that of the next, and how long a pass may take, in milliseconds: what is read early in the one pass
+ * and late in the next is read again within twice that, which is less than 30 days.
+ */
+export const PASS_MS: number = 14 * 86_400_000
+/** A vault is young for so long, in milliseconds: all in it was read back when it was written. */
+const YOUNG_MS = 86_400_000
+/** What scrubs of one server read in a second, unless a pass would end too late: about a terabyte a day. */
+const BYTES_A_SECOND: number = 12 * 1024 * 1024
+/** Read between two looks at what is most urgent, and lost where a server dies. */
+const SLICE_BYTES: number = 32 * 1024 * 1024
+/** A server that has read nothing for so long is taken for dead, in milliseconds. */
+const LEASE_MS = 600_000
+/** A look for what is due, in milliseconds. */
+const IDLE_MS = 60_000
+/** A vault whose storage does not answer is left alone for so long, in milliseconds. */
+const AGAIN_MS = 600_000
+
+type Scrubbed = Awaited<ReturnType<typeof listScrubs>>[number]
+
+/**
+ * Reads every blob of every vault again and again, without keys, so that rot is found while there is another copy. Of all servers on
+ * one database one reads a vault at a time, and whoever comes next goes on where it stopped.
+ */
+export class Scrubber {
+  readonly #tools: JobTools
+  readonly #owner = uuid()
+  readonly #stop = new AbortController()
+  /** Vaults whose storage did not answer, by id: until when they are left alone. */
+  readonly #away = new Map<string, number>()
+  #loop: Promise<void> | undefined
+
+  constructor(tools: JobTools) {
+    this.#tools = tools
+  }
+
+  start(): void {
+    this.#loop ??= this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#loop
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      const waitMs = await this.run().catch((error: unknown) => {
+        this.#tools.log.error('the scrub could not look at the vaults', { error: String(error) })
+        return IDLE_MS
+      })
+      await pause(waitMs, undefined, { signal }).catch(() => undefined)
+    }
+  }
+
+  /**
+   * Reads a slice of the vault that is most behind; tests call it with a clock of their own.
+   * @returns How long to wait before the next, in milliseconds.
+   */
+  async run(): Promise<number> {
+    const { store, clock, log } = this.#tools
+    const now = clock.now()
+    await dropScrubs(store.db)
+    for (const { vault, scrub } of this.#due(await listScrubs(store.db), now)) {
+      if (!(await claimScrub(store.db, vault, this.#owner, { now, until: now + LEASE_MS }))) continue
+      try {
+        const bytes = await this.#slice(vault, scrub, now)
+        const isLate = lagOf(scrub, clock.now()) > 0
+        return isLate ? 0 : Math.ceil((bytes * 1000) / BYTES_A_SECOND)
+      } catch (error) {
+        if (this.#stop.signal.aborted) return 0
+        this.#away.set(vault.vault_id, now + AGAIN_MS)
+        log.warn('a vault could not be scrubbed: it is tried again', {
+          vault: vault.arn,
+          error: String(error),
+        })
+      } finally {
+        await updateScrub(store.db, vault, this.#owner, { lease_owner: null, lease_until: 0 })
+      }
+    }
+    return IDLE_MS
+  }
+
+  /** Those with a pass under way or due, the one that is most behind first. */
+  #due(all: readonly Scrubbed[], now: number): Scrubbed[] {
+    return all
+      .filter(({ vault, scrub }) => {
+        if ((this.#away.get(vault.vault_id) ?? 0) > now) return false
+        const { pass_started_at: under, last_started_at: last } = scrub
+        if (under !== null) return true
+        // One that lies in the future is of a clock that was set back.
+        return last === null ? Math.abs(now - vault.created_at) >= YOUNG_MS : Math.abs(now - last) >= PASS_MS
+      })
+      .toSorted((one, other) => lagOf(other.scrub, now) - lagOf(one.scrub, now))
+  }
+
+  /** @returns Bytes read. */
+  async #slice(vault: VaultTable, scrub: ScrubState, now: number): Promise<number> {
+    const { store, vaults, clock } = this.#tools
+    const { db } = store
+    const opened = await vaults.open(vault)
+    const before = scrub.pass_started_at === null ? await beginning(opened, now) : scrub
+    const slice = await scrubSlice(opened.store, before.cursor, {
+      maxBytes: SLICE_BYTES,
+      signal: this.#stop.signal,
+    })
+    if (slice.problems.length > 0) await this.#tell(vault, opened, scrub, slice.problems)
+    const pass = {
+      ...before,
+      pass_blobs: before.pass_blobs + slice.blobs,
+      pass_bytes: before.pass_bytes + slice.bytes,
+    }
+    if (slice.cursor !== undefined) {
+      await updateScrub(db, vault, this.#owner, { ...pass, cursor: slice.cursor })
+      return slice.bytes
+    }
+    const isKept = await updateScrub(db, vault, this.#owner, {
+      ...pass,
+      cursor: SCRUB_START,
+      pass_started_at: null,
+      last_started_at: before.pass_started_at,
+      last_ended_at: clock.now(),
+      last_blobs: pass.pass_blobs,
+      last_bytes: pass.pass_bytes,
+    })
+    // What is missing no reading of what is there can show.
+    if (isKept) await queueCheck(this.#tools, vault, { readData: false })
+    return slice.bytes
+  }
+
+  async #tell(
+    vault: VaultTable,
+    opened: Vault,
+    scrub: ScrubState,
+    problems: readonly ScrubProblem[],
+  ): Promise<void> {
+    const packs = problems.filter(({ blob }) => /^(data|meta)\//.test(blob))
+    await keepDamagedPacks(this.#tools, opened, packs)
+    const known = damageIn(scrub.damage)
+    const fresh = problems.filter(({ blob }) => known.blobs.every((one) => one.blob !== blob))
+    const found = {
+      blobs: [...known.blobs, ...fresh],
+      blobCount: scrub.damaged_blobs + fresh.length,
+      points: known.points,
+      pointCount: scrub.damaged_points,
+    }
+    await announceDamage(this.#tools, vault, found, 'the scrub')
+    // Which recovery points it hits takes the vault's keys and a walk through all of them.
+    if (fresh.length > 0) await queueCheck(this.#tools, vault, { readData: false })
+  }
+}
+
+type Pass = Pick<ScrubState, 'cursor' | 'pass_started_at' | 'pass_blobs' | 'pass_bytes' | 'pass_total_bytes'>
+
+async function beginning({ store }: Vault, now: number): Promise<Pass> {
+  let total = 0
+  for await (const page of store.list('')) for (const { sizeBytes } of page) total += sizeBytes
+  return {
+    cursor: SCRUB_START,
+    pass_started_at: now,
+    pass_blobs: 0,
+    pass_bytes: 0,
+    pass_total_bytes: total,
+  }
+}
+
+/** How much less of a pass is read than should be by now, as a share of it; negative where it is ahead. */
+function lagOf(
+  { pass_started_at: startedAt, pass_bytes: done, pass_total_bytes: total }: Pass,
+  now: number,
+): number {
+  if (startedAt === null) return 0
+  return (now - startedAt) / PASS_MS - done / Math.max(1, total)
+}

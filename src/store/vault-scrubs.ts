@@ -1,0 +1,115 @@
+import type { VaultScrubTable } from './schema-scrub.ts'
+import type { VaultTable } from './schema.ts'
+import type { Queryable } from './store.ts'
+
+/** What a scrub knows of a vault before its first pass. */
+export const NEVER_SCRUBBED: Omit<VaultScrubTable, 'vault_id'> = {
+  cursor: '0 ',
+  pass_started_at: null,
+  pass_blobs: 0,
+  pass_bytes: 0,
+  pass_total_bytes: 0,
+  last_started_at: null,
+  last_ended_at: null,
+  last_blobs: 0,
+  last_bytes: 0,
+  damage: '{"blobs":[],"points":[]}',
+  damaged_blobs: 0,
+  damaged_points: 0,
+  damage_at: null,
+  lease_owner: null,
+  lease_until: 0,
+}
+
+export type ScrubState = Omit<VaultScrubTable, 'vault_id'>
+
+/** The vault's scrub; as before the first pass where there is none. */
+export async function findScrub(
+  db: Queryable,
+  { vault_id }: Pick<VaultTable, 'vault_id'>,
+): Promise<ScrubState> {
+  const row = await db
+    .selectFrom('vault_scrub')
+    .selectAll()
+    .where('vault_id', '=', vault_id)
+    .executeTakeFirst()
+  return row ?? NEVER_SCRUBBED
+}
+
+/** Of all vaults that can be worked with, with what is known of their scrubs. */
+export async function listScrubs(
+  db: Queryable,
+): Promise<{ readonly vault: VaultTable; readonly scrub: ScrubState }[]> {
+  const vaults = await db.selectFrom('vault').selectAll().where('state', '=', 'AVAILABLE').execute()
+  const known = new Map(
+    (await db.selectFrom('vault_scrub').selectAll().execute()).map((row) => [row.vault_id, row]),
+  )
+  return vaults.map((vault) => ({ vault, scrub: known.get(vault.vault_id) ?? NEVER_SCRUBBED }))
+}
+
+/** Takes the right to scrub the vault until then. False where somebody else has it. */
+export async function claimScrub(
+  db: Queryable,
+  { vault_id }: Pick<VaultTable, 'vault_id'>,
+  owner: string,
+  { now, until }: { readonly now: number; readonly until: number },
+): Promise<boolean> {
+  await ensureRow(db, vault_id)
+  const result = await db
+    .updateTable('vault_scrub')
+    .set({ lease_owner: owner, lease_until: until })
+    .where('vault_id', '=', vault_id)
+    .where((eb) =>
+      eb.or([
+        eb('lease_owner', 'is', null),
+        eb('lease_owner', '=', owner),
+        eb('lease_until', '<=', now),
+        // A clock that was set back must not keep everybody out.
+        eb('lease_until', '>', until),
+      ]),
+    )
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** For who has the right to scrub. False where that was lost meanwhile: nothing is changed then. */
+export async function updateScrub(
+  db: Queryable,
+  { vault_id }: Pick<VaultTable, 'vault_id'>,
+  owner: string,
+  change: Partial<ScrubState>,
+): Promise<boolean> {
+  const result = await db
+    .updateTable('vault_scrub')
+    .set(change)
+    .where('vault_id', '=', vault_id)
+    .where('lease_owner', '=', owner)
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** Keeps what is known to be damaged, whoever found it. */
+export async function putDamage(
+  db: Queryable,
+  { vault_id }: Pick<VaultTable, 'vault_id'>,
+  damage: Pick<ScrubState, 'damage' | 'damaged_blobs' | 'damaged_points' | 'damage_at'>,
+): Promise<void> {
+  await ensureRow(db, vault_id)
+  await db.updateTable('vault_scrub').set(damage).where('vault_id', '=', vault_id).execute()
+}
+
+/** Scrubs of vaults that are no more. */
+export async function dropScrubs(db: Queryable): Promise<void> {
+  await db
+    .deleteFrom('vault_scrub')
+    .where('vault_id', 'not in', (eb) => eb.selectFrom('vault').select('vault.vault_id'))
+    .execute()
+}
+
+async function ensureRow(db: Queryable, vaultId: string): Promise<void> {
+  await db
+    .insertInto('vault_scrub')
+    .values({ ...NEVER_SCRUBBED, vault_id: vaultId })
+    .onConflict((conflict) => conflict.column('vault_id').doNothing())
+    .execute()
+}
