@@ -238,7 +238,7 @@ async function refusal(
   throw new Error('User dba was not refused')
 }
 
-async function backupEnded({ call }: ServerProcess, BackupJobId: string): Promise<void> {
+export async function backupEnded({ call }: ServerProcess, BackupJobId: string): Promise<void> {
   await ended(async () => (await call('backup', 'DescribeBackupJob', { BackupJobId })).State)
 }
 
@@ -297,5 +297,47 @@ function insert(db: DatabaseSync, table: string, row: Readonly<Record<string, un
   const names = Object.keys(row)
   db.prepare(`insert into ${table} (${names.join(', ')}) values (${names.map(() => '?').join(', ')})`).run(
     ...(Object.values(row) as string[]),
+  )
+}
+
+/**
+ * As many more resources, and recovery points spread over them and ten days: copies of one that there is. The server must not run.
+ */
+export function grow(dataDir: string, resources: number, points: number): void {
+  const db = new DatabaseSync(join(dataDir, 'roleback.db'))
+  db.exec('begin')
+  multiply(db, 'resource', resources, {
+    arn: "substr(t.arn, 1, instr(t.arn, '/fs-')) || printf('fs-%017x', n.i)",
+    unique_id: "printf('grown-%d', n.i)",
+    name: "printf('grown-%d', n.i)",
+  })
+  multiply(db, 'recovery_point', points, {
+    arn: `printf('arn:aws:backup:us-east-1:${ACCOUNT}:recovery-point:%08x-0000-4000-8000-%012x', n.i, n.i)`,
+    point_id: "printf('%032x', n.i)",
+    resource_arn: `substr(t.resource_arn, 1, instr(t.resource_arn, '/fs-')) || printf('fs-%017x', 1 + n.i % ${resources})`,
+    resource_unique_id: `printf('grown-%d', 1 + n.i % ${resources})`,
+    created_at: `t.created_at - (n.i / ${resources}) * ${DAY_MS}`,
+  })
+  db.exec('commit')
+  db.exec('analyze')
+  db.close()
+}
+
+/** @param other SQL of the columns that are not as in the row that is copied; `n.i` is the number of the copy, from 1. */
+function multiply(
+  db: DatabaseSync,
+  table: string,
+  copies: number,
+  other: Readonly<Record<string, string>>,
+): void {
+  const columns = db
+    .prepare(`select name from pragma_table_info('${table}')`)
+    .all()
+    .map(({ name }) => String(name))
+  db.exec(
+    `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${copies})
+     insert into ${table} (${columns.join(', ')})
+     select ${columns.map((column) => other[column] ?? `t.${column}`).join(', ')}
+     from n, (select * from ${table} limit 1) t`,
   )
 }

@@ -1,9 +1,4 @@
-import {
-  ListBackupJobsCommand,
-  ListBackupVaultsCommand,
-  ListProtectedResourcesCommand,
-} from '@aws-sdk/client-backup'
-import type { BackupJob, ListBackupJobsCommandOutput } from '@aws-sdk/client-backup'
+import { ListBackupJobsCommand } from '@aws-sdk/client-backup'
 import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
 import ColumnLayout from '@cloudscape-design/components/column-layout'
@@ -14,25 +9,19 @@ import Spinner from '@cloudscape-design/components/spinner'
 import { useQuery } from '@tanstack/react-query'
 import { Suspense, lazy } from 'react'
 import type { ReactNode } from 'react'
+import { DAYS, MAX_RESOURCES, overdueOf, readHeat, readState } from './overview-state.ts'
+import type { OverviewState, Resource } from './overview-state.ts'
 import { backup } from '../api/backup.ts'
-import { allPages, roleback } from '../api/roleback.ts'
-import { ago, count, fromSeconds, labelOf, nameOf, when } from '../parts/format.ts'
-import { DayStrip, Heatmap, daysBack } from '../parts/heatmap.tsx'
-import type { DayState } from '../parts/heatmap.tsx'
-import { Link, jobPath, resourcePath } from '../parts/link.tsx'
+import { roleback } from '../api/roleback.ts'
+import { ago, count, fromSeconds, nameOf, when } from '../parts/format.ts'
+import { DayStrip, Heatmap } from '../parts/heatmap.tsx'
+import { Link, jobPath } from '../parts/link.tsx'
 import { Message, Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
 
 const FirstRun = lazy(async () => ({ default: (await import('./first-run.tsx')).FirstRun }))
 
-const DAY_MS = 86_400_000
-const DAYS = 30
 const LIVE_MS = 1_000
-/** What is older than a day and a half is overdue, where no plan says otherwise. */
-const OVERDUE_MS = 36 * 3_600_000
-const MAX_RESOURCES = 500
-const MAX_JOBS = 5_000
-const SHOWN = 25
 
 export function Overview(): ReactNode {
   const state = useQuery({ queryKey: ['overview'], queryFn: readState, refetchInterval: 10_000 })
@@ -75,137 +64,13 @@ export function Overview(): ReactNode {
       >
         <DayStrip days={data.strip} />
       </Container>
-      <Container
-        header={
-          <Header
-            variant="h2"
-            description="Whether each resource had a recovery point of the last 36 hours on each day."
-          >
-            Recovery points by resource and day
-          </Header>
-        }
-      >
-        <Heatmap rows={data.heat.slice(0, SHOWN)} />
-        {data.heat.length > SHOWN && (
-          <Box variant="small">{count(data.heat.length - SHOWN, 'further resource')}: see Resources.</Box>
-        )}
-      </Container>
+      <Heat resources={data.resources} />
       <ColumnLayout columns={2}>
         <Failures state={data} />
         <Denials />
       </ColumnLayout>
     </Screen>
   )
-}
-
-interface Resource {
-  readonly arn: string
-  readonly name: string
-  readonly last: Date | undefined
-}
-
-interface OverviewState {
-  readonly resources: readonly Resource[]
-  readonly isWhole: boolean
-  readonly vaults: number
-  readonly failures: readonly BackupJob[]
-  /** How many, with a plus where there are more. */
-  readonly failed: string
-  readonly strip: readonly DayState[]
-  readonly heat: readonly {
-    readonly name: string
-    readonly path: string
-    readonly days: readonly DayState[]
-  }[]
-}
-
-async function readState(): Promise<OverviewState> {
-  const since = new Date(Date.now() - DAYS * DAY_MS)
-  const [registered, known, vaults, jobs, ...bad] = await Promise.all([
-    allPages(
-      async (NextToken) =>
-        await roleback('ListResources', { MaxResults: 500, ...(NextToken !== undefined && { NextToken }) }),
-      (page) => page.Resources,
-      MAX_RESOURCES,
-    ),
-    allPages(
-      async (NextToken) =>
-        await backup.send(new ListProtectedResourcesCommand({ MaxResults: 1000, NextToken })),
-      (page) => page.Results,
-      20_000,
-    ),
-    backup.send(new ListBackupVaultsCommand({ MaxResults: 1000 })),
-    allPages(
-      async (NextToken) =>
-        await backup.send(new ListBackupJobsCommand({ MaxResults: 1000, ByCreatedAfter: since, NextToken })),
-      (page) => page.BackupJobs,
-      MAX_JOBS,
-    ),
-    ...BAD.map(async (ByState) => await failuresOf(ByState)),
-  ])
-  const lastOf = new Map(known.rows.map((one) => [one.ResourceArn, one.LastBackupTime]))
-  const resources = registered.rows.map((resource) => ({
-    arn: resource.ResourceArn,
-    name: labelOf(resource),
-    last: lastOf.get(resource.ResourceArn),
-  }))
-  const failures = bad
-    .flatMap((page) => page.BackupJobs ?? [])
-    .toSorted((a, b) => (b.CreationDate?.getTime() ?? 0) - (a.CreationDate?.getTime() ?? 0))
-  return {
-    resources,
-    isWhole: registered.isWhole,
-    vaults: vaults.BackupVaultList?.length ?? 0,
-    failures,
-    failed: `${failures.length}${bad.some(({ NextToken }) => NextToken !== undefined) ? '+' : ''}`,
-    strip: stripOf(jobs.rows),
-    heat: resources.map((resource) => heatOf(resource, jobs.rows)),
-  }
-}
-
-const BAD = ['FAILED', 'EXPIRED', 'ABORTED'] as const
-
-function isBad(state: string | undefined): boolean {
-  return BAD.some((one) => one === state)
-}
-
-async function failuresOf(ByState: (typeof BAD)[number]): Promise<ListBackupJobsCommandOutput> {
-  const ByCreatedAfter = new Date(Date.now() - DAY_MS)
-  return await backup.send(new ListBackupJobsCommand({ ByState, ByCreatedAfter, MaxResults: 100 }))
-}
-
-function stripOf(jobs: readonly BackupJob[]): readonly DayState[] {
-  return daysBack(DAYS).map(({ from, to, label }) => {
-    const own = jobs.filter(({ CreationDate: at }) => at !== undefined && at >= from && at < to)
-    const bad = own.filter(({ State }) => isBad(State)).length
-    const running = own.filter(({ State }) => State === 'RUNNING').length
-    if (own.length === 0) return { label, health: 'none', text: 'no backups' }
-    if (bad > 0) return { label, health: 'bad', text: `${bad} of ${count(own.length, 'backup')} failed` }
-    if (running > 0) return { label, health: 'warning', text: `${count(running, 'backup')} running` }
-    const isWarned = own.some(
-      ({ State, StatusMessage }) => State !== 'COMPLETED' || (StatusMessage ?? '') !== '',
-    )
-    return { label, health: isWarned ? 'warning' : 'good', text: count(own.length, 'backup') }
-  })
-}
-
-/** A day is good where its end had a recovery point that was not overdue. */
-function heatOf(resource: Resource, jobs: readonly BackupJob[]): OverviewState['heat'][number] {
-  const done = jobs
-    .filter(({ ResourceArn, State }) => ResourceArn === resource.arn && State === 'COMPLETED')
-    .map(({ CompletionDate, CreationDate }) => (CompletionDate ?? CreationDate ?? new Date(0)).getTime())
-  const first = Math.min(...done)
-  const days = daysBack(DAYS).map(({ to, label }): DayState => {
-    const end = Math.min(to.getTime(), Date.now())
-    const newest = Math.max(...done.filter((at) => at <= end))
-    if (first > end || !Number.isFinite(newest))
-      return { label, health: 'none', text: 'no recovery point yet' }
-    const age = end - newest
-    const text = `newest was of ${ago(new Date(newest), end)}`
-    if (age <= OVERDUE_MS) return { label, health: 'good', text }
-    return { label, health: age <= 2 * OVERDUE_MS ? 'warning' : 'bad', text }
-  })
-  return { name: resource.name, path: resourcePath(resource.arn), days }
 }
 
 /** How things stand, in words; the worst comes first. */
@@ -243,14 +108,11 @@ function Worst({ state }: { readonly state: OverviewState }): ReactNode {
         state.isWhole ? 'Everything is backed up' : `The first ${MAX_RESOURCES} resources are backed up`
       }
     >
-      Each of {count(state.resources.length, 'resource')} has a recovery point of the last 36 hours.
+      Each of {count(state.resources.length, 'resource')} has a recovery point as new as its plan asks;
+      without a plan, of the last 36 hours.
       {state.isWhole ? '' : ' The others were not looked at here: see Resources.'}
     </Alert>
   )
-}
-
-function overdueOf(resources: readonly Resource[]): readonly Resource[] {
-  return resources.filter(({ last }) => last !== undefined && Date.now() - last.getTime() > OVERDUE_MS)
 }
 
 function Tiles({ state, running }: { readonly state: OverviewState; readonly running: number }): ReactNode {
@@ -276,6 +138,34 @@ function Tiles({ state, running }: { readonly state: OverviewState; readonly run
           </div>
         ))}
       </div>
+    </Container>
+  )
+}
+
+function Heat({ resources }: { readonly resources: readonly Resource[] }): ReactNode {
+  const { data, error } = useQuery({
+    queryKey: ['heat', resources.map(({ arn, last }) => `${arn} ${last?.getTime() ?? ''}`).join(' ')],
+    queryFn: async () => await readHeat(resources),
+    placeholderData: (before) => before,
+  })
+  const more = resources.length - (data?.length ?? 0)
+  return (
+    <Container
+      header={
+        <Header
+          variant="h2"
+          description="Whether the newest recovery point was as new as the resource’s plan asks (without a plan: of the last 36 hours). The worst off come first."
+        >
+          Recovery points by resource and day
+        </Header>
+      }
+    >
+      {error !== null && <Problem error={error} what="see the recovery points of resources" />}
+      {data === undefined && error === null && <Spinner />}
+      {data !== undefined && <Heatmap rows={data} />}
+      {data !== undefined && more > 0 && (
+        <Box variant="small">{count(more, 'further resource')}: see Resources.</Box>
+      )}
     </Container>
   )
 }

@@ -1,17 +1,16 @@
 import { ListProtectedResourcesCommand } from '@aws-sdk/client-backup'
-import type { ProtectedResource } from '@aws-sdk/client-backup'
 import Button from '@cloudscape-design/components/button'
 import SegmentedControl from '@cloudscape-design/components/segmented-control'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
-import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { useNavigate, useSearchParams } from 'react-router'
 import { backup } from '../api/backup.ts'
 import type { Resource } from '../api/generated.ts'
-import { allPages, roleback } from '../api/roleback.ts'
+import { roleback } from '../api/roleback.ts'
 import { Arn } from '../parts/arn.tsx'
 import { ago, labelOf, nameOf, typeName } from '../parts/format.ts'
+import { lastBackups } from '../parts/last-backups.ts'
 import { Link, resourcePath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -27,19 +26,17 @@ interface Row {
   readonly last: Date | undefined
 }
 
-/** More protected resources than this are not looked through to tell which are not protected. */
-const MAX_COMPARED = 20_000
+/** Pages that are looked through for unprotected resources before the next is asked for by hand. */
+const MAX_PAGES = 20
 
 export function Resources(): ReactNode {
   useTitle('Resources')
   const navigate = useNavigate()
   const [query, setQuery] = useSearchParams()
   const which = (query.get('show') ?? 'all') as Which
-  const known = useQuery({ queryKey: ['protected'], queryFn: protectedByArn })
-  const byArn = known.data
-  const pages = usePages(['resources', which, byArn === undefined], async (token) => {
+  const pages = usePages(['resources', which], async (token) => {
     if (which === 'protected') return await protectedPage(token)
-    return await registeredPage(token, byArn, which)
+    return await registeredPage(token, which)
   })
   const add = <Button onClick={() => void navigate('/resources/add')}>Add resource</Button>
   return (
@@ -80,7 +77,9 @@ export function Resources(): ReactNode {
           <span>
             {which === 'protected'
               ? 'Nothing was backed up yet.'
-              : 'Every resource here has a recovery point.'}
+              : pages.hasNext
+                ? 'Every resource so far has a recovery point. There are more on the next page.'
+                : 'Every resource here has a recovery point.'}
           </span>
         )
       }
@@ -104,16 +103,6 @@ export function Resources(): ReactNode {
   )
 }
 
-async function protectedByArn(): Promise<ReadonlyMap<string, ProtectedResource>> {
-  const { rows } = await allPages(
-    async (NextToken) =>
-      await backup.send(new ListProtectedResourcesCommand({ MaxResults: 1000, NextToken })),
-    (page) => page.Results,
-    MAX_COMPARED,
-  )
-  return new Map(rows.map((row) => [row.ResourceArn ?? '', row]))
-}
-
 async function protectedPage(token: string | undefined): Promise<{ rows: Row[]; next: string | undefined }> {
   const answer = await backup.send(new ListProtectedResourcesCommand({ MaxResults: 50, NextToken: token }))
   const rows = (answer.Results ?? []).map((row) => ({
@@ -127,30 +116,27 @@ async function protectedPage(token: string | undefined): Promise<{ rows: Row[]; 
 
 async function registeredPage(
   token: string | undefined,
-  known: ReadonlyMap<string, ProtectedResource> | undefined,
   which: Which,
 ): Promise<{ rows: Row[]; next: string | undefined }> {
   let next = token
   let rows: Row[] = []
+  let pages = 0
   // Of a page that has only protected ones nothing would be shown: go on to the next.
   do {
     const answer = await roleback('ListResources', {
       MaxResults: 50,
       ...(next !== undefined && { NextToken: next }),
     })
-    rows = answer.Resources.map((one) => rowOf(one, known)).filter(
-      ({ last }) => which === 'all' || last === undefined,
+    const last = await lastBackups(answer.Resources.map(({ ResourceArn }) => ResourceArn))
+    rows = answer.Resources.map((one) => rowOf(one, last.get(one.ResourceArn))).filter(
+      (row) => which === 'all' || row.last === undefined,
     )
     next = answer.NextToken
-  } while (rows.length === 0 && next !== undefined)
+    pages++
+  } while (rows.length === 0 && next !== undefined && pages < MAX_PAGES)
   return { rows, next }
 }
 
-function rowOf(resource: Resource, known: ReadonlyMap<string, ProtectedResource> | undefined): Row {
-  return {
-    arn: resource.ResourceArn,
-    name: labelOf(resource),
-    type: resource.ResourceType,
-    last: known?.get(resource.ResourceArn)?.LastBackupTime,
-  }
+function rowOf(resource: Resource, last: Date | undefined): Row {
+  return { arn: resource.ResourceArn, name: labelOf(resource), type: resource.ResourceType, last }
 }

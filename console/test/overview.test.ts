@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, before, test } from 'node:test'
+import type { Browser } from 'playwright-core'
+import { serverProcess } from '../../test/fixtures/server-process.ts'
+import type { ServerProcess } from '../../test/fixtures/server-process.ts'
+import { launch, missing, shows, signInWithKey } from './browser.ts'
+import { backupEnded } from './filled.ts'
+
+/** What the overview calls overdue. */
+
+const THREE_DAYS_MS = 3 * 86_400_000
+const folder = mkdtempSync(join(tmpdir(), 'roleback-console-'))
+const dataDir = join(folder, 'data')
+let server: ServerProcess
+let browser: Browser
+
+before(async () => {
+  if (missing !== false) return
+  server = await serverProcess(dataDir)
+  await server.start()
+  browser = await launch()
+})
+
+after(async () => {
+  if (missing === false) {
+    await browser.close()
+    await server.kill('SIGTERM')
+  }
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test(
+  'a resource is overdue by what its own plan asks: after three days one without a plan is, a weekly one is not',
+  { skip: missing },
+  async () => {
+    const { call } = server
+    await call('backup', 'CreateBackupVault', { BackupVaultName: 'safe' })
+    const { RoleArn: IamRoleArn } = await call('roleback', 'CreateDefaultServiceRole', {})
+    const arns: string[] = []
+    for (const Name of ['weekly', 'unplanned']) {
+      const path = join(folder, Name)
+      mkdirSync(path)
+      writeFileSync(join(path, 'file'), Name)
+      const { ResourceArn } = await call('roleback', 'RegisterResource', {
+        ResourceType: 'EFS',
+        Name,
+        Connection: { Path: path },
+      })
+      arns.push(ResourceArn)
+      const { BackupJobId = '' } = await call('backup', 'StartBackupJob', {
+        BackupVaultName: 'safe',
+        ResourceArn,
+        IamRoleArn,
+      })
+      await backupEnded(server, BackupJobId)
+    }
+    const { BackupPlanId = '' } = await call('backup', 'CreateBackupPlan', {
+      BackupPlan: {
+        BackupPlanName: 'weekly',
+        Rules: [
+          { RuleName: 'sunday', TargetBackupVaultName: 'safe', ScheduleExpression: 'cron(0 5 ? * SUN *)' },
+        ],
+      },
+    })
+    await call('backup', 'CreateBackupSelection', {
+      BackupPlanId,
+      BackupSelection: { SelectionName: 'one', IamRoleArn, Resources: [arns[0] ?? ''] },
+    })
+    await server.kill('SIGTERM')
+    const db = new DatabaseSync(join(dataDir, 'roleback.db'))
+    db.prepare('update recovery_point set created_at = created_at - ?').run(THREE_DAYS_MS)
+    db.prepare('update job set created_at = created_at - ?').run(THREE_DAYS_MS)
+    db.close()
+    await server.start()
+
+    const page = await browser.newPage()
+    await signInWithKey(page, server.url, server.rootKey)
+    await shows(page, page.getByText('1 resource is overdue'))
+    await shows(page, page.getByText('unplanned was last backed up 3 days ago.'))
+    assert.equal(await page.getByText('2 resources are overdue').count(), 0)
+    await page.close()
+  },
+)
