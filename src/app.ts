@@ -31,6 +31,7 @@ import { VaultRegistry } from './jobs/vault-registry.ts'
 import { Worker } from './jobs/worker.ts'
 import { systemClock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
+import { Alerts } from './monitor/alerts.ts'
 import { AuditAnchors } from './monitor/audit-anchors.ts'
 import { createMetricsServer } from './monitor/metrics-listener.ts'
 import type { MetricsOptions } from './monitor/metrics-listener.ts'
@@ -189,6 +190,13 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     managementAccountId: server.management_account_id,
   })
   const scrubber = new Scrubber(tools)
+  const alerts = new Alerts({
+    store,
+    clock: systemClock,
+    log,
+    managementAccountId: server.management_account_id,
+    region: server.region,
+  })
   for (const worker of workers) worker.start()
   housekeeping.start()
   identityExports.start()
@@ -196,6 +204,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
   router.start()
   deliverer.start()
   scrubber.start()
+  alerts.start()
   anchors.start()
   return {
     url: urlOf({ ...config, port: listen.port }),
@@ -211,6 +220,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       await scheduler.stop()
       await scrubber.stop()
       await Promise.all(workers.map((worker) => worker.stop()))
+      await alerts.stop()
       await router.stop()
       await deliverer.stop()
       await tools.runningTime.save()

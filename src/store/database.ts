@@ -36,8 +36,8 @@ import type { AuditTable } from './schema-audit.ts'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
 import type { FrameworkTable } from './schema-frameworks.ts'
 import type { PointIndexTable } from './schema-point-index.ts'
-import type { EventDeliveryTable, EventTable, EventTargetTable } from './schema-events.ts'
 import type { ReportPlanTable } from './schema-reports.ts'
+import type { EventDeliveryTable, EventTable, EventTargetTable, SignOfLifeTable } from './schema-events.ts'
 import type {
   GlobalSettingsTable,
   JobLimitsTable,
@@ -71,6 +71,7 @@ export interface Database {
   expiry_round: ExpiryRoundTable
   counts_seen: CountsSeenTable
   running_time: RunningTimeTable
+  sign_of_life: SignOfLifeTable
   region_settings: RegionSettingsTable
   iam_user: UserTable
   iam_group: GroupTable

@@ -25,6 +25,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   identity_change: 'of the export itself',
   identity_export: 'of the export itself',
   running_time: 'a new server counts its own',
+  sign_of_life: 'a new server gives its own',
   recovery_point: 'in the vaults',
   point_index: 'of recovery points, and asked for anew in one call',
   held_deletion: 'a new server holds anew what is due',

@@ -83,3 +83,10 @@ export interface EventDeliveryTable {
   delivered_at: Millis | null
   given_up_at: Millis | null
 }
+
+/** One row: when a server last said that it runs. */
+export interface SignOfLifeTable {
+  /** Always 1. */
+  id: number
+  at: Millis
+}
