@@ -26,6 +26,8 @@ import type { NewJob } from '../store/jobs.ts'
 import { findJob, insertJob, jobBasics, listJobs } from '../store/jobs.ts'
 import type { JobFilter } from '../store/jobs.ts'
 import { RESTORABLE } from '../store/recovery-points.ts'
+import { findRestoreTest, restoreTestsOf } from '../store/restore-tests.ts'
+import type { RestoreTestTable } from '../store/schema-restore-testing.ts'
 import type { JobState, JobTable, RecoveryPointTable } from '../store/schema.ts'
 import { vaultArn } from './arns.ts'
 import { percentDone } from './backup-jobs.ts'
@@ -125,7 +127,8 @@ export async function describeRestoreJob(
 ): Promise<DescribeRestoreJobOutput> {
   const job = await restoreJob(ctx, input.RestoreJobId)
   const waits = await whyWaiting(ctx.store.db, job, ctx.now)
-  return { ...toRestoreJob(ctx, job), ...(waits !== undefined && { StatusMessage: waits }) }
+  const test = await findRestoreTest(ctx.store.db, job.job_id)
+  return { ...toRestoreJob(ctx, job, test), ...(waits !== undefined && { StatusMessage: waits }) }
 }
 
 export async function listRestoreJobs(
@@ -134,9 +137,9 @@ export async function listRestoreJobs(
 ): Promise<ListRestoreJobsOutput> {
   const filter = jobFilterOf(ctx, input)
   if (filter === undefined) return { RestoreJobs: [] }
-  if (input.ByRestoreTestingPlanArn !== undefined) return { RestoreJobs: [] }
   return await restoreJobs(ctx, 'ListRestoreJobs', input, {
     ...filter,
+    testingPlanArn: input.ByRestoreTestingPlanArn,
     states: statesOf(input.ByStatus),
   })
 }
@@ -162,7 +165,14 @@ async function restoreJobs(
     { accountId: ctx.accountId, region: ctx.region, kinds: ['restore'], ...filter },
     pageOf(ctx, list, input),
   )
-  return { RestoreJobs: rows.map((row) => toRestoreJob(ctx, row)), NextToken: nextToken(ctx, list, next) }
+  const tests = await restoreTestsOf(
+    ctx.store.db,
+    rows.map(({ job_id }) => job_id),
+  )
+  return {
+    RestoreJobs: rows.map((row) => toRestoreJob(ctx, row, tests.get(row.job_id))),
+    NextToken: nextToken(ctx, list, next),
+  }
 }
 
 export async function getRestoreJobMetadata(
@@ -173,7 +183,7 @@ export async function getRestoreJobMetadata(
   return { RestoreJobId: job.job_id, Metadata: (JSON.parse(job.input) as RestoreInput).metadata }
 }
 
-async function restoreJob(ctx: Context, jobId: string): Promise<JobTable> {
+export async function restoreJob(ctx: Context, jobId: string): Promise<JobTable> {
   const job = await findJob(ctx.store.db, ctx.accountId, jobId, ['restore'])
   if (job === undefined || job.region !== ctx.region)
     throw new ResourceNotFoundException(`Cannot find restore job ${jobId}`, { Context: jobId })
@@ -224,7 +234,11 @@ export function statusMessage({ status_message, guard_warning }: JobTable): stri
   return parts.length === 0 ? undefined : parts.join('. ')
 }
 
-function toRestoreJob(ctx: Context, row: JobTable): RestoreJobsListMember {
+function toRestoreJob(
+  ctx: Context,
+  row: JobTable,
+  test: RestoreTestTable | undefined,
+): RestoreJobsListMember {
   const result = JSON.parse(row.result) as RestoreResult
   return {
     AccountId: row.account_id,
@@ -241,5 +255,16 @@ function toRestoreJob(ctx: Context, row: JobTable): RestoreJobsListMember {
     IamRoleArn: row.role_arn ?? undefined,
     CreatedResourceArn: result.createdResourceArn,
     ResourceType: row.resource_type ?? undefined,
+    ...(test !== undefined && testMembers(test)),
+  }
+}
+
+function testMembers(test: RestoreTestTable): Partial<RestoreJobsListMember> {
+  return {
+    CreatedBy: { RestoreTestingPlanArn: test.plan_arn },
+    ValidationStatus: test.validation_status ?? undefined,
+    ValidationStatusMessage: test.validation_message ?? undefined,
+    DeletionStatus: test.deletion_status ?? undefined,
+    DeletionStatusMessage: test.deletion_message ?? undefined,
   }
 }

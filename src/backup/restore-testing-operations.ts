@@ -6,6 +6,7 @@ import { findTestingPlan } from '../store/restore-testing.ts'
 import { tagsOf } from '../store/tags.ts'
 import { restoreTestingPlanArn } from './arns.ts'
 import { requestTags } from './request-tags.ts'
+import { putRestoreValidationResult } from './restore-validation.ts'
 import {
   createRestoreTestingPlan,
   deleteRestoreTestingPlan,
@@ -43,8 +44,9 @@ type RestoreTestingOperation =
   | 'GetRestoreTestingSelection'
   | 'DeleteRestoreTestingSelection'
   | 'ListRestoreTestingSelections'
+  | 'PutRestoreValidationResult'
 
-/** Restore testing plans and what they select. */
+/** Restore testing plans, what they select, and what came of it. */
 export const restoreTestingOperations: Pick<Service<BackupApi, Context>, RestoreTestingOperation> = {
   CreateRestoreTestingPlan: {
     resource: (ctx, input) => plan(ctx, input.RestoreTestingPlan),
@@ -80,4 +82,5 @@ export const restoreTestingOperations: Pick<Service<BackupApi, Context>, Restore
     context: planContext,
     handler: listRestoreTestingSelections,
   },
+  PutRestoreValidationResult: { resource: () => '*', handler: putRestoreValidationResult },
 }

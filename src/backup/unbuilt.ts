@@ -44,7 +44,6 @@ const ON_ALL = [
   'ListScanJobSummaries',
   'ListScanJobs',
   'ListTieringConfigurations',
-  'PutRestoreValidationResult',
 ] as const
 
 type UnbuiltName =

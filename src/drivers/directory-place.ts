@@ -73,7 +73,7 @@ export function closeStaging(staging: Staging): void {
 const BLOCK_MS = 8
 
 /** Removes `name` in the directory that `parent` holds with all that is in it, following no link; nothing where it is absent. */
-async function removeTree(parent: number, name: string): Promise<void> {
+export async function removeTree(parent: number, name: string): Promise<void> {
   let pausedAt = performance.now()
   const empty = async (fd: number): Promise<void> => {
     for (const entry of fs.readdirSync(`/proc/self/fd/${fd}`, { encoding: 'latin1' })) {

@@ -5,8 +5,10 @@ import { libc } from './directory-libc.ts'
 import { LIST_FLAGS, codeOf, openPath, pathIn, reasonOf } from './directory-paths.ts'
 import { closeStaging, discardStaging, moveIntoPlace, openStaging } from './directory-place.ts'
 import type { Staging } from './directory-place.ts'
+import { removeRestoredDirectory } from './directory-removal.ts'
 import { restoreTree } from './directory-restore.ts'
 import { parseItemsToRestore, select } from './directory-selection.ts'
+import { folderSetting } from './directory-settings.ts'
 import { walkTree } from './directory-walk.ts'
 import { displayKey } from './directory-meta.ts'
 import { factsOf } from './driver.ts'
@@ -19,7 +21,13 @@ import type { RestoreRequest, RestoreSummary } from './driver.ts'
  * Connection settings: `path`, the absolute path of the directory, no symbolic link anywhere in it; `restoreRoot`, likewise,
  * where new file systems are made, outside of `path`. No secret.
  */
-export const directoryDriver: Driver = { kind: efs, test: testConnection, backup, restore }
+export const directoryDriver: Driver = {
+  kind: efs,
+  test: testConnection,
+  backup,
+  restore,
+  removeRestored: removeRestoredDirectory,
+}
 
 /** A step of the kind's table. */
 function step(steps: Kind['backup'], name: string): Step {
@@ -148,26 +156,6 @@ async function discard(request: RestoreRequest, target: StepTarget, staging: Sta
   } catch (error) {
     request.problem({ item, reason: `What was restored so far stays here: ${reasonOf(error)}` })
   }
-}
-
-/** An absolute path of the connection. @throws Where it is missing or has a form that can mean two things. */
-function folderSetting({ settings }: Connection, name: 'path' | 'restoreRoot'): string {
-  const path = settings[name]
-  if (path === undefined || path === '') {
-    throw new Error(`The connection has no ${name}: set it to a directory, then try again`)
-  }
-  if (typeof path !== 'string' || !isPlainPath(path)) {
-    throw new Error(`The connection's ${name} "${path}" must be an absolute path without "." or ".." in it`)
-  }
-  return path.length > 1 ? path.replace(/\/+$/, '') : path
-}
-
-function isPlainPath(path: string): boolean {
-  return (
-    path.startsWith('/') &&
-    !path.includes('\0') &&
-    !path.split('/').some((part) => part === '.' || part === '..')
-  )
 }
 
 function flag(metadata: Readonly<Record<string, string>>, name: string): boolean {

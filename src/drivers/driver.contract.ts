@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Kind, Step, StepTarget } from '../kinds/kind.ts'
+import { restoreTargetOf } from '../kinds/restore-target.ts'
 import type { RestoreTarget } from '../kinds/restore-target.ts'
+import { inferredMetadata, restoreTestName } from '../kinds/restore-test.ts'
 import type { Connection, Driver, DriverSession, ItemProblem, ResourceView } from './driver.ts'
 import type { RestoreSummary, ThreadHalf } from './driver.ts'
 import { MemorySink } from './driver.memory.ts'
@@ -147,6 +149,18 @@ export async function restoreInto(
 const required = (steps: Kind['backup']): Step[] =>
   Object.values(steps).filter(({ optional }) => optional !== true)
 
+/** Removes by a name that nothing has. */
+async function removeNothing(
+  tested: DriverUnderTest,
+  source: ContractSource,
+  targetArn: string,
+): Promise<ContractSession> {
+  const session = contractSession(source)
+  const name = restoreTestName('fedcba9876543210'.repeat(2))
+  await tested.driver.removeRestored({ session, targetArn, name })
+  return session
+}
+
 export const driverContract: readonly ContractCase[] = [
   {
     name: 'a backup restored into something new equals its source',
@@ -262,6 +276,37 @@ export const driverContract: readonly ContractCase[] = [
         restoreInto(tested, source, point, { restoreMetadata, signal: controller.signal, onCall }),
       )
       assert.deepEqual(await source.restored(), [])
+    },
+  },
+  {
+    name: 'what a restore test made is removed by whom may, and only that',
+    async run(tested) {
+      await using source = await tested.makeSource()
+      const { kind } = tested.driver
+      const { point, restoreMetadata } = await backUp(tested, source)
+      const before = await source.restored()
+      const name = restoreTestName('0123456789abcdef'.repeat(2))
+      const metadata = inferredMetadata(kind, restoreMetadata, name)
+      const place = { region: 'us-east-1', accountId: '111122223333' }
+      const isRegistered = (): Promise<boolean> => Promise.resolve(false)
+      const target = await restoreTargetOf({ type: kind.type, place, metadata, isRegistered })
+      const { problems } = await restoreInto(tested, source, point, { restoreMetadata, metadata, target })
+      assert.deepEqual(problems, [])
+      const made = await source.restored()
+      assert.equal(made.length, before.length + 1)
+      const remove = async (denied: readonly string[]): Promise<ContractSession> => {
+        const session = contractSession(source, { denied })
+        await tested.driver.removeRestored({ session, targetArn: target.arn, name })
+        return session
+      }
+      const { calls } = await removeNothing(tested, source, target.arn)
+      assert.ok(calls.length > 0)
+      assert.deepEqual(await source.restored(), made, 'another test’s name removes nothing of this one')
+      const last = calls.at(-1)?.step.name as string
+      await assert.rejects(remove([last]), ContractDeniedError)
+      await remove([])
+      assert.deepEqual(await source.restored(), before)
+      await remove([])
     },
   },
   {

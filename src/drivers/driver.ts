@@ -157,12 +157,22 @@ export interface RestoreSummary {
   readonly notes?: readonly string[]
 }
 
+/** What a restore test made. */
+export interface RestoredThing {
+  readonly session: DriverSession
+  readonly targetArn: string
+  /** What it is called where it lies: `awsbackup-restore-test-` and 32 hexadecimal digits. */
+  readonly name: string
+}
+
 export interface Driver {
   readonly kind: Kind
   /** Tests a connection before it is registered; the answer names rights that the source does not give. */
   test(connection: Connection, signal: AbortSignal): Promise<{ readonly warnings: readonly string[] }>
   backup(request: BackupRequest): Promise<BackupSummary>
   restore(request: RestoreRequest): Promise<RestoreSummary>
+  /** Removes what a restore test made, whole or in part; well done where nothing of its name is there. */
+  removeRestored(thing: RestoredThing): Promise<void>
 }
 
 /** What a kind's `*-io.ts` file gives to a pour thread. Each thread makes its own; the settings are those of `readWith` or `pour`. */

@@ -115,8 +115,19 @@ export async function dropHalfMade(settings: PostgresqlSettings, place: HalfMade
   await using session = await connectServer(settings, AbortSignal.timeout(SHORT_WORK_MS))
   const { exists, mark } = await markOf(session, place.database)
   if (!exists || (mark !== place.mark && place.isSurelyOurs !== true)) return
+  await drop(session, place.database)
+}
+
+/** Drops a database of the restore account's; nothing where there is none of that name. */
+export async function dropDatabase(settings: PostgresqlSettings, database: string): Promise<void> {
+  await using session = await connectServer(settings, AbortSignal.timeout(SHORT_WORK_MS))
+  const { exists } = await markOf(session, database)
+  if (exists) await drop(session, database)
+}
+
+async function drop(session: DatabaseSession, database: string): Promise<void> {
   const { major } = await serverVersion(session)
-  await session.query(`DROP DATABASE ${identifier(place.database)}${major >= 13 ? ' WITH (FORCE)' : ''}`)
+  await session.query(`DROP DATABASE ${identifier(database)}${major >= 13 ? ' WITH (FORCE)' : ''}`)
 }
 
 /** Takes the comment away again. */

@@ -224,7 +224,7 @@ async function makeSource(server: PostgresServer): Promise<DatabaseSource> {
     },
     async restored() {
       const rows = await server.sql<{ datname: string }>(
-        `SELECT datname FROM pg_database WHERE datname = '${restoredName}'`,
+        `SELECT datname FROM pg_database WHERE datname = '${restoredName}' OR datname LIKE 'awsbackup-restore-test-%'`,
       )
       return rows.map(({ datname }) => datname)
     },

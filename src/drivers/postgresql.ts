@@ -14,6 +14,7 @@ import {
   serverVersion,
 } from './postgresql-server.ts'
 import type { DatabaseFacts } from './postgresql-server.ts'
+import { removeRestoredDatabase } from './postgresql-removal.ts'
 import { checkPlace, createDatabase, dropHalfMade, loadDump, unmark } from './postgresql-restore.ts'
 import type { HalfMade, RestorePlace } from './postgresql-restore.ts'
 import { parsePostgresqlSettings, quoted, requireDatabaseName } from './postgresql-settings.ts'
@@ -53,6 +54,7 @@ export function createPostgresqlDriver(options: PostgresqlOptions = {}): Driver 
     test: (connection, signal) => testConnection(connection, signal, options),
     backup: (request) => backUp(request, options),
     restore: (request) => restore(request, options),
+    removeRestored: removeRestoredDatabase,
   }
 }
 

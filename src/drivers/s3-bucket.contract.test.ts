@@ -372,7 +372,9 @@ async function makeSource(server: RgwServer): Promise<BucketSource> {
     },
     async restored() {
       const { Buckets = [] } = await client.send(new S3.ListBucketsCommand({}))
-      return Buckets.map(({ Name = '' }) => Name).filter((name) => name === restoredBucket)
+      return Buckets.map(({ Name = '' }) => Name).filter(
+        (name) => name === restoredBucket || name.startsWith('awsbackup-restore-test-'),
+      )
     },
     async [Symbol.asyncDispose]() {
       for (const Bucket of [bucket, ...(await source.restored())]) {

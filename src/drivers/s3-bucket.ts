@@ -5,6 +5,7 @@ import type { Connection, Driver } from './driver.ts'
 import { backUpBucket } from './s3-bucket-backup.ts'
 import { S3Clients, S3RequestError, isObjectError, request } from './s3-bucket-client.ts'
 import { listPage } from './s3-bucket-objects.ts'
+import { removeRestoredBucket } from './s3-bucket-removal.ts'
 import { restoreBucket } from './s3-bucket-restore.ts'
 
 /**
@@ -16,6 +17,7 @@ export const s3BucketDriver: Driver = {
   test: testBucket,
   backup: backUpBucket,
   restore: restoreBucket,
+  removeRestored: removeRestoredBucket,
 }
 
 /** Tries what a backup does on the bucket and its first object; what the server refuses is named. */

@@ -87,11 +87,13 @@ export class Housekeeping {
     const { store, clock, log } = this.#tools
     const now = clock.now()
     await this.#tools.runningTime.save()
-    await expireUnstarted(
-      store.db,
-      now,
-      'Backup job expired: no worker could start it inside its start window.',
-    )
+    for (const [kind, noun] of [
+      ['backup', 'Backup'],
+      ['restore', 'Restore'],
+    ] as const) {
+      const message = `${noun} job expired: no worker could start it inside its start window.`
+      await expireUnstarted(store.db, kind, now, message)
+    }
     if (this.#hasClockJumped(now)) {
       log.warn('the wall clock jumped: no recovery point expires until it has run steadily for a round', {
         now: new Date(now).toISOString(),

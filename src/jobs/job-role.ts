@@ -122,6 +122,8 @@ function planArnOf(row: JobTable, planId: string): string {
 
 function sourceArnOf(row: JobTable, scope: JobScope): string {
   if (row.plan_id !== null) return planArnOf(row, row.plan_id)
+  const { RestoreTestingPlanArn: testingPlan } = JSON.parse(row.created_by ?? '{}') as Record<string, string>
+  if (testingPlan !== undefined) return testingPlan
   return row.kind === 'restore' || row.kind === 'copy' ? scope.recoveryPointArn : scope.backupVaultArn
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { NewJob } from '../store/jobs.ts'
 import { insertJob } from '../store/jobs.ts'
 import { kindOfType } from '../kinds/kinds.ts'
+import { isOfRestoreTest } from '../kinds/restore-test.ts'
 import { arnOf } from '../lib/arn.ts'
 import { uuid } from '../lib/ids.ts'
 import { keptDays } from '../plans/lifecycle.ts'
@@ -67,6 +68,7 @@ export async function selectedResources(db: Queryable, plan: PlanRow): Promise<r
     )
     for (const resource of rows) {
       const candidate = { arn: resource.arn, type: resource.type, tags: tags.get(resource.arn) ?? {} }
+      if (isOfRestoreTest(resource.name, candidate.tags)) continue
       const isOptedIn = optIn[resource.type] !== false
       const by = selections.find(({ document }) => matchSelection(document, candidate, isOptedIn).isSelected)
       if (by !== undefined) found.push({ resource, selection: by.row })

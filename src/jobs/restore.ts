@@ -4,6 +4,7 @@ import { tagCalls, wayCalls } from '../kinds/job-calls.ts'
 import type { Kind, ResourceType } from '../kinds/kind.ts'
 import { kindOfType, restoreConnectionArn } from '../kinds/kinds.ts'
 import { RestoreTargetError, restoreTargetOf } from '../kinds/restore-target.ts'
+import { RESTORE_TEST } from '../kinds/restore-test.ts'
 import type { RestoreTarget } from '../kinds/restore-target.ts'
 import { TARGET_RESOURCE } from '../kinds/target-resource.ts'
 import { randomHex } from '../lib/ids.ts'
@@ -24,6 +25,8 @@ import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 interface RestoreInput {
   readonly metadata: Readonly<Record<string, string>>
   readonly copyTags: boolean
+  /** Of a restore test: what it makes is tagged so, and is deleted again. */
+  readonly isTest?: boolean
 }
 
 /** What a restore works on, looked up before anything is decided. */
@@ -40,13 +43,13 @@ interface Plan {
 export async function runRestore(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
   const { row } = job
   const plan = await planOf(tools, row)
-  const tags = await tagsOf(tools.store.db, row.account_id, plan.point.resource_arn)
+  const tags = await tagsToSet(tools, row, plan)
   const role = await openJobRole(tools, job, {
     resource: {
       arn: plan.point.resource_arn,
       uniqueId: plan.point.resource_unique_id,
       name: plan.point.resource_name,
-      tags: plan.input.copyTags ? tags : {},
+      tags,
     },
     scope: {
       resourceArn: plan.point.resource_arn,
@@ -60,7 +63,7 @@ export async function runRestore(tools: JobTools, job: RunningJob): Promise<JobO
   })
   try {
     const problems = new Problems()
-    await decideBeforehand(role.session, plan, plan.input.copyTags ? tags : {})
+    await decideBeforehand(role.session, plan, tags)
     const summary = await restore(tools, job, plan, role.session, problems)
     await role.close()
     if (problems.count > 0) {
@@ -68,10 +71,20 @@ export async function runRestore(tools: JobTools, job: RunningJob): Promise<JobO
         `Restore job failed: ${problems.sentence('could not be restored')}. What was restored lies in ${summary.createdResourceArn}`,
       )
     }
-    return await commit(tools, job, plan, summary, plan.input.copyTags ? tags : {})
+    return await commit(tools, job, plan, summary, tags)
   } finally {
     await role.close()
   }
+}
+
+/** Tags that what is made gets. */
+async function tagsToSet(
+  tools: JobTools,
+  row: JobTable,
+  { input, point }: Plan,
+): Promise<Readonly<Record<string, string>>> {
+  if (input.isTest === true) return { [RESTORE_TEST]: row.job_id }
+  return input.copyTags ? await tagsOf(tools.store.db, row.account_id, point.resource_arn) : {}
 }
 
 async function planOf(tools: JobTools, row: JobTable): Promise<Plan> {

@@ -3,6 +3,7 @@ import { runAmendPoint } from './amend-point.ts'
 import { runBackup } from './backup.ts'
 import { runCopy } from './copy.ts'
 import { runDeletePoint } from './delete-point.ts'
+import { runDeleteRestoreTest } from './delete-restore-test.ts'
 import { runExport } from './export.ts'
 import { runImport } from './import.ts'
 import { runReport } from './report.ts'
@@ -26,6 +27,7 @@ export const HEAVY: Readonly<Partial<Record<JobKind, JobRunner>>> = {
   verify: runVerify,
   export: runExport,
   import: runImport,
+  'delete-restore-test': runDeleteRestoreTest,
 }
 
 export const LIGHT: Readonly<Partial<Record<JobKind, JobRunner>>> = {

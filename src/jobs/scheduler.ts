@@ -5,19 +5,24 @@ import { DEFAULT_SCHEDULE, DEFAULT_TIMEZONE, parseSchedule } from '../plans/sche
 import type { Schedule } from '../plans/schedule.ts'
 import { expireUnstarted } from '../store/claims.ts'
 import { pausesAt } from '../store/pauses.ts'
+import { nextTestStepAt } from '../store/restore-tests.ts'
+import { nextTestingPlanDueAt } from '../store/restore-testing.ts'
 import { advanceRule, dueRules, findPlan, nextRuleDueAt, recordPlanRun, rulesOfPlan } from '../store/plans.ts'
 import type { DueRule, PlanRow, ScheduledRule } from '../store/plans.ts'
 import type { BackupPauseTable, PlanRunOutcome } from '../store/schema-plans.ts'
 import type { Queryable } from '../store/store.ts'
+import { runsUpTo } from './missed-runs.ts'
 import { insertPlanJobs, planArn, selectedResources, windowsOf } from './plan-jobs.ts'
+import { advanceRestoreTests } from './restore-test-steps.ts'
+import { runDueTestingPlans } from './restore-test-runs.ts'
 import type { JobTools } from './tools.ts'
 
 /** A look at the rules at least so often, in milliseconds: another server may have changed them. */
 const MAX_SLEEP_MS = 2_000
+/** The same while the end of a restore test's step is waited for. */
+const STEP_SLEEP_MS = 250
 /** Rules taken up in one round. */
 const BATCH = 100
-/** Runs that one rule can have missed and that are kept singly; older ones are counted in the message of its EXPIRED jobs. */
-const MAX_MISSED = 1_000
 
 /**
  * Makes jobs of the rules that are due. A run belongs to whoever moves its rule on, in the transaction that puts its jobs into the
@@ -45,12 +50,12 @@ export class Scheduler {
   }
 
   async #run(): Promise<void> {
-    const { store, clock, log } = this.#tools
+    const { clock, log } = this.#tools
     while (!this.#stop.signal.aborted) {
       let sleepMs = MAX_SLEEP_MS
       try {
         const failed = await this.runDue()
-        const next = failed === 0 ? await nextRuleDueAt(store.db) : undefined
+        const next = failed === 0 ? await this.#nextDueAt() : undefined
         if (next !== undefined) sleepMs = Math.min(MAX_SLEEP_MS, Math.max(20, next - clock.now()))
       } catch (error) {
         log.error('the scheduler could not look at the plans', {
@@ -61,11 +66,32 @@ export class Scheduler {
     }
   }
 
+  async #nextDueAt(): Promise<number | undefined> {
+    const { store, clock } = this.#tools
+    const times = [
+      await nextRuleDueAt(store.db),
+      await nextTestingPlanDueAt(store.db),
+      await nextTestStepAt(store.db, clock.now() + STEP_SLEEP_MS),
+    ]
+    const due = times.filter((at) => at !== undefined)
+    return due.length === 0 ? undefined : Math.min(...due)
+  }
+
   /**
-   * Takes up every rule that is due now; tests call it with a clock of their own.
+   * Takes up every rule and restore testing plan that is due now, and each restore test whose next step is; tests call it with a clock
+   * of their own.
    * @returns How many could not be run; they are due still.
    */
   async runDue(): Promise<number> {
+    const { signal } = this.#stop
+    return (
+      (await this.#runRules()) +
+      (await runDueTestingPlans(this.#tools, signal)) +
+      (await advanceRestoreTests(this.#tools, signal))
+    )
+  }
+
+  async #runRules(): Promise<number> {
     const { store, clock, log } = this.#tools
     for (;;) {
       const now = clock.now()
@@ -176,25 +202,9 @@ async function makeJobs(
     `Backup job expired: it was due at ${iso(run.dueAt)} by the rule ${run.rule.RuleName}, and no server ran inside its start ` +
     `window${more}`
   await insertPlanJobs(tx, run, selected, { now, missed: reason })
-  await expireUnstarted(tx, now, reason)
+  await expireUnstarted(tx, 'backup', now, reason)
   await record(run.dueAt, 'MISSED', selected.length, 'No server ran inside its start window')
   return false
-}
-
-/** The rule's runs from the one that is due until now: how many, and the last of them. */
-function runsUpTo(
-  schedule: Schedule,
-  dueAt: number,
-  now: number,
-): { readonly runs: readonly number[]; readonly count: number } {
-  const runs: number[] = []
-  let count = 0
-  for (let at: number | undefined = dueAt; at !== undefined && at <= now; at = schedule.next(at)) {
-    count++
-    runs.push(at)
-    if (runs.length > MAX_MISSED) runs.shift()
-  }
-  return { runs, count }
 }
 
 /** A rule of the same plan that is due at the same moment, writes into the same vault and keeps longer. */

@@ -1,6 +1,7 @@
-import type { Kind, ResourceType } from './kind.ts'
+import type { Kind, ResourceType, Step } from './kind.ts'
 import { readRestoreMetadata } from './restore-metadata.ts'
 import type { ReadMetadata } from './restore-metadata.ts'
+import { onObject, onRestored } from './step-arns.ts'
 
 /**
  * Where a restore test goes, and how it goes away again. A test always makes something new under a name that nobody can guess: a
@@ -10,32 +11,64 @@ import type { ReadMetadata } from './restore-metadata.ts'
  * Source: AWS Backup developer guide, "Restore testing inferred metadata".
  */
 
-/** Beginning of the names of what restore tests make. */
-const RESTORE_TEST = 'awsbackup-restore-test'
+/** Beginning of the names of what restore tests make, and the tag that it carries. */
+export const RESTORE_TEST = 'awsbackup-restore-test'
 
 interface RestoreTestForm {
+  /** The metadata key whose value is the name. */
+  readonly nameKey: string
   readonly infer: (name: string) => Readonly<Record<string, string>>
   /** Metadata keys that say where the test goes. Overrides may not: the test deletes what they name. */
   readonly fixed: readonly string[]
+  /** The step of a restore before which nothing is there. */
+  readonly making: string
+  /** Steps of deleting what the test made. */
+  readonly remove: Readonly<Record<string, Step>>
 }
 
 const FORMS: Readonly<Record<ResourceType, RestoreTestForm>> = {
   EFS: {
+    nameKey: 'CreationToken',
     infer: (name) => ({ newFileSystem: 'true', CreationToken: name, Encrypted: 'false' }),
+    making: 'CreateFileSystem',
     fixed: ['file-system-id', 'newFileSystem', 'CreationToken'],
+    remove: {
+      DeleteFileSystem: {
+        name: 'DeleteFileSystem',
+        action: 'elasticfilesystem:DeleteFileSystem',
+        arns: onRestored,
+      },
+    },
   },
   RDS: {
+    nameKey: 'DBInstanceIdentifier',
     infer: (name) => ({ DBInstanceIdentifier: name }),
+    making: 'RestoreDatabase',
     fixed: ['DBInstanceIdentifier', 'DBName'],
+    remove: {
+      DeleteDatabase: { name: 'DeleteDatabase', action: 'rds:DeleteDBInstance', arns: onRestored },
+    },
   },
   S3: {
+    nameKey: 'DestinationBucketName',
     infer: (name) => ({
       DestinationBucketName: name,
       NewBucket: 'true',
       RestoreACLs: 'false',
       EncryptionType: 'original',
     }),
+    making: 'CreateBucket',
     fixed: ['DestinationBucketName', 'NewBucket'],
+    remove: {
+      ListBucket: { name: 'ListBucket', action: 's3:ListBucket', arns: onRestored },
+      DeleteObject: {
+        name: 'DeleteObject',
+        action: 's3:DeleteObject',
+        arns: onObject,
+        perItem: { ownKeys: [] },
+      },
+      DeleteBucket: { name: 'DeleteBucket', action: 's3:DeleteBucket', arns: onRestored },
+    },
   },
 }
 
@@ -65,4 +98,29 @@ export function readOverrides(kind: Kind, overrides: Readonly<Record<string, str
   if (wrong === undefined) return read
   const message = `RestoreMetadataOverrides must not contain "${wrong}": a restore test always goes to a new place of its own (${Object.keys(inferred).join(', ')} are set by the server), since it is deleted afterwards`
   return { ok: false, problem: 'unknown', message }
+}
+
+/**
+ * The name of what a test restored with this metadata made.
+ * @throws Where it is no name of a restore test's: what has another is not a test's to remove.
+ */
+export function testNameIn(type: ResourceType, metadata: Readonly<Record<string, string>>): string {
+  const name = metadata[FORMS[type].nameKey] ?? ''
+  if (/^awsbackup-restore-test-[0-9a-f]{32}$/.test(name)) return name
+  throw new Error(`${JSON.stringify(name)} is not the name of what a restore test made`)
+}
+
+/** The name of the restore's step that makes what the test deletes. */
+export const makingStep = (type: ResourceType): string => FORMS[type].making
+
+/** One step of deleting what a test made. */
+export function removalStep(type: ResourceType, name: string): Step {
+  const step = FORMS[type].remove[name]
+  if (step === undefined) throw new Error(`No step "${name}" deletes what a restore test of ${type} made`)
+  return step
+}
+
+/** What backup plans pass over: it is there for a test, and goes again. */
+export function isOfRestoreTest(name: string, tags: Readonly<Record<string, string>>): boolean {
+  return name.startsWith(RESTORE_TEST) || tags[RESTORE_TEST] !== undefined
 }

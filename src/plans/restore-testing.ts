@@ -133,4 +133,16 @@ export function namedArns({ ProtectedResourceArns: arns }: TestedResources): rea
   return arns.includes('*') ? undefined : arns
 }
 
+/** Whether the conditions hold for a recovery point's tags; each key is `aws:ResourceTag/KEY`. */
+export function conditionsHold(
+  { StringEquals, StringNotEquals }: TestedResources['ProtectedResourceConditions'],
+  tags: Readonly<Record<string, string>>,
+): boolean {
+  const valueOf = (key: string): string | undefined => tags[key.slice(TAG_KEY.length)]
+  return (
+    StringEquals.every(({ Key, Value }) => valueOf(Key) === Value) &&
+    StringNotEquals.every(({ Key, Value }) => valueOf(Key) !== Value)
+  )
+}
+
 export const TAG_KEY = 'aws:ResourceTag/'

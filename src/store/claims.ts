@@ -293,8 +293,13 @@ export async function takeOverLeases(db: Queryable, ownerPrefix: string, now: nu
   return rows.map((row) => row.job_id)
 }
 
-/** Ends as EXPIRED the jobs that nobody started inside their start window; a reason from an earlier try is kept. */
-export async function expireUnstarted(db: Queryable, now: number, message: string): Promise<string[]> {
+/** Ends as EXPIRED the jobs of a kind that nobody started inside their start window; a reason from an earlier try is kept. */
+export async function expireUnstarted(
+  db: Queryable,
+  kind: 'backup' | 'restore',
+  now: number,
+  message: string,
+): Promise<string[]> {
   const rows = await db
     .updateTable('job')
     .set((eb) => ({
@@ -302,7 +307,7 @@ export async function expireUnstarted(db: Queryable, now: number, message: strin
       completed_at: now,
       status_message: eb.fn.coalesce('status_message', eb.cast<string>(eb.val(message), 'text')),
     }))
-    .where('kind', '=', 'backup')
+    .where('kind', '=', kind)
     .where('state', 'in', WAITING_STATES)
     .where('start_by', '<=', now)
     .returning('job_id')

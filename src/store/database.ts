@@ -46,7 +46,11 @@ import type {
   QuotaTable,
 } from './schema-holds.ts'
 import type { IdentityChangeTable, IdentityExportTable } from './schema-identity.ts'
-import type { RestoreTestingPlanTable, RestoreTestingSelectionTable } from './schema-restore-testing.ts'
+import type {
+  RestoreTestingPlanTable,
+  RestoreTestingSelectionTable,
+  RestoreTestTable,
+} from './schema-restore-testing.ts'
 import type { CountsSeenTable, ExpiryRoundTable, HeldDeletionTable } from './schema-retention.ts'
 import type { VaultScrubTable } from './schema-scrub.ts'
 import type { StorageTable } from './schema-storages.ts'
@@ -115,6 +119,7 @@ export interface Database {
   backup_plan_run: BackupPlanRunTable
   restore_testing_plan: RestoreTestingPlanTable
   restore_testing_selection: RestoreTestingSelectionTable
+  restore_test: RestoreTestTable
   job_decision: JobDecisionTable
   audit: AuditTable
   event: EventTable

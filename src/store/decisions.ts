@@ -87,3 +87,16 @@ export async function listDecisions(
     .execute()
   return pageOf(rows, page.limit, (row) => [row.seq])
 }
+
+/** Whether a job's record says that a step was ever allowed. */
+export async function wasAllowed(db: Queryable, jobId: string, step: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('job_decision')
+    .select('seq')
+    .where('job_id', '=', jobId)
+    .where('step', '=', step)
+    .where('effect', '=', 'Allow')
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}

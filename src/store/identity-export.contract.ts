@@ -34,6 +34,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   job: 'history',
   job_decision: 'history',
   backup_plan_run: 'history',
+  restore_test: 'history',
   audit: 'history',
   event: 'history',
   event_delivery: 'history',

@@ -23,7 +23,8 @@ const BACKUP: Transitions = {
 
 /** AWS has no ABORTING for restores: a cancelled one stays RUNNING until it ends. */
 const RESTORE: Transitions = {
-  PENDING: ['RUNNING', 'ABORTED', 'FAILED'],
+  // Those of restore tests have a start window.
+  PENDING: ['RUNNING', 'ABORTED', 'EXPIRED', 'FAILED'],
   RUNNING: ['PENDING', 'COMPLETED', 'FAILED', 'ABORTED'],
 }
 
@@ -64,6 +65,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   import: IMPORT,
   report: OWN,
   'test-connection': OWN,
+  'delete-restore-test': OWN,
 }
 
 /** A job of these waits to be claimed. */

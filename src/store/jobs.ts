@@ -129,6 +129,8 @@ export interface JobFilter {
   readonly resourceType?: string | undefined
   readonly recoveryPointArn?: string | undefined
   readonly destinationVaultArn?: string | undefined
+  /** Restores that a restore testing plan began. */
+  readonly testingPlanArn?: string | undefined
   readonly messageCategory?: string | undefined
   readonly createdAfter?: number | undefined
   readonly createdBefore?: number | undefined
@@ -153,6 +155,12 @@ export async function listJobs(db: Queryable, filter: JobFilter, page: PageReque
   }
   if (filter.destinationVaultArn !== undefined) {
     query = query.where('destination_vault_arn', '=', filter.destinationVaultArn)
+  }
+  const { testingPlanArn } = filter
+  if (testingPlanArn !== undefined) {
+    query = query.where('job_id', 'in', (eb) =>
+      eb.selectFrom('restore_test').select('restore_test.job_id').where('plan_arn', '=', testingPlanArn),
+    )
   }
   if (filter.messageCategory !== undefined) {
     query = query.where('message_category', '=', filter.messageCategory)

@@ -201,9 +201,12 @@ export const QUEUE_CONTRACT: readonly ContractCase[] = [
       )
       await insertJob(store.db, job({ job_id: 'open', start_by: NOW + 11, run_at: NOW + 20 }))
       await insertJob(store.db, job({ job_id: 'without', run_at: NOW + 20 }))
-      assert.deepEqual(await expireUnstarted(store.db, NOW + 9, 'too late'), [])
+      assert.deepEqual(await expireUnstarted(store.db, 'backup', NOW + 9, 'too late'), [])
       assert.equal(await claim(store, 'w', NOW + 10), undefined)
-      assert.deepEqual((await expireUnstarted(store.db, NOW + 10, 'too late')).toSorted(), ['late', 'tried'])
+      assert.deepEqual((await expireUnstarted(store.db, 'backup', NOW + 10, 'too late')).toSorted(), [
+        'late',
+        'tried',
+      ])
       const late = await read(store, 'late')
       assert.deepEqual(
         [late.state, late.status_message, late.completed_at],
@@ -218,7 +221,7 @@ export const QUEUE_CONTRACT: readonly ContractCase[] = [
     run: async (store) => {
       await insertJob(store.db, job({ job_id: 'job', start_by: NOW + 10 }))
       await claimed(store, 'w')
-      assert.deepEqual(await expireUnstarted(store.db, NOW + 10, 'too late'), [])
+      assert.deepEqual(await expireUnstarted(store.db, 'backup', NOW + 10, 'too late'), [])
       assert.equal((await claimed(store, 'w2', NOW + LEASE_MS)).fence, 2)
     },
   },

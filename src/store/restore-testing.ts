@@ -136,3 +136,58 @@ export async function deleteTestingSelection(db: Queryable, key: SelectionKey): 
     .where('name', '=', key.name)
     .execute()
 }
+
+/** Plans due at `now`, longest first. */
+export async function dueTestingPlans(
+  db: Queryable,
+  now: number,
+  limit: number,
+): Promise<readonly RestoreTestingPlanTable[]> {
+  return await db
+    .selectFrom('restore_testing_plan')
+    .selectAll()
+    .where('next_run_at', '<=', now)
+    .orderBy('next_run_at')
+    .orderBy('arn')
+    .limit(limit)
+    .execute()
+}
+
+export async function nextTestingPlanDueAt(db: Queryable): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('restore_testing_plan')
+    .select((eb) => eb.fn.min('next_run_at').as('at'))
+    .executeTakeFirst()
+  return row?.at === null || row?.at === undefined ? undefined : Number(row.at)
+}
+
+/**
+ * Moves a plan from the run that is due to its next one. Whoever gets true makes that run's jobs, in the same transaction: they are
+ * made once, whoever looks.
+ */
+export async function advanceTestingPlan(
+  db: Queryable,
+  plan: Pick<RestoreTestingPlanTable, 'arn' | 'next_run_at'>,
+  nextRunAt: number | undefined,
+): Promise<boolean> {
+  const result = await db
+    .updateTable('restore_testing_plan')
+    .set({ next_run_at: nextRunAt ?? null })
+    .where('arn', '=', plan.arn)
+    .where('next_run_at', '=', plan.next_run_at)
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** Keeps when a plan ran last, and what became of it. */
+export async function recordTestingRun(
+  db: Queryable,
+  plan: Pick<RestoreTestingPlanTable, 'arn'>,
+  run: { readonly dueAt: number; readonly message: string },
+): Promise<void> {
+  await db
+    .updateTable('restore_testing_plan')
+    .set({ last_run_at: run.dueAt, last_run_message: run.message })
+    .where('arn', '=', plan.arn)
+    .execute()
+}

@@ -36,3 +36,38 @@ export interface RestoreTestingSelectionTable {
   created_at: Millis
   updated_at: Millis
 }
+
+/**
+ *     RESTORING → VALIDATING → DELETING → ENDED
+ *         └───────────────────────↑ ↓
+ *                               DELETE_FAILED   tried again later
+ */
+export type RestoreTestPhase = 'RESTORING' | 'VALIDATING' | 'DELETING' | 'DELETE_FAILED' | 'ENDED'
+
+/** How far a test is; its restore job has the same id. */
+export interface RestoreTestTable {
+  job_id: string
+  account_id: string
+  region: string
+  plan_arn: string
+  plan_name: string
+  selection_name: string
+  /** What was backed up. */
+  resource_arn: string
+  due_at: Millis
+  /** How long the restore took; null until it is done. */
+  recovery_ms: number | null
+  phase: RestoreTestPhase
+  /** The job whose end is waited for; null while somebody else's verdict is. */
+  step_job_id: string | null
+  /** End of the validation window, or when deleting is tried again. */
+  next_at: Millis | null
+  validation_hours: number
+  /** As the selection had them when the test began. */
+  validators: JsonText
+  validation_status: 'VALIDATING' | 'SUCCESSFUL' | 'FAILED' | 'TIMED_OUT' | null
+  validation_message: string | null
+  deletion_status: 'DELETING' | 'SUCCESSFUL' | 'FAILED' | null
+  deletion_message: string | null
+  deletion_tries: number
+}

@@ -299,6 +299,7 @@ export type JobKind =
   | 'import'
   | 'report'
   | 'test-connection'
+  | 'delete-restore-test'
 
 export type JobState =
   | 'CREATED'

@@ -1,0 +1,102 @@
+import { sql } from 'kysely'
+import { UNFINISHED_STATES } from './job-states.ts'
+import type { RestoreTestTable } from './schema-restore-testing.ts'
+import type { JobTable } from './schema.ts'
+import type { Queryable } from './store.ts'
+
+/** Phases that something is still waited for in. */
+const OPEN = ['RESTORING', 'VALIDATING', 'DELETING', 'DELETE_FAILED'] as const
+
+export async function insertRestoreTest(db: Queryable, row: RestoreTestTable): Promise<void> {
+  await db.insertInto('restore_test').values(row).execute()
+}
+
+/** The tests that these restore jobs are of, by job id; jobs that are no tests are missing. */
+export async function restoreTestsOf(
+  db: Queryable,
+  jobIds: readonly string[],
+): Promise<ReadonlyMap<string, RestoreTestTable>> {
+  if (jobIds.length === 0) return new Map()
+  const rows = await db.selectFrom('restore_test').selectAll().where('job_id', 'in', jobIds).execute()
+  return new Map(rows.map((row) => [row.job_id, row]))
+}
+
+export async function findRestoreTest(db: Queryable, jobId: string): Promise<RestoreTestTable | undefined> {
+  return (await restoreTestsOf(db, [jobId])).get(jobId)
+}
+
+/** A test that can go on, and the job whose end it waited for; null where it waited for a time. */
+export type RestoreTestStep = RestoreTestTable &
+  Pick<
+    { readonly [Column in keyof JobTable as `step_${Column}`]: JobTable[Column] | null },
+    'step_state' | 'step_status_message' | 'step_result' | 'step_started_at' | 'step_completed_at'
+  >
+
+/** Tests whose step has ended, or whose time has come, the oldest first. */
+export async function testsToAdvance(
+  db: Queryable,
+  now: number,
+  limit: number,
+): Promise<readonly RestoreTestStep[]> {
+  return await db
+    .selectFrom('restore_test as test')
+    .leftJoin('job as step', 'step.job_id', 'test.step_job_id')
+    .selectAll('test')
+    .select([
+      'step.state as step_state',
+      'step.status_message as step_status_message',
+      'step.result as step_result',
+      'step.started_at as step_started_at',
+      'step.completed_at as step_completed_at',
+    ])
+    .where('test.phase', 'in', OPEN)
+    .where((eb) => eb.or([eb('step.state', 'not in', UNFINISHED_STATES), eb('test.next_at', '<=', now)]))
+    .orderBy('test.due_at')
+    .orderBy('test.job_id')
+    .limit(limit)
+    .execute()
+}
+
+/** When a test may go on next: `soon` where the end of a job is waited for; undefined where nothing is. */
+export async function nextTestStepAt(db: Queryable, soon: number): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('restore_test')
+    .select([sql<number | null>`min(next_at)`.as('at'), sql<number>`count(step_job_id)`.as('waiting')])
+    .where('phase', 'in', OPEN)
+    .executeTakeFirst()
+  if (Number(row?.waiting ?? 0) > 0) return Math.min(soon, Number(row?.at ?? soon))
+  return row?.at === null || row?.at === undefined ? undefined : Number(row.at)
+}
+
+/** What moves a test on. */
+export type RestoreTestChange = Partial<
+  Pick<
+    RestoreTestTable,
+    | 'phase'
+    | 'step_job_id'
+    | 'next_at'
+    | 'recovery_ms'
+    | 'validation_status'
+    | 'validation_message'
+    | 'deletion_status'
+    | 'deletion_message'
+    | 'deletion_tries'
+  >
+>
+
+/** Moves a test on from where the caller saw it. False where somebody else did so meanwhile. */
+export async function moveRestoreTest(
+  db: Queryable,
+  test: Pick<RestoreTestTable, 'job_id' | 'phase' | 'step_job_id' | 'next_at'>,
+  change: RestoreTestChange,
+): Promise<boolean> {
+  const result = await db
+    .updateTable('restore_test')
+    .set(change)
+    .where('job_id', '=', test.job_id)
+    .where('phase', '=', test.phase)
+    .where('step_job_id', test.step_job_id === null ? 'is' : '=', test.step_job_id)
+    .where('next_at', test.next_at === null ? 'is' : '=', test.next_at)
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}

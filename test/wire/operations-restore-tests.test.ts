@@ -1,0 +1,315 @@
+import assert from 'node:assert/strict'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, test } from 'node:test'
+import {
+  CreateRestoreTestingPlanCommand,
+  CreateRestoreTestingSelectionCommand,
+  DescribeRestoreJobCommand,
+  GetRestoreJobMetadataCommand,
+  ListRestoreJobsByProtectedResourceCommand,
+  ListRestoreJobsCommand,
+  PutRestoreValidationResultCommand,
+} from '@aws-sdk/client-backup'
+import type {
+  DescribeRestoreJobCommandOutput,
+  RestoreTestingSelectionForCreate,
+} from '@aws-sdk/client-backup'
+import { registerOrders, startOrders } from '../fixtures/orders.ts'
+import {
+  allow,
+  backUp,
+  backUpWell,
+  decisionsOf,
+  makeRole,
+  makeVault,
+  registerDirectory,
+  setRights,
+  until,
+} from '../fixtures/world.ts'
+import { sdkError, startTestServer } from '../server.ts'
+
+/** Restore tests as they run: real restores of a plan that is due, verdicts, and what is deleted behind them. */
+
+const server = await startTestServer()
+after(() => server[Symbol.asyncDispose]())
+const { world } = server
+const { backup } = server.clients
+await makeVault(world, 'tested')
+const docs = await registerDirectory(world, 'docs', (path) => writeFileSync(join(path, 'a.txt'), 'alpha'))
+const role = await makeRole(world, 'tester', { statements: [allow('*')] })
+const docsPoint = await backUpWell(world, {
+  BackupVaultName: 'tested',
+  ResourceArn: docs.arn,
+  IamRoleArn: role,
+})
+
+/** Makes a plan with one selection and has it due now. @returns The plan's ARN. */
+async function runPlan(name: string, selection: Partial<RestoreTestingSelectionForCreate>): Promise<string> {
+  const made = await backup.send(
+    new CreateRestoreTestingPlanCommand({
+      RestoreTestingPlan: {
+        RestoreTestingPlanName: name,
+        ScheduleExpression: 'cron(0 3 ? * SUN *)',
+        RecoveryPointSelection: {
+          Algorithm: 'LATEST_WITHIN_WINDOW',
+          IncludeVaults: ['*'],
+          RecoveryPointTypes: ['SNAPSHOT'],
+        },
+      },
+    }),
+  )
+  await backup.send(
+    new CreateRestoreTestingSelectionCommand({
+      RestoreTestingPlanName: name,
+      RestoreTestingSelection: {
+        RestoreTestingSelectionName: 'all',
+        ProtectedResourceType: 'EFS',
+        IamRoleArn: role,
+        ProtectedResourceArns: [docs.arn],
+        ...selection,
+      },
+    }),
+  )
+  makeDue(name)
+  return made.RestoreTestingPlanArn as string
+}
+
+/** As if the plan's time had come a second ago. */
+function makeDue(name: string): void {
+  write('update restore_testing_plan set next_run_at = ? where name = ?', Date.now() - 1000, name)
+}
+
+/** Changes rows beside the server. */
+function write(sql: string, ...values: (string | number)[]): void {
+  const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5000 })
+  try {
+    db.prepare(sql).run(...values)
+  } finally {
+    db.close()
+  }
+}
+
+type Job = DescribeRestoreJobCommandOutput
+
+/** Waits until the plan's one job is so far. */
+async function jobOf(planArn: string, isThere: (job: Job) => boolean): Promise<Job> {
+  return await until('the restore test to come so far', async () => {
+    const { RestoreJobs = [] } = await backup.send(
+      new ListRestoreJobsCommand({ ByRestoreTestingPlanArn: planArn }),
+    )
+    assert.ok(RestoreJobs.length <= 1)
+    const RestoreJobId = RestoreJobs[0]?.RestoreJobId
+    if (RestoreJobId === undefined) return undefined
+    const job = await backup.send(new DescribeRestoreJobCommand({ RestoreJobId }))
+    return isThere(job) ? job : undefined
+  })
+}
+
+const isValidating = (job: Job): boolean => job.ValidationStatus === 'VALIDATING'
+const isDeleted = (job: Job): boolean => job.DeletionStatus === 'SUCCESSFUL'
+
+test('a directory is restored to a new place, waits for its verdict, and is gone after it', async () => {
+  const planArn = await runPlan('verdict', { ValidationWindowHours: 1 })
+  const job = await jobOf(planArn, isValidating)
+  assert.equal(job.Status, 'COMPLETED')
+  assert.deepEqual(job.CreatedBy, { RestoreTestingPlanArn: planArn })
+  assert.equal(job.IamRoleArn, role)
+  assert.equal(job.RecoveryPointArn, docsPoint)
+  const RestoreJobId = job.RestoreJobId as string
+  const { Metadata = {} } = await backup.send(new GetRestoreJobMetadataCommand({ RestoreJobId }))
+  const name = Metadata['CreationToken'] as string
+  assert.deepEqual(readdirSync(docs.restoreRoot), [name])
+  assert.equal(readFileSync(join(docs.restoreRoot, name, 'a.txt'), 'utf8'), 'alpha')
+  const listed = await backup.send(new ListRestoreJobsByProtectedResourceCommand({ ResourceArn: docs.arn }))
+  assert.deepEqual(
+    listed.RestoreJobs?.map((one) => [one.RestoreJobId, one.ValidationStatus]),
+    [[RestoreJobId, 'VALIDATING']],
+  )
+  const { Tags } = await world
+    .call('tagging', 'GetResources', {
+      ResourceARNList: [job.CreatedResourceArn as string],
+    })
+    .then(({ ResourceTagMappingList = [] }) => ({ Tags: ResourceTagMappingList[0]?.Tags }))
+  assert.deepEqual(Tags, [{ Key: 'awsbackup-restore-test', Value: RestoreJobId }])
+
+  const put = (ValidationStatus: 'SUCCESSFUL' | 'VALIDATING', ValidationStatusMessage: string) =>
+    backup.send(
+      new PutRestoreValidationResultCommand({ RestoreJobId, ValidationStatus, ValidationStatusMessage }),
+    )
+  await put('VALIDATING', 'counting')
+  const counting = await backup.send(new DescribeRestoreJobCommand({ RestoreJobId }))
+  assert.deepEqual([counting.ValidationStatus, counting.ValidationStatusMessage], ['VALIDATING', 'counting'])
+  await put('SUCCESSFUL', 'one file, as it was')
+  const ended = await jobOf(planArn, isDeleted)
+  assert.deepEqual(
+    [ended.ValidationStatus, ended.ValidationStatusMessage],
+    ['SUCCESSFUL', 'one file, as it was'],
+  )
+  assert.deepEqual(readdirSync(docs.restoreRoot), [])
+  assert.deepEqual(readdirSync(docs.path), ['a.txt'])
+  const registered = world.rows<{ arn: string }>('select arn from resource where removed_at is null')
+  assert.deepEqual(
+    registered.map(({ arn }) => arn),
+    [docs.arn],
+  )
+  await assert.rejects(
+    put('SUCCESSFUL', 'too late'),
+    sdkError('InvalidRequestException', 400, 'takes no validation result now: its validation is SUCCESSFUL'),
+  )
+})
+
+test('a validation result is refused for a restore that is no test, and for one without a window', async () => {
+  const { RestoreJobId } = await world.call('backup', 'StartRestoreJob', {
+    RecoveryPointArn: docsPoint,
+    IamRoleArn: role,
+    Metadata: { 'file-system-id': 'x', newFileSystem: 'true', CreationToken: 'no-test' },
+  })
+  const put = (id: string | undefined) =>
+    backup.send(new PutRestoreValidationResultCommand({ RestoreJobId: id, ValidationStatus: 'FAILED' }))
+  await assert.rejects(
+    put(RestoreJobId),
+    sdkError('InvalidRequestException', 400, 'no restore testing plan began it'),
+  )
+  await assert.rejects(
+    put('absent'),
+    sdkError('ResourceNotFoundException', 400, 'Cannot find restore job absent'),
+  )
+  const planArn = await runPlan('windowless', {})
+  const job = await jobOf(planArn, isDeleted)
+  assert.equal(job.ValidationStatus, undefined)
+  await assert.rejects(
+    put(job.RestoreJobId),
+    sdkError('InvalidRequestException', 400, 'its restore testing selection has no validation window'),
+  )
+})
+
+test('a validation window that nobody uses ends as TIMED_OUT, and the place is deleted', async () => {
+  const planArn = await runPlan('unheard', { ValidationWindowHours: 1 })
+  const { RestoreJobId = '' } = await jobOf(planArn, isValidating)
+  write('update restore_test set next_at = ? where job_id = ?', Date.now() - 1000, RestoreJobId)
+  const ended = await jobOf(planArn, isDeleted)
+  assert.equal(ended.ValidationStatus, 'TIMED_OUT')
+  assert.deepEqual(readdirSync(docs.restoreRoot), ['no-test'])
+})
+
+test('a PostgreSQL database is restored beside the others under its own name, and dropped again', async () => {
+  await using orders = await startOrders(world)
+  const arn = await registerOrders(orders, world.call)
+  await backUpWell(world, { BackupVaultName: 'tested', ResourceArn: arn, IamRoleArn: role })
+  const planArn = await runPlan('databases', {
+    ProtectedResourceType: 'RDS',
+    ProtectedResourceArns: [arn],
+    ValidationWindowHours: 1,
+  })
+  const job = await jobOf(planArn, isValidating)
+  const { Metadata = {} } = await backup.send(
+    new GetRestoreJobMetadataCommand({ RestoreJobId: job.RestoreJobId }),
+  )
+  const name = Metadata['DBInstanceIdentifier'] as string
+  assert.match(name, /^awsbackup-restore-test-[0-9a-f]{32}$/)
+  assert.deepEqual(await orders.databases(), [name, 'orders'])
+  assert.equal(await orders.content(name), await orders.content('orders'))
+  await backup.send(
+    new PutRestoreValidationResultCommand({ RestoreJobId: job.RestoreJobId, ValidationStatus: 'FAILED' }),
+  )
+  const ended = await jobOf(planArn, isDeleted)
+  assert.equal(ended.ValidationStatus, 'FAILED')
+  assert.deepEqual(await orders.databases(), ['orders'])
+})
+
+test('R16 a restore test does all it does under the role of its selection, also the deleting', async () => {
+  const rights = allow(['backup:*', 'elasticfilesystem:*'])
+  const narrow = await makeRole(world, 'narrow', { statements: [rights] })
+  const planArn = await runPlan('narrowed', { IamRoleArn: narrow, ValidationWindowHours: 1 })
+  const job = await jobOf(planArn, isValidating)
+  await setRights(world, 'narrow', rights, {
+    Effect: 'Deny',
+    Action: 'elasticfilesystem:DeleteFileSystem',
+    Resource: '*',
+  })
+  const RestoreJobId = job.RestoreJobId as string
+  await backup.send(new PutRestoreValidationResultCommand({ RestoreJobId, ValidationStatus: 'SUCCESSFUL' }))
+  const held = await jobOf(planArn, (one) => one.DeletionStatus === 'FAILED')
+  assert.match(
+    held.DeletionStatusMessage ?? '',
+    /assumed-role\/narrow\/AWSBackup-narrow is not authorized to perform: elasticfilesystem:DeleteFileSystem on resource: /,
+  )
+  assert.match(held.DeletionStatusMessage ?? '', /It is tried again at /)
+  const left = readdirSync(docs.restoreRoot).filter((name) => name.startsWith('awsbackup-restore-test-'))
+  assert.equal(left.length, 1)
+
+  await setRights(world, 'narrow', rights)
+  write('update restore_test set next_at = ? where job_id = ?', Date.now() - 1000, RestoreJobId)
+  await jobOf(planArn, isDeleted)
+  assert.deepEqual(
+    world
+      .rows<{ kind: string; role_arn: string }>(
+        `select distinct kind, role_arn from job where created_by like '%narrowed%' order by kind`,
+      )
+      .map(({ kind, role_arn }) => [kind, role_arn]),
+    [
+      ['delete-restore-test', narrow],
+      ['restore', narrow],
+    ],
+  )
+  const decisions = await decisionsOf(world, RestoreJobId)
+  assert.ok(decisions.some(({ Action }) => Action === 'elasticfilesystem:CreateFileSystem'))
+  // A role that may not restore makes nothing, and nothing is deleted.
+  await setRights(world, 'narrow', allow('backup:*'))
+  const refused = await runPlan('refused', { IamRoleArn: narrow, ValidationWindowHours: 1 })
+  const failed = await jobOf(refused, (one) => one.Status === 'FAILED')
+  assert.match(failed.StatusMessage ?? '', /is not authorized to perform: elasticfilesystem:/)
+  await until('the test to end', () =>
+    world.rows<{ phase: string }>(
+      `select phase from restore_test where job_id = ?`,
+      failed.RestoreJobId ?? '',
+    )[0]?.phase === 'ENDED'
+      ? true
+      : undefined,
+  )
+  assert.equal(failed.DeletionStatus, undefined)
+})
+
+test('backup plans pass over what restore tests restored', async () => {
+  const { BackupPlanId = '' } = await world.call('backup', 'CreateBackupPlan', {
+    BackupPlan: {
+      BackupPlanName: 'everything',
+      Rules: [
+        { RuleName: 'daily', TargetBackupVaultName: 'tested', ScheduleExpression: 'cron(0 5 ? * * *)' },
+      ],
+    },
+  })
+  await world.call('backup', 'CreateBackupSelection', {
+    BackupPlanId,
+    BackupSelection: {
+      SelectionName: 'all',
+      IamRoleArn: role,
+      Resources: ['arn:aws:elasticfilesystem:*:*:file-system/*'],
+    },
+  })
+  const planArn = await runPlan('passed_over', { ValidationWindowHours: 1 })
+  const job = await jobOf(planArn, isValidating)
+  write('update backup_rule set next_run_at = ? where plan_id = ?', Date.now() - 1000, BackupPlanId)
+  const made = await until('the plan to make its jobs', () => {
+    const rows = world.rows<{ resource_arn: string }>(
+      'select resource_arn from job where plan_id = ?',
+      BackupPlanId,
+    )
+    return rows.length > 0 ? rows.map(({ resource_arn }) => resource_arn) : undefined
+  })
+  assert.ok(made.includes(docs.arn))
+  assert.equal(made.includes(job.CreatedResourceArn as string), false)
+  // Nor by hand: it is another resource, which may be backed up; that it is a test's is its tag.
+  const byHand = await backUp(world, {
+    BackupVaultName: 'tested',
+    ResourceArn: job.CreatedResourceArn as string,
+    IamRoleArn: role,
+  })
+  assert.equal(byHand.State, 'COMPLETED')
+  await backup.send(
+    new PutRestoreValidationResultCommand({ RestoreJobId: job.RestoreJobId, ValidationStatus: 'SUCCESSFUL' }),
+  )
+  await jobOf(planArn, isDeleted)
+})
