@@ -12,6 +12,7 @@ interface PutOptions {
   readonly signingSecretFile?: string
   readonly pattern?: string
   readonly topic?: string
+  readonly plan?: string
 }
 
 export function addNotify(program: Command): void {
@@ -19,7 +20,7 @@ export function addNotify(program: Command): void {
   notify
     .command('put <name>')
     .description('tell this place of events, or change how')
-    .requiredOption('--type <type>', 'webhook, slack, teams, discord or matrix')
+    .requiredOption('--type <type>', 'webhook, slack, teams, discord, matrix or ping')
     .option('--url-file <file>', 'file with its address, - for standard input: who has it can write there')
     .option(
       '--signing-secret-file <file>',
@@ -27,6 +28,10 @@ export function addNotify(program: Command): void {
     )
     .option('--pattern <file>', 'file with an EventBridge pattern; every change of state where absent')
     .option('--topic <arn>', 'what vaults send to this topic (put-backup-vault-notifications)')
+    .option(
+      '--plan <id>',
+      'for ping: the backup plan whose runs it hears begin, end and fail (healthchecks.io)',
+    )
     .action(put)
   notify
     .command('list')
@@ -73,6 +78,7 @@ async function put(Name: string, options: PutOptions): Promise<void> {
         : await readSecret(signingSecretFile, 'signing secret', '--signing-secret-file'),
     EventPattern: pattern === undefined ? undefined : readFileSync(pattern, 'utf8'),
     TopicArn: options.topic,
+    BackupPlanId: options.plan,
   })
   note(`${Name} is told of events from now on. Try it: roleback notify test ${Name}`)
   if (SigningSecret !== undefined) {

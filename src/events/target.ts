@@ -1,6 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { ServerKey } from '../keyring/server-key.ts'
 import type { EventTargetTable } from '../store/schema-events.ts'
+import { stateOf } from './event.ts'
+import type { Event } from './event.ts'
 import type { Message } from './message.ts'
 import { wordsOf } from './words.ts'
 
@@ -12,8 +14,8 @@ export interface TargetSecret {
   readonly signingSecret?: string | undefined
 }
 
-/** Kinds that are reached by one POST. */
-export const HTTP_KINDS = ['WEBHOOK', 'SLACK', 'TEAMS', 'DISCORD', 'MATRIX'] as const
+/** Kinds that are reached by one POST; PING is a dead man's switch, which alarms when it hears nothing. */
+export const HTTP_KINDS = ['WEBHOOK', 'SLACK', 'TEAMS', 'DISCORD', 'MATRIX', 'PING'] as const
 export type HttpKind = (typeof HTTP_KINDS)[number]
 
 export interface TargetRequest {
@@ -54,6 +56,10 @@ export function requestFor(
   message: Message,
   { sequence, at }: { readonly sequence: number; readonly at: number },
 ): TargetRequest {
+  if (kind === 'PING') {
+    const headers = { 'content-type': 'text/plain; charset=utf-8', 'user-agent': 'roleback' }
+    return { url: pingUrl(url, message.event), headers, body: wordsOf(message) }
+  }
   const body = JSON.stringify(bodyOf(kind, message))
   const headers = { 'content-type': 'application/json', 'user-agent': 'roleback' }
   const key = signingSecret === undefined ? undefined : signingKeyOf(signingSecret)
@@ -75,7 +81,36 @@ export function requestFor(
   }
 }
 
-function bodyOf(kind: HttpKind, message: Message): unknown {
+/** What a plan's run may come to that its switch is told of; a paused one is not, so that the switch alarms. */
+const PING_ENDS: Readonly<Record<string, string>> = {
+  STARTED: '/start',
+  COMPLETED: '',
+  PARTIAL: '/fail',
+  FAILED: '/fail',
+  EXPIRED: '/fail',
+  ABORTED: '/fail',
+  MISSED: '/fail',
+  EMPTY: '/fail',
+}
+
+/** The events that a switch of a plan is told of: how its runs begin and end. */
+export function pingPattern(planId: string): string {
+  return JSON.stringify({
+    source: ['roleback'],
+    'detail-type': ['Backup Plan Run State Change'],
+    detail: { backupPlanId: [planId], state: Object.keys(PING_ENDS) },
+  })
+}
+
+/** As healthchecks.io has it: URL for success, URL/start, URL/fail, and URL/log for what changes nothing. */
+function pingUrl(base: string, event: Event): URL {
+  const url = new URL(base)
+  const end = PING_ENDS[stateOf(event) ?? ''] ?? '/log'
+  url.pathname = `${url.pathname.replace(/\/$/, '')}${end}`
+  return url
+}
+
+function bodyOf(kind: Exclude<HttpKind, 'PING'>, message: Message): unknown {
   const text = wordsOf(message)
   switch (kind) {
     case 'WEBHOOK':

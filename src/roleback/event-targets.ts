@@ -19,7 +19,14 @@ import type {
 import type { Context } from '../context.ts'
 import { sendTo } from '../events/deliver.ts'
 import { CALL_DETAIL_TYPE, parsePattern, PatternError } from '../events/pattern.ts'
-import { HTTP_KINDS, newSigningSecret, openTarget, sealTarget, signingKeyOf } from '../events/target.ts'
+import {
+  HTTP_KINDS,
+  newSigningSecret,
+  openTarget,
+  pingPattern,
+  sealTarget,
+  signingKeyOf,
+} from '../events/target.ts'
 import type { HttpKind, TargetSecret } from '../events/target.ts'
 import { trialOf } from '../events/words.ts'
 import { randomHex, uuid } from '../lib/ids.ts'
@@ -30,9 +37,10 @@ import {
   listEventTargets as eventTargetsOf,
   putEventTarget as storeEventTarget,
 } from '../store/event-targets.ts'
+import { findPlan } from '../store/plans.ts'
 import type { EventTargetTable } from '../store/schema-events.ts'
 
-/** Whom to tell of events: webhooks and chats, each with a pattern of what it wants, or a topic that vaults notify. */
+/** Whom to tell of events: webhooks, chats and dead man's switches, each with a pattern of what it wants, or a topic that vaults notify. */
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
 const TOPIC = /^arn:[a-z-]+:sns:[a-z0-9-]*:\d{12}:[A-Za-z0-9_-]{1,256}$/
@@ -54,7 +62,7 @@ export async function putEventTarget(
   const kept = before?.kind === kind ? openTarget(ctx.serverKey, before) : undefined
   const secret = secretOf(ctx, kind, input, kept)
   const targetId = before?.target_id ?? randomHex(16)
-  const pattern = patternOf(input)
+  const pattern = kind === 'PING' ? await patternOfPlan(ctx, input) : patternOf(input)
   await storeEventTarget(
     ctx.store.db,
     {
@@ -62,7 +70,7 @@ export async function putEventTarget(
       name: input.Name,
       target_id: targetId,
       kind,
-      settings: JSON.stringify({ host: new URL(secret.url).host }),
+      settings: JSON.stringify({ host: new URL(secret.url).host, planId: input.BackupPlanId }),
       secret: sealTarget(ctx.serverKey, targetId, secret),
       pattern,
       topic_arn: topicOf(input),
@@ -120,7 +128,24 @@ function checkedUrl(ctx: Context, text: string): string {
   return url.href
 }
 
-function patternOf({ EventPattern, TopicArn }: PutEventTargetInput): string | null {
+/** A switch hears of one plan's runs, and of nothing else. */
+async function patternOfPlan(ctx: Context, input: PutEventTargetInput): Promise<string> {
+  const { BackupPlanId: planId, EventPattern, TopicArn } = input
+  if (planId === undefined) throw refused('BackupPlanId', 'is missing: a PING tells of the runs of one plan')
+  if (EventPattern !== undefined || TopicArn !== undefined)
+    throw refused(
+      EventPattern === undefined ? 'TopicArn' : 'EventPattern',
+      'is for other types: a PING has its plan',
+    )
+  const plan = await findPlan(ctx.store.db, ctx, planId)
+  if (plan === undefined || plan.deleted_at !== null)
+    throw new ResourceNotFoundException(`Cannot find backup plan "${planId}"`, { Context: planId })
+  return pingPattern(planId)
+}
+
+function patternOf({ EventPattern, TopicArn, BackupPlanId }: PutEventTargetInput): string | null {
+  if (BackupPlanId !== undefined)
+    throw refused('BackupPlanId', 'is for the type PING: other types have a pattern')
   if (EventPattern === undefined) return TopicArn === undefined ? EVERY_CHANGE : null
   try {
     parsePattern(EventPattern)
@@ -156,11 +181,13 @@ function toTarget(
   row: EventTargetTable,
   counts: { readonly owed: number; readonly givenUp: number } = { owed: 0, givenUp: 0 },
 ): EventTarget {
+  const settings = JSON.parse(row.settings) as { readonly host: string; readonly planId?: string }
   const date = (at: number | null): Date | undefined => (at === null ? undefined : new Date(at))
   return {
     Name: row.name,
     Type: row.kind,
-    Host: (JSON.parse(row.settings) as { readonly host: string }).host,
+    Host: settings.host,
+    BackupPlanId: settings.planId,
     EventPattern: row.pattern ?? undefined,
     TopicArn: row.topic_arn ?? undefined,
     CreationDate: new Date(row.created_at),

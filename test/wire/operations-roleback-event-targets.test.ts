@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { IncomingHttpHeaders, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import type { InputOf } from '../../src/aws/client.ts'
 import { requestFor } from '../../src/events/target.ts'
@@ -149,7 +150,7 @@ test('chats get plain words: hostile names mention nobody and are no markup', as
       Url: urlOf(`/${Type}`),
       EventPattern: JSON.stringify({ 'detail-type': ['Backup Plan State Change'] }),
     })
-  const { BackupPlanId } = await world.call('backup', 'CreateBackupPlan', {
+  const { BackupPlanId = '' } = await world.call('backup', 'CreateBackupPlan', {
     BackupPlan: {
       BackupPlanName: 'plan',
       Rules: [{ RuleName: 'rule', TargetBackupVaultName: 'told', ScheduleExpression: 'cron(0 5 ? * * *)' }],
@@ -210,6 +211,55 @@ test('a target of a topic gets what vaults notify it of, in AWS’s words', asyn
     /An AWS Backup job was completed successfully\. Recovery point ARN: /,
   )
 })
+
+test('a ping tells a dead man’s switch how a plan’s runs begin and end, and of nothing else', async () => {
+  const { BackupPlanId = '' } = await world.call('backup', 'CreateBackupPlan', {
+    BackupPlan: {
+      BackupPlanName: 'switched',
+      Rules: [
+        {
+          RuleName: 'nightly',
+          TargetBackupVaultName: 'told',
+          ScheduleExpression: 'cron(0 5 ? * * *)',
+          StartWindowMinutes: 60,
+        },
+      ],
+    },
+  })
+  const ping = { Name: 'switch', Type: 'PING', Url: urlOf('/ping/1?a=b') }
+  await assert.rejects(put(ping), awsError('InvalidParameterValueException', 'BackupPlanId is missing'))
+  await assert.rejects(
+    put({ ...ping, BackupPlanId: 'none' }),
+    awsError('ResourceNotFoundException', 'Cannot find backup plan'),
+  )
+  await put({ ...ping, BackupPlanId })
+  assert.equal((await target('switch'))?.BackupPlanId, BackupPlanId)
+  const tried = await world.call('roleback', 'TestEventTarget', { Name: 'switch' })
+  assert.equal(tried.IsDelivered, true)
+  assert.deepEqual(pings(), ['/ping/1/log?a=b'])
+  // Due now: the clock of the running server is not the test's.
+  const makeDue = (): void => {
+    const db = new DatabaseSync(join(world.dataDir, 'roleback.db'))
+    db.prepare('update backup_rule set next_run_at = ? where plan_id = ?').run(
+      Date.now() - 1_000,
+      BackupPlanId,
+    )
+    db.close()
+  }
+  makeDue()
+  await until('an empty run to be told', () => (pings().includes('/ping/1/fail?a=b') ? true : undefined))
+  await world.call('backup', 'CreateBackupSelection', {
+    BackupPlanId,
+    BackupSelection: { SelectionName: 's', IamRoleArn: role, Resources: [source] },
+  })
+  makeDue()
+  await until('the end of the run to be told', () => (pings().includes('/ping/1?a=b') ? true : undefined))
+  const [, , started, ended] = pings()
+  assert.deepEqual([started, ended], ['/ping/1/start?a=b', '/ping/1?a=b'])
+  await world.call('roleback', 'DeleteEventTarget', { Name: 'switch' })
+})
+
+const pings = (): string[] => taken.filter(({ path }) => path.startsWith('/ping/')).map(({ path }) => path)
 
 test('R23 addresses are secrets, and go only where the operator lets them', async () => {
   const { EventTargets } = await world.call('roleback', 'ListEventTargets', {})

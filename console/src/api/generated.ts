@@ -1082,6 +1082,7 @@ export interface PutEventTargetInput {
   readonly SigningSecret?: string | undefined
   readonly EventPattern?: string | undefined
   readonly TopicArn?: string | undefined
+  readonly BackupPlanId?: string | undefined
 }
 
 export interface PutEventTargetOutput {
@@ -1124,6 +1125,7 @@ export interface EventTarget {
   readonly Host?: string | undefined
   readonly EventPattern?: string | undefined
   readonly TopicArn?: string | undefined
+  readonly BackupPlanId?: string | undefined
   readonly CreationDate?: number | undefined
   readonly LastDeliveredAt?: number | undefined
   readonly LastError?: string | undefined

@@ -1084,6 +1084,7 @@ export interface PutEventTargetInput {
   readonly SigningSecret?: string | undefined
   readonly EventPattern?: string | undefined
   readonly TopicArn?: string | undefined
+  readonly BackupPlanId?: string | undefined
 }
 
 export interface PutEventTargetOutput {
@@ -1126,6 +1127,7 @@ export interface EventTarget {
   readonly Host?: string | undefined
   readonly EventPattern?: string | undefined
   readonly TopicArn?: string | undefined
+  readonly BackupPlanId?: string | undefined
   readonly CreationDate?: Date | undefined
   readonly LastDeliveredAt?: Date | undefined
   readonly LastError?: string | undefined
