@@ -2,6 +2,7 @@ import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import { uuid } from '../lib/ids.ts'
 import { printable } from '../lib/log.ts'
 import { appendAudit } from '../store/audit.ts'
+import { recordNotice } from '../store/events.ts'
 import type { VaultTable } from '../store/schema.ts'
 import { findScrub, putDamage } from '../store/vault-scrubs.ts'
 import type { HurtPoint } from '../vault/hurt.ts'
@@ -39,7 +40,7 @@ export interface VaultDamage {
 
 /**
  * Keeps what was found, for the metrics, and tells of all that was not known before: to the log and to the
- * audit trail, each recovery point by itself. Everything that tells people of damage hangs here.
+ * audit trail, each recovery point by itself, and in one event. Everything that tells people of damage hangs here.
  *
  * @param found All that is damaged now, with its counts. @param by Which look found it, e.g. `scrub` or `verify JOB-ID`.
  */
@@ -82,12 +83,48 @@ export async function announceDamage(
     await record(point.recoveryPointArn, pointSentence(point))
   }
   // Last: a crash before tells once more, not never.
-  await putDamage(store.db, vault, {
-    damage: JSON.stringify(kept),
-    damaged_blobs: found.blobCount,
-    damaged_points: found.pointCount,
-    damage_at: now,
+  await store.transaction(async (tx) => {
+    if (blobs.length + points.length > 0)
+      await recordNotice(tx, {
+        accountId: vault.account_id,
+        region: vault.region,
+        at: now,
+        ...damageEvent(vault, { ...found, blobs, points }, by),
+        cause: `damage ${requestId}`,
+      })
+    await putDamage(tx, vault, {
+      damage: JSON.stringify(kept),
+      damaged_blobs: found.blobCount,
+      damaged_points: found.pointCount,
+      damage_at: now,
+    })
   })
+}
+
+/** @param found What was not known before, and the counts of all. */
+function damageEvent(
+  { arn, name }: VaultTable,
+  { blobs, blobCount, points, pointCount }: VaultDamage,
+  by: string,
+): Pick<Parameters<typeof recordNotice>[1], 'detailType' | 'resources' | 'detail'> {
+  const sentences = points.map(pointSentence)
+  return {
+    detailType: 'Vault Damage Detected',
+    resources: [arn, ...points.map(({ recoveryPointArn }) => recoveryPointArn)],
+    detail: {
+      backupVaultName: name,
+      backupVaultArn: arn,
+      state: 'DAMAGED',
+      foundBy: by,
+      damagedBlobs: blobs.map(({ blob, reason }) => ({ blob, reason: printable(reason) })),
+      damagedBlobCount: blobCount,
+      damagedRecoveryPoints: sentences,
+      damagedRecoveryPointCount: pointCount,
+      statusMessage: `Found by ${by}: ${blobCount} damaged objects in the vault, ${pointCount} recovery points hit${
+        sentences.length === 0 ? '' : `: ${firstOf(sentences, '; ')}`
+      }`,
+    },
+  }
 }
 
 /** Of the column `vault_scrub.damage`. */

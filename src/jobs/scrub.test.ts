@@ -166,6 +166,13 @@ test('rot is kept in the vault, told once to log, audit trail and row, and looke
     [['roleback:ReportDamage', vaultRow('old').arn, 'backup.amazonaws.com']],
   )
   assert.match(trail[1]?.reason ?? '', /found by the scrub: .*do not have the SHA-256 of its name/)
+  const events = async () =>
+    await store.db.selectFrom('event').select('body').where('kind', '=', 'notice').execute()
+  const [event, ...more] = await events()
+  assert.deepEqual(more, [])
+  const { detailType, resources, detail } = JSON.parse(event?.body ?? '{}') as Record<string, unknown>
+  assert.deepEqual([detailType, resources], ['Vault Damage Detected', [vaultRow('old').arn]])
+  assert.equal((detail as { damagedBlobs: { blob: string }[] }).damagedBlobs[0]?.blob, pack)
   const scrub = await findScrub(store.db, VAULT)
   assert.equal(scrub.damaged_blobs, 1)
   assert.equal((await bench.checks()).length, 1)
@@ -173,6 +180,7 @@ test('rot is kept in the vault, told once to log, audit trail and row, and looke
   clock.ms += PASS_MS
   await runUntilIdle(bench, server)
   assert.equal(lines.filter((line) => line.includes('damage in a vault')).length, 1, 'not told again')
+  assert.equal((await events()).length, 1)
 })
 
 test('a vault whose storage is away keeps no other from being read, and is tried again', async () => {
