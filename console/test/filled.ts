@@ -114,6 +114,11 @@ export async function fill(server: ServerProcess, folder: string): Promise<Fille
       { ControlName: 'BACKUP_LAST_RECOVERY_POINT_CREATED' },
     ],
   })
+  await call('backup', 'CreateReportPlan', {
+    ReportPlanName: 'daily_jobs',
+    ReportDeliveryChannel: { S3BucketName: (resources.get('photos') ?? '').split('/').at(-1) ?? '' },
+    ReportSetting: { ReportTemplate: 'BACKUP_JOB_REPORT' },
+  })
   const { JobId: searchId } = await call('roleback', 'StartItemSearchJob', {
     BackupVaultName: 'production',
     NamePattern: 'file-1*',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -123,6 +123,27 @@ test('a framework names what does not comply, by the filter in the address', { s
   await shows(page, page.getByRole('rowheader', { name: 'Nobody deletes recovery points by hand' }))
   await goTo(page, '/frameworks/promises?status=COMPLIANT')
   await shows(page, page.getByText('Nothing is so.'))
+})
+
+test('a report plan is created, and what it writes lies in the directory', { skip: missing }, async () => {
+  const path = join(folder, 'reports')
+  mkdirSync(path)
+  await server.call('roleback', 'RegisterResource', {
+    ResourceType: 'EFS',
+    Name: 'reports',
+    Connection: { Path: path },
+  })
+  await goTo(page, '/reports')
+  await page.getByRole('button', { name: 'Create report plan' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Name').fill('each_day')
+  await dialog.getByRole('button', { name: /^Write into/ }).click()
+  await page.getByRole('option', { name: /reports/ }).click()
+  await dialog.getByRole('button', { name: 'Create report plan' }).click()
+  await page.getByRole('button', { name: 'Write now each_day' }).click()
+  await shows(page, page.getByText('Completed', { exact: true }))
+  const written = readdirSync(path, { recursive: true, encoding: 'utf8' })
+  assert.ok(written.some((file) => file.endsWith('.csv')) && written.some((file) => file.endsWith('.json')))
 })
 
 test('whom the server tells is added, tested, and removed', { skip: missing }, async () => {

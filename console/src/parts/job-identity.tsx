@@ -10,6 +10,7 @@ import { useState } from 'react'
 import type { ReactNode } from 'react'
 import type { JobDecision } from '../api/generated.ts'
 import { allPages, roleback } from '../api/roleback.ts'
+import { Arn } from './arn.tsx'
 import { count, nameOf } from './format.ts'
 import { Problem } from './problem.tsx'
 
@@ -306,11 +307,12 @@ function Decisions({
             ),
         },
         { id: 'action', header: 'Action', isRowHeader: true, cell: ({ Action }) => Action },
-        { id: 'on', header: 'On', cell: ({ ResourceArn }) => ResourceArn },
+        { id: 'on', header: 'On', minWidth: 160, cell: ({ ResourceArn }) => <Arn of={ResourceArn} /> },
         { id: 'count', header: 'Times', cell: ({ Count }) => Count.toLocaleString() },
         {
           id: 'by',
           header: 'Decided by',
+          minWidth: 190,
           cell: ({ PolicyArn, StatementId, Reason }) =>
             PolicyArn === undefined
               ? Reason

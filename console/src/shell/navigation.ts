@@ -13,6 +13,7 @@ export const NAVIGATION: readonly SideNavigationProps.Item[] = [
   { type: 'link', text: 'Access', href: '/access' },
   { type: 'link', text: 'Audit', href: '/audit' },
   { type: 'link', text: 'Frameworks', href: '/frameworks' },
+  { type: 'link', text: 'Reports', href: '/reports' },
   { type: 'link', text: 'Legal holds', href: '/legal-holds' },
   { type: 'link', text: 'Settings', href: '/settings' },
 ]
