@@ -90,16 +90,16 @@ export class Deliverer {
     const problem = await sendTo(this.#options, target, message, delivery.sequence)
     const now = clock.now()
     if (problem === undefined) return await endDelivery(store, delivery, now)
-    const isGivenUp = now - delivery.created_at >= GIVE_UP_MS
+    const giveUpBefore = now - GIVE_UP_MS
     const waitMs = Math.min(MAX_WAIT_MS, MIN_WAIT_MS * 2 ** Math.min(20, target.failures))
     await failDelivery(store, delivery, {
       now,
       problem,
       retryAt: now + waitMs * (0.5 + Math.random() / 2),
-      isGivenUp,
+      giveUpBefore,
     })
-    if (isGivenUp)
-      log.error('an event was not taken for a week and is given up', { target: target.name, error: problem })
+    if (delivery.created_at <= giveUpBefore)
+      log.error('events were not taken for a week and are given up', { target: target.name, error: problem })
     else if (target.failures === 0)
       log.warn('an event target took no event: it is tried again', { target: target.name, error: problem })
   }

@@ -3,7 +3,7 @@ import type { Log } from '../lib/log.ts'
 import type { AuditRecord } from '../store/audit.ts'
 import { appendAudit } from '../store/audit.ts'
 import type { DecisionRow } from '../store/decisions.ts'
-import { insertDeliveries } from '../store/event-deliveries.ts'
+import { boundDeliveries, insertDeliveries } from '../store/event-deliveries.ts'
 import type { NewDelivery } from '../store/event-deliveries.ts'
 import { listEventTargets } from '../store/event-targets.ts'
 import { claimEvents, finishEvents, isInTrail, pruneEvents } from '../store/events.ts'
@@ -30,6 +30,8 @@ const LEASE_MS = 60_000
 /** What was told is kept for so long, in milliseconds. */
 const KEEP_MS = 7 * 86_400_000
 const PRUNE_EVERY_MS = 60_000
+/** Messages that may wait for one target; older ones are given up. */
+const MAX_OWED = 10_000
 
 export interface RouterOptions {
   readonly store: Store
@@ -92,6 +94,7 @@ export class EventRouter {
     }
     if (clock.monotonic() - this.#prunedAt < PRUNE_EVERY_MS) return
     this.#prunedAt = clock.monotonic()
+    await boundDeliveries(store.db, MAX_OWED, clock.now())
     await pruneEvents(store.db, clock.now() - KEEP_MS)
   }
 

@@ -116,7 +116,10 @@ export async function endDelivery(store: Store, delivery: Delivery, now: number)
   })
 }
 
-/** It did not: nothing goes to the target before `retryAt`. What is given up does not hold up what comes behind it. */
+/**
+ * It did not: nothing goes to the target before `retryAt`. All that it is owed since `giveUpBefore` or longer is given up, whether tried or
+ * not: a target that is away is tried seldom, and its queue would only grow.
+ */
 export async function failDelivery(
   store: Store,
   delivery: Delivery,
@@ -124,7 +127,7 @@ export async function failDelivery(
     readonly now: number
     readonly problem: string
     readonly retryAt: number
-    readonly isGivenUp: boolean
+    readonly giveUpBefore: number
   },
 ): Promise<void> {
   await store.transaction(async (tx) => {
@@ -134,9 +137,16 @@ export async function failDelivery(
         lease_until: null,
         last_error: end.problem,
         attempts: delivery.attempts + 1,
-        given_up_at: end.isGivenUp ? end.now : null,
       })
       .where('delivery_id', '=', delivery.delivery_id)
+      .execute()
+    await tx
+      .updateTable('event_delivery')
+      .set({ given_up_at: end.now, last_error: end.problem })
+      .where('target_id', '=', delivery.target_id)
+      .where('delivered_at', 'is', null)
+      .where('given_up_at', 'is', null)
+      .where('created_at', '<=', end.giveUpBefore)
       .execute()
     await tx
       .updateTable('event_target')
@@ -149,6 +159,27 @@ export async function failDelivery(
       .where('target_id', '=', delivery.target_id)
       .execute()
   })
+}
+
+/**
+ * Bounds what waits for a target: of what it is owed the newest `most` messages stay, those before are given up, and twice as far
+ * back they are gone.
+ */
+export async function boundDeliveries(db: Queryable, most: number, now: number): Promise<void> {
+  const behind = (messages: number) =>
+    sql<boolean>`sequence <= (select sequence - ${messages} from event_target where event_target.target_id = event_delivery.target_id)`
+  await db
+    .updateTable('event_delivery')
+    .set({ given_up_at: now, last_error: `more than ${most} messages waited` })
+    .where('delivered_at', 'is', null)
+    .where('given_up_at', 'is', null)
+    .where(behind(most))
+    .execute()
+  await db
+    .deleteFrom('event_delivery')
+    .where('given_up_at', 'is not', null)
+    .where(behind(2 * most))
+    .execute()
 }
 
 /** Owes again what was given up, and tries at once. @returns How many messages. */

@@ -6,6 +6,7 @@ import { after, before, suite, test } from 'node:test'
 import { postgresMissing, startPostgres } from '../../test/servers/postgres.ts'
 import type { PostgresServer } from '../../test/servers/postgres.ts'
 import { CREDENTIALS_CONTRACT } from './credentials.contract.ts'
+import { EVENT_DELIVERIES_CONTRACT } from './event-deliveries.contract.ts'
 import { EVENT_TRIGGERS_CONTRACT } from './event-triggers.contract.ts'
 import { EVENTS_CONTRACT } from './events.contract.ts'
 import { IDENTITIES_CONTRACT } from './identities.contract.ts'
@@ -28,6 +29,7 @@ const CONTRACT = [
   ...QUEUE_CONTRACT,
   ...EVENTS_CONTRACT,
   ...EVENT_TRIGGERS_CONTRACT,
+  ...EVENT_DELIVERIES_CONTRACT,
   ...RECORDS_CONTRACT,
 ]
 
