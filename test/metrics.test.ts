@@ -8,7 +8,15 @@ import { after, test } from 'node:test'
 import { ConfigError, loadConfig } from '../src/config.ts'
 import { exposition } from '../src/monitor/exposition.ts'
 import { fillSmallTree } from './fixtures/small-tree.ts'
-import { backUp, backUpWell, makeRole, makeVault, openWorld, registerDirectory } from './fixtures/world.ts'
+import {
+  backUp,
+  backUpWell,
+  makeRole,
+  makeVault,
+  openWorld,
+  registerDirectory,
+  until,
+} from './fixtures/world.ts'
 
 /** `/metrics` as Prometheus reads it, of a whole server with real backups behind it. */
 
@@ -131,7 +139,20 @@ test('R23 metrics tell of jobs, resources, vaults and broken objectives, and of 
     ).State,
     'FAILED',
   )
+  await world.call('roleback', 'PutEventTarget', {
+    Name: 'away',
+    Type: 'SLACK',
+    Url: 'https://127.0.0.1:1/secret-of-the-chat',
+    EventPattern: '{"detail-type":["Backup Pause State Change"]}',
+  })
+  await world.call('roleback', 'PauseBackups', { Until: new Date(Date.now() + 60_000) })
+  const owed = async (): Promise<number | undefined> =>
+    parse((await get(world.metricsUrl)).text).find(
+      ({ name, labels }) => name === 'roleback_event_target_owed_messages' && labels['target'] === 'away',
+    )?.value
+  await until('what the target is owed to be counted', async () => ((await owed()) === 1 ? true : undefined))
   const { status, type, text } = await get(world.metricsUrl)
+  assert.ok(!text.includes('secret-of-the-chat'))
   assert.deepEqual([status, type], [200, 'text/plain; version=0.0.4; charset=utf-8'])
   const series = parse(text)
   const value = (name: string, labels: Record<string, string> = {}): number | undefined =>

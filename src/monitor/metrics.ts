@@ -7,6 +7,7 @@ import {
   oldestDueAt,
   resourceMeasures,
   runTotals,
+  targetMeasures,
   vaultMeasures,
 } from '../store/measures.ts'
 import type { JobTotals, VaultMeasure } from '../store/measures.ts'
@@ -32,6 +33,7 @@ export async function collectMetrics(store: Store, version: string, now: number)
   const plans = new Map((await allPlans(db, MAX_PLANS)).map((plan) => [plan.plan_id, plan]))
   const runs = (await runTotals(db)).filter(({ planId }) => plans.has(planId))
   const exported = await findIdentityExport(db)
+  const targets = await targetMeasures(db, MAX_SERIES + 1)
   const families: Family[] = [
     gauge('roleback_build_info', 'Always 1; the version is a label.', [{ labels: { version }, value: 1 }]),
     gauge(
@@ -103,6 +105,27 @@ export async function collectMetrics(store: Store, version: string, now: number)
       runs.map(({ planId, outcome, count }) => ({
         labels: { account_id: plans.get(planId)?.account_id ?? '', plan_id: planId, outcome },
         value: count,
+      })),
+    ),
+    gauge(
+      'roleback_event_target_owed_messages',
+      'Messages that an event target is to be told and has not taken.',
+      targets.map(({ account_id, name, owed }) => ({ labels: { account_id, target: name }, value: owed })),
+    ),
+    gauge(
+      'roleback_event_target_given_up_messages',
+      'Messages that an event target did not take in time, kept to be sent again.',
+      targets.map(({ account_id, name, givenUp }) => ({
+        labels: { account_id, target: name },
+        value: givenUp,
+      })),
+    ),
+    gauge(
+      'roleback_event_target_last_success_timestamp_seconds',
+      'When an event target last took a message; 0 where it never did.',
+      targets.map(({ account_id, name, last_delivered_at }) => ({
+        labels: { account_id, target: name },
+        value: (last_delivered_at ?? 0) / SECOND,
       })),
     ),
     gauge(

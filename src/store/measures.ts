@@ -186,3 +186,27 @@ export async function runTotals(db: Queryable): Promise<readonly RunTotals[]> {
     .execute()
   return rows.map(({ plan_id, outcome, count }) => ({ planId: plan_id, outcome, count: Number(count) }))
 }
+
+/** How event targets take what they are told. */
+export interface TargetMeasure {
+  readonly account_id: string
+  readonly name: string
+  readonly owed: number
+  readonly givenUp: number
+  readonly last_delivered_at: number | null
+}
+
+export async function targetMeasures(db: Queryable, limit: number): Promise<readonly TargetMeasure[]> {
+  const waiting = (isGivenUp: boolean) =>
+    sql<number>`(select count(*) from event_delivery as d where d.target_id = event_target.target_id
+      and d.delivered_at is null and d.given_up_at is ${sql.raw(isGivenUp ? 'not null' : 'null')})`
+  const rows = await db
+    .selectFrom('event_target')
+    .select(['account_id', 'name', 'last_delivered_at'])
+    .select([waiting(false).as('owed'), waiting(true).as('given_up')])
+    .orderBy('account_id')
+    .orderBy('name')
+    .limit(limit)
+    .execute()
+  return rows.map(({ given_up, owed, ...row }) => ({ ...row, owed: Number(owed), givenUp: Number(given_up) }))
+}
