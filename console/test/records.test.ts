@@ -146,6 +146,33 @@ test('a report plan is created, and what it writes lies in the directory', { ski
   assert.ok(written.some((file) => file.endsWith('.csv')) && written.some((file) => file.endsWith('.json')))
 })
 
+test(
+  'a restore testing plan is created under a role, and deleted with what it selects',
+  { skip: missing },
+  async () => {
+    await goTo(page, '/restore-testing')
+    await page.getByRole('button', { name: 'Create restore testing plan' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Name').fill('weekly')
+    await dialog.getByRole('button', { name: 'Create restore testing plan' }).click()
+    await shows(page, page.getByRole('rowheader', { name: 'weekly' }))
+    const { RestoreTestingSelections } = await server.call('backup', 'ListRestoreTestingSelections', {
+      RestoreTestingPlanName: 'weekly',
+    })
+    assert.deepEqual(
+      RestoreTestingSelections.map(({ ProtectedResourceType, IamRoleArn }) => [
+        ProtectedResourceType,
+        IamRoleArn.split('/').at(-1),
+      ]),
+      [['EFS', 'AWSBackupDefaultServiceRole']],
+    )
+    await page.getByRole('button', { name: 'Delete weekly' }).click()
+    await dialog.getByLabel('Type delete').fill('delete')
+    await dialog.getByRole('button', { name: 'Delete restore testing plan' }).click()
+    await shows(page, page.getByText(/Nothing is tested/))
+  },
+)
+
 test('whom the server tells is added, tested, and removed', { skip: missing }, async () => {
   await goTo(page, '/settings?tab=notifications')
   await page.getByRole('button', { name: 'Add target' }).click()

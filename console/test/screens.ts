@@ -64,6 +64,7 @@ export function screensOf(filled: Filled): ReadonlyMap<string, string> {
     ['legal-hold', `/legal-holds/${filled.holdId}`],
     ['search', '/search'],
     ['search-found', `/search?vault=production&pattern=file-1*&job=${filled.searchId}`],
+    ['restore-testing', '/restore-testing'],
     ['reports', '/reports'],
     ['frameworks', '/frameworks'],
     ['framework', '/frameworks/house_rules'],

@@ -2,8 +2,9 @@ import {
   ListBackupJobsCommand,
   ListBackupVaultsCommand,
   ListRecoveryPointsByResourceCommand,
+  ListRestoreJobsCommand,
 } from '@aws-sdk/client-backup'
-import type { BackupJob, ListBackupJobsCommandOutput } from '@aws-sdk/client-backup'
+import type { BackupJob, ListBackupJobsCommandOutput, RestoreJobsListMember } from '@aws-sdk/client-backup'
 import { backup } from '../api/backup.ts'
 import { allPages, roleback } from '../api/roleback.ts'
 import { ago, count, labelOf } from '../parts/format.ts'
@@ -41,6 +42,8 @@ export interface OverviewState {
   /** How many, with a plus where there are more. */
   readonly failed: string
   readonly strip: readonly DayState[]
+  /** Restore tests of these days: how many there were, and how many of them were good. */
+  readonly tests: { readonly all: number; readonly good: number }
 }
 
 export interface HeatRow {
@@ -51,7 +54,7 @@ export interface HeatRow {
 
 export async function readState(): Promise<OverviewState> {
   const since = new Date(Date.now() - DAYS * DAY_MS)
-  const [registered, promised, vaults, jobs, ...bad] = await Promise.all([
+  const [registered, promised, vaults, jobs, restores, ...bad] = await Promise.all([
     allPages(
       async (NextToken) =>
         await roleback('ListResources', { MaxResults: 500, ...(NextToken !== undefined && { NextToken }) }),
@@ -67,6 +70,7 @@ export async function readState(): Promise<OverviewState> {
       (page) => page.BackupJobs,
       MAX_JOBS,
     ),
+    backup.send(new ListRestoreJobsCommand({ MaxResults: 1000, ByCreatedAfter: since })),
     ...BAD.map(async (ByState) => await failuresOf(ByState)),
   ])
   const lastOf = await lastBackups(registered.rows.map(({ ResourceArn }) => ResourceArn))
@@ -85,7 +89,20 @@ export async function readState(): Promise<OverviewState> {
     failures,
     failed: `${failures.length}${bad.some(({ NextToken }) => NextToken !== undefined) ? '+' : ''}`,
     strip: stripOf(jobs.rows, jobs.isWhole),
+    tests: testsOf(restores.RestoreJobs ?? []),
   }
+}
+
+/** A test that somebody found wanting is none that was good; one that still runs is not counted. */
+function testsOf(restores: readonly RestoreJobsListMember[]): OverviewState['tests'] {
+  const all = restores.filter(
+    ({ CreatedBy, CompletionDate }) =>
+      CreatedBy?.RestoreTestingPlanArn !== undefined && CompletionDate !== undefined,
+  )
+  const good = all.filter(
+    ({ Status, ValidationStatus }) => Status === 'COMPLETED' && ValidationStatus !== 'FAILED',
+  )
+  return { all: all.length, good: good.length }
 }
 
 const BAD = ['FAILED', 'EXPIRED', 'ABORTED'] as const

@@ -124,7 +124,11 @@ function Tiles({ state, running }: { readonly state: OverviewState; readonly run
     ['Overdue', String(overdueOf(state.resources).length), '/resources'],
     ['Running', String(running), '/jobs?state=RUNNING'],
     ['Failed in 24 hours', state.failed, '/jobs?state=FAILED'],
-    ['Backup vaults', String(state.vaults), '/vaults'],
+    [
+      'Restore tests',
+      state.tests.all === 0 ? 'none' : `${state.tests.good} of ${state.tests.all}`,
+      '/restore-testing',
+    ],
   ]
   return (
     <Container>

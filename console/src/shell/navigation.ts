@@ -9,6 +9,7 @@ export const NAVIGATION: readonly SideNavigationProps.Item[] = [
   { type: 'link', text: 'Jobs', href: '/jobs' },
   { type: 'link', text: 'Backup vaults', href: '/vaults' },
   { type: 'link', text: 'Search', href: '/search' },
+  { type: 'link', text: 'Restore testing', href: '/restore-testing' },
   { type: 'divider' },
   { type: 'link', text: 'Access', href: '/access' },
   { type: 'link', text: 'Audit', href: '/audit' },

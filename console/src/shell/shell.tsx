@@ -36,6 +36,7 @@ const Audit = screen(async () => (await import('../screens/audit.tsx')).Audit)
 const Search = screen(async () => (await import('../screens/search.tsx')).Search)
 const Frameworks = screen(async () => (await import('../screens/frameworks.tsx')).Frameworks)
 const FrameworkFindings = screen(async () => (await import('../screens/framework.tsx')).FrameworkFindings)
+const RestoreTesting = screen(async () => (await import('../screens/restore-testing.tsx')).RestoreTesting)
 const Reports = screen(async () => (await import('../screens/reports.tsx')).Reports)
 const LegalHolds = screen(async () => (await import('../screens/legal-holds.tsx')).LegalHolds)
 const Hold = screen(async () => (await import('../screens/legal-hold.tsx')).Hold)
@@ -108,6 +109,7 @@ export function Shell(): ReactNode {
                 <Route path="search" element={<Search />} />
                 <Route path="frameworks" element={<Frameworks />} />
                 <Route path="frameworks/:name" element={<FrameworkFindings />} />
+                <Route path="restore-testing" element={<RestoreTesting />} />
                 <Route path="reports" element={<Reports />} />
                 <Route path="legal-holds" element={<LegalHolds />} />
                 <Route path="legal-holds/:id" element={<Hold />} />

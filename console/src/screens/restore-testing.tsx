@@ -1,0 +1,317 @@
+import {
+  CreateRestoreTestingPlanCommand,
+  CreateRestoreTestingSelectionCommand,
+  DeleteRestoreTestingPlanCommand,
+  DeleteRestoreTestingSelectionCommand,
+  ListRestoreJobsCommand,
+  ListRestoreTestingPlansCommand,
+  ListRestoreTestingSelectionsCommand,
+} from '@aws-sdk/client-backup'
+import type { RestoreJobsListMember, RestoreTestingPlanForList } from '@aws-sdk/client-backup'
+import Button from '@cloudscape-design/components/button'
+import FormField from '@cloudscape-design/components/form-field'
+import Input from '@cloudscape-design/components/input'
+import Select from '@cloudscape-design/components/select'
+import SegmentedControl from '@cloudscape-design/components/segmented-control'
+import StatusIndicator from '@cloudscape-design/components/status-indicator'
+import { useState } from 'react'
+import type { ReactNode } from 'react'
+import { backup } from '../api/backup.ts'
+import { awsCommand } from '../parts/aws-command.tsx'
+import { Confirm } from '../parts/confirm.tsx'
+import { useFilters } from '../parts/filters.ts'
+import { FormDialog } from '../parts/form-dialog.tsx'
+import { ago, duration, typeName, when } from '../parts/format.ts'
+import { Link, jobPath } from '../parts/link.tsx'
+import { List } from '../parts/list.tsx'
+import { notify } from '../parts/notices.tsx'
+import { usePages } from '../parts/pages.ts'
+import { ResourceLink } from '../parts/resource-link.tsx'
+import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
+import type { ChosenRole } from '../parts/role-field.tsx'
+import { Screen } from '../parts/screen.tsx'
+import { State } from '../parts/state.tsx'
+import { useSession } from '../session/session.ts'
+
+const SCHEDULES = [
+  { value: 'cron(0 3 ? * SUN *)', label: 'Each Sunday at 03:00 UTC' },
+  { value: 'cron(0 3 * * ? *)', label: 'Daily at 03:00 UTC' },
+  { value: 'cron(0 3 1 * ? *)', label: 'On the first of each month at 03:00 UTC' },
+]
+const TYPES = ['EFS', 'RDS', 'S3'].map((value) => ({ value, label: typeName(value) }))
+const FOLLOW_MS = 5_000
+
+/** Restores that are done to see that they can be, how long they took, and what was said of what they made. */
+export function RestoreTesting(): ReactNode {
+  const [isCreating, setCreating] = useState(false)
+  const [doomed, setDoomed] = useState<string>()
+  const { get, set } = useFilters()
+  const planArn = get('plan')
+  const pages = usePages(['restore testing plans'], async (NextToken) => {
+    const answer = await backup.send(new ListRestoreTestingPlansCommand({ MaxResults: 50, NextToken }))
+    return { rows: answer.RestoreTestingPlans ?? [], next: answer.NextToken }
+  })
+  return (
+    <Screen
+      title="Restore testing"
+      description="A backup is worth what its restore is worth: this restores on a schedule, measures, and deletes what it made."
+    >
+      <List<RestoreTestingPlanForList>
+        variant="container"
+        title="Restore testing plans"
+        what="list restore testing plans"
+        pages={pages}
+        idOf={({ RestoreTestingPlanName = '' }) => RestoreTestingPlanName}
+        actions={
+          <Button variant="primary" onClick={() => setCreating(true)}>
+            Create restore testing plan
+          </Button>
+        }
+        empty="Nothing is tested. A plan restores the newest recovery points each week, under a role of your choice."
+        columns={[
+          {
+            id: 'name',
+            header: 'Name',
+            isRowHeader: true,
+            cell: ({ RestoreTestingPlanName }) => RestoreTestingPlanName,
+          },
+          { id: 'when', header: 'When', cell: ({ ScheduleExpression }) => scheduleName(ScheduleExpression) },
+          { id: 'last', header: 'Last run', cell: ({ LastExecutionTime }) => ago(LastExecutionTime) },
+          {
+            id: 'do',
+            header: 'Actions',
+            cell: ({ RestoreTestingPlanName: name = '', RestoreTestingPlanArn: arn }) => (
+              <>
+                <Button variant="inline-link" ariaLabel={`Tests of ${name}`} onClick={() => set('plan', arn)}>
+                  Tests
+                </Button>{' '}
+                <Button variant="inline-link" ariaLabel={`Delete ${name}`} onClick={() => setDoomed(name)}>
+                  Delete
+                </Button>
+              </>
+            ),
+          },
+        ]}
+      />
+      {pages.rows.length > 0 && (
+        <SegmentedControl
+          label="Tests of"
+          selectedId={planArn ?? ''}
+          onChange={({ detail }) => set('plan', detail.selectedId)}
+          options={[
+            { id: '', text: 'All plans' },
+            ...pages.rows.map(({ RestoreTestingPlanArn: id = '', RestoreTestingPlanName: text = '' }) => ({
+              id,
+              text,
+            })),
+          ]}
+        />
+      )}
+      <Tests planArn={planArn} />
+      {isCreating && (
+        <CreatePlan
+          onClose={() => {
+            setCreating(false)
+            pages.refresh()
+          }}
+        />
+      )}
+      {doomed !== undefined && (
+        <Confirm
+          title={`Delete restore testing plan ${doomed}`}
+          what="delete this restore testing plan"
+          word="delete"
+          action="Delete restore testing plan"
+          command={['delete-restore-testing-plan', { RestoreTestingPlanName: doomed }]}
+          onClose={() => setDoomed(undefined)}
+          onConfirm={async () => {
+            await removeSelections(doomed)
+            await backup.send(new DeleteRestoreTestingPlanCommand({ RestoreTestingPlanName: doomed }))
+            notify(`Restore testing plan ${doomed} was deleted.`)
+            pages.refresh()
+          }}
+        >
+          What it selects is deleted with it; the record of its tests stays.
+        </Confirm>
+      )}
+    </Screen>
+  )
+}
+
+const scheduleName = (expression: string | undefined): string =>
+  SCHEDULES.find(({ value }) => value === expression)?.label ?? expression ?? '–'
+
+/** AWS deletes a plan only once it selects nothing. */
+async function removeSelections(RestoreTestingPlanName: string): Promise<void> {
+  const { RestoreTestingSelections = [] } = await backup.send(
+    new ListRestoreTestingSelectionsCommand({ RestoreTestingPlanName, MaxResults: 1000 }),
+  )
+  for (const { RestoreTestingSelectionName } of RestoreTestingSelections)
+    await backup.send(
+      new DeleteRestoreTestingSelectionCommand({ RestoreTestingPlanName, RestoreTestingSelectionName }),
+    )
+}
+
+/** Pages of restores that are looked through for tests before the next is asked for by hand. */
+const MAX_PAGES = 20
+
+function Tests({ planArn }: { readonly planArn: string | undefined }): ReactNode {
+  const pages = usePages(
+    ['restore tests', planArn],
+    async (token) => {
+      let next = token
+      let rows: readonly RestoreJobsListMember[] = []
+      let looked = 0
+      do {
+        const answer = await backup.send(
+          new ListRestoreJobsCommand({
+            MaxResults: 50,
+            NextToken: next,
+            ...(planArn !== undefined && { ByRestoreTestingPlanArn: planArn }),
+          }),
+        )
+        rows = (answer.RestoreJobs ?? []).filter(
+          ({ CreatedBy }) => CreatedBy?.RestoreTestingPlanArn !== undefined,
+        )
+        next = answer.NextToken
+        looked++
+      } while (rows.length === 0 && next !== undefined && looked < MAX_PAGES)
+      return { rows, next }
+    },
+    FOLLOW_MS,
+  )
+  return (
+    <List<RestoreJobsListMember>
+      variant="container"
+      title="Tests"
+      what="list restore tests"
+      pages={pages}
+      idOf={({ RestoreJobId = '' }) => RestoreJobId}
+      empty="No test has run yet."
+      columns={[
+        {
+          id: 'when',
+          header: 'When',
+          isRowHeader: true,
+          cell: ({ RestoreJobId: id = '', CreationDate }) => (
+            <Link to={jobPath('restore', id)}>{when(CreationDate)}</Link>
+          ),
+        },
+        {
+          id: 'resource',
+          header: 'Resource',
+          cell: ({ SourceResourceArn }) => <ResourceLink arn={SourceResourceArn} />,
+        },
+        { id: 'state', header: 'Restore', cell: ({ Status }) => <State state={Status} /> },
+        {
+          id: 'took',
+          header: 'Recovery time',
+          cell: ({ CreationDate, CompletionDate }) =>
+            CreationDate === undefined || CompletionDate === undefined
+              ? '–'
+              : duration(CompletionDate.getTime() - CreationDate.getTime()),
+        },
+        { id: 'verdict', header: 'Verdict', minWidth: 150, cell: (job) => <Verdict of={job} /> },
+        {
+          id: 'gone',
+          header: 'What it made',
+          cell: (job) => <Remains of={job} />,
+        },
+      ]}
+    />
+  )
+}
+
+function Remains({ of }: { readonly of: RestoreJobsListMember }): ReactNode {
+  if (of.DeletionStatus === 'SUCCESSFUL') return 'Deleted'
+  if (of.DeletionStatus === 'FAILED')
+    return (
+      <StatusIndicator type="error">{of.DeletionStatusMessage ?? 'Could not be deleted'}</StatusIndicator>
+    )
+  return of.DeletionStatus === 'DELETING' ? 'Being deleted' : '–'
+}
+
+function Verdict({
+  of: { ValidationStatus, ValidationStatusMessage },
+}: {
+  readonly of: RestoreJobsListMember
+}): ReactNode {
+  if (ValidationStatus === 'SUCCESSFUL') return <StatusIndicator type="success">Good</StatusIndicator>
+  if (ValidationStatus === 'FAILED')
+    return <StatusIndicator type="error">{ValidationStatusMessage ?? 'Not good'}</StatusIndicator>
+  if (ValidationStatus === 'TIMED_OUT')
+    return <StatusIndicator type="warning">Nobody judged in time</StatusIndicator>
+  return <StatusIndicator type="pending">Not judged</StatusIndicator>
+}
+
+function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
+  const session = useSession()
+  const [name, setName] = useState('')
+  const [schedule, setSchedule] = useState(SCHEDULES[0]?.value ?? '')
+  const [type, setType] = useState('EFS')
+  const [role, setRole] = useState<ChosenRole>('default')
+  const plan = {
+    RestoreTestingPlanName: name,
+    ScheduleExpression: schedule,
+    RecoveryPointSelection: {
+      Algorithm: 'LATEST_WITHIN_WINDOW' as const,
+      IncludeVaults: ['*'],
+      RecoveryPointTypes: ['SNAPSHOT' as const],
+    },
+  }
+  const selection = {
+    RestoreTestingSelectionName: `all_${type.toLowerCase()}`,
+    ProtectedResourceType: type,
+    ProtectedResourceArns: ['*'],
+  }
+  const command = [
+    awsCommand('backup', 'create-restore-testing-plan', { RestoreTestingPlan: plan }),
+    awsCommand('backup', 'create-restore-testing-selection', {
+      RestoreTestingPlanName: name,
+      RestoreTestingSelection: {
+        ...selection,
+        IamRoleArn: role === 'default' ? defaultRoleArn(session.accountId) : role,
+      },
+    }),
+  ].join('\n')
+  return (
+    <FormDialog
+      title="Create restore testing plan"
+      what="create this restore testing plan"
+      action="Create restore testing plan"
+      isReady={name !== '' && role !== undefined}
+      command={command}
+      onClose={onClose}
+      onSubmit={async () => {
+        const IamRoleArn = await ensureRole(role, session.accountId)
+        await backup.send(new CreateRestoreTestingPlanCommand({ RestoreTestingPlan: plan }))
+        await backup.send(
+          new CreateRestoreTestingSelectionCommand({
+            RestoreTestingPlanName: name,
+            RestoreTestingSelection: { ...selection, IamRoleArn },
+          }),
+        )
+        notify(`Restore testing plan ${name} was created.`)
+      }}
+    >
+      <FormField label="Name" constraintText="Letters, digits and underscores.">
+        <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
+      </FormField>
+      <FormField label="When">
+        <Select
+          selectedOption={SCHEDULES.find(({ value }) => value === schedule) ?? null}
+          options={SCHEDULES}
+          onChange={({ detail }) => setSchedule(detail.selectedOption.value ?? '')}
+        />
+      </FormField>
+      <FormField label="What" description="The newest recovery point of each resource of this type.">
+        <Select
+          selectedOption={TYPES.find(({ value }) => value === type) ?? null}
+          options={TYPES}
+          onChange={({ detail }) => setType(detail.selectedOption.value ?? '')}
+        />
+      </FormField>
+      <RoleField label="Restore role" value={role} onChange={setRole} />
+    </FormDialog>
+  )
+}
