@@ -17,6 +17,7 @@ import { addQuickstart } from './quickstart.ts'
 import { addPreflight } from './preflight.ts'
 import { OK, USAGE, describeError, exitCodeFor } from './report.ts'
 import { addResource } from './resource.ts'
+import { addRestore } from './restore.ts'
 import { addRole } from './role.ts'
 import { addRootKey } from './root-key.ts'
 import { addSearch } from './search.ts'
@@ -78,6 +79,7 @@ function newProgram(): Command {
     addNotify,
     addPlan,
     addPause,
+    addRestore,
     addExplain,
     addWhoCan,
     addPolicy,

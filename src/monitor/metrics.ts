@@ -11,6 +11,7 @@ import {
   vaultMeasures,
 } from '../store/measures.ts'
 import type { JobTotals, VaultMeasure } from '../store/measures.ts'
+import { lastGoodTests, undeletedTests } from '../store/restore-tests.ts'
 import type { Store } from '../store/store.ts'
 import type { Family, Sample } from './exposition.ts'
 import { MAX_PLANS, objectives } from './objectives.ts'
@@ -32,6 +33,8 @@ export async function collectMetrics(store: Store, version: string, now: number)
   const oldest = await oldestDueAt(db, now)
   const plans = new Map((await allPlans(db, MAX_PLANS)).map((plan) => [plan.plan_id, plan]))
   const runs = (await runTotals(db)).filter(({ planId }) => plans.has(planId))
+  const tested = await lastGoodTests(db, MAX_SERIES + 1)
+  const undeleted = await undeletedTests(db)
   const exported = await findIdentityExport(db)
   const targets = await targetMeasures(db, MAX_SERIES + 1)
   const families: Family[] = [
@@ -127,6 +130,27 @@ export async function collectMetrics(store: Store, version: string, now: number)
         labels: { account_id, target: name },
         value: (last_delivered_at ?? 0) / SECOND,
       })),
+    ),
+    gauge(
+      'roleback_resource_last_restore_test_timestamp_seconds',
+      'When the last restore test of the resource that went well was due; absent where none ever did.',
+      tested.map(({ account_id, resource_arn, due_at }) => ({
+        labels: { account_id, resource_arn },
+        value: due_at / SECOND,
+      })),
+    ),
+    gauge(
+      'roleback_resource_recovery_seconds',
+      'How long the restore of that test took.',
+      tested.map(({ account_id, resource_arn, recovery_ms }) => ({
+        labels: { account_id, resource_arn },
+        value: (recovery_ms ?? 0) / SECOND,
+      })),
+    ),
+    gauge(
+      'roleback_restore_tests_undeleted',
+      'Restore tests whose place could not be deleted; it is tried again.',
+      undeleted.map(({ account_id, count }) => ({ labels: { account_id }, value: count })),
     ),
     gauge(
       'roleback_identity_export_timestamp_seconds',

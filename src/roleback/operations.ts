@@ -42,6 +42,7 @@ import {
 } from './resources.ts'
 import { issueRecoveryKit } from './recovery-kit.ts'
 import { getRestoreGuard, putRestoreGuard } from './restore-guard.ts'
+import { listRestoreTests } from './restore-tests.ts'
 import { describeServer } from './server.ts'
 import { deleteStorage, listStorages, putStorage } from './storages.ts'
 import { listSessions, principalContext, revokeSessions, signOut } from './sessions.ts'
@@ -165,6 +166,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   GetAuthorizationDetails: { resource: all, handler: getAuthorizationDetails },
   ValidatePolicy: { resource: all, handler: validatePolicy },
   PreviewBackupSelection: { resource: planOrAll, context: planContext, handler: previewBackupSelection },
+  ListRestoreTests: { resource: all, handler: listRestoreTests },
   ListBackupPlanRuns: { resource: planOrAll, context: planContext, handler: listBackupPlanRuns },
   PutRetentionCounts: { resource: planOrAll, context: planContext, handler: putRetentionCounts },
   ListRetentionCounts: { resource: planOrAll, context: planContext, handler: listRetentionCounts },

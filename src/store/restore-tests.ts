@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import { UNFINISHED_STATES } from './job-states.ts'
+import type { Page, PageRequest } from './page.ts'
+import { pageOf, timeCursor } from './page.ts'
 import type { RestoreTestTable } from './schema-restore-testing.ts'
 import type { JobTable } from './schema.ts'
 import type { Queryable } from './store.ts'
@@ -99,4 +101,81 @@ export async function moveRestoreTest(
     .where('next_at', test.next_at === null ? 'is' : '=', test.next_at)
     .executeTakeFirst()
   return result.numUpdatedRows === 1n
+}
+
+export type ListedRestoreTest = RestoreTestTable &
+  Pick<JobTable, 'state' | 'status_message' | 'recovery_point_arn'>
+
+/** The newest first. */
+export async function listRestoreTests(
+  db: Queryable,
+  filter: {
+    readonly accountId: string
+    readonly region: string
+    readonly planArn: string | undefined
+    readonly resourceArn: string | undefined
+  },
+  page: PageRequest,
+): Promise<Page<ListedRestoreTest>> {
+  let query = db
+    .selectFrom('restore_test as test')
+    .innerJoin('job', 'job.job_id', 'test.job_id')
+    .selectAll('test')
+    .select(['job.state', 'job.status_message', 'job.recovery_point_arn'])
+    .where('test.account_id', '=', filter.accountId)
+    .where('test.region', '=', filter.region)
+  if (filter.planArn !== undefined) query = query.where('test.plan_arn', '=', filter.planArn)
+  if (filter.resourceArn !== undefined) query = query.where('test.resource_arn', '=', filter.resourceArn)
+  if (page.after !== undefined) {
+    const [at, id] = timeCursor(page.after)
+    query = query.where((eb) => eb(eb.refTuple('test.due_at', 'test.job_id'), '<', eb.tuple(at, id)))
+  }
+  const rows = await query
+    .orderBy('test.due_at', 'desc')
+    .orderBy('test.job_id', 'desc')
+    .limit(page.limit + 1)
+    .execute()
+  return pageOf(rows, page.limit, (row) => [row.due_at, row.job_id])
+}
+
+/** The newest test of each resource that went well: restored, and not judged otherwise. By account and resource. */
+export async function lastGoodTests(
+  db: Queryable,
+  limit: number,
+): Promise<readonly Pick<RestoreTestTable, 'account_id' | 'resource_arn' | 'due_at' | 'recovery_ms'>[]> {
+  const isGood = sql<boolean>`test.recovery_ms is not null and (test.validation_status is null or test.validation_status = 'SUCCESSFUL')`
+  return await db
+    .selectFrom((eb) =>
+      eb
+        .selectFrom('restore_test as test')
+        .select(['test.account_id', 'test.resource_arn', 'test.due_at', 'test.recovery_ms'])
+        .select(
+          sql<number>`row_number() over (partition by test.account_id, test.resource_arn order by test.due_at desc, test.job_id)`.as(
+            'place',
+          ),
+        )
+        .where(isGood)
+        .as('good'),
+    )
+    .select(['account_id', 'resource_arn', 'due_at', 'recovery_ms'])
+    .where('place', '=', 1)
+    .orderBy('account_id')
+    .orderBy('resource_arn')
+    .limit(limit)
+    .execute()
+}
+
+/** Tests whose place could not be deleted yet, by account. */
+export async function undeletedTests(
+  db: Queryable,
+): Promise<readonly { readonly account_id: string; readonly count: number }[]> {
+  const rows = await db
+    .selectFrom('restore_test')
+    .select('account_id')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('phase', '=', 'DELETE_FAILED')
+    .groupBy('account_id')
+    .orderBy('account_id')
+    .execute()
+  return rows.map(({ account_id, count }) => ({ account_id, count: Number(count) }))
 }

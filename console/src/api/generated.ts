@@ -1169,6 +1169,38 @@ export interface ApproveHeldDeletionsOutput {
   readonly RecoveryPointArns: readonly string[]
 }
 
+export interface ListRestoreTestsInput {
+  readonly RestoreTestingPlanName?: string | undefined
+  readonly ResourceArn?: string | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface RestoreTest {
+  readonly RestoreJobId: string
+  readonly RestoreTestingPlanName: string
+  readonly RestoreTestingSelectionName: string
+  readonly ResourceArn: string
+  readonly RecoveryPointArn?: string | undefined
+  readonly DueAt: number
+  readonly Phase: string
+  readonly RestoreStatus: string
+  readonly RestoreStatusMessage?: string | undefined
+  readonly RecoverySeconds?: number | undefined
+  readonly ValidationStatus?: string | undefined
+  readonly ValidationStatusMessage?: string | undefined
+  readonly DeletionStatus?: string | undefined
+  readonly DeletionStatusMessage?: string | undefined
+}
+
+export interface ListRestoreTestsOutput {
+  readonly Tests: readonly RestoreTest[]
+  readonly LastRunAt?: number | undefined
+  readonly LastRunMessage?: string | undefined
+  readonly NextRunAt?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -1232,4 +1264,5 @@ export interface RolebackApi {
   RetryEventDeliveries: { input: RetryEventDeliveriesInput; output: RetryEventDeliveriesOutput }
   ListHeldDeletions: { input: ListHeldDeletionsInput; output: ListHeldDeletionsOutput }
   ApproveHeldDeletions: { input: ApproveHeldDeletionsInput; output: ApproveHeldDeletionsOutput }
+  ListRestoreTests: { input: ListRestoreTestsInput; output: ListRestoreTestsOutput }
 }

@@ -1171,6 +1171,38 @@ export interface ApproveHeldDeletionsOutput {
   readonly RecoveryPointArns: readonly string[]
 }
 
+export interface ListRestoreTestsInput {
+  readonly RestoreTestingPlanName?: string | undefined
+  readonly ResourceArn?: string | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface RestoreTest {
+  readonly RestoreJobId: string
+  readonly RestoreTestingPlanName: string
+  readonly RestoreTestingSelectionName: string
+  readonly ResourceArn: string
+  readonly RecoveryPointArn?: string | undefined
+  readonly DueAt: Date
+  readonly Phase: string
+  readonly RestoreStatus: string
+  readonly RestoreStatusMessage?: string | undefined
+  readonly RecoverySeconds?: number | undefined
+  readonly ValidationStatus?: string | undefined
+  readonly ValidationStatusMessage?: string | undefined
+  readonly DeletionStatus?: string | undefined
+  readonly DeletionStatusMessage?: string | undefined
+}
+
+export interface ListRestoreTestsOutput {
+  readonly Tests: readonly RestoreTest[]
+  readonly LastRunAt?: Date | undefined
+  readonly LastRunMessage?: string | undefined
+  readonly NextRunAt?: Date | undefined
+  readonly NextToken?: string | undefined
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -1234,6 +1266,7 @@ export interface RolebackApi {
   RetryEventDeliveries: { input: RetryEventDeliveriesInput; output: RetryEventDeliveriesOutput }
   ListHeldDeletions: { input: ListHeldDeletionsInput; output: ListHeldDeletionsOutput }
   ApproveHeldDeletions: { input: ApproveHeldDeletionsInput; output: ApproveHeldDeletionsOutput }
+  ListRestoreTests: { input: ListRestoreTestsInput; output: ListRestoreTestsOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {
