@@ -21,6 +21,10 @@ const TIMEOUT_MS = 10_000
 const MAX_ANSWER_BYTES = 64 * 1024
 /** What is not taken by then is given up, in milliseconds; it can be sent again. */
 const GIVE_UP_MS = 7 * 86_400_000
+/** A message that its target refuses as such so often is given up, so that it does not hold up those behind it: after about 15 minutes. */
+const MAX_REFUSALS = 10
+/** Answers that speak of the message, not of the target. */
+const REFUSALS: readonly number[] = [400, 413, 415, 422]
 const MIN_WAIT_MS = 1_000
 const MAX_WAIT_MS = 3_600_000
 
@@ -87,9 +91,11 @@ export class Deliverer {
   async #send({ delivery, target }: ClaimedDelivery): Promise<void> {
     const { store, clock, log } = this.#options
     const message = JSON.parse(delivery.message) as Message
-    const problem = await sendTo(this.#options, target, message, delivery.sequence)
+    const failure = await sendTo(this.#options, target, message, delivery.sequence)
     const now = clock.now()
-    if (problem === undefined) return await endDelivery(store, delivery, now)
+    if (failure === undefined) return await endDelivery(store, delivery, now)
+    const { problem, isRefused } = failure
+    const isHopeless = isRefused && delivery.attempts + 1 >= MAX_REFUSALS
     const giveUpBefore = now - GIVE_UP_MS
     const waitMs = Math.min(MAX_WAIT_MS, MIN_WAIT_MS * 2 ** Math.min(20, target.failures))
     await failDelivery(store, delivery, {
@@ -97,21 +103,34 @@ export class Deliverer {
       problem,
       retryAt: now + waitMs * (0.5 + Math.random() / 2),
       giveUpBefore,
+      isHopeless,
     })
-    if (delivery.created_at <= giveUpBefore)
+    if (isHopeless)
+      log.error('an event was refused again and again and is given up', {
+        target: target.name,
+        error: problem,
+      })
+    else if (delivery.created_at <= giveUpBefore)
       log.error('events were not taken for a week and are given up', { target: target.name, error: problem })
     else if (target.failures === 0)
       log.warn('an event target took no event: it is tried again', { target: target.name, error: problem })
   }
 }
 
-/** @returns Why the target did not take it; undefined where it did. Addresses are never in it. */
+/** Why a target did not take a message; addresses are never in it. */
+export interface Failure {
+  readonly problem: string
+  /** It was reached and will not have this message, as it is. */
+  readonly isRefused: boolean
+}
+
+/** @returns Undefined where the target took it. */
 export async function sendTo(
   options: Pick<DelivererOptions, 'serverKey' | 'clock' | 'reach' | 'managementAccountId'>,
   target: EventTargetTable,
   message: Message,
   sequence: number,
-): Promise<string | undefined> {
+): Promise<Failure | undefined> {
   try {
     const request = requestFor(target.kind as HttpKind, openTarget(options.serverKey, target), message, {
       sequence,
@@ -124,10 +143,11 @@ export async function sendTo(
       timeoutMs: TIMEOUT_MS,
       isListedOnly: target.account_id !== options.managementAccountId,
     })
-    return status >= 200 && status < 300 ? undefined : `it answered with status ${status}`
+    if (status >= 200 && status < 300) return undefined
+    return { problem: `it answered with status ${status}`, isRefused: REFUSALS.includes(status) }
   } catch (error) {
-    if (error instanceof EgressError) return error.message
     // An answer that is too long or broken, an address that cannot be opened: nothing of it is shown but its kind.
-    return error instanceof Error ? error.name : 'unknown failure'
+    const kind = error instanceof Error ? error.name : 'unknown failure'
+    return { problem: error instanceof EgressError ? error.message : kind, isRefused: false }
   }
 }

@@ -223,7 +223,7 @@ export async function testEventTarget(
     region: ctx.region,
     time: new Date(ctx.now).toISOString().replace(/\.\d+Z$/, 'Z'),
   })
-  const problem = await sendTo(
+  const failure = await sendTo(
     {
       serverKey: ctx.serverKey,
       clock: { now: () => ctx.now, monotonic: () => 0 },
@@ -234,7 +234,7 @@ export async function testEventTarget(
     { event },
     0,
   )
-  return { IsDelivered: problem === undefined, Message: problem }
+  return { IsDelivered: failure === undefined, Message: failure?.problem }
 }
 
 export async function retryEventDeliveries(

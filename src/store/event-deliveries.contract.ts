@@ -62,6 +62,7 @@ export const EVENT_DELIVERIES_CONTRACT: readonly ContractCase[] = [
         problem: 'away',
         retryAt: NOW + 10_000,
         giveUpBefore: NOW + 2_000,
+        isHopeless: false,
       })
       assert.deepEqual(await sequences(store, 't1', true), [1, 2, 3])
       const counts = await deliveryCounts(store.db, ['t1'])

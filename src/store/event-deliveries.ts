@@ -128,6 +128,8 @@ export async function failDelivery(
     readonly problem: string
     readonly retryAt: number
     readonly giveUpBefore: number
+    /** This one is given up now. */
+    readonly isHopeless: boolean
   },
 ): Promise<void> {
   await store.transaction(async (tx) => {
@@ -137,6 +139,7 @@ export async function failDelivery(
         lease_until: null,
         last_error: end.problem,
         attempts: delivery.attempts + 1,
+        given_up_at: end.isHopeless ? end.now : null,
       })
       .where('delivery_id', '=', delivery.delivery_id)
       .execute()
