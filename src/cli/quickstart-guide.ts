@@ -109,6 +109,7 @@ export function guideOf(facts: GuideFacts, cli: AwsCli, refusal: string): readon
     'Where things are',
     '',
     `API             ${facts.endpoint} (AWS Backup, IAM, STS, tagging; region ${facts.region}, account ${facts.accountId})`,
+    `console         ${facts.endpoint}/console/ (sign in with a key from the files below, or make the users a password)`,
     `credentials     ${facts.credentialsFile} (profiles ${ADMIN_PROFILE} and ${DBA_PROFILE})`,
     `root's key      ${facts.rootCredentialsFile} (profile roleback; keep it for emergencies)`,
     `recovery kit    ${facts.kitFile}`,
