@@ -48,7 +48,7 @@ export async function signInWithKey(
   await page.getByLabel('Access key ID').fill(key.accessKeyId)
   await page.getByLabel('Secret access key').fill(key.secretAccessKey)
   await page.getByRole('button', { name: 'Sign in' }).click()
-  await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor()
+  await shows(page, page.getByRole('heading', { level: 1, name: 'Overview' }))
 }
 
 /** Waits like `locator.waitFor`, and says what stood on the page instead where it did not come. */
