@@ -3,12 +3,14 @@
  *
  *   npm run torture -- policy [--seed N] [--decisions N]
  *   npm run torture -- vault  [--seed N] [--steps N] [--only model]
+ *   npm run torture -- year   [--days N] [--hourly-days N]
  *
  * The seed is printed first and makes the same run again.
  */
 import { parseArgs } from 'node:util'
 import { torturePolicy } from './policy.ts'
 import { tortureModel } from './vault.ts'
+import { tortureYear } from './year.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -17,6 +19,8 @@ const { values, positionals } = parseArgs({
     decisions: { type: 'string', default: '5000000' },
     steps: { type: 'string', default: '100000' },
     only: { type: 'string' },
+    days: { type: 'string', default: '365' },
+    'hourly-days': { type: 'string', default: '30' },
   },
 })
 const seed = values.seed === undefined ? Date.now() >>> 0 : Number(values.seed)
@@ -25,15 +29,19 @@ const steps = Number(values.steps)
 const VAULT = { model: async () => await tortureModel({ seed, steps }) }
 const parts = Object.entries(VAULT).filter(([name]) => values.only === undefined || values.only === name)
 const subject = positionals.join()
-const isKnown = subject === 'policy' || (subject === 'vault' && parts.length > 0)
+const year = { days: Number(values.days), hourlyDays: Number(values['hourly-days']) }
+const isYear = subject === 'year' && year.days > 0 && year.hourlyDays >= 0
+const isKnown = subject === 'policy' || isYear || (subject === 'vault' && parts.length > 0)
 if (!isKnown || !Number.isInteger(seed) || !(decisions > 0) || !(steps > 0)) {
   process.stderr.write(
     `usage: npm run torture -- policy [--seed N] [--decisions N]\n` +
-      `       npm run torture -- vault [--seed N] [--steps N] [--only ${Object.keys(VAULT).join('|')}]\n`,
+      `       npm run torture -- vault [--seed N] [--steps N] [--only ${Object.keys(VAULT).join('|')}]\n` +
+      `       npm run torture -- year [--days N] [--hourly-days N]\n`,
   )
   process.exit(2)
 }
 if (subject === 'policy') torturePolicy({ seed, decisions })
+else if (isYear) await tortureYear(year)
 else {
   process.stdout.write(`seed ${seed}\n`)
   for (const [, run] of parts) await run()
