@@ -7,7 +7,7 @@ import type { Vault } from './vault.ts'
 
 /**
  * Keeps what recovery points need from deletion in the store itself, against whoever has its keys: S3 Object Lock in compliance
- * mode (docs/adr/0021-object-lock.md). Stores that cannot keep anything are left as they are.
+ * mode (docs/adr/0023-object-lock.md). Stores that cannot keep anything are left as they are.
  */
 export interface KeptPoint {
   readonly head: Pick<PointHead, 'pointId' | 'manifest'>
