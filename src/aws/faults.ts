@@ -1,5 +1,5 @@
 import { AwsError } from './error.ts'
-import type { ServiceModel } from './model.ts'
+import type { OperationModel, ServiceModel } from './model.ts'
 
 /** Errors common to all services; their names differ by protocol: query APIs use the short ones. */
 
@@ -91,8 +91,15 @@ export function throttled(model: ServiceModel | undefined): AwsError {
   return fault(model, 'Throttling', 'ThrottlingException', 400, 'Rate exceeded')
 }
 
-/** Modelled by AWS, not built here; a 400 that no client retries. */
-export function notBuilt(model: ServiceModel, operation: string): AwsError {
-  const message = `Roleback does not have ${operation} yet; docs/compatibility.md lists what it has`
-  return fault(model, 'InvalidAction', 'InvalidRequestException', 400, message)
+/** Modelled by AWS, not built here; a 400 that no client retries, and of the errors that the operation has where it has one that fits. */
+export function notBuilt(model: ServiceModel, operation: OperationModel, because?: string): AwsError {
+  const { name, errors = [] } = operation
+  const modelled = REFUSALS.find((code) => errors.some(({ shape }) => shape === code)) ?? REFUSALS[0]
+  const message =
+    because === undefined
+      ? `Roleback does not have ${name} yet; docs/compatibility.md lists what it has`
+      : `${name} is not available on this server: ${because}`
+  return fault(model, 'InvalidAction', modelled, 400, message)
 }
+
+const REFUSALS = ['InvalidRequestException', 'InvalidParameterValueException'] as const

@@ -23,6 +23,7 @@ export interface OperationModel {
   readonly http: { readonly method: string; readonly requestUri: string; readonly responseCode?: number }
   readonly input?: ShapeRef
   readonly output?: ShapeRef & { readonly resultWrapper?: string }
+  readonly errors?: readonly ShapeRef[]
 }
 
 export interface ShapeRef {

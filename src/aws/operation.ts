@@ -19,6 +19,8 @@ export interface Operation<Ctx, In, Out> extends Authorised<Ctx, In> {
 /** Modelled by AWS and not built here: authorised, then answered with a modelled 400 that no client retries. */
 export interface UnbuiltOperation<Ctx, In> extends Authorised<Ctx, In> {
   readonly unbuilt: true
+  /** Completes "is not available on this server: …"; where it is absent nobody has built it yet. */
+  readonly because?: string
 }
 
 /**

@@ -53,6 +53,7 @@ import {
   updateRegionSettings,
 } from './settings.ts'
 import { listTags, tagResource, untagResource } from './tags.ts'
+import { notHere } from './not-here.ts'
 import { unbuilt } from './unbuilt.ts'
 import {
   deleteBackupVaultNotifications,
@@ -108,6 +109,7 @@ async function taggedContext(ctx: Context, input: TaggedInput): Promise<Operatio
 /** AWS Backup, all operations of the model. */
 export const backup: Service<BackupApi, Context> = {
   ...unbuilt,
+  ...notHere,
   ...planOperations,
   ...restoreTestingOperations,
   ...auditOperations,

@@ -65,8 +65,8 @@ export async function listRecoveryPointsByBackupVault(
 ): Promise<ListRecoveryPointsByBackupVaultOutput> {
   const vault = await vaultNamed(ctx, input.BackupVaultName)
   const list = `ListRecoveryPointsByBackupVault ${vault.vault_id}`
-  if (input.ByBackupPlanId !== undefined || input.ByParentRecoveryPointArn !== undefined)
-    return { RecoveryPoints: [] }
+  // Nothing here has a parent.
+  if (input.ByParentRecoveryPointArn !== undefined) return { RecoveryPoints: [] }
   const { rows, next } = await listRecoveryPoints(
     ctx.store.db,
     {
@@ -75,6 +75,7 @@ export async function listRecoveryPointsByBackupVault(
       vaultName: vault.name,
       resourceArn: input.ByResourceArn,
       resourceType: input.ByResourceType,
+      planId: input.ByBackupPlanId,
       createdAfter: input.ByCreatedAfter?.getTime(),
       createdBefore: input.ByCreatedBefore?.getTime(),
     },

@@ -4,7 +4,7 @@ import { tieringConfigurationArn, vaultArn } from './arns.ts'
 
 /**
  * Operations that AWS models and this server does not have: each is authorised on its resource and then answered with a
- * modelled 400. The resource is named by the input's members, as AWS's service authorization reference has it.
+ * modelled 400 that says why. The resource is named by the input's members, as AWS's service authorization reference has it.
  */
 
 interface Named {
@@ -15,52 +15,37 @@ interface Named {
 
 /** Takes any input: which members name the resource, the functions below say. */
 type Unbuilt = UnbuiltOperation<Context, object>
-type ResourceOf = (ctx: Context, input: Named) => string
 
-const ON_VAULT = [
-  'AssociateBackupVaultMpaApprovalTeam',
-  'CreateRestoreAccessBackupVault',
-  'DisassociateBackupVaultMpaApprovalTeam',
-  'ListRestoreAccessBackupVaults',
-  'RevokeRestoreAccessBackupVault',
-  'StartScanJob',
-] as const
-
-const ON_POINT = [
-  'DisassociateRecoveryPoint',
-  'DisassociateRecoveryPointFromParent',
-  'GetPITRMalwareScanResults',
-] as const
-
-const ON_TIERING = [
-  'CreateTieringConfiguration',
-  'DeleteTieringConfiguration',
-  'GetTieringConfiguration',
-  'UpdateTieringConfiguration',
-] as const
-
-const ON_ALL = [
-  'DescribeScanJob',
-  'ListScanJobSummaries',
-  'ListScanJobs',
-  'ListTieringConfigurations',
-] as const
-
-type UnbuiltName =
-  | (typeof ON_VAULT)[number]
-  | (typeof ON_POINT)[number]
-  | (typeof ON_TIERING)[number]
-  | (typeof ON_ALL)[number]
-
-function all<Name extends string>(names: readonly Name[], resource: ResourceOf): Record<Name, Unbuilt> {
-  return Object.fromEntries(
-    names.map((name) => [name, { unbuilt: true, resource: resource as Unbuilt['resource'] }]),
-  ) as Record<Name, Unbuilt>
+function lacking(because: string, resource: (ctx: Context, input: Named) => string): Unbuilt {
+  return { unbuilt: true, because, resource: resource as Unbuilt['resource'] }
 }
 
+const onVault = (ctx: Context, input: Named): string => vaultArn(ctx, input.BackupVaultName ?? '*')
+const onPoint = (_: Context, input: Named): string => input.RecoveryPointArn ?? '*'
+const onTiering = (ctx: Context, input: Named): string =>
+  tieringConfigurationArn(ctx, input.TieringConfigurationName ?? '*')
+
+const NO_TEAMS = 'there are no approval teams (Multi-party approval is a service of AWS)'
+const NO_SCANNER = 'there is no malware scanner (GuardDuty is a service of AWS)'
+const NO_TIERS = 'vaults have one tier of storage'
+
+type UnbuiltName =
+  | 'AssociateBackupVaultMpaApprovalTeam'
+  | 'CreateRestoreAccessBackupVault'
+  | 'DisassociateBackupVaultMpaApprovalTeam'
+  | 'RevokeRestoreAccessBackupVault'
+  | 'StartScanJob'
+  | 'GetPITRMalwareScanResults'
+  | 'CreateTieringConfiguration'
+  | 'UpdateTieringConfiguration'
+
 export const unbuilt: Readonly<Record<UnbuiltName, Unbuilt>> = {
-  ...all(ON_VAULT, (ctx, input) => vaultArn(ctx, input.BackupVaultName ?? '*')),
-  ...all(ON_POINT, (_, input) => input.RecoveryPointArn ?? '*'),
-  ...all(ON_TIERING, (ctx, input) => tieringConfigurationArn(ctx, input.TieringConfigurationName ?? '*')),
-  ...all(ON_ALL, () => '*'),
+  AssociateBackupVaultMpaApprovalTeam: lacking(NO_TEAMS, onVault),
+  CreateRestoreAccessBackupVault: lacking(NO_TEAMS, onVault),
+  DisassociateBackupVaultMpaApprovalTeam: lacking(NO_TEAMS, onVault),
+  RevokeRestoreAccessBackupVault: lacking(NO_TEAMS, onVault),
+  StartScanJob: lacking(NO_SCANNER, onVault),
+  GetPITRMalwareScanResults: lacking(NO_SCANNER, onPoint),
+  CreateTieringConfiguration: lacking(NO_TIERS, onTiering),
+  UpdateTieringConfiguration: lacking(NO_TIERS, onTiering),
 }

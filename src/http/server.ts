@@ -192,7 +192,7 @@ async function perform(
     const { action, resources, context } = await askedBy(ctx, model, operation.name, entry, input)
     await authorize(gate, action, resources, context)
   }
-  if ('unbuilt' in entry) throw notBuilt(model, operation.name)
+  if ('unbuilt' in entry) throw notBuilt(model, operation, entry.because)
   return (await entry.handler(ctx, input)) ?? {}
 }
 
@@ -202,7 +202,7 @@ async function performUnsigned(
   entry: AnyUnsigned,
   input: unknown,
 ): Promise<unknown> {
-  if ('unbuilt' in entry) throw notBuilt(model, operation.name)
+  if ('unbuilt' in entry) throw notBuilt(model, operation)
   return (await entry.handler(ctx, input)) ?? {}
 }
 

@@ -56,6 +56,8 @@ export interface RecoveryPointFilter {
   readonly statuses?: readonly RecoveryPointStatus[] | undefined
   readonly createdAfter?: number | undefined
   readonly createdBefore?: number | undefined
+  /** Of the plan that made it. */
+  readonly planId?: string | undefined
   /** Whether it was made by a copy job. */
   readonly isCopy?: boolean | undefined
 }
@@ -80,6 +82,7 @@ export async function listRecoveryPoints(
   if (filter.statuses !== undefined) query = query.where('status', 'in', filter.statuses)
   if (filter.createdAfter !== undefined) query = query.where('created_at', '>', filter.createdAfter)
   if (filter.createdBefore !== undefined) query = query.where('created_at', '<', filter.createdBefore)
+  if (filter.planId !== undefined) query = query.where('plan_id', '=', filter.planId)
   if (filter.isCopy !== undefined) query = query.where('copied_at', filter.isCopy ? 'is not' : 'is', null)
   if (page.after !== undefined) {
     const [at, arn] = timeCursor(page.after)
