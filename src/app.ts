@@ -98,7 +98,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
 
 async function startOn(config: Config, log: Log, store: Store, release: () => void): Promise<RunningServer> {
   await refuseForeignVaults(config, store)
-  const serverKey = await serverKeyOf(config.dataDir, store)
+  const serverKey = await serverKeyOf(config, store)
   await refuseForeignStorage(config, store)
   const { server, first } = await prepareServer(config, store, serverKey)
   const owner = `${hostname()} ${config.dataDir}`
@@ -121,9 +121,12 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     vaultRoots: [...[...roots.values()].slice(1), ...(await placesElsewhere(store))],
     dataDir: realpathSync(config.dataDir),
     allowedRoots: config.allowedRoots,
-    keyFiles: [config.databaseUrlFile, config.tls?.keyFile, config.storage?.credentialsFile].filter(
-      (file) => file !== undefined,
-    ),
+    keyFiles: [
+      config.databaseUrlFile,
+      config.tls?.keyFile,
+      config.storage?.credentialsFile,
+      config.serverKey?.kind === 'file' ? config.serverKey.file : undefined,
+    ].filter((file) => file !== undefined),
     allowedEndpoints: config.allowedEndpoints,
     recoveryKitPath: join(kitDirectory(config.dataDir), 'recovery-kit.txt'),
     listen,

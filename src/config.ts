@@ -1,6 +1,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
+import type { KeySource } from './keyring/key-source.ts'
+import { parseKeySource } from './keyring/key-source.ts'
 import type { LogFormat } from './lib/log.ts'
 import type { StoreConfig } from './store/store.ts'
 import type { StorageSettings } from './store/storages.ts'
@@ -19,6 +21,8 @@ export interface Config {
   readonly accountId: string | undefined
   /** File with a PostgreSQL URL; SQLite in the data directory where absent. */
   readonly databaseUrlFile: string | undefined
+  /** Where the server's key comes from; a file of the data directory where absent. */
+  readonly serverKey: KeySource | undefined
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
   /** Names that browsers may reach the console by, beside localhost and addresses. */
   readonly hostNames: readonly string[]
@@ -61,6 +65,7 @@ export interface ServeOptions {
   readonly region?: string
   readonly regionRoot?: readonly string[]
   readonly databaseUrlFile?: string
+  readonly serverKey?: string
   readonly hostName?: readonly string[]
   readonly tlsCert?: string
   readonly tlsKey?: string
@@ -99,6 +104,7 @@ export function storeConfigOf({
 /** @throws {ConfigError} Naming the option, what it was and what it takes. */
 export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Config {
   const { host, port } = parseListen(options.listen ?? DEFAULT_LISTEN)
+  const keySource = options.serverKey ?? env['ROLEBACK_SERVER_KEY']
   const config: Config = {
     dataDir: resolve(options.dataDir ?? env['ROLEBACK_DATA_DIR'] ?? 'roleback-data'),
     host,
@@ -110,6 +116,7 @@ export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
         ? undefined
         : matching('--account-id', options.accountId, /^\d{12}$/, 'twelve digits'),
     databaseUrlFile: options.databaseUrlFile === undefined ? undefined : resolve(options.databaseUrlFile),
+    serverKey: keySource === undefined ? undefined : parseKeySource(keySource, env),
     tls: tlsOf(options),
     isInsecureHttpAllowed: options.insecureHttp === true,
     hostNames: options.hostName ?? [],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -189,7 +190,7 @@ test('serve refuses a database that was made with another server key', async () 
   assert.equal(code, 1)
   assert.match(
     stderr,
-    /^roleback serve: Cannot start: the server key .* is not the one this database was made with/,
+    /^roleback serve: Cannot start: the server key is not the one this database was made with/,
   )
 })
 
@@ -212,6 +213,31 @@ test('serve and root-key refuse a database whose server key is gone, and make no
   }
   writeFileSync(file, key, { mode: 0o400 })
   const again = await startRoleback(['serve', ...ON_ANY_PORT, '--data-dir', dataDir])
+  assert.match((await whoAmI(again, rootKey(dataDir))) ?? '', /:root$/)
+  await again.stop()
+})
+
+test('serve and root-key take the server key from a command, and leave none in the data directory', async () => {
+  const dataDir = join(scratch, 'unwrapped')
+  const wrapped = join(scratch, 'wrapped')
+  const unwrap = join(scratch, 'unwrap')
+  writeFileSync(wrapped, randomBytes(32).toString('base64').split('').reverse().join(''))
+  writeFileSync(unwrap, '#!/bin/sh\nrev "$1"\n', { mode: 0o700 })
+  const from = ['--data-dir', dataDir, '--server-key', `command:${unwrap} ${wrapped}`]
+  const server = await startRoleback(['serve', ...ON_ANY_PORT, ...from])
+  await server.stop()
+  const { code, stderr } = await roleback(['root-key', ...from])
+  assert.equal(code, 0, stderr)
+  assert.equal(existsSync(join(dataDir, 'server.key')), false)
+  // Without it the database is not opened, and no other key is made for it.
+  const without = await roleback(['root-key', '--data-dir', dataDir])
+  assert.match(without.stderr, /server\.key" is missing/)
+  // A key left behind is what the command should keep from those who copy the directory.
+  writeFileSync(join(dataDir, 'server.key'), 'left behind', { mode: 0o400 })
+  const beside = await roleback(['serve', ...ON_ANY_PORT, ...from])
+  assert.match(beside.stderr, /to come from the command ".*unwrap", but ".*server\.key" is still there/)
+  rmSync(join(dataDir, 'server.key'))
+  const again = await startRoleback(['serve', ...ON_ANY_PORT, ...from])
   assert.match((await whoAmI(again, rootKey(dataDir))) ?? '', /:root$/)
   await again.stop()
 })

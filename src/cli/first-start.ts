@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import { makeRecoveryKit, newPassphrase } from '../keyring/recovery-kit.ts'
+import { inWords, serverKeyFrom } from '../keyring/key-source.ts'
 import { loadServerKey, SealError } from '../keyring/server-key.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
 import { iamId, randomAccountId, secretAccessKey, uuid } from '../lib/ids.ts'
@@ -42,12 +43,26 @@ export function vaultsDirectory(dataDir: string): string {
 }
 
 /**
- * Opens the server's key, and makes it where nothing was ever sealed under one.
+ * Opens the server's key, and makes it where it lies in the data directory and nothing was ever sealed under one.
  *
- * @throws {FirstStartError} Where the database is there and its key is not: another key would open nothing in it.
+ * @throws {FirstStartError} Where the database is there and its key is not: another key would open nothing in it; and where the
+ * key comes from elsewhere and a readable one lies in the data directory still.
+ * @throws {KeySourceError} Where it comes from elsewhere, and cannot be had from there.
  */
-export async function serverKeyOf(dataDir: string, store: Store): Promise<ServerKey> {
+export async function serverKeyOf(
+  { dataDir, serverKey: source }: Pick<Config, 'dataDir' | 'serverKey'>,
+  store: Store,
+): Promise<ServerKey> {
   const file = serverKeyFile(dataDir)
+  if (source !== undefined && !(source.kind === 'file' && source.file === file)) {
+    if (existsSync(file)) {
+      throw new FirstStartError(
+        `Cannot start: the server key is to come from ${inWords(source)}, but "${file}" is still there for whoever copies the data ` +
+          'directory. Move it to a safe place first (if it is the same key), or leave --server-key and ROLEBACK_SERVER_KEY away',
+      )
+    }
+    return await serverKeyFrom(source)
+  }
   if (!existsSync(file) && (await findServer(store.db)) !== undefined) {
     throw new FirstStartError(
       `Cannot start: "${file}" is missing, and without it nothing in the database can be opened: access keys, passwords of ` +
@@ -90,8 +105,8 @@ async function checkServerKey(store: Store, serverKey: ServerKey, server: Server
   } catch (cause) {
     if (!(cause instanceof SealError)) throw cause
     throw new FirstStartError(
-      'Cannot start: the server key in the data directory is not the one this database was made with. ' +
-        'Put the right server.key there (it is 0400, base64), or start with the data directory that belongs to the database',
+      'Cannot start: the server key is not the one this database was made with. ' +
+        'Put the right server.key into the data directory (it is 0400, base64) or say --server-key as before, or start with the data directory that belongs to the database',
       { cause },
     )
   }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { writeFileSync } from 'node:fs'
 import { rootArn } from '../access/identity-arns.ts'
+import type { Config } from '../config.ts'
 import { loadConfig, storeConfigOf } from '../config.ts'
 import { iamId, secretAccessKey, uuid } from '../lib/ids.ts'
 import { findAccount, findServer } from '../store/accounts.ts'
@@ -23,6 +24,7 @@ export function addRootKey(program: Command): void {
       'data directory of the server (default: $ROLEBACK_DATA_DIR or ./roleback-data)',
     )
     .option('--database-url-file <file>', 'as given to serve')
+    .option('--server-key <source>', 'as given to serve')
     .action(makeRootKey)
 }
 
@@ -34,13 +36,14 @@ async function makeRootKey(options: {
   readonly account?: string
   readonly dataDir?: string
   readonly databaseUrlFile?: string
+  readonly serverKey?: string
 }): Promise<void> {
   const config = loadConfig(options, process.env)
   const dataDir = takeDataDir(config.dataDir)
   try {
     const store = await openStore(storeConfigOf(config))
     try {
-      const { file, profile } = await addKey(store, config.dataDir, options.account)
+      const { file, profile } = await addKey(store, config, options.account)
       say(`root credentials: ${file} (profile ${profile})`)
     } finally {
       await store.close()
@@ -52,16 +55,17 @@ async function makeRootKey(options: {
 
 async function addKey(
   store: Store,
-  dataDir: string,
+  config: Pick<Config, 'dataDir' | 'serverKey'>,
   account: string | undefined,
 ): Promise<{ readonly file: string; readonly profile: string }> {
+  const { dataDir } = config
   const server = await findServer(store.db)
   if (server === undefined) {
     throw new FirstStartError(
       `Cannot make a root key: no server was ever started on "${dataDir}". Start it with roleback serve`,
     )
   }
-  const serverKey = await serverKeyOf(dataDir, store)
+  const serverKey = await serverKeyOf(config, store)
   const accountId = account ?? server.management_account_id
   if ((await findAccount(store.db, accountId)) === undefined) {
     throw new FirstStartError(

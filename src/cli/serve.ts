@@ -25,6 +25,10 @@ export function addServe(program: Command): void {
       'file with the URL of a PostgreSQL database to use instead of SQLite',
     )
     .option(
+      '--server-key <source>',
+      'where its key comes from: file:PATH, credential:NAME (systemd) or command:/PROGRAM ARGUMENTS (default: $ROLEBACK_SERVER_KEY, or server.key of the data directory)',
+    )
+    .option(
       '--host-name <name>',
       'name that browsers reach the console by, beside localhost and addresses; may be given again',
       collect,

@@ -30,6 +30,7 @@ interface RebuildOptions {
   readonly passphraseFile?: string
   readonly dataDir?: string
   readonly databaseUrlFile?: string
+  readonly serverKey?: string
   readonly accountId?: string
   readonly region?: string
   readonly storageEndpoint?: string
@@ -52,6 +53,7 @@ export function addVaultRebuild(vault: Command): void {
       'empty data directory of the new server (default: $ROLEBACK_DATA_DIR or ./roleback-data)',
     )
     .option('--database-url-file <file>', 'as given to serve')
+    .option('--server-key <source>', 'as given to serve')
     .option('--storage-endpoint <url>', 'of a bucket: http(s)://HOST[:PORT] of its S3-compatible service')
     .option(
       '--storage-region <region>',
@@ -120,7 +122,7 @@ async function rebuildInto(store: Store, asked: Rebuild): Promise<void> {
         'Give an empty --data-dir, and an empty database',
     )
   }
-  const serverKey = await serverKeyOf(asked.config.dataDir, store)
+  const serverKey = await serverKeyOf(asked.config, store)
   await using places = await openPlaces(asked.config, storage)
   const { found, config } = places
   const vaults: Vault[] = []

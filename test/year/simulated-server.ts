@@ -33,7 +33,7 @@ export async function simulatedServer(world: World, start: number): Promise<Simu
   const time = { ms: start }
   const clock = { now: () => time.ms, monotonic: () => time.ms - start }
   const store = await openStore({ kind: 'sqlite', file: join(dataDir, 'roleback.db') })
-  const serverKey = await serverKeyOf(dataDir, store)
+  const serverKey = await serverKeyOf({ dataDir, serverKey: undefined }, store)
   const errors: string[] = []
   const log = createLog('json', (line) => {
     if (line.includes('"level":"error"')) errors.push(line)
