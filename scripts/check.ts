@@ -1,5 +1,9 @@
-/** The checks beside the tests: formatting, lint, types, unused code, generated files. Runs all, then says which failed. */
-import { spawnSync } from 'node:child_process'
+/**
+ * The checks beside the tests: formatting, lint, types, unused code, generated files. Runs all, as many at once as there are cores, and
+ * says which failed.
+ */
+import { spawn } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 
 const checks: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
   ['format', 'node_modules/.bin/oxfmt', '--check'],
@@ -19,13 +23,29 @@ const checks: readonly (readonly [name: string, command: string, ...args: string
 ]
 
 const failed: string[] = []
-for (const [name, command, ...args] of checks) {
-  const startedAt = performance.now()
-  const result = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] })
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-  process.stdout.write(`${result.status === 0 ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)\n`)
-  if (result.status !== 0) failed.push(name)
+const waiting = [...checks]
+await Promise.all(Array.from({ length: availableParallelism() }, takeOneByOne))
+
+async function takeOneByOne(): Promise<void> {
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    const [name, command, ...args] = next
+    const startedAt = performance.now()
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const output: Buffer[] = []
+    child.stdout.on('data', (bytes: Buffer) => output.push(bytes))
+    child.stderr.on('data', (bytes: Buffer) => output.push(bytes))
+    const status = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('close', resolve)
+    })
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+    process.stdout.write(
+      `${Buffer.concat(output).toString()}${status === 0 ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)\n`,
+    )
+    if (status !== 0) failed.push(name)
+  }
 }
+
 if (failed.length > 0) {
   process.stdout.write(`check: ${failed.length} of ${checks.length} failed: ${failed.join(', ')}\n`)
   process.exit(1)

@@ -5,10 +5,25 @@
  *   npm test -- src/vault        only test files whose path begins so
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chmodSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { run as runFiles } from 'node:test'
+import { spec } from 'node:test/reporters'
 import { DENIALS_REPORT } from './fixtures/denials.ts'
 import type { DenialOutcome } from './fixtures/denials.ts'
+import { SHARED_SERVERS } from './servers/run-tool.ts'
+import { shareServers } from './servers/shared.ts'
 
 const root = join(import.meta.dirname, '..')
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
@@ -89,6 +104,35 @@ function testFiles(prefixes: readonly string[]): string[] {
     : all.filter((file) => prefixes.some((prefix) => file.startsWith(prefix)))
 }
 
+/**
+ * How many files at once: they wait for disks, servers and each other's locks for a good part of their time, so one more than there are
+ * cores.
+ */
+const AT_ONCE = availableParallelism() + 1
+
+/** Longest first, so that none of them is begun last; what these take is printed at the end. */
+const LONG: readonly string[] = [
+  'src/blobs/s3.test.ts',
+  'src/drivers/s3-bucket.contract.test.ts',
+  'console/test/accessible.test.ts',
+  'console/test/first-run.test.ts',
+  'console/test/flows.test.ts',
+  'src/restic/restic.test.ts',
+  'test/import.test.ts',
+  'test/recover.test.ts',
+  'test/escalation.test.ts',
+  'test/flows-one-door.test.ts',
+  'test/wire/operations-restore-tests.test.ts',
+  'src/plans/schedule.test.ts',
+  'src/drivers/postgresql.contract.test.ts',
+  'src/drivers/postgresql.tools.test.ts',
+]
+
+function inOrder(files: readonly string[]): string[] {
+  const first = LONG.filter((file) => files.includes(file))
+  return [...first, ...files.filter((file) => !LONG.includes(file))]
+}
+
 /** Only where a test looks at it: it takes seconds. */
 function buildConsole(): void {
   say('set-up: building the console')
@@ -99,32 +143,57 @@ function buildConsole(): void {
 
 installDependencies()
 installServers()
-const files = testFiles(process.argv.slice(2))
+const files = inOrder(testFiles(process.argv.slice(2)))
 if (files.some((file) => file.startsWith('console/'))) buildConsole()
-const report = join(root, '.test', 'report.tap')
-mkdirSync(join(root, '.test'), { recursive: true })
 rmSync(DENIALS_REPORT, { force: true })
-const isGreen = run(process.execPath, [
-  '--disable-warning=ExperimentalWarning',
-  '--test',
-  '--test-concurrency=2',
-  '--test-reporter=spec',
-  '--test-reporter-destination=stdout',
-  '--test-reporter=tap',
-  `--test-reporter-destination=${report}`,
-  ...files,
-])
+const isGreen = await runTests()
 const isExplained = tellDenials()
-const leftOut = readFileSync(report, 'utf8').match(/^\s*ok \d+ - .* # SKIP.*$/gm) ?? []
-for (const line of leftOut)
-  say(
-    `left out: ${line
-      .trim()
-      .replace(/^ok \d+ - /, '')
-      .replace('# SKIP', 'because')}`,
-  )
-if (leftOut.length === 0) say('left out: nothing')
 process.exit(isGreen && isExplained ? 0 : 1)
+
+/** Runs the files, each in a process of its own; prints as it goes, then what was left out. Resolves with whether all is well. */
+async function runTests(): Promise<boolean> {
+  const scratch = mkdtempSync(join(tmpdir(), 'roleback-run-'))
+  chmodSync(scratch, 0o755)
+  // Compiled code is kept where the launcher keeps it: hundreds of processes load the same sources.
+  process.env['NODE_COMPILE_CACHE'] ??= join(root, '.cache', 'node')
+  mkdirSync(process.env['NODE_COMPILE_CACHE'], { recursive: true, mode: 0o700 })
+  const servers = await shareServers(scratch)
+  process.env[SHARED_SERVERS] = servers.url
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  try {
+    const leftOut: string[] = []
+    const seconds = new Map<string, number>()
+    let isGreen = false
+    const tests = runFiles({
+      files: files.map((file) => join(root, file)),
+      cwd: root,
+      concurrency: AT_ONCE,
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      signal: stop.signal,
+    })
+    tests.on('test:pass', ({ name, skip }) => {
+      if (skip !== undefined && skip !== false) leftOut.push(`${name} because ${skip}`)
+    })
+    tests.on('test:summary', ({ file, success, duration_ms }) => {
+      if (file === undefined) isGreen = success
+      else seconds.set(relative(root, file), duration_ms / 1000)
+    })
+    await pipeline(tests.compose(new spec()), process.stdout, { end: false })
+    tellSlowest(seconds)
+    for (const line of leftOut) say(`left out: ${line}`)
+    if (leftOut.length === 0) say('left out: nothing')
+    return isGreen
+  } finally {
+    await servers[Symbol.asyncDispose]()
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+function tellSlowest(seconds: ReadonlyMap<string, number>): void {
+  const slowest = [...seconds].toSorted(([, a], [, b]) => b - a).slice(0, 20)
+  for (const [file, took] of slowest) say(`took ${took.toFixed(1).padStart(6)} s ${file}`)
+}
 
 /**
  * Adds up what the servers of the tests refused (test/fixtures/denials.ts): every refusal is explained by its id, and of those that a

@@ -42,6 +42,8 @@ export async function listPage(
     client.send(
       new ListObjectsV2Command({
         Bucket: bucket,
+        // As many as S3 gives unasked; Ceph keeps to the bound that its operator set only where it is asked.
+        MaxKeys: 1000,
         ContinuationToken: position.token,
         // Keys may hold what XML cannot.
         EncodingType: 'url',

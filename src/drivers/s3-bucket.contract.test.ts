@@ -166,7 +166,7 @@ describe('S3 driver', { skip: missing ?? false }, () => {
 
   test('a bucket of more than one page comes through whole, and a second restore skips all of it', async () => {
     await using source = await makeSource(server)
-    const keys = Array.from({ length: 1100 }, (_, index) => `many/${index}`)
+    const keys = Array.from({ length: 150 }, (_, index) => `many/${index}`)
     for (let at = 0; at < keys.length; at += 50) {
       await Promise.all(keys.slice(at, at + 50).map((key) => source.put(key, key)))
     }

@@ -6,7 +6,7 @@ import { accessSync, constants, mkdirSync, openSync, closeSync, writeFileSync } 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { freePort, runTool } from './run-tool.ts'
+import { askShared, freePort, runTool, SHARED_SERVERS } from './run-tool.ts'
 
 const PROGRAMS = ['ceph-mon', 'ceph-osd', 'ceph', 'ceph-authtool', 'monmaptool', 'radosgw', 'radosgw-admin']
 
@@ -19,8 +19,8 @@ export interface RgwServer extends RgwUser {
   /** `http://127.0.0.1:PORT` */
   readonly endpoint: string
   readonly region: string
-  /** Makes another user, who sees nothing of the first one's buckets. */
-  addUser(name: string): Promise<RgwUser>
+  /** Makes another user, who sees nothing of the first one's buckets; in another tenant, names of buckets are others too. */
+  addUser(name: string, tenant?: string): Promise<RgwUser>
   stop(): Promise<void>
 }
 
@@ -42,10 +42,27 @@ function isRunnable(path: string): boolean {
 }
 
 /**
- * Starts a real S3 server below `dir` (made, and removed by stop()): one monitor, one memory-backed object store and a RADOS
- * gateway on free ports of 127.0.0.1, in the foreground as children, about 16 s. `auth none` does not work with radosgw: cephx.
+ * A user on the gateway that test/run.ts shares among all files of a run: bucket names are his own, stop() leaves it running. Where
+ * nothing is shared, and with `memoryBytes`, a gateway of one's own.
  */
 export async function startRgw(options: {
+  readonly dir: string
+  readonly memoryBytes?: number
+}): Promise<RgwServer> {
+  const shared = process.env[SHARED_SERVERS]
+  if (shared === undefined || options.memoryBytes !== undefined) return await startOwnRgw(options)
+  const tenant = `t${randomBytes(6).toString('hex')}`
+  const user = async (name: string): Promise<Omit<RgwServer, 'addUser' | 'stop'>> =>
+    await askShared(shared, `/rgw/${tenant}/${name}`)
+  return { ...(await user('owner')), addUser: user, stop: async () => {} }
+}
+
+/**
+ * Starts a real S3 server below `dir` (made, and removed by stop()): one monitor, one memory-backed object store and a RADOS
+ * gateway on free ports of 127.0.0.1, in the foreground as children, about 16 s. `auth none` does not work with radosgw: cephx. A page
+ * of a listing has 100 entries, so that few objects show that all pages are read.
+ */
+export async function startOwnRgw(options: {
   readonly dir: string
   readonly memoryBytes?: number
 }): Promise<RgwServer> {
@@ -109,13 +126,14 @@ export async function startRgw(options: {
     const gateway = serve('radosgw', '-f', '-n', 'client.admin', '-k', keyring, '--no-mon-config')
     const endpoint = `http://127.0.0.1:${port}`
     await answers(endpoint, gateway)
-    const addUser = async (name: string): Promise<RgwUser> => {
+    const addUser = async (name: string, tenant = ''): Promise<RgwUser> => {
       const user = {
-        accessKeyId: `AK${name.toUpperCase()}`,
+        accessKeyId: `AK${tenant}${name}`.toUpperCase(),
         secretAccessKey: randomBytes(20).toString('hex'),
       }
       const keys = [`--access-key=${user.accessKeyId}`, `--secret-key=${user.secretAccessKey}`]
-      await run('radosgw-admin', 'user', 'create', `--uid=${name}`, `--display-name=${name}`, ...keys)
+      const who = [`--uid=${name}`, `--tenant=${tenant}`, `--display-name=${name}`]
+      await run('radosgw-admin', 'user', 'create', ...who, ...keys)
       return user
     }
     return { endpoint, region: 'us-east-1', ...(await addUser('owner')), addUser, stop }
@@ -159,6 +177,7 @@ mon_data_avail_crit = 1
 rgw_data = ${dir}/rgw
 rgw_frontends = beast tcp_nodelay=1 endpoint=127.0.0.1:${port}
 rgw_dns_name = localhost
+rgw_max_listing_results = 100
 `
 }
 

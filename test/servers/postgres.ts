@@ -5,7 +5,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
-import { freePort, runTool } from './run-tool.ts'
+import { askShared, freePort, runTool, SHARED_SERVERS } from './run-tool.ts'
 
 const TOOLS_ROOT = '/usr/lib/postgresql'
 
@@ -47,22 +47,17 @@ export async function startPostgres(options: {
   readonly tls?: boolean
 }): Promise<PostgresServer> {
   const { dir } = options
-  const toolsDir = newestTools()
-  if (toolsDir === undefined) throw new Error(postgresMissing())
-  const account = process.getuid?.() === 0 ? await accountOf('postgres') : undefined
-  mkdirSync(dir, { recursive: true, mode: 0o755 })
-  if (account) chownSync(dir, account.uid, account.gid)
-  const password = randomBytes(12).toString('hex')
-  const passwordFile = join(dir, 'password')
-  writeFileSync(passwordFile, password, { mode: 0o600 })
-  if (account) chownSync(passwordFile, account.uid, account.gid)
-
+  const { toolsDir, account } = await installed()
   const data = join(dir, 'data')
-  const initdb = ['-D', data, '-U', 'super', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`]
-  await runTool(join(toolsDir, 'initdb'), [...initdb, '-N', '--locale=C.UTF-8', '-E', 'UTF8'], {
-    cwd: dir,
-    ...account,
-  })
+  const shared = process.env[SHARED_SERVERS]
+  let password: string
+  if (shared === undefined) ({ password } = await makeCluster(dir))
+  else {
+    makeFolder(dir, account)
+    const cluster = await askShared<Cluster>(shared, '/postgres')
+    await runTool('cp', ['-a', cluster.data, data])
+    ;({ password } = cluster)
+  }
   const caPem = options.tls ? await makeCertificate(dir, account) : undefined
 
   const port = await freePort()
@@ -109,16 +104,53 @@ export async function startPostgres(options: {
   return { host: '127.0.0.1', port, superuser: 'super', password, caPem, toolsDir, sql, stop }
 }
 
-async function accountOf(name: string): Promise<{ uid: number; gid: number }> {
+interface Account {
+  readonly uid: number
+  readonly gid: number
+}
+
+async function installed(): Promise<{ toolsDir: string; account: Account | undefined }> {
+  const toolsDir = newestTools()
+  if (toolsDir === undefined) throw new Error(postgresMissing())
+  return { toolsDir, account: process.getuid?.() === 0 ? await accountOf('postgres') : undefined }
+}
+
+function makeFolder(dir: string, account: Account | undefined): void {
+  mkdirSync(dir, { recursive: true, mode: 0o755 })
+  if (account) chownSync(dir, account.uid, account.gid)
+}
+
+/** The files of a server that was never started. */
+export interface Cluster {
+  readonly data: string
+  /** Of the superuser. */
+  readonly password: string
+}
+
+/** Makes a cluster in `data` below `dir`. */
+export async function makeCluster(dir: string): Promise<Cluster> {
+  const { toolsDir, account } = await installed()
+  makeFolder(dir, account)
+  const password = randomBytes(12).toString('hex')
+  const passwordFile = join(dir, 'password')
+  writeFileSync(passwordFile, password, { mode: 0o600 })
+  if (account) chownSync(passwordFile, account.uid, account.gid)
+  const data = join(dir, 'data')
+  const initdb = ['-D', data, '-U', 'super', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`]
+  await runTool(join(toolsDir, 'initdb'), [...initdb, '-N', '--locale=C.UTF-8', '-E', 'UTF8'], {
+    cwd: dir,
+    ...account,
+  })
+  return { data, password }
+}
+
+async function accountOf(name: string): Promise<Account> {
   const [, , uid, gid] = (await runTool('getent', ['passwd', name])).split(':')
   return { uid: Number(uid), gid: Number(gid) }
 }
 
 /** An authority and a certificate for `localhost` only, so that 127.0.0.1 is a wrong name for it. */
-async function makeCertificate(
-  dir: string,
-  account: { uid: number; gid: number } | undefined,
-): Promise<string> {
+async function makeCertificate(dir: string, account: Account | undefined): Promise<string> {
   const key = join(dir, 'server.key')
   const files = ['-keyout', key, '-out', join(dir, 'server.crt')]
   const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']

@@ -46,3 +46,13 @@ export async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve))
   return port
 }
+
+/** Variable with the URL under which a run of the tests shares servers among its files (shared.ts). */
+export const SHARED_SERVERS = 'ROLEBACK_TEST_SERVERS'
+
+/** @throws {Error} With what the run says where it cannot start the server. */
+export async function askShared<T>(url: string, path: string): Promise<T> {
+  const response = await fetch(url + path, { method: 'POST' })
+  if (!response.ok) throw new Error(`The server shared by all tests: ${await response.text()}`)
+  return (await response.json()) as T
+}
