@@ -300,9 +300,7 @@ export class ChunkIndex {
 
   /** Whether `segments` are those of a pack, chunk by chunk: ids (by the 96 bits that are kept), lengths and places. */
   describes(pack: number, segments: readonly SegmentEntry[]): boolean {
-    const first = this.#packStarts[pack] as number
-    const { packs, segments: all } = this.size
-    const end = pack + 1 < packs ? (this.#packStarts[pack + 1] as number) : all
+    const [first, end] = this.segmentsOf(pack)
     return (
       segments.length === end - first && segments.every((segment, i) => this.#isSegment(first + i, segment))
     )
@@ -339,6 +337,20 @@ export class ChunkIndex {
       rawLength: raw & RAW_MASK,
       flags: raw >>> 28,
     }
+  }
+
+  /** Numbers of a pack's segments: from the first to before the end. */
+  segmentsOf(pack: number): readonly [first: number, end: number] {
+    const { packs, segments } = this.size
+    const end = pack + 1 < packs ? (this.#packStarts[pack + 1] as number) : segments
+    return [this.#packStarts[pack] as number, end]
+  }
+
+  /** Lengths of the chunks of a segment, in their order. */
+  lengthsIn(segment: number): number[] {
+    const first = this.#firstChunk(segment)
+    const end = Math.min(this.#endChunk(segment), this.size.chunks)
+    return Array.from({ length: end - first }, (_, i) => this.#length(first + i))
   }
 
   pack(index: number): { readonly type: ChunkType; readonly id: Buffer; readonly isDead: boolean } {

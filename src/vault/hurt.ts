@@ -62,6 +62,24 @@ export function hurtSegments(
   return { packs, segments }
 }
 
+/** Numbers of packs in the index that are gone from the store or have another size. */
+export function missingPacks({
+  index,
+  unusable,
+  deadLists,
+  damaged,
+  stored,
+}: LoadedIndex): ReadonlySet<number> {
+  const listed = new Set([...deadLists.flatMap(({ blobs }) => blobs), ...damaged])
+  const missing = new Set<number>()
+  for (let number = 0; number < index.size.packs; number++) {
+    const { type, id } = index.pack(number)
+    const name = packName(type, id)
+    if (!stored.has(name) || (unusable.has(name) && !listed.has(name))) missing.add(number)
+  }
+  return missing
+}
+
 interface OpenPack {
   readonly type: ChunkType
   readonly blob: BlobReader

@@ -1,5 +1,5 @@
 import type { ChunkReader } from './chunk-reader.ts'
-import { VaultDamageError } from './errors.ts'
+import { ChunkMissingError, VaultDamageError } from './errors.ts'
 import { ID_BYTES } from './keys.ts'
 import { parseInner, parseLeaf, parseList } from './node.ts'
 import type { ManifestItem } from './node.ts'
@@ -10,6 +10,8 @@ export interface ManifestSource {
   readonly chunks: ChunkReader
   readonly blob: string
   readonly manifest: ManifestRoot
+  /** Told of a part that cannot be read, which is left out then; without it, reading ends there. */
+  readonly onHurt?: ((error: VaultDamageError | ChunkMissingError) => void) | undefined
 }
 
 /**
@@ -49,8 +51,8 @@ function* readSubtree(
   tree: Subtree,
   prefixes: readonly Uint8Array[] | undefined,
 ): Generator<ManifestItem[]> {
-  // A copy, since the chunk's memory holds a whole segment and items may be kept for long.
-  const node = Buffer.from(source.chunks.read('meta', tree.id, 0))
+  const node = readNode(source, tree.id)
+  if (node === undefined) return
   if (tree.level === 0) {
     const items = parse(source, () => parseLeaf(node))
     check(
@@ -76,6 +78,18 @@ function* readSubtree(
     const end = children[i + 1]?.firstKey ?? tree.end
     if (prefixes !== undefined && !mayHold(child.firstKey, end, prefixes)) continue
     yield* readSubtree(source, { ...child, level: tree.level - 1, end }, prefixes)
+  }
+}
+
+/** A copy, since the chunk's memory holds a whole segment and items may be kept for long. */
+function readNode({ chunks, onHurt }: ManifestSource, id: Buffer): Buffer | undefined {
+  try {
+    return Buffer.from(chunks.read('meta', id, 0))
+  } catch (error) {
+    const isDamage = error instanceof VaultDamageError || error instanceof ChunkMissingError
+    if (!isDamage || onHurt === undefined) throw error
+    onHurt(error)
+    return undefined
   }
 }
 

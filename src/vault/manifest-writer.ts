@@ -44,14 +44,14 @@ interface OpenNode {
 /** Writes the items of one recovery point, in ascending key order, as a tree of nodes. */
 export class ManifestWriter {
   readonly #keys: VaultKeys
-  readonly #claims: Claims
+  readonly #claims: Pick<Claims, 'isNew'>
   readonly #segments: SegmentBuffer
   readonly #levels: OpenNode[] = []
   #last: Buffer | undefined
   #items = 0
   #contentBytes = 0
 
-  constructor(keys: VaultKeys, claims: Claims, segments: SegmentBuffer) {
+  constructor(keys: VaultKeys, claims: Pick<Claims, 'isNew'>, segments: SegmentBuffer) {
     this.#keys = keys
     this.#claims = claims
     this.#segments = segments

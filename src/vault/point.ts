@@ -63,9 +63,12 @@ export class Point {
     }
   }
 
-  /** The same, synchronously. */
-  *pages(prefixes?: readonly Uint8Array[]): Generator<readonly PointItem[]> {
-    for (const items of readItems(this.#source(), prefixes)) {
+  /** The same, synchronously. @param onHurt Told of each part of the list that cannot be read, which is left out then. */
+  *pages(
+    prefixes?: readonly Uint8Array[],
+    onHurt?: ManifestSource['onHurt'],
+  ): Generator<readonly PointItem[]> {
+    for (const items of readItems({ ...this.#source(), onHurt }, prefixes)) {
       yield items.map((item) => ({
         key: item.key,
         kind: item.kind,
@@ -96,14 +99,18 @@ export class Point {
 
   /** Ids of the chunks of an item's content, in order. @throws {VaultDamageError} When their lengths do not add up to its size. */
   chunkIds(item: { readonly size: number; readonly handle: unknown }): Buffer {
-    const content = item.handle
-    if (!(content instanceof ItemContent) || content.point !== this)
-      throw new TypeError('Cannot read an item: it is not of this recovery point')
-    const ids = contentIds(this.#source(), content)
+    const ids = this.namedChunks(item)
     let bytes = 0
     for (let at = 0; at < ids.length; at += ID_BYTES) bytes += this.#chunks.lengthOf(ids, at) ?? 0
     if (bytes !== item.size) throw this.#wrongSize(bytes, item.size)
     return ids
+  }
+
+  /** The same, whether or not the vault knows these chunks. */
+  namedChunks({ handle }: { readonly handle: unknown }): Buffer {
+    if (!(handle instanceof ItemContent) || handle.point !== this)
+      throw new TypeError('Cannot read an item: it is not of this recovery point')
+    return contentIds(this.#source(), handle)
   }
 
   close(): void {

@@ -67,7 +67,8 @@ export async function beginPoint(
   const writer = await vault.beginPoint({ pointId, jobId: `job-${pointId}`, fence: 1, lease, parentPointId })
   const packs = new PackWriter({ store, keys, type: 'data', tag: writer.tag })
   const segments = new SegmentBuffer(Buffer.allocUnsafe(64 * 1024), 8 * 1024, packs)
-  const meta = Buffer.from([1])
+  // Version 1, and what a bucket's object would have: nothing.
+  const meta = Buffer.from('\u0001{}')
   for (const [name, bytes] of Object.entries(files).toSorted(([a], [b]) =>
     Buffer.compare(Buffer.from(a), Buffer.from(b)),
   )) {

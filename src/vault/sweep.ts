@@ -1,5 +1,4 @@
 import { crashpoint } from '../lib/crashpoint.ts'
-import { randomHex } from '../lib/ids.ts'
 import { removeDamage } from './damage-records.ts'
 import { readDeadLists, writeDeadList } from './dead-list.ts'
 import type { DeadList } from './dead-list.ts'
@@ -13,7 +12,7 @@ import type { FinishedPack } from './pack.ts'
 import { repack } from './repack.ts'
 import { deletable } from './retain.ts'
 import type { Vault } from './vault.ts'
-import { tagGeneration } from './writer.ts'
+import { leaseTag, tagGeneration } from './writer.ts'
 
 /**
  * Frees what no recovery point uses, while any number of jobs write and read: docs/vault-format.md, section 11.
@@ -132,7 +131,7 @@ async function listUnused(vault: Vault, options: SweepOptions, generation: numbe
   const sparse = going.sparse.filter(({ name }) => free.has(name))
   let written: readonly FinishedPack[] = []
   if (sparse.length > 0) {
-    const tag = `g${options.lease.generation}-${randomHex(8)}`
+    const tag = leaseTag(options.lease.generation)
     written = await repack(vault, marks, sparse, { tag, ...(options.signal && { signal: options.signal }) })
     crashpoint('sweep.repacked')
     await options.lease.check()

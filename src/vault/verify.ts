@@ -7,7 +7,7 @@ import { readDeadLists } from './dead-list.ts'
 import { ChunkMissingError, PointNotFoundError, VaultDamageError } from './errors.ts'
 import { checkTombstone, headName, listPointIds, readHead } from './heads.ts'
 import type { PointHead } from './heads.ts'
-import { hurtSegments, MAX_KEYS } from './hurt.ts'
+import { hurtSegments, MAX_KEYS, missingPacks } from './hurt.ts'
 import type { HurtPoint, HurtSegments } from './hurt.ts'
 import { openIndex } from './index-delta.ts'
 import { ID_BYTES } from './keys.ts'
@@ -237,18 +237,6 @@ async function noteKnownDamage(
       findings.note(name, error)
     }
   }
-}
-
-/** Numbers of packs in the index that are gone from the store or have another size. */
-function missingPacks({ index, unusable, deadLists, damaged, stored }: LoadedIndex): ReadonlySet<number> {
-  const listed = new Set([...deadLists.flatMap(({ blobs }) => blobs), ...damaged])
-  const missing = new Set<number>()
-  for (let number = 0; number < index.size.packs; number++) {
-    const { type, id } = index.pack(number)
-    const name = packName(type, id)
-    if (!stored.has(name) || (unusable.has(name) && !listed.has(name))) missing.add(number)
-  }
-  return missing
 }
 
 async function verifyPoint(

@@ -43,7 +43,7 @@ export interface CommittedPoint {
 const META_SEGMENT_BYTES = 1024 * 1024
 
 /** Tag of unfinished files: what a sweep must know of their writer's lease, and whose they are. */
-const leaseTag = (generation: number): string => `g${generation}-${randomHex(8)}`
+export const leaseTag = (generation: number): string => `g${generation}-${randomHex(8)}`
 
 /** Generation of the lease that a tag's writer has or had; undefined for other tags. */
 export function tagGeneration(tag: string): number | undefined {
