@@ -485,3 +485,18 @@ describe('R16 the setting', () => {
     await guardIs('enforce')
   })
 })
+
+test('R18 what deduplication saved is told only to whom everything may be restored', async () => {
+  const usage = { BackupVaultName: VAULT, IncludeStoredBytes: true }
+  const reader = await makeUser(world, 'usage-reader', [allow('roleback:ListVaultUsage')])
+  const { Usage } = await reader.call('roleback', 'ListVaultUsage', { BackupVaultName: VAULT })
+  assert.equal(Usage.at(-1)?.StoredBytes, undefined)
+  await assert.rejects(reader.call('roleback', 'ListVaultUsage', usage), (error) => {
+    assert.ok(error instanceof AwsError)
+    assert.match(error.message, new RegExp(UNREADABLE))
+    return error.code === 'AccessDeniedException'
+  })
+  const all = await makeUser(world, 'usage-all', [allow('roleback:ListVaultUsage'), allow(UNREADABLE)])
+  const told = await all.call('roleback', 'ListVaultUsage', usage)
+  assert.equal(typeof told.Usage.at(-1)?.StoredBytes, 'number')
+})

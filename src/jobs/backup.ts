@@ -6,6 +6,7 @@ import { assertClaim, finishJob } from '../store/claims.ts'
 import { completeRecoveryPoint, latestPointOfResource } from '../store/recovery-points.ts'
 import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../store/schema.ts'
 import { putTags, tagsOf } from '../store/tags.ts'
+import { growStoredBytes, vaultOf } from '../store/vaults.ts'
 import { connectionOf } from './connections.ts'
 import { openJobRole } from './job-role.ts'
 import { pointRecord } from './point-record.ts'
@@ -235,6 +236,7 @@ async function commit(
         point.delete_after_days === null ? null : point.created_at + point.delete_after_days * DAY_MS,
       status_message: message === '' ? null : message,
     })
+    await growStoredBytes(tx, vaultOf(point), result.storedBytes)
     await putTags(tx, row.account_id, point.arn, end.tags)
     await queueCopies(tx, row, { ...point, size_bytes: result.contentBytes }, input.copies ?? [], now)
     await finishJob(tx, row, {
