@@ -20,6 +20,7 @@ import { checkRetention } from './protection.ts'
 import { checkQuotas, overQuota } from './quotas.ts'
 import { Problems } from './problems.ts'
 import { retainUntil } from './retain.ts'
+import { behindSweep } from './sweep-queue.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
 import { resourceOf, vaultToFill } from './vault-to-fill.ts'
@@ -74,7 +75,7 @@ export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOu
   } catch (error) {
     await role.close()
     await dropUnfinishedPoint(tools, job.row, point)
-    throw error
+    throw await behindSweep(tools, vault, row, error)
   }
 }
 

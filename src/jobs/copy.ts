@@ -28,6 +28,7 @@ import type { CopyResult } from './pour-copy.ts'
 import { checkQuotas, overQuota } from './quotas.ts'
 import { checkRetention } from './protection.ts'
 import { retainUntil } from './retain.ts'
+import { behindSweep } from './sweep-queue.ts'
 import type { JobOutcome, JobRunner, JobTools, RunningJob } from './tools.ts'
 import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
 
@@ -98,7 +99,7 @@ async function copy(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
       return await commit(tools, job, open, point, { result, end })
     } catch (error) {
       await dropUnfinishedPoint(tools, job.row, point)
-      throw error
+      throw await behindSweep(tools, open.into, job.row, error)
     }
   } finally {
     await role.close()
