@@ -48,5 +48,8 @@ export async function behindSweep(
 ): Promise<unknown> {
   if (!(error instanceof DeadListError)) return error
   await queueSweep(store.db, vault, { callerArn: row.caller_arn, now: clock.now() })
-  return new RetryLaterError(`${error.message}. The sweep is queued, and the job begins again`, BEHIND_SWEEP_MS)
+  return new RetryLaterError(
+    `${error.message}. The sweep is queued, and the job begins again`,
+    BEHIND_SWEEP_MS,
+  )
 }

@@ -1,10 +1,13 @@
 import { findVault } from '../store/vaults.ts'
+import { headName } from '../vault/heads.ts'
 import { verifyVault } from '../vault/verify.ts'
 import type { VerifyResult } from '../vault/verify.ts'
 import { checkPacksInThreads } from './check-packs.ts'
 import { announceDamage, firstOf, keepDamagedPacks, MAX_NAMED, namedPoints, pointSentence } from './damage.ts'
 import type { BlobDamage, PointDamage } from './damage.ts'
 import { JobFailedError } from './errors.ts'
+import { missingPoints } from './missing-points.ts'
+import type { MissingPoint } from './missing-points.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 
 /** Reads a vault and checks that every recovery point can be restored; with `readData` every byte of every pack. */
@@ -14,7 +17,7 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
   if (vault === undefined) throw new JobFailedError(`Verify failed: backup vault ${row.vault_name} is gone`)
   const { readData } = JSON.parse(row.input) as { readData: boolean }
   const opened = await tools.vaults.open(vault)
-  const result = await verifyVault(opened, {
+  const inVault = await verifyVault(opened, {
     readData,
     checkPacks: checkPacksInThreads,
     signal: job.signal,
@@ -22,6 +25,7 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
       job.progress.bytesDone += bytes
     },
   })
+  const result = withMissing(inVault, await missingPoints(tools.store.db, vault, opened))
   job.progress.itemsDone = result.items
   await keepDamagedPacks(tools, opened, result.damagedPacks)
   await opened.clearDamage(result.healedPacks)
@@ -46,6 +50,22 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
     state: 'COMPLETED',
     message: `${result.points} recovery points with ${result.items} items, ${readData ? `${result.blobs} blobs read` : 'all blobs there, their data not read'}: no damage found`,
     result: record,
+  }
+}
+
+/** With the recovery points that only the rows know of. */
+function withMissing(result: VerifyResult, missing: readonly MissingPoint[]): VerifyResult {
+  const problems = missing.map(({ pointId }) => ({
+    blob: headName(pointId),
+    reason: `Cannot use "${headName(pointId)}" of the vault: it is gone, and nobody deleted the recovery point`,
+    pointId,
+  }))
+  const hurt = missing.map(({ pointId }) => ({ pointId, itemCount: 0, keys: [], isUnlisted: true }))
+  return {
+    ...result,
+    problems: [...result.problems, ...problems],
+    problemCount: result.problemCount + problems.length,
+    hurt: [...result.hurt, ...hurt],
   }
 }
 

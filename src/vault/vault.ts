@@ -5,7 +5,13 @@ import { checkChunkSizes, DEFAULT_CHUNK_SIZES } from './chunker.ts'
 import type { ChunkSizes } from './chunker.ts'
 import { removeDamage, writeDamage } from './damage-records.ts'
 import type { DamageRecord } from './damage-records.ts'
-import { DeadListError, PointNotFoundError, VaultClaimError, VaultDamageError, VaultKeyError } from './errors.ts'
+import {
+  DeadListError,
+  PointNotFoundError,
+  VaultClaimError,
+  VaultDamageError,
+  VaultKeyError,
+} from './errors.ts'
 import { deleteHead, listPointIds, readHead, writeAmendment } from './heads.ts'
 import type { PointHead, PointRecord } from './heads.ts'
 import type { IndexCache } from './index-cache.ts'
