@@ -1,14 +1,29 @@
 import assert from 'node:assert/strict'
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { backUpWell, jobEnd, makeRole, makeVault, openWorld, registerDirectory } from './fixtures/world.ts'
+import { AwsError } from '../src/aws/error.ts'
+import { editRows } from './fixtures/locks.ts'
+import {
+  allow,
+  backUpWell,
+  decisionsOf,
+  jobEnd,
+  makeRole,
+  makeUser,
+  makeVault,
+  openWorld,
+  policy,
+  registerDirectory,
+  restoreEnd,
+  until,
+} from './fixtures/world.ts'
 import type { World } from './fixtures/world.ts'
 
 /** Damage in the storage of a vault, as people hear of it. */
 
 const BackupVaultName = 'rotting'
-const RIGHTS = ['AWSBackupServiceRolePolicyForBackup']
+const RIGHTS = ['AWSBackupServiceRolePolicyForBackup', 'AWSBackupServiceRolePolicyForRestores']
 
 let world: World
 let role: string
@@ -23,13 +38,10 @@ after(async () => await world[Symbol.asyncDispose]())
 const nameOf = (arn: string): string => arn.split('/').at(-1) ?? ''
 
 /** Packs of content in the vault, by path. */
-const packs = (): string[] => files(/\/data\/..\/[0-9a-f]{64}$/)
-const heads = (): string[] => files(/\/points\/[^/]+\/head$/)
-
-function files(pattern: RegExp): string[] {
+function packs(): string[] {
   const root = join(world.dataDir, 'vaults')
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((file) => pattern.test(file))
+    .filter((file) => /\/data\/..\/[0-9a-f]{64}$/.test(file))
     .map((file) => join(root, file))
 }
 
@@ -84,28 +96,218 @@ test('the backup after a verify stores again what had rotted, and heals the reco
   const { StatusMessage = '' } = await jobEnd(world, again.JobId)
   assert.ok(!StatusMessage.includes(hit.point), StatusMessage)
   const sweep = await world.call('roleback', 'StartSweepJob', { BackupVaultName })
-  assert.match((await jobEnd(world, sweep.JobId)).StatusMessage ?? '', /^Freed /)
+  assert.equal((await jobEnd(world, sweep.JobId)).State, 'COMPLETED')
   assert.ok(!packs().includes(hit.pack), 'the rotten pack is gone')
 })
 
-test('a recovery point whose head is gone from the storage is told by a verify, and no sweep frees what it held', async () => {
-  const knownHeads = new Set(heads())
-  const hit = await backedUp('maps', 'treasure.txt')
-  const head = heads().find((file) => !knownHeads.has(file)) ?? assert.fail('no head came')
-  const bytes = readFileSync(head)
-  rmSync(head)
-  const verify = await world.call('roleback', 'StartVerifyJob', { BackupVaultName, ReadData: false })
-  const found = await jobEnd(world, verify.JobId)
-  assert.equal(found.State, 'FAILED')
-  assert.match(found.StatusMessage ?? '', new RegExp(hit.point))
-  const sweep = await world.call('roleback', 'StartSweepJob', { BackupVaultName })
-  const swept = await jobEnd(world, sweep.JobId)
-  assert.equal(swept.State, 'FAILED')
-  assert.match(swept.StatusMessage ?? '', new RegExp(hit.point))
-  assert.ok(packs().includes(hit.pack))
+const COPIES = 'elsewhere'
+const SAFE = 'repaired'
 
-  writeFileSync(head, bytes)
-  const again = await world.call('roleback', 'StartSweepJob', { BackupVaultName })
-  assert.equal((await jobEnd(world, again.JobId)).State, 'COMPLETED')
-  assert.ok(packs().includes(hit.pack))
+async function copied(point: string): Promise<string> {
+  const { CopyJobId = '' } = await world.call('backup', 'StartCopyJob', {
+    RecoveryPointArn: point,
+    SourceBackupVaultName: SAFE,
+    DestinationBackupVaultArn: `arn:aws:backup:us-east-1:${world.accountId}:backup-vault:${COPIES}`,
+    IamRoleArn: role,
+  })
+  return await until('the copy', async () => {
+    const { CopyJob } = await world.call('backup', 'DescribeCopyJob', { CopyJobId })
+    if (CopyJob?.State === 'FAILED') assert.fail(CopyJob.StatusMessage)
+    return CopyJob?.State === 'COMPLETED' ? CopyJob.DestinationRecoveryPointArn : undefined
+  })
+}
+
+interface Notice {
+  readonly detailType: string
+  readonly resources: readonly string[]
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+/** Events of a kind about damage in a vault, oldest first. */
+function notices(detailType: string, vault: string): readonly Notice[] {
+  return world
+    .rows<{ body: string }>(`select body from event where kind = 'notice' order by seq`)
+    .map(({ body }) => JSON.parse(body) as Notice)
+    .filter((one) => one.detailType === detailType && one.detail['backupVaultName'] === vault)
+}
+
+async function statusOf(point: string): Promise<string | undefined> {
+  const { StatusMessage } = await world.call('backup', 'DescribeRecoveryPoint', {
+    BackupVaultName: SAFE,
+    RecoveryPointArn: point,
+  })
+  const { RecoveryPoints } = await world.call('backup', 'ListRecoveryPointsByBackupVault', {
+    BackupVaultName: SAFE,
+  })
+  const listed = RecoveryPoints?.find(({ RecoveryPointArn }) => RecoveryPointArn === point)
+  assert.equal(listed?.StatusMessage, StatusMessage, 'both say the same')
+  return StatusMessage
+}
+
+async function restored(point: string, arn: string): Promise<{ state: string; message: string }> {
+  const { RestoreJobId = '' } = await world.call('backup', 'StartRestoreJob', {
+    RecoveryPointArn: point,
+    IamRoleArn: role,
+    Metadata: { 'file-system-id': nameOf(arn), newFileSystem: 'false' },
+  })
+  const { Status = '', StatusMessage = '' } = await restoreEnd(world, RestoreJobId)
+  return { state: Status, message: StatusMessage }
+}
+
+/** Waits until the vault's jobs of a kind have ended, and gives the last of them. */
+async function lastJob(kind: string, vault: string): Promise<{ state: string; message: string; id: string }> {
+  return await until(`the ${kind} of ${vault}`, () => {
+    const jobs = world.rows<{ state: string; message: string; id: string }>(
+      'select state, coalesce(status_message, ?) as message, job_id as id from job where kind = ? and vault_name = ? order by created_at, job_id',
+      '',
+      kind,
+      vault,
+    )
+    const last = jobs.at(-1)
+    if (last === undefined || jobs.some(({ state }) => ['CREATED', 'RUNNING'].includes(state)))
+      return undefined
+    return last
+  })
+}
+
+const deny = async (BackupVaultName: string): Promise<void> => {
+  const Policy = policy({
+    Effect: 'Deny',
+    Principal: '*',
+    Action: 'backup:CopyFromBackupVault',
+    Resource: '*',
+  })
+  await world.call('backup', 'PutBackupVaultAccessPolicy', { BackupVaultName, Policy })
+}
+
+test('what the scrub finds is named, shown by the recovery point, and repaired from a copy once its vault lets it be read', async () => {
+  await makeVault(world, SAFE)
+  await makeVault(world, COPIES)
+  const known = new Set(packs())
+  const { arn, path } = await registerDirectory(world, 'archive', (folder) => {
+    for (const name of ['deeds.txt', 'wills.txt'])
+      writeFileSync(join(folder, name), `the content of ${name} `.repeat(300))
+  })
+  const point = await backUpWell(world, { BackupVaultName: SAFE, ResourceArn: arn, IamRoleArn: role })
+  const pack = packs().find((one) => !known.has(one)) ?? assert.fail('no pack came')
+  await copied(point)
+  await deny(COPIES)
+  assert.equal(await statusOf(point), undefined)
+
+  const bytes = readFileSync(pack)
+  bytes[40] = (bytes[40] ?? 0) ^ 1
+  writeFileSync(pack, bytes)
+  // Old enough to be scrubbed, which the server begins with.
+  await editRows(world, `update vault set created_at = created_at - 172800000 where name = '${SAFE}'`)
+  await until('the damage to be told', () =>
+    notices('Vault Damage Detected', SAFE).some(({ resources }) => resources.includes(point))
+      ? true
+      : undefined,
+  )
+  assert.match(
+    (await statusOf(point)) ?? '',
+    /^Damaged in its vault: 2 items of it cannot be restored as backed up$/,
+  )
+
+  // By itself the server goes by the policies of the vaults, too.
+  const refused = await lastJob('repair', SAFE)
+  assert.equal(refused.state, 'FAILED')
+  assert.match(refused.message, /^Repair could not make all of backup vault repaired whole\. .*explicit deny/)
+  assert.match(refused.message, /Left are damaged recovery points: .*deeds\.txt/)
+  const [asked] = await decisionsOf(world, refused.id)
+  assert.deepEqual([asked?.Action, asked?.Effect], ['backup:CopyFromBackupVault', 'Deny'])
+  assert.ok(notices('Vault Damage Repaired', SAFE).length === 0)
+  const { state, message } = await restored(point, arn)
+  assert.equal(state, 'FAILED', message)
+
+  await world.call('backup', 'DeleteBackupVaultAccessPolicy', { BackupVaultName: COPIES })
+  await world.call('roleback', 'StartVerifyJob', { BackupVaultName: SAFE, ReadData: false })
+  const [notice] = await until('the repair to be told', () => {
+    const told = notices('Vault Damage Repaired', SAFE)
+    return told.length > 0 ? told : undefined
+  })
+  assert.deepEqual(notice?.detail['state'], 'REPAIRED')
+  assert.deepEqual(notice?.detail['repairedRecoveryPoints'], [point])
+  const repair = await lastJob('repair', SAFE)
+  assert.equal(repair.state, 'COMPLETED', repair.message)
+  assert.match(repair.message, /fetched from 1 recovery points in other vaults/)
+  const rules = await decisionsOf(world, repair.id)
+  assert.deepEqual(
+    rules.map(({ Action, Effect, Reason }) => [Action, Effect, Reason?.includes('RolebackVaultMaintenance')]),
+    [
+      ['backup:CopyFromBackupVault', 'Allow', true],
+      ['backup:CopyIntoBackupVault', 'Allow', true],
+    ],
+  )
+  assert.equal(await statusOf(point), undefined)
+
+  // Before anybody reads the vault: a sweep takes nothing that a running job may look into.
+  await lastJob('sweep', SAFE)
+  assert.ok(!existsSync(pack), 'the sweep behind the repair took what nothing needs any more')
+  // With what the restore that failed left there.
+  for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true })
+  const again = await restored(point, arn)
+  assert.equal(again.state, 'COMPLETED', again.message)
+  const found = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.txt'),
+  )
+  for (const name of found)
+    assert.equal(
+      readFileSync(join(path, name), 'utf8'),
+      `the content of ${name.split('/').at(-1)} `.repeat(300),
+    )
+  assert.equal(found.length, 2)
+
+  const verify = await world.call('roleback', 'StartVerifyJob', { BackupVaultName: SAFE })
+  assert.match((await jobEnd(world, verify.JobId)).StatusMessage ?? '', /: no damage found$/)
+})
+
+test('who starts a repair needs the right to, may pass the role, and the role is asked as for a copy', async () => {
+  const known = new Set(packs())
+  const { arn } = await registerDirectory(world, 'charters', (folder) =>
+    writeFileSync(join(folder, 'charter.txt'), 'we the people '.repeat(300)),
+  )
+  const point = await backUpWell(world, { BackupVaultName: SAFE, ResourceArn: arn, IamRoleArn: role })
+  const pack = packs().find((one) => !known.has(one)) ?? assert.fail('no pack came')
+  await copied(point)
+  rmSync(pack)
+  const started = allow('roleback:StartRepairJob')
+  const poor = await makeRole(world, 'poor', { statements: [allow('backup:CopyIntoBackupVault')] })
+  const clerk = await makeUser(world, 'clerk', [started])
+  const nobody = await makeUser(world, 'nobody', [allow('iam:PassRole')])
+  const doctor = await makeUser(world, 'doctor', [started, allow('iam:PassRole', [poor, role])])
+  const input = { BackupVaultName: SAFE, IamRoleArn: role }
+  await assert.rejects(
+    clerk.call('roleback', 'StartRepairJob', input),
+    (error) => error instanceof AwsError && /iam:PassRole/.test(error.message),
+  )
+  await assert.rejects(
+    nobody.call('roleback', 'StartRepairJob', input),
+    (error) => error instanceof AwsError && /roleback:StartRepairJob/.test(error.message),
+  )
+  await assert.rejects(
+    doctor.call('roleback', 'StartRepairJob', { ...input, BackupVaultName: 'none' }),
+    (error) => error instanceof AwsError && error.code === 'ResourceNotFoundException',
+  )
+  const { JobId: first } = await doctor.call('roleback', 'StartRepairJob', {
+    ...input,
+    IamRoleArn: poor,
+  })
+  const failed = await jobEnd(world, first)
+  assert.equal(failed.State, 'FAILED')
+  assert.match(
+    failed.StatusMessage ?? '',
+    /assumed-role\/poor\/.* is not authorized to perform: backup:CopyFromBackupVault/,
+  )
+  const { JobId: second } = await doctor.call('roleback', 'StartRepairJob', input)
+  const done = await jobEnd(world, second)
+  assert.equal(done.State, 'COMPLETED', done.StatusMessage ?? '')
+  assert.deepEqual(
+    (await decisionsOf(world, second)).map(({ Action, Effect }) => [Action, Effect]),
+    [
+      ['backup:CopyFromBackupVault', 'Allow'],
+      ['backup:CopyIntoBackupVault', 'Allow'],
+    ],
+  )
+  assert.equal((await restored(point, arn)).state, 'COMPLETED')
 })

@@ -37,6 +37,7 @@ import {
 import type { RecoveryPointStatus, RecoveryPointTable } from '../store/schema.ts'
 import { tagsOf } from '../store/tags.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
+import { statusMessages } from './damaged-points.ts'
 import { kindOf } from './kind-of.ts'
 import {
   checkLifecycle,
@@ -56,7 +57,8 @@ export async function describeRecoveryPoint(
 ): Promise<DescribeRecoveryPointOutput> {
   const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
   const { vault_type } = await vaultNamed(ctx, point.vault_name)
-  return { ...toPoint(ctx, point), VaultType: vault_type, StorageClass: 'WARM' }
+  const messages = await statusMessages(ctx.store.db, [point])
+  return { ...toPoint(ctx, point, messages), VaultType: vault_type, StorageClass: 'WARM' }
 }
 
 export async function listRecoveryPointsByBackupVault(
@@ -81,8 +83,9 @@ export async function listRecoveryPointsByBackupVault(
     },
     pageOf(ctx, list, input),
   )
+  const messages = await statusMessages(ctx.store.db, rows)
   return {
-    RecoveryPoints: rows.map((row) => ({ ...toPoint(ctx, row), VaultType: vault.vault_type })),
+    RecoveryPoints: rows.map((row) => ({ ...toPoint(ctx, row, messages), VaultType: vault.vault_type })),
     NextToken: nextToken(ctx, list, next),
   }
 }
@@ -97,12 +100,13 @@ export async function listRecoveryPointsByResource(
     { accountId: ctx.accountId, region: ctx.region, resourceArn: input.ResourceArn },
     pageOf(ctx, list, input),
   )
+  const messages = await statusMessages(ctx.store.db, rows)
   return {
     RecoveryPoints: rows.map((row) => ({
       RecoveryPointArn: row.arn,
       CreationDate: new Date(row.created_at),
       Status: row.status,
-      StatusMessage: row.status_message ?? undefined,
+      StatusMessage: messages(row),
       EncryptionKeyArn: defaultKeyArn(ctx),
       BackupSizeBytes: row.size_bytes,
       BackupVaultName: row.vault_name,
@@ -236,7 +240,11 @@ function noSuchPoint(arn: string, where: string): ResourceNotFoundException {
   return new ResourceNotFoundException(`Cannot find recovery point ${arn}${where}`, { Context: arn })
 }
 
-function toPoint(ctx: Context, row: RecoveryPointTable): RecoveryPointByBackupVault {
+function toPoint(
+  ctx: Context,
+  row: RecoveryPointTable,
+  messages: (row: RecoveryPointTable) => string | undefined,
+): RecoveryPointByBackupVault {
   return {
     RecoveryPointArn: row.arn,
     BackupVaultName: row.vault_name,
@@ -247,7 +255,7 @@ function toPoint(ctx: Context, row: RecoveryPointTable): RecoveryPointByBackupVa
     IamRoleArn: row.role_arn,
     CreatedBy: row.created_by === null ? undefined : (JSON.parse(row.created_by) as RecoveryPointCreator),
     Status: row.status,
-    StatusMessage: row.status_message ?? undefined,
+    StatusMessage: messages(row),
     CreationDate: new Date(row.created_at),
     InitiationDate: new Date(row.copied_at ?? row.created_at),
     SourceBackupVaultArn: row.source_vault_arn ?? undefined,

@@ -6,7 +6,6 @@ import { CommandUsageError } from './report.ts'
 import { collect } from './resource-values.ts'
 import { readSecret } from './secret-input.ts'
 import { addVaultHeld } from './vault-held.ts'
-import { addVaultUsage } from './vault-usage.ts'
 import { addVaultRebuild } from './vault-rebuild.ts'
 
 interface Json {
@@ -39,6 +38,21 @@ export function addVault(program: Command): void {
       await finishJob(call, JobId, `verify ${name}`, options)
     })
   vault
+    .command('repair <name>')
+    .description(
+      'store again what is damaged, from what still opens and from recovery points in other vaults',
+    )
+    .requiredOption('--role <arn>', 'role that recovery points in other vaults are read under')
+    .option('--json', 'print the result as JSON')
+    .action(async (name: string, options: Json & { role: string }) => {
+      const { call } = clientFrom(process.env)
+      const { JobId } = await call('roleback', 'StartRepairJob', {
+        BackupVaultName: name,
+        IamRoleArn: options.role,
+      })
+      await finishJob(call, JobId, `repair ${name}`, options)
+    })
+  vault
     .command('sweep <name>')
     .description('remove what no recovery point uses any more')
     .option('--json', 'print the result as JSON')
@@ -62,7 +76,6 @@ export function addVault(program: Command): void {
     .option('--json', 'print the result as JSON')
     .action(exportVault)
   addVaultHeld(vault)
-  addVaultUsage(vault)
   addVaultRebuild(vault)
 }
 

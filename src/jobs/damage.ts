@@ -3,31 +3,17 @@ import { uuid } from '../lib/ids.ts'
 import { printable } from '../lib/log.ts'
 import { appendAudit } from '../store/audit.ts'
 import { recordNotice } from '../store/events.ts'
+import { findRecoveryPoint } from '../store/recovery-points.ts'
 import type { VaultTable } from '../store/schema.ts'
-import { findScrub, putDamage } from '../store/vault-scrubs.ts'
+import { damageIn, findScrub, putDamage } from '../store/vault-scrubs.ts'
+import type { BlobDamage, KnownDamage, PointDamage } from '../store/vault-scrubs.ts'
 import type { HurtPoint } from '../vault/hurt.ts'
 import type { Vault } from '../vault/vault.ts'
+import type { VerifyResult } from '../vault/verify.ts'
 import type { JobTools } from './tools.ts'
 
 /** Recovery points and blobs that are named singly; the numbers beside them have them all. */
 export const MAX_NAMED = 100
-
-/** A damaged recovery point in the names that people know it by. */
-export interface PointDamage {
-  readonly recoveryPointArn: string
-  readonly resourceArn: string | undefined
-  readonly resourceName: string | undefined
-  readonly itemCount: number
-  /** The first of them, as text. */
-  readonly items: readonly string[]
-  /** There may be more: its own list of items is hurt. */
-  readonly isListHurt: boolean
-}
-
-export interface BlobDamage {
-  readonly blob: string
-  readonly reason: string
-}
 
 /** What is known to be damaged in a vault. */
 export interface VaultDamage {
@@ -40,7 +26,8 @@ export interface VaultDamage {
 
 /**
  * Keeps what was found, for the metrics, and tells of all that was not known before: to the log and to the
- * audit trail, each recovery point by itself, and in one event. Everything that tells people of damage hangs here.
+ * audit trail, each recovery point by itself, and in one event. Likewise of what was known and is damaged no longer. Everything that
+ * tells people of damage hangs here.
  *
  * @param found All that is damaged now, with its counts. @param by Which look found it, e.g. `scrub` or `verify JOB-ID`.
  */
@@ -56,8 +43,9 @@ export async function announceDamage(
   const kept = { blobs: found.blobs.slice(0, MAX_NAMED), points: found.points.slice(0, MAX_NAMED) }
   const blobs = kept.blobs.filter(({ blob }) => known.blobs.every((one) => one.blob !== blob))
   const points = kept.points.filter((point) => known.points.every((one) => !sameDamage(one, point)))
+  const healed = await healedOf(tools, vault, known, found)
   const requestId = uuid()
-  const record = async (resource: string, reason: string): Promise<void> =>
+  const record = async (resource: string, reason: string, action = 'roleback:ReportDamage'): Promise<void> =>
     await appendAudit(store, {
       at: now,
       account_id: vault.account_id,
@@ -66,7 +54,7 @@ export async function announceDamage(
       principal_id: BACKUP_SERVICE,
       source_ip: null,
       service: 'roleback',
-      action: 'roleback:ReportDamage',
+      action,
       resource,
       effect: 'Allow',
       layer: 'service',
@@ -82,8 +70,24 @@ export async function announceDamage(
     log.error('a recovery point is damaged', { vault: vault.arn, ...point, items: point.items.join(' '), by })
     await record(point.recoveryPointArn, pointSentence(point))
   }
+  for (const { blob } of healed.blobs) {
+    log.info('damage in a vault is gone', { vault: vault.arn, blob, by })
+    await record(vault.arn, `${blob} is whole again, or nothing needs it any more`, 'roleback:ReportRepair')
+  }
+  for (const { recoveryPointArn } of healed.points) {
+    log.info('a recovery point is whole again', { vault: vault.arn, recoveryPointArn, by })
+    await record(recoveryPointArn, 'it is whole again', 'roleback:ReportRepair')
+  }
   // Last: a crash before tells once more, not never.
   await store.transaction(async (tx) => {
+    if (healed.blobs.length + healed.points.length > 0)
+      await recordNotice(tx, {
+        accountId: vault.account_id,
+        region: vault.region,
+        at: now,
+        ...repairEvent(vault, healed, found, by),
+        cause: `repair ${requestId}`,
+      })
     if (blobs.length + points.length > 0)
       await recordNotice(tx, {
         accountId: vault.account_id,
@@ -99,6 +103,62 @@ export async function announceDamage(
       damage_at: now,
     })
   })
+}
+
+/** Blobs that every look with keys reads, or knows of: what it does not tell of them is not so any more. */
+const LOOKED_AT = /^(data|meta|index|points|records|dead|damage)\//
+
+/** What was damaged and is not any more. Nothing where there is more damage than is named: what is not named may be any of it. */
+async function healedOf(
+  { store }: JobTools,
+  vault: VaultTable,
+  known: KnownDamage,
+  found: VaultDamage,
+): Promise<KnownDamage> {
+  const isWhole = found.blobCount <= found.blobs.length && found.pointCount <= found.points.length
+  if (!isWhole || found.blobCount > MAX_NAMED || found.pointCount > MAX_NAMED)
+    return { blobs: [], points: [] }
+  const blobs = known.blobs.filter(
+    ({ blob }) => LOOKED_AT.test(blob) && found.blobs.every((one) => one.blob !== blob),
+  )
+  const gone = known.points.filter(({ recoveryPointArn: arn }) =>
+    found.points.every((one) => one.recoveryPointArn !== arn),
+  )
+  const points: PointDamage[] = []
+  for (const point of gone)
+    if ((await findRecoveryPoint(store.db, vault.account_id, point.recoveryPointArn)) !== undefined)
+      points.push(point)
+  return { blobs, points }
+}
+
+/** @param healed What is damaged no longer. @param left What still is. */
+function repairEvent(
+  { arn, name }: VaultTable,
+  healed: KnownDamage,
+  left: VaultDamage,
+  by: string,
+): Pick<Parameters<typeof recordNotice>[1], 'detailType' | 'resources' | 'detail'> {
+  const arns = healed.points.map(({ recoveryPointArn }) => recoveryPointArn)
+  const isLeft = left.blobCount + left.pointCount > 0
+  return {
+    detailType: 'Vault Damage Repaired',
+    resources: [arn, ...arns],
+    detail: {
+      backupVaultName: name,
+      backupVaultArn: arn,
+      state: isLeft ? 'DAMAGED' : 'REPAIRED',
+      foundBy: by,
+      repairedBlobs: healed.blobs.map(({ blob }) => blob),
+      repairedRecoveryPoints: arns,
+      damagedBlobCount: left.blobCount,
+      damagedRecoveryPointCount: left.pointCount,
+      statusMessage: `Found by ${by}: ${arns.length === 1 ? '1 recovery point is' : `${arns.length} recovery points are`} whole again${
+        isLeft
+          ? `; ${left.blobCount} damaged objects and ${left.pointCount} recovery points hit are left`
+          : ', and no damage is left in the vault'
+      }`,
+    },
+  }
 }
 
 /** @param found What was not known before, and the counts of all. */
@@ -127,18 +187,30 @@ function damageEvent(
   }
 }
 
-/** Of the column `vault_scrub.damage`. */
-export function damageIn(text: string): Pick<VaultDamage, 'blobs' | 'points'> {
-  return JSON.parse(text) as Pick<VaultDamage, 'blobs' | 'points'>
-}
-
 const sameDamage = (one: PointDamage, other: PointDamage): boolean =>
   one.recoveryPointArn === other.recoveryPointArn &&
   one.itemCount === other.itemCount &&
   one.isListHurt === other.isListHurt
 
+/** Tells of all that a look with keys found in a vault. @returns It, in the names that people know it by. */
+export async function announceFound(
+  tools: JobTools,
+  vault: VaultTable,
+  { problems, hurt }: Pick<VerifyResult, 'problems' | 'hurt'>,
+  by: string,
+): Promise<VaultDamage> {
+  const first = new Map<string, string>()
+  for (const { blob, reason } of problems) if (!first.has(blob)) first.set(blob, reason)
+  // Each damaged blob once, with what was found of it first.
+  const blobs = [...first].map(([blob, reason]) => ({ blob, reason }))
+  const points = await namedPoints(tools, vault, hurt)
+  const found = { blobs, blobCount: blobs.length, points, pointCount: hurt.length }
+  await announceDamage(tools, vault, found, by)
+  return found
+}
+
 /** Gives hurt points, of which at most MAX_NAMED, the names that people know them by. */
-export async function namedPoints(
+async function namedPoints(
   tools: JobTools,
   vault: VaultTable,
   hurt: readonly HurtPoint[],

@@ -4,11 +4,13 @@ import { vaultPolicyOf } from '../access/authorize.ts'
 import { jobLayers, jobScopePolicy } from '../access/job-scope.ts'
 import type { JobLayers, JobScope } from '../access/job-scope.ts'
 import { layersOf } from '../access/layers.ts'
+import { MAINTENANCE_LAYERS, maintenancePrincipal } from '../access/maintenance.ts'
 import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import type { Principal } from '../access/principal.ts'
 import { decideForService } from '../access/service-decision.ts'
 import type { Connection, ResourceView } from '../drivers/driver.ts'
 import { arnOf } from '../lib/arn.ts'
+import type { PolicyLayers } from '../policy/evaluate.ts'
 import { insertDenials } from '../store/denials.ts'
 import { nextDecisionSeq, saveDecisions } from '../store/decisions.ts'
 import type { JobTable } from '../store/schema.ts'
@@ -48,11 +50,45 @@ export async function openJobRole(
   job: RunningJob,
   request: JobRoleRequest,
 ): Promise<OpenJobRole> {
+  const rights = async (): Promise<JobRights> => await rightsOfRole(tools, job.row, request.scope)
+  const first = await rights()
+  if (!first.ok) throw new JobFailedError(first.refusal, 'AccessDenied')
+  await mayListResources(tools, job.row)
+  return await openSession(tools, job, request, { first, rights })
+}
+
+/**
+ * The same for what the server does for an account by itself, in a job without a role: the session is that of the service, and has
+ * the rights of access/maintenance.ts and no others.
+ */
+export async function openMaintenanceRole(
+  tools: JobTools,
+  job: RunningJob,
+  request: JobRoleRequest,
+): Promise<OpenJobRole> {
+  const rights = async (): Promise<GrantedRights> => {
+    const principal = maintenancePrincipal(job.row.account_id, tools.clock.now())
+    return { ok: true, principal, layers: await layersIn(tools, MAINTENANCE_LAYERS, request.scope) }
+  }
+  return await openSession(tools, job, request, { first: await rights(), rights })
+}
+
+interface GrantedRights {
+  readonly ok: true
+  readonly principal: Principal
+  readonly layers: JobLayers
+}
+
+type JobRights = GrantedRights | { readonly ok: false; readonly refusal: string }
+
+async function openSession(
+  tools: JobTools,
+  job: RunningJob,
+  request: JobRoleRequest,
+  { first, rights }: { readonly first: GrantedRights; readonly rights: () => Promise<JobRights> },
+): Promise<OpenJobRole> {
   const { row } = job
-  const assumed = await assume(tools, row, request.scope)
-  if (!assumed.ok) throw new JobFailedError(notAssumable(row, assumed.reason), 'AccessDenied')
-  await mayListResources(tools, row)
-  const layers = await layersOfJob(tools, assumed.session, request.scope)
+  const { principal, layers } = first
   const log = new DecisionLog(await nextDecisionSeq(tools.store.db, row.job_id))
   const flush = async (): Promise<void> => {
     const rows = log.take()
@@ -72,7 +108,7 @@ export async function openJobRole(
     resource: request.resource,
     recoveryPointArn: request.scope.recoveryPointArn,
     backupVaultArn: request.scope.backupVaultArn,
-    principal: assumed.session,
+    principal,
     tags: request.tags,
     layers,
     log,
@@ -85,7 +121,7 @@ export async function openJobRole(
       job.progress.bytesTotal = Math.max(job.progress.bytesTotal ?? 0, bytes)
     },
   })
-  const stop = keepTrue(tools, job, session, request.scope, flush)
+  const stop = keepTrue(tools, job, session, rights, flush)
   return {
     session,
     close: async () => {
@@ -124,6 +160,8 @@ function sourceArnOf(row: JobTable, scope: JobScope): string {
   if (row.plan_id !== null) return planArnOf(row, row.plan_id)
   const { RestoreTestingPlanArn: testingPlan } = JSON.parse(row.created_by ?? '{}') as Record<string, string>
   if (testingPlan !== undefined) return testingPlan
+  // The vault that is repaired: for it the role was passed.
+  if (row.kind === 'repair') return scope.destinationVaultArn ?? scope.backupVaultArn
   return row.kind === 'restore' || row.kind === 'copy' ? scope.recoveryPointArn : scope.backupVaultArn
 }
 
@@ -144,11 +182,22 @@ function notAssumable(row: JobTable, reason: string): string {
   return `IAM Role ${row.role_arn} cannot be assumed by AWS Backup: ${reason}`
 }
 
-async function layersOfJob({ store }: JobTools, principal: Principal, scope: JobScope): Promise<JobLayers> {
+async function rightsOfRole(tools: JobTools, row: JobTable, scope: JobScope): Promise<JobRights> {
+  const assumed = await assume(tools, row, scope)
+  if (!assumed.ok) return { ok: false, refusal: notAssumable(row, assumed.reason) }
+  const { session: principal } = assumed
+  return {
+    ok: true,
+    principal,
+    layers: await layersIn(tools, await layersOf(tools.store.db, principal), scope),
+  }
+}
+
+/** With the access policies of the vaults that a job works in. */
+async function layersIn({ store }: JobTools, role: PolicyLayers, scope: JobScope): Promise<JobLayers> {
   const { backupVaultArn, destinationVaultArn: into } = scope
   const ofVault = await vaultPolicyOf(store.db, backupVaultArn)
   const ofDestination = into === undefined ? undefined : await vaultPolicyOf(store.db, into)
-  const role = await layersOf(store.db, principal)
   return jobLayers(role, jobScopePolicy(scope), { ofVault, ofDestination }, into)
 }
 
@@ -157,16 +206,16 @@ function keepTrue(
   tools: JobTools,
   job: RunningJob,
   session: JobSession,
-  scope: JobScope,
+  rights: () => Promise<JobRights>,
   flush: () => Promise<void>,
 ): () => void {
   const refresh = async (): Promise<void> => {
-    const assumed = await assume(tools, job.row, scope)
-    if (!assumed.ok) {
-      job.abort(new JobStoppedError('FAILED', notAssumable(job.row, assumed.reason)))
+    const now = await rights()
+    if (!now.ok) {
+      job.abort(new JobStoppedError('FAILED', now.refusal))
       return
     }
-    const denied = session.refresh(assumed.session, await layersOfJob(tools, assumed.session, scope))
+    const denied = session.refresh(now.principal, now.layers)
     if (denied !== undefined) job.abort(new JobStoppedError('FAILED', denied))
   }
   const guarded = (work: () => Promise<void>) => (): void => {

@@ -6,6 +6,7 @@ import { runDeletePoint } from './delete-point.ts'
 import { runDeleteRestoreTest } from './delete-restore-test.ts'
 import { runExport } from './export.ts'
 import { runImport } from './import.ts'
+import { runRepair } from './repair.ts'
 import { runReport } from './report.ts'
 import { runRestore } from './restore.ts'
 import { runSearch } from './search.ts'
@@ -25,6 +26,7 @@ export const HEAVY: Readonly<Partial<Record<JobKind, JobRunner>>> = {
   copy: runCopy,
   sweep: runSweep,
   verify: runVerify,
+  repair: runRepair,
   export: runExport,
   import: runImport,
   'delete-restore-test': runDeleteRestoreTest,

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { uuid } from '../lib/ids.ts'
 import type { VaultTable } from '../store/schema.ts'
-import { claimScrub, dropScrubs, listScrubs, updateScrub } from '../store/vault-scrubs.ts'
+import { claimScrub, damageIn, dropScrubs, listScrubs, updateScrub } from '../store/vault-scrubs.ts'
 import type { ScrubState } from '../store/vault-scrubs.ts'
 import { SCRUB_START, scrubSlice } from '../vault/scrub.ts'
 import type { ScrubProblem } from '../vault/scrub.ts'
 import type { Vault } from '../vault/vault.ts'
 import { queueCheck } from './check-queue.ts'
-import { announceDamage, damageIn, keepDamagedPacks } from './damage.ts'
+import { announceDamage, keepDamagedPacks } from './damage.ts'
 import type { JobTools } from './tools.ts'
 
 /**

@@ -15,6 +15,8 @@ import type {
   ListJobDecisionsOutput,
   StartExportJobInput,
   StartExportJobOutput,
+  StartRepairJobInput,
+  StartRepairJobOutput,
   StartSweepJobInput,
   StartSweepJobOutput,
   StartVerifyJobInput,
@@ -74,6 +76,28 @@ export async function startVerifyJob(
     ...jobBasics(ctx, 'verify'),
     vault_name: vault.name,
     input: JSON.stringify({ readData: input.ReadData !== false }),
+  })
+  ctx.store.wake()
+  return { JobId: row.job_id }
+}
+
+/**
+ * A repair reads recovery points of other vaults into this one, so a role is passed, and asked as a copy's is when the job runs:
+ * `backup:CopyFromBackupVault` on each, `backup:CopyIntoBackupVault` on this vault.
+ */
+export async function startRepairJob(
+  ctx: Context,
+  input: StartRepairJobInput,
+): Promise<StartRepairJobOutput> {
+  const vault = await vaultNamed(ctx, input.BackupVaultName)
+  const role = await passedRole(ctx, input.IamRoleArn, vault.arn)
+  const { row } = await insertJob(ctx.store.db, {
+    ...jobBasics(ctx, 'repair'),
+    vault_name: vault.name,
+    role_arn: input.IamRoleArn,
+    role_id: role.role_id,
+    // A sweep that ran meanwhile would free packs that the repair is about to look into.
+    lock_key: `sweep ${vault.vault_id}`,
   })
   ctx.store.wake()
   return { JobId: row.job_id }

@@ -24,7 +24,14 @@ import { listItemSearchResults, startItemSearchJob } from './item-search.ts'
 import { approveHeldDeletions, listHeldDeletions } from './held-deletions.ts'
 import { describeJobLimits, putJobLimits } from './job-limits.ts'
 import { startImportJob } from './import.ts'
-import { describeJob, listJobDecisions, startExportJob, startSweepJob, startVerifyJob } from './jobs.ts'
+import {
+  describeJob,
+  listJobDecisions,
+  startExportJob,
+  startRepairJob,
+  startSweepJob,
+  startVerifyJob,
+} from './jobs.ts'
 import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts'
 import { listBackupPlanRuns, previewBackupSelection } from './plans.ts'
 import { preflightJobs } from './preflight.ts'
@@ -50,7 +57,6 @@ import { beginSignIn } from './oidc-sign-in.ts'
 import { deleteSignInProvider, listSignInProviders, putSignInProvider } from './sign-in-providers.ts'
 import { signIn } from './sign-in.ts'
 import { startSession } from './start-session.ts'
-import { listVaultUsage } from './vault-usage.ts'
 import { listPrincipalsWhoCan } from './who-can.ts'
 
 type ResourceInput = { readonly ResourceArn: string }
@@ -157,6 +163,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
     handler: revokeSessions,
   },
   StartVerifyJob: { resource: vault, context: vaultContext, handler: startVerifyJob },
+  StartRepairJob: { resource: vault, context: vaultContext, handler: startRepairJob },
   StartSweepJob: { resource: vault, context: vaultContext, handler: startSweepJob },
   StartImportJob: { resource: vault, context: vaultContext, handler: startImportJob },
   StartExportJob: { resource: vault, context: vaultContext, handler: startExportJob },
@@ -177,7 +184,6 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
     context: async (ctx, input) => await contextOfArn(ctx, await frameworkOf(ctx, input)),
     handler: listFrameworkFindings,
   },
-  ListVaultUsage: { resource: vaultOrAll, context: vaultOrAllContext, handler: listVaultUsage },
   ListHeldDeletions: { resource: vaultOrAll, context: vaultOrAllContext, handler: listHeldDeletions },
   ApproveHeldDeletions: { resource: vault, context: vaultContext, handler: approveHeldDeletions },
   PauseBackups: { resource: pausable, context: pausableContext, handler: pauseBackups },

@@ -11,7 +11,7 @@ export interface JobLimits {
   readonly perConnection: number
   /** Backups, restores and exports of resources on one machine, by the host of their connections. */
   readonly perHost: number
-  /** Backups, restores, copies, exports and verifications; undefined: as many as the workers take. */
+  /** Backups, restores, copies, exports, verifications and repairs; undefined: as many as the workers take. */
   readonly perServer: number | undefined
 }
 
@@ -20,7 +20,7 @@ export const DEFAULT_LIMITS: JobLimits = { perConnection: 2, perHost: 8, perServ
 /** Jobs that read or write where a resource lies. */
 const AT_SOURCE: readonly JobKind[] = ['backup', 'restore', 'export']
 /** Jobs that move bytes. What only keeps the server going is never held. */
-const MOVING: readonly JobKind[] = [...AT_SOURCE, 'copy', 'verify']
+const MOVING: readonly JobKind[] = [...AT_SOURCE, 'copy', 'verify', 'repair']
 
 /** What is set; a member that nobody set is missing. */
 export async function storedJobLimits(db: Queryable): Promise<Partial<JobLimits>> {

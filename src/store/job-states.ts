@@ -60,6 +60,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   'rotate-key': OWN,
   sweep: OWN,
   verify: OWN,
+  repair: OWN,
   search: OWN,
   export: OWN,
   import: IMPORT,

@@ -294,6 +294,7 @@ export type JobKind =
   | 'rotate-key'
   | 'sweep'
   | 'verify'
+  | 'repair'
   | 'search'
   | 'export'
   | 'import'

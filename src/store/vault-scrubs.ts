@@ -2,6 +2,33 @@ import type { VaultScrubTable } from './schema-scrub.ts'
 import type { VaultTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
+/** A damaged recovery point in the names that people know it by. */
+export interface PointDamage {
+  readonly recoveryPointArn: string
+  readonly resourceArn: string | undefined
+  readonly resourceName: string | undefined
+  readonly itemCount: number
+  /** The first of them, as text. */
+  readonly items: readonly string[]
+  /** There may be more: its own list of items is hurt. */
+  readonly isListHurt: boolean
+}
+
+export interface BlobDamage {
+  readonly blob: string
+  readonly reason: string
+}
+
+/** Of the column `vault_scrub.damage`: what is named singly. */
+export interface KnownDamage {
+  readonly blobs: readonly BlobDamage[]
+  readonly points: readonly PointDamage[]
+}
+
+export function damageIn(text: string): KnownDamage {
+  return JSON.parse(text) as KnownDamage
+}
+
 /** What a scrub knows of a vault before its first pass. */
 export const NEVER_SCRUBBED: Omit<VaultScrubTable, 'vault_id'> = {
   cursor: '0 ',

@@ -2,9 +2,12 @@ import type { KeyObject } from 'node:crypto'
 import type { BlobReader } from '../blobs/blob-store.ts'
 import { BlobNotFoundError, BlobTooShortError } from '../blobs/blob-store.ts'
 import type { SegmentInfo } from './chunk-index.ts'
+import { ChunkMissingError, VaultDamageError } from './errors.ts'
+import type { PointHead } from './heads.ts'
 import { SEED_BYTES } from './keys.ts'
 import type { ChunkType } from './keys.ts'
 import type { LoadedIndex } from './load-index.ts'
+import { ManifestWalk } from './mark.ts'
 import { FOOTER_BYTES, keyNumberOf, packName, parseDirectory, readDirectory } from './pack.ts'
 import { openSegment } from './segment.ts'
 import type { Vault } from './vault.ts'
@@ -78,6 +81,36 @@ export function missingPacks({
     if (!stored.has(name) || (unusable.has(name) && !listed.has(name))) missing.add(number)
   }
   return missing
+}
+
+/**
+ * Of damaged packs, those that recovery points still need: no other pack has all that they use of them. The rest is for a sweep to take.
+ * Where not all lists can be read, none is taken for unneeded.
+ */
+export async function neededPacks(
+  vault: Vault,
+  { index }: LoadedIndex,
+  heads: readonly PointHead[],
+  { damaged, signal }: { readonly damaged: ReadonlySet<string>; readonly signal: AbortSignal | undefined },
+): Promise<ReadonlySet<string>> {
+  if (damaged.size === 0) return damaged
+  const walk = new ManifestWalk(vault, index)
+  try {
+    for (const head of heads) await walk.point(head, signal)
+  } catch (error) {
+    if (!(error instanceof VaultDamageError) && !(error instanceof ChunkMissingError)) throw error
+    return damaged
+  } finally {
+    walk.close()
+  }
+  const needed = new Set<string>()
+  for (const [number, usedBytes] of walk.usedBytes.entries()) {
+    if (usedBytes === 0) continue
+    const { type, id } = index.pack(index.segment(number).pack)
+    const name = packName(type, id)
+    if (damaged.has(name)) needed.add(name)
+  }
+  return needed
 }
 
 interface OpenPack {

@@ -3,10 +3,11 @@ import { PackChecker } from './check-pack.ts'
 import type { PackReport } from './check-pack.ts'
 import type { ChunkIndex } from './chunk-index.ts'
 import { readDamage } from './damage-records.ts'
+import { readDeadLists } from './dead-list.ts'
 import { ChunkMissingError, PointNotFoundError, VaultDamageError } from './errors.ts'
 import { checkTombstone, headName, listPointIds, readHead } from './heads.ts'
 import type { PointHead } from './heads.ts'
-import { hurtSegments, MAX_KEYS, missingPacks } from './hurt.ts'
+import { hurtSegments, MAX_KEYS, missingPacks, neededPacks } from './hurt.ts'
 import type { HurtPoint, HurtSegments } from './hurt.ts'
 import { openIndex } from './index-delta.ts'
 import { ID_BYTES } from './keys.ts'
@@ -28,6 +29,8 @@ export interface VerifyResult {
   readonly problemCount: number
   /** Packs whose bytes are not those they were written with. */
   readonly damagedPacks: readonly VerifyProblem[]
+  /** Packs known to be damaged that no recovery point needs any more, as all that was used of them lies elsewhere: no problems. */
+  readonly unneededPacks: readonly string[]
   /** Packs that a damage record names and that were read whole now. */
   readonly healedPacks: readonly string[]
   /** Recovery points that cannot be restored whole; all others can, as far as was looked. */
@@ -70,6 +73,7 @@ class Findings {
   bytes = 0
   readonly hurt: HurtPoint[] = []
   readonly damagedPacks: VerifyProblem[] = []
+  readonly unneededPacks: string[] = []
   readonly healedPacks: string[] = []
   readonly #options: VerifyOptions
   readonly #known = new Set<string>()
@@ -114,7 +118,7 @@ class Findings {
   }
 
   result(): VerifyResult {
-    const { points, items, blobs, bytes, problems, hurt, damagedPacks, healedPacks } = this
+    const { points, items, blobs, bytes, problems, hurt, damagedPacks, unneededPacks, healedPacks } = this
     return {
       points,
       items,
@@ -124,6 +128,7 @@ class Findings {
       problemCount: this.count,
       hurt,
       damagedPacks,
+      unneededPacks,
       healedPacks,
     }
   }
@@ -141,17 +146,17 @@ export async function verifyVault(
   const heads = await openHeads(vault, findings)
   await checkRecords(vault, heads, findings)
   const loaded = await vault.refresh()
-  for (const damage of [...loaded.damage, ...loaded.listDamage]) findings.note(damage.blob, damage)
+  for (const damage of loaded.damage) findings.note(damage.blob, damage)
   await checkDeltas(vault, loaded, findings)
-  const damaged = new Set<string>()
+  const isKnownWhole = findings.hurt.length === 0
+  const damaged = new Map<string, string>()
   if (options.readData === true) {
     const on = {
       bytes: (bytes: number) => findings.read(bytes),
       report: ({ name, problem, isGone }: PackReport) => {
         if (problem !== undefined) {
-          damaged.add(name)
+          damaged.set(name, problem)
           findings.damagedPacks.push({ blob: name, reason: problem })
-          findings.add({ blob: name, reason: problem })
         } else if (!isGone) {
           findings.blobs++
           if (loaded.damaged.has(name)) findings.healedPacks.push(name)
@@ -161,8 +166,22 @@ export async function verifyVault(
     const { checkPacks = checkPacksHere, signal } = options
     await checkPacks(vault, loaded.index, [...loaded.stored.keys()], on, signal)
   } else await noteKnownDamage(vault, loaded, damaged, findings)
-  const lost = hurtSegments(vault, loaded, missingPacks(loaded), damaged)
+  const names = new Set(damaged.keys())
+  const needed = isKnownWhole
+    ? await neededPacks(vault, loaded, heads, { damaged: names, signal: options.signal })
+    : names
+  for (const [blob, reason] of damaged) {
+    // What was not known before is told even so: there may be more where it rots.
+    if (needed.has(blob) || !loaded.damaged.has(blob)) findings.add({ blob, reason })
+    else findings.unneededPacks.push(blob)
+  }
+  const lost = hurtSegments(vault, loaded, missingPacks(loaded), names)
   for (const head of heads) await verifyPoint(vault, loaded, lost, head, findings)
+  try {
+    await readDeadLists(vault.store, vault.keys)
+  } catch (error) {
+    findings.note('dead/', error)
+  }
   return findings.result()
 }
 
@@ -218,15 +237,15 @@ async function checkRecords(vault: Vault, heads: readonly PointHead[], findings:
 async function noteKnownDamage(
   vault: Vault,
   { damaged: known, stored }: LoadedIndex,
-  damaged: Set<string>,
+  damaged: Map<string, string>,
   findings: Findings,
 ): Promise<void> {
   for (const name of known) {
     if (!stored.has(name)) continue
-    damaged.add(name)
+    damaged.set(name, 'it was found damaged')
     try {
       const record = await readDamage(vault.store, vault.keys, name)
-      if (record !== undefined) findings.add({ blob: name, reason: record.reason })
+      if (record !== undefined) damaged.set(name, record.reason)
     } catch (error) {
       findings.note(name, error)
     }

@@ -200,6 +200,7 @@ test('a vault is verified, swept and exported by jobs whose record can be read',
   for (const started of [
     await call('StartVerifyJob', { BackupVaultName }),
     await call('StartVerifyJob', { BackupVaultName, ReadData: false }),
+    await call('StartRepairJob', { BackupVaultName, IamRoleArn }),
     await call('StartSweepJob', { BackupVaultName }),
   ]) {
     const job = await jobEnd(world, started.JobId)
@@ -267,6 +268,10 @@ test('a vault is verified, swept and exported by jobs whose record can be read',
   await removeRole(world, 'exporter')
   await assert.rejects(
     call('StartExportJob', request),
+    awsError('InvalidParameterValueException', `IAM Role ${IamRoleArn} cannot be assumed by AWS Backup`),
+  )
+  await assert.rejects(
+    call('StartRepairJob', { BackupVaultName, IamRoleArn }),
     awsError('InvalidParameterValueException', `IAM Role ${IamRoleArn} cannot be assumed by AWS Backup`),
   )
   await assert.rejects(

@@ -140,6 +140,15 @@ export interface StartVerifyJobOutput {
   readonly JobId: string
 }
 
+export interface StartRepairJobInput {
+  readonly BackupVaultName: string
+  readonly IamRoleArn: string
+}
+
+export interface StartRepairJobOutput {
+  readonly JobId: string
+}
+
 export interface StartSweepJobInput {
   readonly BackupVaultName: string
 }
@@ -1203,32 +1212,6 @@ export interface ListRestoreTestsOutput {
   readonly NextToken?: string | undefined
 }
 
-export interface ListVaultUsageInput {
-  readonly BackupVaultName?: string | undefined
-  readonly Days?: number | undefined
-  readonly IncludeStoredBytes?: boolean | undefined
-}
-
-export interface ListVaultUsageOutput {
-  readonly Usage: readonly VaultUsage[]
-  readonly Forecast?: UsageForecast | undefined
-}
-
-export interface VaultUsage {
-  readonly Date: Date
-  readonly ContentBytes: number
-  readonly StoredBytes?: number | undefined
-  readonly NumberOfRecoveryPoints: number
-}
-
-export interface UsageForecast {
-  readonly BasedOnDays: number
-  readonly ContentBytesPerDay: number
-  readonly ContentBytesIn30Days: number
-  readonly StoredBytesPerDay?: number | undefined
-  readonly StoredBytesIn30Days?: number | undefined
-}
-
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -1237,6 +1220,7 @@ export interface RolebackApi {
   DeregisterResource: { input: DeregisterResourceInput; output: DeregisterResourceOutput }
   CreateDefaultServiceRole: { input: CreateDefaultServiceRoleInput; output: CreateDefaultServiceRoleOutput }
   StartVerifyJob: { input: StartVerifyJobInput; output: StartVerifyJobOutput }
+  StartRepairJob: { input: StartRepairJobInput; output: StartRepairJobOutput }
   StartSweepJob: { input: StartSweepJobInput; output: StartSweepJobOutput }
   StartImportJob: { input: StartImportJobInput; output: StartImportJobOutput }
   StartExportJob: { input: StartExportJobInput; output: StartExportJobOutput }
@@ -1293,7 +1277,6 @@ export interface RolebackApi {
   ListHeldDeletions: { input: ListHeldDeletionsInput; output: ListHeldDeletionsOutput }
   ApproveHeldDeletions: { input: ApproveHeldDeletionsInput; output: ApproveHeldDeletionsOutput }
   ListRestoreTests: { input: ListRestoreTestsInput; output: ListRestoreTestsOutput }
-  ListVaultUsage: { input: ListVaultUsageInput; output: ListVaultUsageOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {
