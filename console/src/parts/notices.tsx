@@ -1,7 +1,9 @@
-import Flashbar from '@cloudscape-design/components/flashbar'
 import type { FlashbarProps } from '@cloudscape-design/components/flashbar'
-import { useSyncExternalStore } from 'react'
+import { Suspense, lazy, useSyncExternalStore } from 'react'
 import type { ReactNode } from 'react'
+
+/** Not part of the first load: there is nothing to say before somebody did something. */
+const Flashbar = lazy(async () => await import('@cloudscape-design/components/flashbar'))
 
 /** What was done, said above every screen until somebody takes it away. */
 
@@ -30,5 +32,10 @@ export function Notices(): ReactNode {
     },
     () => notices,
   )
-  return <Flashbar items={items} stackItems />
+  if (items.length === 0) return null
+  return (
+    <Suspense>
+      <Flashbar items={items} stackItems />
+    </Suspense>
+  )
 }
