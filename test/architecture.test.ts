@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   blobs: ['lib'],
   vault: ['blobs', 'lib'],
   restic: ['blobs', 'lib'],
-  drivers: ['kinds', 'lib'],
+  drivers: ['egress', 'kinds', 'lib'],
   jobs: [
     'drivers',
     'vault',

@@ -1,5 +1,6 @@
 import { Readable, Transform, pipeline } from 'node:stream'
 import { S3Client } from '@aws-sdk/client-s3'
+import { judgedLookup } from '../egress/addresses.ts'
 import type { Connection } from './driver.ts'
 
 /** How one bucket is reached; the connection's secret is the secret access key. */
@@ -104,7 +105,7 @@ export class S3Clients implements Disposable {
 }
 
 function makeClient(settings: BucketSettings, first: S3Client | undefined): S3Client {
-  const sockets = { keepAlive: true, maxSockets: MAX_SOCKETS }
+  const sockets = { keepAlive: true, maxSockets: MAX_SOCKETS, lookup: judgedLookup }
   const client = new S3Client({
     endpoint: settings.endpoint,
     region: settings.region,

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import dns from 'node:dns'
 import { createServer } from 'node:http'
 import type { RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { test } from 'node:test'
+import { mock, test } from 'node:test'
 import { s3BucketDriver } from './s3-bucket.ts'
 
 /** Asks a server that answers as `listener` likes. */
@@ -45,6 +46,31 @@ test('a redirect is not followed: it would carry the signature to where nobody r
   })
   await assert.rejects(redirected, /307/)
   assert.equal(asked, 1)
+})
+
+test('R23 a name that means a forbidden address by now is not connected to', async () => {
+  let asked = 0
+  const server = createServer((_, response) => {
+    asked++
+    response.end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  // The unspecified address is refused as metadata addresses are, and reaches this host if it is not.
+  const { lookup } = dns
+  const rebound = mock.method(dns, 'lookup', (host: string, ...rest: [object, () => void]) => {
+    lookup(host === 'buckets.test' ? '0.0.0.0' : host, ...rest)
+  })
+  try {
+    const settings = { endpoint: `http://buckets.test:${port}`, bucket: 'bucket', accessKeyId: 'AKIA' }
+    const tried = s3BucketDriver.test({ settings, secret: 'secret' }, AbortSignal.timeout(30_000))
+    await assert.rejects(tried, /Will not connect to buckets\.test: link-local, unspecified and metadata/)
+    assert.equal(asked, 0)
+  } finally {
+    rebound.mock.restore()
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
 })
 
 test('an answer of elements in elements without end fails that one call', async () => {

@@ -1,5 +1,7 @@
+import dns from 'node:dns'
 import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
+import type { LookupFunction } from 'node:net'
 import { networkInterfaces } from 'node:os'
 
 /** Where connections of the server may not go, whoever asks for them. */
@@ -34,6 +36,23 @@ PRIVATE.addSubnet('fc00::', 7, 'ipv6')
 PRIVATE.addSubnet('127.0.0.0', 8, 'ipv4')
 PRIVATE.addAddress('::1', 'ipv6')
 
+const NEVER = 'link-local, unspecified and metadata addresses are never connected to'
+
+/**
+ * For sockets of clients that look names up themselves: a name may mean another address than when it was judged. What is never
+ * connected to is not connected to by its name either.
+ */
+export const judgedLookup: LookupFunction = (host, options, callback) => {
+  dns.lookup(host, { ...options, all: true }, (error, found) => {
+    if (error !== null) return callback(error, [])
+    if (found.some(({ address }) => isIn(FORBIDDEN, address)))
+      return callback(new Error(`Will not connect to ${host}: ${NEVER}`), [])
+    const [first] = found
+    if (options.all === true || first === undefined) callback(null, found)
+    else callback(null, first.address, first.family)
+  })
+}
+
 /** Why nobody may be reached at these addresses; undefined where nothing speaks against them. */
 export async function refusalOfAddresses(
   addresses: readonly string[],
@@ -41,8 +60,7 @@ export async function refusalOfAddresses(
   own: readonly OwnEndpoint[],
   database?: string,
 ): Promise<string | undefined> {
-  if (addresses.some((address) => isIn(FORBIDDEN, address)))
-    return 'link-local, unspecified and metadata addresses are never connected to'
+  if (addresses.some((address) => isIn(FORBIDDEN, address))) return NEVER
   for (const endpoint of own) {
     if (isOtherDatabase(endpoint, database)) continue
     if (endpoint.port === port && (await isSameMachine(addresses, endpoint.host)))
