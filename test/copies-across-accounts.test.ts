@@ -146,6 +146,30 @@ test('R15 a vault that is not there, one that lets nobody in and one that refuse
   await letIn()
 })
 
+test('R15 a report tells nothing of another account’s vault that was aimed at', async () => {
+  const reports = await registerDirectory(world, 'reports', () => undefined)
+  const ReportPlanName = 'copies'
+  await world.call('backup', 'CreateReportPlan', {
+    ReportPlanName,
+    ReportDeliveryChannel: { S3BucketName: reports.arn.split('/').at(-1) ?? '', Formats: ['JSON'] },
+    ReportSetting: { ReportTemplate: 'COPY_JOB_REPORT' },
+  })
+  const { ReportJobId = '' } = await world.call('backup', 'StartReportJob', { ReportPlanName })
+  const keys = await until('the report', async () => {
+    const { ReportJob } = await world.call('backup', 'DescribeReportJob', { ReportJobId })
+    return ReportJob?.ReportDestination?.S3Keys
+  })
+  const text = readFileSync(join(reports.path, keys[0] ?? ''), 'utf8')
+  const { reportItems } = JSON.parse(text) as { reportItems: Readonly<Record<string, unknown>>[] }
+  assert.ok(reportItems.length >= 3)
+  for (const item of reportItems)
+    assert.deepEqual(
+      [item['vaultType'], item['vaultLockStatus'], item['isEncrypted'], item['encryptionKeyArn']],
+      [null, null, null, null],
+      String(item['destinationBackupVaultArn']),
+    )
+})
+
 test('R15 the tags of another account’s vault are in no refusal, and no policy learns them', async () => {
   await letIn()
   await tenant.world.call('backup', 'TagResource', { ResourceArn: safe, Tags: { project: 'told-to-nobody' } })

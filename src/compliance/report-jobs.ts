@@ -54,17 +54,22 @@ async function withContext(
   job: JobTable,
   creators: Map<string, Creator | undefined>,
 ): Promise<Reported> {
-  const vault =
-    job.destination_vault_arn !== null
-      ? await findVaultByArn(db, job.destination_vault_arn)
-      : job.vault_name === null
-        ? undefined
-        : await findVault(db, job.account_id, job.region, job.vault_name)
+  const vault = await vaultOf(db, job)
   const arn = pointOf(job)
   const point = arn === null ? undefined : await findRecoveryPoint(db, job.account_id, arn)
   const key = job.created_by ?? ''
   if (!creators.has(key)) creators.set(key, await creatorOf(db, job))
   return { scope, job, vault, point, creator: creators.get(key) }
+}
+
+/** Of another account's vault a report tells what the job's row does, and no more. */
+async function vaultOf(db: Queryable, job: JobTable): Promise<VaultTable | undefined> {
+  if (job.destination_vault_arn !== null) {
+    const vault = await findVaultByArn(db, job.destination_vault_arn)
+    return vault?.account_id === job.account_id ? vault : undefined
+  }
+  if (job.vault_name === null) return undefined
+  return await findVault(db, job.account_id, job.region, job.vault_name)
 }
 
 /** Of copies: the one that they make. */
