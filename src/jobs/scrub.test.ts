@@ -10,7 +10,8 @@ import { createLog } from '../lib/log.ts'
 import { insertAccount, insertServer } from '../store/accounts.ts'
 import { openAuditChain } from '../store/audit-chain.ts'
 import { ACCOUNT, REGION, vaultRow } from '../store/contract-rows.ts'
-import { findScrub } from '../store/vault-scrubs.ts'
+import { findScrub, putDamage } from '../store/vault-scrubs.ts'
+import type { VaultTable } from '../store/schema.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { deleteVault, insertVault } from '../store/vaults.ts'
@@ -32,7 +33,7 @@ interface Bench extends AsyncDisposable {
   readonly lines: string[]
   readonly vault: Vault
   /** Another server on the same rows. */
-  server(): Scrubber
+  server(whileOpening?: () => Promise<void>): Scrubber
   checks(): Promise<readonly string[]>
 }
 
@@ -75,7 +76,17 @@ async function openBench(files: number = 3): Promise<Bench> {
     clock,
     lines,
     vault,
-    server: () => new Scrubber(tools),
+    server: (whileOpening) =>
+      new Scrubber({
+        ...tools,
+        vaults: {
+          checkOwner: (opened: Vault) => vaults.checkOwner(opened),
+          open: async (of: VaultTable) => {
+            await whileOpening?.()
+            return await vaults.open(of)
+          },
+        } as unknown as VaultRegistry,
+      }),
     checks: async () =>
       (await store.db.selectFrom('job').select(['kind', 'input']).where('kind', '=', 'verify').execute()).map(
         ({ input }) => input,
@@ -181,6 +192,23 @@ test('rot is kept in the vault, told once to log, audit trail and row, and looke
   await runUntilIdle(bench, server)
   assert.equal(lines.filter((line) => line.includes('damage in a vault')).length, 1, 'not told again')
   assert.equal((await events()).length, 1)
+})
+
+test('what a check finds out while a slice is read is not forgotten over it', async () => {
+  await using bench = await openBench()
+  const { store, vault } = bench
+  const [pack] = (await blobsOf(vault.store, 'data/')) as [string]
+  flip(join(bench.dir, pack))
+  const point = { recoveryPointArn: 'arn', itemCount: 1, items: ['f0'], isListHurt: false }
+  const damage = JSON.stringify({ blobs: [{ blob: pack, reason: 'rotten' }], points: [point] })
+  const found = { damage, damaged_blobs: 1, damaged_points: 1, damage_at: NOW }
+  await runUntilIdle(
+    bench,
+    bench.server(async () => await putDamage(store.db, VAULT, found)),
+  )
+  const scrub = await findScrub(store.db, VAULT)
+  assert.deepEqual([scrub.damaged_blobs, scrub.damaged_points], [1, 1])
+  assert.equal(scrub.damage, damage)
 })
 
 test('a vault whose storage is away keeps no other from being read, and is tried again', async () => {

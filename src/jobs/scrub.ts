@@ -1,7 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { uuid } from '../lib/ids.ts'
 import type { VaultTable } from '../store/schema.ts'
-import { claimScrub, damageIn, dropScrubs, listScrubs, updateScrub } from '../store/vault-scrubs.ts'
+import {
+  claimScrub,
+  damageIn,
+  dropScrubs,
+  findScrub,
+  listScrubs,
+  updateScrub,
+} from '../store/vault-scrubs.ts'
 import type { ScrubState } from '../store/vault-scrubs.ts'
 import { SCRUB_START, scrubSlice } from '../vault/scrub.ts'
 import type { ScrubProblem } from '../vault/scrub.ts'
@@ -74,9 +81,12 @@ export class Scrubber {
     const { store, clock, log } = this.#tools
     const now = clock.now()
     await dropScrubs(store.db)
-    for (const { vault, scrub } of this.#due(await listScrubs(store.db), now)) {
+    for (const { vault } of this.#due(await listScrubs(store.db), now)) {
       if (!(await claimScrub(store.db, vault, this.#owner, { now, until: now + LEASE_MS }))) continue
       try {
+        // Another server may have gone on, or ended the pass, since they were listed.
+        const scrub = await findScrub(store.db, vault)
+        if (this.#due([{ vault, scrub }], now).length === 0) continue
         const bytes = await this.#slice(vault, scrub, now)
         const isLate = lagOf(scrub, clock.now()) > 0
         return isLate ? 0 : Math.ceil((bytes * 1000) / BYTES_A_SECOND)
@@ -117,7 +127,7 @@ export class Scrubber {
       maxBytes: SLICE_BYTES,
       signal: this.#stop.signal,
     })
-    if (slice.problems.length > 0) await this.#tell(vault, opened, scrub, slice.problems)
+    if (slice.problems.length > 0) await this.#tell(vault, opened, slice.problems)
     const pass = {
       ...before,
       pass_blobs: before.pass_blobs + slice.blobs,
@@ -141,14 +151,11 @@ export class Scrubber {
     return slice.bytes
   }
 
-  async #tell(
-    vault: VaultTable,
-    opened: Vault,
-    scrub: ScrubState,
-    problems: readonly ScrubProblem[],
-  ): Promise<void> {
+  async #tell(vault: VaultTable, opened: Vault, problems: readonly ScrubProblem[]): Promise<void> {
     const packs = problems.filter(({ blob }) => /^(data|meta)\//.test(blob))
     await keepDamagedPacks(this.#tools, opened, packs)
+    // As it is by now: a check may have named the recovery points that are hit meanwhile.
+    const scrub = await findScrub(this.#tools.store.db, vault)
     const known = damageIn(scrub.damage)
     const fresh = problems.filter(({ blob }) => known.blobs.every((one) => one.blob !== blob))
     const found = {
