@@ -29,6 +29,12 @@ export function parsePattern(text: string): EventPattern {
 
 export const CALL_DETAIL_TYPE = 'AWS API Call via CloudTrail'
 
+/** Whether a pattern names calls of the API among its detail-types. Others get none, whatever they would fit. */
+export function asksForCalls(text: string): boolean {
+  const { 'detail-type': types } = JSON.parse(text) as { readonly 'detail-type'?: unknown }
+  return Array.isArray(types) && types.includes(CALL_DETAIL_TYPE)
+}
+
 type Test = (value: unknown) => boolean
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

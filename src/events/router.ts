@@ -178,15 +178,20 @@ export class EventRouter {
       targetId: target.target_id,
       message: JSON.stringify(message),
     })
-    const found = theirs
-      .filter(({ pattern }) => pattern !== null && this.#patternOf(pattern)(event))
-      .map((target) => owe(target, { event }))
-    if (!theirs.some(({ topic_arn }) => topic_arn !== null)) return found
-    for (const notification of await notificationsOf(tx, row, event)) {
-      for (const target of theirs)
-        if (target.topic_arn === notification.topicArn) found.push(owe(target, { event, notification }))
-    }
-    return found
+    const isForTopics = theirs.some(({ topic_arn }) => topic_arn !== null)
+    const notifications = isForTopics ? await notificationsOf(tx, row, event) : []
+    // Each is told of an event once, however many reasons there are: the message's id is the event's.
+    return theirs.flatMap((target) => {
+      const notification = notifications.find(({ topicArn }) => topicArn === target.topic_arn)
+      if (notification !== undefined) return [owe(target, { event, notification })]
+      return this.#isWanted(target, row, event) ? [owe(target, { event })] : []
+    })
+  }
+
+  /** Calls are for those who asked for calls: others' patterns may fit one only because it is there for these. */
+  #isWanted({ pattern, wants_calls }: EventTargetTable, { kind }: EventRow, event: Event): boolean {
+    if (pattern === null || (kind === 'audit' && wants_calls === 0)) return false
+    return this.#patternOf(pattern)(event)
   }
 
   #patternOf(text: string): EventPattern {

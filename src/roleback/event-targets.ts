@@ -18,7 +18,7 @@ import type {
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { sendTo } from '../events/deliver.ts'
-import { CALL_DETAIL_TYPE, parsePattern, PatternError } from '../events/pattern.ts'
+import { asksForCalls, CALL_DETAIL_TYPE, parsePattern, PatternError } from '../events/pattern.ts'
 import {
   HTTP_KINDS,
   newSigningSecret,
@@ -63,6 +63,9 @@ export async function putEventTarget(
   const secret = secretOf(ctx, kind, input, kept)
   const targetId = before?.target_id ?? randomHex(16)
   const pattern = kind === 'PING' ? await patternOfPlan(ctx, input) : patternOf(input)
+  const wantsCalls = pattern !== null && asksForCalls(pattern)
+  // Told of calls is who reads the trail.
+  if (wantsCalls) await ctx.authorize('roleback:LookupAuditEvents', '*')
   await storeEventTarget(
     ctx.store.db,
     {
@@ -74,7 +77,7 @@ export async function putEventTarget(
       secret: sealTarget(ctx.serverKey, targetId, secret),
       pattern,
       topic_arn: topicOf(input),
-      wants_calls: pattern?.includes(CALL_DETAIL_TYPE) === true && pattern !== EVERY_CHANGE ? 1 : 0,
+      wants_calls: wantsCalls ? 1 : 0,
     },
     { arn: ctx.principal.arn, now: ctx.now },
   )

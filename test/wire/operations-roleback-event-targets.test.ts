@@ -13,8 +13,10 @@ import { awsError } from '../fixtures/aws-error.ts'
 import { roleback } from '../fixtures/command-line.ts'
 import {
   ALL_RIGHTS,
+  allow,
   backUpWell,
   makeRole,
+  makeUser,
   makeVault,
   openWorld,
   registerDirectory,
@@ -202,14 +204,48 @@ test('a target of a topic gets what vaults notify it of, in AWS’s words', asyn
     BackupVaultEvents: ['BACKUP_JOB_COMPLETED'],
   })
   await put({ Name: 'topic', Type: 'SLACK', Url: urlOf('/topic'), TopicArn })
+  const EventPattern = JSON.stringify({ 'detail-type': ['Backup Job State Change'] })
+  await put({ Name: 'both', Type: 'WEBHOOK', Url: urlOf('/both'), TopicArn, EventPattern })
   await backUp()
   await backUp('notifying')
   await until('the notification', () => (at('/topic').length > 0 ? true : undefined))
+  const sent = await until('both', () => {
+    const all = at('/both').map(({ headers, text }) => ({ id: headers['webhook-id'], text }))
+    return all.some(({ text }) => text.includes('"notification"')) ? all : undefined
+  })
+  assert.equal(sent.length, 6)
+  assert.equal(new Set(sent.map(({ id }) => id)).size, 6, 'one message of each event')
   assert.equal(at('/topic').length, 1)
   assert.match(
     at('/topic')[0]?.text ?? '',
     /An AWS Backup job was completed successfully\. Recovery point ARN: /,
   )
+})
+
+test('calls of the API are told to whoever may read the trail and asked for them, and to nobody else', async () => {
+  const limited = await makeUser(world, 'listener', [allow('roleback:PutEventTarget')])
+  const calls = String.raw`{"detail-type":["AWS API Call via Cloud\u0054rail"]}`
+  const hook = (Name: string, EventPattern: string) =>
+    ({ Name, Type: 'WEBHOOK', Url: urlOf(`/${Name}`), EventPattern }) as const
+  await assert.rejects(
+    limited.call('roleback', 'PutEventTarget', hook('calls', calls)),
+    awsError('AccessDeniedException', 'is not authorized to perform: roleback:LookupAuditEvents'),
+  )
+  await limited.call(
+    'roleback',
+    'PutEventTarget',
+    hook('loose', JSON.stringify({ account: [world.accountId] })),
+  )
+  await put(hook('calls', calls))
+  await backUp()
+  await until('a call and a change to be told', () =>
+    at('/calls').some(({ text }) => text.includes('"StartBackupJob"')) &&
+    at('/loose').some(({ text }) => text.includes('"COMPLETED"'))
+      ? true
+      : undefined,
+  )
+  assert.ok(at('/loose').every(({ text }) => !text.includes('AWS API Call')))
+  for (const Name of ['calls', 'loose']) await world.call('roleback', 'DeleteEventTarget', { Name })
 })
 
 test('a ping tells a dead man’s switch how a plan’s runs begin and end, and of nothing else', async () => {
