@@ -17,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   console: async () => await Promise.resolve(runScript('console/test/overview-bench.ts')),
   rebuild: async () => (await import('./rebuild.ts')).run(),
   events: async () => (await import('./events.ts')).run(),
+  'event-queue': async () => (await import('./event-queue.ts')).run(),
   'vault-index': async () => (await import('./vault-index.ts')).run(),
   'vault-mixed': async () => (await import('./vault.ts')).run(['mixed']),
   'vault-small': async () => (await import('./vault.ts')).run(['small']),

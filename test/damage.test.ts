@@ -38,10 +38,13 @@ after(async () => await world[Symbol.asyncDispose]())
 const nameOf = (arn: string): string => arn.split('/').at(-1) ?? ''
 
 /** Packs of content in the vault, by path. */
-function packs(): string[] {
+const packs = (): string[] => files(/\/data\/..\/[0-9a-f]{64}$/)
+const heads = (): string[] => files(/\/points\/[^/]+\/head$/)
+
+function files(pattern: RegExp): string[] {
   const root = join(world.dataDir, 'vaults')
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\/data\/..\/[0-9a-f]{64}$/.test(file))
+    .filter((file) => pattern.test(file))
     .map((file) => join(root, file))
 }
 
@@ -98,6 +101,28 @@ test('the backup after a verify stores again what had rotted, and heals the reco
   const sweep = await world.call('roleback', 'StartSweepJob', { BackupVaultName })
   assert.equal((await jobEnd(world, sweep.JobId)).State, 'COMPLETED')
   assert.ok(!packs().includes(hit.pack), 'the rotten pack is gone')
+})
+
+test('a recovery point whose head is gone from the storage is told by a verify, and no sweep frees what it held', async () => {
+  const knownHeads = new Set(heads())
+  const hit = await backedUp('maps', 'treasure.txt')
+  const head = heads().find((file) => !knownHeads.has(file)) ?? assert.fail('no head came')
+  const bytes = readFileSync(head)
+  rmSync(head)
+  const verify = await world.call('roleback', 'StartVerifyJob', { BackupVaultName, ReadData: false })
+  const found = await jobEnd(world, verify.JobId)
+  assert.equal(found.State, 'FAILED')
+  assert.match(found.StatusMessage ?? '', new RegExp(hit.point))
+  const sweep = await world.call('roleback', 'StartSweepJob', { BackupVaultName })
+  const swept = await jobEnd(world, sweep.JobId)
+  assert.equal(swept.State, 'FAILED')
+  assert.match(swept.StatusMessage ?? '', new RegExp(hit.point))
+  assert.ok(packs().includes(hit.pack))
+
+  writeFileSync(head, bytes)
+  const again = await world.call('roleback', 'StartSweepJob', { BackupVaultName })
+  assert.equal((await jobEnd(world, again.JobId)).State, 'COMPLETED')
+  assert.ok(packs().includes(hit.pack))
 })
 
 const COPIES = 'elsewhere'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
 import { BackupClient, StartRestoreJobCommand } from '@aws-sdk/client-backup'
 import { callerOf } from '../src/aws/client.ts'
@@ -22,6 +23,7 @@ import {
   policy,
   registerDirectory,
   restoreEnd,
+  until,
 } from './fixtures/world.ts'
 import type { User, World } from './fixtures/world.ts'
 import { rgwMissing, startRgw } from './servers/ceph-rgw.ts'
@@ -234,6 +236,93 @@ describe('R16 a directory', () => {
       arn,
     )
     assert.match(message, /because no session policy allows/)
+  })
+})
+
+describe('R16 a restore test', () => {
+  const RestoreTestingPlanName = 'weekly'
+  const mount = 'elasticfilesystem:ClientMount'
+
+  /** Has the plan run now. @returns How its restore ended. */
+  async function runNow(): Promise<Awaited<ReturnType<typeof restoreEnd>>> {
+    const known = await testJobs()
+    using db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5000 })
+    db.prepare('update restore_testing_plan set next_run_at = ?').run(Date.now() - 1000)
+    const id = await until('the plan to run', async () =>
+      (await testJobs()).find((one) => !known.includes(one)),
+    )
+    return await restoreEnd(world, id)
+  }
+
+  async function testJobs(): Promise<readonly string[]> {
+    const { RestoreJobs = [] } = await world.call('backup', 'ListRestoreJobs', {})
+    return RestoreJobs.filter(({ CreatedBy }) => CreatedBy !== undefined).map(
+      ({ RestoreJobId }) => RestoreJobId ?? '',
+    )
+  }
+
+  async function rights(user: { readonly name: string }, ...statements: readonly object[]): Promise<void> {
+    await world.call('iam', 'PutUserPolicy', {
+      UserName: user.name,
+      PolicyName: 'own',
+      PolicyDocument: policy(...statements),
+    })
+  }
+
+  test('asks at each run whether who had it done may still read what it hands out', async () => {
+    const { arn } = await registerDirectory(world, 'tested', (path) => writeFileSync(join(path, 'a'), 'dear'))
+    await point(arn)
+    const isHere = { IpAddress: { 'aws:SourceIp': '127.0.0.0/8' } }
+    const user = await restorer(allow('backup:*RestoreTesting*'), { ...allow(mount, arn), Condition: isHere })
+    await user.call('backup', 'CreateRestoreTestingPlan', {
+      RestoreTestingPlan: {
+        RestoreTestingPlanName,
+        ScheduleExpression: 'cron(0 3 ? * SUN *)',
+        RecoveryPointSelection: {
+          Algorithm: 'LATEST_WITHIN_WINDOW',
+          IncludeVaults: ['*'],
+          RecoveryPointTypes: ['SNAPSHOT'],
+        },
+      },
+    })
+    await user.call('backup', 'CreateRestoreTestingSelection', {
+      RestoreTestingPlanName,
+      RestoreTestingSelection: {
+        RestoreTestingSelectionName: 'letters',
+        ProtectedResourceType: 'EFS',
+        IamRoleArn: ROLE,
+        ProtectedResourceArns: [arn],
+      },
+    })
+    // From where the call came was decided with it.
+    const first = await runNow()
+    assert.equal(first.Status, 'COMPLETED', first.StatusMessage ?? '')
+
+    await rights(user, ...MAY_RESTORE)
+    const second = await runNow()
+    assert.equal(second.Status, 'FAILED')
+    const sentence = `User: ${user.arn} is not authorized to perform: ${mount} on resource: ${arn} `
+    const told = second.StatusMessage ?? ''
+    assert.ok(told.startsWith(sentence), told)
+    assert.match(told, /The restore guard asks for it: /)
+    const id = EXPLAINED.exec(told)?.[1] ?? ''
+    await world.call('roleback', 'GetAuthorizationDetails', { AuthorizationId: id })
+
+    await rights(user, ...MAY_RESTORE, allow(UNREADABLE))
+    assert.equal((await runNow()).Status, 'COMPLETED')
+
+    await world.call('iam', 'DeleteUserPolicy', { UserName: user.name, PolicyName: 'own' })
+    await world.call('iam', 'DeleteAccessKey', { UserName: user.name, AccessKeyId: user.key.accessKeyId })
+    await world.call('iam', 'DeleteUser', { UserName: user.name })
+    // Another one, who has his name now.
+    await makeUser(world, user.name, [ALL_RIGHTS])
+    const last = await runNow()
+    assert.equal(last.Status, 'FAILED')
+    assert.match(last.StatusMessage ?? '', /cannot be asked any more whether he may read what it hands out/)
+    assert.deepEqual(
+      world.rows(`select kind from job where kind = 'delete-restore-test' and resource_arn = ?`, arn).length,
+      2,
+    )
   })
 })
 
@@ -484,4 +573,19 @@ describe('R16 the setting', () => {
     assert.equal((await roleback(['guard', 'sometimes'], { env })).code, 2)
     await guardIs('enforce')
   })
+})
+
+test('R18 what deduplication saved is told only to whom everything may be restored', async () => {
+  const usage = { BackupVaultName: VAULT, IncludeStoredBytes: true }
+  const reader = await makeUser(world, 'usage-reader', [allow('roleback:ListVaultUsage')])
+  const { Usage } = await reader.call('roleback', 'ListVaultUsage', { BackupVaultName: VAULT })
+  assert.equal(Usage.at(-1)?.StoredBytes, undefined)
+  await assert.rejects(reader.call('roleback', 'ListVaultUsage', usage), (error) => {
+    assert.ok(error instanceof AwsError)
+    assert.match(error.message, new RegExp(UNREADABLE))
+    return error.code === 'AccessDeniedException'
+  })
+  const all = await makeUser(world, 'usage-all', [allow('roleback:ListVaultUsage'), allow(UNREADABLE)])
+  const told = await all.call('roleback', 'ListVaultUsage', usage)
+  assert.equal(typeof told.Usage.at(-1)?.StoredBytes, 'number')
 })

@@ -295,6 +295,15 @@ export function backdate(dataDir: string): void {
         })
     }
   }
+  // What the server would have written down each night.
+  const usage = db.prepare(
+    `insert into vault_usage
+     select vault.vault_id, ?, sum(point.size_bytes), sum(point.size_bytes) / 9, count(*)
+     from vault join recovery_point as point on point.vault_name = vault.name
+     where point.created_at < ? group by vault.vault_id on conflict do nothing`,
+  )
+  const today = Math.floor(now / DAY_MS)
+  for (let day = today - 30; day < today; day++) usage.run(day, (day + 1) * DAY_MS)
   db.close()
 }
 

@@ -30,6 +30,7 @@ export function screensOf(filled: Filled): ReadonlyMap<string, string> {
     ['vault', '/vaults/production'],
     ['vault-policy', '/vaults/production?tab=policy'],
     ['vault-lock', '/vaults/archive?tab=lock'],
+    ['vault-usage', '/vaults/production?tab=usage'],
     ['vault-who-can', '/vaults/production?tab=who-can'],
     ['restore', `/restore/production/${point}`],
     ['access', '/access'],

@@ -1,10 +1,10 @@
 import { candidatesFor } from '../policy/compile.ts'
 import type { PolicyLayers } from '../policy/evaluate.ts'
-import { listRoles, listUsers } from '../store/identities.ts'
+import { findRoleById, findUserById, listRoles, listUsers } from '../store/identities.ts'
 import type { Page, PageRequest } from '../store/page.ts'
-import type { RoleTable } from '../store/schema.ts'
+import type { RoleTable, UserTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
-import { tagsOfAll } from '../store/tags.ts'
+import { tagsOf, tagsOfAll } from '../store/tags.ts'
 import type { Tags } from '../store/tags.ts'
 import { compiledTrustPolicy } from './compiled.ts'
 import { roleArn, rootArn, userArn } from './identity-arns.ts'
@@ -30,40 +30,58 @@ export async function everybodyOf(db: Queryable, accountId: string): Promise<rea
   const users = await all((page) => listUsers(db, filter, page))
   const roles = await all((page) => listRoles(db, filter, page))
   const tags = await tagsOfAll(db, accountId, [...users.map(userArn), ...roles.map(roleArn)])
-  const arn = rootArn(accountId)
-  const root: Somebody = {
-    kind: 'root',
-    arn,
-    place: [0, ''],
-    hasBoundary: false,
-    principal: { kind: 'root', accountId, arn, uniqueId: accountId, tags: {} },
-  }
   return [
-    root,
-    ...users.map((row): Somebody => {
-      const own = userArn(row)
-      const ids = { uniqueId: row.user_id, identityId: row.user_id, userName: row.name }
-      const principal: Principal = { kind: 'user', accountId, arn: own, ...ids, tags: tags.get(own) ?? {} }
-      return {
-        kind: 'user',
-        arn: own,
-        place: [1, row.name_lower],
-        hasBoundary: row.boundary_arn !== null,
-        principal,
-      }
-    }),
-    ...roles.map((row): Somebody => {
-      const own = roleArn(row)
-      return {
-        kind: 'role',
-        arn: own,
-        place: [2, row.name_lower],
-        hasBoundary: row.boundary_arn !== null,
-        principal: sessionOf(row, NO_SESSION, tags.get(own) ?? {}),
-        role: row,
-      }
-    }),
+    rootOf(accountId),
+    ...users.map((row) => userOf(row, tags.get(userArn(row)) ?? {})),
+    ...roles.map((row) => roleOf(row, tags.get(roleArn(row)) ?? {})),
   ]
+}
+
+function rootOf(accountId: string): Somebody {
+  const arn = rootArn(accountId)
+  const principal: Principal = { kind: 'root', accountId, arn, uniqueId: accountId, tags: {} }
+  return { kind: 'root', arn, place: [0, ''], hasBoundary: false, principal }
+}
+
+function userOf(row: UserTable, tags: Tags): Somebody {
+  const arn = userArn(row)
+  const ids = { uniqueId: row.user_id, identityId: row.user_id, userName: row.name }
+  const principal: Principal = { kind: 'user', accountId: row.account_id, arn, ...ids, tags }
+  return { kind: 'user', arn, place: [1, row.name_lower], hasBoundary: row.boundary_arn !== null, principal }
+}
+
+function roleOf(row: RoleTable, tags: Tags): Somebody {
+  return {
+    kind: 'role',
+    arn: roleArn(row),
+    place: [2, row.name_lower],
+    hasBoundary: row.boundary_arn !== null,
+    principal: sessionOf(row, NO_SESSION, tags),
+    role: row,
+  }
+}
+
+/**
+ * What to keep of a caller to ask about him later: the unique id of the user or role behind him, the account of root. Whoever root
+ * federates is nobody afterwards.
+ */
+export function lastingId({ kind, identityId, accountId, uniqueId }: Principal): string {
+  return identityId ?? (kind === 'root' ? accountId : uniqueId)
+}
+
+/** Who has this id in the account now; undefined where nobody has. */
+export async function somebodyOfId(
+  db: Queryable,
+  accountId: string,
+  id: string,
+): Promise<Somebody | undefined> {
+  if (id === accountId) return rootOf(accountId)
+  const [user, role] = id.startsWith('AIDA')
+    ? [await findUserById(db, id), undefined]
+    : [undefined, await findRoleById(db, id)]
+  if (user?.account_id === accountId) return userOf(user, await tagsOf(db, accountId, userArn(user)))
+  if (role?.account_id === accountId) return roleOf(role, await tagsOf(db, accountId, roleArn(role)))
+  return undefined
 }
 
 async function all<Row>(list: (page: PageRequest) => Promise<Page<Row>>): Promise<readonly Row[]> {

@@ -1,3 +1,4 @@
+import { lastingId } from '../access/everybody.ts'
 import { guardTests } from '../access/restore-guard.ts'
 import {
   AlreadyExistsException,
@@ -68,6 +69,7 @@ export async function createRestoreTestingSelection(
     validators: '[]',
     creator_request_id: input.CreatorRequestId ?? uuid(),
     created_by: ctx.principal.arn,
+    created_by_id: lastingId(ctx.principal),
     created_at: ctx.now,
     updated_at: ctx.now,
   }
@@ -202,6 +204,7 @@ export async function updateRestoreTestingSelection(
     role_id: role.role_id,
     document: JSON.stringify(document),
     created_by: ctx.principal.arn,
+    created_by_id: lastingId(ctx.principal),
     updated_at: ctx.now,
   })
   if (!isThere) throw noSuchSelection(plan.name, row.name)

@@ -6,6 +6,7 @@ import { CommandUsageError } from './report.ts'
 import { collect } from './resource-values.ts'
 import { readSecret } from './secret-input.ts'
 import { addVaultHeld } from './vault-held.ts'
+import { addVaultUsage } from './vault-usage.ts'
 import { addVaultRebuild } from './vault-rebuild.ts'
 
 interface Json {
@@ -76,6 +77,7 @@ export function addVault(program: Command): void {
     .option('--json', 'print the result as JSON')
     .action(exportVault)
   addVaultHeld(vault)
+  addVaultUsage(vault)
   addVaultRebuild(vault)
 }
 

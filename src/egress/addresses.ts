@@ -94,7 +94,7 @@ function isOtherDatabase(own: OwnEndpoint, database: string | undefined): boolea
 }
 
 /** One machine has many names and addresses: any of them reaches what listens there. */
-async function isSameMachine(addresses: readonly string[], own: string): Promise<boolean> {
+export async function isSameMachine(addresses: readonly string[], own: string): Promise<boolean> {
   // A socket's path, or none, stands for a server beside this one.
   const isLocal = own === '' || own.startsWith('/')
   const theirs = isLocal ? ['127.0.0.1'] : await addressesOf(own)

@@ -84,18 +84,28 @@ export class EventRouter {
     })
   }
 
-  /** Routes what there is. */
+  /** Routes what there is, and forgets what is old: what comes meanwhile does not wait for that. */
   async run(): Promise<void> {
+    const { store, clock } = this.#options
+    await this.#routeAll()
+    if (clock.monotonic() - this.#prunedAt < PRUNE_EVERY_MS) return
+    this.#prunedAt = clock.monotonic()
+    await boundDeliveries(store.db, MAX_OWED, clock.now())
+    const before = clock.now() - KEEP_MS
+    let pruned = await pruneEvents(store, before)
+    while (pruned !== undefined && !this.#stop.signal.aborted) {
+      await this.#routeAll()
+      pruned = await pruneEvents(store, before, pruned)
+    }
+  }
+
+  async #routeAll(): Promise<void> {
     const { store, clock } = this.#options
     for (;;) {
       const rows = await claimEvents(store, { now: clock.now(), leaseMs: LEASE_MS, limit: BATCH })
       if (rows.length > 0) await this.#route(rows)
-      if (rows.length < BATCH || this.#stop.signal.aborted) break
+      if (rows.length < BATCH || this.#stop.signal.aborted) return
     }
-    if (clock.monotonic() - this.#prunedAt < PRUNE_EVERY_MS) return
-    this.#prunedAt = clock.monotonic()
-    await boundDeliveries(store.db, MAX_OWED, clock.now())
-    await pruneEvents(store.db, clock.now() - KEEP_MS)
   }
 
   async #route(rows: readonly EventRow[]): Promise<void> {

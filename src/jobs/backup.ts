@@ -6,6 +6,7 @@ import { assertClaim, finishJob } from '../store/claims.ts'
 import { completeRecoveryPoint, latestPointOfResource } from '../store/recovery-points.ts'
 import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../store/schema.ts'
 import { putTags, tagsOf } from '../store/tags.ts'
+import { growStoredBytes, vaultOf } from '../store/vaults.ts'
 import { connectionOf } from './connections.ts'
 import { openJobRole } from './job-role.ts'
 import { pointRecord } from './point-record.ts'
@@ -19,6 +20,7 @@ import { checkRetention } from './protection.ts'
 import { checkQuotas, overQuota } from './quotas.ts'
 import { Problems } from './problems.ts'
 import { retainUntil } from './retain.ts'
+import { behindSweep } from './sweep-queue.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
 import { resourceOf, vaultToFill } from './vault-to-fill.ts'
@@ -73,7 +75,7 @@ export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOu
   } catch (error) {
     await role.close()
     await dropUnfinishedPoint(tools, job.row, point)
-    throw error
+    throw await behindSweep(tools, vault, row, error)
   }
 }
 
@@ -235,6 +237,7 @@ async function commit(
         point.delete_after_days === null ? null : point.created_at + point.delete_after_days * DAY_MS,
       status_message: message === '' ? null : message,
     })
+    await growStoredBytes(tx, vaultOf(point), result.storedBytes)
     await putTags(tx, row.account_id, point.arn, end.tags)
     await queueCopies(tx, row, { ...point, size_bytes: result.contentBytes }, input.copies ?? [], now)
     await finishJob(tx, row, {

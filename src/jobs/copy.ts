@@ -15,7 +15,7 @@ import {
 } from '../store/recovery-points.ts'
 import type { JobTable, RecoveryPointTable, VaultTable } from '../store/schema.ts'
 import { putTags, tagsOf, tagsOfAll } from '../store/tags.ts'
-import { findVault, findVaultByArn } from '../store/vaults.ts'
+import { findVault, findVaultByArn, growStoredBytes } from '../store/vaults.ts'
 import { ChunkMissingError, PointNotFoundError, VaultDamageError } from '../vault/errors.ts'
 import { JobFailedError, RetryLaterError } from './errors.ts'
 import { openJobRole } from './job-role.ts'
@@ -28,6 +28,7 @@ import type { CopyResult } from './pour-copy.ts'
 import { checkQuotas, overQuota } from './quotas.ts'
 import { checkRetention } from './protection.ts'
 import { retainUntil } from './retain.ts'
+import { behindSweep } from './sweep-queue.ts'
 import type { JobOutcome, JobRunner, JobTools, RunningJob } from './tools.ts'
 import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
 
@@ -98,7 +99,7 @@ async function copy(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
       return await commit(tools, job, open, point, { result, end })
     } catch (error) {
       await dropUnfinishedPoint(tools, job.row, point)
-      throw error
+      throw await behindSweep(tools, open.into, job.row, error)
     }
   } finally {
     await role.close()
@@ -281,6 +282,7 @@ async function commit(
       delete_at: point.delete_at,
       status_message: source.status_message,
     })
+    await growStoredBytes(tx, into, result.storedBytes)
     await putTags(tx, into.account_id, point.arn, end.tags)
     await finishJob(tx, row, {
       state: 'COMPLETED',

@@ -8,6 +8,7 @@ import { dueForExpiry, reviveUnexpired } from '../store/recovery-points.ts'
 import type { HeldCursor } from '../store/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { pruneSignIns } from '../store/sign-in.ts'
+import { recordUsage } from '../store/vault-usage.ts'
 import { RetryLaterError } from './errors.ts'
 import { expirePoint } from './expire-point.ts'
 import { retainLockedVaults } from './retain.ts'
@@ -34,6 +35,9 @@ const GUARD_ROUNDS = 10
 const RETAIN_ROUNDS = 86_400_000 / ROUND_MS
 /** What was approved so lately is tried in each round, in milliseconds; later, among what is held. */
 const FRESH_MS = 5 * 60_000
+
+/** What the vaults hold is written down every so many rounds: each hour. It reads all recovery points. */
+const USAGE_ROUNDS = 3_600_000 / ROUND_MS
 
 /** Retention counts are looked at every so many rounds. */
 const COUNT_ROUNDS = 10
@@ -106,6 +110,7 @@ export class Housekeeping {
     await pruneDenials(store.db, now, () => this.#stop.signal.aborted)
     if (this.#rounds % GUARD_ROUNDS === 0) await guardVaults(this.#tools)
     if (this.#rounds % RETAIN_ROUNDS === 0) this.#retain()
+    if (this.#rounds % USAGE_ROUNDS === 0) await recordUsage(store.db, now)
     await reviveUnexpired(store.db, now)
     await pruneHeldDeletions(store.db, now)
     await holdSurprises(this.#tools, this.#holdShare, now)

@@ -5,6 +5,7 @@ import { assertClaim } from '../store/claims.ts'
 import { completeRecoveryPoint } from '../store/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { putTags } from '../store/tags.ts'
+import { growStoredBytes, vaultOf } from '../store/vaults.ts'
 import { decideImport, problemTeller } from './import-plan.ts'
 import type { Before, ImportPlan } from './import-plan.ts'
 import { tagsOfSnapshot } from './import-source.ts'
@@ -195,6 +196,7 @@ async function commit(
         point.delete_after_days === null ? null : point.created_at + point.delete_after_days * DAY_MS,
       status_message: message === '' ? null : message,
     })
+    await growStoredBytes(tx, vaultOf(point), result.storedBytes)
     await putTags(tx, row.account_id, point.arn, tags)
   })
 }

@@ -107,7 +107,7 @@ export async function takeOverVault(found: FoundVault, by: TakeOver): Promise<Ta
   const { sealed, vaultKeys } =
     own ?? (await addVaultKey(store, by, vaultId, await openKeys(found, by.kit, vaultId, newest)))
   const vault = await openVault(store, vaultKeys)
-  const lists = await readDeadLists(store, vault.keys)
+  const { lists } = await readDeadLists(store, vault.keys)
   return { found, vault, sealed, generation: (lists.at(-1)?.generation ?? 0) + GENERATIONS_AHEAD }
 }
 

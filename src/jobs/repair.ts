@@ -9,6 +9,7 @@ import type { VerifyResult } from '../vault/verify.ts'
 import { announceFound, firstOf, pointSentence } from './damage.ts'
 import type { VaultDamage } from './damage.ts'
 import { JobFailedError } from './errors.ts'
+import { missingPoints, withMissing } from './missing-points.ts'
 import { isSameBackup, RepairSources } from './repair-sources.ts'
 import { retainVault } from './retain.ts'
 import { queueSweep } from './sweep-queue.ts'
@@ -39,7 +40,7 @@ export async function runRepair(tools: JobTools, job: RunningJob): Promise<JobOu
   progress.itemsDone = result.salvagedChunks + result.fetchedChunks
   // What is new must be kept by the storage as long as what it stands for.
   await retainVault(tools, vault, signal)
-  const look = await verifyVault(opened, { signal })
+  const look = withMissing(await verifyVault(opened, { signal }), await missingPoints(db, vault, opened))
   const left = await announceFound(tools, vault, look, `repair ${row.job_id}`)
   if (look.unneededPacks.length > 0)
     await queueSweep(db, vault, { callerArn: row.caller_arn, now: tools.clock.now() })

@@ -132,13 +132,16 @@ async function pointsToTest(
   }
   const found: RecoveryPointTable[] = []
   for (const { arn, points } of await testableResources(tx, filter)) {
-    const latest = await testedPoint(tx, filter, arn, 0)
-    if (latest === undefined) continue
-    const tags = await tagsOf(tx, plan.account_id, latest.arn)
-    if (!conditionsHold(tested.ProtectedResourceConditions, tags)) continue
     const skip = Algorithm === 'RANDOM_WITHIN_WINDOW' ? randomInt(points) : 0
-    const chosen = skip === 0 ? latest : await testedPoint(tx, filter, arn, skip)
-    if (chosen !== undefined) found.push(chosen)
+    // Tags are each recovery point's own: where those of the one drawn do not fit, the latest has its chance.
+    for (const at of new Set([skip, 0])) {
+      const point = await testedPoint(tx, filter, arn, at)
+      if (point === undefined) continue
+      const tags = await tagsOf(tx, plan.account_id, point.arn)
+      if (!conditionsHold(tested.ProtectedResourceConditions, tags)) continue
+      found.push(point)
+      break
+    }
   }
   return found
 }
@@ -183,7 +186,12 @@ async function insertTest(
     role_arn: selection.role_arn,
     role_id: selection.role_id,
     status_message: missed ?? null,
-    input: JSON.stringify({ metadata: metadataOf(point, tested), copyTags: false, isTest: true }),
+    input: JSON.stringify({
+      metadata: metadataOf(point, tested),
+      copyTags: false,
+      isTest: true,
+      selectedBy: selection.created_by_id,
+    }),
   })
   await insertRestoreTest(tx, {
     job_id: jobId,

@@ -145,6 +145,7 @@ async function putPlan(store: Store, given: GivenTestingPlan, tested: TestedReso
     validators: '[]',
     creator_request_id: 'x',
     created_by: `arn:aws:iam::${ACCOUNT}:user/admin`,
+    created_by_id: ACCOUNT,
     created_at: START,
     updated_at: START,
   })
@@ -268,6 +269,32 @@ test('a random point is any of those inside the window, and over many runs each 
     assert.equal(made.length, 40)
     // That one of three is missed in 40 draws happens once in ten million runs.
     assert.equal(new Set(made.map(({ recovery_point_arn }) => recovery_point_arn)).size, 3)
+  })
+})
+
+test('a random point has the tags that were asked for, too', async () => {
+  const points = [1, 2, 3, 4].map((ageDays) => ({
+    resource: 'a',
+    ageDays,
+    ...(ageDays % 2 === 0 && { tags: { content: 'secret' } }),
+  }))
+  const secret = [{ Key: 'aws:ResourceTag/content', Value: 'secret' }]
+  const given = {
+    plan: {
+      RecoveryPointSelection: { Algorithm: 'RANDOM_WITHIN_WINDOW', SelectionWindowDays: 365 },
+    } as const,
+    selection: { ProtectedResourceConditions: { StringEquals: [], StringNotEquals: secret } },
+  }
+  await withTestingPlan(given, points, async ({ clock, scheduler, jobs, store }) => {
+    for (let day = 0; day < 30; day++) {
+      clock.ms = DUE + day * DAY
+      await scheduler.runDue()
+    }
+    const tagged = await store.db.selectFrom('tag').select('arn').execute()
+    const made = await jobs()
+    assert.deepEqual([made.length, tagged.length], [30, 2])
+    for (const { recovery_point_arn } of made)
+      assert.ok(tagged.every(({ arn }) => arn !== recovery_point_arn))
   })
 })
 

@@ -17,6 +17,7 @@ import { replaceTags, tagsOf, tagsOfAll } from '../store/tags.ts'
 import { findVault } from '../store/vaults.ts'
 import { connectionOf } from './connections.ts'
 import { JobFailedError } from './errors.ts'
+import { guardTest } from './restore-test-guard.ts'
 import { openJobRole } from './job-role.ts'
 import { openPointReader } from './pour-restore.ts'
 import { Problems } from './problems.ts'
@@ -27,6 +28,8 @@ interface RestoreInput {
   readonly copyTags: boolean
   /** Of a restore test: what it makes is tagged so, and is deleted again. */
   readonly isTest?: boolean
+  /** Of a restore test: unique id of who had it done. */
+  readonly selectedBy?: string | null
 }
 
 /** What a restore works on, looked up before anything is decided. */
@@ -43,6 +46,7 @@ interface Plan {
 export async function runRestore(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
   const { row } = job
   const plan = await planOf(tools, row)
+  const warnings = plan.input.isTest === true ? await guardTest(tools, row, { ...plan, ...plan.input }) : []
   const tags = await tagsToSet(tools, row, plan)
   const role = await openJobRole(tools, job, {
     resource: {
@@ -71,7 +75,13 @@ export async function runRestore(tools: JobTools, job: RunningJob): Promise<JobO
         `Restore job failed: ${problems.sentence('could not be restored')}. What was restored lies in ${summary.createdResourceArn}`,
       )
     }
-    return await commit(tools, job, plan, summary, tags)
+    return await commit(
+      tools,
+      job,
+      plan,
+      { ...summary, notes: [...(summary.notes ?? []), ...warnings] },
+      tags,
+    )
   } finally {
     await role.close()
   }

@@ -5,9 +5,11 @@ import type { VaultTable } from '../store/schema.ts'
 import { bumpGeneration, findVault, setStoredBytes } from '../store/vaults.ts'
 import { sweepVault } from '../vault/sweep.ts'
 import type { SweepResult } from '../vault/sweep.ts'
+import { headName } from '../vault/heads.ts'
 import type { PointHead } from '../vault/heads.ts'
 import type { Vault } from '../vault/vault.ts'
 import { JobFailedError } from './errors.ts'
+import { missingPoints } from './missing-points.ts'
 import { protectionOf, whyKept } from './protection.ts'
 import { queueSweep } from './sweep-queue.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
@@ -27,6 +29,7 @@ export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOut
   const vault = await findVault(db, row.account_id, row.region, row.vault_name as string)
   if (vault === undefined) throw new JobFailedError(`Sweep failed: backup vault ${row.vault_name} is gone`)
   const opened = await tools.vaults.open(vault)
+  await checkNoneMissing(tools, opened, vault)
   const dropped = await dropUnfinishedPoints(tools, opened, vault)
   const result = await sweepVault(opened, {
     lease: tools.vaults.lease(job, opened),
@@ -48,6 +51,19 @@ export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOut
     message: `${freedSentence(result)}${waiting}`,
     result: { ...result, droppedPoints: dropped },
   }
+}
+
+/** @throws {JobFailedError} When a recovery point is gone that nobody deleted: what it holds must not be freed. */
+async function checkNoneMissing(tools: JobTools, opened: Vault, vault: VaultTable): Promise<void> {
+  const missing = await missingPoints(tools.store.db, vault, opened)
+  const first = missing[0]
+  if (first === undefined) return
+  const more = missing.length === 1 ? '' : ` (and ${missing.length - 1} more)`
+  throw new JobFailedError(
+    `The sweep of backup vault ${vault.name} freed nothing: ${headName(first.pointId)} of recovery point ${first.arn}${more} is gone from ` +
+      'its storage, and nobody deleted it. What it held may still be there: put the file back, or delete the recovery point',
+    'DAMAGE',
+  )
 }
 
 function freedSentence({ deletedBytes, deletedBlobs }: SweepResult): string {

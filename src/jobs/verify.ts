@@ -6,6 +6,7 @@ import { queueRepair } from './check-queue.ts'
 import { announceFound, firstOf, keepDamagedPacks, MAX_NAMED, pointSentence } from './damage.ts'
 import type { VaultDamage } from './damage.ts'
 import { JobFailedError } from './errors.ts'
+import { missingPoints, withMissing } from './missing-points.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 
 /** Reads a vault and checks that every recovery point can be restored; with `readData` every byte of every pack. */
@@ -15,7 +16,7 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
   if (vault === undefined) throw new JobFailedError(`Verify failed: backup vault ${row.vault_name} is gone`)
   const { readData } = JSON.parse(row.input) as { readData: boolean }
   const opened = await tools.vaults.open(vault)
-  const result = await verifyVault(opened, {
+  const inVault = await verifyVault(opened, {
     readData,
     checkPacks: checkPacksInThreads,
     signal: job.signal,
@@ -23,6 +24,7 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
       job.progress.bytesDone += bytes
     },
   })
+  const result = withMissing(inVault, await missingPoints(tools.store.db, vault, opened))
   job.progress.itemsDone = result.items
   await keepDamagedPacks(tools, opened, result.damagedPacks)
   await opened.clearDamage(result.healedPacks)

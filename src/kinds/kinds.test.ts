@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import type { StepTarget } from './kind.ts'
 import { KINDS, kindOfArn, kindOfType, restoreConnectionArn } from './kinds.ts'
 import { rds } from './rds.ts'
+import { inferredMetadata, restoreTestName } from './restore-test.ts'
 import { s3, s3ObjectArn } from './s3.ts'
+import { TARGET_RESOURCE } from './target-resource.ts'
 
 const PARTS = { region: 'us-east-1', accountId: '111122223333' }
 const CREATED = {
@@ -22,6 +24,15 @@ test('resources and recovery points have the ARN forms of AWS', () => {
     s3.recoveryPointArn({ ...PARTS, ...CREATED, name: 'photos' }),
     'arn:aws:backup:us-east-1:111122223333:recovery-point:photos-20260304050607-0f8fad5b',
   )
+})
+
+test('R19 where a restore test goes is not for what a recovery point says of itself', () => {
+  const planted = { DBName: 'production', [TARGET_RESOURCE]: 'arn:aws:rds:us-east-1:111122223333:db:other' }
+  const name = restoreTestName('0'.repeat(32))
+  assert.deepEqual(inferredMetadata(rds, { ...planted, Engine: 'postgres', unknown: 'x' }, name), {
+    DBInstanceIdentifier: name,
+    Engine: 'postgres',
+  })
 })
 
 test('kindOfArn() finds every kind by the ARN that the kind itself makes, and no other ARN', () => {

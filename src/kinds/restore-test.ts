@@ -2,6 +2,7 @@ import type { Kind, ResourceType, Step } from './kind.ts'
 import { readRestoreMetadata } from './restore-metadata.ts'
 import type { ReadMetadata } from './restore-metadata.ts'
 import { onObject, onRestored } from './step-arns.ts'
+import { TARGET_RESOURCE } from './target-resource.ts'
 
 /**
  * Where a restore test goes, and how it goes away again. A test always makes something new under a name that nobody can guess: a
@@ -75,13 +76,18 @@ const FORMS: Readonly<Record<ResourceType, RestoreTestForm>> = {
 /** The name of what one test makes. `unique`: 32 hexadecimal digits. */
 export const restoreTestName = (unique: string): string => `${RESTORE_TEST}-${unique}`
 
+/** What a recovery point says of itself is no word on where it goes: these are for whoever asks for a restore. */
+const ELSEWHERE: readonly string[] = [TARGET_RESOURCE, 'DBName']
+
 /** The metadata that a test of a recovery point restores with, where nothing is overridden. */
 export function inferredMetadata(
   kind: Kind,
   pointMetadata: Readonly<Record<string, string>>,
   name: string,
 ): Readonly<Record<string, string>> {
-  const known = Object.entries(pointMetadata).filter(([key]) => kind.restoreMetadata[key] !== undefined)
+  const known = Object.entries(pointMetadata).filter(
+    ([key]) => kind.restoreMetadata[key] !== undefined && !ELSEWHERE.includes(key),
+  )
   return { ...Object.fromEntries(known), ...FORMS[kind.type].infer(name) }
 }
 

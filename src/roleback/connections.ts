@@ -3,10 +3,10 @@ import { dirname, isAbsolute, resolve } from 'node:path'
 import { InvalidParameterValueException } from '../aws/generated/roleback.ts'
 import type { Connection } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { addressesOf, refusalOfAddresses } from '../egress/addresses.ts'
 import { allResourcesOfType } from '../store/resources.ts'
 import { listStorages, storageSettings } from '../store/storages.ts'
-import { ownOrForbidden } from './endpoints.ts'
+import { hostPortOf, isSameHost, ownOrForbidden } from './endpoints.ts'
+import type { HostPort } from './endpoints.ts'
 import { holds, isInside, liesIn, overlaps, ownPlaces } from './own-places.ts'
 
 /** Settings of a connection as they are stored: no secret among them. */
@@ -166,16 +166,16 @@ async function bucketSettings(ctx: Context, connection: Connection, name: string
       { Context: 'Endpoint' },
     )
   }
-  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
-  await checkEndpoint(ctx, 'Endpoint', url.hostname, port)
+  const at = hostPortOf(endpoint)
+  await checkEndpoint(ctx, 'Endpoint', at.host, at.port)
   const bucket = connection.Bucket ?? name
-  const holder = await storageAt(ctx, url.hostname, port, bucket)
+  const holder = await storageAt(ctx, at, bucket)
   if (holder !== undefined)
     throw refused('Bucket', `${url.origin} ${bucket}`, `vaults lie in it (storage ${holder})`)
   // Without path style it is this host that requests go to.
   if (connection.ForcePathStyle === false) {
-    const reason = await ownOrForbidden(ctx, 'Bucket', `${bucket}.${url.hostname}`, port)
-    if (reason !== undefined) throw refused('Bucket', `${bucket}.${url.hostname}:${port}`, reason)
+    const reason = await ownOrForbidden(ctx, 'Bucket', `${bucket}.${at.host}`, at.port)
+    if (reason !== undefined) throw refused('Bucket', `${bucket}.${at.host}:${at.port}`, reason)
   }
   return {
     endpoint: url.origin,
@@ -187,20 +187,10 @@ async function bucketSettings(ctx: Context, connection: Connection, name: string
 }
 
 /** Name of the storage that a bucket is, however its service is called: what vaults lie in is never a resource (R7). */
-async function storageAt(
-  ctx: Context,
-  host: string,
-  port: number,
-  bucket: string,
-): Promise<string | undefined> {
-  const addresses = await addressesOf(host)
+async function storageAt(ctx: Context, at: HostPort, bucket: string): Promise<string | undefined> {
   for (const row of await listStorages(ctx.store.db)) {
     const settings = storageSettings(row)
-    if (settings.bucket !== bucket) continue
-    const url = new URL(settings.endpoint)
-    const own = { host: url.hostname, port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80) }
-    if (url.hostname === host && own.port === port) return row.name
-    if ((await refusalOfAddresses(addresses, port, [own])) !== undefined) return row.name
+    if (settings.bucket === bucket && (await isSameHost(at, hostPortOf(settings.endpoint)))) return row.name
   }
   return undefined
 }

@@ -57,6 +57,7 @@ import { beginSignIn } from './oidc-sign-in.ts'
 import { deleteSignInProvider, listSignInProviders, putSignInProvider } from './sign-in-providers.ts'
 import { signIn } from './sign-in.ts'
 import { startSession } from './start-session.ts'
+import { listVaultUsage } from './vault-usage.ts'
 import { listPrincipalsWhoCan } from './who-can.ts'
 
 type ResourceInput = { readonly ResourceArn: string }
@@ -184,6 +185,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
     context: async (ctx, input) => await contextOfArn(ctx, await frameworkOf(ctx, input)),
     handler: listFrameworkFindings,
   },
+  ListVaultUsage: { resource: vaultOrAll, context: vaultOrAllContext, handler: listVaultUsage },
   ListHeldDeletions: { resource: vaultOrAll, context: vaultOrAllContext, handler: listHeldDeletions },
   ApproveHeldDeletions: { resource: vault, context: vaultContext, handler: approveHeldDeletions },
   PauseBackups: { resource: pausable, context: pausableContext, handler: pauseBackups },

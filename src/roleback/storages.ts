@@ -26,7 +26,7 @@ import {
 } from '../store/storages.ts'
 import type { StorageSettings } from '../store/storages.ts'
 import { refuseTenants } from './accounts.ts'
-import { ownOrForbidden } from './endpoints.ts'
+import { bucketHost, hostPortOf, isSameHost, ownOrForbidden } from './endpoints.ts'
 import { testConnection } from './test-connection.ts'
 
 /**
@@ -133,14 +133,17 @@ function bandwidthOf({ TimeZone, Windows }: Bandwidth): NonNullable<StorageSetti
 }
 
 /** Nothing of the server's own, nothing link-local, and no bucket that is backed up: it would hold its own backup. */
-async function checkPlace(ctx: Context, { endpoint, bucket }: StorageSettings): Promise<void> {
-  const url = new URL(endpoint)
-  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
-  const reason = await ownOrForbidden(ctx, 'Endpoint', url.hostname, port)
-  if (reason !== undefined) throw invalid('Endpoint', `"${endpoint}" cannot hold vaults: ${reason}`)
+async function checkPlace(ctx: Context, settings: StorageSettings): Promise<void> {
+  const { endpoint, bucket } = settings
+  const at = hostPortOf(endpoint)
+  const { host, port } = bucketHost(settings)
+  for (const asked of new Set([at.host, host])) {
+    const reason = await ownOrForbidden(ctx, 'Endpoint', asked, port)
+    if (reason !== undefined) throw invalid('Endpoint', `"${asked}:${port}" cannot hold vaults: ${reason}`)
+  }
   for (const resource of await allResourcesOfType(ctx.store.db, 'S3')) {
     const theirs = JSON.parse(resource.settings) as { endpoint: string; bucket: string }
-    if (theirs.endpoint === endpoint && theirs.bucket === bucket)
+    if (theirs.bucket === bucket && (await isSameHost(at, hostPortOf(theirs.endpoint))))
       throw invalid(
         'Location',
         `bucket ${bucket} is registered as ${resource.arn}: it would hold its own backup`,
@@ -148,13 +151,16 @@ async function checkPlace(ctx: Context, { endpoint, bucket }: StorageSettings): 
   }
 }
 
-/** Vaults do not move: pointing their storage elsewhere would lose them. */
+/** Vaults do not move: pointing their storage elsewhere would lose them. Another name of the same service is no other place. */
 async function checkMove(ctx: Context, before: StorageTable, settings: StorageSettings): Promise<void> {
-  const old = storageSettings(before)
-  const isSame = old.endpoint === settings.endpoint && old.bucket === settings.bucket
-  if (isSame && old.prefix === settings.prefix) return
   const vaults = await countVaultsIn(ctx.store.db, before.name)
   if (vaults === 0) return
+  const old = storageSettings(before)
+  const isSame =
+    old.bucket === settings.bucket &&
+    old.prefix === settings.prefix &&
+    (await isSameHost(bucketHost(settings), bucketHost(old)))
+  if (isSame) return
   throw new InvalidRequestException(
     `Storage ${before.name} cannot be pointed elsewhere: ${vaults} ${vaults === 1 ? 'vault lies' : 'vaults lie'} in it. Put another storage for new vaults`,
   )

@@ -53,6 +53,7 @@ import type {
 } from './schema-restore-testing.ts'
 import type { CountsSeenTable, ExpiryRoundTable, HeldDeletionTable } from './schema-retention.ts'
 import type { VaultScrubTable } from './schema-scrub.ts'
+import type { VaultUsageTable } from './schema-usage.ts'
 import type { StorageTable } from './schema-storages.ts'
 import type {
   BackupPauseTable,
@@ -128,4 +129,5 @@ export interface Database {
   denial: DenialTable
   denial_policy: DenialPolicyTable
   vault_scrub: VaultScrubTable
+  vault_usage: VaultUsageTable
 }

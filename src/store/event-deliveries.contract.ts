@@ -5,12 +5,13 @@ import {
   boundDeliveries,
   claimDeliveries,
   deliveryCounts,
+  endDelivery,
   failDelivery,
   insertDeliveries,
   retryDeliveries,
 } from './event-deliveries.ts'
 import { putEventTarget } from './event-targets.ts'
-import { claimEvents, recordNotice } from './events.ts'
+import { claimEvents, pruneEvents, recordNotice } from './events.ts'
 import type { Store } from './store.ts'
 
 /** A target that is owed so many messages, a second apart. */
@@ -82,6 +83,74 @@ export const EVENT_DELIVERIES_CONTRACT: readonly ContractCase[] = [
       assert.deepEqual(await sequences(store, 't1', true), [2, 3, 4])
       assert.deepEqual(await sequences(store, 't1', false), [5, 6, 7])
       assert.deepEqual(await sequences(store, 't2', false), [1, 2])
+    },
+  },
+  {
+    name: 'a target has one who tells it at a time, and targets that others tell do not hide those that wait',
+    run: async (store, { other }) => {
+      for (let i = 0; i < 9; i++) await owe(store, `t${i}`, 2)
+      const claim = { owner: 'o', now: NOW + 9_000, leaseMs: 1_000 }
+      const both = await Promise.all([
+        claimDeliveries(store, { ...claim, limit: 4 }),
+        claimDeliveries(other, { ...claim, limit: 4 }),
+      ])
+      const one = await claimDeliveries(store, { ...claim, limit: 1 })
+      const claimed = [...both.flat(), ...one]
+      assert.equal(new Set(claimed.map(({ target }) => target.target_id)).size, claimed.length)
+      assert.deepEqual(new Set(claimed.map(({ delivery }) => Number(delivery.sequence))), new Set([1]))
+      const rest = await claimDeliveries(other, { ...claim, limit: 9 })
+      assert.equal(claimed.length + rest.length, 9)
+      for (const { delivery } of [...claimed, ...rest]) await endDelivery(store, delivery, claim.now)
+      assert.equal((await claimDeliveries(store, { ...claim, limit: 9 })).length, 9)
+    },
+  },
+  {
+    name: 'pruning goes through all that is old, and leaves what is owed or was given up lately with its event',
+    run: async (store) => {
+      const old = Array.from({ length: 2_500 }, (_, i) => ({
+        event_id: `old ${i}`,
+        at: NOW,
+        account_id: ACCOUNT,
+        region: REGION,
+        kind: 'notice' as const,
+        body: '{}',
+        cause: null,
+        claimed_until: 0,
+        attempts: 1,
+        routed_at: NOW,
+      }))
+      for (let at = 0; at < old.length; at += 500)
+        await store.db
+          .insertInto('event')
+          .values(old.slice(at, at + 500))
+          .execute()
+      await owe(store, 't1', 3)
+      await owe(store, 't2', 2)
+      await boundDeliveries(store.db, 2, NOW + 5_000)
+      const [owed] = await claimDeliveries(store, { owner: 'o', now: NOW + 9_000, leaseMs: 1, limit: 1 })
+      assert.ok(owed)
+      await store.db.updateTable('event').set({ routed_at: NOW }).execute()
+      let rounds = 1
+      for (let at = await pruneEvents(store, NOW + 1); at !== undefined; rounds++)
+        at = await pruneEvents(store, NOW + 1, at)
+      assert.equal(rounds, 3)
+      assert.deepEqual(
+        [await sequences(store, 't1', true), await sequences(store, 't1', false)],
+        [[1], [2, 3]],
+      )
+      assert.equal((await store.db.selectFrom('event').select('seq').execute()).length, 2)
+      for (let i = 0; i < 2; i++) {
+        const claimed = await claimDeliveries(store, { owner: 'o', now: NOW + 20_000, leaseMs: 1, limit: 9 })
+        for (const { delivery } of claimed) await endDelivery(store, delivery, NOW)
+      }
+      await pruneEvents(store, NOW + 5_000)
+      assert.deepEqual(
+        await sequences(store, 't1', true),
+        [1],
+        'given up at that moment or later it can be sent again',
+      )
+      await pruneEvents(store, NOW + 5_001)
+      assert.deepEqual(await store.db.selectFrom('event').select('seq').execute(), [])
     },
   },
 ]

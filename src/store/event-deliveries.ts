@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Selectable } from 'kysely'
+import type { RawBuilder, Selectable } from 'kysely'
 import type { EventDeliveryTable, EventTargetTable } from './schema-events.ts'
 import type { Queryable, Store } from './store.ts'
 
@@ -58,46 +58,60 @@ export interface ClaimedDelivery {
 }
 
 /**
- * Of each target that is due and whom nobody else is telling something, the oldest message that it is owed, for so long ours. So a
- * target gets its messages one by one and in order, whoever sends them.
+ * Of each target that is due and whom nobody else is telling something, the oldest message that it is owed, for so long ours; those
+ * first that wait longest. So a target gets its messages one by one and in order, whoever sends them.
  */
 export async function claimDeliveries(
   store: Store,
   { owner, now, leaseMs, limit }: { owner: string; now: number; leaseMs: number; limit: number },
 ): Promise<readonly ClaimedDelivery[]> {
-  const due = await store.db
+  const heads = store.db
     .selectFrom('event_target as t')
-    .innerJoin('event_delivery as d', 'd.target_id', 't.target_id')
-    .select(['t.target_id', (eb) => eb.fn.min('d.sequence').as('sequence')])
+    .select('t.retry_at')
+    // One look into the index for each target, whatever it was told and is owed behind it.
+    .select((eb) =>
+      eb
+        .selectFrom('event_delivery as waiting')
+        .select('waiting.delivery_id')
+        .whereRef('waiting.target_id', '=', 't.target_id')
+        .where('waiting.delivered_at', 'is', null)
+        .where('waiting.given_up_at', 'is', null)
+        .orderBy('waiting.sequence')
+        .limit(1)
+        .as('head'),
+    )
     .where('t.retry_at', '<=', now)
+  const free = store.db
+    .selectFrom(heads.as('h'))
+    .innerJoin('event_delivery as d', 'd.delivery_id', 'h.head')
+    .select('d.delivery_id')
+    // Again, for a row that somebody ended while this one waited for it.
     .where('d.delivered_at', 'is', null)
     .where('d.given_up_at', 'is', null)
-    .groupBy('t.target_id')
-    .limit(limit * 4)
+    .where((eb) => eb.or([eb('d.lease_until', 'is', null), eb('d.lease_until', '<=', now)]))
+    .orderBy('h.retry_at')
+    .limit(limit)
+    .$if(store.engine === 'postgres', (query) => query.forUpdate('d').skipLocked())
+  const claimed = await store.db
+    .updateTable('event_delivery')
+    .set({ lease_owner: owner, lease_until: now + leaseMs })
+    .where('delivery_id', 'in', free)
+    .returningAll()
     .execute()
-  const claimed: ClaimedDelivery[] = []
-  for (const { target_id, sequence } of due) {
-    if (claimed.length === limit) break
-    // One statement: of two who ask for the same row one gets it.
-    const delivery = await store.db
-      .updateTable('event_delivery')
-      .set({ lease_owner: owner, lease_until: now + leaseMs })
-      .where('target_id', '=', target_id)
-      .where('sequence', '=', Number(sequence))
-      .where('delivered_at', 'is', null)
-      .where('given_up_at', 'is', null)
-      .where((eb) => eb.or([eb('lease_until', 'is', null), eb('lease_until', '<=', now)]))
-      .returningAll()
-      .executeTakeFirst()
-    if (delivery === undefined) continue
-    const target = await store.db
-      .selectFrom('event_target')
-      .selectAll()
-      .where('target_id', '=', target_id)
-      .executeTakeFirst()
-    if (target !== undefined) claimed.push({ delivery, target })
-  }
-  return claimed
+  if (claimed.length === 0) return []
+  const targets = await store.db
+    .selectFrom('event_target')
+    .selectAll()
+    .where(
+      'target_id',
+      'in',
+      claimed.map(({ target_id }) => target_id),
+    )
+    .execute()
+  return claimed.flatMap((delivery) => {
+    const target = targets.find(({ target_id }) => target_id === delivery.target_id)
+    return target === undefined ? [] : [{ delivery, target }]
+  })
 }
 
 /** The target took it. */
@@ -169,20 +183,27 @@ export async function failDelivery(
  * back they are gone.
  */
 export async function boundDeliveries(db: Queryable, most: number, now: number): Promise<void> {
-  const behind = (messages: number) =>
-    sql<boolean>`sequence <= (select sequence - ${messages} from event_target where event_target.target_id = event_delivery.target_id)`
-  await db
-    .updateTable('event_delivery')
-    .set({ given_up_at: now, last_error: `more than ${most} messages waited` })
-    .where('delivered_at', 'is', null)
-    .where('given_up_at', 'is', null)
-    .where(behind(most))
+  const targets = await db
+    .selectFrom('event_target')
+    .select(['target_id', 'sequence'])
+    .where('sequence', '>', most)
     .execute()
-  await db
-    .deleteFrom('event_delivery')
-    .where('given_up_at', 'is not', null)
-    .where(behind(2 * most))
-    .execute()
+  for (const { target_id, sequence } of targets) {
+    await db
+      .updateTable('event_delivery')
+      .set({ given_up_at: now, last_error: `more than ${most} messages waited` })
+      .where('target_id', '=', target_id)
+      .where('delivered_at', 'is', null)
+      .where('given_up_at', 'is', null)
+      .where('sequence', '<=', sequence - most)
+      .execute()
+    await db
+      .deleteFrom('event_delivery')
+      .where('target_id', '=', target_id)
+      .where('given_up_at', 'is not', null)
+      .where('sequence', '<=', sequence - 2 * most)
+      .execute()
+  }
 }
 
 /** Owes again what was given up, and tries at once. @returns How many messages. */
@@ -199,6 +220,12 @@ export async function retryDeliveries(store: Store, targetId: string, now: numbe
   })
 }
 
+/** How many messages the target of the row (`event_target`) is owed, or how many were given up: each by an index of its own. */
+export function waiting(isGivenUp: boolean): RawBuilder<number> {
+  return sql<number>`(select count(*) from event_delivery as d where d.target_id = event_target.target_id
+    and d.delivered_at is null and d.given_up_at is ${sql.raw(isGivenUp ? 'not null' : 'null')})`
+}
+
 /** By target, how many messages it is owed, and how many were given up. */
 export async function deliveryCounts(
   db: Queryable,
@@ -206,13 +233,10 @@ export async function deliveryCounts(
 ): Promise<ReadonlyMap<string, { readonly owed: number; readonly givenUp: number }>> {
   if (targetIds.length === 0) return new Map()
   const rows = await db
-    .selectFrom('event_delivery')
+    .selectFrom('event_target')
     .select('target_id')
-    .select(sql<number>`sum(case when given_up_at is null then 1 else 0 end)`.as('owed'))
-    .select(sql<number>`sum(case when given_up_at is null then 0 else 1 end)`.as('given_up'))
+    .select([waiting(false).as('owed'), waiting(true).as('given_up')])
     .where('target_id', 'in', targetIds)
-    .where('delivered_at', 'is', null)
-    .groupBy('target_id')
     .execute()
   return new Map(
     rows.map(({ target_id, owed, given_up }) => [

@@ -93,28 +93,62 @@ export async function isInTrail(db: Queryable, accountId: string, requestId: str
   return row !== undefined
 }
 
-/** Forgets, some at a time, what was routed before `before` and is owed to nobody any more, nor was given up since then. */
-export async function pruneEvents(db: Queryable, before: number): Promise<void> {
-  const gone = await db
-    .selectFrom('event')
-    .select('seq')
-    .where('routed_at', '<', before)
-    .where((eb) =>
-      eb.not(
-        eb.exists(
-          eb
-            .selectFrom('event_delivery')
-            .select('delivery_id')
-            .whereRef('event_delivery.event_seq', '=', 'event.seq')
-            .where('delivered_at', 'is', null)
-            .where((or) => or.or([or('given_up_at', 'is', null), or('given_up_at', '>=', before)])),
+/** The last event that pruning looked at. */
+export interface PrunedTo {
+  readonly routedAt: number
+  readonly seq: number
+}
+
+/** Events looked at in one transaction. */
+const PRUNE_BATCH = 1_000
+
+/**
+ * Forgets what was routed before `before` and is owed to nobody any more, nor was given up since then: some at a time, from `from` on,
+ * so that what has to stay is looked at once.
+ * @returns Where to go on; undefined at the end.
+ */
+export async function pruneEvents(
+  store: Store,
+  before: number,
+  from?: PrunedTo,
+): Promise<PrunedTo | undefined> {
+  return await store.transaction(async (tx) => {
+    const rows = await tx
+      .selectFrom('event')
+      .select(['seq', 'routed_at'])
+      .where('routed_at', '<', before)
+      .$if(from !== undefined, (query) =>
+        query.where((eb) =>
+          eb(eb.refTuple('routed_at', 'seq'), '>', eb.tuple(from?.routedAt ?? 0, from?.seq ?? 0)),
         ),
-      ),
-    )
-    .limit(500)
-    .execute()
-  const seqs = gone.map(({ seq }) => seq)
-  if (seqs.length === 0) return
-  await db.deleteFrom('event_delivery').where('event_seq', 'in', seqs).execute()
-  await db.deleteFrom('event').where('seq', 'in', seqs).execute()
+      )
+      .orderBy('routed_at')
+      .orderBy('seq')
+      .limit(PRUNE_BATCH)
+      .$if(store.engine === 'postgres', (query) => query.forUpdate().skipLocked())
+      .execute()
+    const last = rows.at(-1)
+    if (last === undefined) return undefined
+    const seqs = rows.map(({ seq }) => seq)
+    await tx
+      .deleteFrom('event_delivery')
+      .where('event_seq', 'in', seqs)
+      .where((eb) => eb.or([eb('delivered_at', 'is not', null), eb('given_up_at', '<', before)]))
+      .execute()
+    await tx
+      .deleteFrom('event')
+      .where('seq', 'in', seqs)
+      .where((eb) =>
+        eb.not(
+          eb.exists(
+            eb
+              .selectFrom('event_delivery')
+              .select('delivery_id')
+              .whereRef('event_delivery.event_seq', '=', 'event.seq'),
+          ),
+        ),
+      )
+      .execute()
+    return rows.length < PRUNE_BATCH ? undefined : { routedAt: Number(last.routed_at), seq: last.seq }
+  })
 }

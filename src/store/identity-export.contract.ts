@@ -40,6 +40,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   event_delivery: 'history',
   denial: 'history',
   denial_policy: 'history',
+  vault_usage: 'history',
   vault_scrub: 'a new server begins its own passes',
   credential_report: 'a report on what there was',
   access_report: 'a report on what there was',

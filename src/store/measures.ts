@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { waiting } from './event-deliveries.ts'
 import { ACTIVE_STATES, WAITING_STATES } from './job-states.ts'
 import type { PlanRow } from './plans.ts'
 import type { PlanRunOutcome } from './schema-plans.ts'
@@ -197,9 +198,6 @@ export interface TargetMeasure {
 }
 
 export async function targetMeasures(db: Queryable, limit: number): Promise<readonly TargetMeasure[]> {
-  const waiting = (isGivenUp: boolean) =>
-    sql<number>`(select count(*) from event_delivery as d where d.target_id = event_target.target_id
-      and d.delivered_at is null and d.given_up_at is ${sql.raw(isGivenUp ? 'not null' : 'null')})`
   const rows = await db
     .selectFrom('event_target')
     .select(['account_id', 'name', 'last_delivered_at'])

@@ -68,6 +68,7 @@ export const POINTS_CONTRACT: readonly ContractCase[] = [
           pointRow(i < 10 ? 'v' : 'w', {
             created_at: NOW + Math.floor(i / 4),
             resource_unique_id: `u${i % 2}`,
+            plan_id: i % 3 === 0 ? 'plan' : null,
           }),
         )
       }
@@ -85,6 +86,8 @@ export const POINTS_CONTRACT: readonly ContractCase[] = [
       assert.equal(await count({ createdAfter: NOW, createdBefore: NOW + 2 }), 4)
       assert.equal(await count({ resourceUniqueId: 'u1' }), 6)
       assert.equal(await count({ resourceType: 'S3' }), 0)
+      assert.equal(await count({ planId: 'plan' }), 4)
+      assert.equal(await count({ planId: 'plan', vaultName: 'w' }), 0)
       assert.equal(await count({ statuses: ['COMPLETED'], resourceArn: pointRow('v').resource_arn }), 12)
       await assert.rejects(listRecoveryPoints(store.db, scope, { limit: 1, after: ['1; drop', 'x'] }), {
         name: 'InvalidCursorError',

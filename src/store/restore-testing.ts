@@ -112,7 +112,7 @@ export async function updateTestingSelection(
   change: Partial<
     Pick<
       RestoreTestingSelectionTable,
-      'role_arn' | 'role_id' | 'document' | 'validators' | 'created_by' | 'updated_at'
+      'role_arn' | 'role_id' | 'document' | 'validators' | 'created_by' | 'created_by_id' | 'updated_at'
     >
   >,
 ): Promise<boolean> {

@@ -33,6 +33,8 @@ export interface RestoreTestingSelectionTable {
   creator_request_id: string
   /** ARN of who passed the role last: the tests are done in his name, too. */
   created_by: string
+  /** Unique id of the user or role behind them; null: of before it was kept. */
+  created_by_id: string | null
   created_at: Millis
   updated_at: Millis
 }

@@ -4,11 +4,16 @@ import type { Page, PageRequest } from './page.ts'
 import { pageOf, textCursor } from './page.ts'
 import type { Database } from './database.ts'
 import { prepared } from './prepared.ts'
-import type { VaultTable } from './schema.ts'
+import type { RecoveryPointTable, VaultTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
 /** What names a vault. A row is one. */
 export type VaultName = Pick<VaultTable, 'account_id' | 'region' | 'name'>
+
+/** The vault that a recovery point is in. */
+export function vaultOf(point: Pick<RecoveryPointTable, 'account_id' | 'region' | 'vault_name'>): VaultName {
+  return { account_id: point.account_id, region: point.region, name: point.vault_name }
+}
 
 /** False where the account has a vault of this name in this region. */
 export async function insertVault(db: Queryable, row: VaultTable): Promise<boolean> {
@@ -106,6 +111,17 @@ export async function listAllVaults(db: Queryable): Promise<readonly VaultTable[
 
 export async function setStoredBytes(db: Queryable, vault: VaultName, storedBytes: number): Promise<boolean> {
   return await updateVault(db, vault, { stored_bytes: storedBytes })
+}
+
+/** Adds what a recovery point stored; the next sweep counts anew. */
+export async function growStoredBytes(db: Queryable, vault: VaultName, bytes: number): Promise<void> {
+  await db
+    .updateTable('vault')
+    .set((eb) => ({ stored_bytes: eb('stored_bytes', '+', bytes) }))
+    .where('account_id', '=', vault.account_id)
+    .where('region', '=', vault.region)
+    .where('name', '=', vault.name)
+    .execute()
 }
 
 /** Null takes it away. */

@@ -22,18 +22,32 @@ export async function writeDeadList(
   await store.put(document.name, document.bytes)
 }
 
-/** All dead lists, oldest generation first. @throws {VaultDamageError} */
-export async function readDeadLists(store: BlobStore, keys: VaultKeys): Promise<DeadList[]> {
-  const lists: DeadList[] = []
-  for await (const page of store.list('dead/')) {
-    for (const { name } of page) {
-      const list = await readDeadList(store, keys, name)
-      if (list !== undefined) lists.push(list)
-    }
-  }
-  return lists.sort((a, b) => a.generation - b.generation)
+export interface DeadLists {
+  /** Oldest generation first. */
+  readonly lists: readonly DeadList[]
+  /** Lists that do not open: which packs must not be relied on is not known then, and nothing may be deleted by them. */
+  readonly damage: readonly VaultDamageError[]
 }
 
+/** All dead lists. Damage is returned, not thrown: it must not keep anybody from restoring. */
+export async function readDeadLists(store: BlobStore, keys: VaultKeys): Promise<DeadLists> {
+  const lists: DeadList[] = []
+  const damage: VaultDamageError[] = []
+  for await (const page of store.list('dead/')) {
+    for (const { name } of page) {
+      try {
+        const list = await readDeadList(store, keys, name)
+        if (list !== undefined) lists.push(list)
+      } catch (error) {
+        if (!(error instanceof VaultDamageError)) throw error
+        damage.push(error)
+      }
+    }
+  }
+  return { lists: lists.sort((a, b) => a.generation - b.generation), damage }
+}
+
+/** @throws {VaultDamageError} */
 async function readDeadList(store: BlobStore, keys: VaultKeys, name: string): Promise<DeadList | undefined> {
   let sealed: Uint8Array
   try {

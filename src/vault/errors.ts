@@ -9,6 +9,15 @@ export class VaultDamageError extends Error {
   }
 }
 
+/** Which packs new recovery points must not rely on is not known until a sweep has taken a damaged dead list away. */
+export class DeadListError extends VaultDamageError {
+  override name = 'DeadListError'
+
+  constructor({ blob, message }: VaultDamageError) {
+    super(blob, `no recovery point can be added before a sweep has taken it away (${message})`)
+  }
+}
+
 /** No pack has a chunk that a recovery point names. */
 export class ChunkMissingError extends Error {
   override name = 'ChunkMissingError'

@@ -173,6 +173,7 @@ async function readIndex(
     deltas: new Set(deltas),
     ...packsOf(index, sizes),
     deadLists: [],
+    listDamage: [],
     damaged: new Set(),
     damage: [],
     isOfDeltas: true,

@@ -23,6 +23,8 @@ export interface LoadedIndex {
   /** Of those, packs that new recovery points must not rely on: on a dead list, gone, of another size, or found damaged. */
   readonly unusable: ReadonlySet<string>
   readonly deadLists: readonly DeadList[]
+  /** Dead lists that do not open. */
+  readonly listDamage: readonly VaultDamageError[]
   /** Packs that were found damaged (damage-records.ts), whether the index names them or not. */
   readonly damaged: ReadonlySet<string>
   /** Names and sizes of the packs in the store. */
@@ -65,7 +67,7 @@ async function loadOnce(
   isRebuilt: boolean,
   cache: IndexCache | undefined,
 ): Promise<LoadedIndex> {
-  const deadLists = await readDeadLists(store, keys)
+  const { lists: deadLists, damage: listDamage } = await readDeadLists(store, keys)
   const damaged = await listDamaged(store)
   const names = await listDeltas(store)
   const stored = await listPacks(store)
@@ -77,11 +79,11 @@ async function loadOnce(
   if (!isRebuilt) {
     const known = previous ?? (await cache?.read(keys, names))
     const grown = known && (await growIndex(store, keys, known, { names, isUnusable, dead, stored }))
-    if (grown !== undefined) return { ...grown, deadLists, damaged, stored }
+    if (grown !== undefined) return { ...grown, deadLists, listDamage, damaged, stored }
   }
   const read = await readAll({ store, keys, names, stored, isUnusable, isRebuilt })
   const isOfDeltas = read.damage.length === 0 && !isRebuilt
-  return { ...read, deltas: new Set(names.keys()), deadLists, damaged, stored, isOfDeltas }
+  return { ...read, deltas: new Set(names.keys()), deadLists, listDamage, damaged, stored, isOfDeltas }
 }
 
 /** Adds new deltas to what is in memory; undefined when that cannot give the same as reading all. */

@@ -154,6 +154,8 @@ export interface PackUse {
   readonly number: number
   readonly storedBytes: number
   readonly usedBytes: number
+  /** Of its content, 0 to 1: also where it lost its bytes. */
+  readonly usedShare: number
 }
 
 /** Every pack of the index that is in the store. */
@@ -175,7 +177,7 @@ export function packUse({ loaded, usedBytes }: Pick<Marks, 'loaded' | 'usedBytes
     if (storedBytes === undefined) continue
     // A pack that came into the index since the marking is some running job's.
     const share = sealed[number] === 0 ? 1 : (used[number] as number) / (sealed[number] as number)
-    uses.push({ name, number, storedBytes, usedBytes: storedBytes * share })
+    uses.push({ name, number, storedBytes, usedBytes: storedBytes * share, usedShare: share })
   }
   return uses
 }

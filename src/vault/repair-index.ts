@@ -1,12 +1,12 @@
 import { BlobNotFoundError } from '../blobs/blob-store.ts'
 import { crashpoint } from '../lib/crashpoint.ts'
-import { readDeadLists } from './dead-list.ts'
 import { VaultDamageError } from './errors.ts'
 import { openIndex, sealIndex } from './index-delta.ts'
 import type { Lease } from './lease.ts'
 import { readPackDirectory } from './load-index.ts'
 import { parsePackName } from './pack.ts'
 import type { FinishedPack } from './pack.ts'
+import { dropUnreadableLists } from './sweep.ts'
 import type { Vault } from './vault.ts'
 
 /**
@@ -16,7 +16,7 @@ import type { Vault } from './vault.ts'
  * @returns Names of the blobs that were replaced.
  */
 export async function repairIndex(vault: Vault, lease: Lease): Promise<readonly string[]> {
-  const gone = await dropDeadLists(vault, lease)
+  const gone = await dropUnreadableLists(vault, lease)
   // Each is opened now: an index in memory, or in a cache, is from when it could still be read.
   const damaged: string[] = []
   for await (const page of vault.store.list('index/'))
@@ -34,27 +34,6 @@ export async function repairIndex(vault: Vault, lease: Lease): Promise<readonly 
     crashpoint('repair.delta-deleted')
   }
   return [...gone, ...damaged]
-}
-
-async function dropDeadLists(vault: Vault, lease: Lease): Promise<readonly string[]> {
-  const gone: string[] = []
-  for (;;) {
-    try {
-      await readDeadLists(vault.store, vault.keys)
-      return gone
-    } catch (error) {
-      if (
-        !(error instanceof VaultDamageError) ||
-        !error.blob.startsWith('dead/') ||
-        gone.includes(error.blob)
-      )
-        throw error
-      await lease.check()
-      await vault.store.delete(error.blob)
-      gone.push(error.blob)
-      crashpoint('repair.list-deleted')
-    }
-  }
 }
 
 /** Looks twice: what was read wrong once may lie right on the disk. */

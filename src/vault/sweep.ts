@@ -78,6 +78,7 @@ export async function sweepVault(vault: Vault, options: SweepOptions): Promise<S
   crashpoint('sweep.leavings-removed')
   await finishDeletions(vault)
   crashpoint('sweep.deletions-finished')
+  await dropUnreadableLists(vault, lease)
   const freed = { blobs: 0, bytes: 0 }
   await finishLists(vault, options, freed)
   crashpoint('sweep.old-lists-finished')
@@ -108,6 +109,21 @@ async function finishDeletions(vault: Vault): Promise<void> {
   }
 }
 
+/**
+ * Dead lists that do not open go: nothing can be deleted by them, and what they named is found unused again. Until then no new
+ * recovery point begins, since a sweep that could still read the list may be deleting by it; it has ended by now.
+ */
+export async function dropUnreadableLists({ store, keys }: Vault, lease: Lease): Promise<readonly string[]> {
+  const gone: string[] = []
+  for (const { blob } of (await readDeadLists(store, keys)).damage) {
+    await lease.check()
+    await store.delete(blob)
+    gone.push(blob)
+    crashpoint('sweep.unreadable-list-deleted')
+  }
+  return gone
+}
+
 /** Repacks, and puts what is not used on a dead list of `generation`. @returns How many packs were written anew. */
 async function listUnused(vault: Vault, options: SweepOptions, generation: number): Promise<number> {
   const quietBefore = (await options.oldestLive()) === undefined
@@ -118,9 +134,9 @@ async function listUnused(vault: Vault, options: SweepOptions, generation: numbe
   const uses = packUse(marks).filter(({ name }) => !listed.has(name))
   const orphans = quietBefore ? await orphansOf(vault, options, marks) : []
   const going = {
-    unused: uses.filter(({ usedBytes }) => usedBytes === 0).map(({ name }) => name),
+    unused: uses.filter(({ usedShare }) => usedShare === 0).map(({ name }) => name),
     // Of a damaged pack only what was stored again is unused; the rest is a repair's to move.
-    sparse: sparseOf(uses.filter(({ name, usedBytes }) => usedBytes > 0 && !loaded.damaged.has(name))),
+    sparse: sparseOf(uses.filter(({ name, usedShare }) => usedShare > 0 && !loaded.damaged.has(name))),
     orphans: orphans.filter((name) => !listed.has(name)),
   }
   const free = await deletable(
@@ -158,9 +174,8 @@ async function listUnused(vault: Vault, options: SweepOptions, generation: numbe
 function sparseOf(uses: readonly PackUse[]): PackUse[] {
   const used = uses.reduce((sum, use) => sum + use.usedBytes, 0)
   let unused = uses.reduce((sum, use) => sum + use.storedBytes - use.usedBytes, 0)
-  const share = (use: PackUse): number => use.usedBytes / use.storedBytes
   const chosen = new Set<PackUse>()
-  for (const use of uses.toSorted((a, b) => share(a) - share(b))) {
+  for (const use of uses.toSorted((a, b) => a.usedShare - b.usedShare)) {
     if (unused <= used * MAX_UNUSED) break
     chosen.add(use)
     unused -= use.storedBytes - use.usedBytes
@@ -196,10 +211,10 @@ async function finishLists(
   const oldest = await options.oldestLive()
   const isRipe = (list: DeadList): boolean =>
     (oldest === undefined || list.generation < oldest) && options.now - list.createdAtMs >= options.graceMs
-  const lists = (await readDeadLists(vault.store, vault.keys)).filter(isRipe)
+  const lists = (await readDeadLists(vault.store, vault.keys)).lists.filter(isRipe)
   if (lists.length === 0) return
   const marks = await markUsed(vault, options)
-  const inUse = new Set(packUse(marks).flatMap(({ name, usedBytes }) => (usedBytes > 0 ? [name] : [])))
+  const inUse = new Set(packUse(marks).flatMap(({ name, usedShare }) => (usedShare > 0 ? [name] : [])))
   const doomed = new Set(lists.flatMap(({ blobs }) => blobs).filter((name) => !inUse.has(name)))
   crashpoint('sweep.marked-again')
   await options.lease.check()

@@ -5,7 +5,13 @@ import { checkChunkSizes, DEFAULT_CHUNK_SIZES } from './chunker.ts'
 import type { ChunkSizes } from './chunker.ts'
 import { removeDamage, writeDamage } from './damage-records.ts'
 import type { DamageRecord } from './damage-records.ts'
-import { PointNotFoundError, VaultClaimError, VaultDamageError, VaultKeyError } from './errors.ts'
+import {
+  DeadListError,
+  PointNotFoundError,
+  VaultClaimError,
+  VaultDamageError,
+  VaultKeyError,
+} from './errors.ts'
 import { deleteHead, listPointIds, readHead, writeAmendment } from './heads.ts'
 import type { PointHead, PointRecord } from './heads.ts'
 import type { IndexCache } from './index-cache.ts'
@@ -163,11 +169,15 @@ export class Vault {
     return loaded
   }
 
-  /** Begins a recovery point. Its lease must be held already: the index is read after it. */
+  /**
+   * Begins a recovery point. Its lease must be held already: the index is read after it.
+   * @throws {DeadListError} When it cannot know which packs a sweep is about to delete.
+   */
   async beginPoint(options: PointOptions): Promise<PointWriter> {
     const { parentPointId } = options
     const parent = parentPointId === undefined ? undefined : await this.#parentHead(parentPointId)
-    const { index } = await this.refresh()
+    const { index, listDamage } = await this.refresh()
+    if (listDamage[0] !== undefined) throw new DeadListError(listDamage[0])
     return new PointWriter(this, index, options, parent)
   }
 

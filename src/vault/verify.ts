@@ -3,7 +3,6 @@ import { PackChecker } from './check-pack.ts'
 import type { PackReport } from './check-pack.ts'
 import type { ChunkIndex } from './chunk-index.ts'
 import { readDamage } from './damage-records.ts'
-import { readDeadLists } from './dead-list.ts'
 import { ChunkMissingError, PointNotFoundError, VaultDamageError } from './errors.ts'
 import { checkTombstone, headName, listPointIds, readHead } from './heads.ts'
 import type { PointHead } from './heads.ts'
@@ -146,7 +145,7 @@ export async function verifyVault(
   const heads = await openHeads(vault, findings)
   await checkRecords(vault, heads, findings)
   const loaded = await vault.refresh()
-  for (const damage of loaded.damage) findings.note(damage.blob, damage)
+  for (const damage of [...loaded.damage, ...loaded.listDamage]) findings.note(damage.blob, damage)
   await checkDeltas(vault, loaded, findings)
   const isKnownWhole = findings.hurt.length === 0
   const damaged = new Map<string, string>()
@@ -177,11 +176,6 @@ export async function verifyVault(
   }
   const lost = hurtSegments(vault, loaded, missingPacks(loaded), names)
   for (const head of heads) await verifyPoint(vault, loaded, lost, head, findings)
-  try {
-    await readDeadLists(vault.store, vault.keys)
-  } catch (error) {
-    findings.note('dead/', error)
-  }
   return findings.result()
 }
 

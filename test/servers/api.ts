@@ -19,6 +19,7 @@ import { createLog } from '../../src/lib/log.ts'
 import { roleback } from '../../src/roleback/operations.ts'
 import { openTestChain } from '../../src/store/audit.fixture.ts'
 import { openStore } from '../../src/store/store.ts'
+import type { Store } from '../../src/store/store.ts'
 import { sts } from '../../src/sts/operations.ts'
 import { tagging } from '../../src/tagging/operations.ts'
 import { denialsOf, reportDenials } from '../fixtures/denials.ts'
@@ -42,6 +43,8 @@ export interface ApiServer extends AsyncDisposable {
   readonly call: Call
   /** Lines of the log: what went wrong inside. */
   readonly errors: string[]
+  /** Its rows, for what no call makes many of. */
+  readonly store: Store
 }
 
 export async function startApiServer(): Promise<ApiServer> {
@@ -90,6 +93,7 @@ export async function startApiServer(): Promise<ApiServer> {
     root,
     call,
     errors,
+    store,
     [Symbol.asyncDispose]: async () => {
       await reportDenials(() => call, await denialsOf(store.db))
       await new Promise<void>((resolve) => {

@@ -4,6 +4,7 @@ import { before, test } from 'node:test'
 import { MemoryBlobStore } from '../../src/blobs/memory.ts'
 import { copyPoint } from '../../src/jobs/pour-copy.ts'
 import { onCrashpoint } from '../../src/lib/crashpoint.ts'
+import { writeDeadList } from '../../src/vault/dead-list.ts'
 import { ChunkMissingError, VaultDamageError } from '../../src/vault/errors.ts'
 import { beginPoint, blobsOf, Coordinator, randomFiles, restore } from '../../src/vault/points.fixture.ts'
 import type { Files } from '../../src/vault/points.fixture.ts'
@@ -188,6 +189,12 @@ const HURTS: Readonly<Record<string, (place: Place) => Promise<boolean> | boolea
     for (const type of ['data/', 'meta/'])
       for (const pack of await blobsOf(place.store, type)) place.store.blobs.delete(pack)
     return true
+  },
+  'a dead list with a flipped byte': async (place) => {
+    await writeDeadList(place.store, place.vault.keys, { generation: 1, createdAtMs: NOW, blobs: [] })
+    const [list = ''] = await blobsOf(place.store, 'dead/')
+    flip(place, list, 50)
+    return false
   },
   'two packs that changed places': async (place) => {
     await backUp(place, 'p2', randomFiles(['z'], 30_000))

@@ -5,13 +5,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { iam } from '../../src/iam/operations.ts'
+import { NOW, pointRow } from '../../src/store/contract-rows.ts'
+import { insertRecoveryPoints } from '../../src/store/recovery-points.ts'
+import type { RecoveryPointTable } from '../../src/store/schema.ts'
 import { fromBase32, totpCode, totpStep } from '../../src/lib/totp.ts'
 import { REGION, startApiServer } from '../servers/api.ts'
 import { runTool } from '../servers/run-tool.ts'
 
 /**
  * The aws CLI's paginators and waiters: each list of IAM that botocore has a paginator for is read whole, by ones, by twos, and
- * item by item with the CLI's own token in between; each waiter waits for what is made only after it has asked in vain.
+ * item by item with the CLI's own token in between, and the lists that grow with the backups over 10,000 recovery points; each waiter waits for what is made only after it has asked in vain.
  */
 const server = await startApiServer()
 after(() => server[Symbol.asyncDispose]())
@@ -158,6 +161,36 @@ const WAITS: Readonly<Record<string, readonly [args: readonly string[], create: 
   ],
 }
 
+const POINTS = 10_000
+const PARTS = 3_500
+/** As many as at once by each of the lists that grow with the backups: arguments, what is listed, and by what it is told apart. */
+const MANY = [
+  [
+    'backup',
+    'ListRecoveryPointsByBackupVault',
+    ['--backup-vault-name', ME],
+    ['RecoveryPoints', 'RecoveryPointArn'],
+    PARTS,
+  ],
+  ['backup', 'ListProtectedResources', [], ['Results', 'ResourceArn'], PARTS],
+] as const
+
+/** A vault as it is after years: each resource with one recovery point, several made in one millisecond. */
+async function fillVault(): Promise<readonly RecoveryPointTable[]> {
+  const place = { account_id: server.accountId, region: REGION }
+  const rows = Array.from({ length: POINTS }, (_, i) =>
+    pointRow(ME, {
+      ...place,
+      created_at: NOW + Math.floor(i / 7),
+      resource_arn: `arn:aws:rds:${REGION}:${server.accountId}:db:orders-${i}`,
+    }),
+  )
+  await server.store.transaction(async (tx) => {
+    for (let at = 0; at < rows.length; at += 500) await insertRecoveryPoints(tx, rows.slice(at, at + 500))
+  })
+  return rows
+}
+
 type Page = {
   readonly whole: readonly (readonly unknown[])[]
   readonly by: Readonly<Record<string, unknown>>
@@ -167,6 +200,9 @@ type Page = {
 type Answer = {
   readonly paginators: Readonly<Record<string, object>>
   readonly pages: Readonly<Record<string, Page>>
+  readonly many: Readonly<
+    Record<string, { readonly whole: readonly string[]; readonly parts: readonly (readonly string[])[] }>
+  >
   readonly waiters: object
   readonly waited: Readonly<Record<string, readonly string[]>>
 }
@@ -195,40 +231,61 @@ async function answersTo(questions: object): Promise<Answer> {
   }
 }
 
-test('the aws CLI’s paginators and waiters meet every list and every kind of IAM', { skip }, async () => {
-  await fill()
-  const asked = lists()
-  const questions = {
-    lists: [
-      ...Object.entries(asked).map(([operation, [args]]) => ['iam', operation, args]),
-      ['backup', 'ListBackupVaults', []],
-      ['backup', 'ListBackupPlans', []],
-    ],
-    waits: Object.entries(WAITS).map(([waiter, [args, create]]) => [waiter, args, create]),
-  }
-  const answer = await answersTo(questions)
+test(
+  'the aws CLI’s paginators and waiters meet every list and every kind of IAM, and 10,000 recovery points',
+  { skip },
+  async () => {
+    await fill()
+    const points = await fillVault()
+    const asked = lists()
+    const questions = {
+      lists: [
+        ...Object.entries(asked).map(([operation, [args]]) => ['iam', operation, args]),
+        ['backup', 'ListBackupVaults', []],
+        ['backup', 'ListBackupPlans', []],
+      ],
+      many: MANY,
+      waits: Object.entries(WAITS).map(([waiter, [args, create]]) => [waiter, args, create]),
+    }
+    const answer = await answersTo(questions)
 
-  const served = Object.keys(answer.paginators['iam'] ?? {}).filter(
-    (operation) => !('unbuilt' in iam[operation as keyof typeof iam]),
-  )
-  assert.deepEqual(
-    served.toSorted(),
-    Object.keys(asked).toSorted(),
-    'each list that is built has its entry above',
-  )
-  for (const [name, { whole, by, steps, calls }] of Object.entries(answer.pages)) {
-    const items = whole.flat()
-    assert.deepEqual(by, { '1': whole, '2': whole }, name)
-    const atLeast = asked[name.replace('iam:', '')]?.[1] ?? 3
-    assert.ok(items.length >= atLeast, `${name}: ${items.length}`)
-    assert.equal(new Set(items.map((item) => JSON.stringify(item))).size, items.length, name)
-    if (steps === undefined) continue
-    assert.deepEqual(steps, whole, name)
-    assert.equal(calls, Math.max(1, items.length), `${name}: a token where nothing follows`)
-  }
+    const served = Object.keys(answer.paginators['iam'] ?? {}).filter(
+      (operation) => !('unbuilt' in iam[operation as keyof typeof iam]),
+    )
+    assert.deepEqual(
+      served.toSorted(),
+      Object.keys(asked).toSorted(),
+      'each list that is built has its entry above',
+    )
+    for (const [name, { whole, by, steps, calls }] of Object.entries(answer.pages)) {
+      const items = whole.flat()
+      assert.deepEqual(by, { '1': whole, '2': whole }, name)
+      const atLeast = asked[name.replace('iam:', '')]?.[1] ?? 3
+      assert.ok(items.length >= atLeast, `${name}: ${items.length}`)
+      assert.equal(new Set(items.map((item) => JSON.stringify(item))).size, items.length, name)
+      if (steps === undefined) continue
+      assert.deepEqual(steps, whole, name)
+      assert.equal(calls, Math.max(1, items.length), `${name}: a token where nothing follows`)
+    }
 
-  assert.deepEqual(Object.keys(answer.waiters).toSorted(), Object.keys(WAITS).toSorted())
-  for (const [waiter, [, create]] of Object.entries(WAITS))
-    assert.equal(answer.waited[waiter]?.length, 1, create.join(' '))
-  assert.deepEqual(server.errors, [])
-})
+    const { ListRecoveryPointsByBackupVault: byVault, ListProtectedResources: byResource } = answer.many
+    const newestFirst = points.toSorted((a, b) => b.created_at - a.created_at || (a.arn < b.arn ? 1 : -1))
+    assert.deepEqual(
+      byVault?.whole,
+      newestFirst.map(({ arn }) => arn),
+    )
+    assert.deepEqual(byResource?.whole, points.map(({ resource_arn: arn }) => arn).toSorted())
+    for (const { whole, parts } of Object.values(answer.many)) {
+      assert.deepEqual(
+        parts.map((part) => part.length),
+        [PARTS, PARTS, POINTS - 2 * PARTS],
+      )
+      assert.deepEqual(parts.flat(), whole)
+    }
+
+    assert.deepEqual(Object.keys(answer.waiters).toSorted(), Object.keys(WAITS).toSorted())
+    for (const [waiter, [, create]] of Object.entries(WAITS))
+      assert.equal(answer.waited[waiter]?.length, 1, create.join(' '))
+    assert.deepEqual(server.errors, [])
+  },
+)

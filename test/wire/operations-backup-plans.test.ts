@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -19,12 +20,14 @@ import {
   UpdateBackupPlanCommand,
   ListBackupPlanVersionsCommand,
   ListBackupPlansCommand,
+  ListRecoveryPointsByBackupVaultCommand,
   paginateListBackupPlanVersions,
   paginateListBackupPlans,
 } from '@aws-sdk/client-backup'
 import type { BackupPlanInput, BackupRuleInput } from '@aws-sdk/client-backup'
 import {
   allow,
+  backUpWell,
   makeRole,
   makeUser,
   makeVault,
@@ -326,6 +329,20 @@ test('a plan whose time has come backs its resources up under its role, retries 
   assert.equal(job?.CreatedBy?.BackupPlanId, BackupPlanId)
   assert.equal(job?.CreatedBy?.BackupRuleName, 'daily')
   assert.ok((await world.call('backup', 'GetBackupPlan', { BackupPlanId })).LastExecutionDate)
+  await backUpWell(world, { BackupVaultName: 'vault', ResourceArn: docs.arn, IamRoleArn: role })
+  const fresh = server.clientsOf(world.rootKey).backup
+  const pointsOf = async (ByBackupPlanId: string) =>
+    (
+      await fresh.send(
+        new ListRecoveryPointsByBackupVaultCommand({ BackupVaultName: 'vault', ByBackupPlanId }),
+      )
+    ).RecoveryPoints
+  const points = await pointsOf(BackupPlanId)
+  assert.deepEqual(
+    points?.map(({ RecoveryPointArn, CreatedBy }) => [RecoveryPointArn, CreatedBy?.BackupPlanId]),
+    [[job?.RecoveryPointArn, BackupPlanId]],
+  )
+  assert.deepEqual(await pointsOf(randomUUID()), [])
 
   await world.call('iam', 'DetachRolePolicy', {
     RoleName: 'nightly',

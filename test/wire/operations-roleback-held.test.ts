@@ -161,3 +161,47 @@ test('counts that are set let no more than a share of a vault go at once', async
     [made[2]],
   )
 })
+
+test('the usage of a vault is told day by day with a forecast', async () => {
+  await makeVault(world, 'grown')
+  const whole = await backUpWell(world, { ...input, BackupVaultName: 'grown' })
+  const today = Math.floor(Date.now() / 86_400_000)
+  const usage = async (more: object = {}) =>
+    await world.call('roleback', 'ListVaultUsage', { BackupVaultName: 'grown', ...more })
+  const { Usage: first, Forecast } = await usage()
+  assert.deepEqual(
+    first.map((day) => [day.Date.getTime(), day.ContentBytes, day.NumberOfRecoveryPoints, day.StoredBytes]),
+    [[today * 86_400_000, 1, 1, undefined]],
+    'before the first hour what is there now is told',
+  )
+  assert.equal(Forecast, undefined, 'a forecast takes a week')
+  await world.offline(async () => {
+    const db = new DatabaseSync(join(world.dataDir, 'roleback.db'))
+    const { vault_id: id = '' } = db.prepare("select vault_id from vault where name = 'grown'").get() ?? {}
+    const row = db.prepare('insert into vault_usage values (?, ?, ?, ?, ?)')
+    // One first backup, then 1,000 bytes a day; the oldest is older than what a forecast looks at.
+    for (const [ago, bytes] of [
+      [40, 0],
+      ...Array.from({ length: 10 }, (_, day) => [10 - day, 5_000 + day * 1_000]),
+    ])
+      row.run(id, today - (ago ?? 0), bytes ?? 0, (bytes ?? 0) / 2, 3)
+    db.close()
+    return await Promise.resolve()
+  })
+  const { Usage: days, Forecast: forecast } = await until('the day to be written down', async () => {
+    const told = await usage({ Days: 11 })
+    return told.Usage.length === 11 ? told : undefined
+  })
+  assert.deepEqual([days[0]?.ContentBytes, days[9]?.ContentBytes], [5_000, 14_000])
+  assert.equal(forecast?.ContentBytesPerDay, 1_000)
+  assert.equal(forecast?.ContentBytesIn30Days, 30_001)
+  assert.equal(forecast?.StoredBytesPerDay, undefined)
+  const { Usage: stored } = await usage({ IncludeStoredBytes: true, Days: 1 })
+  assert.ok((stored[0]?.StoredBytes ?? 0) > 0, 'a backup adds what it stored, before any sweep')
+  const { stdout } = await roleback(['vault', 'usage', 'grown', '--days', '2', '--stored'], { env })
+  assert.match(
+    stdout,
+    /DAY +RECOVERY POINTS +CONTENT +STORED\n.*14 KiB.*\n.*1 B.*\nIn 30 days at the pace of the last 11: 29 KiB, 16 KiB stored/,
+  )
+  assert.ok(whole)
+})

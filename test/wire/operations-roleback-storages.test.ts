@@ -186,6 +186,15 @@ describe('vaults in buckets', { skip: rgwMissing() }, () => {
     const used = awsError('InvalidRequestException', '1 vault lies in it')
     await assert.rejects(world.call('roleback', 'DeleteStorage', { Name: 'others' }), used)
     await assert.rejects(world.call('roleback', 'PutStorage', own('others', 's3://vaults/b')), used)
+    // Another name of the same service is the same place; a bucket's own host is one only where it leads there.
+    const named = { Endpoint: `http://localhost:${new URL(rgw.endpoint).port}` }
+    await world.call('roleback', 'PutStorage', { ...own('others', 's3://others/a/b'), ...named })
+    const hosts = { ...own('others', 's3://others/a/b'), ForcePathStyle: false }
+    await assert.rejects(
+      world.call('roleback', 'PutStorage', hosts),
+      awsError('InvalidParameterValueException', '"others.127.0.0.1" does not resolve to an address'),
+    )
+    await world.call('roleback', 'PutStorage', own('others', 's3://others/a/b'))
     // The same place, for no new vaults any more, with the secret that is there.
     const { Secret: _, ...kept } = own('others', 's3://others/a/b')
     await world.call('roleback', 'PutStorage', kept)
@@ -235,10 +244,11 @@ describe('vaults in buckets', { skip: rgwMissing() }, () => {
         awsError('InvalidParameterValueException', 'vaults lie in it (storage serve)'),
       )
     const { ResourceArn } = await register('resource', rgw.endpoint)
-    await assert.rejects(
-      world.call('roleback', 'PutStorage', own('refused', 's3://resource/x')),
-      awsError('InvalidParameterValueException', `is registered as ${ResourceArn}`),
-    )
+    for (const Endpoint of [rgw.endpoint, `http://localhost:${port}`])
+      await assert.rejects(
+        world.call('roleback', 'PutStorage', { ...own('refused', 's3://resource/x'), Endpoint }),
+        awsError('InvalidParameterValueException', `is registered as ${ResourceArn}`),
+      )
   })
 
   test('doctor storage says of a bucket and of a directory what holds, and leaves nothing behind', async () => {

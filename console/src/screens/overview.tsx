@@ -21,6 +21,8 @@ import { Screen } from '../parts/screen.tsx'
 
 const FirstRun = lazy(async () => ({ default: (await import('./first-run.tsx')).FirstRun }))
 
+const Growth = lazy(async () => ({ default: (await import('../parts/growth.tsx')).Growth }))
+
 const LIVE_MS = 1_000
 
 export function Overview(): ReactNode {
@@ -65,6 +67,20 @@ export function Overview(): ReactNode {
         <DayStrip days={data.strip} />
       </Container>
       <Heat resources={data.resources} />
+      <Container
+        header={
+          <Header
+            variant="h2"
+            description="Each recovery point counted in full, in all vaults of this region."
+          >
+            Growth
+          </Header>
+        }
+      >
+        <Suspense fallback={<Spinner />}>
+          <Growth />
+        </Suspense>
+      </Container>
       <ColumnLayout columns={2}>
         <Failures state={data} />
         <Denials />

@@ -23,6 +23,7 @@ import { backup } from '../api/backup.ts'
 import { roleback } from '../api/roleback.ts'
 import { Confirm } from '../parts/confirm.tsx'
 import { Facts } from '../parts/facts.tsx'
+import { Growth } from '../parts/growth.tsx'
 import { bytes, nameOf, when } from '../parts/format.ts'
 import { Link, restorePath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
@@ -81,6 +82,15 @@ export function Vault(): ReactNode {
                 id: 'lock',
                 label: 'Lock',
                 content: <VaultLock vault={data} onChange={() => void refetch()} />,
+              },
+              {
+                id: 'usage',
+                label: 'Usage',
+                content: (
+                  <Container header={<Header variant="h2">Usage</Header>}>
+                    <Growth vault={name} />
+                  </Container>
+                ),
               },
               {
                 id: 'who-can',

@@ -1212,6 +1212,32 @@ export interface ListRestoreTestsOutput {
   readonly NextToken?: string | undefined
 }
 
+export interface ListVaultUsageInput {
+  readonly BackupVaultName?: string | undefined
+  readonly Days?: number | undefined
+  readonly IncludeStoredBytes?: boolean | undefined
+}
+
+export interface ListVaultUsageOutput {
+  readonly Usage: readonly VaultUsage[]
+  readonly Forecast?: UsageForecast | undefined
+}
+
+export interface VaultUsage {
+  readonly Date: Date
+  readonly ContentBytes: number
+  readonly StoredBytes?: number | undefined
+  readonly NumberOfRecoveryPoints: number
+}
+
+export interface UsageForecast {
+  readonly BasedOnDays: number
+  readonly ContentBytesPerDay: number
+  readonly ContentBytesIn30Days: number
+  readonly StoredBytesPerDay?: number | undefined
+  readonly StoredBytesIn30Days?: number | undefined
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -1277,6 +1303,7 @@ export interface RolebackApi {
   ListHeldDeletions: { input: ListHeldDeletionsInput; output: ListHeldDeletionsOutput }
   ApproveHeldDeletions: { input: ApproveHeldDeletionsInput; output: ApproveHeldDeletionsOutput }
   ListRestoreTests: { input: ListRestoreTestsInput; output: ListRestoreTestsOutput }
+  ListVaultUsage: { input: ListVaultUsageInput; output: ListVaultUsageOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {
