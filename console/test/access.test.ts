@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
+import { fromBase32, totpCode, totpStep } from '../../src/lib/totp.ts'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
 import { complaintsOf, launch, missing, shows, signInWithKey } from './browser.ts'
@@ -115,6 +116,32 @@ test(
     await shows(page, page.getByText('None is attached.'))
   },
 )
+
+test('a user is given a password and an MFA device, which are asked for', { skip: missing }, async () => {
+  await goTo(page, '/access/user/operator?tab=sign-in')
+  await page.getByRole('button', { name: 'Set password' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('New password').fill('correct horse Battery 9!')
+  await dialog.getByText('Must be changed at the next sign-in').click()
+  await dialog.getByRole('button', { name: 'Save password' }).click()
+  await shows(page, page.getByText('Stays', { exact: true }))
+  await page.getByRole('button', { name: 'Add MFA device' }).click()
+  await dialog.getByRole('button', { name: 'Show the code to scan' }).click()
+  await dialog.getByRole('img', { name: 'QR code of the device' }).waitFor()
+  const seed = fromBase32((await dialog.getByText(/^[A-Z2-7]{32,}$/).textContent()) ?? '')
+  const step = totpStep(Date.now())
+  await dialog.getByLabel('First code').fill(totpCode(seed, step - 1))
+  await dialog.getByLabel('The code after it').fill(totpCode(seed, step))
+  await dialog.getByRole('button', { name: 'Add device' }).click()
+  await shows(page, page.getByText('arn:aws:iam::123456789012:mfa/operator'))
+  const { MFADevices } = await server.call('iam', 'ListMFADevices', { UserName: 'operator' })
+  assert.equal(MFADevices.length, 1, 'it is enabled, and closing the dialog did not forget it')
+  await assert.rejects(
+    server.call('iam', 'DeleteVirtualMFADevice', { SerialNumber: MFADevices[0]?.SerialNumber ?? '' }),
+    /DeleteConflict|MFA/,
+  )
+  assert.deepEqual(complaints, [])
+})
 
 test('what a user may is simulated, and the link asks the same again', { skip: missing }, async () => {
   const who = 'arn:aws:iam::123456789012:user/operator'

@@ -41,6 +41,7 @@ export function screensOf(filled: Filled): ReadonlyMap<string, string> {
     ['access-pass', '/access?tab=pass'],
     ['access-user', '/access/user/dba'],
     ['access-user-keys', '/access/user/dba?tab=keys'],
+    ['access-user-sign-in', '/access/user/dba?tab=sign-in'],
     ['access-user-unused', '/access/user/dba?tab=unused'],
     ['access-group', '/access/group/administrators?tab=members'],
     ['access-role', '/access/role/rds-backup'],

@@ -16,8 +16,8 @@ interface FormDialogProps {
   /** The same as a command line; undefined where none can show it, since it would hold a secret. */
   readonly command?: string | undefined
   readonly children: ReactNode
-  /** Closes the dialog where it returns. */
-  readonly onSubmit: () => Promise<void>
+  /** Closes the dialog where it returns, unless it says that the dialog stays or was closed by it. */
+  readonly onSubmit: () => Promise<void | 'stays'>
   readonly onClose: () => void
 }
 
@@ -30,8 +30,7 @@ export function FormDialog(props: FormDialogProps): ReactNode {
     setBusy(true)
     setError(undefined)
     try {
-      await onSubmit()
-      onClose()
+      if ((await onSubmit()) !== 'stays') onClose()
     } catch (failure) {
       setError(failure)
       setBusy(false)

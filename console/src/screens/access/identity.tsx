@@ -12,6 +12,7 @@ import type { Described, PolicyHolder } from './calls.ts'
 import { AccessKeys } from './keys.tsx'
 import { Groups, Members } from './members.tsx'
 import { Permissions } from './permissions.tsx'
+import { SignIn } from './sign-in.tsx'
 import { Unused } from './unused.tsx'
 import { iam } from '../../api/iam.ts'
 import { awsCommand } from '../../parts/aws-command.tsx'
@@ -117,6 +118,7 @@ function tabsOf(
     case 'user':
       return [
         { id: 'groups', label: 'Groups', content: <Groups user={name} /> },
+        { id: 'sign-in', label: 'Sign-in', content: <SignIn user={name} /> },
         { id: 'keys', label: 'Access keys', content: <AccessKeys user={name} /> },
         unused,
       ]
