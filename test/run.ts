@@ -38,6 +38,7 @@ const PACKAGES: readonly (readonly [pkg: string, program: string])[] = [
   ['ceph-common', '/usr/bin/ceph'],
   ['strace', '/usr/bin/strace'],
   ['rsync', '/usr/bin/rsync'],
+  ['xfsprogs', '/usr/sbin/xfs_io'],
   ['attr', '/usr/bin/setfattr'],
   ['chromium', '/usr/bin/chromium'],
   ['fonts-liberation', '/usr/share/fonts/truetype/liberation'],

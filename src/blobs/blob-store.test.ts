@@ -43,6 +43,21 @@ test('removeUnfinished() removes what crashed writers left, by tag, and nothing 
   assert.deepEqual(readdirSync(join(home.path, 'tmp')), [])
 })
 
+test('what is kept back on a disk is no blob and nothing unfinished, and is gone once it is released', async () => {
+  using home = folder()
+  const store = new DiskBlobStore(home.path)
+  await store.keepReserve()
+  const { size } = statSync(join(home.path, 'tmp', 'reserve'))
+  assert.ok(size > 0 && size <= 16 * 1024 * 1024)
+  assert.equal(await store.removeUnfinished(() => true), 0)
+  assert.deepEqual(await Array.fromAsync(store.list('')), [])
+  await store.keepReserve()
+  assert.equal(statSync(join(home.path, 'tmp', 'reserve')).size, size)
+  await store.releaseReserve()
+  assert.deepEqual(readdirSync(join(home.path, 'tmp')), [])
+  await store.releaseReserve()
+})
+
 test('a link in the place of a blob is not followed', async () => {
   using home = folder()
   writeFileSync(join(home.path, 'secret'), 'secret')

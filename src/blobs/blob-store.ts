@@ -30,6 +30,10 @@ export interface BlobStore {
    * since 1970); returns how many. What `put` left has the tag `put`.
    */
   removeUnfinished(isStale: (tag: string, changedAt: number) => boolean): Promise<number>
+  /** Keeps some room back on a disk, which can be full, for `releaseReserve`: 16 MiB, or less where little is free. */
+  keepReserve(): Promise<void>
+  /** Frees what was kept back, so that what makes room can begin. */
+  releaseReserve(): Promise<void>
   /** Deletes every blob, and what is unfinished. Nothing may be using the store. */
   removeAll(): Promise<void>
   features(): Promise<BlobFeatures>
@@ -125,6 +129,19 @@ export class RetentionError extends Error {
   constructor(blob: string, options?: ErrorOptions) {
     super(`Cannot keep blob "${blob}" from being deleted: its store has no Object Lock`, options)
     this.blob = blob
+  }
+}
+
+/** No room is left for what was to be written; nothing of it is there. */
+export class StoreFullError extends Error {
+  override name = 'StoreFullError'
+
+  constructor(path: string, options: ErrorOptions) {
+    const { code = 'ENOSPC' } = options.cause as NodeJS.ErrnoException
+    super(
+      `Cannot write to the vault in "${path}": no room is left there (${code}). Make room, or delete recovery points, whose bytes a sweep frees`,
+      options,
+    )
   }
 }
 

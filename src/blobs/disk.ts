@@ -10,6 +10,7 @@ import {
   BlobTooShortError,
   GET_BYTES,
   RetentionError,
+  StoreFullError,
   checkBlobName,
 } from './blob-store.ts'
 import type {
@@ -21,6 +22,7 @@ import type {
   DirectoryLocation,
   Retention,
 } from './blob-store.ts'
+import { isFull, keepReserve, releaseReserve } from './disk-reserve.ts'
 
 /**
  * Blobs as files below one directory. A blob is written to `tmp/`, synced, and linked or renamed to its name, whose folder is
@@ -30,6 +32,8 @@ import type {
 /** Tag of what `put` writes. */
 const PUT_TAG = 'put'
 const RANDOM_BYTES = 16
+/** Names of what is unfinished: the writer's tag, and random bytes. */
+const DRAFT = /^([A-Za-z0-9-]+)\.[0-9a-f]{32}$/
 const PAGE_BLOBS = 1000
 const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW
 
@@ -94,23 +98,33 @@ export class DiskBlobStore implements BlobStore {
 
   async put(name: string, bytes: Uint8Array, retention?: Retention): Promise<void> {
     if (retention !== undefined) throw new RetentionError(name)
-    const draft = this.#begin(PUT_TAG)
+    let draft: Draft | undefined
     try {
+      draft = this.#begin(PUT_TAG)
       draft.append(bytes)
       await draft.publish(name, true)
     } catch (error) {
-      draft.abort()
-      throw error
+      draft?.abort()
+      throw this.#told(error)
     }
   }
 
   append(tag: string): BlobAppender {
-    const draft = this.#begin(tag)
+    const now = <T>(action: () => T): T => {
+      try {
+        return action()
+      } catch (error) {
+        throw this.#told(error)
+      }
+    }
+    const draft = now(() => this.#begin(tag))
     return {
-      append: (bytes) => draft.append(bytes),
+      append: (bytes) => now(() => draft.append(bytes)),
       finish: async (name, retention) => {
         if (retention !== undefined) throw new RetentionError(name)
-        await draft.publish(name, false)
+        await draft.publish(name, false).catch((error: unknown) => {
+          throw this.#told(error)
+        })
       },
       abort: () => draft.abort(),
     }
@@ -130,7 +144,8 @@ export class DiskBlobStore implements BlobStore {
   async removeUnfinished(isStale: (tag: string, changedAt: number) => boolean): Promise<number> {
     let removed = 0
     for (const { name } of await entriesOf(join(this.#path, 'tmp'))) {
-      const tag = name.slice(0, Math.max(0, name.length - RANDOM_BYTES * 2 - 1))
+      const tag = DRAFT.exec(name)?.[1]
+      if (tag === undefined) continue
       const path = join(this.#path, 'tmp', name)
       const stat = await unlessGone(fs.promises.lstat(path))
       if (stat === undefined || !isStale(tag, stat.mtimeMs)) continue
@@ -139,6 +154,16 @@ export class DiskBlobStore implements BlobStore {
       removed++
     }
     return removed
+  }
+
+  async keepReserve(): Promise<void> {
+    const folder = join(this.#path, 'tmp')
+    this.#makeFolder(folder)
+    await keepReserve(folder)
+  }
+
+  async releaseReserve(): Promise<void> {
+    await releaseReserve(join(this.#path, 'tmp'))
   }
 
   async removeAll(): Promise<void> {
@@ -159,6 +184,10 @@ export class DiskBlobStore implements BlobStore {
   }
 
   close(): void {}
+
+  #told(error: unknown): unknown {
+    return isFull(error) ? new StoreFullError(this.#path, { cause: error }) : error
+  }
 
   #begin(tag: string): Draft {
     if (!/^[A-Za-z0-9-]+$/.test(tag)) throw new Error(`Cannot tag an unfinished blob "${tag}"`)

@@ -106,6 +106,10 @@ export class MemoryBlobStore implements BlobStore {
     return await Promise.resolve(0)
   }
 
+  async keepReserve(): Promise<void> {}
+
+  async releaseReserve(): Promise<void> {}
+
   async removeAll(): Promise<void> {
     await Promise.resolve()
     this.blobs.clear()

@@ -116,6 +116,11 @@ export class ThreadBlobStore implements BlobStore {
     return stale.length
   }
 
+  /** A bucket has no end that can be seen. */
+  async keepReserve(): Promise<void> {}
+
+  async releaseReserve(): Promise<void> {}
+
   async removeAll(): Promise<void> {
     await this.#ask('removeAll', {})
   }

@@ -113,6 +113,7 @@ export class VaultRegistry {
       files,
       indexCache: this.#indexCache(row.vault_id),
     })
+    await vault.store.keepReserve()
     const version = await this.#storages.version(row)
     this.#open.set(row.vault_id, { wrappedKey: wrapped, version, vault: Promise.resolve(vault) })
     return vault

@@ -1,3 +1,4 @@
+import { StoreFullError } from '../blobs/blob-store.ts'
 import type { Clock } from '../lib/clock.ts'
 import { claimJob, finishJob, heartbeat, LeaseLostError, nextDueAt, putBack } from '../store/claims.ts'
 import type { JobEnd } from '../store/claims.ts'
@@ -286,7 +287,8 @@ function failureOf(error: unknown): { isUnexpected: boolean; end: Omit<JobEnd, '
     if (error.result === undefined) return failed
     return { ...failed, end: { ...failed.end, result: JSON.stringify(error.result) } }
   }
-  if (error instanceof RetryLaterError) return end('FAILED', error.message, 'FAILURE')
+  if (error instanceof RetryLaterError || error instanceof StoreFullError)
+    return end('FAILED', error.message, 'FAILURE')
   return { ...end('FAILED', `Job failed: ${messageOf(error)}`, 'FAILURE'), isUnexpected: true }
 }
 

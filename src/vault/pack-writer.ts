@@ -120,6 +120,8 @@ export class PackWriter {
       segments: 0,
       offset: 0,
     }
+    // From here on `abort` knows of it: what is not given up keeps its file open, and its room taken.
+    this.#pack = pack
     append(pack, seed)
     crashpoint('pack.begun')
     return pack
@@ -128,7 +130,6 @@ export class PackWriter {
   #close(): void {
     const pack = this.#pack
     if (pack === undefined) return
-    this.#pack = undefined
     const { keys, type } = this.#options
     const directory = pack.directory.take()
     const sealed = sealDirectory(
@@ -140,6 +141,7 @@ export class PackWriter {
     length.writeUInt32LE(sealed.length)
     append(pack, Buffer.concat([sealed, length, footerOf(keys.newest)]))
     crashpoint('pack.sealed')
+    this.#pack = undefined
     const id = pack.hash.digest()
     const finishing = pack.appender.finish(packName(type, id)).then(
       () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { BlobStore } from '../blobs/blob-store.ts'
+import type { VaultKeys } from './keys.ts'
 import type { Lease } from './lease.ts'
 import { PackWriter } from './pack-writer.ts'
 import { SegmentBuffer } from './segment-buffer.ts'
@@ -66,6 +67,18 @@ export async function beginPoint(
   const { store, keys } = vault
   const writer = await vault.beginPoint({ pointId, jobId: `job-${pointId}`, fence: 1, lease, parentPointId })
   const packs = new PackWriter({ store, keys, type: 'data', tag: writer.tag })
+  try {
+    pourFiles(writer, packs, keys, files)
+    writer.addPacks(await packs.end())
+    return writer
+  } catch (error) {
+    packs.abort()
+    await writer.abort()
+    throw error
+  }
+}
+
+function pourFiles(writer: PointWriter, packs: PackWriter, keys: VaultKeys, files: Files): void {
   const segments = new SegmentBuffer(Buffer.allocUnsafe(64 * 1024), 8 * 1024, packs)
   // Version 1, and what a bucket's object would have: nothing.
   const meta = Buffer.from('\u0001{}')
@@ -88,8 +101,6 @@ export async function beginPoint(
     writer.add({ key, kind: 1, meta, size: bytes.length, depth: 0, ids: Buffer.concat(ids) })
   }
   segments.flush()
-  writer.addPacks(await packs.end())
-  return writer
 }
 
 export async function backUp(
@@ -101,7 +112,12 @@ export async function backUp(
 ): Promise<void> {
   using lease = coordinator.lease()
   const writer = await beginPoint(vault, lease, pointId, files, parentPointId)
-  await writer.commit({ pointId })
+  try {
+    await writer.commit({ pointId })
+  } catch (error) {
+    await writer.abort()
+    throw error
+  }
 }
 
 /** All of a point, by name. */

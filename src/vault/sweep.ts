@@ -10,6 +10,7 @@ import type { Marks, PackUse } from './mark.ts'
 import { packName } from './pack.ts'
 import type { FinishedPack } from './pack.ts'
 import { repack } from './repack.ts'
+import { withReserve } from './reserve.ts'
 import { deletable } from './retain.ts'
 import type { Vault } from './vault.ts'
 import { leaseTag, tagGeneration } from './writer.ts'
@@ -66,6 +67,18 @@ const CHECK_EVERY = 100
 
 /** @throws {VaultDamageError} {ChunkMissingError} Before anything was deleted, when not all of the vault can be read. */
 export async function sweepVault(vault: Vault, options: SweepOptions): Promise<SweepResult> {
+  const { store } = vault
+  const result = await withReserve(store, (isTight) => sweepOnce(vault, { ...options, isTight }))
+  await store.keepReserve()
+  return result
+}
+
+interface OnceOptions extends SweepOptions {
+  /** The store is full: nothing is stored again, and the index is written anew in parts. */
+  readonly isTight: boolean
+}
+
+async function sweepOnce(vault: Vault, options: OnceOptions): Promise<SweepResult> {
   const { lease, now } = options
   await lease.check()
   const generation = await options.takeGeneration()
@@ -125,7 +138,7 @@ export async function dropUnreadableLists({ store, keys }: Vault, lease: Lease):
 }
 
 /** Repacks, and puts what is not used on a dead list of `generation`. @returns How many packs were written anew. */
-async function listUnused(vault: Vault, options: SweepOptions, generation: number): Promise<number> {
+async function listUnused(vault: Vault, options: OnceOptions, generation: number): Promise<number> {
   const quietBefore = (await options.oldestLive()) === undefined
   const marks = await markUsed(vault, options)
   const { loaded } = marks
@@ -136,7 +149,9 @@ async function listUnused(vault: Vault, options: SweepOptions, generation: numbe
   const going = {
     unused: uses.filter(({ usedShare }) => usedShare === 0).map(({ name }) => name),
     // Of a damaged pack only what was stored again is unused; the rest is a repair's to move.
-    sparse: sparseOf(uses.filter(({ name, usedShare }) => usedShare > 0 && !loaded.damaged.has(name))),
+    sparse: options.isTight
+      ? []
+      : sparseOf(uses.filter(({ name, usedShare }) => usedShare > 0 && !loaded.damaged.has(name))),
     orphans: orphans.filter((name) => !listed.has(name)),
   }
   const free = await deletable(
@@ -193,7 +208,7 @@ function sparseOf(uses: readonly PackUse[]): PackUse[] {
  * Packs that no index delta names and no running job may yet name: of jobs that ended badly. Only told apart while no other job is
  * under way, before as well as after, and none came and went in between.
  */
-async function orphansOf(vault: Vault, options: SweepOptions, { loaded }: Marks): Promise<string[]> {
+async function orphansOf(vault: Vault, options: OnceOptions, { loaded }: Marks): Promise<string[]> {
   if ((await options.oldestLive()) !== undefined) return []
   for await (const page of vault.store.list('index/')) {
     if (page.some(({ name }) => !loaded.deltas.has(name))) return []
@@ -204,7 +219,7 @@ async function orphansOf(vault: Vault, options: SweepOptions, { loaded }: Marks)
 /** Ends the dead lists that every live job knows of, and that are old enough. */
 async function finishLists(
   vault: Vault,
-  options: SweepOptions,
+  options: OnceOptions,
   freed: { blobs: number; bytes: number },
 ): Promise<void> {
   // INVARIANT: asked before the heads are read. Who may rely on a listed pack has ended by then, and its head is there or never will be.
@@ -218,7 +233,7 @@ async function finishLists(
   const doomed = new Set(lists.flatMap(({ blobs }) => blobs).filter((name) => !inUse.has(name)))
   crashpoint('sweep.marked-again')
   await options.lease.check()
-  await rewriteIndex(vault, marks, doomed)
+  await rewriteIndex(vault, marks, doomed, options.isTight)
   crashpoint('sweep.index-rewritten')
   let count = 0
   for (const name of doomed) {
@@ -235,17 +250,25 @@ async function finishLists(
   }
 }
 
-/** Replaces all index deltas read by ones without `doomed` packs, where these name any or are too many. */
-async function rewriteIndex(vault: Vault, { loaded }: Marks, doomed: ReadonlySet<string>): Promise<void> {
+/**
+ * Replaces all index deltas read by ones without `doomed` packs, where these name any or are too many. All at once, which readers
+ * notice least; where the store is full, a few at a time, which takes no more room than they had.
+ */
+async function rewriteIndex(
+  vault: Vault,
+  { loaded }: Marks,
+  doomed: ReadonlySet<string>,
+  isTight: boolean,
+): Promise<void> {
   const { store, keys } = vault
   const wanted = Math.ceil((loaded.index.size.chunks * CHUNK_BYTES) / DELTA_BYTES)
   const isNeeded =
     loaded.deltas.size > MAX_DELTAS + 2 * wanted || [...doomed].some((name) => loaded.packs.has(name))
   if (!isNeeded) return
-  const names = [...loaded.deltas]
   const kept = new Set<string>()
   let batch: FinishedPack[] = []
   let bytes = 0
+  let read: string[] = []
   const flush = async (replaces: readonly string[]): Promise<void> => {
     for (const delta of sealIndex(keys, batch, replaces)) {
       await store.put(delta.name, delta.bytes)
@@ -254,7 +277,15 @@ async function rewriteIndex(vault: Vault, { loaded }: Marks, doomed: ReadonlySet
     batch = []
     bytes = 0
   }
-  for (const name of names) {
+  const remove = async (): Promise<void> => {
+    for (const name of read) {
+      await store.delete(name)
+      crashpoint('sweep.delta-deleted')
+    }
+    read = []
+  }
+  for (const name of loaded.deltas) {
+    read.push(name)
     for (const pack of openIndex(keys, name, await store.get(name)).packs) {
       const blob = packName(pack.type, pack.id)
       // A replaced delta may still lie there and name packs that were deleted since.
@@ -263,13 +294,12 @@ async function rewriteIndex(vault: Vault, { loaded }: Marks, doomed: ReadonlySet
       batch.push(pack)
       bytes += pack.directory.length
     }
-    if (bytes > DELTA_BYTES) await flush([])
+    if (bytes <= DELTA_BYTES) continue
+    await flush(isTight ? read : [])
+    if (isTight) await remove()
   }
   // The last one replaces the old ones: by then all others are there.
-  await flush(names)
+  await flush(read)
   crashpoint('sweep.index-stored')
-  for (const name of names) {
-    await store.delete(name)
-    crashpoint('sweep.delta-deleted')
-  }
+  await remove()
 }

@@ -22,6 +22,7 @@ import { packName } from './pack.ts'
 import { Point } from './point.ts'
 import { readVaultRecords, writeVaultRecord } from './records.ts'
 import type { VaultRecords } from './records.ts'
+import { withReserve } from './reserve.ts'
 import { PointWriter } from './writer.ts'
 import type { PointOptions } from './writer.ts'
 
@@ -266,8 +267,8 @@ export class Vault {
     for (const pack of packs) await removeDamage(this.store, pack)
   }
 
-  /** Deletes a recovery point; a sweep frees its bytes. Deleting what is gone is no error. */
+  /** Deletes a recovery point; a sweep frees its bytes. Deleting what is gone is no error, nor is it on a disk that is full. */
   async deletePoint(pointId: string, reason: string): Promise<void> {
-    await deleteHead(this.store, this.keys, pointId, reason)
+    await withReserve(this.store, () => deleteHead(this.store, this.keys, pointId, reason))
   }
 }

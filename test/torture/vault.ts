@@ -1,7 +1,13 @@
+import { fillDisks } from '../vault/full-disk.ts'
+import { failCalls } from '../vault/io-errors.ts'
+import { killVaultProcesses } from '../vault/kills.ts'
+import { cutPower } from '../vault/power-cuts.ts'
 import { Simulation } from '../vault/simulation.ts'
 
 /** So many steps are one simulation, with a seed of its own: a part that fails can be run alone. */
 const STEPS_A_PART = 2000
+const DISK_SIZES = 64
+const POWER_CUTS = 20
 
 export interface VaultTorture {
   readonly seed: number
@@ -40,4 +46,28 @@ export async function tortureModel({ seed, steps }: VaultTorture): Promise<void>
     `model: ${[...crashes.values()].reduce((sum, one) => sum + one, 0)} crashes at ${crashes.size} named points, ` +
       `${zombies} paused holders of lost leases, ${restored} restores compared`,
   )
+}
+
+/** Real processes killed one after the other. */
+export async function tortureKills({ seed, kills }: { seed: number; kills: number }): Promise<void> {
+  const counts = await killVaultProcesses({ seed, kills, say })
+  say(`kills: ${JSON.stringify(counts)}`)
+}
+
+export async function tortureFullDisks(): Promise<void> {
+  tell('full disks', await fillDisks(DISK_SIZES))
+}
+
+/** Each call of each kind, by itself and with all after it. */
+export async function tortureIoErrors(seed: number): Promise<void> {
+  tell('calls that fail', await failCalls({ seed, isChosen: () => true, say }))
+}
+
+export async function torturePowerCuts(seed: number): Promise<void> {
+  tell('power cuts', await cutPower({ seed, cuts: POWER_CUTS }))
+}
+
+/** @param found Counts, or why it could not be done. */
+function tell(what: string, found: object | string): void {
+  say(`${what}: ${typeof found === 'string' ? `left out, ${found}` : JSON.stringify(found)}`)
 }

@@ -174,6 +174,10 @@ export class SimulatedStore implements BlobStore {
     return stale.length
   }
 
+  async keepReserve(): Promise<void> {}
+
+  async releaseReserve(): Promise<void> {}
+
   async removeAll(): Promise<void> {
     await this.#change(async () => await this.#storage.blobs.removeAll())
   }
