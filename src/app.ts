@@ -14,8 +14,9 @@ import { storeConfigOf } from './config.ts'
 import type { Config } from './config.ts'
 import type { ServerFacts } from './context.ts'
 import { Console } from './http/console.ts'
+import { contextAs } from './http/perform.ts'
 import { checkTables, createHttpServer } from './http/server.ts'
-import type { ServiceTables } from './http/server.ts'
+import type { ServiceTables } from './http/perform.ts'
 import { Deliverer } from './events/deliver.ts'
 import { EventRouter } from './events/router.ts'
 import { iam } from './iam/operations.ts'
@@ -35,6 +36,7 @@ import { Alerts } from './monitor/alerts.ts'
 import { AuditAnchors } from './monitor/audit-anchors.ts'
 import { createMetricsServer } from './monitor/metrics-listener.ts'
 import type { MetricsOptions } from './monitor/metrics-listener.ts'
+import { DiscoveryRounds } from './roleback/discovery-rounds.ts'
 import { roleback } from './roleback/operations.ts'
 import { openAuditChain } from './store/audit-chain.ts'
 import { takeOverLeases } from './store/claims.ts'
@@ -152,12 +154,15 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
   }
   await takeOver(store, owner, log)
   const { allowedEndpoints, ownEndpoints: own } = facts
-  const http = createHttpServer({
+  const call = {
     store,
     serverKey,
     issuers: new Issuers({ own: [listen, ...own], allowedEndpoints }, systemClock),
     clock: systemClock,
     log,
+  }
+  const http = createHttpServer({
+    ...call,
     facts,
     tables: TABLES,
     console: new Console(CONSOLE, { regions: facts.regions }, config.hostNames),
@@ -193,6 +198,13 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     managementAccountId: server.management_account_id,
   })
   const scrubber = new Scrubber(tools)
+  const discovery = new DiscoveryRounds({
+    store,
+    clock: systemClock,
+    log,
+    owner: `${owner} ${process.pid} discovery`,
+    actAs: (principal, region) => contextAs({ ...call, server: facts }, TABLES, principal, region),
+  })
   const alerts = new Alerts({
     store,
     clock: systemClock,
@@ -207,6 +219,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
   router.start()
   deliverer.start()
   scrubber.start()
+  discovery.start()
   alerts.start()
   anchors.start()
   return {
@@ -221,6 +234,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       await housekeeping.stop()
       await identityExports.stop()
       await scheduler.stop()
+      await discovery.stop()
       await scrubber.stop()
       await Promise.all(workers.map((worker) => worker.stop()))
       await alerts.stop()

@@ -150,6 +150,18 @@ test('R23 metrics tell of jobs, resources, vaults and broken objectives, and of 
     parse((await get(world.metricsUrl)).text).find(
       ({ name, labels }) => name === 'roleback_event_target_owed_messages' && labels['target'] === 'away',
     )?.value
+  await world.call('roleback', 'PutDiscoveryRule', {
+    Name: 'blind',
+    ResourceType: 'EFS',
+    Connection: { Path: world.scratch },
+    IamRoleArn: await makeRole(world, 'blind', {}),
+  })
+  const isBlind = async (): Promise<boolean> =>
+    parse((await get(world.metricsUrl)).text).some(
+      ({ name, labels, value }) =>
+        name === 'roleback_discovery_failed' && labels['rule'] === 'blind' && value === 1,
+    )
+  await until('a failed round of discovery to be counted', async () => ((await isBlind()) ? true : undefined))
   await until('what the target is owed to be counted', async () => ((await owed()) === 1 ? true : undefined))
   const { status, type, text } = await get(world.metricsUrl)
   assert.ok(!text.includes('secret-of-the-chat'))

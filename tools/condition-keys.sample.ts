@@ -117,6 +117,7 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
   sts: { RoleArn: `arn:aws:iam::${ACCOUNT}:role/ROLE`, Name: 'NAME', Tags: TAG_LIST },
   tagging: { ResourceARNList: [VAULT], Tags: TAGS, TagKeys: ['KEY'] },
   roleback: {
+    RuleName: 'NAME',
     OpenIDConnectProviderArn: PROVIDER,
     IamRoleArn: `arn:aws:iam::${ACCOUNT}:role/ROLE`,
     UserName: 'USER',

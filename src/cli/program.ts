@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { addAccount } from './account.ts'
+import { addDiscovery } from './discovery.ts'
 import { addDoctor } from './doctor.ts'
 import { addExplain } from './explain.ts'
 import { addFramework } from './framework.ts'
@@ -72,6 +73,7 @@ function newProgram(): Command {
     addQuickstart,
     addServe,
     addResource,
+    addDiscovery,
     addRole,
     addPreflight,
     addJob,

@@ -1,13 +1,18 @@
-import { readFileSync, realpathSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { RegisterResourceInput, Resource } from '../aws/generated/roleback.ts'
 import { clientFrom } from './connect.ts'
+import {
+  postgresqlAccess,
+  realPath,
+  s3Access,
+  withPostgresqlOptions,
+  withS3Options,
+} from './connection-options.ts'
+import type { PostgresqlValues, S3Values } from './connection-options.ts'
 import { factsOf, say, sayJson, tableOf } from './output.ts'
 import { allResources, displayName, resourceArnOf, warn } from './registered.ts'
-import { CommandUsageError } from './report.ts'
 import { addResourceUpdate } from './resource-update.ts'
-import { collect, portOf, tagsOf, tlsModeOf } from './resource-values.ts'
-import { readSecret } from './secret-input.ts'
+import { collect, tagsOf } from './resource-values.ts'
 
 interface Common {
   readonly tag?: readonly string[]
@@ -18,26 +23,9 @@ interface DirectoryOptions extends Common {
   readonly restoreRoot?: string
 }
 
-interface PostgresqlOptions extends Common {
-  readonly host: string
-  readonly port: string
-  readonly database?: string
-  readonly user: string
-  readonly tlsMode?: string
-  readonly tlsCaFile?: string
-  readonly allowSuperuser?: boolean
-  readonly restoreUser?: string
-  readonly passwordFile?: string
-  readonly restorePasswordFile?: string
-}
+interface PostgresqlOptions extends Common, PostgresqlValues {}
 
-interface S3Options extends Common {
-  readonly endpoint: string
-  readonly accessKeyId: string
-  readonly bucket?: string
-  readonly region?: string
-  readonly secretFile?: string
-}
+interface S3Options extends Common, S3Values {}
 
 const TAG = ['--tag <key=value>', 'tag of the resource; may be given again', collect] as const
 const JSON_OPTION = ['--json', 'print the result as JSON'] as const
@@ -52,29 +40,14 @@ export function addResource(program: Command): void {
     .option(...TAG)
     .option(...JSON_OPTION)
     .action(addDirectory)
-  add
-    .command('postgresql <name>')
-    .description('a PostgreSQL database, as an RDS instance')
-    .requiredOption('--host <host>', 'host of the server')
-    .option('--port <port>', 'port of the server', '5432')
+  withPostgresqlOptions(
+    add.command('postgresql <name>').description('a PostgreSQL database, as an RDS instance'),
+  )
     .option('--database <name>', 'name of the database (default: NAME)')
-    .requiredOption('--user <user>', 'account to dump with')
-    .option('--password-file <file>', 'file with its password, - for standard input')
-    .option('--tls-mode <mode>', 'verify-full, require or disable (default: verify-full)')
-    .option('--tls-ca-file <file>', "authority that signed the server's certificate, in PEM")
-    .option('--restore-user <user>', 'account to restore with (default: the same)')
-    .option('--restore-password-file <file>', 'file with its password, - for standard input')
-    .option('--allow-superuser', 'accept a superuser as account')
     .option(...TAG)
     .option(...JSON_OPTION)
     .action(addPostgresql)
-  add
-    .command('s3 <bucket>')
-    .description('a bucket on any S3-compatible server')
-    .requiredOption('--endpoint <url>', 'URL of the server')
-    .requiredOption('--access-key-id <id>', 'access key')
-    .option('--secret-file <file>', 'file with its secret, - for standard input')
-    .option('--region <region>', 'region that requests are signed for (default: us-east-1)')
+  withS3Options(add.command('s3 <bucket>').description('a bucket on any S3-compatible server'))
     .option(...TAG)
     .option(...JSON_OPTION)
     .action(addBucket)
@@ -110,57 +83,14 @@ async function addDirectory(name: string, path: string, options: DirectoryOption
   )
 }
 
-/** The server must be told the whole path; where it runs on another host, an absolute one is passed on as it is. */
-function realPath(path: string): string {
-  if (path.startsWith('/')) return path
-  return realpathSync(path)
-}
-
 async function addPostgresql(name: string, options: PostgresqlOptions): Promise<void> {
-  if (options.passwordFile === '-' && options.restorePasswordFile === '-') {
-    throw new CommandUsageError('Standard input holds one password only: give the other one as a file')
-  }
-  await register(
-    {
-      ResourceType: 'RDS',
-      Name: name,
-      Connection: {
-        Host: options.host,
-        Port: portOf(options.port),
-        Database: options.database,
-        User: options.user,
-        TlsMode: tlsModeOf(options.tlsMode),
-        TlsCaPem: options.tlsCaFile === undefined ? undefined : readFileSync(options.tlsCaFile, 'utf8'),
-        AllowSuperuser: options.allowSuperuser,
-        RestoreUser: options.restoreUser,
-      },
-      Secret: await readSecret(options.passwordFile, `password of ${options.user}`, '--password-file'),
-      RestoreSecret:
-        options.restoreUser === undefined && options.restorePasswordFile === undefined
-          ? undefined
-          : await readSecret(
-              options.restorePasswordFile,
-              `password of ${options.restoreUser ?? options.user}`,
-              '--restore-password-file',
-            ),
-    },
-    options,
-  )
+  await register({ ResourceType: 'RDS', Name: name, ...(await postgresqlAccess(options)) }, options)
 }
 
 async function addBucket(bucket: string, options: S3Options): Promise<void> {
+  const { Connection, Secret } = await s3Access(options)
   await register(
-    {
-      ResourceType: 'S3',
-      Name: bucket,
-      Connection: {
-        Endpoint: options.endpoint,
-        Bucket: bucket,
-        AccessKeyId: options.accessKeyId,
-        Region: options.region,
-      },
-      Secret: await readSecret(options.secretFile, `secret of ${options.accessKeyId}`, '--secret-file'),
-    },
+    { ResourceType: 'S3', Name: bucket, Connection: { ...Connection, Bucket: bucket }, Secret },
     options,
   )
 }

@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import { efs } from '../kinds/efs.ts'
 import type { Kind, Step, StepTarget } from '../kinds/kind.ts'
 import { libc } from './directory-libc.ts'
+import { discoverDirectories } from './directory-discovery.ts'
 import { LIST_FLAGS, codeOf, openPath, pathIn, reasonOf } from './directory-paths.ts'
 import { closeStaging, discardStaging, moveIntoPlace, openStaging } from './directory-place.ts'
 import type { Staging } from './directory-place.ts'
@@ -24,6 +25,7 @@ import type { RestoreRequest, RestoreSummary } from './driver.ts'
 export const directoryDriver: Driver = {
   kind: efs,
   test: testConnection,
+  discover: discoverDirectories,
   backup,
   restore,
   removeRestored: removeRestoredDirectory,

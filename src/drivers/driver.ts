@@ -157,6 +157,16 @@ export interface RestoreSummary {
   readonly notes?: readonly string[]
 }
 
+/** Names of what is behind a connection. */
+export interface Discovered {
+  readonly names: readonly string[]
+  /** There are more than `MAX_DISCOVERED`, of which only some are told. */
+  readonly isCut: boolean
+}
+
+/** So many names one look tells at most. */
+export const MAX_DISCOVERED = 10_000
+
 /** What a restore test made. */
 export interface RestoredThing {
   readonly session: DriverSession
@@ -169,6 +179,11 @@ export interface Driver {
   readonly kind: Kind
   /** Tests a connection before it is registered; the answer names rights that the source does not give. */
   test(connection: Connection, signal: AbortSignal): Promise<{ readonly warnings: readonly string[] }>
+  /**
+   * Lists what can be registered behind a connection that leads to a server, or to a directory of directories. Only for a caller that
+   * was allowed to look there.
+   */
+  discover(connection: Connection, signal: AbortSignal): Promise<Discovered>
   backup(request: BackupRequest): Promise<BackupSummary>
   restore(request: RestoreRequest): Promise<RestoreSummary>
   /** Removes what a restore test made, whole or in part; well done where nothing of its name is there. */

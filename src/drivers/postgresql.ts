@@ -3,6 +3,7 @@ import { TARGET_RESOURCE } from '../kinds/target-resource.ts'
 import { factsOf } from './driver.ts'
 import type { BackupRequest, BackupSummary, Connection, Driver, PointReader } from './driver.ts'
 import type { RestoreRequest, RestoreSummary, StoredItem } from './driver.ts'
+import { discoverDatabases } from './postgresql-discovery.ts'
 import { ArchiveReader, DumpDamagedError } from './postgresql-archive.ts'
 import { readFromTool } from './postgresql-child.ts'
 import {
@@ -52,6 +53,7 @@ export function createPostgresqlDriver(options: PostgresqlOptions = {}): Driver 
   return {
     kind: rds,
     test: (connection, signal) => testConnection(connection, signal, options),
+    discover: discoverDatabases,
     backup: (request) => backUp(request, options),
     restore: (request) => restore(request, options),
     removeRestored: removeRestoredDatabase,

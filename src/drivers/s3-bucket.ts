@@ -3,6 +3,7 @@ import { GetObjectTaggingCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
 import { s3 } from '../kinds/s3.ts'
 import type { Connection, Driver } from './driver.ts'
 import { backUpBucket } from './s3-bucket-backup.ts'
+import { discoverBuckets } from './s3-bucket-discovery.ts'
 import { S3Clients, S3RequestError, isObjectError, request } from './s3-bucket-client.ts'
 import { listPage } from './s3-bucket-objects.ts'
 import { removeRestoredBucket } from './s3-bucket-removal.ts'
@@ -15,6 +16,7 @@ import { restoreBucket } from './s3-bucket-restore.ts'
 export const s3BucketDriver: Driver = {
   kind: s3,
   test: testBucket,
+  discover: discoverBuckets,
   backup: backUpBucket,
   restore: restoreBucket,
   removeRestored: removeRestoredBucket,

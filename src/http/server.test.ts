@@ -8,7 +8,7 @@ import { roleback } from '../roleback/operations.ts'
 import { sts } from '../sts/operations.ts'
 import { tagging } from '../tagging/operations.ts'
 import { checkTables } from './server.ts'
-import type { ServiceTables } from './server.ts'
+import type { ServiceTables } from './perform.ts'
 
 const tables = { backup, iam, 'iam-toolbox': iamToolbox, sts, tagging, roleback } as ServiceTables
 

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { Asked } from '../access/authorize.ts'
 import { answer, answerError, withWarnings } from '../aws/answer.ts'
 import { AwsError } from '../aws/error.ts'
 import {
@@ -14,21 +13,14 @@ import {
   throttled,
   tooLarge,
 } from '../aws/faults.ts'
-import type { ServiceModel, ServiceName } from '../aws/model.ts'
-import { modelOf, serviceSignedAs } from '../aws/model.ts'
-import type {
-  Operation,
-  OperationContext,
-  Service,
-  UnbuiltOperation,
-  UnsignedOperation,
-} from '../aws/operation.ts'
+import type { ServiceModel } from '../aws/model.ts'
+import { serviceSignedAs } from '../aws/model.ts'
 import { parseInput } from '../aws/parse-input.ts'
 import { route } from '../aws/route.ts'
 import { regionScopeOf, scopeOf } from '../aws/scope.ts'
 import { MAX_BODY_BYTES } from '../aws/wire.ts'
 import type { Routed, WireRequest, WireResponse } from '../aws/wire.ts'
-import type { Context, ServerFacts, UnsignedContext } from '../context.ts'
+import type { ServerFacts, UnsignedContext } from '../context.ts'
 import { TooManyPasswordsError } from '../keyring/passwords.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
 import type { Issuers } from '../oidc/issuers.ts'
@@ -39,21 +31,15 @@ import { InvalidCursorError } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
 import { authenticate } from './authenticate.ts'
 import type { Console } from './console.ts'
-import { ask, asking, authorize } from './gate.ts'
 import type { GateRequest } from './gate.ts'
+import { contextOf, perform } from './perform.ts'
+import type { AnyEntry, AnyUnsigned, ServiceTables } from './perform.ts'
 import { isUnsigned, routeUnsigned } from './unsigned.ts'
 
 /**
  * The life of a request: read, service, signature, operation, input, authorisation, handler, answer. In this order, here. The few
  * operations that anybody may call go from read to operation, and from input to handler.
  */
-
-// oxlint-disable-next-line typescript/no-explicit-any -- each table is typed where it is written; the gate calls them alike
-type AnyEntry = Operation<Context, any, unknown> | UnbuiltOperation<Context, any>
-// oxlint-disable-next-line typescript/no-explicit-any -- the same
-type AnyUnsigned = UnsignedOperation<UnsignedContext, any, unknown>
-
-export type ServiceTables = Readonly<Record<ServiceName, Service<unknown, Context>>>
 
 export interface HttpOptions {
   readonly issuers: Issuers
@@ -180,22 +166,6 @@ function regionOf({ regions }: ServerFacts, request: WireRequest): string {
   return regions.find((region) => region === claimed) ?? (regions[0] as string)
 }
 
-async function perform(
-  ctx: Context,
-  gate: GateRequest,
-  routed: Routed,
-  entry: AnyEntry,
-  input: unknown,
-): Promise<unknown> {
-  const { model, operation } = routed
-  if (entry.decidedByHandler !== true) {
-    const { action, resources, context } = await askedBy(ctx, model, operation.name, entry, input)
-    await authorize(gate, action, resources, context)
-  }
-  if ('unbuilt' in entry) throw notBuilt(model, operation, entry.because)
-  return (await entry.handler(ctx, input)) ?? {}
-}
-
 async function performUnsigned(
   ctx: UnsignedContext,
   { model, operation }: Routed,
@@ -225,64 +195,6 @@ function unsignedContextOf(
     log: options.log,
     sourceIp: incoming.socket.remoteAddress?.replace(/^::ffff:/, ''),
     server: options.facts,
-  }
-}
-
-function contextOf(
-  call: UnsignedContext,
-  gate: GateRequest,
-  tables: ServiceTables,
-  warn: Context['warn'],
-): Context {
-  const right = asking(gate)
-  const ctx: Context = {
-    ...call,
-    principal: gate.principal,
-    accountId: gate.principal.accountId,
-    authorize: (action, resource, context) => authorize(gate, action, [resource], context),
-    ask: (question) => ask(gate, question),
-    warn,
-    preview: {
-      right,
-      asked: (service, operation, input) => askedOfCall(ctx, tables, service, operation, input),
-    },
-  }
-  return ctx
-}
-
-/** What the gate asks before an operation's handler runs; nothing where the handler decides by itself. */
-async function askedOfCall(
-  ctx: Context,
-  tables: ServiceTables,
-  service: string,
-  operation: string,
-  input: object,
-): Promise<readonly Asked[]> {
-  const model = modelOf(service as ServiceName)
-  const table = tables[service as ServiceName] as Readonly<Record<string, AnyEntry | AnyUnsigned>>
-  const entry = table[operation]
-  if (entry === undefined) throw new Error(`${service} has no operation ${operation}`)
-  if ('unsigned' in entry || entry.decidedByHandler === true) return []
-  const { action, resources, context } = await askedBy(ctx, model, operation, entry, input)
-  return resources.map((resource) => ({ action, resource, context }))
-}
-
-async function askedBy(
-  ctx: Context,
-  model: ServiceModel,
-  operation: string,
-  entry: AnyEntry,
-  input: unknown,
-): Promise<{
-  readonly action: string
-  readonly resources: readonly string[]
-  readonly context: OperationContext | undefined
-}> {
-  const resources = await entry.resource(ctx, input)
-  return {
-    action: entry.action ?? `${model.metadata.iamPrefix}:${operation}`,
-    resources: typeof resources === 'string' ? [resources] : resources,
-    context: await entry.context?.(ctx, input),
   }
 }
 

@@ -33,6 +33,11 @@ const SEALED: Readonly<Partial<Record<IdentityTable['name'], SealedColumn>>> = {
     purpose: 'connection',
     owner: ({ unique_id, version }) => `${unique_id} ${version}`,
   },
+  discovery_rule: {
+    column: 'secret',
+    purpose: 'connection',
+    owner: ({ rule_id, version }) => `${rule_id} ${version}`,
+  },
   event_target: { column: 'secret', purpose: 'event-target', owner: ({ target_id }) => String(target_id) },
   storage: {
     column: 'secret',

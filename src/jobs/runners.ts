@@ -4,6 +4,7 @@ import { runBackup } from './backup.ts'
 import { runCopy } from './copy.ts'
 import { runDeletePoint } from './delete-point.ts'
 import { runDeleteRestoreTest } from './delete-restore-test.ts'
+import { runDiscover } from './discover.ts'
 import { runExport } from './export.ts'
 import { runImport } from './import.ts'
 import { runRepair } from './repair.ts'
@@ -41,5 +42,6 @@ export const LIGHT: Readonly<Partial<Record<JobKind, JobRunner>>> = {
   'seal-vault': runSealVault,
   report: runReport,
   'test-connection': runTestConnection,
+  discover: runDiscover,
   search: runSearch,
 }

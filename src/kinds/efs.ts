@@ -27,6 +27,10 @@ export const efs: Kind = {
   recoveryPointArn: ({ region, accountId, jobId }) =>
     `arn:aws:backup:${region}:${accountId}:recovery-point:${jobId.toLowerCase()}`,
   recoveryPointPattern: ({ region, accountId }) => `arn:aws:backup:${region}:${accountId}:recovery-point:*`,
+  discover: ({ region, accountId }) => ({
+    action: 'elasticfilesystem:DescribeFileSystems',
+    resource: `arn:aws:elasticfilesystem:${region}:${accountId}:file-system/*`,
+  }),
   // Whoever may mount a file system may read it; what its modes and owners forbid is not decided by policies.
   read: ({ arn }) => ({ action: 'elasticfilesystem:ClientMount', resources: [arn] }),
   backupTarget: (facts) => ({ ...facts, requestTags: facts.resourceTags }),

@@ -108,6 +108,8 @@ export interface Kind {
   ) => string
   /** The form of all ARNs that `recoveryPointArn` gives to backups of one resource: `*` where each job has its own. */
   readonly recoveryPointPattern: (parts: ArnParts & { readonly name: string }) => string
+  /** What it takes to list what of this kind is behind a connection: what AWS asks for the list of all. */
+  readonly discover: (parts: ArnParts) => { readonly action: string; readonly resource: string }
   /**
    * What it takes to read what a recovery point holds at the source itself, of all of it or of what a restore with this metadata
    * asks for (docs/restore-guard.md).

@@ -76,6 +76,10 @@ export const rds: Kind = {
     `arn:aws:rds:${region}:${accountId}:snapshot:awsbackup:job-${jobId.toLowerCase()}`,
   recoveryPointPattern: ({ region, accountId }) =>
     `arn:aws:rds:${region}:${accountId}:snapshot:awsbackup:job-*`,
+  discover: ({ region, accountId }) => ({
+    action: 'rds:DescribeDBInstances',
+    resource: `arn:aws:rds:${region}:${accountId}:db:*`,
+  }),
   // As the user that backups are made as: he can read all that they hold.
   read: ({ arn, uniqueId, settings }) => {
     const { region, accountId } = parseArn(arn) as Arn

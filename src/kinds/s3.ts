@@ -81,6 +81,7 @@ export const s3: Kind = {
     `arn:aws:backup:${region}:${accountId}:recovery-point:${name}-${compactTime(createdAt)}-${hex8(jobId)}`,
   recoveryPointPattern: ({ region, accountId, name }) =>
     `arn:aws:backup:${region}:${accountId}:recovery-point:${name}-*`,
+  discover: () => ({ action: 's3:ListAllMyBuckets', resource: '*' }),
   read: ({ arn, name }, metadata) => {
     const items = s3ItemsToRestore(metadata?.['ItemsToRestore'] ?? '', name) ?? []
     return {

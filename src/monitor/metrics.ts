@@ -11,6 +11,7 @@ import {
   vaultMeasures,
 } from '../store/measures.ts'
 import type { JobTotals, VaultMeasure } from '../store/measures.ts'
+import { discoveryMeasures } from '../store/discovery.ts'
 import { lastGoodTests, undeletedTests } from '../store/restore-tests.ts'
 import type { Store } from '../store/store.ts'
 import type { Family, Sample } from './exposition.ts'
@@ -37,6 +38,7 @@ export async function collectMetrics(store: Store, version: string, now: number)
   const undeleted = await undeletedTests(db)
   const exported = await findIdentityExport(db)
   const targets = await targetMeasures(db, MAX_SERIES + 1)
+  const rules = await discoveryMeasures(db, MAX_SERIES + 1)
   const families: Family[] = [
     gauge('roleback_build_info', 'Always 1; the version is a label.', [{ labels: { version }, value: 1 }]),
     gauge(
@@ -129,6 +131,22 @@ export async function collectMetrics(store: Store, version: string, now: number)
       targets.map(({ account_id, name, last_delivered_at }) => ({
         labels: { account_id, target: name },
         value: (last_delivered_at ?? 0) / SECOND,
+      })),
+    ),
+    gauge(
+      'roleback_discovery_failed',
+      'Whether the last round of a discovery rule came to no list of what is behind its connection: 1 or 0.',
+      rules.map(({ account_id, region, name, failed }) => ({
+        labels: { account_id, region, rule: name },
+        value: failed,
+      })),
+    ),
+    gauge(
+      'roleback_discovered_unregistered',
+      'What a discovery rule found that is not registered: offered, refused, or deregistered by somebody.',
+      rules.map(({ account_id, region, name, unregistered }) => ({
+        labels: { account_id, region, rule: name },
+        value: unregistered,
       })),
     ),
     gauge(

@@ -129,7 +129,7 @@ function holds(
 }
 
 /** `*` stands for any number of characters. */
-function matches(pattern: string, text: string): boolean {
+export function matches(pattern: string, text: string): boolean {
   const parts = pattern.split('*')
   const [first = '', ...rest] = parts
   if (rest.length === 0) return pattern === text

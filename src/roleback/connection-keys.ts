@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import type { Connection } from '../aws/generated/roleback.ts'
+import type { Connection, RegisterResourceInput } from '../aws/generated/roleback.ts'
 import type { OperationContext } from '../aws/operation.ts'
 import type { ResourceType } from '../kinds/kind.ts'
 
@@ -25,6 +25,18 @@ export function connectionContext(
       return present({ 'roleback:Endpoint': originOf(Endpoint), 'roleback:Bucket': Bucket })
     case undefined:
       return {}
+  }
+}
+
+/** Condition keys of a registration. */
+export function registrationContext(input: RegisterResourceInput): OperationContext {
+  const tags = input.Tags ?? []
+  return {
+    'roleback:ResourceType': input.ResourceType,
+    ...(input.ResourceType === 'S3' && { 'roleback:Bucket': input.Name }),
+    ...connectionContext(input.ResourceType, input.Connection),
+    ...Object.fromEntries(tags.map((tag) => [`aws:RequestTag/${tag.Key}`, tag.Value])),
+    ...(tags.length > 0 && { 'aws:TagKeys': tags.map((tag) => tag.Key) }),
   }
 }
 

@@ -37,6 +37,32 @@ export async function checkConnection(
   }
 }
 
+/**
+ * The same for a connection that leads to no resource yet, but to a server of databases or buckets, or to a directory of directories;
+ * what is found there is checked when it is registered.
+ */
+export async function checkServer(
+  ctx: Context,
+  type: ResourceType,
+  connection: Connection,
+): Promise<Settings> {
+  switch (type) {
+    case 'EFS': {
+      const path = existingDirectory('Path', connection.Path)
+      const restoreRoot = existingDirectory('RestoreRoot', connection.RestoreRoot ?? path)
+      refuseOwnPlaces(ctx, [
+        ['Path', path],
+        ['RestoreRoot', restoreRoot],
+      ])
+      return { path, restoreRoot }
+    }
+    case 'RDS':
+      return await databaseSettings(ctx, connection, 'postgres')
+    case 'S3':
+      return (await endpointSettings(ctx, connection)).settings
+  }
+}
+
 async function directorySettings(
   ctx: Context,
   connection: Connection,
@@ -44,28 +70,12 @@ async function directorySettings(
 ): Promise<Settings> {
   const path = existingDirectory('Path', connection.Path)
   const restoreRoot = existingDirectory('RestoreRoot', connection.RestoreRoot ?? dirname(path))
-  for (const [member, folder] of [
+  refuseOwnPlaces(ctx, [
     ['Path', path],
     ['RestoreRoot', restoreRoot],
-  ] as const) {
-    const own = ownPlaces(ctx.server).find(
-      (place) => liesIn(folder, place) || (member === 'Path' && holds(folder, place)),
-    )
-    if (own !== undefined) {
-      throw refused(
-        member,
-        folder,
-        `it overlaps the server's own data in ${own}, which holds keys and vaults`,
-      )
-    }
-    if (!isManagement(ctx) && !ctx.server.allowedRoots.some((root) => isInside(folder, root))) {
-      throw refused(
-        member,
-        folder,
-        'only the management account may register it. The operator can allow it with serve --allow-root',
-      )
-    }
-  }
+  ])
+  const held = ownPlaces(ctx.server).find((place) => holds(path, place))
+  if (held !== undefined) throw refusedOwn('Path', path, held)
   if (isInside(restoreRoot, path))
     throw refused('RestoreRoot', restoreRoot, `it lies inside the resource itself (${path})`)
   for (const other of await allResourcesOfType(ctx.store.db, 'EFS')) {
@@ -84,6 +94,28 @@ async function directorySettings(
     }
   }
   return { path, restoreRoot }
+}
+
+/** Nothing of the server's own, and of tenants nothing that the operator has not allowed. */
+function refuseOwnPlaces(
+  ctx: Context,
+  folders: readonly (readonly [member: string, folder: string])[],
+): void {
+  for (const [member, folder] of folders) {
+    const own = ownPlaces(ctx.server).find((place) => liesIn(folder, place))
+    if (own !== undefined) throw refusedOwn(member, folder, own)
+    if (!isManagement(ctx) && !ctx.server.allowedRoots.some((root) => isInside(folder, root))) {
+      throw refused(
+        member,
+        folder,
+        'only the management account may register it. The operator can allow it with serve --allow-root',
+      )
+    }
+  }
+}
+
+function refusedOwn(member: string, folder: string, place: string): InvalidParameterValueException {
+  return refused(member, folder, `it overlaps the server's own data in ${place}, which holds keys and vaults`)
 }
 
 /** The real path: a link in it could be pointed elsewhere later. */
@@ -158,6 +190,28 @@ async function databaseSettings(ctx: Context, connection: Connection, name: stri
 }
 
 async function bucketSettings(ctx: Context, connection: Connection, name: string): Promise<Settings> {
+  const { at, settings } = await endpointSettings(ctx, connection)
+  const bucket = connection.Bucket ?? name
+  const holder = await storageAt(ctx, at, bucket)
+  if (holder !== undefined)
+    throw refused(
+      'Bucket',
+      `${String(settings['endpoint'])} ${bucket}`,
+      `vaults lie in it (storage ${holder})`,
+    )
+  // Without path style it is this host that requests go to.
+  if (connection.ForcePathStyle === false) {
+    const reason = await ownOrForbidden(ctx, 'Bucket', `${bucket}.${at.host}`, at.port)
+    if (reason !== undefined) throw refused('Bucket', `${bucket}.${at.host}:${at.port}`, reason)
+  }
+  return { ...settings, bucket }
+}
+
+/** How a server of buckets is reached. */
+async function endpointSettings(
+  ctx: Context,
+  connection: Connection,
+): Promise<{ readonly at: ReturnType<typeof hostPortOf>; readonly settings: Settings }> {
   const endpoint = required('Endpoint', connection.Endpoint)
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
@@ -168,22 +222,13 @@ async function bucketSettings(ctx: Context, connection: Connection, name: string
   }
   const at = hostPortOf(endpoint)
   await checkEndpoint(ctx, 'Endpoint', at.host, at.port)
-  const bucket = connection.Bucket ?? name
-  const holder = await storageAt(ctx, at, bucket)
-  if (holder !== undefined)
-    throw refused('Bucket', `${url.origin} ${bucket}`, `vaults lie in it (storage ${holder})`)
-  // Without path style it is this host that requests go to.
-  if (connection.ForcePathStyle === false) {
-    const reason = await ownOrForbidden(ctx, 'Bucket', `${bucket}.${at.host}`, at.port)
-    if (reason !== undefined) throw refused('Bucket', `${bucket}.${at.host}:${at.port}`, reason)
-  }
-  return {
+  const settings = {
     endpoint: url.origin,
-    bucket,
     region: connection.Region ?? 'us-east-1',
     accessKeyId: required('AccessKeyId', connection.AccessKeyId),
     forcePathStyle: connection.ForcePathStyle ?? true,
   }
+  return { at, settings }
 }
 
 /** Name of the storage that a bucket is, however its service is called: what vaults lie in is never a resource (R7). */

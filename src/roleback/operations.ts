@@ -1,5 +1,5 @@
 import { resourceTagKeys } from '../access/request-context.ts'
-import type { RolebackApi, RegisterResourceInput } from '../aws/generated/roleback.ts'
+import type { RolebackApi } from '../aws/generated/roleback.ts'
 import type { OperationContext, Service } from '../aws/operation.ts'
 import type { Context, UnsignedContext } from '../context.ts'
 import { kindOfArn } from '../kinds/kinds.ts'
@@ -8,8 +8,17 @@ import { tagsOf } from '../store/tags.ts'
 import { createLimitedAccessKey, listLimitedAccessKeys, userContext, userTarget } from './access-keys.ts'
 import { createAccount, listAccounts } from './accounts.ts'
 import { lookupAuditEvents, verifyAudit } from './audit.ts'
-import { connectionContext } from './connection-keys.ts'
+import { connectionContext, registrationContext } from './connection-keys.ts'
 import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
+import { listDiscoveredResources, registerDiscoveredResource } from './discovered.ts'
+import {
+  deleteDiscoveryRule,
+  listDiscoveryRules,
+  putDiscoveryRule,
+  ruleArn,
+  ruleContext,
+  startDiscovery,
+} from './discovery-rules.ts'
 import { getAuthorizationDetails } from './explain.ts'
 import { frameworkOf, listFrameworkFindings } from './framework-findings.ts'
 import { validatePolicy } from './policy-lint.ts'
@@ -72,17 +81,6 @@ const pausable = (_: Context, input: { readonly TargetArn?: string | undefined }
   input.TargetArn ?? EVERYTHING
 const planOrAll = (ctx: Context, { BackupPlanId }: { readonly BackupPlanId?: string | undefined }): string =>
   BackupPlanId === undefined ? '*' : arnOf('backup', ctx.region, ctx.accountId, `backup-plan:${BackupPlanId}`)
-
-function registrationContext(input: RegisterResourceInput): OperationContext {
-  const tags = input.Tags ?? []
-  return {
-    'roleback:ResourceType': input.ResourceType,
-    ...(input.ResourceType === 'S3' && { 'roleback:Bucket': input.Name }),
-    ...connectionContext(input.ResourceType, input.Connection),
-    ...Object.fromEntries(tags.map((tag) => [`aws:RequestTag/${tag.Key}`, tag.Value])),
-    ...(tags.length > 0 && { 'aws:TagKeys': tags.map((tag) => tag.Key) }),
-  }
-}
 
 async function contextOfArn(ctx: Context, arn: string): Promise<OperationContext> {
   return arn === '*' ? {} : resourceTagKeys(await tagsOf(ctx.store.db, ctx.accountId, arn))
@@ -202,6 +200,19 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
     context: (_, { Endpoint, Location }) =>
       connectionContext('S3', { Endpoint, Bucket: Location.split('/')[2] }),
     handler: putStorage,
+  },
+  PutDiscoveryRule: {
+    resource: (ctx, { Name }) => ruleArn(ctx, Name),
+    context: ruleContext,
+    handler: putDiscoveryRule,
+  },
+  ListDiscoveryRules: { resource: all, handler: listDiscoveryRules },
+  DeleteDiscoveryRule: { resource: (ctx, { Name }) => ruleArn(ctx, Name), handler: deleteDiscoveryRule },
+  StartDiscovery: { resource: (ctx, { Name }) => ruleArn(ctx, Name), handler: startDiscovery },
+  ListDiscoveredResources: { resource: all, handler: listDiscoveredResources },
+  RegisterDiscoveredResource: {
+    resource: (ctx, { RuleName }) => ruleArn(ctx, RuleName),
+    handler: registerDiscoveredResource,
   },
   PutEventTarget: { resource: all, handler: putEventTarget },
   ListEventTargets: { resource: all, handler: listEventTargets },

@@ -58,9 +58,11 @@ function placeOf(ctx: Context): { region: string; accountId: string } {
   return { region: ctx.region, accountId: ctx.accountId }
 }
 
+/** @param path Where given, the only directory that may be registered: a link put in its place meanwhile is refused. */
 export async function registerResource(
   ctx: Context,
   input: RegisterResourceInput,
+  path?: string,
 ): Promise<RegisterResourceOutput> {
   const kind = kindOf(input.ResourceType)
   const name = input.ResourceType === 'EFS' ? `fs-${randomHex(9).slice(0, 17)}` : input.Name
@@ -69,6 +71,11 @@ export async function registerResource(
   const tags = tagsGiven(input)
   if ((await findResource(ctx.store.db, ctx.accountId, arn)) !== undefined) throw alreadyRegistered(arn)
   const settings = await checkConnection(ctx, input.ResourceType, input.Connection, input.Name, undefined)
+  if (path !== undefined && settings['path'] !== path)
+    throw new InvalidParameterValueException(
+      `Cannot register "${path}": a symbolic link stands in its place, and leads to "${String(settings['path'])}"`,
+      { Context: 'Connection.Path' },
+    )
   const uniqueId = randomHex(16)
   const secret = sealedSecret(ctx, uniqueId, 1, input)
   const warnings = await testConnection(ctx, {
@@ -120,7 +127,10 @@ function alreadyRegistered(arn: string): AlreadyExistsException {
   )
 }
 
-function tagsGiven(input: RegisterResourceInput): Record<string, string> {
+/** @throws {InvalidParameterValueException} For keys that are AWS's own. */
+export function tagsGiven(
+  input: Pick<RegisterResourceInput, 'Tags' | 'ResourceType' | 'Name'>,
+): Record<string, string> {
   const tags: Record<string, string> = {}
   for (const tag of input.Tags ?? []) {
     if (tag.Key.toLowerCase().startsWith('aws:')) {
@@ -136,7 +146,7 @@ function tagsGiven(input: RegisterResourceInput): Record<string, string> {
 }
 
 /** Both secrets go under one seal, bound to the resource's unique id and the version of its settings. */
-function sealedSecret(
+export function sealedSecret(
   ctx: Context,
   uniqueId: string,
   version: number,
@@ -151,7 +161,7 @@ function sealedSecret(
 }
 
 /** Settings whose change would send the stored secret somewhere else, under another name, or make it open something else. */
-const SECRET_GOES_WITH = [
+export const SECRET_GOES_WITH = [
   'host',
   'port',
   'database',
@@ -264,7 +274,7 @@ function toResource(row: ResourceTable, tags: Readonly<Record<string, string>>):
 }
 
 /** Stored settings under their names on the wire. */
-function toConnection(row: ResourceTable): Connection {
+export function toConnection(row: Pick<ResourceTable, 'settings'>): Connection {
   const settings = JSON.parse(row.settings) as Settings
   return Object.fromEntries(
     Object.entries(settings).map(([key, value]) => [key.charAt(0).toUpperCase() + key.slice(1), value]),

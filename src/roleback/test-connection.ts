@@ -1,9 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { InvalidRequestException } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { isFinished } from '../store/job-states.ts'
-import { findJob, insertJob, jobBasics, requestCancel } from '../store/jobs.ts'
 import type { Settings } from './connections.ts'
+import { askWorker } from './worker-answer.ts'
 
 /** What a worker needs to try a connection that is not registered yet. */
 export interface ConnectionToTest {
@@ -18,7 +15,6 @@ export interface ConnectionToTest {
 
 /** How long a caller waits for the worker's answer, in milliseconds. */
 const PATIENCE_MS = 25_000
-const LOOK_EVERY_MS = 50
 
 /**
  * Has a worker try the connection, since only workers reach resources, and waits for its answer.
@@ -27,27 +23,16 @@ const LOOK_EVERY_MS = 50
  * @throws {InvalidRequestException} With what the source answered.
  */
 export async function testConnection(ctx: Context, connection: ConnectionToTest): Promise<readonly string[]> {
-  const { row } = await insertJob(ctx.store.db, {
-    ...jobBasics(ctx, 'test-connection'),
-    resource_arn: connection.arn,
-    resource_type: connection.type,
-    input: JSON.stringify(connection),
+  const answer = await askWorker(ctx, {
+    kind: 'test-connection',
+    about: {
+      resource_arn: connection.arn,
+      resource_type: connection.type,
+      input: JSON.stringify(connection),
+    },
+    patienceMs: PATIENCE_MS,
+    failed: `The connection to ${connection.arn} does not work`,
+    late: `The connection to ${connection.arn} was not tested`,
   })
-  ctx.store.wake()
-  for (let waited = 0; waited < PATIENCE_MS; waited += LOOK_EVERY_MS) {
-    await sleep(LOOK_EVERY_MS)
-    const job = await findJob(ctx.store.db, ctx.accountId, row.job_id)
-    if (job === undefined || !isFinished(job.state)) continue
-    if (job.state === 'COMPLETED') return (JSON.parse(job.result) as { warnings?: string[] }).warnings ?? []
-    throw new InvalidRequestException(
-      `The connection to ${connection.arn} does not work: ${job.status_message ?? job.state}`,
-      {
-        Context: connection.arn,
-      },
-    )
-  }
-  await requestCancel(ctx.store.db, row, ctx.clock.now(), 'Nobody waits for the answer any more')
-  throw new InvalidRequestException(
-    `The connection to ${connection.arn} was not tested within ${PATIENCE_MS / 1000} s: no worker took it up, or the source does not answer`,
-  )
+  return (answer as { readonly warnings?: readonly string[] }).warnings ?? []
 }

@@ -34,6 +34,7 @@ import type {
 } from './schema-credentials.ts'
 import type { AuditTable } from './schema-audit.ts'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
+import type { DiscoveredTable, DiscoveryRoundTable, DiscoveryRuleTable } from './schema-discovery.ts'
 import type { FrameworkTable } from './schema-frameworks.ts'
 import type { PointIndexTable } from './schema-point-index.ts'
 import type { ReportPlanTable } from './schema-reports.ts'
@@ -114,6 +115,9 @@ export interface Database {
   quota: QuotaTable
   job_limits: JobLimitsTable
   framework: FrameworkTable
+  discovery_rule: DiscoveryRuleTable
+  discovery_round: DiscoveryRoundTable
+  discovered: DiscoveredTable
   point_index: PointIndexTable
   report_plan: ReportPlanTable
   backup_pause: BackupPauseTable

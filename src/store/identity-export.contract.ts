@@ -31,6 +31,8 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   held_deletion: 'a new server holds anew what is due',
   expiry_round: 'a new server looks for the first time',
   counts_seen: 'a new server looks for the first time',
+  discovery_round: 'a new server looks for the first time',
+  discovered: 'a new server looks for the first time',
   job: 'history',
   job_decision: 'history',
   backup_plan_run: 'history',

@@ -66,6 +66,7 @@ export const IDENTITY_TABLES: readonly IdentityTable[] = [
   account('restore_testing_selection', 'region', 'plan_name', 'name'),
   account('backup_pause', 'region', 'target_arn'),
   account('framework', 'framework_id'),
+  account('discovery_rule', 'rule_id'),
   account('event_target', 'target_id'),
   account('report_plan', 'report_plan_id'),
   account('legal_hold', 'hold_id'),

@@ -66,6 +66,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   import: IMPORT,
   report: OWN,
   'test-connection': OWN,
+  discover: OWN,
   'delete-restore-test': OWN,
 }
 

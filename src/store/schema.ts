@@ -300,6 +300,7 @@ export type JobKind =
   | 'import'
   | 'report'
   | 'test-connection'
+  | 'discover'
   | 'delete-restore-test'
 
 export type JobState =

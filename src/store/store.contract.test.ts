@@ -10,6 +10,7 @@ import { EVENT_DELIVERIES_CONTRACT } from './event-deliveries.contract.ts'
 import { EVENT_TRIGGERS_CONTRACT } from './event-triggers.contract.ts'
 import { EVENTS_CONTRACT } from './events.contract.ts'
 import { IDENTITIES_CONTRACT } from './identities.contract.ts'
+import { DISCOVERY_CONTRACT } from './discovery.contract.ts'
 import { IDENTITY_EXPORT_CONTRACT } from './identity-export.contract.ts'
 import { PLANS_CONTRACT } from './plans.contract.ts'
 import { POINTS_CONTRACT } from './points.contract.ts'
@@ -22,6 +23,7 @@ import { openStore } from './store.ts'
 const CONTRACT = [
   ...STORE_CONTRACT,
   ...IDENTITIES_CONTRACT,
+  ...DISCOVERY_CONTRACT,
   ...IDENTITY_EXPORT_CONTRACT,
   ...PLANS_CONTRACT,
   ...CREDENTIALS_CONTRACT,

@@ -251,6 +251,40 @@ describe('vaults in buckets', { skip: rgwMissing() }, () => {
       )
   })
 
+  test('a discovery rule registers a new bucket of an access key, and none that vaults lie in', async () => {
+    const IamRoleArn = await makeRole(world, 'finder', {
+      statements: [allow(['s3:ListAllMyBuckets', 'roleback:RegisterResource'])],
+    })
+    await client.send(new S3.CreateBucketCommand({ Bucket: 'found-1' }))
+    await world.call('roleback', 'PutDiscoveryRule', {
+      Name: 'buckets',
+      ResourceType: 'S3',
+      Connection: { Endpoint: rgw.endpoint, AccessKeyId: rgw.accessKeyId },
+      Secret: rgw.secretAccessKey,
+      IamRoleArn,
+      Mode: 'REGISTER',
+      Include: ['found-*', 'vaults'],
+      Tags: [{ Key: 'found', Value: 'yes' }],
+    })
+    const found = async (): Promise<string[]> => {
+      const { DiscoveredResources } = await world.call('roleback', 'ListDiscoveredResources', {})
+      return DiscoveredResources.map(({ Name, Status }) => `${Name} ${Status}`)
+    }
+    const first = ['found-1 REGISTERED', 'vaults REFUSED']
+    await until('the first round', async () => ((await found()).length < 2 ? undefined : true))
+    assert.deepEqual(await found(), first)
+    await client.send(new S3.CreateBucketCommand({ Bucket: 'found-2' }))
+    await world.call('roleback', 'StartDiscovery', { Name: 'buckets' })
+    await until('the second round', async () => ((await found()).length < 3 ? undefined : true))
+    assert.ok((await found()).includes('found-2 REGISTERED'))
+    const { Resource } = await world.call('roleback', 'DescribeResource', {
+      ResourceArn: 'arn:aws:s3:::found-2',
+    })
+    assert.deepEqual([Resource.Name, Resource.Tags], ['found-2', [{ Key: 'found', Value: 'yes' }]])
+    await world.call('roleback', 'DeleteDiscoveryRule', { Name: 'buckets' })
+    await world.call('roleback', 'DescribeResource', { ResourceArn: 'arn:aws:s3:::found-1' })
+  })
+
   test('doctor storage says of a bucket and of a directory what holds, and leaves nothing behind', async () => {
     const args = ['--endpoint', rgw.endpoint, '--credentials-file', credentialsFile]
     const before = (await keysIn('others')).length

@@ -1236,6 +1236,99 @@ export interface UsageForecast {
   readonly StoredBytesIn30Days?: number | undefined
 }
 
+export interface PutDiscoveryRuleInput {
+  readonly Name: string
+  readonly ResourceType: "EFS" | "RDS" | "S3"
+  readonly Connection: Connection
+  readonly IamRoleArn: string
+  readonly Mode?: "OFFER" | "REGISTER" | undefined
+  readonly Include?: readonly string[] | undefined
+  readonly Exclude?: readonly string[] | undefined
+  readonly NameTemplate?: string | undefined
+  readonly Tags?: readonly Tag[] | undefined
+  readonly IntervalMinutes?: number | undefined
+  readonly Secret?: string | undefined
+  readonly RestoreSecret?: string | undefined
+}
+
+export interface DiscoveryRule {
+  readonly Name: string
+  readonly ResourceType: "EFS" | "RDS" | "S3"
+  readonly Connection: Connection
+  readonly IamRoleArn: string
+  readonly Mode: "OFFER" | "REGISTER"
+  readonly Include: readonly string[]
+  readonly Exclude: readonly string[]
+  readonly NameTemplate: string
+  readonly Tags?: readonly Tag[] | undefined
+  readonly IntervalMinutes: number
+  readonly DiscoveryRuleArn: string
+  readonly CreationDate: number
+  readonly CreatedBy: string
+  readonly LastRunAt?: number | undefined
+  readonly LastRunFailed?: boolean | undefined
+  readonly LastRunMessage?: string | undefined
+  readonly NextRunAt?: number | undefined
+}
+
+export interface PutDiscoveryRuleOutput {
+  readonly DiscoveryRule: DiscoveryRule
+}
+
+export type ListDiscoveryRulesInput = Readonly<Record<never, never>>
+
+export interface ListDiscoveryRulesOutput {
+  readonly DiscoveryRules: readonly DiscoveryRule[]
+}
+
+export interface DeleteDiscoveryRuleInput {
+  readonly Name: string
+}
+
+export type DeleteDiscoveryRuleOutput = Readonly<Record<never, never>>
+
+export interface StartDiscoveryInput {
+  readonly Name: string
+}
+
+export type StartDiscoveryOutput = Readonly<Record<never, never>>
+
+export interface DiscoveredResource {
+  readonly RuleName: string
+  readonly ResourceType: "EFS" | "RDS" | "S3"
+  readonly Name: string
+  readonly Status: "DISCOVERED" | "REGISTERED" | "REFUSED" | "DEREGISTERED"
+  readonly ResourceArn?: string | undefined
+  readonly Message?: string | undefined
+  readonly FirstSeenAt: number
+  readonly LastSeenAt: number
+  readonly VanishedAt?: number | undefined
+}
+
+export interface ListDiscoveredResourcesInput {
+  readonly RuleName?: string | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListDiscoveredResourcesOutput {
+  readonly DiscoveredResources: readonly DiscoveredResource[]
+  readonly NextToken?: string | undefined
+}
+
+export interface RegisterDiscoveredResourceInput {
+  readonly RuleName: string
+  readonly Name: string
+  readonly ResourceName?: string | undefined
+  readonly Tags?: readonly Tag[] | undefined
+}
+
+export interface RegisterDiscoveredResourceOutput {
+  readonly ResourceArn: string
+  readonly ResourceId: string
+  readonly Warnings?: readonly string[] | undefined
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -1302,4 +1395,10 @@ export interface RolebackApi {
   ApproveHeldDeletions: { input: ApproveHeldDeletionsInput; output: ApproveHeldDeletionsOutput }
   ListRestoreTests: { input: ListRestoreTestsInput; output: ListRestoreTestsOutput }
   ListVaultUsage: { input: ListVaultUsageInput; output: ListVaultUsageOutput }
+  PutDiscoveryRule: { input: PutDiscoveryRuleInput; output: PutDiscoveryRuleOutput }
+  ListDiscoveryRules: { input: ListDiscoveryRulesInput; output: ListDiscoveryRulesOutput }
+  DeleteDiscoveryRule: { input: DeleteDiscoveryRuleInput; output: DeleteDiscoveryRuleOutput }
+  StartDiscovery: { input: StartDiscoveryInput; output: StartDiscoveryOutput }
+  ListDiscoveredResources: { input: ListDiscoveredResourcesInput; output: ListDiscoveredResourcesOutput }
+  RegisterDiscoveredResource: { input: RegisterDiscoveredResourceInput; output: RegisterDiscoveredResourceOutput }
 }

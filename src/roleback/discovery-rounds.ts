@@ -1,0 +1,97 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
+import type { DiscoveryDocument } from '../plans/discovery.ts'
+import { claimDiscovery, extendDiscovery, finishDiscovery, nextDiscoveryAt } from '../store/discovery.ts'
+import type { ClaimedRule } from '../store/discovery.ts'
+import type { Store } from '../store/store.ts'
+import { runDiscoveryRound } from './discovery-round.ts'
+import type { ActAs, RoundResult } from './discovery-round.ts'
+
+/** A look for rules that are due at least so often, in milliseconds. */
+const MAX_SLEEP_MS = 500
+/** Longer than the longest step of a round, in milliseconds: whoever holds it longer is dead. */
+const LEASE_MS = 150_000
+const MINUTE_MS = 60_000
+
+export interface DiscoveryRoundsOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Log
+  /** Names this process among all; leases are held in this name. */
+  readonly owner: string
+  readonly actAs: ActAs
+}
+
+/**
+ * Takes up discovery rules that are due, one after another, each under a lease: of many servers one works on a rule. It stands on
+ * this side, where registering is decided and checked; what is behind a connection it has a worker list.
+ */
+export class DiscoveryRounds {
+  readonly #options: DiscoveryRoundsOptions
+  readonly #stop = new AbortController()
+  #loop: Promise<void> | undefined
+
+  constructor(options: DiscoveryRoundsOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#loop ??= this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#loop
+  }
+
+  async #run(): Promise<void> {
+    const { store, clock, log } = this.#options
+    while (!this.#stop.signal.aborted) {
+      let sleepMs = MAX_SLEEP_MS
+      try {
+        if (await this.#runOne()) continue
+        const next = await nextDiscoveryAt(store.db)
+        if (next !== undefined) sleepMs = Math.min(MAX_SLEEP_MS, Math.max(50, next - clock.now()))
+      } catch (error) {
+        log.error('discovery rules could not be looked at', { error: stackOf(error) })
+      }
+      await pause(sleepMs, undefined, { signal: this.#stop.signal }).catch(() => undefined)
+    }
+  }
+
+  /** @returns False where no rule is due. */
+  async #runOne(): Promise<boolean> {
+    const { store, clock, owner } = this.#options
+    const now = clock.now()
+    const due = await nextDiscoveryAt(store.db)
+    if (due === undefined || due > now) return false
+    const claimed = await store.transaction((tx) => claimDiscovery(tx, { owner, now, until: now + LEASE_MS }))
+    if (claimed === undefined) return false
+    const result = await this.#round(claimed, now)
+    // Cut off: the lease ends, or the next start takes it up at once.
+    const isCutOff = this.#stop.signal.aborted && result.failed
+    const { intervalMinutes } = JSON.parse(claimed.rule.document) as DiscoveryDocument
+    const nextRunAt = isCutOff ? now : now + intervalMinutes * MINUTE_MS
+    await finishDiscovery(store.db, claimed, { owner, now: clock.now(), nextRunAt, ...result })
+    return true
+  }
+
+  async #round({ rule }: ClaimedRule, now: number): Promise<RoundResult> {
+    const { store, clock, log, owner, actAs } = this.#options
+    const keepOn = async (): Promise<boolean> =>
+      !this.#stop.signal.aborted &&
+      (await extendDiscovery(store.db, rule.rule_id, { owner, until: clock.now() + LEASE_MS }))
+    try {
+      return await runDiscoveryRound(store.db, rule, actAs, keepOn, now)
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      log.warn('discovery failed', { account: rule.account_id, rule: rule.name, reason: message })
+      return { failed: true, message }
+    }
+  }
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
