@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { fillDisks } from './full-disk.ts'
 import { failCalls } from './io-errors.ts'
 import { killVaultProcesses } from './kills.ts'
+import { writeAtOnce } from './many-writers.ts'
 import { cutPower } from './power-cuts.ts'
 
 /**
@@ -13,6 +14,7 @@ import { cutPower } from './power-cuts.ts'
 const SEED = 1
 const KILLS = 6
 const SIZES = 16
+const WRITERS = 3
 const CUTS = 2
 
 test(`${KILLS} processes killed at any moment leave a whole vault with all they had acknowledged`, async (t) => {
@@ -41,4 +43,10 @@ test(`what was acknowledged outlives ${CUTS} power cuts`, async (t) => {
   if (typeof counts === 'string') return t.skip(`no disk can be made and cut off here: ${counts}`)
   t.diagnostic(JSON.stringify(counts))
   assert.ok(counts.acknowledged > 0)
+})
+
+test(`${WRITERS} processes that write one vault while a fourth sweeps it lose nothing and stop nobody`, async (t) => {
+  const counts = await writeAtOnce({ seed: SEED, writers: WRITERS })
+  t.diagnostic(JSON.stringify(counts))
+  assert.ok(counts.sweeps > 0 && counts.points > WRITERS)
 })
