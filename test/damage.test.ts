@@ -234,6 +234,15 @@ test('what the scrub finds is named, shown by the recovery point, and repaired f
     /^Damaged in its vault: 2 items of it cannot be restored as backed up$/,
   )
 
+  const health = async () =>
+    (await world.call('roleback', 'ListVaultHealth', { BackupVaultName: SAFE })).Vaults[0] ??
+    assert.fail('no vault')
+  const hurt = await health()
+  assert.deepEqual(hurt.DamagedRecoveryPoints, [
+    { RecoveryPointArn: point, ResourceArn: arn, ItemCount: 2, IsItemListDamaged: false },
+  ])
+  assert.ok(pack.endsWith(hurt.DamagedObjects[0]?.Name ?? 'none'))
+
   // By itself the server goes by the policies of the vaults, too.
   const refused = await lastJob('repair', SAFE)
   assert.equal(refused.state, 'FAILED')
@@ -265,6 +274,11 @@ test('what the scrub finds is named, shown by the recovery point, and repaired f
     ],
   )
   assert.equal(await statusOf(point), undefined)
+
+  const { DamagedObjectCount, DamagedRecoveryPointCount, LatestRepairJobId, LastScrubEnded, NextScrub } =
+    await health()
+  assert.deepEqual([DamagedObjectCount, DamagedRecoveryPointCount, LatestRepairJobId], [0, 0, repair.id])
+  assert.ok(LastScrubEnded !== undefined && NextScrub !== undefined && NextScrub > LastScrubEnded)
 
   // Before anybody reads the vault: a sweep takes nothing that a running job may look into.
   await lastJob('sweep', SAFE)
@@ -335,4 +349,57 @@ test('who starts a repair needs the right to, may pass the role, and the role is
     ],
   )
   assert.equal((await restored(point, arn)).state, 'COMPLETED')
+})
+
+test('a restore, a copy and an export that meet damage tell it as a scrub does', async () => {
+  const name = 'met'
+  await makeVault(world, name)
+  const hit = async (tree: string): Promise<{ arn: string; point: string; pack: string }> => {
+    const known = new Set(packs())
+    const { arn } = await registerDirectory(world, tree, (folder) =>
+      writeFileSync(join(folder, 'file'), `${tree} `.repeat(900)),
+    )
+    const point = await backUpWell(world, { BackupVaultName: name, ResourceArn: arn, IamRoleArn: role })
+    const pack = packs().find((one) => !known.has(one)) ?? assert.fail('no pack came')
+    const bytes = readFileSync(pack)
+    bytes[40] = (bytes[40] ?? 0) ^ 1
+    writeFileSync(pack, bytes)
+    return { arn, point, pack: `data/${pack.split('/data/').at(-1)}` }
+  }
+  const known = async (): Promise<readonly (string | undefined)[]> => {
+    const { Vaults } = await world.call('roleback', 'ListVaultHealth', { BackupVaultName: name })
+    return Vaults[0]?.DamagedObjects.map((one) => one.Name) ?? []
+  }
+  const toRestore = await hit('met-restoring')
+  assert.deepEqual(await known(), [])
+  assert.equal((await restored(toRestore.point, toRestore.arn)).state, 'FAILED')
+  assert.deepEqual(await known(), [toRestore.pack])
+  await lastJob('verify', name)
+  const told = notices('Vault Damage Detected', name).map(({ detail }) => detail['foundBy'])
+  assert.match(String(told[0]), /^restore /)
+
+  const toCopy = await hit('met-copying')
+  await makeVault(world, 'met-copies')
+  const { CopyJobId = '' } = await world.call('backup', 'StartCopyJob', {
+    RecoveryPointArn: toCopy.point,
+    SourceBackupVaultName: name,
+    DestinationBackupVaultArn: `arn:aws:backup:us-east-1:${world.accountId}:backup-vault:met-copies`,
+    IamRoleArn: role,
+  })
+  assert.equal((await jobEnd(world, CopyJobId)).State, 'FAILED')
+  assert.ok((await known()).includes(toCopy.pack))
+
+  const toExport = await hit('met-exporting')
+  const { JobId } = await world.call('roleback', 'StartExportJob', {
+    BackupVaultName: name,
+    Format: 'restic',
+    TargetPath: join(world.scratch, 'met-export'),
+    Password: 'correct horse',
+    IamRoleArn: role,
+    RecoveryPointArns: [toExport.point],
+  })
+  assert.equal((await jobEnd(world, JobId)).State, 'FAILED')
+  assert.ok((await known()).includes(toExport.pack))
+  await lastJob('verify', name)
+  await lastJob('repair', name)
 })

@@ -6,6 +6,7 @@ import { CommandUsageError } from './report.ts'
 import { collect } from './resource-values.ts'
 import { readSecret } from './secret-input.ts'
 import { addVaultHeld } from './vault-held.ts'
+import { addVaultStatus } from './vault-status.ts'
 import { addVaultUsage } from './vault-usage.ts'
 import { addVaultRebuild } from './vault-rebuild.ts'
 
@@ -78,6 +79,7 @@ export function addVault(program: Command): void {
     .action(exportVault)
   addVaultHeld(vault)
   addVaultUsage(vault)
+  addVaultStatus(vault)
   addVaultRebuild(vault)
 }
 

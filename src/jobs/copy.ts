@@ -20,6 +20,7 @@ import { ChunkMissingError, PointNotFoundError, VaultDamageError } from '../vaul
 import { JobFailedError, RetryLaterError } from './errors.ts'
 import { openJobRole } from './job-role.ts'
 import type { OpenJobRole } from './job-role.ts'
+import { tellMetDamage } from './met-damage.ts'
 import { pointRecord } from './point-record.ts'
 import { finishedState } from './point-state.ts'
 import type { PointEnd } from './point-state.ts'
@@ -72,6 +73,9 @@ export const runCopy: JobRunner = async (tools, job) => {
   try {
     return await copy(tools, job)
   } catch (error) {
+    const from = job.row.vault_name
+    if (!job.signal.aborted && from !== null)
+      await tellMetDamage(tools, job, from, [(error as Error).message])
     throw job.signal.aborted ? error : told(error)
   }
 }

@@ -10,6 +10,7 @@ import type { BlobDamage, KnownDamage, PointDamage } from '../store/vault-scrubs
 import type { HurtPoint } from '../vault/hurt.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { VerifyResult } from '../vault/verify.ts'
+import { queueCheck } from './check-queue.ts'
 import type { JobTools } from './tools.ts'
 
 /** Recovery points and blobs that are named singly; the numbers beside them have them all. */
@@ -191,6 +192,34 @@ const sameDamage = (one: PointDamage, other: PointDamage): boolean =>
   one.recoveryPointArn === other.recoveryPointArn &&
   one.itemCount === other.itemCount &&
   one.isListHurt === other.isListHurt
+
+/**
+ * Tells of blobs that were found damaged, beside what is known already, notes packs among them so that no later backup relies on these, and
+ * has the vault looked through for the recovery points that are hit.
+ */
+export async function announceBlobs(
+  tools: JobTools,
+  vault: VaultTable,
+  opened: Vault,
+  problems: readonly BlobDamage[],
+  by: string,
+): Promise<void> {
+  const packs = problems.filter(({ blob }) => /^(data|meta)\//.test(blob))
+  await keepDamagedPacks(tools, opened, packs)
+  // As it is by now: a check may have named the recovery points that are hit meanwhile.
+  const scrub = await findScrub(tools.store.db, vault)
+  const known = damageIn(scrub.damage)
+  const fresh = problems.filter(({ blob }) => known.blobs.every((one) => one.blob !== blob))
+  const found = {
+    blobs: [...known.blobs, ...fresh],
+    blobCount: scrub.damaged_blobs + fresh.length,
+    points: known.points,
+    pointCount: scrub.damaged_points,
+  }
+  await announceDamage(tools, vault, found, by)
+  // Which recovery points it hits takes the vault's keys and a walk through all of them.
+  if (fresh.length > 0) await queueCheck(tools, vault, { readData: false })
+}
 
 /** Tells of all that a look with keys found in a vault. @returns It, in the names that people know it by. */
 export async function announceFound(

@@ -21,6 +21,7 @@ import { ExportDamageError } from './export-source.ts'
 import type { ExportSource } from './export-source.ts'
 import { exportedBefore, openOrCreate, outsideDirectory, placeFor, refuseResources } from './export-target.ts'
 import { openJobRole } from './job-role.ts'
+import { tellMetDamage } from './met-damage.ts'
 import { Problems } from './problems.ts'
 import type { JobOutcome, JobRunner, JobTools, RunningJob } from './tools.ts'
 
@@ -63,6 +64,8 @@ export const runExport: JobRunner = async (tools, job) => {
   try {
     return await exportAll(tools, job)
   } catch (error) {
+    if (!job.signal.aborted && !(error instanceof JobFailedError))
+      await tellMetDamage(tools, job, job.row.vault_name as string, [(error as Error).message])
     throw job.signal.aborted ? error : told(error)
   }
 }
@@ -81,6 +84,7 @@ async function exportAll(tools: JobTools, job: RunningJob): Promise<JobOutcome> 
     bytes += result.bytes
   }
   if (problems.count > 0) {
+    await tellMetDamage(tools, job, plan.vault.name, problems.damage)
     throw new JobFailedError(
       `Export job failed: ${problems.sentence('could not be exported')}. Everything else lies in the snapshots in "${plan.directory}"`,
     )

@@ -20,6 +20,7 @@ import { JobFailedError } from './errors.ts'
 import { guardTest } from './restore-test-guard.ts'
 import { openJobRole } from './job-role.ts'
 import { openPointReader } from './pour-restore.ts'
+import { tellMetDamage } from './met-damage.ts'
 import { Problems } from './problems.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 
@@ -71,6 +72,7 @@ export async function runRestore(tools: JobTools, job: RunningJob): Promise<JobO
     const summary = await restore(tools, job, plan, role.session, problems)
     await role.close()
     if (problems.count > 0) {
+      await tellMetDamage(tools, job, plan.vault.name, problems.damage)
       throw new JobFailedError(
         `Restore job failed: ${problems.sentence('could not be restored')}. What was restored lies in ${summary.createdResourceArn}`,
       )
@@ -82,6 +84,10 @@ export async function runRestore(tools: JobTools, job: RunningJob): Promise<JobO
       { ...summary, notes: [...(summary.notes ?? []), ...warnings] },
       tags,
     )
+  } catch (error) {
+    if (!job.signal.aborted && !(error instanceof JobFailedError))
+      await tellMetDamage(tools, job, plan.vault.name, [(error as Error).message])
+    throw error
   } finally {
     await role.close()
   }

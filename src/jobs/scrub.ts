@@ -3,27 +3,20 @@ import { uuid } from '../lib/ids.ts'
 import type { VaultTable } from '../store/schema.ts'
 import {
   claimScrub,
-  damageIn,
   dropScrubs,
   findScrub,
   listScrubs,
   updateScrub,
+  PASS_MS,
+  YOUNG_MS,
 } from '../store/vault-scrubs.ts'
 import type { ScrubState } from '../store/vault-scrubs.ts'
 import { SCRUB_START, scrubSlice } from '../vault/scrub.ts'
-import type { ScrubProblem } from '../vault/scrub.ts'
 import type { Vault } from '../vault/vault.ts'
 import { queueCheck } from './check-queue.ts'
-import { announceDamage, keepDamagedPacks } from './damage.ts'
+import { announceBlobs } from './damage.ts'
 import type { JobTools } from './tools.ts'
 
-/**
- * From the start of one pass to that of the next, and how long a pass may take, in milliseconds: what is read early in the one pass
- * and late in the next is read again within twice that, which is less than 30 days.
- */
-export const PASS_MS: number = 14 * 86_400_000
-/** A vault is young for so long, in milliseconds: all in it was read back when it was written. */
-const YOUNG_MS = 86_400_000
 /** What scrubs of one server read in a second, unless a pass would end too late: about a terabyte a day. */
 const BYTES_A_SECOND: number = 12 * 1024 * 1024
 /** Read between two looks at what is most urgent, and lost where a server dies. */
@@ -127,7 +120,8 @@ export class Scrubber {
       maxBytes: SLICE_BYTES,
       signal: this.#stop.signal,
     })
-    if (slice.problems.length > 0) await this.#tell(vault, opened, slice.problems)
+    if (slice.problems.length > 0)
+      await announceBlobs(this.#tools, vault, opened, slice.problems, 'the scrub')
     const pass = {
       ...before,
       pass_blobs: before.pass_blobs + slice.blobs,
@@ -149,24 +143,6 @@ export class Scrubber {
     // What is missing no reading of what is there can show.
     if (isKept) await queueCheck(this.#tools, vault, { readData: false })
     return slice.bytes
-  }
-
-  async #tell(vault: VaultTable, opened: Vault, problems: readonly ScrubProblem[]): Promise<void> {
-    const packs = problems.filter(({ blob }) => /^(data|meta)\//.test(blob))
-    await keepDamagedPacks(this.#tools, opened, packs)
-    // As it is by now: a check may have named the recovery points that are hit meanwhile.
-    const scrub = await findScrub(this.#tools.store.db, vault)
-    const known = damageIn(scrub.damage)
-    const fresh = problems.filter(({ blob }) => known.blobs.every((one) => one.blob !== blob))
-    const found = {
-      blobs: [...known.blobs, ...fresh],
-      blobCount: scrub.damaged_blobs + fresh.length,
-      points: known.points,
-      pointCount: scrub.damaged_points,
-    }
-    await announceDamage(this.#tools, vault, found, 'the scrub')
-    // Which recovery points it hits takes the vault's keys and a walk through all of them.
-    if (fresh.length > 0) await queueCheck(this.#tools, vault, { readData: false })
   }
 }
 

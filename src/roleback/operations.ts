@@ -66,6 +66,7 @@ import { beginSignIn } from './oidc-sign-in.ts'
 import { deleteSignInProvider, listSignInProviders, putSignInProvider } from './sign-in-providers.ts'
 import { signIn } from './sign-in.ts'
 import { startSession } from './start-session.ts'
+import { listVaultHealth } from './vault-health.ts'
 import { listVaultUsage } from './vault-usage.ts'
 import { listPrincipalsWhoCan } from './who-can.ts'
 
@@ -183,6 +184,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
     context: async (ctx, input) => await contextOfArn(ctx, await frameworkOf(ctx, input)),
     handler: listFrameworkFindings,
   },
+  ListVaultHealth: { resource: vaultOrAll, context: vaultOrAllContext, handler: listVaultHealth },
   ListVaultUsage: { resource: vaultOrAll, context: vaultOrAllContext, handler: listVaultUsage },
   ListHeldDeletions: { resource: vaultOrAll, context: vaultOrAllContext, handler: listHeldDeletions },
   ApproveHeldDeletions: { resource: vault, context: vaultContext, handler: approveHeldDeletions },

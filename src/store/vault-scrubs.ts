@@ -29,6 +29,23 @@ export function damageIn(text: string): KnownDamage {
   return JSON.parse(text) as KnownDamage
 }
 
+/**
+ * From the start of one pass to that of the next, and how long a pass may take, in milliseconds: what is read early in the one pass
+ * and late in the next is read again within twice that, which is less than 30 days.
+ */
+export const PASS_MS: number = 14 * 86_400_000
+/** A vault is young for so long, in milliseconds: all in it was read back when it was written. */
+export const YOUNG_MS = 86_400_000
+
+/** When the next pass begins; undefined while one is under way. */
+export function nextPassAt(
+  { created_at }: Pick<VaultTable, 'created_at'>,
+  { pass_started_at, last_started_at }: Pick<ScrubState, 'pass_started_at' | 'last_started_at'>,
+): number | undefined {
+  if (pass_started_at !== null) return undefined
+  return last_started_at === null ? created_at + YOUNG_MS : last_started_at + PASS_MS
+}
+
 /** What a scrub knows of a vault before its first pass. */
 export const NEVER_SCRUBBED: Omit<VaultScrubTable, 'vault_id'> = {
   cursor: '0 ',

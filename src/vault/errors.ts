@@ -9,6 +9,16 @@ export class VaultDamageError extends Error {
   }
 }
 
+/** Names of the blobs that messages of this error name, also where only these came out of a thread. */
+export function damagedBlobs(message: string): readonly string[] {
+  return [...message.matchAll(/Cannot use "([^"]+)" of the vault: /g)].map((match) => match[1] as string)
+}
+
+/** Whether a message is one of the two that tell that a vault lacks something, or holds something else. */
+export function saysDamage(message: string): boolean {
+  return damagedBlobs(message).length > 0 || /Cannot (read|find) chunk [0-9a-f]{64}/.test(message)
+}
+
 /** Which packs new recovery points must not rely on is not known until a sweep has taken a damaged dead list away. */
 export class DeadListError extends VaultDamageError {
   override name = 'DeadListError'

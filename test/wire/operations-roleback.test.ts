@@ -210,6 +210,21 @@ test('a vault is verified, swept and exported by jobs whose record can be read',
       job.StatusMessage ?? '',
     )
   }
+  const { Vaults } = await call('ListVaultHealth', { BackupVaultName })
+  assert.deepEqual(
+    Vaults.map((one) => [one.BackupVaultName, one.DamagedObjectCount, one.DamagedRecoveryPoints]),
+    [[BackupVaultName, 0, []]],
+  )
+  assert.deepEqual(
+    [Vaults[0]?.LatestRepairState, Vaults[0]?.LastScrubEnded],
+    ['COMPLETED', undefined],
+    'it is too young to be scrubbed',
+  )
+  assert.ok((await call('ListVaultHealth', {})).Vaults.length >= 1)
+  await assert.rejects(
+    call('ListVaultHealth', { BackupVaultName: 'none' }),
+    awsError('ResourceNotFoundException', '"none"'),
+  )
   const TargetPath = join(world.scratch, 'export')
   const request = {
     BackupVaultName,

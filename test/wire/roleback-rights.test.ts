@@ -62,6 +62,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   ListFrameworkFindings: { touches: 'backups', policies: READERS, also: [] },
   ListItemSearchResults: { touches: 'backups', policies: READERS, also: [] },
   ApproveHeldDeletions: { touches: 'backups', policies: NOBODY, also: [] },
+  ListVaultHealth: { touches: 'backups', policies: READERS, also: [] },
   ListVaultUsage: { touches: 'backups', policies: READERS, also: [] },
   ListHeldDeletions: { touches: 'backups', policies: READERS, also: [] },
   ListJobDecisions: { touches: 'backups', policies: READERS, also: [] },

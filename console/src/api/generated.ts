@@ -1221,6 +1221,43 @@ export interface ListVaultUsageOutput {
   readonly Forecast?: UsageForecast | undefined
 }
 
+export interface ListVaultHealthInput {
+  readonly BackupVaultName?: string | undefined
+}
+
+export interface ListVaultHealthOutput {
+  readonly Vaults: readonly VaultHealth[]
+}
+
+export interface VaultHealth {
+  readonly BackupVaultName: string
+  readonly BackupVaultArn: string
+  readonly LastScrubStarted?: number | undefined
+  readonly LastScrubEnded?: number | undefined
+  readonly LastScrubBytes?: number | undefined
+  readonly ScrubStarted?: number | undefined
+  readonly ScrubPercentDone?: number | undefined
+  readonly NextScrub?: number | undefined
+  readonly DamagedObjectCount: number
+  readonly DamagedObjects: readonly DamagedObject[]
+  readonly DamagedRecoveryPointCount: number
+  readonly DamagedRecoveryPoints: readonly DamagedRecoveryPoint[]
+  readonly LatestRepairJobId?: string | undefined
+  readonly LatestRepairState?: string | undefined
+}
+
+export interface DamagedObject {
+  readonly Name: string
+  readonly Reason: string
+}
+
+export interface DamagedRecoveryPoint {
+  readonly RecoveryPointArn: string
+  readonly ResourceArn?: string | undefined
+  readonly ItemCount: number
+  readonly IsItemListDamaged: boolean
+}
+
 export interface VaultUsage {
   readonly Date: number
   readonly ContentBytes: number
@@ -1395,6 +1432,7 @@ export interface RolebackApi {
   ApproveHeldDeletions: { input: ApproveHeldDeletionsInput; output: ApproveHeldDeletionsOutput }
   ListRestoreTests: { input: ListRestoreTestsInput; output: ListRestoreTestsOutput }
   ListVaultUsage: { input: ListVaultUsageInput; output: ListVaultUsageOutput }
+  ListVaultHealth: { input: ListVaultHealthInput; output: ListVaultHealthOutput }
   PutDiscoveryRule: { input: PutDiscoveryRuleInput; output: PutDiscoveryRuleOutput }
   ListDiscoveryRules: { input: ListDiscoveryRulesInput; output: ListDiscoveryRulesOutput }
   DeleteDiscoveryRule: { input: DeleteDiscoveryRuleInput; output: DeleteDiscoveryRuleOutput }

@@ -1223,6 +1223,43 @@ export interface ListVaultUsageOutput {
   readonly Forecast?: UsageForecast | undefined
 }
 
+export interface ListVaultHealthInput {
+  readonly BackupVaultName?: string | undefined
+}
+
+export interface ListVaultHealthOutput {
+  readonly Vaults: readonly VaultHealth[]
+}
+
+export interface VaultHealth {
+  readonly BackupVaultName: string
+  readonly BackupVaultArn: string
+  readonly LastScrubStarted?: Date | undefined
+  readonly LastScrubEnded?: Date | undefined
+  readonly LastScrubBytes?: number | undefined
+  readonly ScrubStarted?: Date | undefined
+  readonly ScrubPercentDone?: number | undefined
+  readonly NextScrub?: Date | undefined
+  readonly DamagedObjectCount: number
+  readonly DamagedObjects: readonly DamagedObject[]
+  readonly DamagedRecoveryPointCount: number
+  readonly DamagedRecoveryPoints: readonly DamagedRecoveryPoint[]
+  readonly LatestRepairJobId?: string | undefined
+  readonly LatestRepairState?: string | undefined
+}
+
+export interface DamagedObject {
+  readonly Name: string
+  readonly Reason: string
+}
+
+export interface DamagedRecoveryPoint {
+  readonly RecoveryPointArn: string
+  readonly ResourceArn?: string | undefined
+  readonly ItemCount: number
+  readonly IsItemListDamaged: boolean
+}
+
 export interface VaultUsage {
   readonly Date: Date
   readonly ContentBytes: number
@@ -1397,6 +1434,7 @@ export interface RolebackApi {
   ApproveHeldDeletions: { input: ApproveHeldDeletionsInput; output: ApproveHeldDeletionsOutput }
   ListRestoreTests: { input: ListRestoreTestsInput; output: ListRestoreTestsOutput }
   ListVaultUsage: { input: ListVaultUsageInput; output: ListVaultUsageOutput }
+  ListVaultHealth: { input: ListVaultHealthInput; output: ListVaultHealthOutput }
   PutDiscoveryRule: { input: PutDiscoveryRuleInput; output: PutDiscoveryRuleOutput }
   ListDiscoveryRules: { input: ListDiscoveryRulesInput; output: ListDiscoveryRulesOutput }
   DeleteDiscoveryRule: { input: DeleteDiscoveryRuleInput; output: DeleteDiscoveryRuleOutput }

@@ -1,0 +1,73 @@
+import type { VaultTable } from '../store/schema.ts'
+import type { BlobDamage } from '../store/vault-scrubs.ts'
+import { findVault } from '../store/vaults.ts'
+import { PackChecker } from '../vault/check-pack.ts'
+import { damagedBlobs, saysDamage } from '../vault/errors.ts'
+import { parsePackName } from '../vault/pack.ts'
+import type { Vault } from '../vault/vault.ts'
+import { queueCheck } from './check-queue.ts'
+import { announceBlobs } from './damage.ts'
+import type { JobTools, RunningJob } from './tools.ts'
+
+/** Packs that one job has looked at again. */
+const MAX_PACKS = 50
+
+/**
+ * For a job that met damage while it read its vault: it is told as what a scrub or a verify finds. Packs are read again beforehand, since one
+ * bad moment of a disk is no rot; what else there is the check finds that is put into the queue. The job's own end is told whatever
+ * becomes of this.
+ *
+ * @param met Messages of what could not be read; those that do not speak of damage do not count.
+ */
+export async function tellMetDamage(
+  tools: JobTools,
+  { row }: RunningJob,
+  vaultName: string,
+  met: readonly string[],
+): Promise<void> {
+  const reasons = met.filter(saysDamage)
+  if (reasons.length === 0) return
+  try {
+    const vault = await findVault(tools.store.db, row.account_id, row.region, vaultName)
+    if (vault === undefined) return
+    const packs = reasons.flatMap(damagedBlobs).filter((blob) => parsePackName(blob) !== undefined)
+    const opened = await tools.vaults.open(vault)
+    const problems = await stillDamaged(opened, [...new Set(packs)].slice(0, MAX_PACKS))
+    await tell(tools, vault, opened, problems, `${row.kind} ${row.job_id}`)
+  } catch (error) {
+    tools.log.warn('damage that a job met could not be looked at', {
+      job: row.job_id,
+      error: String(error),
+    })
+  }
+}
+
+async function tell(
+  tools: JobTools,
+  vault: VaultTable,
+  opened: Vault,
+  problems: readonly BlobDamage[],
+  by: string,
+): Promise<void> {
+  if (problems.length > 0) return await announceBlobs(tools, vault, opened, problems, by)
+  await queueCheck(tools, vault, { readData: false })
+}
+
+async function stillDamaged(opened: Vault, packs: readonly string[]): Promise<readonly BlobDamage[]> {
+  const { store, keys } = opened
+  const { index } = await opened.refresh()
+  const checker = new PackChecker({ store, keys, index })
+  const problems: BlobDamage[] = []
+  for (const pack of packs) {
+    const check = checker.check(pack)
+    for (;;) {
+      const { done, value } = check.next()
+      if (done === true) {
+        if (value.problem !== undefined) problems.push({ blob: pack, reason: value.problem })
+        break
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  return problems
+}
