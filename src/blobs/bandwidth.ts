@@ -121,8 +121,8 @@ export function throttled(objects: ObjectStore, limit: BandwidthLimit): ObjectSt
     abortUpload: (upload) => objects.abortUpload(upload),
     listUploads: (prefix) => objects.listUploads(prefix),
     features: () => objects.features(),
-    retainedUntil: (key) => objects.retainedUntil(key),
-    retain: (key, retention) => objects.retain(key, retention),
+    retention: (key) => objects.retention(key),
+    retain: (key, retention, isGoverned) => objects.retain(key, retention, isGoverned),
     close: () => objects.close(),
   }
 }

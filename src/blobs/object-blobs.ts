@@ -229,13 +229,16 @@ export class ObjectBlobs {
   async extendRetention(name: string, retainUntil: number): Promise<void> {
     const key = this.#key(name)
     await this.#checkRetention(name, { retainUntil })
-    const until = await this.#objects.retainedUntil(key)
+    const kept = await this.#objects.retention(key)
     // The service keeps whole seconds or milliseconds, as it likes.
-    if (until === undefined || until + 1000 <= retainUntil) await this.#objects.retain(key, { retainUntil })
+    if (kept?.isCompliance === true && kept.retainUntil + 1000 > retainUntil) return
+    // Governance gives way to compliance, and is never made shorter for it.
+    const until = Math.max(retainUntil, kept?.retainUntil ?? 0)
+    await this.#objects.retain(key, { retainUntil: until }, kept?.isCompliance === false)
   }
 
   async retainedUntil(name: string): Promise<number | undefined> {
-    return await this.#objects.retainedUntil(this.#key(name))
+    return (await this.#objects.retention(this.#key(name)))?.retainUntil
   }
 
   async #checkRetention(name: string, retention: Retention | undefined): Promise<void> {

@@ -1,5 +1,11 @@
 import type { BlobInfo, Retention } from './blob-store.ts'
 
+/** How the service keeps an object. */
+export interface ObjectRetention extends Retention {
+  /** False in governance mode, which the bucket's default may be: whoever may bypass it can end it. */
+  readonly isCompliance: boolean
+}
+
 /**
  * What an S3-compatible service is asked for, one request a call. Keys are whole keys of the bucket. Calls may be repeated: each
  * one's effect is the same the second time, but for `beginUpload`, which leaves an upload that nobody goes on with.
@@ -22,8 +28,9 @@ export interface ObjectStore {
   /** Uploads begun and not ended, all pages. */
   listUploads(prefix: string): Promise<readonly UnfinishedUpload[]>
   features(): Promise<{ readonly objectLock: boolean; readonly versioning: boolean }>
-  retainedUntil(key: string): Promise<number | undefined>
-  retain(key: string, retention: Retention): Promise<void>
+  retention(key: string): Promise<ObjectRetention | undefined>
+  /** In compliance mode. @param isGoverned It is kept in governance mode now, which takes the right to bypass that. */
+  retain(key: string, retention: Retention, isGoverned: boolean): Promise<void>
   close(): void
 }
 

@@ -42,8 +42,8 @@ export function retrying(objects: ObjectStore, policy: RetryPolicy = DEFAULT_RET
     abortUpload: (upload) => again(() => objects.abortUpload(upload)),
     listUploads: (prefix) => again(() => objects.listUploads(prefix)),
     features: () => again(() => objects.features()),
-    retainedUntil: (key) => again(() => objects.retainedUntil(key)),
-    retain: (key, retention) => again(() => objects.retain(key, retention)),
+    retention: (key) => again(() => objects.retention(key)),
+    retain: (key, retention, isGoverned) => again(() => objects.retain(key, retention, isGoverned)),
     close: () => objects.close(),
   }
 }

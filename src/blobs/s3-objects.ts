@@ -8,6 +8,7 @@ import type {
   ObjectHead,
   ObjectPage,
   ObjectRange,
+  ObjectRetention,
   ObjectStore,
   StoredPart,
   UnfinishedUpload,
@@ -253,19 +254,22 @@ export class S3Objects implements ObjectStore {
     }
   }
 
-  async retainedUntil(key: string): Promise<number | undefined> {
+  async retention(key: string): Promise<ObjectRetention | undefined> {
     const what = `Ask how long "${key}" in bucket ${this.#bucket} is kept`
     const command = new S3.GetObjectRetentionCommand({ Bucket: this.#bucket, Key: key })
     const found = await this.#ask(what, () => this.#client.send(command)).catch(unlessUnsupported)
-    return found?.Retention?.RetainUntilDate?.getTime()
+    const { Mode, RetainUntilDate } = found?.Retention ?? {}
+    if (RetainUntilDate === undefined) return undefined
+    return { retainUntil: RetainUntilDate.getTime(), isCompliance: Mode === 'COMPLIANCE' }
   }
 
-  async retain(key: string, { retainUntil }: Retention): Promise<void> {
+  async retain(key: string, { retainUntil }: Retention, isGoverned: boolean): Promise<void> {
     const what = `Keep "${key}" in bucket ${this.#bucket} for longer`
     const command = new S3.PutObjectRetentionCommand({
       Bucket: this.#bucket,
       Key: key,
       Retention: { Mode: 'COMPLIANCE', RetainUntilDate: new Date(retainUntil) },
+      ...(isGoverned && { BypassGovernanceRetention: true }),
     })
     await this.#ask(what, () => this.#client.send(command))
   }

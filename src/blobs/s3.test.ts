@@ -187,6 +187,24 @@ describe('blobs in a bucket of a Ceph RADOS gateway', { skip: rgwMissing() }, ()
       const until = Retention?.RetainUntilDate?.getTime() ?? 0
       assert.ok(Math.abs(until - retainUntil - 3_600_000) < 1_000)
     }
+    // By the bucket's default, say: whoever may bypass governance could end it.
+    const Key = `store-${stores}/data/aa/governed`
+    const ObjectLockRetainUntilDate = new Date(retainUntil + 7_200_000)
+    await client.send(
+      new S3.PutObjectCommand({
+        Bucket,
+        Key,
+        Body: 'x',
+        ObjectLockMode: 'GOVERNANCE',
+        ObjectLockRetainUntilDate,
+      }),
+    )
+    await blobs.extendRetention('data/aa/governed', retainUntil)
+    const { VersionId } = await client.send(new S3.HeadObjectCommand({ Bucket, Key }))
+    await assert.rejects(
+      client.send(new S3.DeleteObjectCommand({ Bucket, Key, VersionId, BypassGovernanceRetention: true })),
+      { name: 'AccessDenied' },
+    )
     blobs.close()
     const plain = await store()
     await assert.rejects(plain.put('a', Buffer.from('x'), { retainUntil }), RetentionError)
