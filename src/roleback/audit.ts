@@ -10,6 +10,7 @@ import { InvalidParameterValueException } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { openPage } from '../access/page-token.ts'
 import { cloudTrailRecord } from '../events/cloudtrail.ts'
+import { denialsBetween } from '../store/denials.ts'
 import { listAudit } from '../store/audit.ts'
 import type { StoredAuditRecord } from '../store/audit.ts'
 import { verifyAudit as verifyTrail } from '../store/audit-verify.ts'
@@ -34,10 +35,37 @@ export async function lookupAuditEvents(
     before: input.EndTime === undefined ? undefined : input.EndTime.getTime() + 1,
   }
   const { rows, next } = await listAudit(ctx.store.db, filter, pageOf(ctx, 'LookupAuditEvents', input))
+  const idOf = await explanationsOf(ctx, rows)
   return {
-    Events: rows.map((row) => eventOf(row, ctx.region)),
+    Events: rows.map((row) => ({ ...eventOf(row, ctx.region), AuthorizationId: idOf(row) })),
     NextToken: nextToken(ctx, 'LookupAuditEvents', next),
   }
+}
+
+/** By which id each refusal is explained. One that happened again within an hour has the id of the first. */
+async function explanationsOf(
+  ctx: Context,
+  rows: readonly StoredAuditRecord[],
+): Promise<(row: StoredAuditRecord) => string | undefined> {
+  const denied = rows.filter(({ effect }) => effect === 'Deny')
+  if (denied.length === 0) return () => undefined
+  const times = denied.map(({ at }) => at)
+  const denials = await denialsBetween(ctx.store.db, ctx.accountId, {
+    from: Math.min(...times),
+    to: Math.max(...times),
+    actions: [...new Set(denied.map(({ action }) => action))],
+  })
+  return (row) =>
+    row.effect === 'Allow'
+      ? undefined
+      : denials.findLast(
+          (one) =>
+            one.at <= row.at &&
+            row.at <= one.last_at &&
+            one.principal_arn === row.principal_arn &&
+            one.action === row.action &&
+            one.resource === row.resource,
+        )?.id
 }
 
 function eventOf(row: StoredAuditRecord, region: string): AuditEvent {

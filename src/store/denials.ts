@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
+import type { Millis } from './schema.ts'
 import type { Queryable } from './store.ts'
 
 /** What is kept of a refusal: its row, and the policies that its row names by digest. */
@@ -88,6 +89,23 @@ export async function findDenial(
     .where('id', '=', id)
     .where('account_id', '=', accountId)
     .executeTakeFirst()
+}
+
+/** Refusals that happened, once or again, between two times: the ids that audit records of those times are explained by. */
+export async function denialsBetween(
+  db: Queryable,
+  accountId: string,
+  { from, to, actions }: { readonly from: Millis; readonly to: Millis; readonly actions: readonly string[] },
+): Promise<readonly Pick<DenialTable, 'id' | 'principal_arn' | 'action' | 'resource' | 'at' | 'last_at'>[]> {
+  return await db
+    .selectFrom('denial')
+    .select(['id', 'principal_arn', 'action', 'resource', 'at', 'last_at'])
+    .where('account_id', '=', accountId)
+    .where('last_at', '>=', from)
+    .where('at', '<=', to)
+    .where('action', 'in', actions)
+    .orderBy('at')
+    .execute()
 }
 
 /** The text of a policy that a refusal of this account met. */

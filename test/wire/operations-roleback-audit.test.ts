@@ -75,6 +75,19 @@ test('LookupAuditEvents tells in CloudTrail’s shape what was asked of this acc
     ['backup.amazonaws.com', 'CreateBackupVault', 'AccessDenied', '127.0.0.1', 'AwsApiCall'],
   )
   assert.deepEqual((denied['userIdentity'] as Record<string, unknown>)['userName'], 'asker')
+  const { AuthorizationId = '' } = Events[1] ?? {}
+  const explained = await world.call('roleback', 'GetAuthorizationDetails', { AuthorizationId })
+  assert.deepEqual(
+    [explained.Authorization.PrincipalArn, explained.Authorization.Action, Events[0]?.AuthorizationId],
+    [user.arn, 'backup:CreateBackupVault', undefined],
+  )
+  // Refused again within the hour it is counted, and explained by the same id.
+  await assert.rejects(sdk.send(new CreateBackupVaultCommand({ BackupVaultName: 'no' })))
+  const again = await world.call('roleback', 'LookupAuditEvents', { PrincipalArn: user.arn, Effect: 'Deny' })
+  assert.deepEqual(
+    again.Events.map((event) => event.AuthorizationId),
+    [AuthorizationId, AuthorizationId],
+  )
   const only = await world.call('roleback', 'LookupAuditEvents', {
     PrincipalArn: user.arn,
     Effect: 'Deny',
@@ -83,7 +96,7 @@ test('LookupAuditEvents tells in CloudTrail’s shape what was asked of this acc
   })
   assert.deepEqual(
     only.Events.map(({ EventId }) => EventId),
-    [Events[1]?.EventId],
+    [again.Events[0]?.EventId, Events[1]?.EventId],
   )
   const first = await world.call('roleback', 'LookupAuditEvents', { PrincipalArn: user.arn, MaxResults: 1 })
   const second = await world.call('roleback', 'LookupAuditEvents', {
@@ -91,7 +104,7 @@ test('LookupAuditEvents tells in CloudTrail’s shape what was asked of this acc
     MaxResults: 1,
     NextToken: first.NextToken,
   })
-  assert.deepEqual([...first.Events, ...second.Events], Events)
+  assert.deepEqual([...first.Events, ...second.Events], [again.Events[0], Events[0]])
   await assert.rejects(
     user.call('roleback', 'LookupAuditEvents', {}),
     (error: unknown) => error instanceof AwsError && error.status === 403,

@@ -9,13 +9,18 @@ const AUTHORIZATION_ID = /\.? Authorization id: (\S+) \(roleback explain \S+\)/
 
 const explainPath = (id: string): string => `/access/explain/${encodeURIComponent(id)}`
 
+/** The way to the reasons of a refusal; nothing where it cannot be explained any more. */
+export function Explain({ id }: { readonly id: string | undefined }): ReactNode {
+  return id === undefined ? null : <Link to={explainPath(id)}>Explain</Link>
+}
+
 /** A message of the server as it stands; where it is a refusal, with the way to its reasons instead of the id. */
 export function Message({ text }: { readonly text: string | undefined }): ReactNode {
   const id = AUTHORIZATION_ID.exec(text ?? '')?.[1]
   if (id === undefined) return text
   return (
     <>
-      {text?.replace(AUTHORIZATION_ID, '.')} <Link to={explainPath(id)}>Explain</Link>
+      {text?.replace(AUTHORIZATION_ID, '.')} <Explain id={id} />
     </>
   )
 }

@@ -17,7 +17,7 @@ import { count, fromSeconds, nameOf, when } from '../parts/format.ts'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
-import { Problem } from '../parts/problem.tsx'
+import { Explain, Problem } from '../parts/problem.tsx'
 import { useTitle } from '../parts/screen.tsx'
 
 const SPANS: readonly { readonly value: string; readonly label: string; readonly seconds?: number }[] = [
@@ -201,7 +201,8 @@ function Decision({ of }: { readonly of: AuditEvent }): ReactNode {
         <StatusIndicator type="error">Denied</StatusIndicator>
       )}
       <Box variant="small" display="block">
-        {by.policy === undefined ? by.reason : `${nameOf(by.policy)}, ${by.statement ?? ''}`}
+        {by.policy === undefined ? by.reason : `${nameOf(by.policy)}, ${by.statement ?? ''}`}{' '}
+        <Explain id={of.AuthorizationId} />
       </Box>
     </>
   )

@@ -16,7 +16,7 @@ import { roleback } from '../api/roleback.ts'
 import { ago, count, fromSeconds, nameOf, when } from '../parts/format.ts'
 import { DayStrip, Heatmap } from '../parts/heatmap.tsx'
 import { Link, jobPath } from '../parts/link.tsx'
-import { Message, Problem } from '../parts/problem.tsx'
+import { Explain, Message, Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
 
 const FirstRun = lazy(async () => ({ default: (await import('./first-run.tsx')).FirstRun }))
@@ -230,7 +230,9 @@ function Denials(): ReactNode {
         {(data ?? []).map((event) => (
           <div key={event.EventId}>
             <b>{nameOf(event.PrincipalArn)}</b> {event.EventName} {ago(fromSeconds(event.EventTime))}
-            <Box variant="small">{event.Resource}</Box>
+            <Box variant="small">
+              {event.Resource} <Explain id={event.AuthorizationId} />
+            </Box>
           </div>
         ))}
       </SpaceBetween>

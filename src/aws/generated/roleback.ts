@@ -494,6 +494,7 @@ export interface AuditEvent {
   readonly Resource: string
   readonly Effect: "Allow" | "Deny"
   readonly CloudTrailEvent: string
+  readonly AuthorizationId?: string | undefined
 }
 
 export interface VerifyAuditInput {
