@@ -133,5 +133,6 @@ export const SAMPLES: Readonly<Record<ServiceName, Readonly<Record<string, unkno
     Tags: TAG_LIST,
     Endpoint: 'https://HOST',
     Location: 's3://BUCKET/PREFIX',
+    RestoreTestingPlanName: 'PLAN',
   },
 }

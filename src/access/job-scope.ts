@@ -19,6 +19,8 @@ export interface JobScope {
   readonly targetArn?: string | undefined
   /** Of a restore: the resource whose connection leads to the target. */
   readonly throughArn?: string | undefined
+  /** Of a restore test's validation: the users that a restored database is read as. */
+  readonly userArns?: readonly string[] | undefined
 }
 
 /**
@@ -91,6 +93,7 @@ function resourcesOf(scope: JobScope): readonly string[] {
   }
   // Itself and nothing inside it: its server is used, not its content.
   if (scope.throughArn !== undefined) resources.add(literalPattern(scope.throughArn))
+  for (const arn of scope.userArns ?? []) resources.add(literalPattern(arn))
   resources.add(literalPattern(scope.recoveryPointArn))
   resources.add(literalPattern(scope.backupVaultArn))
   if (scope.destinationVaultArn !== undefined) resources.add(literalPattern(scope.destinationVaultArn))

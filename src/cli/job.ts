@@ -32,7 +32,7 @@ export function addJob(program: Command): void {
     .description(
       'how many jobs may work at a time; with options, set them (what is left out is the default again)',
     )
-    .option('--per-connection <n>', 'backups, restores and exports of one resource')
+    .option('--per-connection <n>', 'backups, restores, exports and restore tests of one resource')
     .option('--per-host <n>', 'the same, of all resources on one host')
     .option('--per-server <n>', 'these, copies and verifications, on all servers of the database together')
     .option('--default', 'set all to their defaults')

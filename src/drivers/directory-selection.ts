@@ -50,7 +50,7 @@ function normalPath(path: unknown): string {
 }
 
 /** The items of `point` under `paths`, and the directories above them; all where `paths` is undefined. */
-export function select(point: PointReader, paths: readonly string[] | undefined): Selection {
+export function select(point: Pick<PointReader, 'items'>, paths: readonly string[] | undefined): Selection {
   if (paths === undefined) return { items: point.items(), isSelected: () => true }
   const wanted = [...new Set(paths)].sort()
   const isSelected = (key: string): boolean =>
@@ -59,7 +59,7 @@ export function select(point: PointReader, paths: readonly string[] | undefined)
 }
 
 async function* selectedItems(
-  point: PointReader,
+  point: Pick<PointReader, 'items'>,
   wanted: readonly string[],
   isSelected: (key: string) => boolean,
 ): AsyncGenerator<readonly StoredItem[]> {
@@ -90,7 +90,10 @@ async function* selectedItems(
 }
 
 /** Items of the directories above `paths`, in key order; those that a wider path selects as well come only once. */
-async function foldersAbove(point: PointReader, paths: readonly string[]): Promise<StoredItem[]> {
+async function foldersAbove(
+  point: Pick<PointReader, 'items'>,
+  paths: readonly string[],
+): Promise<StoredItem[]> {
   const keys = new Set(['/'])
   for (const path of paths) {
     for (let cut = path.indexOf('/'); cut >= 0; cut = path.indexOf('/', cut + 1))

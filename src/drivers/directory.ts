@@ -10,6 +10,7 @@ import { removeRestoredDirectory } from './directory-removal.ts'
 import { restoreTree } from './directory-restore.ts'
 import { parseItemsToRestore, select } from './directory-selection.ts'
 import { folderSetting } from './directory-settings.ts'
+import { directoryValidation } from './directory-validation.ts'
 import { walkTree } from './directory-walk.ts'
 import { displayKey } from './directory-meta.ts'
 import { factsOf } from './driver.ts'
@@ -29,6 +30,7 @@ export const directoryDriver: Driver = {
   backup,
   restore,
   removeRestored: removeRestoredDirectory,
+  validation: directoryValidation,
 }
 
 /** A step of the kind's table. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import type { Kind, Step, StepTarget } from '../kinds/kind.ts'
 import { restoreTargetOf } from '../kinds/restore-target.ts'
 import type { RestoreTarget } from '../kinds/restore-target.ts'
-import { inferredMetadata, restoreTestName } from '../kinds/restore-test.ts'
+import { inferredMetadata, restoreTestName, validatedType, validationSteps } from '../kinds/restore-test.ts'
+import { ItemError } from './driver.ts'
 import type { Connection, Driver, DriverSession, ItemProblem, ResourceView } from './driver.ts'
 import type { RestoreSummary, ThreadHalf } from './driver.ts'
 import { MemorySink } from './driver.memory.ts'
@@ -161,6 +163,43 @@ async function removeNothing(
   return session
 }
 
+/** Counts and digests what a restore test made, as its validators do, under a role that may and under one that may not. */
+async function assertReadBack(
+  tested: DriverUnderTest,
+  source: ContractSource,
+  made: {
+    readonly point: MemoryPoint
+    readonly metadata: Readonly<Record<string, string>>
+    readonly targetArn: string
+    readonly name: string
+  },
+): Promise<void> {
+  const { kind, validation } = tested.driver
+  const { point, metadata, targetArn, name } = made
+  const userArn = 'arn:aws:rds-db:us-east-1:111122223333:dbuser:db-contract/owner'
+  const content = (options?: SessionOptions) =>
+    validation.content({ session: contractSession(source, options), targetArn, name, userArn })
+  const items = (await Array.fromAsync(validation.items(point, metadata, source.resource.name))).flat()
+  const { isCounted } = validatedType(kind.type)
+  const count = await content().count()
+  if (isCounted) assert.equal(count, items.length)
+  assert.ok(count > 0)
+  const files = items.filter((item) => validation.isFile(item))
+  assert.equal(files.length > 0, isCounted)
+  for (const file of files) {
+    const bytes = Buffer.concat(await Array.fromAsync(point.read(file)))
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    assert.deepEqual(await content().digest(file), { sha256, size: bytes.length })
+  }
+  const denied = { denied: validationSteps(kind.type).map((step) => step.name) }
+  await assert.rejects(content(denied).count(), ContractDeniedError)
+  const [file] = files
+  if (file === undefined) return
+  await assert.rejects(content(denied).digest(file), ContractDeniedError)
+  const absent = { ...file, key: Buffer.concat([file.key, Buffer.from('-absent')]) }
+  await assert.rejects(content().digest(absent), ItemError)
+}
+
 export const driverContract: readonly ContractCase[] = [
   {
     name: 'a backup restored into something new equals its source',
@@ -294,6 +333,7 @@ export const driverContract: readonly ContractCase[] = [
       assert.deepEqual(problems, [])
       const made = await source.restored()
       assert.equal(made.length, before.length + 1)
+      await assertReadBack(tested, source, { point, metadata, targetArn: target.arn, name })
       const remove = async (denied: readonly string[]): Promise<ContractSession> => {
         const session = contractSession(source, { denied })
         await tested.driver.removeRestored({ session, targetArn: target.arn, name })

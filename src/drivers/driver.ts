@@ -173,6 +173,55 @@ export interface RestoredThing {
   readonly targetArn: string
   /** What it is called where it lies: `awsbackup-restore-test-` and 32 hexadecimal digits. */
   readonly name: string
+  /** ARN of the user that a restored database is read as; undefined for other kinds, and where the restore did not end. */
+  readonly userArn?: string | undefined
+}
+
+/** Bytes of a restored file, as they are read back. */
+export interface FileDigest {
+  /** 64 lower-case hexadecimal digits. */
+  readonly sha256: string
+  readonly size: number
+}
+
+/** A query's answer: rows of values as PostgreSQL writes them as text; null is NULL. */
+export type QueryRows = readonly (readonly (string | null)[])[]
+
+/** What built-in validators read of what a restore test made. Every method is decided for the test's role. */
+export interface RestoredContent {
+  /** Files, directories and others with the root itself; objects; tables. */
+  count(): Promise<number>
+  /**
+   * Reads back whole what an item of the recovery point became.
+   * @throws {ItemError} Where it is not there, is something else, or cannot be read.
+   */
+  digest(item: StoredItem): Promise<FileDigest>
+  /**
+   * Runs one query that can change nothing.
+   * @param limits.rows The answer is cut off there.
+   * @throws {QueryRefusedError} Where it fails, takes longer, or would do more than read.
+   */
+  query(text: string, limits: { readonly rows: number; readonly milliseconds: number }): Promise<QueryRows>
+}
+
+/** How restore tests of a kind are validated. */
+export interface DriverValidation {
+  content(thing: RestoredThing): RestoredContent
+  /** The items of a recovery point that a restore with this metadata makes, in key order. */
+  items(
+    point: Pick<PointReader, 'items'>,
+    metadata: Readonly<Record<string, string>>,
+    resourceName: string,
+  ): AsyncIterable<readonly StoredItem[]>
+  /** Whether an item has content that can be compared: a file or an object. */
+  isFile(item: StoredItem): boolean
+  /** The key of a path as people write it. @throws {ItemError} Where no item can have it. */
+  keyOf(path: string): Uint8Array
+}
+
+/** A validator's query was not run to its end; the message says why, in words for who wrote it. */
+export class QueryRefusedError extends Error {
+  override name = 'QueryRefusedError'
 }
 
 export interface Driver {
@@ -188,6 +237,7 @@ export interface Driver {
   restore(request: RestoreRequest): Promise<RestoreSummary>
   /** Removes what a restore test made, whole or in part; well done where nothing of its name is there. */
   removeRestored(thing: RestoredThing): Promise<void>
+  readonly validation: DriverValidation
 }
 
 /** What a kind's `*-io.ts` file gives to a pour thread. Each thread makes its own; the settings are those of `readWith` or `pour`. */

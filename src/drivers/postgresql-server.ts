@@ -3,6 +3,7 @@ import { checkServerIdentity } from 'node:tls'
 import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 import pg from 'pg'
+import type { QueryRows } from './driver.ts'
 import { mask } from './postgresql-child.ts'
 import { quoted } from './postgresql-settings.ts'
 import type { PostgresqlSettings } from './postgresql-settings.ts'
@@ -15,6 +16,8 @@ export class PostgresqlServerError extends Error {
 
 export interface DatabaseSession extends AsyncDisposable {
   query<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>
+  /** One statement by the extended protocol, which takes no second one; values as the server writes them as text. */
+  answer(text: string): Promise<QueryRows>
 }
 
 /** Facts of one database that a restore needs, kept beside the dump as `database.json`. */
@@ -135,9 +138,21 @@ export async function connectDatabase(
         throw explain(error)
       }
     },
+    async answer(text: string): Promise<QueryRows> {
+      try {
+        // The package's types do not know `queryMode`.
+        const asked = { text, rowMode: 'array', queryMode: 'extended', types: AS_TEXT } as pg.QueryArrayConfig
+        const { rows } = await client.query<(string | null)[]>(asked)
+        return rows
+      } catch (error) {
+        throw explain(error)
+      }
+    },
     [Symbol.asyncDispose]: close,
   }
 }
+
+const AS_TEXT = { getTypeParser: () => String } as unknown as pg.CustomTypesConfig
 
 /** The package's own connection: it gives its events and its socket no types. */
 interface Wire extends EventEmitter {

@@ -4,9 +4,10 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { restoreTestName } from '../kinds/restore-test.ts'
 import { startPostgres, postgresMissing } from '../../test/servers/postgres.ts'
 import type { PostgresServer } from '../../test/servers/postgres.ts'
-import { backUp, driverContract, restoreInto } from './driver.contract.ts'
+import { backUp, contractSession, driverContract, restoreInto } from './driver.contract.ts'
 import type { ContractSource, DriverUnderTest } from './driver.contract.ts'
 import type { Connection } from './driver.ts'
 import { createPostgresqlDriver, postgresqlDriver } from './postgresql.ts'
@@ -74,6 +75,114 @@ describe('PostgreSQL driver', { skip: missing ?? false }, () => {
     point.damaged.clear()
     const { summary } = await restoreInto(tested, source, point)
     await source.assertSame(summary)
+  })
+
+  test('R16 a validator’s query reads the restored database, and neither writes, nor reads files, nor leads elsewhere', async () => {
+    await using source = await makeSource(server)
+    const name = restoreTestName(randomBytes(16).toString('hex'))
+    const owner = source.name
+    await server.sql(`CREATE DATABASE "${name}" OWNER ${owner}`)
+    await using _ = {
+      [Symbol.asyncDispose]: async () => void (await server.sql(`DROP DATABASE "${name}" WITH (FORCE)`)),
+    }
+    await server.sql(
+      `SET ROLE ${owner};
+       CREATE SCHEMA s; CREATE TABLE s.t (id int, note text, at timestamptz, big numeric, gone bool);
+       INSERT INTO s.t VALUES (1, 'one', '2026-01-02 03:04:05Z', 12345678901234567890.50, NULL), (2, 'two', NULL, NULL, true);
+       CREATE SEQUENCE s.q;
+       CREATE FUNCTION s.writes() RETURNS int LANGUAGE plpgsql AS 'BEGIN INSERT INTO s.t VALUES (9); RETURN 1; END';
+       CREATE FUNCTION s.reopens() RETURNS int LANGUAGE plpgsql AS 'BEGIN SET transaction_read_only = off; INSERT INTO s.t VALUES (9); RETURN 1; END';
+       CREATE FUNCTION s.reads() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM s.t';`,
+      name,
+    )
+    const thing = {
+      session: contractSession(source),
+      targetArn: `${ARN}${name}`,
+      name,
+      userArn: `${ARN}user`,
+    }
+    const content = postgresqlDriver.validation.content(thing)
+    const ask = (text: string, limits = { rows: 10, milliseconds: 5_000 }) => content.query(text, limits)
+    assert.deepEqual(await ask('SELECT id, note, big, gone FROM s.t ORDER BY id; '), [
+      ['1', 'one', '12345678901234567890.50', null],
+      ['2', 'two', null, 't'],
+    ])
+    assert.deepEqual(
+      await ask("SELECT 'a;b)', $x$ ) ; $x$, E'\\'', id AS \"Id)\" FROM s.t /* ) /* ; */ */ LIMIT 1 -- ) ;"),
+      [['a;b)', ' ) ; ', "'", '1']],
+    )
+    assert.deepEqual(
+      await ask(
+        'WITH w AS (SELECT s.reads() AS n) SELECT n, pg_database_size(current_database()) > 0 FROM w',
+      ),
+      [['2', 't']],
+    )
+    assert.equal((await ask('SELECT generate_series(1, 1000000)')).length, 10)
+    const refusals: readonly (readonly [string, RegExp])[] = [
+      // writing
+      ['SELECT s.writes()', /cannot execute INSERT in a read-only transaction \(25006\)/],
+      ['SELECT s.reopens()', /must be set before any query|read-only/],
+      ['DELETE FROM s.t', /syntax error/],
+      ['SELECT 1; DELETE FROM s.t', /more than one statement/],
+      ['SELECT 1) AS x, (SELECT 2', /closes a parenthesis that it did not open/],
+      ['WITH d AS (DELETE FROM s.t RETURNING id) SELECT * FROM d', /data-modifying/],
+      ['SELECT * INTO s.u FROM s.t', /INTO/],
+      ['SELECT * FROM s.t FOR UPDATE', /read-only transaction/],
+      ["SELECT nextval('s.q')", /^It names nextval, which may do more/],
+      ['SELECT lo_create(7)', /^It names lo_create/],
+      ["SELECT set_config('transaction_read_only', 'off', false)", /^It names set_config/],
+      // the server's files and programs
+      ["SELECT pg_read_file('/etc/passwd')", /^It names pg_read_file/],
+      ['SELECT "pg_ls_dir"(\'/\')', /^It names pg_ls_dir/],
+      ["SELECT PG_Catalog . PG_Stat_File ('/etc/passwd')", /^It names pg_stat_file/],
+      ['SELECT U&"\\0070g_read_file"(\'/etc/passwd\')', /Unicode escapes/],
+      ["COPY s.t TO PROGRAM 'id'", /syntax error/],
+      ["SELECT lo_import('/etc/passwd')", /^It names lo_import/],
+      // elsewhere
+      [
+        "SELECT * FROM dblink('host=127.0.0.1', 'SELECT 1') AS t(i int)",
+        /function dblink\(unknown, unknown\) does not exist/,
+      ],
+      ['SELECT * FROM postgres.public.t', /cross-database references/],
+      ["SELECT query_to_xml('SELECT pg_terminate_backend(1)', true, true, '')", /^It names query_to_xml/],
+      ['SELECT (1).pg_terminate_backend', /^It names pg_terminate_backend/],
+      ['SELECT query FROM pg_stat_activity', /^It names pg_stat_activity/],
+      ["SELECT pg_notify('c', 'x')", /^It names pg_notify/],
+      // itself
+      ["SELECT 'x", /does not close a string/],
+      ['SELECT count(*) FROM s.none', /relation "s.none" does not exist \(42P01\)/],
+    ]
+    for (const [text, why] of refusals) {
+      await assert.rejects(ask(text), (error: Error) => {
+        assert.equal(error.name, 'QueryRefusedError', `${text}: ${error.message}`)
+        assert.match(error.message, why, text)
+        return true
+      })
+    }
+    await assert.rejects(
+      ask('SELECT count(*) FROM generate_series(1, 1000000000000)', { rows: 1, milliseconds: 50 }),
+      /It took longer than 0\.05 s/,
+    )
+    assert.deepEqual(
+      await server.sql('SELECT count(*)::int AS n, (SELECT last_value::int FROM s.q) AS q FROM s.t', name),
+      [{ n: 2, q: 1 }],
+    )
+    assert.deepEqual(await server.sql('SELECT oid FROM pg_largeobject_metadata', name), [])
+    // What would open a way is no place to ask in, and who has powers does not ask.
+    await server.sql(`CREATE EXTENSION dblink`, name)
+    await assert.rejects(ask('SELECT 1'), /could lead elsewhere: it has extension dblink$/)
+    await server.sql(`DROP EXTENSION dblink; GRANT pg_read_server_files TO ${owner}`, name)
+    await assert.rejects(ask('SELECT 1'), /No query is run as "[a-z0-9]+", which is pg_read_server_files/)
+    await server.sql(`REVOKE pg_read_server_files FROM ${owner}`)
+    const asSuper = {
+      ...source,
+      connection: () => source.connect({ user: server.superuser, allowSuperuser: true }, server.password),
+    }
+    const superThing = { ...thing, session: contractSession(asSuper) }
+    await assert.rejects(
+      postgresqlDriver.validation.content(superThing).query('SELECT 1', { rows: 1, milliseconds: 1_000 }),
+      /No query is run as "super", which is superuser/,
+    )
   })
 
   test('R8 a superuser connection is refused unless it was allowed expressly', async () => {

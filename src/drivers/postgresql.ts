@@ -16,6 +16,7 @@ import {
 } from './postgresql-server.ts'
 import type { DatabaseFacts } from './postgresql-server.ts'
 import { removeRestoredDatabase } from './postgresql-removal.ts'
+import { databaseValidation } from './postgresql-validation.ts'
 import { checkPlace, createDatabase, dropHalfMade, loadDump, unmark } from './postgresql-restore.ts'
 import type { HalfMade, RestorePlace } from './postgresql-restore.ts'
 import { parsePostgresqlSettings, quoted, requireDatabaseName } from './postgresql-settings.ts'
@@ -57,6 +58,7 @@ export function createPostgresqlDriver(options: PostgresqlOptions = {}): Driver 
     backup: (request) => backUp(request, options),
     restore: (request) => restore(request, options),
     removeRestored: removeRestoredDatabase,
+    validation: databaseValidation,
   }
 }
 

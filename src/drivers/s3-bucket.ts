@@ -8,6 +8,7 @@ import { S3Clients, S3RequestError, isObjectError, request } from './s3-bucket-c
 import { listPage } from './s3-bucket-objects.ts'
 import { removeRestoredBucket } from './s3-bucket-removal.ts'
 import { restoreBucket } from './s3-bucket-restore.ts'
+import { bucketValidation } from './s3-bucket-validation.ts'
 
 /**
  * S3: one bucket on an S3-compatible server. A recovery point holds one item (kind 1) for each object, whose key is the object's
@@ -20,6 +21,7 @@ export const s3BucketDriver: Driver = {
   backup: backUpBucket,
   restore: restoreBucket,
   removeRestored: removeRestoredBucket,
+  validation: bucketValidation,
 }
 
 /** Tries what a backup does on the bucket and its first object; what the server refuses is named. */

@@ -1,25 +1,24 @@
-import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import type { ResourceType } from '../kinds/kind.ts'
 import { makingStep } from '../kinds/restore-test.ts'
-import { uuid } from '../lib/ids.ts'
 import { wasAllowed } from '../store/decisions.ts'
-import { findJob, insertJob } from '../store/jobs.ts'
+import { findJob } from '../store/jobs.ts'
 import { moveRestoreTest, testsToAdvance } from '../store/restore-tests.ts'
-import type { RestoreTestChange, RestoreTestStep } from '../store/restore-tests.ts'
-import type { JobTable } from '../store/schema.ts'
+import type { RestoreTestStep } from '../store/restore-tests.ts'
 import type { Queryable } from '../store/store.ts'
+import { remove } from './restore-test-jobs.ts'
+import { hasValidators, timedOut, validate, validated } from './restore-test-verdicts.ts'
 import type { JobTools } from './tools.ts'
 
 /**
  * What follows the restore job of a test, by the phases of `RestoreTestPhase`. Each step is a job of its own, put into the queue in
  * the transaction that moves the test on from where it was seen: it is done once, whoever looks.
  *
- * | phase         | waits for                     | then                                                       |
- * |---------------|-------------------------------|------------------------------------------------------------|
- * | RESTORING     | the restore job               | VALIDATING; DELETING without a window or where it failed    |
- * | VALIDATING    | a verdict, the window's end   | DELETING                                                   |
- * | DELETING      | the job that deletes          | ENDED, or DELETE_FAILED                                     |
- * | DELETE_FAILED | a time                        | DELETING                                                   |
+ * | phase         | waits for                           | then                                                       |
+ * |---------------|-------------------------------------|------------------------------------------------------------|
+ * | RESTORING     | the restore job                     | VALIDATING; DELETING where nothing judges it, or it failed  |
+ * | VALIDATING    | validators, then a caller's verdict | DELETING                                                   |
+ * | DELETING      | the job that deletes                | ENDED, or DELETE_FAILED                                     |
+ * | DELETE_FAILED | a time                              | DELETING                                                   |
  */
 
 const HOUR = 3_600_000
@@ -58,13 +57,8 @@ async function advance(tx: Queryable, test: RestoreTestStep, now: number): Promi
     case 'RESTORING':
       return await restored(tx, test, now)
     case 'VALIDATING':
-      return await remove(tx, test, now, {
-        ...(test.validation_status === 'VALIDATING' && {
-          validation_status: 'TIMED_OUT',
-          validation_message:
-            test.validation_message ?? 'No validation result came inside the validation window',
-        }),
-      })
+      if (test.step_job_id !== null) return await validated(tx, test, now)
+      return await remove(tx, test, now, test.validation_status === 'VALIDATING' ? timedOut(test) : {})
     case 'DELETING':
       return await removed(tx, test, now)
     case 'DELETE_FAILED':
@@ -81,6 +75,7 @@ async function restored(tx: Queryable, test: RestoreTestStep, now: number): Prom
   }
   const endedAt = test.step_completed_at ?? now
   const recovery_ms = endedAt - (test.step_started_at ?? endedAt)
+  if (hasValidators(test)) return await validate(tx, test, now, { recovery_ms, endedAt })
   if (test.validation_hours === 0) return await remove(tx, test, now, { recovery_ms })
   return await moveRestoreTest(tx, test, {
     recovery_ms,
@@ -96,52 +91,6 @@ async function madeSomething(tx: Queryable, test: RestoreTestStep): Promise<bool
   const job = await findJob(tx, test.account_id, test.job_id)
   if (job === undefined) return false
   return await wasAllowed(tx, test.job_id, makingStep(job.resource_type as ResourceType))
-}
-
-async function remove(
-  tx: Queryable,
-  test: RestoreTestStep,
-  now: number,
-  change: RestoreTestChange,
-): Promise<boolean> {
-  const job = await findJob(tx, test.account_id, test.job_id)
-  if (job === undefined)
-    return await moveRestoreTest(tx, test, { ...change, phase: 'ENDED', step_job_id: null })
-  const jobId = uuid()
-  const isOurs = await moveRestoreTest(tx, test, {
-    ...change,
-    phase: 'DELETING',
-    step_job_id: jobId,
-    next_at: null,
-    deletion_status: 'DELETING',
-  })
-  if (isOurs) await insertStep(tx, job, { jobId, kind: 'delete-restore-test', now })
-  return isOurs
-}
-
-/** A job on what the restore job made, under the same role. */
-async function insertStep(
-  tx: Queryable,
-  job: JobTable,
-  step: { readonly jobId: string; readonly kind: 'delete-restore-test'; readonly now: number },
-): Promise<void> {
-  await insertJob(tx, {
-    account_id: job.account_id,
-    region: job.region,
-    job_id: step.jobId,
-    kind: step.kind,
-    created_at: step.now,
-    caller_arn: BACKUP_SERVICE,
-    created_by: job.created_by,
-    vault_name: job.vault_name,
-    resource_arn: job.resource_arn,
-    resource_unique_id: job.resource_unique_id,
-    resource_type: job.resource_type,
-    recovery_point_arn: job.recovery_point_arn,
-    role_arn: job.role_arn,
-    role_id: job.role_id,
-    input: JSON.stringify({ restoreJobId: job.job_id }),
-  })
 }
 
 async function removed(tx: Queryable, test: RestoreTestStep, now: number): Promise<boolean> {

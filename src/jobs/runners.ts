@@ -17,6 +17,7 @@ import { runSweep } from './sweep.ts'
 import { runTestConnection } from './test-connection.ts'
 import type { JobRunner } from './tools.ts'
 import { runCreateVault, runDeleteVault } from './vault-jobs.ts'
+import { runValidateRestoreTest } from './validate-restore-test.ts'
 import { runVerify } from './verify.ts'
 
 /** What each kind of job does, in two lanes: what moves much data must not keep short work, somebody may wait for, from running. */
@@ -30,6 +31,7 @@ export const HEAVY: Readonly<Partial<Record<JobKind, JobRunner>>> = {
   repair: runRepair,
   export: runExport,
   import: runImport,
+  'validate-restore-test': runValidateRestoreTest,
   'delete-restore-test': runDeleteRestoreTest,
 }
 

@@ -1,6 +1,7 @@
 import type { RestoredThing } from '../drivers/driver.ts'
-import type { ResourceType } from '../kinds/kind.ts'
+import type { ResourceType, Source } from '../kinds/kind.ts'
 import { kindOfArn, restoreConnectionArn } from '../kinds/kinds.ts'
+import { rds } from '../kinds/rds.ts'
 import { testNameIn } from '../kinds/restore-test.ts'
 import { restoreTargetOf } from '../kinds/restore-target.ts'
 import { arnOf } from '../lib/arn.ts'
@@ -23,6 +24,8 @@ export interface TestedPlace {
   readonly created: ResourceTable | undefined
   /** The resource whose connection leads there. */
   readonly via: ResourceTable
+  /** What the restore was asked for. */
+  readonly metadata: Readonly<Record<string, string>>
 }
 
 /** Looks up what a test's later job works on. @throws {JobFailedError} Where nothing leads there any more. */
@@ -45,7 +48,7 @@ export async function testedPlaceOf(tools: JobTools, row: JobTable): Promise<Tes
   })
   const targetArn = createdResourceArn ?? target.arn
   const via = created ?? (await connectionResource(tools, restore, metadata, target))
-  return { type, targetArn, name: testNameIn(type, metadata), created, via }
+  return { type, targetArn, name: testNameIn(type, metadata), created, via, metadata }
 }
 
 async function connectionResource(
@@ -76,6 +79,7 @@ export async function openTestedPlace(
 ): Promise<OpenJobRole & { readonly thing: RestoredThing }> {
   const { row } = job
   const { db } = tools.store
+  const userArns = place.created === undefined ? [] : usersOf(place.type, place.created)
   const resourceArn = row.resource_arn as string
   const recoveryPointArn = row.recovery_point_arn as string
   const role = await openJobRole(tools, job, {
@@ -91,6 +95,7 @@ export async function openTestedPlace(
       backupVaultArn: arnOf('backup', row.region, row.account_id, `backup-vault:${row.vault_name}`),
       targetArn: place.targetArn,
       throughArn: place.via.arn,
+      userArns,
     },
     tags: await tagsOfAll(db, row.account_id, [recoveryPointArn, place.targetArn, place.via.arn]),
     connect: () => connectionOf(tools.serverKey, place.via),
@@ -99,6 +104,13 @@ export async function openTestedPlace(
   return {
     session,
     close: () => role.close(),
-    thing: { session, targetArn: place.targetArn, name: place.name },
+    thing: { session, targetArn: place.targetArn, name: place.name, userArn: userArns[0] },
   }
+}
+
+/** ARNs of the users that a restored database is read as; none for other kinds. */
+function usersOf(type: ResourceType, { arn, unique_id, name, settings }: ResourceTable): readonly string[] {
+  if (type !== 'RDS') return []
+  const source = { arn, uniqueId: unique_id, name, settings: JSON.parse(settings) as Source['settings'] }
+  return rds.read(source).resources
 }

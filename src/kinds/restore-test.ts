@@ -1,6 +1,7 @@
 import type { Kind, ResourceType, Step } from './kind.ts'
 import { readRestoreMetadata } from './restore-metadata.ts'
 import type { ReadMetadata } from './restore-metadata.ts'
+import { s3ReadObject } from './s3.ts'
 import { onObject, onRestored } from './step-arns.ts'
 import { TARGET_RESOURCE } from './target-resource.ts'
 
@@ -25,6 +26,10 @@ interface RestoreTestForm {
   readonly making: string
   /** Steps of deleting what the test made. */
   readonly remove: Readonly<Record<string, Step>>
+  /** Steps of reading it for the built-in validators. */
+  readonly validate: Readonly<Record<string, Step>>
+  /** Kinds of validators that there are for it. */
+  readonly validators: readonly ('SqlQuery' | 'FileChecksumSample' | 'ObjectCount')[]
 }
 
 const FORMS: Readonly<Record<ResourceType, RestoreTestForm>> = {
@@ -40,6 +45,14 @@ const FORMS: Readonly<Record<ResourceType, RestoreTestForm>> = {
         arns: onRestored,
       },
     },
+    validate: {
+      ReadFileSystem: {
+        name: 'ReadFileSystem',
+        action: 'elasticfilesystem:ClientMount',
+        arns: onRestored,
+      },
+    },
+    validators: ['FileChecksumSample', 'ObjectCount'],
   },
   RDS: {
     nameKey: 'DBInstanceIdentifier',
@@ -49,6 +62,11 @@ const FORMS: Readonly<Record<ResourceType, RestoreTestForm>> = {
     remove: {
       DeleteDatabase: { name: 'DeleteDatabase', action: 'rds:DeleteDBInstance', arns: onRestored },
     },
+    validate: {
+      // On the user of the restored database, as whoever connects to one of RDS's is asked for.
+      Connect: { name: 'Connect', action: 'rds-db:connect', arns: onObject },
+    },
+    validators: ['SqlQuery', 'ObjectCount'],
   },
   S3: {
     nameKey: 'DestinationBucketName',
@@ -70,6 +88,12 @@ const FORMS: Readonly<Record<ResourceType, RestoreTestForm>> = {
       },
       DeleteBucket: { name: 'DeleteBucket', action: 's3:DeleteBucket', arns: onRestored },
     },
+    validate: {
+      ListBucket: { name: 'ListBucket', action: 's3:ListBucket', arns: onRestored },
+      // Decided with the tags that the object was written with.
+      ReadObject: s3ReadObject,
+    },
+    validators: ['FileChecksumSample', 'ObjectCount'],
   },
 }
 
@@ -124,6 +148,25 @@ export function removalStep(type: ResourceType, name: string): Step {
   const step = FORMS[type].remove[name]
   if (step === undefined) throw new Error(`No step "${name}" deletes what a restore test of ${type} made`)
   return step
+}
+
+/** One step of reading what a test made for its validators. */
+export function validationStep(type: ResourceType, name: string): Step {
+  const step = FORMS[type].validate[name]
+  if (step === undefined) throw new Error(`No step "${name}" reads what a restore test of ${type} made`)
+  return step
+}
+
+/** Every step of that: what a role must be allowed on what its tests make, beside restoring and deleting. */
+export const validationSteps = (type: ResourceType): readonly Step[] => Object.values(FORMS[type].validate)
+
+/** Which validators there are for a type, and whether its recovery points say how many things they hold: a dump does not. */
+export function validatedType(type: ResourceType): {
+  readonly type: ResourceType
+  readonly kinds: RestoreTestForm['validators']
+  readonly isCounted: boolean
+} {
+  return { type, kinds: FORMS[type].validators, isCounted: type !== 'RDS' }
 }
 
 /** What backup plans pass over: it is there for a test, and goes again. */

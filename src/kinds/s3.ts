@@ -1,4 +1,4 @@
-import type { Kind, StepContext, StepTarget } from './kind.ts'
+import type { Kind, Step, StepContext, StepTarget } from './kind.ts'
 import { onObject, onRecoveryPoint, onResource, onRestored, onVault } from './step-arns.ts'
 import { TARGET_RESOURCE } from './target-resource.ts'
 
@@ -72,6 +72,15 @@ function pointTagContext(target: StepTarget): StepContext {
   return { ...Object.fromEntries(each), 'aws:TagKeys': Object.keys(tags) }
 }
 
+/** Decided with the object's own tags in the place of the bucket's. */
+export const s3ReadObject: Step = {
+  name: 'ReadObject',
+  action: 's3:GetObject',
+  arns: onObject,
+  context: objectTagContext,
+  perItem: OBJECT,
+}
+
 export const s3: Kind = {
   type: 'S3',
   service: 's3',
@@ -118,14 +127,7 @@ export const s3: Kind = {
       arns: onObject,
       perItem: { ownKeys: [] },
     },
-    // Decided with the object's own tags in the place of the bucket's.
-    ReadObject: {
-      name: 'ReadObject',
-      action: 's3:GetObject',
-      arns: onObject,
-      context: objectTagContext,
-      perItem: OBJECT,
-    },
+    ReadObject: s3ReadObject,
   },
   restore: {
     CreateBucket: { name: 'CreateBucket', action: 's3:CreateBucket', arns: onRestored, onlyNew: true },

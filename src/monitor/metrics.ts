@@ -12,7 +12,7 @@ import {
 } from '../store/measures.ts'
 import type { JobTotals, VaultMeasure } from '../store/measures.ts'
 import { discoveryMeasures } from '../store/discovery.ts'
-import { lastGoodTests, undeletedTests } from '../store/restore-tests.ts'
+import { newestTests, undeletedTests } from '../store/restore-tests.ts'
 import type { Store } from '../store/store.ts'
 import type { Family, Sample } from './exposition.ts'
 import { MAX_PLANS, objectives } from './objectives.ts'
@@ -34,7 +34,8 @@ export async function collectMetrics(store: Store, version: string, now: number)
   const oldest = await oldestDueAt(db, now)
   const plans = new Map((await allPlans(db, MAX_PLANS)).map((plan) => [plan.plan_id, plan]))
   const runs = (await runTotals(db)).filter(({ planId }) => plans.has(planId))
-  const tested = await lastGoodTests(db, MAX_SERIES + 1)
+  const tested = await newestTests(db, 'good', MAX_SERIES + 1)
+  const judged = await newestTests(db, 'judged', MAX_SERIES + 1)
   const undeleted = await undeletedTests(db)
   const exported = await findIdentityExport(db)
   const targets = await targetMeasures(db, MAX_SERIES + 1)
@@ -163,6 +164,14 @@ export async function collectMetrics(store: Store, version: string, now: number)
       tested.map(({ account_id, resource_arn, recovery_ms }) => ({
         labels: { account_id, resource_arn },
         value: (recovery_ms ?? 0) / SECOND,
+      })),
+    ),
+    gauge(
+      'roleback_resource_restore_test_failed',
+      '1 where the newest restore test of the resource was not restored or not found good.',
+      judged.map(({ account_id, resource_arn, good }) => ({
+        labels: { account_id, resource_arn },
+        value: good ? 0 : 1,
       })),
     ),
     gauge(

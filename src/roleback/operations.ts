@@ -4,6 +4,7 @@ import type { OperationContext, Service } from '../aws/operation.ts'
 import type { Context, UnsignedContext } from '../context.ts'
 import { kindOfArn } from '../kinds/kinds.ts'
 import { arnOf } from '../lib/arn.ts'
+import { findTestingPlan } from '../store/restore-testing.ts'
 import { tagsOf } from '../store/tags.ts'
 import { createLimitedAccessKey, listLimitedAccessKeys, userContext, userTarget } from './access-keys.ts'
 import { createAccount, listAccounts } from './accounts.ts'
@@ -58,6 +59,7 @@ import {
 } from './resources.ts'
 import { issueRecoveryKit } from './recovery-kit.ts'
 import { getRestoreGuard, putRestoreGuard } from './restore-guard.ts'
+import { getRestoreTestValidators, putRestoreTestValidators } from './restore-test-validators.ts'
 import { listRestoreTests } from './restore-tests.ts'
 import { describeServer } from './server.ts'
 import { deleteStorage, listStorages, putStorage } from './storages.ts'
@@ -118,6 +120,21 @@ async function roleContext(ctx: Context, input: RoleInput): Promise<OperationCon
   return await contextOfArn(ctx, input.IamRoleArn)
 }
 
+type TestingPlanInput = { readonly RestoreTestingPlanName: string }
+
+/** A plan's ARN ends in an id behind its name; for one that is not there the id is open. */
+async function testingPlan(
+  ctx: Context,
+  { RestoreTestingPlanName: name }: TestingPlanInput,
+): Promise<string> {
+  const found = await findTestingPlan(ctx.store.db, ctx, name)
+  return found?.arn ?? arnOf('backup', ctx.region, ctx.accountId, `restore-testing-plan:${name}-*`)
+}
+
+async function testingPlanContext(ctx: Context, input: TestingPlanInput): Promise<OperationContext> {
+  return await contextOfArn(ctx, await testingPlan(ctx, input))
+}
+
 /** The few operations that AWS has no name for. */
 export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' | 'BeginSignIn'> = {
   RegisterResource: {
@@ -174,6 +191,16 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   GetAuthorizationDetails: { resource: all, handler: getAuthorizationDetails },
   ValidatePolicy: { resource: all, handler: validatePolicy },
   PreviewBackupSelection: { resource: planOrAll, context: planContext, handler: previewBackupSelection },
+  PutRestoreTestValidators: {
+    resource: testingPlan,
+    context: testingPlanContext,
+    handler: putRestoreTestValidators,
+  },
+  GetRestoreTestValidators: {
+    resource: testingPlan,
+    context: testingPlanContext,
+    handler: getRestoreTestValidators,
+  },
   ListRestoreTests: { resource: all, handler: listRestoreTests },
   ListBackupPlanRuns: { resource: planOrAll, context: planContext, handler: listBackupPlanRuns },
   PutRetentionCounts: { resource: planOrAll, context: planContext, handler: putRetentionCounts },

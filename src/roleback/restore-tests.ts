@@ -1,6 +1,12 @@
 import { ResourceNotFoundException } from '../aws/generated/roleback.ts'
-import type { ListRestoreTestsInput, ListRestoreTestsOutput, RestoreTest } from '../aws/generated/roleback.ts'
+import type {
+  ListRestoreTestsInput,
+  ListRestoreTestsOutput,
+  RestoreTest,
+  ValidatorResult as RestoreTestResult,
+} from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
+import type { ValidatorResult } from '../plans/validator-verdicts.ts'
 import { findTestingPlan } from '../store/restore-testing.ts'
 import { listRestoreTests as listRows } from '../store/restore-tests.ts'
 import type { ListedRestoreTest } from '../store/restore-tests.ts'
@@ -44,7 +50,15 @@ function toMember(row: ListedRestoreTest): RestoreTest {
     RecoverySeconds: row.recovery_ms === null ? undefined : row.recovery_ms / 1000,
     ValidationStatus: row.validation_status ?? undefined,
     ValidationStatusMessage: row.validation_message ?? undefined,
+    ValidatorResults: (JSON.parse(row.validator_results) as readonly ValidatorResult[]).map(toResult),
     DeletionStatus: row.deletion_status ?? undefined,
     DeletionStatusMessage: row.deletion_message ?? undefined,
   }
 }
+
+const toResult = ({ name, kind, status, message }: ValidatorResult): RestoreTestResult => ({
+  Name: name,
+  Kind: kind,
+  Status: status,
+  Message: message,
+})

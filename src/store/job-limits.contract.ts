@@ -9,7 +9,15 @@ import { insertResource, updateResource } from './resources.ts'
 import type { JobKind, JobTable } from './schema.ts'
 import type { Store } from './store.ts'
 
-const KINDS: readonly JobKind[] = ['backup', 'restore', 'copy', 'verify', 'sweep']
+const KINDS: readonly JobKind[] = [
+  'backup',
+  'restore',
+  'copy',
+  'verify',
+  'sweep',
+  'validate-restore-test',
+  'delete-restore-test',
+]
 
 const claim = (store: Store, now: number = NOW): Promise<JobTable | undefined> =>
   claimJob(store, { kinds: KINDS, owner: 'w', now, leaseMs: 1_000 })
@@ -109,6 +117,33 @@ export const LIMITS_CONTRACT: readonly ContractCase[] = [
       assert.equal((await claim(store))?.kind, 'copy')
       await putJobLimits(store.db, { perConnection: 3 })
       assert.equal((await claim(store))?.resource_unique_id, one)
+    },
+  },
+  {
+    name: 'what a restore test does behind its restore counts as work on the connection, the host and the server',
+    run: async (store) => {
+      for (const kind of ['validate-restore-test', 'delete-restore-test'] as const) {
+        for (const limit of ['perConnection', 'perHost', 'perServer'] as const) {
+          const [id] = await resourcesOn(store, { host: `${kind}.${limit}` }, 1)
+          await putJobLimits(store.db, { [limit]: 1 })
+          const restore = await put(store, 'restore', id as string, NOW - 1)
+          const held = await put(store, kind, id as string)
+          const running = await claim(store)
+          assert.equal(running?.job_id, restore)
+          assert.equal(await claim(store), undefined, `${kind} is held by ${limit}`)
+          assert.match((await why(store, held)) ?? '', /^It waits: 1 jobs work on /)
+          await finishJob(store.db, running, { state: 'COMPLETED', now: NOW })
+          const own = await claim(store)
+          assert.equal(own?.job_id, held)
+          // And holds others in its turn.
+          const next = await put(store, 'backup', id as string)
+          assert.equal(await claim(store), undefined, `${limit} counts ${kind}`)
+          await finishJob(store.db, own, { state: 'COMPLETED', now: NOW })
+          const last = await claim(store)
+          assert.equal(last?.job_id, next)
+          await finishJob(store.db, last, { state: 'COMPLETED', now: NOW })
+        }
+      }
     },
   },
   {

@@ -7,18 +7,27 @@ import type { Queryable } from './store.ts'
 
 /** How many jobs may work at a time, over all servers and workers on the database. */
 export interface JobLimits {
-  /** Backups, restores and exports of one resource, so over one connection. One resource's backups run one by one anyway. */
+  /**
+   * Backups, restores, exports and restore tests of one resource, so over one connection. One resource's backups run one by one
+   * anyway.
+   */
   readonly perConnection: number
-  /** Backups, restores and exports of resources on one machine, by the host of their connections. */
+  /** The same of all resources on one machine, by the host of their connections. */
   readonly perHost: number
-  /** Backups, restores, copies, exports, verifications and repairs; undefined: as many as the workers take. */
+  /** These, copies, verifications and repairs; undefined: as many as the workers take. */
   readonly perServer: number | undefined
 }
 
 export const DEFAULT_LIMITS: JobLimits = { perConnection: 2, perHost: 8, perServer: undefined }
 
-/** Jobs that read or write where a resource lies. */
-const AT_SOURCE: readonly JobKind[] = ['backup', 'restore', 'export']
+/** Jobs that read or write where a resource lies; those of restore tests work where the restore did. */
+const AT_SOURCE: readonly JobKind[] = [
+  'backup',
+  'restore',
+  'export',
+  'validate-restore-test',
+  'delete-restore-test',
+]
 /** Jobs that move bytes. What only keeps the server going is never held. */
 const MOVING: readonly JobKind[] = [...AT_SOURCE, 'copy', 'verify', 'repair']
 

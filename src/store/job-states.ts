@@ -67,6 +67,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   report: OWN,
   'test-connection': OWN,
   discover: OWN,
+  'validate-restore-test': OWN,
   'delete-restore-test': OWN,
 }
 

@@ -80,6 +80,9 @@ export type RestoreTestChange = Partial<
     | 'recovery_ms'
     | 'validation_status'
     | 'validation_message'
+    | 'validator_results'
+    | 'caller_status'
+    | 'caller_message'
     | 'deletion_status'
     | 'deletion_message'
     | 'deletion_tries'
@@ -89,7 +92,7 @@ export type RestoreTestChange = Partial<
 /** Moves a test on from where the caller saw it. False where somebody else did so meanwhile. */
 export async function moveRestoreTest(
   db: Queryable,
-  test: Pick<RestoreTestTable, 'job_id' | 'phase' | 'step_job_id' | 'next_at'>,
+  test: Pick<RestoreTestTable, 'job_id' | 'phase' | 'step_job_id' | 'next_at' | 'caller_status'>,
   change: RestoreTestChange,
 ): Promise<boolean> {
   const result = await db
@@ -99,6 +102,7 @@ export async function moveRestoreTest(
     .where('phase', '=', test.phase)
     .where('step_job_id', test.step_job_id === null ? 'is' : '=', test.step_job_id)
     .where('next_at', test.next_at === null ? 'is' : '=', test.next_at)
+    .where('caller_status', test.caller_status === null ? 'is' : '=', test.caller_status)
     .executeTakeFirst()
   return result.numUpdatedRows === 1n
 }
@@ -138,31 +142,41 @@ export async function listRestoreTests(
   return pageOf(rows, page.limit, (row) => [row.due_at, row.job_id])
 }
 
-/** The newest test of each resource that went well: restored, and not judged otherwise. By account and resource. */
-export async function lastGoodTests(
+const isGood = sql<boolean>`test.recovery_ms is not null and (test.validation_status is null or test.validation_status = 'SUCCESSFUL')`
+const isJudged = sql<boolean>`test.phase in ('DELETING', 'DELETE_FAILED', 'ENDED')`
+
+/** One test of a resource, and whether it went well: restored, and not judged otherwise. */
+export type NewestTest = Pick<RestoreTestTable, 'account_id' | 'resource_arn' | 'due_at' | 'recovery_ms'> & {
+  readonly good: boolean
+}
+
+/** Of each resource the newest test that went well, or the newest whose outcome is known. By account and resource. */
+export async function newestTests(
   db: Queryable,
+  of: 'good' | 'judged',
   limit: number,
-): Promise<readonly Pick<RestoreTestTable, 'account_id' | 'resource_arn' | 'due_at' | 'recovery_ms'>[]> {
-  const isGood = sql<boolean>`test.recovery_ms is not null and (test.validation_status is null or test.validation_status = 'SUCCESSFUL')`
-  return await db
+): Promise<readonly NewestTest[]> {
+  const rows = await db
     .selectFrom((eb) =>
       eb
         .selectFrom('restore_test as test')
         .select(['test.account_id', 'test.resource_arn', 'test.due_at', 'test.recovery_ms'])
+        .select(sql<number>`case when ${isGood} then 1 else 0 end`.as('good'))
         .select(
           sql<number>`row_number() over (partition by test.account_id, test.resource_arn order by test.due_at desc, test.job_id)`.as(
             'place',
           ),
         )
-        .where(isGood)
-        .as('good'),
+        .where(of === 'good' ? isGood : isJudged)
+        .as('newest'),
     )
-    .select(['account_id', 'resource_arn', 'due_at', 'recovery_ms'])
+    .select(['account_id', 'resource_arn', 'due_at', 'recovery_ms', 'good'])
     .where('place', '=', 1)
     .orderBy('account_id')
     .orderBy('resource_arn')
     .limit(limit)
     .execute()
+  return rows.map((row) => ({ ...row, good: Number(row.good) === 1 }))
 }
 
 /** Tests whose place could not be deleted yet, by account. */

@@ -60,13 +60,18 @@ export interface RestoreTestTable {
   /** How long the restore took; null until it is done. */
   recovery_ms: number | null
   phase: RestoreTestPhase
-  /** The job whose end is waited for; null while somebody else's verdict is. */
+  /** The job whose end is waited for; null while a caller's verdict is. */
   step_job_id: string | null
-  /** End of the validation window, or when deleting is tried again. */
+  /** End of the validation window or of the validators' time, or when deleting is tried again. */
   next_at: Millis | null
   validation_hours: number
   /** As the selection had them when the test began. */
   validators: JsonText
+  /** What each said, in their order; `[]` until they are done. */
+  validator_results: JsonText
+  /** A caller's verdict that came while the validators were running. */
+  caller_status: 'SUCCESSFUL' | 'FAILED' | 'TIMED_OUT' | null
+  caller_message: string | null
   validation_status: 'VALIDATING' | 'SUCCESSFUL' | 'FAILED' | 'TIMED_OUT' | null
   validation_message: string | null
   deletion_status: 'DELETING' | 'SUCCESSFUL' | 'FAILED' | null

@@ -301,6 +301,7 @@ export type JobKind =
   | 'report'
   | 'test-connection'
   | 'discover'
+  | 'validate-restore-test'
   | 'delete-restore-test'
 
 export type JobState =

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -16,6 +17,8 @@ import type {
   DescribeRestoreJobCommandOutput,
   RestoreTestingSelectionForCreate,
 } from '@aws-sdk/client-backup'
+import type { InputOf } from '../../src/aws/client.ts'
+import { awsError } from '../fixtures/aws-error.ts'
 import { registerOrders, startOrders } from '../fixtures/orders.ts'
 import {
   allow,
@@ -23,6 +26,7 @@ import {
   backUpWell,
   decisionsOf,
   makeRole,
+  makeUser,
   makeVault,
   registerDirectory,
   setRights,
@@ -32,7 +36,7 @@ import { sdkError, startTestServer } from '../server.ts'
 
 /** Restore tests as they run: real restores of a plan that is due, verdicts, and what is deleted behind them. */
 
-const server = await startTestServer()
+const server = await startTestServer({ isGuarded: true })
 after(() => server[Symbol.asyncDispose]())
 const { world } = server
 const { backup } = server.clients
@@ -47,6 +51,12 @@ const docsPoint = await backUpWell(world, {
 
 /** Makes a plan with one selection and has it due now. @returns The plan's ARN. */
 async function runPlan(name: string, selection: Partial<RestoreTestingSelectionForCreate>): Promise<string> {
+  const arn = await makePlan(name, selection)
+  makeDue(name)
+  return arn
+}
+
+async function makePlan(name: string, selection: Partial<RestoreTestingSelectionForCreate>): Promise<string> {
   const made = await backup.send(
     new CreateRestoreTestingPlanCommand({
       RestoreTestingPlan: {
@@ -72,7 +82,6 @@ async function runPlan(name: string, selection: Partial<RestoreTestingSelectionF
       },
     }),
   )
-  makeDue(name)
   return made.RestoreTestingPlanArn as string
 }
 
@@ -90,6 +99,12 @@ function write(sql: string, ...values: (string | number)[]): void {
     db.close()
   }
 }
+
+/** Ids of all jobs of a kind, the oldest first. */
+const jobsOf = (kind: string): string[] =>
+  world
+    .rows<{ job_id: string }>('select job_id from job where kind = ? order by created_at', kind)
+    .map(({ job_id }) => job_id)
 
 type Job = DescribeRestoreJobCommandOutput
 
@@ -312,4 +327,168 @@ test('backup plans pass over what restore tests restored', async () => {
     new PutRestoreValidationResultCommand({ RestoreJobId: job.RestoreJobId, ValidationStatus: 'SUCCESSFUL' }),
   )
   await jobOf(planArn, isDeleted)
+})
+
+/** As runPlan, with validators of its selection. */
+async function validated(
+  name: string,
+  selection: Partial<RestoreTestingSelectionForCreate>,
+  Validators: InputOf<'roleback', 'PutRestoreTestValidators'>['Validators'],
+): Promise<string> {
+  const arn = await makePlan(name, selection)
+  await world.call('roleback', 'PutRestoreTestValidators', {
+    RestoreTestingPlanName: name,
+    RestoreTestingSelectionName: 'all',
+    Validators,
+  })
+  makeDue(name)
+  return arn
+}
+
+const ALPHA = createHash('sha256').update('alpha').digest('hex')
+
+test('validators read back what a test restored, and say what they expected and found', async () => {
+  const planArn = await validated('validated', {}, [
+    { Name: 'files', FileChecksumSample: { SampleSize: 5, Files: [{ Path: 'a.txt', Sha256: ALPHA }] } },
+    { Name: 'count', ObjectCount: { Min: 1, TolerancePercent: 0 } },
+  ])
+  const job = await jobOf(planArn, isDeleted)
+  assert.equal(job.ValidationStatus, 'SUCCESSFUL', job.ValidationStatusMessage ?? '')
+  assert.equal(
+    job.ValidationStatusMessage,
+    `FileChecksumSample "files" SUCCESSFUL: expected 1 of 1 files drawn at random and 1 named files to be as backed up, found all so. ` +
+      'ObjectCount "count" SUCCESSFUL: expected at least 1 and 2 as in the recovery point, give or take 0 %, found 2',
+  )
+  const steps = await decisionsOf(world, jobsOf('validate-restore-test').at(-1) as string)
+  assert.deepEqual(
+    steps.map(({ Step, Action }) => [Step, Action]),
+    [['ReadFileSystem', 'elasticfilesystem:ClientMount']],
+  )
+  const wrong = await validated('invalid', { ValidationWindowHours: 1 }, [
+    { Name: 'count', ObjectCount: { Min: 1 } },
+    {
+      Name: 'files',
+      FileChecksumSample: {
+        Files: [
+          { Path: '/a.txt', Sha256: '0'.repeat(64) },
+          { Path: 'b', Sha256: ALPHA },
+        ],
+      },
+    },
+  ])
+  const failed = await jobOf(wrong, isDeleted)
+  assert.equal(failed.ValidationStatus, 'FAILED')
+  assert.match(
+    failed.ValidationStatusMessage ?? '',
+    new RegExp(
+      `^FileChecksumSample "files" FAILED: expected 2 named files .* "/a.txt" with SHA-256 ${ALPHA} instead of 0{64}; that the recovery point holds no file "b"`,
+    ),
+  )
+})
+
+test('a file that was restored wrong is found by its sample', async () => {
+  const planArn = await makePlan('harmed', { ValidationWindowHours: 1 })
+  makeDue('harmed')
+  const { RestoreJobId = '', Status } = await jobOf(planArn, isValidating)
+  assert.equal(Status, 'COMPLETED')
+  const [name = ''] = readdirSync(docs.restoreRoot).filter((one) => one.startsWith('awsbackup-restore-test-'))
+  writeFileSync(join(docs.restoreRoot, name, 'a.txt'), 'alpho')
+  // As if it had been so before the validators began.
+  const validators = JSON.stringify([{ Name: 'files', FileChecksumSample: { SampleSize: 1 } }])
+  write(
+    `update restore_test set validators = ?, phase = 'RESTORING', next_at = null, step_job_id = job_id where job_id = ?`,
+    validators,
+    RestoreJobId,
+  )
+  const ended = await jobOf(planArn, isDeleted)
+  assert.equal(ended.ValidationStatus, 'FAILED')
+  assert.match(
+    ended.ValidationStatusMessage ?? '',
+    /found "\/a\.txt" with SHA-256 [0-9a-f]{64} instead of [0-9a-f]{64}$/,
+  )
+})
+
+test('R16 validators are set by whom may read the resources and pass the role, and run under that role', async () => {
+  const names = { RestoreTestingPlanName: 'sworn', RestoreTestingSelectionName: 'all' }
+  const Validators = [{ Name: 'count', ObjectCount: { Min: 1 } }]
+  const narrow = await makeRole(world, 'blind', { statements: [allow(['backup:*', 'elasticfilesystem:*'])] })
+  await setRights(world, 'blind', allow(['backup:*', 'elasticfilesystem:*']), {
+    Effect: 'Deny',
+    Action: 'elasticfilesystem:ClientMount',
+    Resource: '*',
+  })
+  const planArn = await makePlan('sworn', { IamRoleArn: narrow })
+  const put = (call: typeof world.call) =>
+    call('roleback', 'PutRestoreTestValidators', { ...names, Validators })
+  const user = async (name: string, ...statements: Parameters<typeof setRights>[2][]) =>
+    (await makeUser(world, name, statements)).call
+  const rights = ['backup:*', 'roleback:GetRestoreTestValidators']
+  await assert.rejects(
+    put(await user('without', allow([...rights, 'iam:PassRole', 'elasticfilesystem:*']))),
+    awsError('AccessDeniedException', 'roleback:PutRestoreTestValidators'),
+  )
+  const own = [...rights, 'roleback:PutRestoreTestValidators']
+  await assert.rejects(
+    put(await user('passless', allow([...own, 'elasticfilesystem:*']))),
+    awsError('AccessDeniedException', 'iam:PassRole'),
+  )
+  const blindUser = await user('unreading', allow([...own, 'iam:PassRole']))
+  await assert.rejects(put(blindUser), awsError('AccessDeniedException', 'roleback:RestoreUnreadable'))
+  const reader = await user(
+    'reading',
+    allow([...own, 'iam:PassRole']),
+    allow('elasticfilesystem:ClientMount', docs.arn),
+  )
+  await put(reader)
+  assert.deepEqual((await reader('roleback', 'GetRestoreTestValidators', names)).Validators, Validators)
+  // The role may restore and not read: it is the role that is asked, not the server, nor who set the validators.
+  makeDue('sworn')
+  const job = await jobOf(planArn, isDeleted)
+  assert.equal(job.ValidationStatus, 'FAILED')
+  assert.match(
+    job.ValidationStatusMessage ?? '',
+    /assumed-role\/blind\/AWSBackup-blind is not authorized to perform: elasticfilesystem:ClientMount on resource: /,
+  )
+  // What takes them away tells nobody anything.
+  await blindUser('roleback', 'PutRestoreTestValidators', { ...names, Validators: [] })
+  assert.deepEqual((await blindUser('roleback', 'GetRestoreTestValidators', names)).Validators, [])
+})
+
+test('validators that cannot work are refused, and say which and why', async () => {
+  await makePlan('refusing', {})
+  const cases = [
+    [
+      [{ Name: 'q', SqlQuery: { Query: 'SELECT 1', MinRows: 1 } }],
+      '"q" is a SqlQuery; what is restored of type EFS takes',
+    ],
+    [[{ Name: 'n' }], '"n" must have exactly one of SqlQuery, FileChecksumSample, ObjectCount; it has none'],
+    [[{ Name: 'c', ObjectCount: {} }], '"c" expects nothing: give Min, Max or TolerancePercent'],
+    [[{ Name: 'c', ObjectCount: { Min: 3, Max: 2 } }], '"c" has a Min above its Max'],
+    [[{ Name: 'f', FileChecksumSample: { SampleSize: 0 } }], '"f" SampleSize must be 1 to 1000; it is 0'],
+    [
+      [{ Name: 'f', FileChecksumSample: { Files: [{ Path: 'x', Sha256: 'y' }] } }],
+      'no SHA-256 of 64 hexadecimal digits',
+    ],
+  ] as const
+  for (const [Validators, message] of cases) {
+    await assert.rejects(
+      world.call('roleback', 'PutRestoreTestValidators', {
+        RestoreTestingPlanName: 'refusing',
+        RestoreTestingSelectionName: 'all',
+        Validators,
+      }),
+      awsError('InvalidParameterValueException', message),
+    )
+  }
+  await assert.rejects(
+    world.call('roleback', 'PutRestoreTestValidators', {
+      RestoreTestingPlanName: 'refusing',
+      RestoreTestingSelectionName: 'absent',
+      Validators: [],
+    }),
+    awsError(
+      'ResourceNotFoundException',
+      'Cannot find restore testing selection absent of restore testing plan refusing',
+    ),
+  )
 })

@@ -31,6 +31,11 @@ const RecoveryPointArn = await backUpWell(world, {
 
 /** Has a plan test the directory now. @returns The id of its restore job once the test has ended. */
 async function testOf(RestoreTestingPlanName: string): Promise<string> {
+  await makePlan(RestoreTestingPlanName)
+  return await runPlan(RestoreTestingPlanName)
+}
+
+async function makePlan(RestoreTestingPlanName: string): Promise<void> {
   await world.call('backup', 'CreateRestoreTestingPlan', {
     RestoreTestingPlan: {
       RestoreTestingPlanName,
@@ -51,6 +56,9 @@ async function testOf(RestoreTestingPlanName: string): Promise<string> {
       ProtectedResourceArns: [docs.arn],
     },
   })
+}
+
+async function runPlan(RestoreTestingPlanName: string): Promise<string> {
   const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5000 })
   db.prepare('update restore_testing_plan set next_run_at = ? where name = ?').run(
     Date.now() - 1000,
@@ -100,6 +108,58 @@ test('ListRestoreTests, the command line and the metrics tell how tests went and
   assert.equal(code, 0, stderr)
   assert.match(stdout, /^Last run .*: STARTED: 1 tests$/m)
   assert.match(stdout, new RegExp(`${docs.arn} +COMPLETED +\\d+\\.\\d +- +SUCCESSFUL +told`))
+})
+
+test('validators are set and shown at the command line, and what they said is in lists, metrics and events', async () => {
+  const env = {
+    AWS_ENDPOINT_URL: world.url,
+    AWS_ACCESS_KEY_ID: world.rootKey.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
+    AWS_REGION: world.region,
+  }
+  const command = async (...args: string[]) => await roleback(['restore', 'test', ...args], { env })
+  const file = join(world.scratch, 'validators.json')
+  const validators = [{ Name: 'enough', ObjectCount: { Min: 3 } }]
+  writeFileSync(file, JSON.stringify(validators))
+  await makePlan('proven')
+  const names = { RestoreTestingPlanName: 'proven', RestoreTestingSelectionName: 'all' }
+  const set = await command('validators', 'proven', 'all', '--set', file)
+  assert.equal(set.code, 0, set.stderr)
+  assert.match(set.stdout, /^enough +ObjectCount +\{"Min":3\}$/m)
+  const shown = await command('validators', 'proven', 'all', '--json')
+  assert.deepEqual(JSON.parse(shown.stdout), validators)
+  const RestoreJobId = await runPlan('proven')
+  const { Tests } = await world.call('roleback', 'ListRestoreTests', { RestoreTestingPlanName: 'proven' })
+  assert.deepEqual(
+    [Tests[0]?.ValidationStatus, Tests[0]?.ValidatorResults],
+    [
+      'FAILED',
+      [{ Name: 'enough', Kind: 'ObjectCount', Status: 'FAILED', Message: 'expected at least 3, found 2' }],
+    ],
+  )
+  const listed = await command('list', '--plan', 'proven')
+  assert.match(
+    listed.stdout,
+    /FAILED +SUCCESSFUL +proven +ObjectCount "enough" FAILED: expected at least 3, found 2/,
+  )
+  const [event] = world.rows<{ body: string }>(
+    `select body from event where cause = ?`,
+    `verdict ${RestoreJobId}`,
+  )
+  assert.match(
+    event?.body ?? '',
+    /"detailType":"Restore Test Validation Completed".*"validationStatus":"FAILED"/,
+  )
+  await world.call('roleback', 'PutRestoreTestValidators', { ...names, Validators: [] })
+  assert.deepEqual((await world.call('roleback', 'GetRestoreTestValidators', names)).Validators, [])
+  const removed = await command('validators', 'proven', 'all', '--remove')
+  assert.match(removed.stdout, /^Its tests have no validators\.$/m)
+  const bad = await command('validators', 'proven', 'all', '--set', '/nowhere.json')
+  assert.deepEqual([bad.code, /Cannot read validators from \/nowhere\.json/.test(bad.stderr)], [2, true])
+})
+
+// Behind all others: what is answered is kept for seconds.
+test('the metrics tell of the last good test of a resource, and that its newest was none', async () => {
   const metrics = await (await fetch(world.metricsUrl)).text()
   const labels = `account_id="${world.accountId}",resource_arn="${docs.arn}"`
   assert.match(
@@ -107,4 +167,5 @@ test('ListRestoreTests, the command line and the metrics tell how tests went and
     new RegExp(`roleback_resource_last_restore_test_timestamp_seconds\\{${labels}\\} \\d{10}`),
   )
   assert.match(metrics, new RegExp(`roleback_resource_recovery_seconds\\{${labels}\\} [\\d.]+`))
+  assert.ok(metrics.includes(`roleback_resource_restore_test_failed{${labels}} 1`), metrics)
 })

@@ -57,6 +57,8 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   PutQuota: { touches: 'accounts', policies: NOBODY, also: ['iam:UpdateAccountPasswordPolicy'] },
   LookupAuditEvents: { touches: 'backups', policies: NOBODY, also: [] },
   VerifyAudit: { touches: 'backups', policies: NOBODY, also: [] },
+  PutRestoreTestValidators: { touches: 'backups', policies: NOBODY, also: [] },
+  GetRestoreTestValidators: { touches: 'backups', policies: NOBODY, also: [] },
   ListRestoreTests: { touches: 'backups', policies: READERS, also: [] },
   ListBackupPlanRuns: { touches: 'backups', policies: READERS, also: [] },
   ListFrameworkFindings: { touches: 'backups', policies: READERS, also: [] },

@@ -1203,6 +1203,7 @@ export interface RestoreTest {
   readonly ValidationStatusMessage?: string | undefined
   readonly DeletionStatus?: string | undefined
   readonly DeletionStatusMessage?: string | undefined
+  readonly ValidatorResults?: readonly ValidatorResult[] | undefined
 }
 
 export interface ListRestoreTestsOutput {
@@ -1369,6 +1370,73 @@ export interface RegisterDiscoveredResourceOutput {
   readonly Warnings?: readonly string[] | undefined
 }
 
+export interface ValidatorFirstValue {
+  readonly Operator: "Equals" | "NotEquals" | "LessThan" | "LessThanOrEquals" | "GreaterThan" | "GreaterThanOrEquals"
+  readonly Value: string
+}
+
+export interface SqlQueryValidator {
+  readonly Query: string
+  readonly Rows?: readonly (readonly string[])[] | undefined
+  readonly MinRows?: number | undefined
+  readonly MaxRows?: number | undefined
+  readonly FirstValue?: ValidatorFirstValue | undefined
+}
+
+export interface ValidatorFile {
+  readonly Path: string
+  readonly Sha256: string
+}
+
+export interface FileChecksumSampleValidator {
+  readonly SampleSize?: number | undefined
+  readonly Files?: readonly ValidatorFile[] | undefined
+}
+
+export interface ObjectCountValidator {
+  readonly Min?: number | undefined
+  readonly Max?: number | undefined
+  readonly TolerancePercent?: number | undefined
+}
+
+export interface Validator {
+  readonly Name: string
+  readonly SqlQuery?: SqlQueryValidator | undefined
+  readonly FileChecksumSample?: FileChecksumSampleValidator | undefined
+  readonly ObjectCount?: ObjectCountValidator | undefined
+}
+
+export interface PutRestoreTestValidatorsInput {
+  readonly RestoreTestingPlanName: string
+  readonly RestoreTestingSelectionName: string
+  readonly Validators: readonly Validator[]
+}
+
+export interface PutRestoreTestValidatorsOutput {
+  readonly RestoreTestingPlanName: string
+  readonly RestoreTestingSelectionName: string
+  readonly Validators: readonly Validator[]
+  readonly Warnings?: readonly string[] | undefined
+}
+
+export interface GetRestoreTestValidatorsInput {
+  readonly RestoreTestingPlanName: string
+  readonly RestoreTestingSelectionName: string
+}
+
+export interface GetRestoreTestValidatorsOutput {
+  readonly RestoreTestingPlanName: string
+  readonly RestoreTestingSelectionName: string
+  readonly Validators: readonly Validator[]
+}
+
+export interface ValidatorResult {
+  readonly Name: string
+  readonly Kind: string
+  readonly Status: string
+  readonly Message: string
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -1442,6 +1510,8 @@ export interface RolebackApi {
   StartDiscovery: { input: StartDiscoveryInput; output: StartDiscoveryOutput }
   ListDiscoveredResources: { input: ListDiscoveredResourcesInput; output: ListDiscoveredResourcesOutput }
   RegisterDiscoveredResource: { input: RegisterDiscoveredResourceInput; output: RegisterDiscoveredResourceOutput }
+  PutRestoreTestValidators: { input: PutRestoreTestValidatorsInput; output: PutRestoreTestValidatorsOutput }
+  GetRestoreTestValidators: { input: GetRestoreTestValidatorsInput; output: GetRestoreTestValidatorsOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {
