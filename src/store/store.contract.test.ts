@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
@@ -51,10 +51,13 @@ suite('the store on SQLite in memory', () => {
 
 suite('the store on SQLite in a file', () => {
   const dir = mkdtempSync(join(tmpdir(), 'roleback-store-'))
+  before(async () => await (await openStore({ kind: 'sqlite', file: join(dir, 'migrated.db') })).close())
   after(() => rmSync(dir, { recursive: true, force: true }))
   for (const [index, { name, run }] of CONTRACT.entries()) {
     test(name, async () => {
-      const store = await openStore({ kind: 'sqlite', file: join(dir, `${index}.db`) })
+      const file = join(dir, `${index}.db`)
+      copyFileSync(join(dir, 'migrated.db'), file)
+      const store = await openStore({ kind: 'sqlite', file })
       openTestChain(store)
       try {
         await run(store, { other: store })
@@ -71,12 +74,16 @@ suite('the store on PostgreSQL', { skip: missing ?? false }, () => {
   let server: PostgresServer
   before(async () => {
     server = await startPostgres({ dir: join(tmpdir(), `roleback-store-pg-${process.pid}`) })
+    await server.sql('create database migrated')
+    await (await openStore({ kind: 'postgres', url: urlOf('migrated') })).close()
   })
+  const urlOf = (database: string): string =>
+    `postgres://super:${server.password}@127.0.0.1:${server.port}/${database}`
   after(async () => await server.stop())
   for (const [index, { name, run }] of CONTRACT.entries()) {
     test(name, async () => {
-      await server.sql(`create database contract_${index}`)
-      const url = `postgres://super:${server.password}@127.0.0.1:${server.port}/contract_${index}`
+      await server.sql(`create database contract_${index} template migrated`)
+      const url = urlOf(`contract_${index}`)
       const store = await openStore({ kind: 'postgres', url })
       const other = await openStore({ kind: 'postgres', url })
       openTestChain(store)
