@@ -16,6 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   'vault-manifest': async () => (await import('./vault-manifest.ts')).run(),
   console: async () => await Promise.resolve(runScript('console/test/overview-bench.ts')),
   rebuild: async () => (await import('./rebuild.ts')).run(),
+  catalogue: async () => (await import('./catalogue.ts')).run(),
   events: async () => (await import('./events.ts')).run(),
   'event-queue': async () => (await import('./event-queue.ts')).run(),
   'vault-index': async () => (await import('./vault-index.ts')).run(),

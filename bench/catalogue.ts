@@ -1,0 +1,177 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import { ACCOUNT, NOW, pointRow, REGION, vaultRow } from '../src/store/contract-rows.ts'
+import type { Page, PageRequest } from '../src/store/page.ts'
+import {
+  findRecoveryPoint,
+  insertRecoveryPoint,
+  listProtectedResources,
+  listRecoveryPoints,
+} from '../src/store/recovery-points.ts'
+import { insertJob, listJobs } from '../src/store/jobs.ts'
+import { openStore } from '../src/store/store.ts'
+import type { Store } from '../src/store/store.ts'
+import { insertVault } from '../src/store/vaults.ts'
+import { postgresMissing, startPostgres } from '../test/servers/postgres.ts'
+import { calibration } from './calibration.ts'
+
+/**
+ * What reading the catalogue costs where one vault has a million recovery points, and as many jobs made them: pages of 1,000 one
+ * after the other, by every filter, at the store. BENCH_ROWS (default 1,000,000) says how many, BENCH_ROUNDS (default 100) how many
+ * pages are read at most.
+ */
+const ROWS = Number(process.env['BENCH_ROWS'] ?? 1_000_000)
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 100)
+const RESOURCES = 10_000
+/** One list does not keep the others from being measured. */
+const PATIENCE_MS = 5_000
+const SCOPE = { accountId: ACCOUNT, region: REGION }
+const arnOf = (resource: number): string => `arn:aws:rds:${REGION}:${ACCOUNT}:db:r-${resource}`
+
+export async function run(): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'roleback-bench-'))
+  // The account of the PostgreSQL server must get through.
+  chmodSync(dir, 0o755)
+  process.stdout.write(`${calibration()}\n`)
+  try {
+    const store = await openStore({ kind: 'sqlite', file: join(dir, 'bench.db') })
+    await tell('SQLite', store, 'sqlite')
+    await store.close()
+    if (postgresMissing() !== undefined) return
+    const server = await startPostgres({ dir: join(dir, 'postgres') })
+    try {
+      const url = `postgres://super:${server.password}@${server.host}:${server.port}/postgres`
+      const other = await openStore({ kind: 'postgres', url })
+      await tell('PostgreSQL', other, 'postgres')
+      await other.close()
+    } finally {
+      await server.stop()
+    }
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+async function tell(engine: string, store: Store, kind: 'sqlite' | 'postgres'): Promise<void> {
+  const { db } = store
+  await fill(store, kind)
+  const middle = NOW + (ROWS / 2) * 1_000
+  const points = (more: object) => async (page: PageRequest) =>
+    await listRecoveryPoints(db, { ...SCOPE, vaultName: 'v', ...more }, page)
+  const lists: Readonly<Record<string, (page: PageRequest) => Promise<Page<unknown>>>> = {
+    'recovery points of the vault': points({}),
+    'of one resource': points({ resourceArn: arnOf(7) }),
+    'of a common type': points({ resourceType: 'RDS' }),
+    'of a rare type': points({ resourceType: 'S3' }),
+    'created before': points({ createdBefore: middle }),
+    'created after and before': points({ createdAfter: middle, createdBefore: middle + 1_500_000 }),
+    'of one plan': points({ planId: 'plan' }),
+    'backup jobs': async (page) => await listJobs(db, { ...SCOPE, kinds: ['backup'] }, page),
+    'backup jobs of one resource': async (page) =>
+      await listJobs(db, { ...SCOPE, kinds: ['backup'], resourceArn: arnOf(7) }, page),
+    'protected resources': async (page) => await listProtectedResources(db, SCOPE, page),
+    'protected resources of the vault': async (page) =>
+      await listProtectedResources(db, { ...SCOPE, vaultName: 'v' }, page),
+  }
+  for (const [what, read] of Object.entries(lists)) line(engine, what, await pagesOf(read))
+  const found: number[] = []
+  for (let i = 0; i < ROUNDS; i++) {
+    const arn = `point-${Math.floor((i * ROWS) / ROUNDS) + 1}`
+    const startedAt = performance.now()
+    if ((await findRecoveryPoint(db, ACCOUNT, arn)) === undefined) throw new Error(`${arn} is not there`)
+    found.push(performance.now() - startedAt)
+  }
+  line(engine, 'one recovery point', found)
+}
+
+async function pagesOf(read: (page: PageRequest) => Promise<Page<unknown>>): Promise<number[]> {
+  const times: number[] = []
+  const deadline = performance.now() + PATIENCE_MS
+  let after: PageRequest['after']
+  for (let i = 0; i < ROUNDS && performance.now() < deadline; i++) {
+    const startedAt = performance.now()
+    const { next } = await read({ limit: 1_000, after })
+    times.push(performance.now() - startedAt)
+    after = next
+  }
+  return times
+}
+
+function line(engine: string, what: string, times: readonly number[]): void {
+  const sorted = times.toSorted((a, b) => a - b)
+  const at = (share: number): string => (sorted[Math.ceil(sorted.length * share) - 1] ?? 0).toFixed(1)
+  process.stdout.write(
+    `catalogue: ${engine}, ${ROWS} rows: ${what}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms (${times.length} times)\n`,
+  )
+}
+
+/** A vault, and copies of one row of each kind: of 10,000 resources, a tenth by a plan, one in 10,000 of another type. */
+async function fill({ db }: Store, kind: 'sqlite' | 'postgres'): Promise<void> {
+  await insertVault(db, vaultRow('v'))
+  await insertRecoveryPoint(db, pointRow('v', { arn: 'point-0', resource_arn: arnOf(0) }))
+  await insertJob(db, {
+    account_id: ACCOUNT,
+    region: REGION,
+    caller_arn: 'arn',
+    created_at: NOW,
+    job_id: 'job-0',
+    kind: 'backup',
+    vault_name: 'v',
+    resource_arn: arnOf(0),
+  })
+  await withoutTriggers(db, kind)
+  await multiply(db, kind, 'recovery_point', {
+    arn: `'point-' || n.i`,
+    point_id: `'p-' || n.i`,
+    created_at: `t.created_at + n.i * 1000`,
+    resource_arn: `'${arnOf(0).slice(0, -1)}' || (n.i % ${RESOURCES})`,
+    resource_unique_id: `'u-' || (n.i % ${RESOURCES})`,
+    resource_type: `case when n.i % 10000 = 0 then 'S3' else t.resource_type end`,
+    plan_id: `case when n.i % 10 = 0 then 'plan' end`,
+  })
+  await multiply(db, kind, 'job', {
+    job_id: `'job-' || n.i`,
+    state: `'COMPLETED'`,
+    created_at: `t.created_at + n.i * 1000`,
+    resource_arn: `'${arnOf(0).slice(0, -1)}' || (n.i % ${RESOURCES})`,
+  })
+  await sql.raw('analyze').execute(db)
+}
+
+/** Events of a million rows are no part of the figure. */
+async function withoutTriggers(db: Store['db'], kind: 'sqlite' | 'postgres'): Promise<void> {
+  if (kind === 'postgres') {
+    for (const table of ['recovery_point', 'job'])
+      await sql.raw(`alter table ${table} disable trigger user`).execute(db)
+    return
+  }
+  const { rows } = await sql<{
+    name: string
+  }>`select name from sqlite_master where type = 'trigger' and tbl_name in ('recovery_point', 'job')`.execute(
+    db,
+  )
+  for (const { name } of rows) await sql`drop trigger ${sql.ref(name)}`.execute(db)
+}
+
+/** @param other SQL of the columns that are not as in the row that is copied; `n.i` is the number of the copy, from 1. */
+async function multiply(
+  db: Store['db'],
+  kind: 'sqlite' | 'postgres',
+  table: 'recovery_point' | 'job',
+  other: Readonly<Record<string, string>>,
+): Promise<void> {
+  const row = await db.selectFrom(table).selectAll().executeTakeFirstOrThrow()
+  const columns = Object.keys(row)
+  const values = columns.map((column) => other[column] ?? `t.${column}`).join(', ')
+  const numbers =
+    kind === 'postgres'
+      ? `generate_series(1, ${ROWS}) n(i)`
+      : `(with recursive n(i) as (select 1 union all select i + 1 from n where i < ${ROWS}) select i from n) n`
+  await sql
+    .raw(
+      `insert into ${table} (${columns.join(', ')}) select ${values} from ${numbers}, (select * from ${table}) t`,
+    )
+    .execute(db)
+}
