@@ -94,7 +94,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   oidc: ['jose'],
   drivers: ['pg', '@aws-sdk/client-s3'],
   blobs: ['@aws-sdk/client-s3'],
-  cli: ['commander'],
+  cli: ['commander', 'yaml'],
   iam: ['qr'],
   'main.ts': ['commander'],
 }

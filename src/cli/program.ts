@@ -24,6 +24,7 @@ import { addRootKey } from './root-key.ts'
 import { addSearch } from './search.ts'
 import { addServe } from './serve.ts'
 import { addSession } from './session.ts'
+import { addApply } from './apply.ts'
 import { addAudit } from './audit.ts'
 import { addSignInProvider } from './sign-in-provider.ts'
 import { addStorage } from './storage.ts'
@@ -74,6 +75,7 @@ function newProgram(): Command {
     addServe,
     addResource,
     addDiscovery,
+    addApply,
     addRole,
     addPreflight,
     addJob,
