@@ -22,6 +22,7 @@ const KINDS: Readonly<Record<PolicyType, PolicyKind>> = {
 const OWN_RIGHTS = ['RestoreUnreadable']
 const OWN_KEYS = [
   'roleback:Bucket',
+  'roleback:DiscoveryMode',
   'roleback:Endpoint',
   'roleback:FederatedBy',
   'roleback:Host',
