@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { KeySource } from './keyring/key-source.ts'
-import { parseKeySource } from './keyring/key-source.ts'
+import { KeySourceError, parseKeySource } from './keyring/key-source.ts'
 import type { LogFormat } from './lib/log.ts'
 import type { StoreConfig } from './store/store.ts'
 import type { StorageSettings } from './store/storages.ts'
@@ -104,7 +104,6 @@ export function storeConfigOf({
 /** @throws {ConfigError} Naming the option, what it was and what it takes. */
 export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Config {
   const { host, port } = parseListen(options.listen ?? DEFAULT_LISTEN)
-  const keySource = options.serverKey ?? env['ROLEBACK_SERVER_KEY']
   const config: Config = {
     dataDir: resolve(options.dataDir ?? env['ROLEBACK_DATA_DIR'] ?? 'roleback-data'),
     host,
@@ -116,7 +115,7 @@ export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
         ? undefined
         : matching('--account-id', options.accountId, /^\d{12}$/, 'twelve digits'),
     databaseUrlFile: options.databaseUrlFile === undefined ? undefined : resolve(options.databaseUrlFile),
-    serverKey: keySource === undefined ? undefined : parseKeySource(keySource, env),
+    serverKey: keySourceOf(options, env),
     tls: tlsOf(options),
     isInsecureHttpAllowed: options.insecureHttp === true,
     hostNames: options.hostName ?? [],
@@ -197,6 +196,15 @@ function metricsToken(file: string): string {
     )
   }
   return token
+}
+
+function keySourceOf({ serverKey }: ServeOptions, env: NodeJS.ProcessEnv): Config['serverKey'] {
+  const text = serverKey ?? env['ROLEBACK_SERVER_KEY']
+  try {
+    return text === undefined ? undefined : parseKeySource(text, env)
+  } catch (cause) {
+    throw cause instanceof KeySourceError ? new ConfigError(cause.message, { cause }) : cause
+  }
 }
 
 function matching(option: string, value: string, pattern: RegExp, expected: string): string {
