@@ -6,7 +6,6 @@ import { assertClaim, finishJob } from '../store/claims.ts'
 import { completeRecoveryPoint, latestPointOfResource } from '../store/recovery-points.ts'
 import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../store/schema.ts'
 import { putTags, tagsOf } from '../store/tags.ts'
-import { growStoredBytes, vaultOf } from '../store/vaults.ts'
 import { connectionOf } from './connections.ts'
 import { openJobRole } from './job-role.ts'
 import { pointRecord } from './point-record.ts'
@@ -228,16 +227,21 @@ async function commit(
   job.progress.itemsDone = result.itemCount
   await tools.store.transaction(async (tx) => {
     await assertClaim(tx, row)
-    await completeRecoveryPoint(tx, point, state, {
-      completed_at: now,
-      size_bytes: result.contentBytes,
-      item_count: result.itemCount,
-      restore_metadata: JSON.stringify(summary.restoreMetadata),
-      delete_at:
-        point.delete_after_days === null ? null : point.created_at + point.delete_after_days * DAY_MS,
-      status_message: message === '' ? null : message,
-    })
-    await growStoredBytes(tx, vaultOf(point), result.storedBytes)
+    await completeRecoveryPoint(
+      tx,
+      point,
+      state,
+      {
+        completed_at: now,
+        size_bytes: result.contentBytes,
+        item_count: result.itemCount,
+        restore_metadata: JSON.stringify(summary.restoreMetadata),
+        delete_at:
+          point.delete_after_days === null ? null : point.created_at + point.delete_after_days * DAY_MS,
+        status_message: message === '' ? null : message,
+      },
+      result.storedBytes,
+    )
     await putTags(tx, row.account_id, point.arn, end.tags)
     await queueCopies(tx, row, { ...point, size_bytes: result.contentBytes }, input.copies ?? [], now)
     await finishJob(tx, row, {

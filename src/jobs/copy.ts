@@ -15,7 +15,7 @@ import {
 } from '../store/recovery-points.ts'
 import type { JobTable, RecoveryPointTable, VaultTable } from '../store/schema.ts'
 import { putTags, tagsOf, tagsOfAll } from '../store/tags.ts'
-import { findVault, findVaultByArn, growStoredBytes } from '../store/vaults.ts'
+import { findVault, findVaultByArn } from '../store/vaults.ts'
 import { ChunkMissingError, PointNotFoundError, VaultDamageError } from '../vault/errors.ts'
 import { JobFailedError, RetryLaterError } from './errors.ts'
 import { openJobRole } from './job-role.ts'
@@ -278,15 +278,20 @@ async function commit(
   const now = tools.clock.now()
   await tools.store.transaction(async (tx) => {
     await assertClaim(tx, row)
-    await completeRecoveryPoint(tx, point, end.state, {
-      completed_at: now,
-      size_bytes: result.contentBytes,
-      item_count: result.itemCount,
-      restore_metadata: source.restore_metadata,
-      delete_at: point.delete_at,
-      status_message: source.status_message,
-    })
-    await growStoredBytes(tx, into, result.storedBytes)
+    await completeRecoveryPoint(
+      tx,
+      point,
+      end.state,
+      {
+        completed_at: now,
+        size_bytes: result.contentBytes,
+        item_count: result.itemCount,
+        restore_metadata: source.restore_metadata,
+        delete_at: point.delete_at,
+        status_message: source.status_message,
+      },
+      result.storedBytes,
+    )
     await putTags(tx, into.account_id, point.arn, end.tags)
     await finishJob(tx, row, {
       state: 'COMPLETED',

@@ -5,7 +5,6 @@ import { assertClaim } from '../store/claims.ts'
 import { completeRecoveryPoint } from '../store/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { putTags } from '../store/tags.ts'
-import { growStoredBytes, vaultOf } from '../store/vaults.ts'
 import { decideImport, problemTeller } from './import-plan.ts'
 import type { Before, ImportPlan } from './import-plan.ts'
 import { tagsOfSnapshot } from './import-source.ts'
@@ -187,16 +186,21 @@ async function commit(
   const { state, message, completedAt, tags } = end
   await tools.store.transaction(async (tx) => {
     await assertClaim(tx, row)
-    await completeRecoveryPoint(tx, point, state, {
-      completed_at: completedAt,
-      size_bytes: result.contentBytes,
-      item_count: result.itemCount,
-      restore_metadata: JSON.stringify(restoreMetadata),
-      delete_at:
-        point.delete_after_days === null ? null : point.created_at + point.delete_after_days * DAY_MS,
-      status_message: message === '' ? null : message,
-    })
-    await growStoredBytes(tx, vaultOf(point), result.storedBytes)
+    await completeRecoveryPoint(
+      tx,
+      point,
+      state,
+      {
+        completed_at: completedAt,
+        size_bytes: result.contentBytes,
+        item_count: result.itemCount,
+        restore_metadata: JSON.stringify(restoreMetadata),
+        delete_at:
+          point.delete_after_days === null ? null : point.created_at + point.delete_after_days * DAY_MS,
+        status_message: message === '' ? null : message,
+      },
+      result.storedBytes,
+    )
     await putTags(tx, row.account_id, point.arn, tags)
   })
 }

@@ -1,7 +1,7 @@
 import type { VaultTable } from '../store/schema.ts'
 import type { BlobDamage } from '../store/vault-scrubs.ts'
 import { findVault } from '../store/vaults.ts'
-import { PackChecker } from '../vault/check-pack.ts'
+import { checkPack, PackChecker } from '../vault/check-pack.ts'
 import { damagedBlobs, saysDamage } from '../vault/errors.ts'
 import { parsePackName } from '../vault/pack.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -59,15 +59,8 @@ async function stillDamaged(opened: Vault, packs: readonly string[]): Promise<re
   const checker = new PackChecker({ store, keys, index })
   const problems: BlobDamage[] = []
   for (const pack of packs) {
-    const check = checker.check(pack)
-    for (;;) {
-      const { done, value } = check.next()
-      if (done === true) {
-        if (value.problem !== undefined) problems.push({ blob: pack, reason: value.problem })
-        break
-      }
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+    const { problem } = await checkPack(checker, pack)
+    if (problem !== undefined) problems.push({ blob: pack, reason: problem })
   }
   return problems
 }

@@ -12,6 +12,7 @@ import {
 import type { PointFacts, VaultLock } from '../plans/vault-lock.ts'
 import { UNFINISHED_STATES } from '../store/job-states.ts'
 import { holdsOnPoint } from '../store/legal-holds.ts'
+import { findPointById } from '../store/related-points.ts'
 import type { RecoveryPointTable, VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { isSealing, setVaultLock } from '../store/vaults.ts'
@@ -101,7 +102,7 @@ export async function whyKept(
   pointId: string,
   by: PointFacts['by'],
 ): Promise<string | undefined> {
-  const row = await rowOf(tools.store.db, protection.vault, pointId)
+  const row = await findPointById(tools.store.db, protection.vault, pointId)
   let head: PointHead | undefined
   try {
     head = await opened.head(pointId)
@@ -192,21 +193,6 @@ function latestEnd(row: RecoveryPointTable | undefined, head: PointHead | undefi
 export function sealedDays({ record }: Pick<PointHead, 'record'>): number | null {
   const days = record['deleteAfterDays']
   return typeof days === 'number' ? days : null
-}
-
-async function rowOf(
-  db: Queryable,
-  vault: VaultTable,
-  pointId: string,
-): Promise<RecoveryPointTable | undefined> {
-  return await db
-    .selectFrom('recovery_point')
-    .selectAll()
-    .where('account_id', '=', vault.account_id)
-    .where('region', '=', vault.region)
-    .where('vault_name', '=', vault.name)
-    .where('point_id', '=', pointId)
-    .executeTakeFirst()
 }
 
 /**

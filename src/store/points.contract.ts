@@ -151,8 +151,9 @@ export const POINTS_CONTRACT: readonly ContractCase[] = [
         restore_metadata: '{}',
         delete_at: NOW + 10,
       }
-      assert.equal(await completeRecoveryPoint(store.db, point, 'PARTIAL', results), true)
-      assert.equal(await completeRecoveryPoint(store.db, point, 'COMPLETED', results), false)
+      assert.equal(await completeRecoveryPoint(store.db, point, 'PARTIAL', results, 7), true)
+      assert.equal(await completeRecoveryPoint(store.db, point, 'COMPLETED', results, 7), false)
+      assert.equal((await findVaultByArn(store.db, vaultRow('v').arn))?.stored_bytes, 7, 'it grew once')
       const due = async (now: number): Promise<number> =>
         (await dueForExpiry(store.db, now, { limit: 10 })).length
       assert.equal(await due(NOW + 9), 0)

@@ -4,6 +4,7 @@ import { IS_FREE } from './legal-holds.ts'
 import { pageOf, textCursor, timeCursor } from './page.ts'
 import type { RecoveryPointStatus, RecoveryPointTable, VaultTable } from './schema.ts'
 import type { Queryable } from './store.ts'
+import { growStoredBytes } from './vaults.ts'
 
 /** A point of these can be restored. */
 export const RESTORABLE: readonly RecoveryPointStatus[] = ['COMPLETED', 'AVAILABLE', 'PARTIAL', 'EXPIRED']
@@ -141,12 +142,16 @@ export type PointResults = Pick<
   'completed_at' | 'size_bytes' | 'item_count' | 'restore_metadata' | 'delete_at'
 >
 
-/** CREATING → COMPLETED or PARTIAL, with what the backup found. False where the point is gone or not CREATING. */
+/**
+ * CREATING → COMPLETED or PARTIAL, with what the backup found; its vault grows by what it stored. False where the point is gone or not
+ * CREATING.
+ */
 export async function completeRecoveryPoint(
   db: Queryable,
-  point: Pick<RecoveryPointTable, 'account_id' | 'arn'>,
+  point: Pick<RecoveryPointTable, 'account_id' | 'region' | 'vault_name' | 'arn'>,
   status: 'COMPLETED' | 'PARTIAL',
   results: PointResults & Partial<Pick<RecoveryPointTable, 'status_message' | 'point_id'>>,
+  storedBytes: number,
 ): Promise<boolean> {
   const result = await db
     .updateTable('recovery_point')
@@ -155,7 +160,10 @@ export async function completeRecoveryPoint(
     .where('arn', '=', point.arn)
     .where('status', '=', 'CREATING')
     .executeTakeFirst()
-  return result.numUpdatedRows === 1n
+  if (result.numUpdatedRows !== 1n) return false
+  const { account_id, region, vault_name: name } = point
+  await growStoredBytes(db, { account_id, region, name }, storedBytes)
+  return true
 }
 
 /** False where the point is gone or in none of the states `from`. */

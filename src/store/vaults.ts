@@ -4,16 +4,11 @@ import type { Page, PageRequest } from './page.ts'
 import { pageOf, textCursor } from './page.ts'
 import type { Database } from './database.ts'
 import { prepared } from './prepared.ts'
-import type { RecoveryPointTable, VaultTable } from './schema.ts'
+import type { VaultTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
 /** What names a vault. A row is one. */
 export type VaultName = Pick<VaultTable, 'account_id' | 'region' | 'name'>
-
-/** The vault that a recovery point is in. */
-export function vaultOf(point: Pick<RecoveryPointTable, 'account_id' | 'region' | 'vault_name'>): VaultName {
-  return { account_id: point.account_id, region: point.region, name: point.vault_name }
-}
 
 /** False where the account has a vault of this name in this region. */
 export async function insertVault(db: Queryable, row: VaultTable): Promise<boolean> {

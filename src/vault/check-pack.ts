@@ -168,3 +168,19 @@ function segmentsOf(
     throw new VaultDamageError(name, 'what it says of itself is impossible', { cause })
   }
 }
+
+/** Checks one pack here, with turns for others between its stretches. */
+export async function checkPack(
+  checker: PackChecker,
+  name: string,
+  onBytes?: (bytes: number) => void,
+  signal?: AbortSignal,
+): Promise<PackReport> {
+  const check = checker.check(name, onBytes)
+  for (;;) {
+    const { done, value } = check.next()
+    if (done === true) return value
+    await new Promise((resolve) => setImmediate(resolve))
+    signal?.throwIfAborted()
+  }
+}

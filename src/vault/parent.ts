@@ -1,18 +1,17 @@
 import { ChunkMissingError, VaultDamageError } from './errors.ts'
+import { ItemCursor } from './item-cursor.ts'
 import { ID_BYTES } from './keys.ts'
 import type { Point, PointItem } from './point.ts'
 
 /** Walks a parent recovery point forward, beside a driver's own walk. */
 export class ParentPoint {
   readonly point: Point
-  readonly #pages: Generator<readonly PointItem[]>
-  #page: readonly PointItem[] = []
-  #at = 0
+  readonly #items: ItemCursor
   #isWhole = true
 
   constructor(point: Point) {
     this.point = point
-    this.#pages = point.pages()
+    this.#items = new ItemCursor(point.pages())
   }
 
   get itemCount(): number {
@@ -26,29 +25,13 @@ export class ParentPoint {
   find(key: Uint8Array): PointItem | undefined {
     if (!this.#isWhole) return undefined
     try {
-      return this.#find(key)
+      const item = this.#items.find(key)
+      return item !== undefined && this.#isLive(item) ? item : undefined
     } catch (error) {
       // It saves work only: where it is damaged, all else is read, and the new point is whole.
       if (!(error instanceof VaultDamageError) && !(error instanceof ChunkMissingError)) throw error
       this.#isWhole = false
       return undefined
-    }
-  }
-
-  #find(key: Uint8Array): PointItem | undefined {
-    for (;;) {
-      const item = this.#page[this.#at]
-      if (item === undefined) {
-        const next = this.#pages.next()
-        if (next.done === true) return undefined
-        this.#page = next.value
-        this.#at = 0
-        continue
-      }
-      const order = Buffer.compare(item.key, key)
-      if (order > 0) return undefined
-      this.#at++
-      if (order === 0) return this.#isLive(item) ? item : undefined
     }
   }
 

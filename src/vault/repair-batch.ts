@@ -1,5 +1,5 @@
 import { crashpoint } from '../lib/crashpoint.ts'
-import { PackChecker } from './check-pack.ts'
+import { checkPack, PackChecker } from './check-pack.ts'
 import type { ChunkIndex } from './chunk-index.ts'
 import { VaultDamageError } from './errors.ts'
 import { sealIndex } from './index-delta.ts'
@@ -118,21 +118,10 @@ export class RepairBatch {
     const checker = new PackChecker({ store, keys, index: this.#index })
     for (const { type, id } of packs) {
       const name = packName(type, id)
-      const check = checker.check(name)
-      for (;;) {
-        const { done, value } = check.next()
-        if (done !== true) {
-          await new Promise((resolve) => setImmediate(resolve))
-          continue
-        }
-        if (value.isGone) throw new VaultDamageError(name, 'it is gone as soon as it was written')
-        if (value.problem !== undefined)
-          throw new VaultDamageError(
-            name,
-            `it was just written, and reads back as something else (${value.problem})`,
-          )
-        break
-      }
+      const { isGone, problem } = await checkPack(checker, name)
+      if (isGone) throw new VaultDamageError(name, 'it is gone as soon as it was written')
+      if (problem !== undefined)
+        throw new VaultDamageError(name, `it was just written, and reads back as something else (${problem})`)
     }
   }
 }

@@ -1,5 +1,6 @@
 import { ChunkReader } from './chunk-reader.ts'
 import { ChunkMissingError, VaultDamageError } from './errors.ts'
+import { ItemCursor } from './item-cursor.ts'
 import { ID_BYTES } from './keys.ts'
 import type { Point, PointItem } from './point.ts'
 import type { RepairBatch } from './repair-batch.ts'
@@ -7,35 +8,6 @@ import type { RepairBatch } from './repair-batch.ts'
 /** What says that a vault lacks something, or holds something else. */
 export function isDamage(error: unknown): error is VaultDamageError | ChunkMissingError {
   return error instanceof VaultDamageError || error instanceof ChunkMissingError
-}
-
-/** Finds the items of a recovery point by keys that ascend. */
-export class ItemCursor {
-  readonly #pages: Generator<readonly PointItem[]>
-  #page: readonly PointItem[] = []
-  #at = 0
-
-  constructor(pages: Generator<readonly PointItem[]>) {
-    this.#pages = pages
-  }
-
-  /** @throws {VaultDamageError} {ChunkMissingError} */
-  find(key: Uint8Array): PointItem | undefined {
-    for (;;) {
-      const item = this.#page[this.#at]
-      if (item === undefined) {
-        const next = this.#pages.next()
-        if (next.done === true) return undefined
-        this.#page = next.value
-        this.#at = 0
-        continue
-      }
-      const order = Buffer.compare(item.key, key)
-      if (order > 0) return undefined
-      this.#at++
-      if (order === 0) return item
-    }
-  }
 }
 
 /** Reads single ranges of the items of a recovery point, each chunk held against its id. */
@@ -99,24 +71,19 @@ export async function fetchContent(
   { isLost, onBytes, signal }: FetchOptions,
 ): Promise<void> {
   const { keys } = point.vault
+  const isWanted = (ids: Buffer, at: number): boolean => isLost(ids, at) && !batch.has(ids, at)
   const theirs = new ItemCursor(source.point.pages(undefined, () => undefined))
   for (const page of point.pages(undefined, () => undefined)) {
     for (const item of page) {
       const ids = idsOf(point, item)
-      if (ids === undefined || !hasLost(ids, batch, isLost)) continue
+      if (ids === undefined || !hasLost(ids, isWanted)) continue
       const found = theirs.find(item.key)
       const other = found && idsOf(source.point, found)
       if (other === undefined) continue
       const lengths = lengthsOf(source.point, other)
       if (lengths.includes(undefined)) continue
       const known = lengths as readonly number[]
-      for (const { at, from, length } of lostPlaces(
-        point,
-        item,
-        ids,
-        known,
-        (i) => isLost(ids, i) && !batch.has(ids, i),
-      )) {
+      for (const { at, from, length } of lostPlaces(point, item, ids, known, (i) => isWanted(ids, i))) {
         const bytes = readOrNothing(() => source.read(other, known, from, length))
         if (bytes === undefined || bytes.length !== length) continue
         onBytes(length)
@@ -144,8 +111,9 @@ export function idsOf(point: Point, item: PointItem): Buffer | undefined {
   return readOrNothing(() => point.namedChunks(item))
 }
 
-function hasLost(ids: Buffer, batch: RepairBatch, isLost: FetchOptions['isLost']): boolean {
-  for (let at = 0; at < ids.length; at += ID_BYTES) if (isLost(ids, at) && !batch.has(ids, at)) return true
+/** Whether any of the chunks `ids` is lost. */
+export function hasLost(ids: Buffer, isLost: FetchOptions['isLost']): boolean {
+  for (let at = 0; at < ids.length; at += ID_BYTES) if (isLost(ids, at)) return true
   return false
 }
 

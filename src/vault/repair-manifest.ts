@@ -1,9 +1,10 @@
+import { ItemCursor } from './item-cursor.ts'
 import { ID_BYTES } from './keys.ts'
 import { ManifestWriter } from './manifest-writer.ts'
 import type { ManifestItem } from './node.ts'
 import type { Point, PointItem } from './point.ts'
 import type { RepairBatch } from './repair-batch.ts'
-import { idsOf, ItemCursor, pause } from './repair-content.ts'
+import { idsOf, pause } from './repair-content.ts'
 import type { ContentSource, FetchOptions } from './repair-content.ts'
 
 /**

@@ -2,11 +2,12 @@ import type { KeyObject } from 'node:crypto'
 import type { BlobReader } from '../blobs/blob-store.ts'
 import { BlobNotFoundError, BlobTooShortError } from '../blobs/blob-store.ts'
 import { missingPacks } from './hurt.ts'
-import { ID_BYTES, SEED_BYTES } from './keys.ts'
+import { SEED_BYTES } from './keys.ts'
 import type { ChunkType } from './keys.ts'
 import type { LoadedIndex } from './load-index.ts'
 import { FOOTER_BYTES, keyNumberOf, packName, parseDirectory, parsePackName, readDirectory } from './pack.ts'
 import type { RepairBatch } from './repair-batch.ts'
+import { hasLost, pause } from './repair-content.ts'
 import { openSegment } from './segment.ts'
 import type { Vault } from './vault.ts'
 
@@ -68,8 +69,7 @@ export async function salvage(
     for (const { ids, bytes } of chunksOf(vault, loaded, { name, type, number: numbers.get(name) }, isLost)) {
       batch.put(type, ids, 0, bytes)
     }
-    await new Promise((resolve) => setImmediate(resolve))
-    signal?.throwIfAborted()
+    await pause(signal)
     await batch.commitWhereMuch()
   }
 }
@@ -113,11 +113,6 @@ function* chunksOf(
   } finally {
     blob?.close()
   }
-}
-
-function hasLost(ids: Buffer, isLost: (ids: Buffer, at: number) => boolean): boolean {
-  for (let at = 0; at < ids.length; at += ID_BYTES) if (isLost(ids, at)) return true
-  return false
 }
 
 /** As the pack itself says, also where it is another one than its name tells; undefined where its directory does not open. */

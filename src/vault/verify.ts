@@ -1,5 +1,5 @@
 import { BlobNotFoundError } from '../blobs/blob-store.ts'
-import { PackChecker } from './check-pack.ts'
+import { checkPack, PackChecker } from './check-pack.ts'
 import type { PackReport } from './check-pack.ts'
 import type { ChunkIndex } from './chunk-index.ts'
 import { readDamage } from './damage-records.ts'
@@ -298,16 +298,5 @@ function checkPlaces(index: LoadedIndex['index'], lost: HurtSegments, ids: Buffe
 
 export const checkPacksHere: CheckPacks = async ({ store, keys }, index, names, on, signal) => {
   const checker = new PackChecker({ store, keys, index })
-  for (const name of names) {
-    const check = checker.check(name, on.bytes)
-    for (;;) {
-      const { done, value } = check.next()
-      if (done === true) {
-        on.report(value)
-        break
-      }
-      await new Promise((resolve) => setImmediate(resolve))
-      signal?.throwIfAborted()
-    }
-  }
+  for (const name of names) on.report(await checkPack(checker, name, on.bytes, signal))
 }
