@@ -20,12 +20,20 @@ import type { Context } from '../context.ts'
 import { parseLockText } from '../plans/vault-lock.ts'
 import type { VaultLock } from '../plans/vault-lock.ts'
 import { randomHex, uuid } from '../lib/ids.ts'
-import { insertJob, jobBasics } from '../store/jobs.ts'
+import { insertJob, jobBasics, requestCancel } from '../store/jobs.ts'
 import type { VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { storageOfNewVault } from '../store/storages.ts'
 import { deleteAllTags, putTags } from '../store/tags.ts'
-import { countPoints, deleteVault, findVault, insertVault, listVaults, sealingKey } from '../store/vaults.ts'
+import {
+  countPoints,
+  deleteVault,
+  findVault,
+  insertVault,
+  listVaults,
+  sealingKey,
+  unfinishedUpkeep,
+} from '../store/vaults.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { checkTags } from './tags.ts'
@@ -202,6 +210,8 @@ export async function deleteBackupVault(
         `Backup vault cannot be deleted while jobs use it. Wait for the unfinished jobs of ${vault.name} to end, or stop them`,
       )
     }
+    for (const job of await unfinishedUpkeep(tx, vault))
+      await requestCancel(tx, job, ctx.now, `Backup vault ${vault.name} was deleted`)
     await deleteAllTags(tx, ctx.accountId, vault.arn)
     await insertJob(tx, {
       ...jobBasics(ctx, 'delete-vault'),

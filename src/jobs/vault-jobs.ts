@@ -1,10 +1,13 @@
 import { BlobNotFoundError } from '../blobs/blob-store.ts'
 import type { VaultTable } from '../store/schema.ts'
-import { findVault, setVaultState } from '../store/vaults.ts'
+import { findVault, setVaultState, unfinishedUpkeep } from '../store/vaults.ts'
 import type { Vault } from '../vault/vault.ts'
-import { JobFailedError } from './errors.ts'
+import { JobFailedError, RetryLaterError } from './errors.ts'
 import { protectionOf, whyKept } from './protection.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
+
+/** Looked again whether a vault's upkeep has stopped after so long, in milliseconds. */
+const UPKEEP_MS = 1_000
 
 /** CREATING → AVAILABLE: storage, key and wrappings. Safe to run again after a crash. */
 export async function runCreateVault(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
@@ -23,6 +26,11 @@ export async function runCreateVault(tools: JobTools, job: RunningJob): Promise<
 /** The row is gone already; here its bytes go, unless a lock that is sealed among them keeps a recovery point. */
 export async function runDeleteVault(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
   const vault = JSON.parse(job.row.input) as VaultTable
+  if ((await unfinishedUpkeep(tools.store.db, vault)).length > 0)
+    throw new RetryLaterError(
+      `The storage of backup vault ${vault.name} is deleted once the sweep or check under way there has stopped`,
+      UPKEEP_MS,
+    )
   const reason = vault.wrapped_key === null ? undefined : await whyVaultStays(tools, vault)
   if (reason !== undefined) {
     const message = `The storage of backup vault ${vault.name} (${vault.vault_id}) was not deleted: ${reason}`

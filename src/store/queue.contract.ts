@@ -20,7 +20,7 @@ import type { ContractCase } from './contract-rows.ts'
 import { ACCOUNT, NOW, readPages, REGION, vaultRow } from './contract-rows.ts'
 import type { Store } from './store.ts'
 import { LIMITS_CONTRACT } from './job-limits.contract.ts'
-import { bumpGeneration, deleteVault, insertVault } from './vaults.ts'
+import { bumpGeneration, deleteVault, insertVault, unfinishedUpkeep } from './vaults.ts'
 
 const LEASE_MS = 30_000
 
@@ -347,7 +347,10 @@ export const QUEUE_CONTRACT: readonly ContractCase[] = [
       const first = await claimed(store, 'w1')
       assert.equal(first.lease_generation, 4)
       assert.equal(await bumpGeneration(store.db, vault), 5)
-      await insertJob(store.db, job({ job_id: 'sweep', kind: 'sweep', vault_name: 'v' }))
+      await insertJob(
+        store.db,
+        job({ job_id: 'sweep', kind: 'sweep', vault_name: 'v', lock_key: `sweep ${vault.vault_id}` }),
+      )
       const sweep = await claimed(store, 'w2', NOW, ['sweep'])
       assert.equal(sweep.lease_generation, 5)
       assert.equal(await oldest(), 4)
@@ -356,9 +359,17 @@ export const QUEUE_CONTRACT: readonly ContractCase[] = [
       assert.equal(await oldest(), 5)
       await finishJob(store.db, again, { state: 'COMPLETED', now: NOW })
       assert.equal(await oldest(), undefined)
-      const withJob = await store.transaction(async (tx) => await deleteVault(tx, vault))
-      assert.equal(withJob, 'has-jobs')
-      assert.equal(await store.transaction(async (tx) => await deleteVault(tx, vault, 'sweep')), 'deleted')
+      // What keeps the vault in order does not keep the vault.
+      await insertJob(store.db, job({ job_id: 'check', kind: 'verify', vault_name: 'v' }))
+      const remove = async (): Promise<string> =>
+        await store.transaction(async (tx) => await deleteVault(tx, vault))
+      assert.equal(await remove(), 'has-jobs')
+      await finishJob(store.db, await claimed(store, 'w4', NOW, ['verify']), { state: 'COMPLETED', now: NOW })
+      assert.deepEqual(
+        (await unfinishedUpkeep(store.db, vault)).map(({ job_id }) => job_id),
+        ['sweep'],
+      )
+      assert.equal(await remove(), 'deleted')
     },
   },
   {

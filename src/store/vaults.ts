@@ -4,7 +4,7 @@ import type { Page, PageRequest } from './page.ts'
 import { pageOf, textCursor } from './page.ts'
 import type { Database } from './database.ts'
 import { prepared } from './prepared.ts'
-import type { VaultTable } from './schema.ts'
+import type { JobTable, VaultTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
 /** What names a vault. A row is one. */
@@ -231,24 +231,25 @@ const pointsIn = prepared((db, accountId: string, region: string, vaultName: str
 export type VaultDeletion = 'deleted' | 'missing' | 'has-points' | 'has-jobs'
 
 /**
- * Deletes the vault's row where nothing holds it: no recovery point in whatever state, and no unfinished job but
- * `exceptJobId`, the one that deletes it. Tags and bytes are the caller's to remove.
+ * Deletes the vault's row where nothing holds it: no recovery point in whatever state, and no unfinished job but those of its upkeep.
+ * These, tags and bytes are the caller's to end and to remove.
  */
 export async function deleteVault(
   tx: Transaction<Database>,
-  vault: VaultName,
-  exceptJobId?: string,
+  vault: VaultName & Pick<VaultTable, 'vault_id'>,
 ): Promise<VaultDeletion> {
   if ((await countPoints(tx, vault)) > 0) return 'has-points'
-  let jobs = tx
+  const job = await tx
     .selectFrom('job')
     .select('job_id')
     .where('account_id', '=', vault.account_id)
     .where('region', '=', vault.region)
     .where('vault_name', '=', vault.name)
     .where('state', 'in', UNFINISHED_STATES)
-  if (exceptJobId !== undefined) jobs = jobs.where('job_id', '<>', exceptJobId)
-  if ((await jobs.limit(1).executeTakeFirst()) !== undefined) return 'has-jobs'
+    .where((eb) => eb.or([eb('lock_key', 'is', null), eb('lock_key', 'not in', upkeepKeys(vault))]))
+    .limit(1)
+    .executeTakeFirst()
+  if (job !== undefined) return 'has-jobs'
   if (await isCopiedInto(tx, vault)) return 'has-jobs'
   const result = await tx
     .deleteFrom('vault')
@@ -278,6 +279,25 @@ async function isCopiedInto(db: Queryable, vault: VaultName): Promise<boolean> {
     .limit(1)
     .executeTakeFirst()
   return copy !== undefined
+}
+
+/** Lock keys of what keeps a vault in order: sweeps, repairs and the server's own checks. Without the vault there is nothing to keep. */
+const upkeepKeys = ({ vault_id }: Pick<VaultTable, 'vault_id'>): readonly string[] => [
+  `sweep ${vault_id}`,
+  `verify ${vault_id}`,
+]
+
+/** Jobs of a vault's upkeep that have not ended, also where its row is gone. */
+export async function unfinishedUpkeep(
+  db: Queryable,
+  vault: Pick<VaultTable, 'vault_id'>,
+): Promise<readonly Pick<JobTable, 'account_id' | 'job_id' | 'kind'>[]> {
+  return await db
+    .selectFrom('job')
+    .select(['account_id', 'job_id', 'kind'])
+    .where('lock_key', 'in', upkeepKeys(vault))
+    .where('state', 'in', UNFINISHED_STATES)
+    .execute()
 }
 
 /** One at a time of what makes a vault, seals its lock and removes it. */

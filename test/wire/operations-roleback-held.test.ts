@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
@@ -204,4 +204,54 @@ test('the usage of a vault is told day by day with a forecast', async () => {
     /DAY +RECOVERY POINTS +CONTENT +STORED\n.*14 KiB.*\n.*1 B.*\nIn 30 days at the pace of the last 11: 29 KiB, 16 KiB stored/,
   )
   assert.ok(whole)
+})
+
+test('an empty vault goes while a sweep waits or runs there, and its storage once that has stopped', async () => {
+  await makeVault(world, 'upkept')
+  const change = async (statements: (db: DatabaseSync) => void): Promise<void> =>
+    await world.offline(async () => {
+      const db = new DatabaseSync(join(world.dataDir, 'roleback.db'))
+      statements(db)
+      db.close()
+      return await Promise.resolve()
+    })
+  const [vault] = world.rows<{ vault_id: string }>('select vault_id from vault where name = ?', 'upkept')
+  const id = vault?.vault_id ?? ''
+  const folder = join(world.dataDir, 'vaults', id)
+  await change((db) => {
+    const sweep = db.prepare("select * from job where kind = 'sweep' limit 1").get() ?? {}
+    const far = Date.now() + 3_600_000
+    const of = { ...sweep, vault_name: 'upkept', lock_key: `sweep ${id}`, completed_at: null, run_at: far }
+    const another = { lease_owner: 'another', lease_until: far, state: 'RUNNING', job_id: 'running' }
+    for (const row of [
+      { ...of, state: 'CREATED', job_id: 'waiting' },
+      { ...of, ...another },
+    ])
+      db.prepare(
+        `insert into job (${Object.keys(row).join(', ')}) values (${Object.keys(row)
+          .map(() => '?')
+          .join(', ')})`,
+      ).run(...(Object.values(row) as string[]))
+  })
+  await world.call('backup', 'DeleteBackupVault', { BackupVaultName: 'upkept' })
+  const told = world.rows<{ state: string; cancel_requested: number }>(
+    "select state, cancel_requested from job where job_id in ('running', 'waiting') order by job_id",
+  )
+  assert.deepEqual(
+    told.map((row) => ({ ...row })),
+    [
+      { state: 'ABORTING', cancel_requested: 1 },
+      { state: 'ABORTED', cancel_requested: 1 },
+    ],
+  )
+  await until('the deletion to wait for the sweep', () =>
+    Promise.resolve(
+      world.rows(
+        "select 1 from job where kind = 'delete-vault' and status_message like '%once the sweep%'",
+      )[0],
+    ),
+  )
+  assert.ok(existsSync(folder))
+  await change((db) => db.exec("update job set state = 'ABORTED' where job_id = 'running'"))
+  await until('the storage to be deleted', () => Promise.resolve(existsSync(folder) ? undefined : true))
 })
