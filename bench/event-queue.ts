@@ -6,7 +6,7 @@ import {
   boundDeliveries,
   claimDeliveries,
   deliveryCounts,
-  endDelivery,
+  endDeliveries,
 } from '../src/store/event-deliveries.ts'
 import { putEventTarget } from '../src/store/event-targets.ts'
 import { pruneEvents } from '../src/store/events.ts'
@@ -119,7 +119,7 @@ async function deliver(store: Store): Promise<void> {
   for (let told = 0; told < DELIVERIES;) {
     const claimed = await claimDeliveries(store, CLAIM)
     if (claimed.length === 0) throw new Error('nothing is owed')
-    for (const { delivery } of claimed) await endDelivery(store, delivery, NOW)
+    for (const { delivery } of claimed) await endDeliveries(store, [delivery], { now: NOW, nextAt: NOW })
     told += claimed.length
   }
 }

@@ -92,6 +92,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   access: ['kysely'],
   jobs: ['kysely'],
   oidc: ['jose'],
+  egress: ['nodemailer'],
   drivers: ['pg', '@aws-sdk/client-s3'],
   blobs: ['@aws-sdk/client-s3'],
   cli: ['commander', 'yaml'],

@@ -13,15 +13,25 @@ interface PutOptions {
   readonly pattern?: string
   readonly topic?: string
   readonly plan?: string
+  readonly from?: string
+  readonly to?: readonly string[]
+  readonly user?: string
+  readonly passwordFile?: string
+  readonly caFile?: string
 }
 
 export function addNotify(program: Command): void {
-  const notify = program.command('notify').description('whom to tell of events: webhooks and chats')
+  const notify = program
+    .command('notify')
+    .description('whom to tell of events: webhooks, chats and mailboxes')
   notify
     .command('put <name>')
     .description('tell this place of events, or change how')
-    .requiredOption('--type <type>', 'webhook, slack, teams, discord, matrix or ping')
-    .option('--url-file <file>', 'file with its address, - for standard input: who has it can write there')
+    .requiredOption('--type <type>', 'webhook, slack, teams, discord, matrix, mail or ping')
+    .option(
+      '--url-file <file>',
+      'file with its address, - for standard input: who has it can write there; for mail smtps://HOST or smtp://HOST (STARTTLS)',
+    )
     .option(
       '--signing-secret-file <file>',
       'file with the secret that webhooks are signed with; made where absent',
@@ -31,6 +41,14 @@ export function addNotify(program: Command): void {
     .option(
       '--plan <id>',
       'for ping: the backup plan whose runs it hears begin, end and fail (healthchecks.io)',
+    )
+    .option('--from <address>', 'for mail: whom it is from')
+    .option('--to <address...>', 'for mail: who gets it')
+    .option('--user <name>', 'for mail: the user name at the mail server, with --password-file')
+    .option('--password-file <file>', 'for mail: file with the password, - for standard input')
+    .option(
+      '--ca-file <file>',
+      'for mail: the authority of the mail server, as PEM; those of the host where absent',
     )
     .action(put)
   notify
@@ -79,6 +97,14 @@ async function put(Name: string, options: PutOptions): Promise<void> {
     EventPattern: pattern === undefined ? undefined : readFileSync(pattern, 'utf8'),
     TopicArn: options.topic,
     BackupPlanId: options.plan,
+    MailFrom: options.from,
+    MailTo: options.to === undefined ? undefined : [...options.to],
+    SmtpUserName: options.user,
+    SmtpPassword:
+      options.passwordFile === undefined
+        ? undefined
+        : await readSecret(options.passwordFile, 'password', '--password-file'),
+    CertificateAuthority: options.caFile === undefined ? undefined : readFileSync(options.caFile, 'utf8'),
   })
   note(`${Name} is told of events from now on. Try it: roleback notify test ${Name}`)
   if (SigningSecret !== undefined) {

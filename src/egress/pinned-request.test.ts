@@ -1,44 +1,15 @@
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { runTool } from '../../test/servers/run-tool.ts'
+import { certificates } from '../../test/fixtures/certificates.ts'
 import { EgressError, pinnedRequest, topThumbprint } from './pinned-request.ts'
 import type { PlaceRules } from './pinned-request.ts'
 
-/** A private authority, as a company has one, and a server whose certificate it signed. */
-const folder = mkdtempSync(join(tmpdir(), 'roleback-egress-'))
-after(() => rmSync(folder, { recursive: true, force: true }))
-const at = (name: string): string => join(folder, name)
-
-async function authority(name: string): Promise<void> {
-  const subject = ['-subj', `/CN=${name}`, '-addext', 'basicConstraints=critical,CA:TRUE']
-  const files = ['-keyout', at(`${name}.key`), '-out', at(`${name}.pem`)]
-  await runTool('openssl', [
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-days',
-    '2',
-    ...subject,
-    ...files,
-  ])
-}
-
-async function signed(name: string, by: string, host: string): Promise<void> {
-  writeFileSync(at(`${name}.ext`), `subjectAltName=DNS:${host}\n`)
-  const request = ['-keyout', at(`${name}.key`), '-out', at(`${name}.csr`), '-subj', `/CN=${host}`]
-  await runTool('openssl', ['req', '-newkey', 'rsa:2048', '-nodes', ...request])
-  const ca = ['-CA', at(`${by}.pem`), '-CAkey', at(`${by}.key`), '-CAcreateserial']
-  const out = ['-extfile', at(`${name}.ext`), '-out', at(`${name}.pem`), '-days', '2']
-  await runTool('openssl', ['x509', '-req', '-in', at(`${name}.csr`), ...ca, ...out])
-}
+const { at, authority, signed, remove } = certificates()
+after(remove)
 
 const sha1Of = (name: string): string =>
   createHash('sha1')

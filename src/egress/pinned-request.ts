@@ -97,13 +97,16 @@ export async function topThumbprint(
   }
 }
 
+/** What is spoken here, and its port; smtp is secured by STARTTLS (pinned-mail.ts). */
+const PORTS: Readonly<Record<string, number>> = { 'https:': 443, 'http:': 80, 'smtps:': 465, 'smtp:': 587 }
+
 /** Looks the name up, and judges every address that it has. @throws {EgressError} */
-async function pin(reach: Reach, url: URL, rules: PlaceRules): Promise<string> {
+export async function pin(reach: Reach, url: URL, rules: PlaceRules): Promise<string> {
   const port = portOf(url)
   const isListed = reach.allowedEndpoints.includes(`${url.hostname}:${port}`)
   const forbidden = (reason: string): EgressError =>
     new EgressError(`Will not connect to ${url.host}: ${reason}`, { isForbidden: true })
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw forbidden('it is neither https nor http')
+  if (!Object.hasOwn(PORTS, url.protocol)) throw forbidden('it is neither https nor http, smtps nor smtp')
   if (rules.isListedOnly === true && !isListed)
     throw forbidden('the operator has not named it (serve --allow-endpoint)')
   const addresses = await addressesOf(url.hostname)
@@ -122,7 +125,7 @@ async function pin(reach: Reach, url: URL, rules: PlaceRules): Promise<string> {
 }
 
 export function portOf(url: URL): number {
-  return Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
+  return Number(url.port) || (PORTS[url.protocol] ?? 0)
 }
 
 async function send(
@@ -246,7 +249,7 @@ async function shownChain(
   return chain
 }
 
-function bareHost(url: URL): string {
+export function bareHost(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, '')
 }
 
@@ -254,7 +257,7 @@ function sha1(bytes: Buffer): string {
   return createHash('sha1').update(bytes).digest('hex')
 }
 
-async function withinTime<T>(work: Promise<T>, signal: AbortSignal, url: URL): Promise<T> {
+export async function withinTime<T>(work: Promise<T>, signal: AbortSignal, url: URL): Promise<T> {
   const late = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(tooSlow(url)), { once: true })
   })

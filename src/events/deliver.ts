@@ -1,41 +1,28 @@
-import { EgressError, pinnedRequest } from '../egress/pinned-request.ts'
-import type { Reach } from '../egress/pinned-request.ts'
-import type { ServerKey } from '../keyring/server-key.ts'
-import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
-import { claimDeliveries, endDelivery, failDelivery } from '../store/event-deliveries.ts'
+import { claimDeliveries, endDeliveries, failDeliveries, owedBehind } from '../store/event-deliveries.ts'
 import type { ClaimedDelivery } from '../store/event-deliveries.ts'
-import type { EventTargetTable } from '../store/schema-events.ts'
 import type { Store } from '../store/store.ts'
+import { MAIL_EVENTS, MAIL_PAUSE_MS } from './mail.ts'
 import type { Message } from './message.ts'
-import { openTarget, requestFor } from './target.ts'
-import type { HttpKind } from './target.ts'
+import { sendTo } from './send.ts'
+import type { SendOptions } from './send.ts'
 
 const IDLE_MS = 1_000
 /** Targets that are told something at the same time; one target gets one message after the other. */
 const AT_ONCE = 8
 /** A message whose sender died is another's after this, in milliseconds: longer than a try can take. */
 const LEASE_MS = 30_000
-const TIMEOUT_MS = 10_000
-/** Whatever a target answers beyond its status is of no interest. */
-const MAX_ANSWER_BYTES = 64 * 1024
 /** What is not taken by then is given up, in milliseconds; it can be sent again. */
 const GIVE_UP_MS = 7 * 86_400_000
 /** A message that its target refuses as such so often is given up, so that it does not hold up those behind it: after about 15 minutes. */
 const MAX_REFUSALS = 10
-/** Answers that speak of the message, not of the target. */
-const REFUSALS: readonly number[] = [400, 413, 415, 422]
 const MIN_WAIT_MS = 1_000
 const MAX_WAIT_MS = 3_600_000
 
-export interface DelivererOptions {
+export interface DelivererOptions extends SendOptions {
   readonly store: Store
-  readonly serverKey: ServerKey
-  readonly clock: Clock
   readonly log: Log
-  readonly reach: Reach
   readonly owner: string
-  readonly managementAccountId: string
 }
 
 /**
@@ -90,15 +77,20 @@ export class Deliverer {
 
   async #send({ delivery, target }: ClaimedDelivery): Promise<void> {
     const { store, clock, log } = this.#options
-    const message = JSON.parse(delivery.message) as Message
-    const failure = await sendTo(this.#options, target, message, delivery.sequence)
+    const isMail = target.kind === 'MAIL'
+    // A mail tells all that waits: whoever has the first has those behind it, too.
+    const behind = isMail ? await owedBehind(store.db, delivery, MAIL_EVENTS - 1) : []
+    const deliveries = [delivery, ...behind] as const
+    const messages = deliveries.map(({ message }) => JSON.parse(message) as Message)
+    const failure = await sendTo(this.#options, target, messages, delivery.sequence)
     const now = clock.now()
-    if (failure === undefined) return await endDelivery(store, delivery, now)
+    if (failure === undefined)
+      return await endDeliveries(store, deliveries, { now, nextAt: isMail ? now + MAIL_PAUSE_MS : now })
     const { problem, isRefused } = failure
     const isHopeless = isRefused && delivery.attempts + 1 >= MAX_REFUSALS
     const giveUpBefore = now - GIVE_UP_MS
     const waitMs = Math.min(MAX_WAIT_MS, MIN_WAIT_MS * 2 ** Math.min(20, target.failures))
-    await failDelivery(store, delivery, {
+    await failDeliveries(store, deliveries, {
       now,
       problem,
       retryAt: now + waitMs * (0.5 + Math.random() / 2),
@@ -114,40 +106,5 @@ export class Deliverer {
       log.error('events were not taken for a week and are given up', { target: target.name, error: problem })
     else if (target.failures === 0)
       log.warn('an event target took no event: it is tried again', { target: target.name, error: problem })
-  }
-}
-
-/** Why a target did not take a message; addresses are never in it. */
-export interface Failure {
-  readonly problem: string
-  /** It was reached and will not have this message, as it is. */
-  readonly isRefused: boolean
-}
-
-/** @returns Undefined where the target took it. */
-export async function sendTo(
-  options: Pick<DelivererOptions, 'serverKey' | 'clock' | 'reach' | 'managementAccountId'>,
-  target: EventTargetTable,
-  message: Message,
-  sequence: number,
-): Promise<Failure | undefined> {
-  try {
-    const request = requestFor(target.kind as HttpKind, openTarget(options.serverKey, target), message, {
-      sequence,
-      at: options.clock.now(),
-    })
-    const { status } = await pinnedRequest(options.reach, {
-      ...request,
-      method: 'POST',
-      maxBytes: MAX_ANSWER_BYTES,
-      timeoutMs: TIMEOUT_MS,
-      isListedOnly: target.account_id !== options.managementAccountId,
-    })
-    if (status >= 200 && status < 300) return undefined
-    return { problem: `it answered with status ${status}`, isRefused: REFUSALS.includes(status) }
-  } catch (error) {
-    // An answer that is too long or broken, an address that cannot be opened: nothing of it is shown but its kind.
-    const kind = error instanceof Error ? error.name : 'unknown failure'
-    return { problem: error instanceof EgressError ? error.message : kind, isRefused: false }
   }
 }

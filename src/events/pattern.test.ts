@@ -25,6 +25,10 @@ const CASES: readonly (readonly [pattern: object, fits: boolean])[] = [
   [{ resources: [{ prefix: 'arn:aws:backup:' }] }, true],
   [{ resources: [{ suffix: ':z' }] }, false],
   [{ 'detail-type': [{ 'equals-ignore-case': 'BACKUP job state change' }] }, true],
+  [{ $or: [{ source: ['aws.iam'] }, { detail: { state: ['FAILED'] } }] }, true],
+  [{ $or: [{ source: ['aws.iam'] }, { source: ['aws.sts'] }] }, false],
+  [{ source: ['aws.iam'], $or: [{ source: ['aws.iam'] }, { detail: { state: ['FAILED'] } }] }, false],
+  [{ detail: { $or: [{ state: ['COMPLETED'] }, { retryCount: [2] }] } }, true],
   [{ toString: [{ exists: true }] }, false],
 ]
 
@@ -44,6 +48,8 @@ test('a pattern that means nothing is refused where it is written, with its plac
     ['{"source":[{"regex":"x"}]}', /"regex" of "source" is no operator/],
     ['{"source":[{"prefix":1}]}', /no text/],
     ['{"source":[{"exists":"yes"}]}', /neither true nor false/],
+    ['{"$or":[{"source":["a"]}]}', /"\$or" is no list of two/],
+    ['{"$or":[{"source":["a"]},1]}', /"\$or" has a member/],
     ['{"source":[["a"]]}', /neither text/],
     [`{"a":${'{"a":'.repeat(20)}["x"]${'}'.repeat(20)}}`, /deeper than/],
     [JSON.stringify({ source: ['x'.repeat(5_000)] }), /longer than/],

@@ -2,7 +2,8 @@
  * Event patterns, as EventBridge has them (docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern.html), in part: every
  * member that the pattern names must be in the event with one of the values of its list. A value is a text, number, boolean or null
  * for exactly that, or one of `{"prefix": …}`, `{"suffix": …}`, `{"equals-ignore-case": …}`, `{"anything-but": …}` (a value, a list
- * of them, or a prefix) and `{"exists": true|false}`. A list in the event fits where one of its members does.
+ * of them, or a prefix) and `{"exists": true|false}`. A list in the event fits where one of its members does. `"$or": [PATTERN, …]` fits
+ * where one of the patterns does.
  */
 export type EventPattern = (event: unknown) => boolean
 
@@ -29,7 +30,7 @@ export function parsePattern(text: string): EventPattern {
 
 export const CALL_DETAIL_TYPE = 'AWS API Call via CloudTrail'
 
-/** Whether a pattern names calls of the API among its detail-types. Others get none, whatever they would fit. */
+/** Whether a pattern names calls of the API among its detail-types. Others get none, whatever they would fit: an $or neither. */
 export function asksForCalls(text: string): boolean {
   const { 'detail-type': types } = JSON.parse(text) as { readonly 'detail-type'?: unknown }
   return Array.isArray(types) && types.includes(CALL_DETAIL_TYPE)
@@ -45,16 +46,30 @@ function members(pattern: Readonly<Record<string, unknown>>, at: string, depth: 
   if (depth > MAX_DEPTH) throw new PatternError(`it is deeper than ${MAX_DEPTH} at "${at}"`)
   const entries = Object.entries(pattern)
   if (entries.length === 0) throw new PatternError(at === '' ? 'it is empty' : `"${at}" is empty`)
-  const tests = entries.map(([name, wanted]): readonly [string, Test] => {
+  const tests = entries.map(([name, wanted]): readonly [string | undefined, Test] => {
     const place = at === '' ? name : `${at}.${name}`
+    if (name === '$or') return [undefined, eitherOf(wanted, place, depth)]
     if (Array.isArray(wanted)) return [name, anyOf(wanted, place)]
     if (isObject(wanted)) return [name, members(wanted, place, depth + 1)]
     throw new PatternError(`"${place}" is neither a list of values nor an object`)
   })
   return (value) =>
     tests.every(([name, test]) =>
-      test(isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined),
+      // An $or looks at the object itself.
+      test(
+        name === undefined ? value : isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined,
+      ),
     )
+}
+
+function eitherOf(wanted: unknown, at: string, depth: number): Test {
+  if (!Array.isArray(wanted) || wanted.length < 2)
+    throw new PatternError(`"${at}" is no list of two patterns or more`)
+  const tests = wanted.map((one) => {
+    if (isObject(one)) return members(one, at, depth + 1)
+    throw new PatternError(`"${at}" has a member that is no pattern`)
+  })
+  return (value) => tests.some((test) => test(value))
 }
 
 function anyOf(wanted: readonly unknown[], at: string): Test {

@@ -12,11 +12,36 @@ export interface TargetSecret {
   readonly url: string
   /** `whsec_` and base64 of 24 to 64 bytes; webhooks only. */
   readonly signingSecret?: string | undefined
+  /** With what a mail server is spoken to; mail only. */
+  readonly credentials?: { readonly user: string; readonly password: string } | undefined
 }
 
 /** Kinds that are reached by one POST; PING is a dead man's switch, which alarms when it hears nothing. */
 export const HTTP_KINDS = ['WEBHOOK', 'SLACK', 'TEAMS', 'DISCORD', 'MATRIX', 'PING'] as const
+/** Of those, and of what a mail server is told. */
+export const TARGET_KINDS: readonly [...typeof HTTP_KINDS, 'MAIL'] = [...HTTP_KINDS, 'MAIL']
 export type HttpKind = (typeof HTTP_KINDS)[number]
+
+/** What may be shown of a target. */
+export interface TargetSettings {
+  /** `HOST` or `HOST:PORT`. */
+  readonly host: string
+  /** PING only. */
+  readonly planId?: string | undefined
+  /** MAIL only. */
+  readonly mail?:
+    | {
+        readonly from: string
+        readonly to: readonly string[]
+        /** PEM; undefined: the authorities that the server's host trusts. */
+        readonly authority?: string | undefined
+      }
+    | undefined
+}
+
+export function settingsOf({ settings }: Pick<EventTargetTable, 'settings'>): TargetSettings {
+  return JSON.parse(settings) as TargetSettings
+}
 
 export interface TargetRequest {
   readonly url: URL

@@ -18,7 +18,7 @@ export function wordsOf({ event, notification }: Message): string {
 const MAX_CHARACTERS = 1_500
 
 /** Line by line printable, no mention of anybody (`@`), nothing that a client makes a link of. */
-function plain(text: string): string {
+export function plain(text: string): string {
   const lines = text.split('\n').map((line) => printable(line))
   const dull = lines.join('\n').replaceAll('@', '@\u200b').replaceAll('://', ':\u200b//')
   return dull.length <= MAX_CHARACTERS ? dull : `${dull.slice(0, MAX_CHARACTERS)}…`

@@ -1,8 +1,4 @@
-import {
-  InvalidParameterValueException,
-  LimitExceededException,
-  ResourceNotFoundException,
-} from '../aws/generated/roleback.ts'
+import { LimitExceededException, ResourceNotFoundException } from '../aws/generated/roleback.ts'
 import type {
   DeleteEventTargetInput,
   DeleteEventTargetOutput,
@@ -17,17 +13,10 @@ import type {
   TestEventTargetOutput,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { sendTo } from '../events/deliver.ts'
-import { asksForCalls, CALL_DETAIL_TYPE, parsePattern, PatternError } from '../events/pattern.ts'
-import {
-  HTTP_KINDS,
-  newSigningSecret,
-  openTarget,
-  pingPattern,
-  sealTarget,
-  signingKeyOf,
-} from '../events/target.ts'
-import type { HttpKind, TargetSecret } from '../events/target.ts'
+import { asksForCalls } from '../events/pattern.ts'
+import { sendTo } from '../events/send.ts'
+import { openTarget, sealTarget, settingsOf } from '../events/target.ts'
+import type { TargetSettings } from '../events/target.ts'
 import { trialOf } from '../events/words.ts'
 import { randomHex, uuid } from '../lib/ids.ts'
 import { deliveryCounts, retryDeliveries } from '../store/event-deliveries.ts'
@@ -37,17 +26,21 @@ import {
   listEventTargets as eventTargetsOf,
   putEventTarget as storeEventTarget,
 } from '../store/event-targets.ts'
-import { findPlan } from '../store/plans.ts'
 import type { EventTargetTable } from '../store/schema-events.ts'
+import {
+  kindOf,
+  mailSettingsOf,
+  patternOf,
+  patternOfPlan,
+  refused,
+  secretOf,
+  topicOf,
+} from './event-target-input.ts'
 
-/** Whom to tell of events: webhooks, chats and dead man's switches, each with a pattern of what it wants, or a topic that vaults notify. */
+/** Whom to tell of events: webhooks, chats, mailboxes and dead man's switches, each with a pattern of what it wants, or a topic that vaults notify. */
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
-const TOPIC = /^arn:[a-z-]+:sns:[a-z0-9-]*:\d{12}:[A-Za-z0-9_-]{1,256}$/
 const MAX_TARGETS = 100
-const MAX_URL = 2_048
-/** What a target gets that asks for nothing in particular: every change of state, but no calls of the API. */
-const EVERY_CHANGE = JSON.stringify({ 'detail-type': [{ 'anything-but': CALL_DETAIL_TYPE }] })
 
 export async function putEventTarget(
   ctx: Context,
@@ -62,10 +55,15 @@ export async function putEventTarget(
   const kept = before?.kind === kind ? openTarget(ctx.serverKey, before) : undefined
   const secret = secretOf(ctx, kind, input, kept)
   const targetId = before?.target_id ?? randomHex(16)
-  const pattern = kind === 'PING' ? await patternOfPlan(ctx, input) : patternOf(input)
+  const pattern = kind === 'PING' ? await patternOfPlan(ctx, input) : patternOf(kind, input)
   const wantsCalls = pattern !== null && asksForCalls(pattern)
   // Told of calls is who reads the trail.
   if (wantsCalls) await ctx.authorize('roleback:LookupAuditEvents', '*')
+  const settings: TargetSettings = {
+    host: new URL(secret.url).host,
+    planId: input.BackupPlanId,
+    mail: mailSettingsOf(kind, input, before?.kind === kind ? settingsOf(before).mail : undefined),
+  }
   await storeEventTarget(
     ctx.store.db,
     {
@@ -73,7 +71,7 @@ export async function putEventTarget(
       name: input.Name,
       target_id: targetId,
       kind,
-      settings: JSON.stringify({ host: new URL(secret.url).host, planId: input.BackupPlanId }),
+      settings: JSON.stringify(settings),
       secret: sealTarget(ctx.serverKey, targetId, secret),
       pattern,
       topic_arn: topicOf(input),
@@ -86,86 +84,6 @@ export async function putEventTarget(
     // Shown once: nobody reads it again.
     SigningSecret: secret.signingSecret === kept?.signingSecret ? undefined : secret.signingSecret,
   }
-}
-
-function kindOf(type: string): HttpKind {
-  const kind = HTTP_KINDS.find((one) => one === type)
-  if (kind !== undefined) return kind
-  throw refused('Type', `must be one of ${HTTP_KINDS.join(', ')}, not "${type}"`)
-}
-
-function secretOf(
-  ctx: Context,
-  kind: HttpKind,
-  input: PutEventTargetInput,
-  kept: TargetSecret | undefined,
-): TargetSecret {
-  const url = input.Url === undefined ? kept?.url : checkedUrl(ctx, input.Url)
-  if (url === undefined) throw refused('Url', 'is missing: a new target, or one of another type, needs it')
-  if (kind !== 'WEBHOOK') {
-    if (input.SigningSecret !== undefined)
-      throw refused('SigningSecret', 'is for webhooks only: no chat checks one')
-    return { url }
-  }
-  if (input.SigningSecret !== undefined && signingKeyOf(input.SigningSecret) === undefined)
-    throw refused('SigningSecret', 'must be "whsec_" and the base64 of 24 to 64 bytes')
-  return { url, signingSecret: input.SigningSecret ?? kept?.signingSecret ?? newSigningSecret() }
-}
-
-/** Whether it may be connected to is decided at each connection; what is clear beforehand is refused here. Never echoes it. */
-function checkedUrl(ctx: Context, text: string): string {
-  const url = text.length <= MAX_URL ? URL.parse(text) : null
-  if (url === null || !['http:', 'https:'].includes(url.protocol))
-    throw refused('Url', 'must be an https:// address')
-  if (url.username !== '' || url.password !== '' || url.hash !== '')
-    throw refused('Url', 'must not have a user, a password or a fragment in it')
-  const place = `${url.hostname}:${url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port}`
-  const isListed = ctx.server.allowedEndpoints.includes(place)
-  if (url.protocol === 'http:' && !isListed)
-    throw refused(
-      'Url',
-      `must be https: without TLS only what serve --allow-endpoint ${place} names is spoken to`,
-    )
-  if (ctx.accountId !== ctx.server.managementAccountId && !isListed)
-    throw refused('Url', `must be a place that the operator has allowed with serve --allow-endpoint ${place}`)
-  return url.href
-}
-
-/** A switch hears of one plan's runs, and of nothing else. */
-async function patternOfPlan(ctx: Context, input: PutEventTargetInput): Promise<string> {
-  const { BackupPlanId: planId, EventPattern, TopicArn } = input
-  if (planId === undefined) throw refused('BackupPlanId', 'is missing: a PING tells of the runs of one plan')
-  if (EventPattern !== undefined || TopicArn !== undefined)
-    throw refused(
-      EventPattern === undefined ? 'TopicArn' : 'EventPattern',
-      'is for other types: a PING has its plan',
-    )
-  const plan = await findPlan(ctx.store.db, ctx, planId)
-  if (plan === undefined || plan.deleted_at !== null)
-    throw new ResourceNotFoundException(`Cannot find backup plan "${planId}"`, { Context: planId })
-  return pingPattern(planId)
-}
-
-function patternOf({ EventPattern, TopicArn, BackupPlanId }: PutEventTargetInput): string | null {
-  if (BackupPlanId !== undefined)
-    throw refused('BackupPlanId', 'is for the type PING: other types have a pattern')
-  if (EventPattern === undefined) return TopicArn === undefined ? EVERY_CHANGE : null
-  try {
-    parsePattern(EventPattern)
-    return EventPattern
-  } catch (error) {
-    if (error instanceof PatternError) throw refused('EventPattern', `means nothing here: ${error.message}`)
-    throw error
-  }
-}
-
-function topicOf({ TopicArn }: PutEventTargetInput): string | null {
-  if (TopicArn === undefined) return null
-  if (TOPIC.test(TopicArn)) return TopicArn
-  throw refused(
-    'TopicArn',
-    `must be the ARN of an SNS topic, as the vault's notifications name it, not "${TopicArn}"`,
-  )
 }
 
 export async function listEventTargets(
@@ -184,13 +102,15 @@ function toTarget(
   row: EventTargetTable,
   counts: { readonly owed: number; readonly givenUp: number } = { owed: 0, givenUp: 0 },
 ): EventTarget {
-  const settings = JSON.parse(row.settings) as { readonly host: string; readonly planId?: string }
+  const settings = settingsOf(row)
   const date = (at: number | null): Date | undefined => (at === null ? undefined : new Date(at))
   return {
     Name: row.name,
     Type: row.kind,
     Host: settings.host,
     BackupPlanId: settings.planId,
+    MailFrom: settings.mail?.from,
+    MailTo: settings.mail?.to,
     EventPattern: row.pattern ?? undefined,
     TopicArn: row.topic_arn ?? undefined,
     CreationDate: new Date(row.created_at),
@@ -234,7 +154,7 @@ export async function testEventTarget(
       managementAccountId,
     },
     target,
-    { event },
+    [{ event }],
     0,
   )
   return { IsDelivered: failure === undefined, Message: failure?.problem }
@@ -254,6 +174,3 @@ async function targetNamed(ctx: Context, name: string): Promise<EventTargetTable
     throw new ResourceNotFoundException(`Cannot find event target "${name}"`, { Context: name })
   return target
 }
-
-const refused = (member: string, why: string): InvalidParameterValueException =>
-  new InvalidParameterValueException(`${member} ${why}`, { Context: member })

@@ -5,8 +5,8 @@ import {
   boundDeliveries,
   claimDeliveries,
   deliveryCounts,
-  endDelivery,
-  failDelivery,
+  endDeliveries,
+  failDeliveries,
   insertDeliveries,
   retryDeliveries,
 } from './event-deliveries.ts'
@@ -58,7 +58,7 @@ export const EVENT_DELIVERIES_CONTRACT: readonly ContractCase[] = [
       await owe(store, 't1', 5)
       const [first] = await claimDeliveries(store, { owner: 'o', now: NOW + 9_000, leaseMs: 1_000, limit: 8 })
       assert.equal(first?.delivery.sequence, 1)
-      await failDelivery(store, first.delivery, {
+      await failDeliveries(store, [first.delivery], {
         now: NOW + 9_000,
         problem: 'away',
         retryAt: NOW + 10_000,
@@ -100,7 +100,8 @@ export const EVENT_DELIVERIES_CONTRACT: readonly ContractCase[] = [
       assert.deepEqual(new Set(claimed.map(({ delivery }) => Number(delivery.sequence))), new Set([1]))
       const rest = await claimDeliveries(other, { ...claim, limit: 9 })
       assert.equal(claimed.length + rest.length, 9)
-      for (const { delivery } of [...claimed, ...rest]) await endDelivery(store, delivery, claim.now)
+      for (const { delivery } of [...claimed, ...rest])
+        await endDeliveries(store, [delivery], { now: claim.now, nextAt: claim.now })
       assert.equal((await claimDeliveries(store, { ...claim, limit: 9 })).length, 9)
     },
   },
@@ -141,7 +142,7 @@ export const EVENT_DELIVERIES_CONTRACT: readonly ContractCase[] = [
       assert.equal((await store.db.selectFrom('event').select('seq').execute()).length, 2)
       for (let i = 0; i < 2; i++) {
         const claimed = await claimDeliveries(store, { owner: 'o', now: NOW + 20_000, leaseMs: 1, limit: 9 })
-        for (const { delivery } of claimed) await endDelivery(store, delivery, NOW)
+        for (const { delivery } of claimed) await endDeliveries(store, [delivery], { now: NOW, nextAt: NOW })
       }
       await pruneEvents(store, NOW + 5_000)
       assert.deepEqual(

@@ -114,18 +114,47 @@ export async function claimDeliveries(
   })
 }
 
-/** The target took it. */
-export async function endDelivery(store: Store, delivery: Delivery, now: number): Promise<void> {
+/** What the same target is owed behind a message of which somebody has the lease: nobody else tells it meanwhile. */
+export async function owedBehind(
+  db: Queryable,
+  delivery: Delivery,
+  limit: number,
+): Promise<readonly Delivery[]> {
+  return await db
+    .selectFrom('event_delivery')
+    .selectAll()
+    .where('target_id', '=', delivery.target_id)
+    .where('sequence', '>', delivery.sequence)
+    .where('delivered_at', 'is', null)
+    .where('given_up_at', 'is', null)
+    .orderBy('sequence')
+    .limit(limit)
+    .execute()
+}
+
+const idsOf = (deliveries: readonly Delivery[]): number[] => deliveries.map(({ delivery_id }) => delivery_id)
+
+/** Their target took them; it gets nothing more before `nextAt`. */
+export async function endDeliveries(
+  store: Store,
+  deliveries: readonly [Delivery, ...Delivery[]],
+  { now, nextAt }: { readonly now: number; readonly nextAt: number },
+): Promise<void> {
   await store.transaction(async (tx) => {
     await tx
       .updateTable('event_delivery')
-      .set({ delivered_at: now, lease_until: null, last_error: null, attempts: delivery.attempts + 1 })
-      .where('delivery_id', '=', delivery.delivery_id)
+      .set((eb) => ({
+        delivered_at: now,
+        lease_until: null,
+        last_error: null,
+        attempts: eb('attempts', '+', 1),
+      }))
+      .where('delivery_id', 'in', idsOf(deliveries))
       .execute()
     await tx
       .updateTable('event_target')
-      .set({ failures: 0, retry_at: now, last_delivered_at: now })
-      .where('target_id', '=', delivery.target_id)
+      .set({ failures: 0, retry_at: nextAt, last_delivered_at: now })
+      .where('target_id', '=', deliveries[0].target_id)
       .execute()
   })
 }
@@ -134,33 +163,34 @@ export async function endDelivery(store: Store, delivery: Delivery, now: number)
  * It did not: nothing goes to the target before `retryAt`. All that it is owed since `giveUpBefore` or longer is given up, whether tried or
  * not: a target that is away is tried seldom, and its queue would only grow.
  */
-export async function failDelivery(
+export async function failDeliveries(
   store: Store,
-  delivery: Delivery,
+  deliveries: readonly [Delivery, ...Delivery[]],
   end: {
     readonly now: number
     readonly problem: string
     readonly retryAt: number
     readonly giveUpBefore: number
-    /** This one is given up now. */
+    /** These are given up now. */
     readonly isHopeless: boolean
   },
 ): Promise<void> {
+  const [{ target_id }] = deliveries
   await store.transaction(async (tx) => {
     await tx
       .updateTable('event_delivery')
-      .set({
+      .set((eb) => ({
         lease_until: null,
         last_error: end.problem,
-        attempts: delivery.attempts + 1,
+        attempts: eb('attempts', '+', 1),
         given_up_at: end.isHopeless ? end.now : null,
-      })
-      .where('delivery_id', '=', delivery.delivery_id)
+      }))
+      .where('delivery_id', 'in', idsOf(deliveries))
       .execute()
     await tx
       .updateTable('event_delivery')
       .set({ given_up_at: end.now, last_error: end.problem })
-      .where('target_id', '=', delivery.target_id)
+      .where('target_id', '=', target_id)
       .where('delivered_at', 'is', null)
       .where('given_up_at', 'is', null)
       .where('created_at', '<=', end.giveUpBefore)
@@ -173,7 +203,7 @@ export async function failDelivery(
         last_error: end.problem,
         last_error_at: end.now,
       }))
-      .where('target_id', '=', delivery.target_id)
+      .where('target_id', '=', target_id)
       .execute()
   })
 }

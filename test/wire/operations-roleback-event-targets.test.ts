@@ -11,6 +11,8 @@ import type { InputOf } from '../../src/aws/client.ts'
 import { requestFor } from '../../src/events/target.ts'
 import { awsError } from '../fixtures/aws-error.ts'
 import { roleback } from '../fixtures/command-line.ts'
+import { startMailServer } from '../servers/smtp.ts'
+import type { MailServer } from '../servers/smtp.ts'
 import {
   ALL_RIGHTS,
   allow,
@@ -37,6 +39,7 @@ const taken: Taken[] = []
 /** By path, the statuses that come next; 204 behind them. */
 const answers = new Map<string, number[]>()
 let receiver: Server
+let mail: MailServer
 let place: string
 let world: World
 let role: string
@@ -57,8 +60,9 @@ before(async () => {
     })
   })
   await new Promise<void>((resolve) => void receiver.listen(0, '127.0.0.1', resolve))
+  mail = await startMailServer({ hideSTARTTLS: true, disabledCommands: ['STARTTLS'] })
   place = `127.0.0.1:${(receiver.address() as AddressInfo).port}`
-  world = await openWorld({ serve: { allowEndpoint: [place] } })
+  world = await openWorld({ serve: { allowEndpoint: [place, mail.place] } })
   role = await makeRole(world, 'worker', { statements: [ALL_RIGHTS] })
   await makeVault(world, 'told')
   source = (await registerDirectory(world, 'tree', (path) => writeFileSync(join(path, 'a'), 'a'))).arn
@@ -66,6 +70,7 @@ before(async () => {
 after(async () => {
   await world[Symbol.asyncDispose]()
   receiver.closeAllConnections()
+  await mail.stop()
   await new Promise<void>((resolve) => void receiver.close(() => resolve()))
 })
 
@@ -294,6 +299,52 @@ test('a ping tells a dead man’s switch how a plan’s runs begin and end, and 
   assert.deepEqual([started, ended], ['/ping/1/start?a=b', '/ping/1?a=b'])
   await world.call('roleback', 'DeleteEventTarget', { Name: 'switch' })
 })
+
+test('mail tells of what failed: its password is sealed, and what it refuses is shown', async () => {
+  const Url = `smtp://${mail.place}`
+  const box = { Name: 'box', Type: 'MAIL', Url, MailFrom: 'backups@example.com', MailTo: ['ops@example.com'] }
+  await put({ ...box, SmtpUserName: 'ops', SmtpPassword: 'wrong-password' })
+  const refusedOnce = await world.call('roleback', 'TestEventTarget', { Name: 'box' })
+  assert.deepEqual(
+    [refusedOnce.IsDelivered, refusedOnce.Message],
+    [false, 'it refused the user name and password with status 535'],
+  )
+  await put({ ...box, SmtpUserName: 'ops', SmtpPassword: 'right' })
+  assert.equal((await world.call('roleback', 'TestEventTarget', { Name: 'box' })).IsDelivered, true)
+  const kept = await put({ Name: 'box', Type: 'MAIL', MailTo: ['ops@example.com', 'second@example.com'] })
+  assert.equal(kept.SigningSecret, undefined)
+  const { BackupJobId = '' } = await world.call('backup', 'StartBackupJob', {
+    BackupVaultName: 'told',
+    ResourceArn: source,
+    IamRoleArn: await makeRole(world, 'nothing', { statements: [NOTHING] }),
+  })
+  await until('the failure to be mailed', () => (mail.taken.length > 1 ? true : undefined))
+  const [, failed] = mail.taken
+  assert.deepEqual([failed?.to, failed?.user], [['ops@example.com', 'second@example.com'], 'ops'])
+  const text = (failed?.text ?? '').replaceAll(/=\r\n/g, '')
+  assert.match(text, /^Subject: Roleback: FAILED backup job\s/m)
+  assert.ok(text.includes(`./roleback job show ${BackupJobId}`))
+  const shown = await target('box')
+  assert.deepEqual(
+    [shown?.MailFrom, shown?.MailTo, shown?.Host],
+    ['backups@example.com', ['ops@example.com', 'second@example.com'], mail.place],
+  )
+  for (const rows of [world.rows('select * from event_target'), world.rows('select * from audit'), shown])
+    assert.ok(!JSON.stringify(rows).includes('wrong-password') && !JSON.stringify(rows).includes('"right"'))
+  const bad = async (input: Partial<InputOf<'roleback', 'PutEventTarget'>>, message: string): Promise<void> =>
+    await assert.rejects(put({ ...box, ...input }), awsError('InvalidParameterValueException', message))
+  await bad({ MailFrom: 'a@example.com\r\nBcc: b@example.com' }, 'MailFrom must be an address alone')
+  await bad({ MailTo: ['"x" <b@example.com>'] }, 'MailTo must be an address alone')
+  await bad({ MailTo: [] }, 'MailTo must have 1 to 20 addresses')
+  await bad({ Url: `https://${mail.place}` }, 'must be smtps://HOST')
+  await bad({ Url: 'smtp://u:p@mail.example' }, 'must not have a user')
+  await bad({ SmtpUserName: 'ops' }, 'SmtpPassword is missing')
+  await bad({ CertificateAuthority: 'none' }, 'must be the certificate of an authority')
+  await bad({ Type: 'WEBHOOK', Url: urlOf('/x') }, 'MailFrom is for the type MAIL only')
+  await world.call('roleback', 'DeleteEventTarget', { Name: 'box' })
+})
+
+const NOTHING = { Effect: 'Deny', Action: '*', Resource: '*' }
 
 const pings = (): string[] => taken.filter(({ path }) => path.startsWith('/ping/')).map(({ path }) => path)
 

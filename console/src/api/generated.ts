@@ -1093,6 +1093,11 @@ export interface PutEventTargetInput {
   readonly EventPattern?: string | undefined
   readonly TopicArn?: string | undefined
   readonly BackupPlanId?: string | undefined
+  readonly MailFrom?: string | undefined
+  readonly MailTo?: readonly string[] | undefined
+  readonly SmtpUserName?: string | undefined
+  readonly SmtpPassword?: string | undefined
+  readonly CertificateAuthority?: string | undefined
 }
 
 export interface PutEventTargetOutput {
@@ -1136,6 +1141,8 @@ export interface EventTarget {
   readonly EventPattern?: string | undefined
   readonly TopicArn?: string | undefined
   readonly BackupPlanId?: string | undefined
+  readonly MailFrom?: string | undefined
+  readonly MailTo?: readonly string[] | undefined
   readonly CreationDate?: number | undefined
   readonly LastDeliveredAt?: number | undefined
   readonly LastError?: string | undefined

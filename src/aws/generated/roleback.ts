@@ -1095,6 +1095,11 @@ export interface PutEventTargetInput {
   readonly EventPattern?: string | undefined
   readonly TopicArn?: string | undefined
   readonly BackupPlanId?: string | undefined
+  readonly MailFrom?: string | undefined
+  readonly MailTo?: readonly string[] | undefined
+  readonly SmtpUserName?: string | undefined
+  readonly SmtpPassword?: string | undefined
+  readonly CertificateAuthority?: string | undefined
 }
 
 export interface PutEventTargetOutput {
@@ -1138,6 +1143,8 @@ export interface EventTarget {
   readonly EventPattern?: string | undefined
   readonly TopicArn?: string | undefined
   readonly BackupPlanId?: string | undefined
+  readonly MailFrom?: string | undefined
+  readonly MailTo?: readonly string[] | undefined
   readonly CreationDate?: Date | undefined
   readonly LastDeliveredAt?: Date | undefined
   readonly LastError?: string | undefined

@@ -23,6 +23,7 @@ const TYPES = [
   { value: 'TEAMS', label: 'Microsoft Teams' },
   { value: 'DISCORD', label: 'Discord' },
   { value: 'MATRIX', label: 'Matrix' },
+  { value: 'MAIL', label: 'Mail' },
 ]
 
 /** Whom the server tells of what happens, and how it was taken. */
@@ -60,7 +61,7 @@ export function Notifications(): ReactNode {
         pages={pages}
         idOf={({ Name }) => Name}
         actions={<Button onClick={() => setAdding(true)}>Add target</Button>}
-        empty="Nobody is told of anything. Add a webhook or a chat, and failed backups are heard of."
+        empty="Nobody is told of anything. Add a webhook, a chat or a mailbox, and failed backups are heard of."
         columns={[
           { id: 'name', header: 'Name', isRowHeader: true, cell: ({ Name }) => Name },
           {
@@ -147,19 +148,22 @@ function AddTarget({ onClose }: { readonly onClose: () => void }): ReactNode {
   const [url, setUrl] = useState('')
   const [secret, setSecret] = useState('')
   const [pattern, setPattern] = useState('')
+  const [mail, setMail] = useState<MailFields>({ from: '', to: '', user: '', password: '', authority: '' })
+  const isMail = type === 'MAIL'
   return (
     <FormDialog
       title="Add target"
       what="add this target"
       action="Add target"
-      isReady={name !== '' && url !== ''}
+      isReady={name !== '' && url !== '' && (!isMail || (mail.from !== '' && mail.to !== ''))}
       onClose={onClose}
       onSubmit={async () => {
         await roleback('PutEventTarget', {
           Name: name,
           Type: type,
           Url: url,
-          ...(secret !== '' && { SigningSecret: secret }),
+          ...(type === 'WEBHOOK' && secret !== '' && { SigningSecret: secret }),
+          ...(isMail && mailMembers(mail)),
           ...(pattern.trim() !== '' && { EventPattern: pattern }),
         })
         notify(`${name} is told from now on. Test it.`)
@@ -177,10 +181,19 @@ function AddTarget({ onClose }: { readonly onClose: () => void }): ReactNode {
       </FormField>
       <FormField
         label="Address"
-        description="Whoever has it can write there: it is sealed and not shown again."
+        description={
+          isMail
+            ? 'smtps://HOST, or smtp://HOST where STARTTLS secures it.'
+            : 'Whoever has it can write there: it is sealed and not shown again.'
+        }
       >
-        <Input value={url} type="password" onChange={({ detail }) => setUrl(detail.value)} />
+        <Input
+          value={url}
+          type={isMail ? 'text' : 'password'}
+          onChange={({ detail }) => setUrl(detail.value)}
+        />
       </FormField>
+      {isMail && <MailMembers value={mail} onChange={setMail} />}
       {type === 'WEBHOOK' && (
         <FormField
           label="Signing secret (optional)"
@@ -191,7 +204,7 @@ function AddTarget({ onClose }: { readonly onClose: () => void }): ReactNode {
       )}
       <FormField
         label="Event pattern (optional, JSON)"
-        description="As EventBridge has them. Empty: every change of state."
+        description="As EventBridge has them. Empty: every change of state; for mail what failed or was missed."
       >
         <SpaceBetween size="xs">
           <Textarea
@@ -204,6 +217,57 @@ function AddTarget({ onClose }: { readonly onClose: () => void }): ReactNode {
         </SpaceBetween>
       </FormField>
     </FormDialog>
+  )
+}
+
+interface MailFields {
+  readonly from: string
+  readonly to: string
+  readonly user: string
+  readonly password: string
+  readonly authority: string
+}
+
+function mailMembers({ from, to, user, password, authority }: MailFields): object {
+  return {
+    MailFrom: from,
+    MailTo: to.split(/[\s,]+/).filter((address) => address !== ''),
+    ...(user !== '' && { SmtpUserName: user }),
+    ...(password !== '' && { SmtpPassword: password }),
+    ...(authority.trim() !== '' && { CertificateAuthority: authority }),
+  }
+}
+
+function MailMembers({
+  value,
+  onChange,
+}: {
+  readonly value: MailFields
+  readonly onChange: (value: MailFields) => void
+}): ReactNode {
+  const set = (name: keyof MailFields) => (event: { readonly detail: { readonly value: string } }) =>
+    onChange({ ...value, [name]: event.detail.value })
+  return (
+    <>
+      <FormField label="From">
+        <Input value={value.from} onChange={set('from')} placeholder="backups@example.com" />
+      </FormField>
+      <FormField label="To" description="Up to 20 addresses, with commas between them.">
+        <Input value={value.to} onChange={set('to')} />
+      </FormField>
+      <FormField label="User name (optional)">
+        <Input value={value.user} autoComplete={false} onChange={set('user')} />
+      </FormField>
+      <FormField label="Password (optional)" description="It is sealed and not shown again.">
+        <Input value={value.password} type="password" autoComplete={false} onChange={set('password')} />
+      </FormField>
+      <FormField
+        label="Authority of its certificate (optional, PEM)"
+        description="Empty: those that the server's host trusts."
+      >
+        <Textarea value={value.authority} rows={3} onChange={set('authority')} />
+      </FormField>
+    </>
   )
 }
 
