@@ -6,49 +6,83 @@ import { recordNotice } from '../store/events.ts'
 import { findRecoveryPoint } from '../store/recovery-points.ts'
 import type { VaultTable } from '../store/schema.ts'
 import { damageIn, findScrub, putDamage } from '../store/vault-scrubs.ts'
-import type { BlobDamage, KnownDamage, PointDamage } from '../store/vault-scrubs.ts'
+import type { BlobDamage, KnownDamage, PointDamage, ScrubState } from '../store/vault-scrubs.ts'
 import type { HurtPoint } from '../vault/hurt.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { VerifyResult } from '../vault/verify.ts'
 import { queueCheck } from './check-queue.ts'
+import { damageEvent, pointSentence, repairEvent } from './damage-words.ts'
+import type { VaultDamage } from './damage-words.ts'
 import type { JobTools } from './tools.ts'
 
 /** Recovery points and blobs that are named singly; the numbers beside them have them all. */
 export const MAX_NAMED = 100
 
-/** What is known to be damaged in a vault. */
-export interface VaultDamage {
-  readonly blobs: readonly BlobDamage[]
-  readonly blobCount: number
-  /** Recovery points hit, as far as it was looked. */
-  readonly points: readonly PointDamage[]
-  readonly pointCount: number
-}
+/** Told of damage that is known by now, and of what is found: what is damaged now, with its counts. */
+type Found = (scrub: ScrubState) => VaultDamage
 
 /**
  * Keeps what was found, for the metrics, and tells of all that was not known before: to the log and to the
  * audit trail, each recovery point by itself, and in one event. Likewise of what was known and is damaged no longer. Everything that
  * tells people of damage hangs here.
  *
- * @param found All that is damaged now, with its counts. @param by Which look found it, e.g. `scrub` or `verify JOB-ID`.
+ * @param foundBeside All that is damaged now, beside what is known. Asked again where somebody else told of damage meanwhile: a look at a
+ * vault and a job that meets damage in it may end at the same moment, and neither may wipe out what the other found.
+ * @param by Which look found it, e.g. `scrub` or `verify JOB-ID`.
+ * @returns What is kept.
  */
-export async function announceDamage(
+async function announceDamage(
   tools: JobTools,
   vault: VaultTable,
-  found: VaultDamage,
+  foundBeside: Found,
   by: string,
-): Promise<void> {
-  const { store, clock, log } = tools
-  const known = damageIn((await findScrub(store.db, vault)).damage)
-  const now = clock.now()
-  const kept = { blobs: found.blobs.slice(0, MAX_NAMED), points: found.points.slice(0, MAX_NAMED) }
-  const blobs = kept.blobs.filter(({ blob }) => known.blobs.every((one) => one.blob !== blob))
-  const points = kept.points.filter((point) => known.points.every((one) => !sameDamage(one, point)))
-  const healed = await healedOf(tools, vault, known, found)
+): Promise<VaultDamage> {
   const requestId = uuid()
-  const record = async (resource: string, reason: string, action = 'roleback:ReportDamage'): Promise<void> =>
+  for (;;) {
+    const scrub = await findScrub(tools.store.db, vault)
+    const found = foundBeside(scrub)
+    const news = await newsOf(tools, vault, damageIn(scrub.damage), found)
+    await record(tools, vault, news, { by, requestId })
+    // Last: a crash before tells once more, not never.
+    if (await keep(tools, vault, scrub, news, { found, by, requestId })) return found
+  }
+}
+
+/** What was not known, and what was and is damaged no longer. */
+interface News {
+  readonly fresh: KnownDamage
+  readonly healed: KnownDamage
+}
+
+async function newsOf(
+  tools: JobTools,
+  vault: VaultTable,
+  known: KnownDamage,
+  found: VaultDamage,
+): Promise<News> {
+  const blobs = found.blobs
+    .slice(0, MAX_NAMED)
+    .filter(({ blob }) => known.blobs.every((one) => one.blob !== blob))
+  const points = found.points
+    .slice(0, MAX_NAMED)
+    .filter((point) => known.points.every((one) => !sameDamage(one, point)))
+  return { fresh: { blobs, points }, healed: await healedOf(tools, vault, known, found) }
+}
+
+interface Telling {
+  readonly by: string
+  readonly requestId: string
+}
+
+async function record(
+  { store, clock, log }: JobTools,
+  vault: VaultTable,
+  { fresh, healed }: News,
+  { by, requestId }: Telling,
+): Promise<void> {
+  const write = async (resource: string, reason: string, action = 'roleback:ReportDamage'): Promise<void> =>
     await appendAudit(store, {
-      at: now,
+      at: clock.now(),
       account_id: vault.account_id,
       request_id: requestId,
       principal_arn: BACKUP_SERVICE,
@@ -63,46 +97,55 @@ export async function announceDamage(
       policy: null,
       statement: null,
     })
-  for (const { blob, reason } of blobs) {
+  for (const { blob, reason } of fresh.blobs) {
     log.error('damage in a vault', { vault: vault.arn, blob, reason, by })
-    await record(vault.arn, reason)
+    await write(vault.arn, reason)
   }
-  for (const point of points) {
+  for (const point of fresh.points) {
     log.error('a recovery point is damaged', { vault: vault.arn, ...point, items: point.items.join(' '), by })
-    await record(point.recoveryPointArn, pointSentence(point))
+    await write(point.recoveryPointArn, pointSentence(point))
   }
   for (const { blob } of healed.blobs) {
     log.info('damage in a vault is gone', { vault: vault.arn, blob, by })
-    await record(vault.arn, `${blob} is whole again, or nothing needs it any more`, 'roleback:ReportRepair')
+    await write(vault.arn, `${blob} is whole again, or nothing needs it any more`, 'roleback:ReportRepair')
   }
   for (const { recoveryPointArn } of healed.points) {
     log.info('a recovery point is whole again', { vault: vault.arn, recoveryPointArn, by })
-    await record(recoveryPointArn, 'it is whole again', 'roleback:ReportRepair')
+    await write(recoveryPointArn, 'it is whole again', 'roleback:ReportRepair')
   }
-  // Last: a crash before tells once more, not never.
-  await store.transaction(async (tx) => {
-    if (healed.blobs.length + healed.points.length > 0)
-      await recordNotice(tx, {
-        accountId: vault.account_id,
-        region: vault.region,
-        at: now,
-        ...repairEvent(vault, healed, found, by),
-        cause: `repair ${requestId}`,
-      })
-    if (blobs.length + points.length > 0)
-      await recordNotice(tx, {
-        accountId: vault.account_id,
-        region: vault.region,
-        at: now,
-        ...damageEvent(vault, { ...found, blobs, points }, by),
-        cause: `damage ${requestId}`,
-      })
-    await putDamage(tx, vault, {
+}
+
+/** False, with nothing written, where the damage that is known is no longer that of `scrub`. */
+async function keep(
+  { store, clock }: JobTools,
+  vault: VaultTable,
+  scrub: ScrubState,
+  { fresh, healed }: News,
+  { found, by, requestId }: Telling & { readonly found: VaultDamage },
+): Promise<boolean> {
+  const now = clock.now()
+  const of = { accountId: vault.account_id, region: vault.region, at: now }
+  const kept = { blobs: found.blobs.slice(0, MAX_NAMED), points: found.points.slice(0, MAX_NAMED) }
+  return await store.transaction(async (tx) => {
+    const isKept = await putDamage(tx, vault, scrub, {
       damage: JSON.stringify(kept),
       damaged_blobs: found.blobCount,
       damaged_points: found.pointCount,
       damage_at: now,
     })
+    if (isKept && healed.blobs.length + healed.points.length > 0)
+      await recordNotice(tx, {
+        ...of,
+        ...repairEvent(vault, healed, found, by),
+        cause: `repair ${requestId}`,
+      })
+    if (isKept && fresh.blobs.length + fresh.points.length > 0)
+      await recordNotice(tx, {
+        ...of,
+        ...damageEvent(vault, { ...found, ...fresh }, by),
+        cause: `damage ${requestId}`,
+      })
+    return isKept
   })
 }
 
@@ -132,62 +175,6 @@ async function healedOf(
   return { blobs, points }
 }
 
-/** @param healed What is damaged no longer. @param left What still is. */
-function repairEvent(
-  { arn, name }: VaultTable,
-  healed: KnownDamage,
-  left: VaultDamage,
-  by: string,
-): Pick<Parameters<typeof recordNotice>[1], 'detailType' | 'resources' | 'detail'> {
-  const arns = healed.points.map(({ recoveryPointArn }) => recoveryPointArn)
-  const isLeft = left.blobCount + left.pointCount > 0
-  return {
-    detailType: 'Vault Damage Repaired',
-    resources: [arn, ...arns],
-    detail: {
-      backupVaultName: name,
-      backupVaultArn: arn,
-      state: isLeft ? 'DAMAGED' : 'REPAIRED',
-      foundBy: by,
-      repairedBlobs: healed.blobs.map(({ blob }) => blob),
-      repairedRecoveryPoints: arns,
-      damagedBlobCount: left.blobCount,
-      damagedRecoveryPointCount: left.pointCount,
-      statusMessage: `Found by ${by}: ${arns.length === 1 ? '1 recovery point is' : `${arns.length} recovery points are`} whole again${
-        isLeft
-          ? `; ${left.blobCount} damaged objects and ${left.pointCount} recovery points hit are left`
-          : ', and no damage is left in the vault'
-      }`,
-    },
-  }
-}
-
-/** @param found What was not known before, and the counts of all. */
-function damageEvent(
-  { arn, name }: VaultTable,
-  { blobs, blobCount, points, pointCount }: VaultDamage,
-  by: string,
-): Pick<Parameters<typeof recordNotice>[1], 'detailType' | 'resources' | 'detail'> {
-  const sentences = points.map(pointSentence)
-  return {
-    detailType: 'Vault Damage Detected',
-    resources: [arn, ...points.map(({ recoveryPointArn }) => recoveryPointArn)],
-    detail: {
-      backupVaultName: name,
-      backupVaultArn: arn,
-      state: 'DAMAGED',
-      foundBy: by,
-      damagedBlobs: blobs.map(({ blob, reason }) => ({ blob, reason: printable(reason) })),
-      damagedBlobCount: blobCount,
-      damagedRecoveryPoints: sentences,
-      damagedRecoveryPointCount: pointCount,
-      statusMessage: `Found by ${by}: ${blobCount} damaged objects in the vault, ${pointCount} recovery points hit${
-        sentences.length === 0 ? '' : `: ${firstOf(sentences, '; ')}`
-      }`,
-    },
-  }
-}
-
 const sameDamage = (one: PointDamage, other: PointDamage): boolean =>
   one.recoveryPointArn === other.recoveryPointArn &&
   one.itemCount === other.itemCount &&
@@ -206,36 +193,62 @@ export async function announceBlobs(
 ): Promise<void> {
   const packs = problems.filter(({ blob }) => /^(data|meta)\//.test(blob))
   await keepDamagedPacks(tools, opened, packs)
-  // As it is by now: a check may have named the recovery points that are hit meanwhile.
-  const scrub = await findScrub(tools.store.db, vault)
-  const known = damageIn(scrub.damage)
-  const fresh = problems.filter(({ blob }) => known.blobs.every((one) => one.blob !== blob))
-  const found = {
-    blobs: [...known.blobs, ...fresh],
-    blobCount: scrub.damaged_blobs + fresh.length,
-    points: known.points,
-    pointCount: scrub.damaged_points,
+  const isFresh = ({ blob }: BlobDamage, known: KnownDamage): boolean =>
+    known.blobs.every((one) => one.blob !== blob)
+  let hasNews = false
+  const foundBeside: Found = (scrub) => {
+    // As it is by now: a check may have named the recovery points that are hit meanwhile.
+    const known = damageIn(scrub.damage)
+    const fresh = problems.filter((problem) => isFresh(problem, known))
+    hasNews ||= fresh.length > 0
+    return {
+      blobs: [...known.blobs, ...fresh],
+      blobCount: scrub.damaged_blobs + fresh.length,
+      points: known.points,
+      pointCount: scrub.damaged_points,
+    }
   }
-  await announceDamage(tools, vault, found, by)
+  await announceDamage(tools, vault, foundBeside, by)
   // Which recovery points it hits takes the vault's keys and a walk through all of them.
-  if (fresh.length > 0) await queueCheck(tools, vault, { readData: false })
+  if (hasNews) await queueCheck(tools, vault, { readData: false })
 }
 
-/** Tells of all that a look with keys found in a vault. @returns It, in the names that people know it by. */
+/**
+ * Tells of all that a look with keys found in a vault.
+ *
+ * @param before What was known when the look began: damage that somebody told of since then it may not have seen, and leaves alone.
+ * @returns It, in the names that people know it by.
+ */
 export async function announceFound(
   tools: JobTools,
   vault: VaultTable,
   { problems, hurt }: Pick<VerifyResult, 'problems' | 'hurt'>,
   by: string,
+  before: ScrubState,
 ): Promise<VaultDamage> {
   const first = new Map<string, string>()
   for (const { blob, reason } of problems) if (!first.has(blob)) first.set(blob, reason)
   // Each damaged blob once, with what was found of it first.
   const blobs = [...first].map(([blob, reason]) => ({ blob, reason }))
   const points = await namedPoints(tools, vault, hurt)
-  const found = { blobs, blobCount: blobs.length, points, pointCount: hurt.length }
-  await announceDamage(tools, vault, found, by)
-  return found
+  const known = damageIn(before.damage)
+  return await announceDamage(
+    tools,
+    vault,
+    (scrub) => {
+      const now = damageIn(scrub.damage)
+      const newerBlobs = now.blobs.filter(
+        ({ blob }) => !first.has(blob) && known.blobs.every((one) => one.blob !== blob),
+      )
+      return {
+        blobs: [...blobs, ...newerBlobs],
+        blobCount: blobs.length + newerBlobs.length,
+        points,
+        pointCount: hurt.length,
+      }
+    },
+    by,
+  )
 }
 
 /** Gives hurt points, of which at most MAX_NAMED, the names that people know them by. */
@@ -280,28 +293,4 @@ export async function keepDamagedPacks(
 ): Promise<number> {
   const foundAt = clock.now()
   return await opened.recordDamage(damaged.map(({ blob, reason }) => ({ pack: blob, reason, foundAt })))
-}
-
-/** Items of a text that are written out. */
-const SHOWN = 5
-
-export function pointSentence({
-  recoveryPointArn,
-  resourceName,
-  itemCount,
-  items,
-  isListHurt,
-}: PointDamage): string {
-  const of = resourceName === undefined ? '' : ` of ${printable(resourceName)}`
-  const listed =
-    itemCount === 0
-      ? ''
-      : `${itemCount} ${itemCount === 1 ? 'item' : 'items'}, ${firstOf(items, ', ', itemCount)}`
-  const list = isListHurt ? 'its list of items' : ''
-  return `${recoveryPointArn}${of} (${[list, listed].filter((part) => part !== '').join('; ')})`
-}
-
-export function firstOf(texts: readonly string[], separator: string, count: number = texts.length): string {
-  const more = count > SHOWN ? `${separator}and ${count - SHOWN} more` : ''
-  return `${texts.slice(0, SHOWN).join(separator)}${more}`
 }

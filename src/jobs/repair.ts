@@ -6,8 +6,9 @@ import { repairVault } from '../vault/repair.ts'
 import type { RepairResult } from '../vault/repair.ts'
 import { verifyVault } from '../vault/verify.ts'
 import type { VerifyResult } from '../vault/verify.ts'
-import { announceFound, firstOf, pointSentence } from './damage.ts'
-import type { VaultDamage } from './damage.ts'
+import { announceFound } from './damage.ts'
+import { firstOf, pointSentence } from './damage-words.ts'
+import type { VaultDamage } from './damage-words.ts'
 import { JobFailedError } from './errors.ts'
 import { missingPoints, withMissing } from './missing-points.ts'
 import { isSameBackup, RepairSources } from './repair-sources.ts'
@@ -40,8 +41,9 @@ export async function runRepair(tools: JobTools, job: RunningJob): Promise<JobOu
   progress.itemsDone = result.salvagedChunks + result.fetchedChunks
   // What is new must be kept by the storage as long as what it stands for.
   await retainVault(tools, vault, signal)
+  const known = await findScrub(db, vault)
   const look = withMissing(await verifyVault(opened, { signal }), await missingPoints(db, vault, opened))
-  const left = await announceFound(tools, vault, look, `repair ${row.job_id}`)
+  const left = await announceFound(tools, vault, look, `repair ${row.job_id}`, known)
   if (look.unneededPacks.length > 0)
     await queueSweep(db, vault, { callerArn: row.caller_arn, now: tools.clock.now() })
   const record = { ...result, damage: left.points, readRecoveryPoints: sources.readCount }

@@ -10,7 +10,7 @@ import { createLog } from '../lib/log.ts'
 import { insertAccount, insertServer } from '../store/accounts.ts'
 import { openAuditChain } from '../store/audit-chain.ts'
 import { ACCOUNT, REGION, vaultRow } from '../store/contract-rows.ts'
-import { findScrub, putDamage } from '../store/vault-scrubs.ts'
+import { claimScrub, findScrub, putDamage } from '../store/vault-scrubs.ts'
 import type { VaultTable } from '../store/schema.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
@@ -32,6 +32,8 @@ interface Bench extends AsyncDisposable {
   readonly store: Store
   readonly clock: { ms: number }
   readonly lines: string[]
+  /** Told each line of the log, at once. */
+  readonly heard: { line?: (line: string) => void }
   readonly vault: Vault
   /** Another server on the same rows. */
   server(whileOpening?: () => Promise<void>): Scrubber
@@ -46,7 +48,11 @@ async function openBench(files: number = 3): Promise<Bench> {
   const clock = { ms: NOW }
   const passed: Clock = { now: () => clock.ms, monotonic: () => performance.now() }
   const lines: string[] = []
-  const log = createLog('json', (line) => void lines.push(line))
+  const heard: Bench['heard'] = {}
+  const log = createLog('json', (line) => {
+    lines.push(line)
+    heard.line?.(line)
+  })
   openAuditChain(store, {
     mac: (text) => serverKey.fingerprint('audit', text),
     accountId: ACCOUNT,
@@ -76,6 +82,7 @@ async function openBench(files: number = 3): Promise<Bench> {
     store,
     clock,
     lines,
+    heard,
     vault,
     server: (whileOpening) =>
       new Scrubber({
@@ -195,21 +202,37 @@ test('rot is kept in the vault, told once to log, audit trail and row, and looke
   assert.equal((await events()).length, 1)
 })
 
-test('what a check finds out while a slice is read is not forgotten over it', async () => {
-  await using bench = await openBench()
-  const { store, vault } = bench
-  const [pack] = (await blobsOf(vault.store, 'data/')) as [string]
-  flip(join(bench.dir, pack))
-  const point = { recoveryPointArn: 'arn', itemCount: 1, items: ['f0'], isListHurt: false }
-  const damage = JSON.stringify({ blobs: [{ blob: pack, reason: 'rotten' }], points: [point] })
-  const found = { damage, damaged_blobs: 1, damaged_points: 1, damage_at: NOW }
-  await runUntilIdle(
-    bench,
-    bench.server(async () => await putDamage(store.db, VAULT, found)),
-  )
-  const scrub = await findScrub(store.db, VAULT)
-  assert.deepEqual([scrub.damaged_blobs, scrub.damaged_points], [1, 1])
-  assert.equal(scrub.damage, damage)
+test('what a check finds out while a slice is read or told of is not forgotten over it', async () => {
+  for (const [isUnderWay, whileWhat] of [
+    [false, 'opening'],
+    [true, 'opening'],
+    [true, 'telling'],
+  ] as const) {
+    await using bench = await openBench()
+    const { store, vault, clock } = bench
+    const [pack] = (await blobsOf(vault.store, 'data/')) as [string]
+    flip(join(bench.dir, pack))
+    const point = { recoveryPointArn: 'arn', itemCount: 1, items: ['f0'], isListHurt: false }
+    const damage = JSON.stringify({ blobs: [{ blob: pack, reason: 'rotten' }], points: [point] })
+    const found = { damage, damaged_blobs: 1, damaged_points: 1, damage_at: NOW }
+    const put = async (): Promise<void> =>
+      void (await putDamage(store.db, VAULT, await findScrub(store.db, VAULT), found))
+    if (isUnderWay) {
+      assert.ok(await claimScrub(store.db, VAULT, 'x', { now: clock.ms, until: clock.ms }))
+      await store.db.updateTable('vault_scrub').set({ pass_started_at: clock.ms }).execute()
+    }
+    let checked: Promise<void> | undefined
+    bench.heard.line = (line) => {
+      if (whileWhat === 'telling' && line.includes('damage in a vault')) checked ??= put()
+    }
+    await runUntilIdle(bench, bench.server(whileWhat === 'opening' ? put : undefined))
+    await checked
+    assert.equal(checked !== undefined, whileWhat === 'telling')
+    const scrub = await findScrub(store.db, VAULT)
+    assert.deepEqual([scrub.damaged_blobs, scrub.damaged_points], [1, 1], `${isUnderWay} ${whileWhat}`)
+    assert.equal(scrub.damage, damage)
+    assert.notEqual(scrub.last_ended_at, null)
+  }
 })
 
 test('a vault whose storage is away keeps no other from being read, and is tried again', async () => {

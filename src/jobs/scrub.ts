@@ -115,7 +115,7 @@ export class Scrubber {
     const { store, vaults, clock } = this.#tools
     const { db } = store
     const opened = await vaults.open(vault)
-    const before = scrub.pass_started_at === null ? await beginning(opened, now) : scrub
+    const before = scrub.pass_started_at === null ? await beginning(opened, now) : passOf(scrub)
     const slice = await scrubSlice(opened.store, before.cursor, {
       maxBytes: SLICE_BYTES,
       signal: this.#stop.signal,
@@ -147,6 +147,11 @@ export class Scrubber {
 }
 
 type Pass = Pick<ScrubState, 'cursor' | 'pass_started_at' | 'pass_blobs' | 'pass_bytes' | 'pass_total_bytes'>
+
+/** The columns of it and no others: the row may have changed since it was read, and damage in it is not the scrub's to set back. */
+function passOf({ cursor, pass_started_at, pass_blobs, pass_bytes, pass_total_bytes }: Pass): Pass {
+  return { cursor, pass_started_at, pass_blobs, pass_bytes, pass_total_bytes }
+}
 
 async function beginning({ store }: Vault, now: number): Promise<Pass> {
   let total = 0

@@ -1,10 +1,12 @@
+import { findScrub } from '../store/vault-scrubs.ts'
 import { findVault } from '../store/vaults.ts'
 import { verifyVault } from '../vault/verify.ts'
 import type { VerifyResult } from '../vault/verify.ts'
 import { checkPacksInThreads } from './check-packs.ts'
 import { queueRepair } from './check-queue.ts'
-import { announceFound, firstOf, keepDamagedPacks, MAX_NAMED, pointSentence } from './damage.ts'
-import type { VaultDamage } from './damage.ts'
+import { announceFound, keepDamagedPacks, MAX_NAMED } from './damage.ts'
+import { firstOf, pointSentence } from './damage-words.ts'
+import type { VaultDamage } from './damage-words.ts'
 import { JobFailedError } from './errors.ts'
 import { missingPoints, withMissing } from './missing-points.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
@@ -16,6 +18,7 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
   if (vault === undefined) throw new JobFailedError(`Verify failed: backup vault ${row.vault_name} is gone`)
   const { readData } = JSON.parse(row.input) as { readData: boolean }
   const opened = await tools.vaults.open(vault)
+  const known = await findScrub(tools.store.db, vault)
   const inVault = await verifyVault(opened, {
     readData,
     checkPacks: checkPacksInThreads,
@@ -28,7 +31,7 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
   job.progress.itemsDone = result.items
   await keepDamagedPacks(tools, opened, result.damagedPacks)
   await opened.clearDamage(result.healedPacks)
-  const found = await announceFound(tools, vault, result, `verify ${row.job_id}`)
+  const found = await announceFound(tools, vault, result, `verify ${row.job_id}`, known)
   const record = {
     points: result.points,
     items: result.items,

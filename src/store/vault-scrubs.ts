@@ -116,12 +116,12 @@ export async function claimScrub(
   return result.numUpdatedRows === 1n
 }
 
-/** For who has the right to scrub. False where that was lost meanwhile: nothing is changed then. */
+/** For who has the right to scrub: of damage it says nothing. False where that was lost meanwhile: nothing is changed then. */
 export async function updateScrub(
   db: Queryable,
   { vault_id }: Pick<VaultTable, 'vault_id'>,
   owner: string,
-  change: Partial<ScrubState>,
+  change: Partial<ScrubPass>,
 ): Promise<boolean> {
   const result = await db
     .updateTable('vault_scrub')
@@ -132,14 +132,31 @@ export async function updateScrub(
   return result.numUpdatedRows === 1n
 }
 
-/** Keeps what is known to be damaged, whoever found it. */
+/** Columns of damage, which whoever finds some writes, and of a pass, which who has the right to scrub writes. */
+type Damage = Pick<ScrubState, 'damage' | 'damaged_blobs' | 'damaged_points' | 'damage_at'>
+export type ScrubPass = Omit<ScrubState, keyof Damage>
+
+/**
+ * Keeps what is known to be damaged, whoever found it.
+ *
+ * @param before What `damage` goes by. @returns False, with nothing changed, where somebody else changed it since then.
+ */
 export async function putDamage(
   db: Queryable,
   { vault_id }: Pick<VaultTable, 'vault_id'>,
-  damage: Pick<ScrubState, 'damage' | 'damaged_blobs' | 'damaged_points' | 'damage_at'>,
-): Promise<void> {
+  before: Damage,
+  damage: Damage,
+): Promise<boolean> {
   await ensureRow(db, vault_id)
-  await db.updateTable('vault_scrub').set(damage).where('vault_id', '=', vault_id).execute()
+  const result = await db
+    .updateTable('vault_scrub')
+    .set(damage)
+    .where('vault_id', '=', vault_id)
+    .where('damage', '=', before.damage)
+    .where('damaged_blobs', '=', before.damaged_blobs)
+    .where('damaged_points', '=', before.damaged_points)
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
 }
 
 /** Scrubs of vaults that are no more. */
