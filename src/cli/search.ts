@@ -22,11 +22,11 @@ export function addSearch(program: Command): void {
   program
     .command('search <vault> [pattern]')
     .description(
-      'find files and objects in recovery points by name (* and ?), size and time of the last change',
+      'find files, objects and tables in recovery points by name (* and ?), size and time of the last change',
     )
     .option('--resource <arn>', 'only in recovery points of this resource')
     .option('--recovery-point <arn>', 'only in this one, may be given again', collect)
-    .option('--under <prefix>', 'only what lies below, such as /srv/ or logs/2026/')
+    .option('--under <prefix>', 'only what lies below, such as /srv/, logs/2026/ or public.')
     .option('--min-size <bytes>', 'at least so large')
     .option('--max-size <bytes>', 'at most so large')
     .option('--modified-after <time>', 'changed then or later, ISO 8601')

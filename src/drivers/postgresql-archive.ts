@@ -30,6 +30,20 @@ export interface ArchiveSummary {
   readonly dataBlocks: number
 }
 
+/** A line of the table of contents. */
+export interface ArchiveEntry {
+  /** The dump's own number of it, by which pg_restore is told of it. */
+  readonly id: number
+  /** `TABLE`, `TABLE DATA`, `INDEX` … */
+  readonly type: string
+  /** Its name without the schema; empty where it is longer than names are. */
+  readonly tag: string
+  /** The schema; empty where it lies in none. */
+  readonly namespace: string
+  /** Ids of what must be there before it; some are of no entry. */
+  readonly dependencies: readonly number[]
+}
+
 const MAGIC = 'PGDMP'
 const FORMAT_CUSTOM = 1
 /** First and last minor versions of format 1 that were read here: PostgreSQL 9.0 to 18. */
@@ -53,6 +67,8 @@ export class ArchiveReader {
   #dumpVersion = ''
   readonly #pending = new Set<number>()
   #atBoundary = false
+  #hasContents = false
+  readonly #onEntry: ((entry: ArchiveEntry) => void) | undefined
 
   readonly #script = this.#read()
   /** Bytes that the script waits for; negative: bytes that it wants passed over. */
@@ -63,8 +79,15 @@ export class ArchiveReader {
   readonly #carry = new Uint8Array(MAX_KEPT_STRING)
   #carried = 0
 
-  constructor() {
+  /** @param onEntry Is given each line of the table of contents. */
+  constructor(onEntry?: (entry: ArchiveEntry) => void) {
+    this.#onEntry = onEntry
     this.#wanted = this.#script.next().value as number
+  }
+
+  /** Whether the table of contents has passed. */
+  get hasContents(): boolean {
+    return this.#hasContents
   }
 
   /** @throws {DumpDamagedError} As soon as the bytes cannot be a dump. */
@@ -129,6 +152,7 @@ export class ArchiveReader {
       throw new DumpDamagedError(`The dump's table of contents claims ${this.#entries} entries`)
     }
     for (let index = 0; index < this.#entries; index++) yield* this.#readEntry()
+    this.#hasContents = true
     for (;;) {
       this.#atBoundary = true
       yield 1
@@ -170,22 +194,33 @@ export class ArchiveReader {
     const hasData = yield* this.#int()
     yield* this.#skipString() // table oid
     yield* this.#skipString() // oid
-    yield* this.#skipString() // tag
+    const tag = yield* this.#string()
     const type = yield* this.#string()
     yield* this.#int() // section
     yield* this.#skipString() // definition
     yield* this.#skipString() // drop statement
     yield* this.#skipString() // copy statement
-    yield* this.#skipString() // namespace
+    const namespace = yield* this.#string()
     yield* this.#skipString() // tablespace
     if (this.#minor >= 14) yield* this.#skipString() // table access method
     if (this.#minor >= 16) yield* this.#int() // relation kind
     yield* this.#skipString() // owner
     yield* this.#skipString() // "false", once "with oids"
-    while (yield* this.#skipString()); // dependencies, up to an absent one
+    const dependencies = yield* this.#readDependencies()
     yield -(1 + this.#offSize)
     if (type === 'TABLE') this.#tables++
     if (hasData !== 0) this.#pending.add(id)
+    this.#onEntry?.({ id, type: type ?? '', tag: tag ?? '', namespace: namespace ?? '', dependencies })
+  }
+
+  /** Numbers written as text, up to an absent string. */
+  *#readDependencies(): Generator<number, readonly number[], void> {
+    const ids: number[] = []
+    for (;;) {
+      const text = yield* this.#string()
+      if (text === undefined) return ids
+      if (this.#onEntry !== undefined) ids.push(Number(text))
+    }
   }
 
   *#readBlock(kind: number): Generator<number, void, void> {

@@ -12,6 +12,7 @@ import type { DatabaseFacts, DatabaseSession } from './postgresql-server.ts'
 import { PostgresqlServerError } from './postgresql-server.ts'
 import { quoted } from './postgresql-settings.ts'
 import type { PostgresqlSettings } from './postgresql-settings.ts'
+import type { TableChoice } from './postgresql-tables.ts'
 import { findTool, openToolFolder, toolArguments } from './postgresql-tools.ts'
 import type { ToolLogin } from './postgresql-tools.ts'
 
@@ -142,15 +143,20 @@ export async function unmark(
 
 /**
  * Feeds a dump to pg_restore, in one transaction: it is there whole, or not at all. The dump is followed as it passes; when it
- * ends early pg_restore is ended before it can commit.
+ * ends early pg_restore is ended before it can commit. Of some tables pg_restore reads no further than the last of them.
+ * @returns How many tables were restored.
  * @throws {DumpDamagedError} Or ToolFailedError, or PostgresqlServerError where the tables are fewer than the dump's.
  */
 export async function loadDump(
   settings: PostgresqlSettings,
   database: string,
   dump: AsyncIterable<Uint8Array>,
-  options: RestoreTools & { readonly onBytes: (bytes: number) => void },
-): Promise<ArchiveSummary> {
+  options: RestoreTools & {
+    readonly only: TableChoice | undefined
+    readonly onBytes: (bytes: number) => void
+  },
+): Promise<number> {
+  const { only } = options
   const login = restoreLogin(settings, database)
   let major: number
   let tablesBefore: number
@@ -165,11 +171,12 @@ export async function loadDump(
   const reader = new ArchiveReader()
   const seen: { summary: ArchiveSummary | undefined } = { summary: undefined }
   await using folder = await openToolFolder(settings, login)
+  const list = only && (await folder.put('entries', only.entries.map((id) => `${id};\n`).join('')))
   await writeToTool(
     {
       tool: 'pg_restore',
       path: tool.path,
-      args: toolArguments('pg_restore', settings, login),
+      args: toolArguments('pg_restore', settings, login, list),
       env: folder.env,
       secrets: [settings.password, settings.restorePassword],
       signal: options.signal,
@@ -177,17 +184,18 @@ export async function loadDump(
     },
     followed(dump, reader, (summary) => (seen.summary = summary), options.onBytes),
   )
-  if (seen.summary === undefined) {
+  const expected = only?.tables ?? seen.summary?.tables
+  if (expected === undefined) {
     throw new PostgresqlServerError('pg_restore ended before it was given the whole dump')
   }
   await using session = await connectDatabase(settings, login, options.signal)
   const tables = (await countTables(session)) - tablesBefore
-  if (tables !== seen.summary.tables) {
+  if (tables !== expected) {
     throw new PostgresqlServerError(
-      `Database ${quoted(database)} has ${tables} tables after the restore, the dump ${seen.summary.tables}`,
+      `Database ${quoted(database)} has ${tables} tables after the restore, ${expected} were to be restored`,
     )
   }
-  return seen.summary
+  return tables
 }
 
 async function* followed(

@@ -40,11 +40,13 @@ const run = promisify(execFile)
 /**
  * The one place where command lines of PostgreSQL's tools are made. Their length is fixed and every value is joined to its
  * option, so that no value can be read as an option of its own.
+ * @param list A file of our own with the entries of the dump that pg_restore is to restore; without it all are.
  */
 export function toolArguments(
   tool: PostgresqlTool,
   settings: Pick<PostgresqlSettings, 'host' | 'port'>,
   login: Pick<ToolLogin, 'database' | 'user'>,
+  list?: string,
 ): readonly string[] {
   const target = [
     `--dbname=${requireDatabaseName('database', login.database)}`,
@@ -53,14 +55,25 @@ export function toolArguments(
     `--username=${login.user}`,
     '--no-password',
   ]
+  const only = list === undefined ? [] : [`--use-list=${list}`]
   return tool === 'pg_dump'
     ? ['--format=custom', '--compress=0', `--lock-wait-timeout=${LOCK_WAIT_MS}`, ...target]
-    : ['--format=custom', '--exit-on-error', '--single-transaction', '--no-owner', '--no-acl', ...target]
+    : [
+        '--format=custom',
+        '--exit-on-error',
+        '--single-transaction',
+        '--no-owner',
+        '--no-acl',
+        ...only,
+        ...target,
+      ]
 }
 
 export interface ToolFolder extends AsyncDisposable {
   /** The child's whole environment, made from nothing. */
   readonly env: Readonly<Record<string, string>>
+  /** Puts a file of ours beside the others. @returns Its path. */
+  put(name: 'entries', text: string): Promise<string>
 }
 
 /**
@@ -96,7 +109,12 @@ export async function openToolFolder(settings: PostgresqlSettings, login: ToolLo
     }
     // Heeded from libpq 16 on; for older ones our own client has refused such a server just before.
     if (!settings.allowWeakAuth) env['PGREQUIREAUTH'] = 'scram-sha-256'
-    return { env, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) }
+    const put = async (name: string, text: string): Promise<string> => {
+      const path = join(dir, name)
+      await writeFile(path, text, { mode: 0o600 })
+      return path
+    }
+    return { env, put, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) }
   } catch (error) {
     await rm(dir, { recursive: true, force: true })
     throw error

@@ -50,6 +50,47 @@ describe('PostgreSQL driver', { skip: missing ?? false }, () => {
     await server.sql(`DROP DATABASE ${source.name}_empty`)
   })
 
+  test('ItemsToRestore restores these tables with all that makes them whole, and tells what ties them to others', async () => {
+    await using source = await makeSource(server)
+    const { point } = await backUp(tested, source)
+    const restored = `${source.name}_new`
+    const of = (...tables: string[]) => ({
+      metadata: { DBInstanceIdentifier: restored, ItemsToRestore: JSON.stringify(tables) },
+    })
+    const { summary } = await restoreInto(tested, source, point, of('public.orders', 'public.measured'))
+    assert.equal(summary.itemsRestored, 3)
+    const seen = (sql: string, database = restored) => server.sql<Record<string, unknown>>(sql, database)
+    const names = await seen(
+      `SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'i') AND relnamespace IN ('public'::regnamespace, 'app'::regnamespace) ORDER BY 1`,
+    )
+    assert.deepEqual(
+      names.map(({ relname }) => relname),
+      ['measured', 'measured_2026', 'orders', 'orders_customer_idx', 'orders_id_seq', 'orders_pkey'],
+    )
+    const content = `SELECT md5(string_agg(o::text, ',' ORDER BY id)) AS orders, (SELECT string_agg(m::text, ',') FROM measured m) AS measured FROM orders o`
+    assert.deepEqual(await seen(content), await seen(content, source.name))
+    const [next] = await seen(`INSERT INTO orders (customer) VALUES ('next') RETURNING id`)
+    assert.deepEqual(next, { id: 3003 })
+    await server.sql(`DROP DATABASE ${restored}`)
+    const odd = await restoreInto(tested, source, point, of('public.odd "name"'))
+    assert.match(odd.summary.notes?.join('. ') ?? '', /Only public\.odd "name" of the database was restored/)
+    assert.match(
+      odd.summary.notes?.join('. ') ?? '',
+      /needs other tables: FK CONSTRAINT odd "name" odd "name"_/,
+    )
+    assert.deepEqual(await seen('SELECT id, length(raw) FROM "odd ""name"""'), [{ id: 1, length: 100000 }])
+    await server.sql(`DROP DATABASE ${restored}`)
+    await assert.rejects(
+      restoreInto(tested, source, point, of('public.absent')),
+      /holds no such table: search/,
+    )
+    await assert.rejects(
+      restoreInto(tested, source, point, { metadata: { ...of().metadata, ItemsToRestore: '{' } }),
+      /must be a JSON array of 1 to 1000 tables/,
+    )
+    assert.deepEqual(await source.restored(), [])
+  })
+
   test('a restore under a name that exists is refused and leaves that database alone', async () => {
     await using source = await makeSource(server)
     const { point } = await backUp(tested, source)

@@ -5,6 +5,8 @@ import type { BackupRequest, BackupSummary, Connection, Driver, PointReader } fr
 import type { RestoreRequest, RestoreSummary, StoredItem } from './driver.ts'
 import { discoverDatabases } from './postgresql-discovery.ts'
 import { ArchiveReader, DumpDamagedError } from './postgresql-archive.ts'
+import { chooseTables, DUMP_KIND, parseTables, readContents } from './postgresql-tables.ts'
+import type { TableChoice } from './postgresql-tables.ts'
 import { readFromTool } from './postgresql-child.ts'
 import {
   PostgresqlServerError,
@@ -44,7 +46,6 @@ export interface PostgresqlOptions {
 const FACTS_KEY = Buffer.from('database.json')
 const DUMP_KEY = Buffer.from('dump.pgc')
 const KIND_FACTS = 1
-const KIND_DUMP = 2
 const META = Uint8Array.of(1)
 const MAX_FACTS_BYTES = 4 * 1024 * 1024
 /** pg_dump is silent while it waits for locks (10 min at most) and reads a big catalogue. */
@@ -123,7 +124,7 @@ async function backUp(request: BackupRequest, options: PostgresqlOptions): Promi
     const dump = { whole: false }
     // The size is the vault's to count: nobody knows that of a dump beforehand.
     await sink.add(
-      { key: DUMP_KEY, kind: KIND_DUMP, meta: META, size: 0 },
+      { key: DUMP_KEY, kind: DUMP_KIND, meta: META, size: 0 },
       {
         from: 'stream',
         open: (signal) =>
@@ -198,8 +199,10 @@ async function restore(request: RestoreRequest, options: PostgresqlOptions): Pro
     signal: session.signal,
   }
 
+  const names = parseTables(metadata['ItemsToRestore'])
   await session.call(step('DescribeSnapshot'), stepTarget, () => undefined)
   const { facts, dump } = await readPoint(point, session.signal)
+  const only = names && chooseTables(await readContents(point, dump, session.signal), names)
   const placeOf = (settings: PostgresqlSettings): RestorePlace =>
     target.isNew ? { database: newName(request), isNew: true } : { database: settings.database, isNew: false }
   const leftover = await session.call(step('DescribeTarget'), stepTarget, (connection) => {
@@ -218,9 +221,9 @@ async function restore(request: RestoreRequest, options: PostgresqlOptions): Pro
         request.progress(more, 0)
       }
       const content = point.read(dump, { signal: session.signal })
-      await loadDump(settings, place.database, content, { ...tools, onBytes })
+      await loadDump(settings, place.database, content, { ...tools, only, onBytes })
       if (place.isNew) await unmark(settings, place.database, session.signal)
-      request.progress(0, 1)
+      request.progress(0, only?.tables ?? 1)
       return bytes
     }
     session.signal.throwIfAborted()
@@ -240,10 +243,10 @@ async function restore(request: RestoreRequest, options: PostgresqlOptions): Pro
             },
           }
         : undefined,
-      itemsRestored: 1,
+      itemsRestored: only?.tables ?? 1,
       itemsSkipped: 0,
       bytes,
-      notes: notesOf(facts, metadata),
+      notes: notesOf(facts, metadata, only),
     }
   })
 }
@@ -295,7 +298,7 @@ async function readPoint(
   for await (const page of point.items()) {
     for (const item of page) {
       if (item.kind === KIND_FACTS) factsItem = item
-      if (item.kind === KIND_DUMP) dump = item
+      if (item.kind === DUMP_KIND) dump = item
     }
   }
   if (factsItem === undefined || dump === undefined) {
@@ -314,9 +317,14 @@ async function readPoint(
   return { facts: JSON.parse(Buffer.concat(chunks).toString('utf8')) as DatabaseFacts, dump }
 }
 
-function notesOf(facts: DatabaseFacts, metadata: Readonly<Record<string, string>>): readonly string[] {
+function notesOf(
+  facts: DatabaseFacts,
+  metadata: Readonly<Record<string, string>>,
+  only: TableChoice | undefined,
+): readonly string[] {
   const notes = ['Owners and grants were left away: everything belongs to the account that restored it']
   const others = facts.roles.filter((role) => role !== facts.owner)
+  if (only !== undefined) notes.push(...only.notes)
   if (others.length > 0) notes.push(`Roles with rights at the source: ${others.slice(0, 10).join(', ')}`)
   const server = metadata[TARGET_RESOURCE]
   if (server !== undefined && server !== '') notes.push(`Restored on the server of ${server}`)

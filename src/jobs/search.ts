@@ -1,4 +1,4 @@
-import { ITEM_FACTS } from '../drivers/found-item.ts'
+import { ITEM_FACTS, tablesIn } from '../drivers/found-item.ts'
 import type { ItemFacts } from '../drivers/found-item.ts'
 import type { Item } from '../drivers/driver.ts'
 import type { ResourceType } from '../kinds/kind.ts'
@@ -31,7 +31,10 @@ export interface FoundItem extends ItemFacts {
 /** What one search tells at most; a narrower one finds the others. */
 export const MAX_FOUND = 1000
 
-/** Reads the manifests of recovery points, newest first, and keeps the items that match. No content is read. */
+/**
+ * Reads the manifests of recovery points, newest first, and keeps the items that match. Of content nothing is read but the table of
+ * contents of a database's dump.
+ */
 export async function runSearch(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
   const { row, progress } = job
   const input = JSON.parse(row.input) as SearchInput
@@ -70,11 +73,20 @@ async function* itemsOf(
   { progress, signal }: RunningJob,
 ): AsyncGenerator<ItemFacts> {
   const facts = ITEM_FACTS[point.resource_type as ResourceType]
-  if (facts === undefined) return
   const isWanted = matcher(input)
   const prefixes = input.prefix === '' ? undefined : [Buffer.from(input.prefix)]
   try {
     using reading = await opened.openPoint(point.point_id)
+    if (facts === undefined) {
+      const tables = await tablesIn(reading, signal)
+      progress.itemsDone += tables.length
+      for (const table of tables) {
+        if (!table.name.startsWith(input.prefix)) continue
+        // People search for a table by its own name, too.
+        if (isWanted(table) || isWanted({ ...table, name: table.ownName })) yield table
+      }
+      return
+    }
     for await (const page of reading.items(prefixes && { prefixes })) {
       signal.throwIfAborted()
       progress.itemsDone += page.length
@@ -88,16 +100,19 @@ async function* itemsOf(
   }
 }
 
+/** What has no size or no time is never within limits. */
+const NONE = Number.NaN
+
 /** Whether an item is what is looked for. */
 export function matcher(input: Omit<SearchInput, 'recoveryPointArns'>): (item: ItemFacts) => boolean {
   const { pattern, minSize, maxSize, modifiedAfter, modifiedBefore } = input
   const isNamed = pattern === null ? () => true : globOf(pattern)
   return (item) =>
     isNamed(item.name) &&
-    (minSize === null || item.size >= minSize) &&
-    (maxSize === null || item.size <= maxSize) &&
-    (modifiedAfter === null || item.modifiedAt >= modifiedAfter) &&
-    (modifiedBefore === null || item.modifiedAt <= modifiedBefore)
+    (minSize === null || (item.size ?? NONE) >= minSize) &&
+    (maxSize === null || (item.size ?? NONE) <= maxSize) &&
+    (modifiedAfter === null || (item.modifiedAt ?? NONE) >= modifiedAfter) &&
+    (modifiedBefore === null || (item.modifiedAt ?? NONE) <= modifiedBefore)
 }
 
 /** Linear in the name whatever the pattern: no regular expression that somebody's pattern could make run for ever. */

@@ -177,6 +177,11 @@ export const rds: Kind = {
       meaning:
         'Name of the database inside the server where it differs from DBInstanceIdentifier; only for a new one',
     },
+    ItemsToRestore: {
+      required: false,
+      meaning:
+        'JSON array of the tables to restore, each as SCHEMA.TABLE, with their indexes, keys, defaults and sequences; without it the whole database is',
+    },
     [TARGET_RESOURCE]: {
       required: false,
       meaning:

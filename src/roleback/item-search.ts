@@ -25,7 +25,7 @@ const MAX_SEARCHED = 100
 const MAX_PATTERN = 1024
 
 /**
- * Looks for files and objects by name, size and time in the recovery points of a vault. What things are named is content, too: each
+ * Looks for files, objects and tables by name, size and time in the recovery points of a vault. What things are named is content, too: each
  * recovery point asks for the right and passes the restore guard.
  */
 export async function startItemSearchJob(
@@ -90,7 +90,7 @@ export async function listItemSearchResults(
         Name: item.name,
         ItemType: item.type,
         Size: item.size,
-        ModifiedAt: new Date(item.modifiedAt),
+        ModifiedAt: item.modifiedAt === undefined ? undefined : new Date(item.modifiedAt),
       }
     }),
     NextToken: nextToken(ctx, list, end < found.length ? [String(end)] : undefined),
@@ -102,8 +102,8 @@ interface Found {
     readonly recoveryPointArn: string
     readonly name: string
     readonly type: string
-    readonly size: number
-    readonly modifiedAt: number
+    readonly size?: number
+    readonly modifiedAt?: number
   }[]
   readonly isTruncated: boolean
 }

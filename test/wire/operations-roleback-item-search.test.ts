@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import {
   BackupClient,
   GetRecoveryPointIndexDetailsCommand,
@@ -11,6 +11,8 @@ import {
 import type { Call, InputOf, OutputOf } from '../../src/aws/client.ts'
 import { awsError } from '../fixtures/aws-error.ts'
 import { roleback } from '../fixtures/command-line.ts'
+import { registerOrders, startOrders } from '../fixtures/orders.ts'
+import { postgresMissing } from '../servers/postgres.ts'
 import {
   ALL_RIGHTS,
   allow,
@@ -183,6 +185,37 @@ test('the command line finds and says where', async () => {
   const wrong = await roleback(['search', VAULT, '--min-size', 'large'], { env })
   assert.equal(wrong.code, 2)
   assert.match(wrong.stderr, /--min-size must be a number of bytes/)
+})
+
+describe('a database', { skip: postgresMissing() }, () => {
+  test('a table is found by its name, and restored without the others', async () => {
+    await using orders = await startOrders(world)
+    await orders.server.sql('SET ROLE shop; CREATE TABLE others (id int)', 'orders')
+    const ResourceArn = await registerOrders(orders, world.call)
+    const point = await backUpWell(world, { BackupVaultName: VAULT, ResourceArn, IamRoleArn: role })
+    const found = await search({ ResourceArn, NamePattern: 'Orders' })
+    assert.deepEqual(
+      found.Items.map(({ Name, ItemType, Size, ModifiedAt }) => [Name, ItemType, Size, ModifiedAt]),
+      [['public.orders', 'table', undefined, undefined]],
+    )
+    assert.deepEqual(names(await search({ ResourceArn, Prefix: 'public.' })), [
+      'public.orders',
+      'public.others',
+    ])
+    // A dump says neither how large a table is nor when it was changed.
+    assert.deepEqual(names(await search({ ResourceArn, MinSize: 0 })), [])
+    const { Status, StatusMessage } = await restore(world, {
+      RecoveryPointArn: point,
+      IamRoleArn: role,
+      Metadata: { DBInstanceIdentifier: 'just_orders', ItemsToRestore: JSON.stringify(names(found)) },
+    })
+    assert.equal(Status, 'COMPLETED', String(StatusMessage))
+    assert.match(String(StatusMessage), /Only public\.orders of the database was restored/)
+    assert.equal(await orders.content('just_orders'), await orders.content('orders'))
+    assert.deepEqual(await orders.server.sql(`SELECT to_regclass('others') AS there`, 'just_orders'), [
+      { there: null },
+    ])
+  })
 })
 
 test('an index is there as soon as it is asked for, and listed until it is not wanted any more', async () => {

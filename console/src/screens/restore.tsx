@@ -183,7 +183,7 @@ interface TargetWords {
   readonly fresh: string
   readonly present: string
   readonly name: string
-  readonly items: string | undefined
+  readonly items: string
 }
 
 const WORDS: Readonly<Record<string, TargetWords>> = {
@@ -197,7 +197,7 @@ const WORDS: Readonly<Record<string, TargetWords>> = {
     fresh: 'A new database',
     present: 'An empty database that is registered',
     name: 'Name of the database',
-    items: undefined,
+    items: 'Only these tables, as SCHEMA.TABLE (optional, one a line)',
   },
   S3: {
     fresh: 'A new bucket',
@@ -236,15 +236,13 @@ function TargetForm({
           <Input value={target.name} onChange={({ detail }) => onChange({ ...target, name: detail.value })} />
         </FormField>
       )}
-      {words.items !== undefined && (
-        <FormField label={words.items} stretch>
-          <Textarea
-            value={target.items}
-            rows={3}
-            onChange={({ detail }) => onChange({ ...target, items: detail.value })}
-          />
-        </FormField>
-      )}
+      <FormField label={words.items} stretch>
+        <Textarea
+          value={target.items}
+          rows={3}
+          onChange={({ detail }) => onChange({ ...target, items: detail.value })}
+        />
+      </FormField>
     </SpaceBetween>
   )
 }
@@ -265,7 +263,7 @@ function metadataOf(type: string, given: Metadata, { isNew, name, items }: Targe
         ...(isNew && name !== '' && { CreationToken: name }),
       }
     case 'RDS':
-      return { DBInstanceIdentifier: name }
+      return { ...only, DBInstanceIdentifier: name }
     case 'S3':
       return { ...only, DestinationBucketName: name, NewBucket: String(isNew) }
     default:

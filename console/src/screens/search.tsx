@@ -30,7 +30,7 @@ import { Screen } from '../parts/screen.tsx'
 const MAX_VAULTS = 1_000
 const FOLLOW_MS = 1_000
 
-/** Files and objects in recovery points, by their names. The address has the question and the search that answers it. */
+/** Files, objects and tables in recovery points, by their names. The address has the question and the search that answers it. */
 export function Search(): ReactNode {
   const [query] = useSearchParams()
   const asked = ['vault', 'pattern', 'under', 'resource'].map((name) => query.get(name) ?? '')
@@ -73,7 +73,7 @@ function Question(): ReactNode {
   return (
     <Screen
       title="Search"
-      description="Finds files and objects in the recovery points of a vault. It reads their lists, not their content."
+      description="Finds files, objects and tables in the recovery points of a vault. It reads their lists, not their content."
     >
       <form
         onSubmit={(event) => {
@@ -95,7 +95,7 @@ function Question(): ReactNode {
                 />
               </FormField>
               {text('pattern', 'Name', 'With * and ?, such as *.pdf')}
-              {text('under', 'Below (optional)', 'Such as /srv/ or logs/2026/')}
+              {text('under', 'Below (optional)', 'Such as /srv/, logs/2026/ or public.')}
               {text('resource', 'Only of this resource (optional)', 'Its ARN.')}
             </Grid>
             <Button variant="primary" loading={isBusy} disabled={form.vault === ''}>
