@@ -28,6 +28,7 @@ export function screensOf(filled: Filled): ReadonlyMap<string, string> {
     ['job-restore', `/jobs/restore/${filled.restoreJobId}`],
     ['vaults', '/vaults'],
     ['vault', '/vaults/production'],
+    ['vault-health', '/vaults/production?tab=health'],
     ['vault-policy', '/vaults/production?tab=policy'],
     ['vault-lock', '/vaults/archive?tab=lock'],
     ['vault-usage', '/vaults/production?tab=usage'],

@@ -29,7 +29,8 @@ export function Link({
 
 export const resourcePath = (arn: string): string => `/resources/${encodeURIComponent(arn)}`
 export const vaultPath = (name: string): string => `/vaults/${encodeURIComponent(name)}`
-export const jobPath = (kind: JobKind, id: string): string => `/jobs/${kind}/${encodeURIComponent(id)}`
+export const jobPath = (kind: JobKind | 'upkeep', id: string): string =>
+  `/jobs/${kind}/${encodeURIComponent(id)}`
 export const restorePath = (vault: string, arn: string): string =>
   `/restore/${encodeURIComponent(vault)}/${encodeURIComponent(arn)}`
 

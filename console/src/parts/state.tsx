@@ -24,6 +24,9 @@ const STATES: Readonly<Record<string, readonly [StatusIndicatorProps.Type, strin
   Expired: ['stopped', 'Expired'],
 }
 
+/** How recovery points say of themselves that something of them can no longer be restored. */
+const DAMAGED = 'Damaged in its vault'
+
 /** A state in words and colour. What is only partly done, or done with warnings, is never green. */
 export function State({
   state,
@@ -33,6 +36,8 @@ export function State({
   readonly warning?: string | undefined
 }): ReactNode {
   const [type, text] = STATES[state ?? ''] ?? ['info', state ?? 'Unknown']
+  if (type === 'success' && warning?.includes(DAMAGED) === true)
+    return <StatusIndicator type="error">Damaged</StatusIndicator>
   if (type === 'success' && warning !== undefined && warning !== '')
     return <StatusIndicator type="warning">{text} with warnings</StatusIndicator>
   return (

@@ -16,7 +16,8 @@ import { useNavigate, useParams } from 'react-router'
 import { backup } from '../api/backup.ts'
 import { roleback } from '../api/roleback.ts'
 import { Facts } from '../parts/facts.tsx'
-import { bytes, count, duration, nameOf, when } from '../parts/format.ts'
+import { bytes, count, duration, fromSeconds, nameOf, when } from '../parts/format.ts'
+import { JobDamage } from '../parts/job-damage.tsx'
 import { JobIdentity } from '../parts/job-identity.tsx'
 import { Link, restorePath, vaultPath } from '../parts/link.tsx'
 import type { JobKind } from '../parts/link.tsx'
@@ -28,6 +29,9 @@ import { State } from '../parts/state.tsx'
 
 const FOLLOW_MS = 1_000
 const ENDED = new Set(['COMPLETED', 'FAILED', 'ABORTED', 'EXPIRED', 'PARTIAL'])
+
+/** Beside those of AWS Backup: what verifies, repairs and sweeps a vault. */
+type ShownKind = JobKind | 'upkeep'
 
 /** What the screen shows of a job, whichever kind. */
 interface Described {
@@ -45,7 +49,7 @@ interface Described {
 }
 
 export function Job(): ReactNode {
-  const { kind, id } = useParams() as { kind: JobKind; id: string }
+  const { kind, id } = useParams() as { kind: ShownKind; id: string }
   const navigate = useNavigate()
   const [failure, setFailure] = useState<unknown>()
   const { data, error, isPending, refetch } = useQuery({
@@ -68,9 +72,9 @@ export function Job(): ReactNode {
       setFailure(problem)
     }
   }
-  const { name, path } = titleOf(kind)
-  // A restore says where it restored to; of the others a message beside success is a warning.
-  const isWarned = kind !== 'restore'
+  const { name, path } = titleOf(kind, own.data?.JobType)
+  // A restore says where it restored to, upkeep what it found; of the others a message beside success is a warning.
+  const isWarned = kind === 'backup' || kind === 'copy'
   return (
     <Screen
       title={`${name} ${id.slice(0, 8)}`}
@@ -137,7 +141,8 @@ export function Job(): ReactNode {
           {warning}
         </Alert>
       ))}
-      {data !== undefined && (
+      {kind === 'upkeep' && <JobDamage result={own.data?.Result} />}
+      {data?.roleArn !== undefined && (
         <JobIdentity
           jobId={id}
           callerArn={own.data?.CallerArn}
@@ -163,12 +168,34 @@ function itemsDone(
   return job === undefined ? '' : `${count(job.ItemsDone ?? 0, 'item')}, ${bytes(job.BytesDone ?? 0)}`
 }
 
-function titleOf(kind: JobKind): { readonly name: string; readonly path: string } {
+function titleOf(
+  kind: ShownKind,
+  type: string | undefined,
+): { readonly name: string; readonly path: string } {
+  if (kind === 'upkeep') return { name: UPKEEP[type ?? ''] ?? 'Upkeep', path: '/jobs' }
   if (kind === 'backup') return { name: 'Backup', path: '/jobs' }
   return { name: kind === 'copy' ? 'Copy' : 'Restore', path: `/jobs?kind=${kind}` }
 }
 
-async function describe(kind: JobKind, id: string): Promise<Described> {
+const UPKEEP: Readonly<Record<string, string>> = { verify: 'Verify', repair: 'Repair', sweep: 'Sweep' }
+
+async function describe(kind: ShownKind, id: string): Promise<Described> {
+  if (kind === 'upkeep') {
+    const { Job: job } = await roleback('DescribeJob', { JobId: id })
+    return {
+      state: job.State,
+      message: job.StatusMessage,
+      percent: job.PercentDone,
+      resourceArn: job.ResourceArn,
+      roleArn: job.IamRoleArn,
+      created: fromSeconds(job.CreationDate),
+      completed: fromSeconds(job.CompletionDate),
+      size: job.BytesDone,
+      vault: job.BackupVaultName,
+      pointArn: job.RecoveryPointArn,
+      madeArn: undefined,
+    }
+  }
   if (kind === 'restore') {
     const job = await backup.send(new DescribeRestoreJobCommand({ RestoreJobId: id }))
     return {

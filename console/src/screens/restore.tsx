@@ -24,7 +24,7 @@ import { bytes, typeName, when } from '../parts/format.ts'
 import { jobPath, vaultPath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
 import { Preflight } from '../parts/preflight.tsx'
-import { Problem } from '../parts/problem.tsx'
+import { Message, Problem } from '../parts/problem.tsx'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
 import type { ChosenRole } from '../parts/role-field.tsx'
 import { ResourceLink } from '../parts/resource-link.tsx'
@@ -118,6 +118,11 @@ export function Restore(): ReactNode {
             ]}
           />
         </Container>
+      )}
+      {point.data?.StatusMessage !== undefined && point.data.StatusMessage !== '' && (
+        <Alert type="warning">
+          <Message text={point.data.StatusMessage} />
+        </Alert>
       )}
       {metadata !== undefined && (
         <form

@@ -20,7 +20,6 @@ import { useNavigate, useParams, useSearchParams } from 'react-router'
 import { CopyPoint } from './copy-point.tsx'
 import { LockState, vaultType } from './vaults.tsx'
 import { backup } from '../api/backup.ts'
-import { roleback } from '../api/roleback.ts'
 import { Confirm } from '../parts/confirm.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Growth } from '../parts/growth.tsx'
@@ -34,6 +33,7 @@ import { Problem } from '../parts/problem.tsx'
 import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
+import { HealthOfVault } from '../parts/vault-health.tsx'
 import { VaultLock } from '../parts/vault-lock.tsx'
 import { WhoCan } from '../parts/who-can.tsx'
 
@@ -46,14 +46,6 @@ export function Vault(): ReactNode {
     queryKey: ['vault', name],
     queryFn: async () => await backup.send(new DescribeBackupVaultCommand({ BackupVaultName: name })),
   })
-  const verify = async (): Promise<void> => {
-    try {
-      await roleback('StartVerifyJob', { BackupVaultName: name, ReadData: true })
-      notify('Everything in the vault is being read and checked.', 'info')
-    } catch (failure) {
-      notify((failure as Error).message, 'error')
-    }
-  }
   return (
     <Screen
       title={name}
@@ -62,7 +54,6 @@ export function Vault(): ReactNode {
       actions={
         <>
           <Button onClick={() => void navigate(`/search?vault=${encodeURIComponent(name)}`)}>Search</Button>
-          <Button onClick={() => void verify()}>Check all data</Button>
           <Button onClick={() => setDeleting(true)}>Delete</Button>
         </>
       }
@@ -77,6 +68,7 @@ export function Vault(): ReactNode {
             onChange={({ detail }) => setQuery({ tab: detail.activeTabId }, { replace: true })}
             tabs={[
               { id: 'points', label: 'Recovery points', content: <Points vault={name} /> },
+              { id: 'health', label: 'Health', content: <HealthOfVault name={name} /> },
               { id: 'policy', label: 'Access policy', content: <AccessPolicy vault={data} /> },
               {
                 id: 'lock',

@@ -14,6 +14,7 @@ import { Link } from '../../parts/link.tsx'
 import { List } from '../../parts/list.tsx'
 import { usePages } from '../../parts/pages.ts'
 import { Problem } from '../../parts/problem.tsx'
+import { VaultsHealth } from './vaults-health.tsx'
 import { LockState } from '../vaults.tsx'
 
 const FOLLOW_MS = 5_000
@@ -26,6 +27,7 @@ export function Health(): ReactNode {
   return (
     <Stack>
       <Queue />
+      <VaultsHealth />
       <Limits />
       <Locks />
       <Pauses />
