@@ -181,6 +181,7 @@ test('R23 metrics tell of jobs, resources, vaults and broken objectives, and of 
   assert.equal(value('roleback_vault_recovery_points', { vault: 'metered' }), 1)
   assert.ok((value('roleback_backup_bytes_total') ?? 0) > 0)
   assert.equal(value('roleback_oldest_queued_job_age_seconds'), 0)
+  assert.equal(value('roleback_events_set_aside'), 0)
   assert.equal(value('roleback_plan_last_run_timestamp_seconds', { plan: 'hourly' }), 0)
   for (const secret of [world.rootKey.secretAccessKey, world.rootKey.accessKeyId, world.dataDir, good.path])
     assert.ok(!text.includes(secret), secret)

@@ -8,6 +8,7 @@ import { verifyAudit } from '../store/audit-verify.ts'
 import { claimJob, finishJob } from '../store/claims.ts'
 import { saveDecisions } from '../store/decisions.ts'
 import { ACCOUNT, decisionRow, NOW, REGION } from '../store/contract-rows.ts'
+import { countEventsSetAside, tryEventsAgain } from '../store/events.ts'
 import { insertJob } from '../store/jobs.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
@@ -111,5 +112,26 @@ test('R24 a router that dies between the trail and the queue leaves no second re
     await routerOf(store).run()
     assert.equal((await trail(store)).length, 4)
     assert.deepEqual(await store.db.selectFrom('event').selectAll().execute(), [])
+  })
+})
+
+test('an event that cannot be read keeps no other, is set aside after ten tries, and tried again at the next start', async () => {
+  await withStore(async (store) => {
+    await runJob(store)
+    const [first] = await store.db.selectFrom('event').select('seq').orderBy('seq').execute()
+    const seq = Number(first?.seq)
+    await store.db.updateTable('event').set({ body: 'torn' }).where('seq', '=', seq).execute()
+    const attempts = async (): Promise<number | undefined> =>
+      (await store.db.selectFrom('event').select('attempts').where('seq', '=', seq).executeTakeFirst())
+        ?.attempts
+    for (let round = 1; round <= 12; round += 1, now += 61_000) await routerOf(store).run()
+    assert.equal((await trail(store)).length, 3, 'all but that one')
+    assert.equal(await attempts(), 10)
+    assert.equal(await countEventsSetAside(store.db), 1)
+    await tryEventsAgain(store.db)
+    assert.equal(await countEventsSetAside(store.db), 0)
+    await routerOf(store).run()
+    assert.equal(await attempts(), 11)
+    assert.equal(await countEventsSetAside(store.db), 1)
   })
 })

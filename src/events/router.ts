@@ -6,7 +6,14 @@ import type { DecisionRow } from '../store/decisions.ts'
 import { boundDeliveries, insertDeliveries } from '../store/event-deliveries.ts'
 import type { NewDelivery } from '../store/event-deliveries.ts'
 import { listEventTargets } from '../store/event-targets.ts'
-import { claimEvents, finishEvents, isInTrail, pruneEvents } from '../store/events.ts'
+import {
+  claimEvents,
+  finishEvents,
+  isInTrail,
+  pruneEvents,
+  setEventAside,
+  tryEventsAgain,
+} from '../store/events.ts'
 import type { EventRow } from '../store/events.ts'
 import { findAnyJob } from '../store/jobs.ts'
 import type { EventTargetTable } from '../store/schema-events.ts'
@@ -27,6 +34,8 @@ const IDLE_MS = 1_000
 const BATCH = 64
 /** Events of a router that died are another's after this, in milliseconds. */
 const LEASE_MS = 60_000
+/** An event that could not be read so often, over ten minutes, is set aside. */
+const MAX_READS = 10
 /** What was told is kept for so long, in milliseconds. */
 const KEEP_MS = 7 * 86_400_000
 const PRUNE_EVERY_MS = 60_000
@@ -64,6 +73,10 @@ export class EventRouter {
   }
 
   start(): void {
+    // This server may be newer than the one that could not read them.
+    this.#round = tryEventsAgain(this.#options.store.db).catch((error: unknown) => {
+      this.#options.log.error('events that were set aside could not be tried again', { error: textOf(error) })
+    })
     this.#timer = setInterval(() => this.#begin(), IDLE_MS)
   }
 
@@ -116,7 +129,14 @@ export class EventRouter {
       try {
         read.push(await this.#read(row))
       } catch (error) {
-        log.error('an event could not be read', { event: row.event_id, error: textOf(error) })
+        const isSetAside = row.attempts >= MAX_READS
+        if (isSetAside) await setEventAside(store.db, row)
+        log.error(
+          isSetAside
+            ? 'an event cannot be read and is set aside: it is in no trail and told to nobody, and tried again at the next start'
+            : 'an event could not be read',
+          { event: row.event_id, kind: row.kind, error: textOf(error) },
+        )
       }
     }
     const done = await Promise.all(

@@ -1,3 +1,4 @@
+import { countEventsSetAside } from '../store/events.ts'
 import { findIdentityExport } from '../store/identity-export.ts'
 import type { JobKind } from '../store/schema.ts'
 import {
@@ -39,6 +40,7 @@ export async function collectMetrics(store: Store, version: string, now: number)
   const undeleted = await undeletedTests(db)
   const exported = await findIdentityExport(db)
   const targets = await targetMeasures(db, MAX_SERIES + 1)
+  const setAside = await countEventsSetAside(db)
   const rules = await discoveryMeasures(db, MAX_SERIES + 1)
   const families: Family[] = [
     gauge('roleback_build_info', 'Always 1; the version is a label.', [{ labels: { version }, value: 1 }]),
@@ -112,6 +114,11 @@ export async function collectMetrics(store: Store, version: string, now: number)
         labels: { account_id: plans.get(planId)?.account_id ?? '', plan_id: planId, outcome },
         value: count,
       })),
+    ),
+    gauge(
+      'roleback_events_set_aside',
+      'Events that could not be read: in no audit trail, and told to nobody.',
+      [{ value: setAside }],
     ),
     gauge(
       'roleback_event_target_owed_messages',

@@ -63,6 +63,34 @@ export async function claimEvents(
   return rows.toSorted((a, b) => a.seq - b.seq)
 }
 
+/** Claimed for ever: by nobody, until the next server starts and may know better. */
+const SET_ASIDE = Number.MAX_SAFE_INTEGER
+
+/** Tries an event no more that cannot be read, and keeps it. */
+export async function setEventAside(db: Queryable, { seq }: EventRow): Promise<void> {
+  await db.updateTable('event').set({ claimed_until: SET_ASIDE }).where('seq', '=', seq).execute()
+}
+
+/** Lets events that were set aside be tried once more. */
+export async function tryEventsAgain(db: Queryable): Promise<void> {
+  await db
+    .updateTable('event')
+    .set({ claimed_until: 0 })
+    .where('routed_at', 'is', null)
+    .where('claimed_until', '=', SET_ASIDE)
+    .execute()
+}
+
+export async function countEventsSetAside(db: Queryable): Promise<number> {
+  const row = await db
+    .selectFrom('event')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('routed_at', 'is', null)
+    .where('claimed_until', '=', SET_ASIDE)
+    .executeTakeFirstOrThrow()
+  return Number(row.count)
+}
+
 /** Events that owe nobody anything are gone at once, but for what keeps their cause from being told again. */
 export async function finishEvents(
   db: Queryable,
