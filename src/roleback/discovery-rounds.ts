@@ -2,11 +2,20 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { DiscoveryDocument } from '../plans/discovery.ts'
-import { claimDiscovery, extendDiscovery, finishDiscovery, nextDiscoveryAt } from '../store/discovery.ts'
+import {
+  claimDiscovery,
+  discoveryRounds,
+  extendDiscovery,
+  finishDiscovery,
+  nextDiscoveryAt,
+} from '../store/discovery.ts'
 import type { ClaimedRule } from '../store/discovery.ts'
+import { recordNotice } from '../store/events.ts'
+import type { Notice } from '../store/events.ts'
 import type { Store } from '../store/store.ts'
 import { runDiscoveryRound } from './discovery-round.ts'
 import type { ActAs, RoundResult } from './discovery-round.ts'
+import { ruleArn } from './discovery-rules.ts'
 
 /** A look for rules that are due at least so often, in milliseconds. */
 const MAX_SLEEP_MS = 500
@@ -73,7 +82,12 @@ export class DiscoveryRounds {
     const isCutOff = this.#stop.signal.aborted && result.failed
     const { intervalMinutes } = JSON.parse(claimed.rule.document) as DiscoveryDocument
     const nextRunAt = isCutOff ? now : now + intervalMinutes * MINUTE_MS
-    await finishDiscovery(store.db, claimed, { owner, now: clock.now(), nextRunAt, ...result })
+    const before = (await discoveryRounds(store.db, [claimed.rule.rule_id])).get(claimed.rule.rule_id)
+    await store.transaction(async (tx) => {
+      await finishDiscovery(tx, claimed, { owner, now: clock.now(), nextRunAt, ...result })
+      if (!isCutOff && (before?.failed === 1) !== result.failed)
+        await recordNotice(tx, noticeOf(claimed.rule, result, now))
+    })
     return true
   }
 
@@ -89,6 +103,19 @@ export class DiscoveryRounds {
       log.warn('discovery failed', { account: rule.account_id, rule: rule.name, reason: message })
       return { failed: true, message }
     }
+  }
+}
+
+/** Told once when rounds begin to fail, and once when they go well again. */
+function noticeOf(rule: ClaimedRule['rule'], { failed, message }: RoundResult, at: number): Notice {
+  return {
+    accountId: rule.account_id,
+    region: rule.region,
+    at,
+    detailType: 'Discovery State Change',
+    resources: [ruleArn({ region: rule.region, accountId: rule.account_id }, rule.name)],
+    detail: { ruleName: rule.name, state: failed ? 'FAILED' : 'COMPLETED', statusMessage: message },
+    cause: `discovery ${rule.rule_id} ${at}`,
   }
 }
 

@@ -234,6 +234,25 @@ test('a role that lost a right, or its trust, ends the round, and says so in the
   assert.equal(failed.code, 1)
   assert.match(failed.stderr, /cannot be listed: .*it is not there/)
   mkdirSync(parent)
+  // Told when rounds begin to fail and when they go well again, not each time.
+  const told = await until('the events of the rule', () => {
+    const rows = world.rows(
+      "select detail from audit where action = 'roleback:DiscoveryStateChange' order by seq",
+    )
+    const details = (rows as readonly { readonly detail: string }[]).map(
+      ({ detail }) => JSON.parse(detail) as Record<string, string>,
+    )
+    const theirs = details.filter(({ ruleName }) => ruleName === 'tenants')
+    return theirs.length === 3 ? theirs : undefined
+  })
+  assert.deepEqual(
+    told.map(({ state }) => state),
+    ['FAILED', 'COMPLETED', 'FAILED'],
+  )
+  assert.match(
+    told[0]?.['statusMessage'] ?? '',
+    /not authorized to perform: elasticfilesystem:DescribeFileSystems/,
+  )
 })
 
 test('a rule that cannot be meant is refused', async () => {
