@@ -19,6 +19,7 @@ import {
   until,
 } from './fixtures/world.ts'
 import type { World } from './fixtures/world.ts'
+import { runTool } from './servers/run-tool.ts'
 
 /** Damage in the storage of a vault, as people hear of it. */
 
@@ -101,6 +102,60 @@ test('the backup after a verify stores again what had rotted, and heals the reco
   const sweep = await world.call('roleback', 'StartSweepJob', { BackupVaultName })
   assert.equal((await jobEnd(world, sweep.JobId)).State, 'COMPLETED')
   assert.ok(!packs().includes(hit.pack), 'the rotten pack is gone')
+})
+
+test('rot in wrapped keys, the server’s and the kit’s, is told by a verify and repaired by the server, and the kit opens the vault', async () => {
+  const { arn } = await registerDirectory(world, 'locksmith', (path) =>
+    writeFileSync(join(path, 'spare.txt'), 'the spare key'),
+  )
+  await makeVault(world, 'wrapped')
+  const point = await backUpWell(world, { BackupVaultName: 'wrapped', ResourceArn: arn, IamRoleArn: role })
+  const [row] = world.rows<{ vault_id: string }>(`select vault_id from vault where name = 'wrapped'`)
+  const directory = join(world.dataDir, 'vaults', row?.vault_id ?? 'none')
+  const names = readdirSync(join(directory, 'keys')).map((name) => `keys/${name}`)
+  assert.equal(names.length, 2)
+  const [kit = '', server = ''] = names.toSorted()
+  const whole = readFileSync(join(directory, kit))
+  // In the middle of the sealed key, where it stays JSON: only who has the kit's private half could open it.
+  const rotten = Buffer.from(
+    whole.toString().replace(/(?<="sealed":".{20})./, (one) => (one === 'A' ? 'B' : 'A')),
+  )
+  assert.equal(rotten.length, whole.length)
+  assert.ok(!rotten.equals(whole))
+  writeFileSync(join(directory, kit), rotten)
+  rmSync(join(directory, server))
+  const { JobId } = await world.call('roleback', 'StartVerifyJob', {
+    BackupVaultName: 'wrapped',
+    ReadData: false,
+  })
+  const verify = await jobEnd(world, JobId)
+  assert.equal(verify.State, 'FAILED')
+  for (const name of names) assert.ok(verify.StatusMessage?.includes(name), verify.StatusMessage ?? '')
+  assert.match(verify.StatusMessage ?? '', /No recovery point is hit/)
+  const repair = await lastJob('repair', 'wrapped')
+  assert.deepEqual(
+    [repair.state, repair.message.split('. ')[0]],
+    ['COMPLETED', 'Stored again: 2 wrappings of the vault’s keys were made again'],
+  )
+  const [told] = notices('Vault Damage Repaired', 'wrapped')
+  assert.deepEqual(new Set(told?.detail['repairedBlobs'] as string[]), new Set(names))
+  assert.deepEqual(readFileSync(join(directory, kit)), whole)
+  const opened = ['--kit', join(`${world.dataDir}-recovery`, 'recovery-kit.txt')]
+  opened.push('--passphrase-file', join(`${world.dataDir}-recovery`, 'recovery-passphrase.txt'))
+  const recover = join(import.meta.dirname, '..', 'tools', 'recover.mjs')
+  await runTool(process.execPath, [
+    recover,
+    'restore',
+    directory,
+    point,
+    join(world.scratch, 'by-kit'),
+    ...opened,
+  ])
+  const again = await world.call('roleback', 'StartVerifyJob', {
+    BackupVaultName: 'wrapped',
+    ReadData: false,
+  })
+  assert.equal((await jobEnd(world, again.JobId)).State, 'COMPLETED')
 })
 
 test('a recovery point whose head is gone from the storage is told by a verify, and no sweep frees what it held', async () => {

@@ -150,7 +150,7 @@ async function keep(
 }
 
 /** Blobs that every look with keys reads, or knows of: what it does not tell of them is not so any more. */
-const LOOKED_AT = /^(data|meta|index|points|records|dead|damage)\//
+const LOOKED_AT = /^(data|meta|index|points|records|dead|damage|keys)\//
 
 /** What was damaged and is not any more. Nothing where there is more damage than is named: what is not named may be any of it. */
 async function healedOf(

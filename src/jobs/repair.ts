@@ -15,6 +15,7 @@ import { isSameBackup, RepairSources } from './repair-sources.ts'
 import { retainVault } from './retain.ts'
 import { queueSweep } from './sweep-queue.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
+import { checkWrappings, repairWrappings, withWrappings } from './wrappings.ts'
 
 /**
  * Makes a damaged vault whole as far as that can be done: from what still opens of it, and from recovery points in other vaults of the
@@ -28,9 +29,14 @@ export async function runRepair(tools: JobTools, job: RunningJob): Promise<JobOu
   if (vault === undefined) throw new JobFailedError(`Repair failed: backup vault ${row.vault_name} is gone`)
   const before = await findScrub(db, vault)
   const opened = await tools.vaults.open(vault)
+  const owner = await tools.vaults.owner()
+  const lease = tools.vaults.lease(job, opened)
+  await lease.check()
+  // First: what is stored next is worth nothing without them once the server is lost.
+  const replacedKeys = await repairWrappings(opened, owner)
   const sources = new RepairSources(tools, job, vault)
-  const result = await repairVault(opened, {
-    lease: tools.vaults.lease(job, opened),
+  const repaired = await repairVault(opened, {
+    lease,
     now: tools.clock.now(),
     sourcesOf: (pointId) => sources.of(pointId),
     onBytes: (bytes) => {
@@ -38,11 +44,13 @@ export async function runRepair(tools: JobTools, job: RunningJob): Promise<JobOu
     },
     signal,
   })
+  const result = { ...repaired, replacedBlobs: [...replacedKeys, ...repaired.replacedBlobs] }
   progress.itemsDone = result.salvagedChunks + result.fetchedChunks
   // What is new must be kept by the storage as long as what it stands for.
   await retainVault(tools, vault, signal)
   const known = await findScrub(db, vault)
-  const look = withMissing(await verifyVault(opened, { signal }), await missingPoints(db, vault, opened))
+  const inVault = withMissing(await verifyVault(opened, { signal }), await missingPoints(db, vault, opened))
+  const look = withWrappings(inVault, await checkWrappings(opened, owner))
   const left = await announceFound(tools, vault, look, `repair ${row.job_id}`, known)
   if (look.unneededPacks.length > 0)
     await queueSweep(db, vault, { callerArn: row.caller_arn, now: tools.clock.now() })
@@ -66,11 +74,14 @@ function doneSentence(
   { salvagedChunks, fetchedChunks, rebuiltLists, replacedBlobs }: RepairResult,
   read: number,
 ): string {
+  const wrapped = replacedBlobs.filter((name) => name.startsWith('keys/')).length
+  const indexParts = replacedBlobs.length - wrapped
   const did = [
     salvagedChunks > 0 && `${salvagedChunks} chunks were saved out of damaged packs`,
     fetchedChunks > 0 && `${fetchedChunks} chunks were fetched from ${read} recovery points in other vaults`,
     rebuiltLists > 0 && `${rebuiltLists} lists of items were written again`,
-    replacedBlobs.length > 0 && `${replacedBlobs.length} parts of the index were replaced`,
+    indexParts > 0 && `${indexParts} parts of the index were replaced`,
+    wrapped > 0 && `${wrapped} wrappings of the vault’s keys were made again`,
   ].filter((part) => part !== false)
   return did.length === 0 ? 'There was nothing to store again' : `Stored again: ${did.join(', ')}`
 }

@@ -140,7 +140,7 @@ export class Scrubber {
       last_blobs: pass.pass_blobs,
       last_bytes: pass.pass_bytes,
     })
-    // What is missing no reading of what is there can show.
+    // What is missing, and rot in wrapped keys, no reading of what is there can show.
     if (isKept) await queueCheck(this.#tools, vault, { readData: false })
     return slice.bytes
   }

@@ -11,6 +11,7 @@ import type { Queryable, Store } from '../store/store.ts'
 import { readHeader } from '../vault/vault.ts'
 import type { Vault } from '../vault/vault.ts'
 import { addVaultKey } from './vault-owner.ts'
+import { checkWrappings } from './wrappings.ts'
 import type { OpenableVault, VaultRegistry } from './vault-registry.ts'
 
 /**
@@ -100,8 +101,11 @@ export async function openSystemVault(
     if (row.exported_number !== null) await change({ ...fresh, exported_number: null, exported_at: null })
     await change({ kit_public_key: kitPublicKey })
     vault = await tools.vaults.createAt(storedAs(row), row.wrapped_key)
+    const wrappings = await tools.vaults.wrappingsRecord(storedAs(row), row.wrapped_key)
     await vault.addRecord(({ record }) =>
-      record[SYSTEM_RECORD] === undefined ? { [SYSTEM_RECORD]: { serverId: server.server_id } } : undefined,
+      record[SYSTEM_RECORD] === undefined
+        ? { [SYSTEM_RECORD]: { serverId: server.server_id }, ...wrappings }
+        : undefined,
     )
     return { vault, row, server }
   }
@@ -111,6 +115,7 @@ export async function openSystemVault(
     const { sealed } = await addVaultKey(vault.store, { serverKey, kitPublicKey }, row.vault_id, before)
     await change({ wrapped_key: sealed, kit_public_key: kitPublicKey })
     vault = await tools.vaults.open(storedAs(row))
+    await checkWrappings(vault, { serverKey, kitPublicKey })
   }
   return { vault, row, server }
 }

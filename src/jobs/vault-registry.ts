@@ -13,6 +13,7 @@ import { findServer } from '../store/accounts.ts'
 import type { VaultTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { setVaultState, setWrappedKey } from '../store/vaults.ts'
+import type { PointRecord } from '../vault/heads.ts'
 import { IndexCache } from '../vault/index-cache.ts'
 import { createVault, openVault } from '../vault/vault.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -22,6 +23,8 @@ import type { RunningJob } from './tools.ts'
 import { checkOwner } from './vault-owner.ts'
 import { VaultStorages } from './vault-storages.ts'
 import type { StoredVault } from './vault-storages.ts'
+import { wrappingsRecord } from './wrappings.ts'
+import type { WrappingOwner } from './wrappings.ts'
 
 export interface VaultRegistryOptions {
   readonly store: Store
@@ -83,9 +86,10 @@ export class VaultRegistry {
     const vault = await this.createAt(row, wrapped)
     // Whose it is, for who has only the vault.
     const { account_id: accountId, region, name, created_at: createdAt, vault_type: vaultType } = row
+    const wrappings = await this.wrappingsRecord(row, wrapped)
     await vault.addRecord(({ record }) =>
       record['vault'] === undefined
-        ? { vault: { accountId, region, backupVaultName: name, createdAt, vaultType } }
+        ? { vault: { accountId, region, backupVaultName: name, createdAt, vaultType }, ...wrappings }
         : undefined,
     )
     await setVaultState(store.db, row, 'AVAILABLE')
@@ -93,9 +97,7 @@ export class VaultRegistry {
 
   /** Makes a vault's blobs, or finishes making them. @param wrapped Its one key, under the server's. */
   async createAt(row: OpenableVault, wrapped: string): Promise<Vault> {
-    const { store, serverKey } = this.#options
-    const kitPublicKey = (await findServer(store.db))?.recovery_kit_public_key
-    if (kitPublicKey === undefined) throw new JobFailedError('This server has no recovery kit')
+    const { serverKey, kitPublicKey } = await this.owner()
     const key = openVaultKeys(serverKey, row.vault_id, wrapped)
     const wrappings = Object.fromEntries(
       [serverWrapping(1, wrapped), ...kitWrappings(kitPublicKey, row.vault_id, key)].map(
@@ -117,6 +119,21 @@ export class VaultRegistry {
     const version = await this.#storages.version(row)
     this.#open.set(row.vault_id, { wrappedKey: wrapped, version, vault: Promise.resolve(vault) })
     return vault
+  }
+
+  /** Whose wrappings open vaults now. @throws {JobFailedError} */
+  async owner(): Promise<WrappingOwner> {
+    const { store, serverKey } = this.#options
+    const kitPublicKey = (await findServer(store.db))?.recovery_kit_public_key
+    if (kitPublicKey === undefined) throw new JobFailedError('This server has no recovery kit')
+    return { serverKey, kitPublicKey }
+  }
+
+  /** What a new vault's first record says of the wrappings of its one key. */
+  async wrappingsRecord({ vault_id: vaultId }: OpenableVault, wrapped: string): Promise<PointRecord> {
+    const { serverKey, kitPublicKey } = await this.owner()
+    const key = openVaultKeys(serverKey, vaultId, wrapped)
+    return wrappingsRecord(key, vaultId, kitPublicKey, serverWrapping(1, wrapped))
   }
 
   /**

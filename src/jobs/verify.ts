@@ -10,6 +10,7 @@ import type { VaultDamage } from './damage-words.ts'
 import { JobFailedError } from './errors.ts'
 import { missingPoints, withMissing } from './missing-points.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
+import { checkWrappings, withWrappings } from './wrappings.ts'
 
 /** Reads a vault and checks that every recovery point can be restored; with `readData` every byte of every pack. */
 export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
@@ -27,7 +28,8 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
       job.progress.bytesDone += bytes
     },
   })
-  const result = withMissing(inVault, await missingPoints(tools.store.db, vault, opened))
+  const keys = await checkWrappings(opened, await tools.vaults.owner())
+  const result = withWrappings(withMissing(inVault, await missingPoints(tools.store.db, vault, opened)), keys)
   job.progress.itemsDone = result.items
   await keepDamagedPacks(tools, opened, result.damagedPacks)
   await opened.clearDamage(result.healedPacks)

@@ -72,6 +72,11 @@ export function countVaultKeys(vaultKeys: Uint8Array): number {
   return vaultKeys.length / KEY_BYTES
 }
 
+/** The first so many of a vault's keys. */
+export function firstVaultKeys(vaultKeys: Uint8Array, count: number): Buffer {
+  return Buffer.from(vaultKeys.subarray(0, count * KEY_BYTES))
+}
+
 export function newVaultKey(): Buffer {
   return randomBytes(KEY_BYTES)
 }

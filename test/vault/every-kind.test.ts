@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { BlobNotFoundError } from '../../src/blobs/blob-store.ts'
 import { MemoryBlobStore } from '../../src/blobs/memory.ts'
 import { addVaultKey, checkOwner, readServerWrapping, wrapForKitOf } from '../../src/jobs/vault-owner.ts'
+import { checkWrappings, repairWrappings } from '../../src/jobs/wrappings.ts'
 import { makeRecoveryKit, openKit } from '../../src/keyring/recovery-kit.ts'
 import type { OpenedKit } from '../../src/keyring/recovery-kit.ts'
 import { ServerKey } from '../../src/keyring/server-key.ts'
@@ -122,6 +123,7 @@ const serverKey = new ServerKey(Buffer.alloc(32, 3))
 const PASSPHRASE = 'a passphrase of the tests'
 const made = makeRecoveryKit(PASSPHRASE, { cost: 1024 })
 const kit: OpenedKit = openKit(made.kitText, PASSPHRASE)
+const OWNER = { serverKey, kitPublicKey: made.publicKey }
 const READER = Buffer.from('// the second reader')
 
 async function rich(vaultId: string, byte: number): Promise<Rich> {
@@ -144,6 +146,7 @@ async function rich(vaultId: string, byte: number): Promise<Rich> {
     if (bytes !== undefined) deleted.set(name, bytes)
     return await remove(name)
   }
+  assert.deepEqual(await checkWrappings(vault, OWNER), [])
   await vault.addRecord(() => ({ lock: { mode: 'governance', minRetentionDays: 7 } }))
   await vault.addRecord(() => ({ lock: { mode: 'compliance', minRetentionDays: 8 } }))
   for (let number = 1; number <= 3; number++) await exportIdentities(vault, number)
@@ -236,6 +239,17 @@ async function areWrappingsWhole(store: MemoryBlobStore): Promise<boolean> {
     assert.ok(error instanceof WrappingError || /Seal|TakenOver|NotFound/.test(name), String(error))
     return false
   }
+}
+
+/** What no reader but its own opens is found and made again by the server, on another copy of the vault. */
+async function assertRewrapped(damaged: MemoryBlobStore, keys: Buffer, where: string): Promise<void> {
+  const store = copyOf(damaged.blobs)
+  const vault = (await opened(store, keys)) ?? assert.fail(where)
+  const found = (await checkWrappings(vault, OWNER)).map(({ blob }) => blob)
+  assert.ok(found.length > 0, `${where}: not noticed`)
+  assert.deepEqual(await repairWrappings(vault, OWNER), found, where)
+  assert.deepEqual(await checkWrappings(vault, OWNER), [], where)
+  assert.ok(await areWrappingsWhole(store), `${where}: made again, it does not open`)
 }
 
 async function areExportsWhole({ store, keys }: Vault): Promise<boolean> {
@@ -349,6 +363,7 @@ test('what is cut, swapped, put back, copied, foreign or gone, of every kind of 
         const store = copyOf(vault.blobs)
         change(store, changes)
         outcomes.add(await look(store, vault.keys))
+        if (kind.endsWith('wrapping') && attack !== 'copied') await assertRewrapped(store, vault.keys, where)
         const whole = await restorable(store, vault)
         assert.ok(whole.length >= all.length - HIT || kind === 'header', `${where}: restores ${whole.join()}`)
         await assertStillDeleted(store, vault, where)
