@@ -4,12 +4,8 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { ACCOUNT, NOW, pointRow, REGION, vaultRow } from '../src/store/contract-rows.ts'
 import type { Page, PageRequest } from '../src/store/page.ts'
-import {
-  findRecoveryPoint,
-  insertRecoveryPoint,
-  listProtectedResources,
-  listRecoveryPoints,
-} from '../src/store/recovery-points.ts'
+import { listProtectedResources } from '../src/store/protected-resources.ts'
+import { findRecoveryPoint, insertRecoveryPoint, listRecoveryPoints } from '../src/store/recovery-points.ts'
 import { insertJob, listJobs } from '../src/store/jobs.ts'
 import { openStore } from '../src/store/store.ts'
 import type { Store } from '../src/store/store.ts'
@@ -122,6 +118,7 @@ async function fill({ db }: Store, kind: 'sqlite' | 'postgres'): Promise<void> {
     resource_arn: arnOf(0),
   })
   await withoutTriggers(db, kind)
+  const startedAt = performance.now()
   await multiply(db, kind, 'recovery_point', {
     arn: `'point-' || n.i`,
     point_id: `'p-' || n.i`,
@@ -131,6 +128,8 @@ async function fill({ db }: Store, kind: 'sqlite' | 'postgres'): Promise<void> {
     resource_type: `case when n.i % 10000 = 0 then 'S3' else t.resource_type end`,
     plan_id: `case when n.i % 10 = 0 then 'plan' end`,
   })
+  const us = ((performance.now() - startedAt) * 1_000) / ROWS
+  process.stdout.write(`catalogue: ${kind}, ${ROWS} rows: each inserted in ${us.toFixed(1)} us\n`)
   await multiply(db, kind, 'job', {
     job_id: `'job-' || n.i`,
     state: `'COMPLETED'`,

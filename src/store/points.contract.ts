@@ -8,12 +8,12 @@ import {
   insertRecoveryPoint,
   latestCopyOfResource,
   latestPointOfResource,
-  listProtectedResources,
   listRecoveryPoints,
   setRecoveryPointStatus,
   updateLifecycle,
 } from './recovery-points.ts'
 import type { HeldCursor } from './recovery-points.ts'
+import { listProtectedResources } from './protected-resources.ts'
 import { insertJob } from './jobs.ts'
 import {
   findResource,
@@ -208,15 +208,22 @@ export const POINTS_CONTRACT: readonly ContractCase[] = [
       const inVault = pointRow('v', { created_at: NOW + 3 })
       const second = pointRow('v', { resource_arn: 'arn:aws:s3:::b' })
       const creating = pointRow('v', { resource_arn: 'arn:aws:s3:::c', status: 'CREATING' })
-      for (const row of [latest, inVault, second, creating, pointRow('v')])
+      const last = pointRow('w', { resource_arn: 'arn:aws:s3:::d' })
+      for (const row of [latest, inVault, second, creating, last, pointRow('v')])
         await insertRecoveryPoint(store.db, row)
-      const list = async (vaultName?: string): Promise<string[]> => {
+      const list = async (limit: number, vaultName?: string): Promise<string[]> => {
         const filter = { accountId: ACCOUNT, region: REGION, vaultName }
-        const rows = await readPages(async (page) => await listProtectedResources(store.db, filter, page), 1)
+        const rows = await readPages(
+          async (page) => await listProtectedResources(store.db, filter, page),
+          limit,
+        )
         return rows.map((row) => row.arn)
       }
-      assert.deepEqual(await list(), [latest.arn, second.arn])
-      assert.deepEqual(await list('v'), [inVault.arn, second.arn])
+      for (const limit of [1, 2, 3, 10]) {
+        assert.deepEqual(await list(limit), [latest.arn, second.arn, last.arn])
+        assert.deepEqual(await list(limit, 'v'), [inVault.arn, second.arn])
+      }
+      assert.deepEqual(await list(1, 'nowhere'), [])
     },
   },
   {

@@ -1,7 +1,7 @@
 import { deletePointIndex } from './point-index.ts'
 import type { Page, PageRequest } from './page.ts'
 import { IS_FREE } from './legal-holds.ts'
-import { pageOf, textCursor, timeCursor } from './page.ts'
+import { pageOf, timeCursor } from './page.ts'
 import type { RecoveryPointStatus, RecoveryPointTable, VaultTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 import { growStoredBytes } from './vaults.ts'
@@ -95,45 +95,6 @@ export async function listRecoveryPoints(
     .limit(page.limit + 1)
     .execute()
   return pageOf(rows, page.limit, (row) => [row.created_at, row.arn])
-}
-
-/** The latest recovery point of each protected resource, by the resource's ARN. */
-export async function listProtectedResources(
-  db: Queryable,
-  filter: { readonly accountId: string; readonly region: string; readonly vaultName?: string | undefined },
-  page: PageRequest,
-): Promise<Page<RecoveryPointTable>> {
-  let query = db
-    .selectFrom('recovery_point as point')
-    .selectAll('point')
-    .where('point.account_id', '=', filter.accountId)
-    .where('point.region', '=', filter.region)
-    .where('point.status', 'in', RESTORABLE)
-    .where((eb) => {
-      let newer = eb
-        .selectFrom('recovery_point as newer')
-        .select('newer.arn')
-        .whereRef('newer.account_id', '=', 'point.account_id')
-        .whereRef('newer.region', '=', 'point.region')
-        .whereRef('newer.resource_arn', '=', 'point.resource_arn')
-        .where('newer.status', 'in', RESTORABLE)
-        .where((inner) =>
-          inner(
-            inner.refTuple('newer.created_at', 'newer.arn'),
-            '>',
-            inner.refTuple('point.created_at', 'point.arn'),
-          ),
-        )
-      if (filter.vaultName !== undefined) newer = newer.where('newer.vault_name', '=', filter.vaultName)
-      return eb.not(eb.exists(newer))
-    })
-  if (filter.vaultName !== undefined) query = query.where('point.vault_name', '=', filter.vaultName)
-  if (page.after !== undefined) query = query.where('point.resource_arn', '>', textCursor(page.after))
-  const rows = await query
-    .orderBy('point.resource_arn')
-    .limit(page.limit + 1)
-    .execute()
-  return pageOf(rows, page.limit, (row) => [row.resource_arn])
 }
 
 /** What a finished backup adds to the row it made when it began. */
