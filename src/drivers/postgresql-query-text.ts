@@ -6,11 +6,14 @@ import { QueryRefusedError } from './driver.ts'
  * by name that reach beyond both.
  */
 
-const SPACE = /\s+/y
-const LINE_COMMENT = /--[^\n]*/y
+/** To PostgreSQL every other space is a letter. */
+const SPACE = /[ \t\n\r\f\v]+/y
+const LINE_COMMENT = /--[^\n\r]*/y
 // oxlint-disable-next-line no-control-regex -- PostgreSQL takes every byte above ASCII for a letter
 const WORD = /[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*/y
-const NUMBER = /\d[\w.]*/y
+const NUMBER = /0[xX][\dA-Fa-f_]+|\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?\d+)?/y
+// oxlint-disable-next-line no-control-regex
+const IN_NAME = /[A-Za-z_$\u0080-\uffff]/
 const STRING = /'(?:[^']|'')*'/y
 const ESCAPE_STRING = /'(?:[^'\\]|''|\\[\s\S])*'/y
 const QUOTED_NAME = /"((?:[^"]|"")+)"/y
@@ -20,7 +23,8 @@ const DOLLAR_QUOTE = /\$((?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?)\
 /**
  * Every word of a query outside of its strings and comments, as the server folds it: all functions and relations that it names are
  * among them.
- * @throws {QueryRefusedError} Where it is more than one statement, or does not end where it seems to.
+ * @throws {QueryRefusedError} Where it is more than one statement, does not end where it seems to, or has what versions of
+ *   PostgreSQL read in different ways.
  */
 export function namesIn(query: string): readonly string[] {
   const names = new Set<string>()
@@ -32,8 +36,21 @@ export function namesIn(query: string): readonly string[] {
     if (found !== undefined) at = pattern.lastIndex
     return found
   }
+  const endOfString = (pattern: RegExp): void => {
+    must(take(pattern), 'a string')
+    while (take(SPACE) ?? take(LINE_COMMENT));
+    // On another line it would go on the first, by whose rules it then is read.
+    if (query[at] === "'")
+      throw new QueryRefusedError('It has strings behind one another: write them as one, or put || between')
+  }
   while (at < query.length) {
-    if (take(SPACE) ?? take(LINE_COMMENT) ?? take(NUMBER)) continue
+    if (take(SPACE) ?? take(LINE_COMMENT)) continue
+    if (take(NUMBER) !== undefined) {
+      // Before version 15 a name of its own began there.
+      if (IN_NAME.test(query[at] ?? ''))
+        throw new QueryRefusedError('It has a number that runs into a name: put a space between')
+      continue
+    }
     if (query.startsWith('/*', at)) {
       at = endOfComment(query, at)
       continue
@@ -45,11 +62,11 @@ export function namesIn(query: string): readonly string[] {
         throw new QueryRefusedError(
           'Names and strings in Unicode escapes (U&"…") are not taken: write the characters',
         )
-      if (/^e$/i.test(word) && next === "'") must(take(ESCAPE_STRING), 'a string')
+      if (/^e$/i.test(word) && next === "'") endOfString(ESCAPE_STRING)
       else names.add(folded(word))
       continue
     }
-    if (query[at] === "'") must(take(STRING), 'a string')
+    if (query[at] === "'") endOfString(STRING)
     else if (query[at] === '"')
       names.add(must(take(QUOTED_NAME), 'a quoted name')[1]?.replaceAll('""', '"') ?? '')
     else if (query[at] === '$') at = endOfDollars(query, at, take(DOLLAR_QUOTE))
