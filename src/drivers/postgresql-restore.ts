@@ -160,17 +160,19 @@ export async function loadDump(
   const login = restoreLogin(settings, database)
   let major: number
   let tablesBefore: number
+  let address: string
   {
     await using session = await connectDatabase(settings, login, options.signal)
     await refuseSuperuser(session, settings, login.user)
     await refuseFilled(session, settings, database)
     major = (await serverVersion(session)).major
     tablesBefore = await countTables(session)
+    address = session.address
   }
   const tool = await findTool('pg_restore', major, options.directories)
   const reader = new ArchiveReader()
   const seen: { summary: ArchiveSummary | undefined } = { summary: undefined }
-  await using folder = await openToolFolder(settings, login)
+  await using folder = await openToolFolder(settings, login, address)
   const list = only && (await folder.put('entries', only.entries.map((id) => `${id};\n`).join('')))
   await writeToTool(
     {

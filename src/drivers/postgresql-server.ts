@@ -1,8 +1,10 @@
 import type { EventEmitter } from 'node:events'
+import { Socket } from 'node:net'
 import { checkServerIdentity } from 'node:tls'
 import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 import pg from 'pg'
+import { judgedLookup } from '../egress/addresses.ts'
 import type { QueryRows } from './driver.ts'
 import { mask } from './postgresql-child.ts'
 import { quoted } from './postgresql-settings.ts'
@@ -15,6 +17,8 @@ export class PostgresqlServerError extends Error {
 }
 
 export interface DatabaseSession extends AsyncDisposable {
+  /** Address of the server, judged as it was connected to: a tool that follows goes there, whatever the name means by then. */
+  readonly address: string
   query<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>
   /** One statement by the extended protocol, which takes no second one; values as the server writes them as text. */
   answer(text: string): Promise<QueryRows>
@@ -75,9 +79,14 @@ export async function connectDatabase(
   signal.throwIfAborted()
   const place = `database ${quoted(login.database)} at ${settings.host}:${settings.port} as ${quoted(login.user)}`
   let weak: string | undefined
+  const socket = new JudgedSocket()
+  let address = ''
+  // Once TLS has taken the socket over it does not tell.
+  socket.once('connect', () => (address = socket.remoteAddress ?? ''))
   const client = new pg.Client({
     host: settings.host,
     port: settings.port,
+    stream: () => socket,
     database: login.database,
     user: login.user,
     password: () => {
@@ -127,6 +136,7 @@ export async function connectDatabase(
     throw explain(error)
   }
   return {
+    address,
     async query<Row extends pg.QueryResultRow>(
       text: string,
       values: readonly unknown[] = [],
@@ -149,6 +159,15 @@ export async function connectDatabase(
       }
     },
     [Symbol.asyncDispose]: close,
+  }
+}
+
+/** The package connects by name: it is looked up where forbidden addresses are refused. */
+class JudgedSocket extends Socket {
+  override connect(...to: unknown[]): this {
+    const [port, host] = to
+    if (typeof port !== 'number' || typeof host !== 'string') throw new Error('a server is a host and a port')
+    return super.connect({ port, host, lookup: judgedLookup })
   }
 }
 

@@ -79,8 +79,14 @@ export interface ToolFolder extends AsyncDisposable {
 /**
  * A private folder with the password file (0600) and the certificates that a tool reads, and the environment that points
  * there. Removed on disposal. libpq cannot take the password any other way that neither argv nor environment shows.
+ *
+ * @param address Where the tool connects: libpq looks the host's name up no more, and holds certificates against it.
  */
-export async function openToolFolder(settings: PostgresqlSettings, login: ToolLogin): Promise<ToolFolder> {
+export async function openToolFolder(
+  settings: PostgresqlSettings,
+  login: ToolLogin,
+  address: string,
+): Promise<ToolFolder> {
   const dir = await mkdtemp(join(tmpdir(), 'roleback-pg-'))
   try {
     await chmod(dir, 0o700)
@@ -97,6 +103,7 @@ export async function openToolFolder(settings: PostgresqlSettings, login: ToolLo
       PATH: '/usr/bin:/bin',
       LC_ALL: 'C.UTF-8',
       HOME: dir,
+      PGHOSTADDR: address,
       PGPASSFILE: passFile,
       PGSSLMODE: settings.tlsMode,
       // With a root certificate in sight libpq would check it in mode `require` too.

@@ -91,7 +91,7 @@ test('R9 the password is in a file of mode 0600 that goes away, and escaped as l
   const settings = parsePostgresqlSettings({ ...GOOD, secret: 'a:b\\c' })
   let file: string
   {
-    await using folder = await openToolFolder(settings, settings)
+    await using folder = await openToolFolder(settings, settings, '192.0.2.1')
     file = folder.env['PGPASSFILE'] as string
     assert.equal((await stat(file)).mode & 0o777, 0o600)
     assert.equal(await readFile(file, 'utf8'), '*:*:*:*:a\\:b\\\\c\n')

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import dns from 'node:dns'
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
-import { test } from 'node:test'
+import { mock, test } from 'node:test'
 import { postgresqlDriver } from './postgresql.ts'
 
 const BLOCK = Buffer.alloc(1024 * 1024, 'a')
@@ -60,4 +61,28 @@ test('a PostgreSQL server that sends rows without end is left before they take t
 
 test('a PostgreSQL server that announces a message of 2 GiB is left before it takes the memory', async () => {
   assert.ok((await tryServer(message('D', Buffer.alloc(0), 0x7f_ff_ff_00), BLOCK)) < MOST_BLOCKS)
+})
+
+test('R23 a name that means a forbidden address by now is not connected to', async () => {
+  let asked = 0
+  const server = createServer((socket) => {
+    asked++
+    socket.destroy()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  // The unspecified address is refused as metadata addresses are, and reaches this host if it is not.
+  const { lookup } = dns
+  const rebound = mock.method(dns, 'lookup', (host: string, ...rest: [object, () => void]) => {
+    lookup(host === 'database.test' ? '0.0.0.0' : host, ...rest)
+  })
+  try {
+    const settings = { host: 'database.test', port, database: 'd', user: 'u', tlsMode: 'disable' }
+    const tried = postgresqlDriver.test({ settings, secret: 'canary' }, AbortSignal.timeout(30_000))
+    await assert.rejects(tried, /Will not connect to database\.test: link-local, unspecified and metadata/)
+    assert.equal(asked, 0)
+  } finally {
+    rebound.mock.restore()
+    server.close()
+  }
 })

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import dns from 'node:dns'
 import { mkdtempSync, readdirSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { after, before, describe, mock, test } from 'node:test'
 import { postgresMissing, startPostgres } from '../../test/servers/postgres.ts'
 import type { PostgresServer } from '../../test/servers/postgres.ts'
 import { runTool } from '../../test/servers/run-tool.ts'
@@ -133,6 +134,30 @@ describe('PostgreSQL driver and its tools', { skip: postgresMissing() ?? false }
   test('what a failed tool left running is ended with it', async () => {
     const child = (await readFile(join(scratch, 'dump.child'), 'utf8')).trim()
     await goneFromProc(child)
+  })
+
+  test('R23 pg_dump and pg_restore go to the address that was judged, whatever the name means by then', async () => {
+    // Known to this process alone: a tool that looks it up finds nothing.
+    const { lookup } = dns
+    const known = mock.method(dns, 'lookup', (host: string, ...rest: [object, () => void]) => {
+      lookup(host === 'database.test' ? server.host : host, ...rest)
+    })
+    try {
+      const tested = { driver: createPostgresqlDriver(), makeSource }
+      const source = sourceOf(`${NAME}3`)
+      const named: ContractSource = {
+        ...source,
+        connection: (purpose) => {
+          const { settings, secret } = source.connection(purpose)
+          return { settings: { ...settings, host: 'database.test' }, secret }
+        },
+      }
+      const { point } = await backUp(tested, named)
+      await restoreInto(tested, named, point)
+      assert.deepEqual(await source.restored(), [`${NAME}3`])
+    } finally {
+      known.mock.restore()
+    }
   })
 
   test('a backup names both versions when pg_dump is older than the server, and says so when there is none', async () => {

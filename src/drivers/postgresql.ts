@@ -105,11 +105,11 @@ async function backUp(request: BackupRequest, options: PostgresqlOptions): Promi
   const target = rds.backupTarget(factsOf(session))
   const step = (name: keyof typeof backup) => backup[name] as NonNullable<(typeof backup)[string]>
   await session.call(step('DescribeBackupVault'), target, () => undefined)
-  const facts = await session.call(step('DescribeDatabase'), target, async (connection) => {
+  const { facts, address } = await session.call(step('DescribeDatabase'), target, async (connection) => {
     const settings = parsePostgresqlSettings(connection)
     await using database = await connectDatabase(settings, settings, session.signal)
     await refuseSuperuser(database, settings, settings.user)
-    return await readFacts(database)
+    return { facts: await readFacts(database), address: database.address }
   })
   session.expect(facts.sizeBytes)
   await session.call(step('ListTags'), target, () => undefined)
@@ -128,9 +128,14 @@ async function backUp(request: BackupRequest, options: PostgresqlOptions): Promi
       {
         from: 'stream',
         open: (signal) =>
-          dumpDatabase(settings, facts, AbortSignal.any([signal, session.signal]), options, () => {
-            dump.whole = true
-          }),
+          dumpDatabase(
+            { settings, address, major: facts.serverMajor },
+            AbortSignal.any([signal, session.signal]),
+            options,
+            () => {
+              dump.whole = true
+            },
+          ),
       },
     )
     if (!dump.whole) throw new DumpDamagedError('The dump was not read to its end')
@@ -143,15 +148,15 @@ async function backUp(request: BackupRequest, options: PostgresqlOptions): Promi
  * every entry in the dump's own table of contents has passed whole.
  */
 async function* dumpDatabase(
-  settings: PostgresqlSettings,
-  facts: DatabaseFacts,
+  from: { readonly settings: PostgresqlSettings; readonly address: string; readonly major: number },
   signal: AbortSignal,
   options: PostgresqlOptions,
   onWhole: () => void,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const tool = await findTool('pg_dump', facts.serverMajor, options.toolDirectories)
+  const { settings, address, major } = from
+  const tool = await findTool('pg_dump', major, options.toolDirectories)
   const reader = new ArchiveReader()
-  await using folder = await openToolFolder(settings, settings)
+  await using folder = await openToolFolder(settings, settings, address)
   const output = readFromTool({
     tool: 'pg_dump',
     path: tool.path,
