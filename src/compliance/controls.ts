@@ -246,7 +246,7 @@ export function isInScope(
   const names = [one.name, one.arn, `${config}/${one.name}`]
   if (ids.length > 0 && !ids.some((id) => names.includes(id))) return false
   // An empty value stands for any.
-  return Object.entries(Tags).every(([key, value]) =>
-    value === '' ? one.tags[key] !== undefined : one.tags[key] === value,
+  return Object.entries(Tags).every(
+    ([key, value]) => Object.hasOwn(one.tags, key) && (value === '' || one.tags[key] === value),
   )
 }

@@ -138,7 +138,10 @@ export function conditionsHold(
   { StringEquals, StringNotEquals }: TestedResources['ProtectedResourceConditions'],
   tags: Readonly<Record<string, string>>,
 ): boolean {
-  const valueOf = (key: string): string | undefined => tags[key.slice(TAG_KEY.length)]
+  const valueOf = (key: string): string | undefined => {
+    const name = key.slice(TAG_KEY.length)
+    return Object.hasOwn(tags, name) ? tags[name] : undefined
+  }
   return (
     StringEquals.every(({ Key, Value }) => valueOf(Key) === Value) &&
     StringNotEquals.every(({ Key, Value }) => valueOf(Key) !== Value)

@@ -55,6 +55,18 @@ test('Conditions and NotResources narrow, all conditions together', () => {
   assert.equal(isSelected({ ...all, NotResources: ['arn:aws:rds:*'] }, database), false)
 })
 
+test('a tag’s key may be called as something that every object has', () => {
+  const named = (operator: 'StringLike' | 'StringNotLike' | 'StringNotEquals'): Rest => ({
+    Resources: ['*'],
+    Conditions: { [operator]: [on('constructor', '*')] },
+  })
+  assert.equal(isSelected(named('StringLike'), bucket), false)
+  assert.equal(isSelected(named('StringNotLike'), bucket), true)
+  const tagged = { ...bucket, tags: { constructor: 'us' } }
+  assert.equal(isSelected(named('StringLike'), tagged), true)
+  assert.equal(isSelected({ ListOfTags: [tag('constructor', 'us')] }, tagged), true)
+})
+
 test('an opted-out type is selected only where a pattern names the type or the resource', () => {
   assert.equal(isSelected({ ListOfTags: [tag('backup', 'daily')] }, database, false), false)
   for (const [pattern, expected] of [

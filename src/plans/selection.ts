@@ -98,7 +98,9 @@ export function matchSelection(
   const { arn, type, tags } = candidate
   const no = (reason: string): Match => ({ isSelected: false, reason })
   const pattern = selection.Resources?.find((text) => matches(text, arn))
-  const tag = selection.ListOfTags?.find((entry) => tags[entry.ConditionKey] === entry.ConditionValue)
+  const tag = selection.ListOfTags?.find(
+    (entry) => valueOf(tags, entry.ConditionKey) === entry.ConditionValue,
+  )
   if (pattern === undefined && tag === undefined) return no('neither Resources nor ListOfTags name it')
   const left = selection.NotResources?.find((text) => matches(text, arn))
   if (left !== undefined) return no(`NotResources leaves "${left}" out`)
@@ -122,10 +124,15 @@ function holds(
   { ConditionKey = '', ConditionValue = '' }: ConditionEntry,
   tags: Candidate['tags'],
 ): boolean {
-  const value = tags[ConditionKey.slice(CONDITION_KEY.length)]
+  const value = valueOf(tags, ConditionKey.slice(CONDITION_KEY.length))
   const isLike = operator === 'StringLike' || operator === 'StringNotLike'
   const isEqual = value !== undefined && (isLike ? matches(ConditionValue, value) : value === ConditionValue)
   return operator === 'StringEquals' || operator === 'StringLike' ? isEqual : !isEqual
+}
+
+/** A key may be called as something that every object has: `constructor`. */
+function valueOf(tags: Candidate['tags'], key: string): string | undefined {
+  return Object.hasOwn(tags, key) ? tags[key] : undefined
 }
 
 /** `*` stands for any number of characters. */

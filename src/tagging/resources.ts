@@ -57,7 +57,7 @@ function isOfType(arn: string, filters: readonly string[] | undefined): boolean 
 
 function matches(tags: Tags, filters: readonly TagFilter[] | undefined): boolean {
   return (filters ?? []).every(({ Key, Values }) => {
-    const value = Key === undefined ? undefined : tags[Key]
+    const value = Key !== undefined && Object.hasOwn(tags, Key) ? tags[Key] : undefined
     return value !== undefined && (Values === undefined || Values.length === 0 || Values.includes(value))
   })
 }
