@@ -245,6 +245,30 @@ test('of rules due at one moment the one that keeps longest runs', async () => {
   })
 })
 
+test('plans that cannot be run keep no others from running, however many they are', async () => {
+  await withPlan([daily], 1, async ({ clock, scheduler, store, jobs }) => {
+    const broken = uuid()
+    await writePlan(
+      store,
+      broken,
+      Array.from({ length: 101 }, () => daily),
+    )
+    await store.db
+      .updateTable('backup_plan_version')
+      .set({ document: '{' })
+      .where('plan_id', '=', broken)
+      .execute()
+    await store.db
+      .updateTable('backup_rule')
+      .set({ next_run_at: START })
+      .where('plan_id', '=', broken)
+      .execute()
+    clock.ms = Date.UTC(2026, 0, 1, 5)
+    assert.equal(await scheduler.runDue(), 101)
+    assert.equal((await jobs()).length, 1)
+  })
+})
+
 test('what is paused makes no jobs and says so: a plan, everything, one resource', async () => {
   await withPlan([daily], 2, async ({ clock, scheduler, store, planId, jobs, runs }) => {
     const pause = (target_arn: string, until: number) =>

@@ -93,16 +93,17 @@ export class Scheduler {
 
   async #runRules(): Promise<number> {
     const { store, clock, log } = this.#tools
+    const now = clock.now()
+    let failed = 0
+    let last: DueRule | undefined
     for (;;) {
-      const now = clock.now()
-      const due = await dueRules(store.db, now, BATCH)
-      let failed = 0
+      const due = await dueRules(store.db, now, BATCH, last)
       for (const rule of due) {
         if (this.#stop.signal.aborted) return failed
         try {
           if (await store.transaction((tx) => runRule(tx, rule, now))) store.wake()
         } catch (error) {
-          // One plan must not keep the others from running; it is looked at again in the next round.
+          // No number of plans must keep the others from running; it is looked at again in the next round.
           failed++
           log.error('a plan’s rule could not be run', {
             plan: rule.planId,
@@ -111,7 +112,8 @@ export class Scheduler {
           })
         }
       }
-      if (due.length < BATCH || failed > 0) return failed
+      if (due.length < BATCH) return failed
+      last = due.at(-1)
     }
   }
 }

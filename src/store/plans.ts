@@ -264,15 +264,23 @@ export interface DueRule {
 }
 
 /** Rules due at `now`, longest first. */
-export async function dueRules(db: Queryable, now: number, limit: number): Promise<readonly DueRule[]> {
-  const rows = await db
-    .selectFrom('backup_rule')
-    .selectAll()
-    .where('next_run_at', '<=', now)
-    .orderBy('next_run_at')
-    .orderBy('plan_id')
-    .limit(limit)
-    .execute()
+/** In the order of their times. @param after Of those, the ones behind it. */
+export async function dueRules(
+  db: Queryable,
+  now: number,
+  limit: number,
+  after?: DueRule,
+): Promise<readonly DueRule[]> {
+  let query = db.selectFrom('backup_rule').selectAll().where('next_run_at', '<=', now)
+  if (after !== undefined)
+    query = query.where((eb) =>
+      eb(
+        eb.refTuple('next_run_at', 'plan_id', 'rule_id'),
+        '>',
+        eb.tuple(after.dueAt, after.planId, after.ruleId),
+      ),
+    )
+  const rows = await query.orderBy('next_run_at').orderBy('plan_id').orderBy('rule_id').limit(limit).execute()
   return rows.map((row) => ({
     accountId: row.account_id,
     region: row.region,
