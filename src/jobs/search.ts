@@ -8,6 +8,7 @@ import { findVault } from '../store/vaults.ts'
 import { PointNotFoundError } from '../vault/errors.ts'
 import type { Vault } from '../vault/vault.ts'
 import { JobFailedError } from './errors.ts'
+import { compileGlob } from './search-glob.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 
 /** What an item search looks for, as the call decided it. */
@@ -115,32 +116,14 @@ export function matcher(input: Omit<SearchInput, 'recoveryPointArns'>): (item: I
     (modifiedBefore === null || (item.modifiedAt ?? NONE) <= modifiedBefore)
 }
 
-/** Linear in the name whatever the pattern: no regular expression that somebody's pattern could make run for ever. */
+/** No regular expression that somebody's pattern could make run for ever. */
 function globOf(pattern: string): (name: string) => boolean {
-  const wanted = pattern.toLowerCase()
+  const isMatch = compileGlob(pattern.toLowerCase())
   const isOfLastPart = !pattern.includes('/')
   return (name) => {
     const whole = name.toLowerCase()
-    if (!isOfLastPart) return isMatch(wanted, whole)
+    if (!isOfLastPart) return isMatch(whole)
     const trimmed = whole.endsWith('/') ? whole.slice(0, -1) : whole
-    return isMatch(wanted, trimmed.slice(trimmed.lastIndexOf('/') + 1))
+    return isMatch(trimmed.slice(trimmed.lastIndexOf('/') + 1))
   }
-}
-
-function isMatch(pattern: string, text: string): boolean {
-  let [p, t, star, mark] = [0, 0, -1, 0]
-  while (t < text.length) {
-    if (pattern[p] === '*') {
-      star = p++
-      mark = t
-    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) {
-      p++
-      t++
-    } else if (star >= 0) {
-      p = star + 1
-      t = ++mark
-    } else return false
-  }
-  while (pattern[p] === '*') p++
-  return p === pattern.length
 }

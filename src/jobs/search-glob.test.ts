@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { compileGlob } from './search-glob.ts'
+
+/** As the words say it: slow, and clear. */
+function matches(pattern: string, text: string): boolean {
+  const [first] = pattern
+  if (first === undefined) return text === ''
+  if (first === '*')
+    return matches(pattern.slice(1), text) || (text !== '' && matches(pattern, text.slice(1)))
+  return text !== '' && (first === '?' || first === text[0]) && matches(pattern.slice(1), text.slice(1))
+}
+
+test('a pattern matches what its words say, across the bounds of 32 characters, too', () => {
+  const some = fc.string({ unit: fc.constantFrom('a', 'b', 'ä'), maxLength: 8 })
+  const glob = fc.string({ unit: fc.constantFrom('a', 'b', 'ä', '*', '?'), maxLength: 8 })
+  const longer = fc.constantFrom('', 'x'.repeat(28), 'x'.repeat(31), 'x'.repeat(60))
+  fc.assert(
+    fc.property(glob, some, longer, (pattern, text, before) => {
+      assert.equal(compileGlob(before + pattern)(before + text), matches(pattern, text))
+    }),
+    { numRuns: 20_000 },
+  )
+})
+
+test('a long pattern that nearly matches a long name takes no longer than another', () => {
+  const name = 'a'.repeat(1024)
+  const timeOf = (pattern: string): number => {
+    const isMatch = compileGlob(pattern)
+    const begun = performance.now()
+    for (let i = 0; i < 50; i++) assert.equal(isMatch(name), false)
+    return performance.now() - begun
+  }
+  timeOf(`*${'z'.repeat(510)}`)
+  const [harmless, hostile] = [timeOf(`*${'z'.repeat(511)}`), timeOf(`*${'a'.repeat(510)}b`)]
+  // Going back behind the star takes 500 times as long.
+  assert.ok(hostile < harmless * 50, `${hostile} ms instead of ${harmless} ms`)
+})
