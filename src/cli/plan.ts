@@ -33,6 +33,18 @@ export function addPlan(program: Command): void {
       if (NextToken !== undefined)
         say(`These are the newest ${Runs.length}; ListBackupPlanRuns has the rest.`)
     })
+  plan
+    .command('schedule <expression>')
+    .description('the next times of a schedule, such as "cron(30 1 * * ? *)", before a plan has it')
+    .option('--timezone <zone>', 'such as Europe/Berlin; UTC without it')
+    .action(async (ScheduleExpression: string, options: { timezone?: string }) => {
+      const { call } = clientFrom(process.env)
+      const { Runs } = await call('roleback', 'PreviewSchedule', {
+        ScheduleExpression,
+        ScheduleExpressionTimezone: options.timezone,
+      })
+      for (const run of Runs) say(run.toISOString())
+    })
   addPlanRetention(plan)
 }
 

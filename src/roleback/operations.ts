@@ -43,7 +43,7 @@ import {
   startVerifyJob,
 } from './jobs.ts'
 import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts'
-import { listBackupPlanRuns, previewBackupSelection } from './plans.ts'
+import { listBackupPlanRuns, previewBackupSelection, previewSchedule } from './plans.ts'
 import { preflightJobs } from './preflight.ts'
 import { listQuotas, putQuota } from './quotas.ts'
 import { listRetentionCounts, previewRetention, putRetentionCounts } from './retention-counts.ts'
@@ -205,6 +205,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   ListBackupPlanRuns: { resource: planOrAll, context: planContext, handler: listBackupPlanRuns },
   PutRetentionCounts: { resource: planOrAll, context: planContext, handler: putRetentionCounts },
   ListRetentionCounts: { resource: planOrAll, context: planContext, handler: listRetentionCounts },
+  PreviewSchedule: { resource: all, handler: previewSchedule },
   PreviewRetention: { resource: planOrAll, context: planContext, handler: previewRetention },
   ListFrameworkFindings: {
     resource: frameworkOf,

@@ -4,23 +4,31 @@ import type {
   ListBackupPlanRunsOutput,
   PreviewBackupSelectionInput,
   PreviewBackupSelectionOutput,
+  PreviewScheduleInput,
+  PreviewScheduleOutput,
   SelectionMatch,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import type { PlanDocument } from '../plans/plan.ts'
+import { ScheduleError } from '../plans/schedule-error.ts'
+import { DEFAULT_TIMEZONE, parseSchedule } from '../plans/schedule.ts'
 import { matchSelection, selectionProblem, selectionWarnings } from '../plans/selection.ts'
 import type { Candidate, SelectionDocument } from '../plans/selection.ts'
 import { findPlan, listPlanRuns, selectionsOfPlan } from '../store/plans.ts'
 import type { PlanRow } from '../store/plans.ts'
 import { regionSettings } from '../store/region-settings.ts'
-import { listResources } from '../store/resources.ts'
+import { findResource, listResources } from '../store/resources.ts'
+import type { ResourceTable } from '../store/schema.ts'
 import { tagsOfAll } from '../store/tags.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { named } from './resource-selection.ts'
 
+/** As AWS's console shows. */
+const RUNS = 10
+
 /**
  * What a selection that is not made yet, or all selections of a plan, would back up now, and why: every registered resource is
- * told of, the ones left out too.
+ * told of, the ones left out too; or one of them.
  */
 export async function previewBackupSelection(
   ctx: Context,
@@ -29,11 +37,10 @@ export async function previewBackupSelection(
   const selections = await selectionsToPreview(ctx, input)
   const place = { accountId: ctx.accountId, region: ctx.region }
   const { optIn } = await regionSettings(ctx.store.db, ctx.accountId, ctx.region)
-  const { rows, next } = await listResources(
-    ctx.store.db,
-    place,
-    pageOf(ctx, 'PreviewBackupSelection', input),
-  )
+  const { rows, next } =
+    input.ResourceArn === undefined
+      ? await listResources(ctx.store.db, place, pageOf(ctx, 'PreviewBackupSelection', input))
+      : { rows: [await registered(ctx, input.ResourceArn)], next: undefined }
   const arns = rows.map(({ arn }) => arn)
   const tags = await tagsOfAll(ctx.store.db, ctx.accountId, arns)
   return {
@@ -43,6 +50,12 @@ export async function previewBackupSelection(
     Warnings: [...new Set(selections.flatMap((selection) => selectionWarnings(selection)))],
     NextToken: nextToken(ctx, 'PreviewBackupSelection', next),
   }
+}
+
+async function registered(ctx: Context, arn: string): Promise<ResourceTable> {
+  const resource = await findResource(ctx.store.db, ctx.accountId, arn)
+  if (resource?.region === ctx.region) return resource
+  throw new ResourceNotFoundException(`Cannot find resource ${arn}`, { Context: arn })
 }
 
 /** As in a run: by the first selection that names it. Where none does, the first selection's reason is told. */
@@ -82,6 +95,27 @@ async function selectionsToPreview(
   const problem = selectionProblem(selection)
   if (problem !== undefined) throw new InvalidParameterValueException(problem, { Context: 'BackupSelection' })
   return [selection]
+}
+
+/** When a schedule that is not in a plan yet would be due from now on; fewer than asked for where it ends before. */
+export async function previewSchedule(
+  ctx: Context,
+  input: PreviewScheduleInput,
+): Promise<PreviewScheduleOutput> {
+  const { ScheduleExpression, ScheduleExpressionTimezone = DEFAULT_TIMEZONE, MaxRuns = RUNS } = input
+  try {
+    const schedule = parseSchedule(ScheduleExpression, ScheduleExpressionTimezone, ctx.now)
+    const runs: Date[] = []
+    let at = schedule.next(ctx.now)
+    while (at !== undefined && runs.length < MaxRuns) {
+      runs.push(new Date(at))
+      at = schedule.next(at)
+    }
+    return { Runs: runs }
+  } catch (error) {
+    if (!(error instanceof ScheduleError)) throw error
+    throw new InvalidParameterValueException(error.message, { Context: 'ScheduleExpression' })
+  }
 }
 
 /** What became of each time a rule was due, newest first. */

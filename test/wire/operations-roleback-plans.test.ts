@@ -49,6 +49,18 @@ test('PreviewBackupSelection tells what a plan, or a selection not made yet, wou
       [other.arn, [false, undefined, 'neither Resources nor ListOfTags name it']],
     ]),
   )
+  const ofOne = await world.call('roleback', 'PreviewBackupSelection', {
+    BackupPlanId,
+    ResourceArn: other.arn,
+  })
+  assert.deepEqual(
+    ofOne.Matches.map(({ ResourceArn, Selected }) => [ResourceArn, Selected]),
+    [[other.arn, false]],
+  )
+  await assert.rejects(
+    world.call('roleback', 'PreviewBackupSelection', { BackupPlanId, ResourceArn: `${other.arn}-gone` }),
+    awsError('ResourceNotFoundException', 'Cannot find resource'),
+  )
   const ofSelection = await world.call('roleback', 'PreviewBackupSelection', {
     BackupSelection: {
       Resources: ['*'],
@@ -64,6 +76,26 @@ test('PreviewBackupSelection tells what a plan, or a selection not made yet, wou
   await assert.rejects(
     world.call('roleback', 'PreviewBackupSelection', { BackupSelection: {} }),
     awsError('InvalidParameterValueException', 'must be non-empty'),
+  )
+})
+
+test('PreviewSchedule tells when a schedule will be due in its time zone, or what is wrong with it', async () => {
+  const { Runs } = await world.call('roleback', 'PreviewSchedule', {
+    ScheduleExpression: 'cron(30 0 1 1 ? *)',
+    ScheduleExpressionTimezone: 'Asia/Tokyo',
+    MaxRuns: 3,
+  })
+  const year = Runs[0]?.getUTCFullYear() ?? 0
+  assert.deepEqual(
+    Runs.map((run) => run.toISOString()),
+    [0, 1, 2].map((more) => `${year + more}-12-31T15:30:00.000Z`),
+  )
+  assert.ok((Runs[0] as Date).getTime() > Date.now())
+  const daily = await world.call('roleback', 'PreviewSchedule', { ScheduleExpression: 'rate(1 day)' })
+  assert.equal(daily.Runs.length, 10)
+  await assert.rejects(
+    world.call('roleback', 'PreviewSchedule', { ScheduleExpression: 'each day' }),
+    awsError('InvalidParameterValueException', 'is no schedule'),
   )
 })
 
@@ -133,6 +165,10 @@ test('the command line previews a plan, lists its runs, pauses and goes on', asy
   assert.match(preview, new RegExp(`^yes +${daily.arn} +tagged +its tag backup=daily is in ListOfTags$`, 'm'))
   assert.match(preview, new RegExp(`^no +${other.arn} `, 'm'))
   assert.match(await says('plan', 'runs', BackupPlanId), /daily +STARTED +1/)
+  assert.match(
+    await says('plan', 'schedule', 'cron(30 1 * * ? *)'),
+    /^(\d{4}-\d\d-\d\dT01:30:00.000Z\n){10}$/,
+  )
   await says('resume', daily.arn)
   assert.equal(await says('pauses'), 'Nothing is paused.\n')
   await says('pause', planArn, '--until', new Date(Date.now() + 60_000).toISOString(), '--reason', 'a test')

@@ -84,6 +84,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   },
   PreflightJobs: { touches: 'backups', policies: READERS, also: [] },
   PreviewBackupSelection: { touches: 'backups', policies: NOBODY, also: [] },
+  PreviewSchedule: { touches: 'backups', policies: NOBODY, also: [] },
   ListRetentionCounts: { touches: 'backups', policies: READERS, also: [] },
   PreviewRetention: { touches: 'backups', policies: NOBODY, also: [] },
   PutRetentionCounts: { touches: 'backups', policies: NOBODY, also: ['backup:DeleteRecoveryPoint'] },

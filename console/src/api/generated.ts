@@ -391,8 +391,19 @@ export interface SelectionToPreview {
   readonly Conditions?: SelectionConditions | undefined
 }
 
+export interface PreviewScheduleInput {
+  readonly ScheduleExpression: string
+  readonly ScheduleExpressionTimezone?: string | undefined
+  readonly MaxRuns?: number | undefined
+}
+
+export interface PreviewScheduleOutput {
+  readonly Runs: readonly number[]
+}
+
 export interface PreviewBackupSelectionInput {
   readonly BackupPlanId?: string | undefined
+  readonly ResourceArn?: string | undefined
   readonly BackupSelection?: SelectionToPreview | undefined
   readonly MaxResults?: number | undefined
   readonly NextToken?: string | undefined
@@ -1494,6 +1505,7 @@ export interface RolebackApi {
   PutRetentionCounts: { input: PutRetentionCountsInput; output: PutRetentionCountsOutput }
   ListRetentionCounts: { input: ListRetentionCountsInput; output: ListRetentionCountsOutput }
   PreviewRetention: { input: PreviewRetentionInput; output: PreviewRetentionOutput }
+  PreviewSchedule: { input: PreviewScheduleInput; output: PreviewScheduleOutput }
   PutJobLimits: { input: PutJobLimitsInput; output: PutJobLimitsOutput }
   DescribeJobLimits: { input: DescribeJobLimitsInput; output: DescribeJobLimitsOutput }
   ListFrameworkFindings: { input: ListFrameworkFindingsInput; output: ListFrameworkFindingsOutput }
