@@ -25,6 +25,8 @@ const folder = mkdtempSync(join(tmpdir(), 'roleback-console-'))
 let server: ServerProcess
 let browser: Browser
 let filled: Filled
+/** Signed in once as root: going to another screen is as a link goes there. */
+let root: Page
 
 before(async () => {
   if (missing !== false) return
@@ -32,6 +34,8 @@ before(async () => {
   await server.start()
   filled = await fill(server, folder)
   browser = await launch()
+  root = await browser.newPage()
+  await signInWithKey(root, server.url, server.rootKey)
 })
 
 after(async () => {
@@ -43,10 +47,8 @@ after(async () => {
 })
 
 async function pageAsRoot(path: string): Promise<Page> {
-  const page = await browser.newPage()
-  await signInWithKey(page, server.url, server.rootKey)
-  await goTo(page, path)
-  return page
+  await goTo(root, path)
+  return root
 }
 
 test(
@@ -106,7 +108,6 @@ test(
       BackupVaultName: 'production',
     })
     assert.match(Policy, /backup:DeleteRecoveryPoint/)
-    await page.close()
   },
 )
 
@@ -128,7 +129,6 @@ test(
     await shows(page, page.getByText(/^For good in \d+ h/))
     const vault = await server.call('backup', 'DescribeBackupVault', { BackupVaultName: 'offsite' })
     assert.deepEqual([vault.Locked, vault.MinRetentionDays], [true, 7])
-    await page.close()
   },
 )
 
@@ -152,7 +152,6 @@ test('a running job is stopped from its screen', { skip: missing }, async () => 
   await page.getByRole('button', { name: 'Stop' }).click()
   await shows(page, page.getByText('Stopped', { exact: true }))
   assert.equal((await server.call('backup', 'DescribeBackupJob', { BackupJobId })).State, 'ABORTED')
-  await page.close()
 })
 
 test(
@@ -175,6 +174,60 @@ test(
   },
 )
 
+test(
+  'a resource names the plans that back it up and why, and the roles that can back it up and restore it',
+  { skip: missing },
+  async () => {
+    const path = `/resources/${encodeURIComponent(filled.resources.get('web-assets') ?? '')}`
+    const page = await pageAsRoot(`${path}?tab=plans`)
+    await shows(
+      page,
+      page.getByRole('row', {
+        name: /production-daily.*Yes.*tagged-production.*its tag env=production is in ListOfTags/,
+      }),
+    )
+    await page.getByRole('tab', { name: 'Roles' }).click()
+    await shows(page, page.getByRole('row', { name: /^AWSBackupDefaultServiceRole Yes Yes$/ }))
+    await shows(page, page.getByRole('row', { name: /^rds-backup No ?elasticfilesystem:.* No ?elastic/ }))
+    assert.match(page.url(), /tab=roles/)
+  },
+)
+
+test(
+  'while a plan is written its next ten runs show, and how long each is kept',
+  { skip: missing },
+  async () => {
+    const page = await pageAsRoot('/plans/create')
+    const runs = page.getByRole('table', { name: 'Next 10 runs' }).getByRole('row')
+    await runs.nth(10).waitFor()
+    assert.equal(await runs.count(), 11)
+    await shows(page, page.getByText('kept for 35 days, about 35 of each resource at a time.'))
+    await page.getByRole('button', { name: /^How often/ }).click()
+    await page.getByRole('option', { name: 'Hourly' }).click()
+    await shows(page, page.getByText('about 840 of each resource at a time.'))
+    await page.getByRole('button', { name: /^How often/ }).click()
+    await page.getByRole('option', { name: 'As I write it' }).click()
+    await page.getByLabel('Schedule', { exact: true }).fill('each day')
+    await shows(page, page.getByText('"each day" is no schedule'))
+    await page.getByLabel('Schedule', { exact: true }).fill('cron(0 3 ? * MON *)')
+    await page.getByLabel('Backup plan name').fill('mondays')
+    await page.getByRole('button', { name: /^Copy to destination/ }).click()
+    await page.getByRole('option', { name: 'offsite' }).click()
+    await page.getByRole('button', { name: 'Create plan' }).click()
+    await page.getByRole('heading', { level: 1, name: 'Assign resources' }).waitFor()
+    const { BackupPlansList = [] } = await server.call('backup', 'ListBackupPlans', {})
+    const made = BackupPlansList.find(({ BackupPlanName }) => BackupPlanName === 'mondays')
+    const { BackupPlan } = await server.call('backup', 'GetBackupPlan', {
+      BackupPlanId: made?.BackupPlanId ?? '',
+    })
+    const rule = BackupPlan?.Rules[0]
+    assert.deepEqual(
+      [rule?.StartWindowMinutes, rule?.CompletionWindowMinutes, rule?.CopyActions?.length],
+      [480, 10_080, 1],
+    )
+  },
+)
+
 test('a file is found by its name and the restore of it alone is ready', { skip: missing }, async () => {
   const page = await pageAsRoot('/search?vault=production&pattern=file-7.*')
   await page.getByRole('button', { name: 'Search', exact: true }).click()
@@ -183,7 +236,6 @@ test('a file is found by its name and the restore of it alone is ready', { skip:
   await found.getByRole('link', { name: 'Restore' }).click()
   await page.getByRole('heading', { level: 1, name: 'Restore' }).waitFor()
   assert.match(await page.getByLabel(/^Only these paths/).inputValue(), /file-7\.dat$/)
-  await page.close()
 })
 
 test(
@@ -205,7 +257,6 @@ test(
       BackupVaultName: 'archive',
     })
     assert.equal(RecoveryPoints.length, 1)
-    await page.close()
   },
 )
 
@@ -238,7 +289,6 @@ test(
     await shows(page, page.getByText('Identity'))
     await goTo(page, '/vaults/rotting?tab=health')
     await shows(page, page.getByText(/^Repair could not make all of backup vault rotting whole/))
-    await page.close()
   },
 )
 

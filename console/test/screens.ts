@@ -13,6 +13,8 @@ export function screensOf(filled: Filled): ReadonlyMap<string, string> {
     ['resources', '/resources'],
     ['resources-unprotected', '/resources?show=unprotected'],
     ['resource', `/resources/${web}`],
+    ['resource-plans', `/resources/${web}?tab=plans`],
+    ['resource-roles', `/resources/${web}?tab=roles`],
     ['resource-add', '/resources/add'],
     ['back-up', `/back-up?resource=${web}`],
     ['plans', '/plans'],

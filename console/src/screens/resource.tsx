@@ -4,17 +4,22 @@ import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
+import Tabs from '@cloudscape-design/components/tabs'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams } from 'react-router'
+import { ResourcePlans } from './resource-plans.tsx'
+import { ResourceRoles } from './resource-roles.tsx'
 import { backup } from '../api/backup.ts'
 import type { Connection } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { Facts } from '../parts/facts.tsx'
+import { useFilters } from '../parts/filters.ts'
 import { bytes, fromSeconds, labelOf, nameOf, typeName, when } from '../parts/format.ts'
 import { Link, restorePath, vaultPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { usePages } from '../parts/pages.ts'
+import type { Pages } from '../parts/pages.ts'
 import { Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
@@ -23,6 +28,7 @@ import { Timeline } from '../parts/timeline.tsx'
 export function Resource(): ReactNode {
   const arn = useParams()['arn'] ?? ''
   const navigate = useNavigate()
+  const { get, set } = useFilters()
   const { data, error, isPending } = useQuery({
     queryKey: ['resource', arn],
     queryFn: async () => (await roleback('DescribeResource', { ResourceArn: arn })).Resource,
@@ -73,37 +79,58 @@ export function Resource(): ReactNode {
           />
         </Container>
       )}
-      <List<RecoveryPointByResource>
-        variant="container"
-        title="Recovery points"
-        what="list its recovery points"
-        pages={pages}
-        idOf={(point) => point.RecoveryPointArn ?? ''}
-        empty={
-          <StatusIndicator type="warning">Unprotected: there is no recovery point of it yet</StatusIndicator>
+      <Tabs
+        ariaLabel="About this resource"
+        activeTabId={get('tab') ?? 'points'}
+        onChange={({ detail }) =>
+          set('tab', detail.activeTabId === 'points' ? undefined : detail.activeTabId)
         }
-        columns={[
+        tabs={[
+          { id: 'points', label: 'Recovery points', content: <Points pages={pages} /> },
+          { id: 'plans', label: 'Backup plans', content: <ResourcePlans arn={arn} /> },
           {
-            id: 'created',
-            header: 'Created',
-            isRowHeader: true,
-            cell: (point) => (
-              <Link to={restorePath(point.BackupVaultName ?? '', point.RecoveryPointArn ?? '')}>
-                {when(point.CreationDate)}
-              </Link>
-            ),
+            id: 'roles',
+            label: 'Roles',
+            content: !pages.isLoading && <ResourceRoles arn={arn} newest={pages.rows[0]} />,
           },
-          { id: 'state', header: 'State', cell: (point) => <State state={point.Status} /> },
-          { id: 'size', header: 'Size', cell: (point) => bytes(point.BackupSizeBytes) },
-          {
-            id: 'vault',
-            header: 'Vault',
-            cell: ({ BackupVaultName: name = '' }) => <Link to={vaultPath(name)}>{name}</Link>,
-          },
-          { id: 'id', header: 'ID', cell: (point) => nameOf(point.RecoveryPointArn) },
         ]}
       />
     </Screen>
+  )
+}
+
+function Points({ pages }: { readonly pages: Pages<RecoveryPointByResource> }): ReactNode {
+  return (
+    <List<RecoveryPointByResource>
+      variant="container"
+      title="Recovery points"
+      what="list its recovery points"
+      pages={pages}
+      idOf={(point) => point.RecoveryPointArn ?? ''}
+      empty={
+        <StatusIndicator type="warning">Unprotected: there is no recovery point of it yet</StatusIndicator>
+      }
+      columns={[
+        {
+          id: 'created',
+          header: 'Created',
+          isRowHeader: true,
+          cell: (point) => (
+            <Link to={restorePath(point.BackupVaultName ?? '', point.RecoveryPointArn ?? '')}>
+              {when(point.CreationDate)}
+            </Link>
+          ),
+        },
+        { id: 'state', header: 'State', cell: (point) => <State state={point.Status} /> },
+        { id: 'size', header: 'Size', cell: (point) => bytes(point.BackupSizeBytes) },
+        {
+          id: 'vault',
+          header: 'Vault',
+          cell: ({ BackupVaultName: name = '' }) => <Link to={vaultPath(name)}>{name}</Link>,
+        },
+        { id: 'id', header: 'ID', cell: (point) => nameOf(point.RecoveryPointArn) },
+      ]}
+    />
   )
 }
 

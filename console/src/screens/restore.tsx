@@ -25,21 +25,14 @@ import { jobPath, vaultPath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
 import { Preflight } from '../parts/preflight.tsx'
 import { Message, Problem } from '../parts/problem.tsx'
+import { metadataOf } from '../parts/restore-metadata.ts'
+import type { RestoreTarget } from '../parts/restore-metadata.ts'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
 import type { ChosenRole } from '../parts/role-field.tsx'
 import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
 import { useSession } from '../session/session.ts'
-
-type Metadata = Readonly<Record<string, string>>
-
-interface Target {
-  readonly isNew: boolean
-  readonly name: string
-  /** Paths or keys, one a line; empty: everything. */
-  readonly items: string
-}
 
 export function Restore(): ReactNode {
   const { vault = '', arn = '' } = useParams()
@@ -59,7 +52,7 @@ export function Restore(): ReactNode {
         )
       ).RestoreMetadata ?? {},
   })
-  const [target, setTarget] = useState<Target>({
+  const [target, setTarget] = useState<RestoreTarget>({
     isNew: true,
     name: '',
     items: useSearchParams()[0].getAll('items').join('\n'),
@@ -218,8 +211,8 @@ function TargetForm({
   onChange,
 }: {
   readonly type: string
-  readonly target: Target
-  readonly onChange: (target: Target) => void
+  readonly target: RestoreTarget
+  readonly onChange: (target: RestoreTarget) => void
 }): ReactNode {
   const words = WORDS[type]
   if (words === undefined)
@@ -250,28 +243,4 @@ function TargetForm({
       </FormField>
     </SpaceBetween>
   )
-}
-
-/** What StartRestoreJob takes for this type: what the recovery point says of itself, with the choices over it. */
-function metadataOf(type: string, given: Metadata, { isNew, name, items }: Target): Metadata {
-  const lines = items
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-  const only: Metadata = lines.length === 0 ? {} : { ItemsToRestore: JSON.stringify(lines) }
-  switch (type) {
-    case 'EFS':
-      return {
-        ...given,
-        ...only,
-        newFileSystem: String(isNew),
-        ...(isNew && name !== '' && { CreationToken: name }),
-      }
-    case 'RDS':
-      return { ...only, DBInstanceIdentifier: name }
-    case 'S3':
-      return { ...only, DestinationBucketName: name, NewBucket: String(isNew) }
-    default:
-      return given
-  }
 }
