@@ -2,6 +2,7 @@ import { CreateBackupPlanCommand } from '@aws-sdk/client-backup'
 import type { BackupPlanInput } from '@aws-sdk/client-backup'
 import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
+import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import Form from '@cloudscape-design/components/form'
 import FormField from '@cloudscape-design/components/form-field'
 import Header from '@cloudscape-design/components/header'
@@ -13,12 +14,12 @@ import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 import { ListBackupVaultsCommand } from '@aws-sdk/client-backup'
+import { PlanPreview } from './plan-preview.tsx'
 import { backup } from '../api/backup.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { notify } from '../parts/notices.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
-import { useTitle } from '../parts/screen.tsx'
 
 const SCHEDULES = [
   { value: 'cron(30 0 * * ? *)', label: 'Daily at 00:30' },
@@ -35,6 +36,12 @@ interface Rule {
   readonly isCustom: boolean
   readonly zone: string
   readonly days: string
+  /** Hours; empty: AWS's eight. */
+  readonly startWithin: string
+  /** Days; empty: AWS's seven. */
+  readonly completeWithin: string
+  /** The ARN of a vault that each recovery point is copied into, too. */
+  readonly copyTo: string
 }
 
 const FIRST: Rule = {
@@ -44,23 +51,25 @@ const FIRST: Rule = {
   isCustom: false,
   zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
   days: '35',
+  startWithin: '8',
+  completeWithin: '7',
+  copyTo: '',
 }
 
 export function CreatePlan(): ReactNode {
-  useTitle('Create backup plan')
   const navigate = useNavigate()
   const [name, setName] = useState('')
   const [rules, setRules] = useState<readonly Rule[]>([FIRST])
   const [error, setError] = useState<unknown>()
   const [isBusy, setBusy] = useState(false)
   const vaults = useQuery({
-    queryKey: ['vault names'],
+    queryKey: ['vaults to choose'],
     queryFn: async () =>
       ((await backup.send(new ListBackupVaultsCommand({ MaxResults: 1000 }))).BackupVaultList ?? []).map(
-        ({ BackupVaultName = '' }) => BackupVaultName,
+        ({ BackupVaultName: name = '', BackupVaultArn: arn = '' }) => ({ name, arn }),
       ),
   })
-  const plan = planOf(name, rules, vaults.data?.[0])
+  const plan = planOf(name, rules, vaults.data?.[0]?.name)
   const change = (index: number, part: Partial<Rule>): void =>
     setRules((before) => before.map((rule, at) => (at === index ? { ...rule, ...part } : rule)))
   const submit = async (): Promise<void> => {
@@ -121,6 +130,13 @@ export function CreatePlan(): ReactNode {
             >
               Add rule
             </Button>
+            <PlanPreview
+              rules={rules.map((rule) => ({
+                ...rule,
+                vault: rule.vault ?? vaults.data?.[0]?.name,
+                days: rule.days.trim() === '' ? undefined : Number(rule.days),
+              }))}
+            />
             <AwsCommand command={awsCommand('backup', 'create-backup-plan', { BackupPlan: plan })} />
           </SpaceBetween>
         </Form>
@@ -138,12 +154,29 @@ function RuleForm({
 }: {
   readonly rule: Rule
   readonly title: string
-  readonly vaults: readonly string[]
+  readonly vaults: readonly { readonly name: string; readonly arn: string }[]
   readonly onChange: (part: Partial<Rule>) => void
   readonly onRemove: (() => void) | undefined
 }): ReactNode {
-  const vault = rule.vault ?? vaults[0]
+  const vault = rule.vault ?? vaults[0]?.name
   const schedule = rule.isCustom ? SCHEDULES.at(-1) : SCHEDULES.find(({ value }) => value === rule.schedule)
+  const copies = [
+    { value: '', label: 'No copy' },
+    ...vaults.filter(({ name }) => name !== vault).map(({ name, arn }) => ({ value: arn, label: name })),
+  ]
+  const number = (
+    of: 'completeWithin' | 'days' | 'startWithin',
+    label: string,
+    description: string,
+  ): ReactNode => (
+    <FormField label={label} description={description}>
+      <Input
+        value={rule[of]}
+        inputMode="numeric"
+        onChange={({ detail }) => onChange({ [of]: detail.value })}
+      />
+    </FormField>
+  )
   return (
     <Container
       header={
@@ -168,7 +201,7 @@ function RuleForm({
         <FormField label="Backup vault" stretch>
           <Select
             selectedOption={vault === undefined ? null : { value: vault, label: vault }}
-            options={vaults.map((value) => ({ value, label: value }))}
+            options={vaults.map(({ name }) => ({ value: name, label: name }))}
             placeholder="Choose a backup vault"
             empty="No backup vaults. Create one first"
             onChange={({ detail }) => onChange({ vault: detail.selectedOption.value })}
@@ -197,13 +230,20 @@ function RuleForm({
         <FormField label="Time zone" stretch>
           <Input value={rule.zone} onChange={({ detail }) => onChange({ zone: detail.value })} />
         </FormField>
-        <FormField label="Keep for days" description="Empty: for good.">
-          <Input
-            value={rule.days}
-            inputMode="numeric"
-            onChange={({ detail }) => onChange({ days: detail.value })}
+        {number('days', 'Total retention period (days)', 'Empty: kept for good.')}
+        <FormField label="Copy to destination (optional)" stretch>
+          <Select
+            selectedOption={copies.find(({ value }) => value === rule.copyTo) ?? null}
+            options={copies}
+            onChange={({ detail }) => onChange({ copyTo: detail.selectedOption.value ?? '' })}
           />
         </FormField>
+        <ExpandableSection headerText="Backup window">
+          <SpaceBetween size="m">
+            {number('startWithin', 'Start within (hours)', 'A backup that did not start by then expires.')}
+            {number('completeWithin', 'Complete within (days)', 'A backup that takes longer is stopped.')}
+          </SpaceBetween>
+        </ExpandableSection>
       </SpaceBetween>
     </Container>
   )
@@ -212,12 +252,22 @@ function RuleForm({
 function planOf(name: string, rules: readonly Rule[], firstVault: string | undefined): BackupPlanInput {
   return {
     BackupPlanName: name,
-    Rules: rules.map((rule) => ({
-      RuleName: rule.name,
-      TargetBackupVaultName: rule.vault ?? firstVault,
-      ScheduleExpression: rule.schedule,
-      ScheduleExpressionTimezone: rule.zone,
-      ...(rule.days.trim() !== '' && { Lifecycle: { DeleteAfterDays: Number(rule.days) } }),
-    })),
+    Rules: rules.map((rule) => {
+      const lifecycle = rule.days.trim() === '' ? {} : { Lifecycle: { DeleteAfterDays: Number(rule.days) } }
+      return {
+        RuleName: rule.name,
+        TargetBackupVaultName: rule.vault ?? firstVault,
+        ScheduleExpression: rule.schedule,
+        ScheduleExpressionTimezone: rule.zone,
+        ...(rule.startWithin.trim() !== '' && { StartWindowMinutes: Number(rule.startWithin) * 60 }),
+        ...(rule.completeWithin.trim() !== '' && {
+          CompletionWindowMinutes: Number(rule.completeWithin) * 1440,
+        }),
+        ...lifecycle,
+        ...(rule.copyTo !== '' && {
+          CopyActions: [{ DestinationBackupVaultArn: rule.copyTo, ...lifecycle }],
+        }),
+      }
+    }),
   }
 }
