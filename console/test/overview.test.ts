@@ -9,6 +9,7 @@ import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
 import { launch, missing, shows, signInWithKey } from './browser.ts'
 import { backupEnded } from './filled.ts'
+import { goTo } from './screens.ts'
 
 /** What the overview calls overdue. */
 
@@ -70,10 +71,12 @@ test(
       BackupPlanId,
       BackupSelection: { SelectionName: 'one', IamRoleArn, Resources: [arns[0] ?? ''] },
     })
+    await testRestores(IamRoleArn)
     await server.kill('SIGTERM')
     const db = new DatabaseSync(join(dataDir, 'roleback.db'))
     db.prepare('update recovery_point set created_at = created_at - ?').run(THREE_DAYS_MS)
     db.prepare('update job set created_at = created_at - ?').run(THREE_DAYS_MS)
+    db.prepare('update restore_testing_plan set next_run_at = ?').run(Date.now() - 60_000)
     db.close()
     await server.start()
 
@@ -82,6 +85,58 @@ test(
     await shows(page, page.getByText('1 resource is overdue'))
     await shows(page, page.getByText('unplanned was last backed up 3 days ago.'))
     assert.equal(await page.getByText('2 resources are overdue').count(), 0)
+    await goTo(page, '/restore-testing?plan=proofs')
+    const tested = page.getByRole('row', { name: /Completed \d+ s/ }).first()
+    await shows(page, tested.getByText('there is something: expected at least 1, found 2'))
+    await shows(page, tested.getByText('there is much: expected at least 1000, found 2'))
+    assert.equal(await tested.getByText('Good', { exact: true }).count(), 0)
     await page.close()
   },
 )
+
+/** A plan whose tests find less than they are to. */
+async function testRestores(IamRoleArn: string): Promise<void> {
+  const { call } = server
+  await call('iam', 'PutRolePolicy', {
+    RoleName: IamRoleArn.split('/').at(-1) ?? '',
+    PolicyName: 'look-at-what-was-restored',
+    PolicyDocument: JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [
+        {
+          Effect: 'Allow',
+          Action: ['elasticfilesystem:ClientMount', 'elasticfilesystem:DeleteFileSystem'],
+          Resource: '*',
+        },
+      ],
+    }),
+  })
+  await call('backup', 'CreateRestoreTestingPlan', {
+    RestoreTestingPlan: {
+      RestoreTestingPlanName: 'proofs',
+      ScheduleExpression: 'cron(0 3 * * ? *)',
+      RecoveryPointSelection: {
+        Algorithm: 'LATEST_WITHIN_WINDOW',
+        IncludeVaults: ['*'],
+        RecoveryPointTypes: ['SNAPSHOT'],
+      },
+    },
+  })
+  const names = { RestoreTestingPlanName: 'proofs', RestoreTestingSelectionName: 'all' }
+  await call('backup', 'CreateRestoreTestingSelection', {
+    RestoreTestingPlanName: 'proofs',
+    RestoreTestingSelection: {
+      RestoreTestingSelectionName: 'all',
+      ProtectedResourceType: 'EFS',
+      ProtectedResourceArns: ['*'],
+      IamRoleArn,
+    },
+  })
+  await call('roleback', 'PutRestoreTestValidators', {
+    ...names,
+    Validators: [
+      { Name: 'there is something', ObjectCount: { Min: 1 } },
+      { Name: 'there is much', ObjectCount: { Min: 1000 } },
+    ],
+  })
+}

@@ -3,34 +3,34 @@ import {
   CreateRestoreTestingSelectionCommand,
   DeleteRestoreTestingPlanCommand,
   DeleteRestoreTestingSelectionCommand,
-  ListRestoreJobsCommand,
   ListRestoreTestingPlansCommand,
   ListRestoreTestingSelectionsCommand,
 } from '@aws-sdk/client-backup'
-import type { RestoreJobsListMember, RestoreTestingPlanForList } from '@aws-sdk/client-backup'
+import type { RestoreTestingPlanForList } from '@aws-sdk/client-backup'
 import Button from '@cloudscape-design/components/button'
 import FormField from '@cloudscape-design/components/form-field'
 import Input from '@cloudscape-design/components/input'
 import Select from '@cloudscape-design/components/select'
 import SegmentedControl from '@cloudscape-design/components/segmented-control'
-import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
+import { EditValidators } from './restore-test-validators.tsx'
+import { RestoreTests } from './restore-tests.tsx'
 import { backup } from '../api/backup.ts'
+import { roleback } from '../api/roleback.ts'
 import { awsCommand } from '../parts/aws-command.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { useFilters } from '../parts/filters.ts'
 import { FormDialog } from '../parts/form-dialog.tsx'
-import { ago, duration, typeName, when } from '../parts/format.ts'
-import { Link, jobPath } from '../parts/link.tsx'
+import { ago, typeName } from '../parts/format.ts'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
-import { ResourceLink } from '../parts/resource-link.tsx'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
 import type { ChosenRole } from '../parts/role-field.tsx'
 import { Screen } from '../parts/screen.tsx'
-import { State } from '../parts/state.tsx'
+import { Validators, areReady, validatorOf, validatorsCommand } from '../parts/validators.tsx'
+import type { Draft } from '../parts/validators.tsx'
 import { useSession } from '../session/session.ts'
 
 const SCHEDULES = [
@@ -39,14 +39,14 @@ const SCHEDULES = [
   { value: 'cron(0 3 1 * ? *)', label: 'On the first of each month at 03:00 UTC' },
 ]
 const TYPES = ['EFS', 'RDS', 'S3'].map((value) => ({ value, label: typeName(value) }))
-const FOLLOW_MS = 5_000
 
 /** Restores that are done to see that they can be, how long they took, and what was said of what they made. */
 export function RestoreTesting(): ReactNode {
   const [isCreating, setCreating] = useState(false)
   const [doomed, setDoomed] = useState<string>()
   const { get, set } = useFilters()
-  const planArn = get('plan')
+  const plan = get('plan')
+  const [validated, setValidated] = useState<string>()
   const pages = usePages(['restore testing plans'], async (NextToken) => {
     const answer = await backup.send(new ListRestoreTestingPlansCommand({ MaxResults: 50, NextToken }))
     return { rows: answer.RestoreTestingPlans ?? [], next: answer.NextToken }
@@ -80,10 +80,21 @@ export function RestoreTesting(): ReactNode {
           {
             id: 'do',
             header: 'Actions',
-            cell: ({ RestoreTestingPlanName: name = '', RestoreTestingPlanArn: arn }) => (
+            cell: ({ RestoreTestingPlanName: name = '' }) => (
               <>
-                <Button variant="inline-link" ariaLabel={`Tests of ${name}`} onClick={() => set('plan', arn)}>
+                <Button
+                  variant="inline-link"
+                  ariaLabel={`Tests of ${name}`}
+                  onClick={() => set('plan', name)}
+                >
                   Tests
+                </Button>{' '}
+                <Button
+                  variant="inline-link"
+                  ariaLabel={`Validators of ${name}`}
+                  onClick={() => setValidated(name)}
+                >
+                  Validators
                 </Button>{' '}
                 <Button variant="inline-link" ariaLabel={`Delete ${name}`} onClick={() => setDoomed(name)}>
                   Delete
@@ -96,18 +107,15 @@ export function RestoreTesting(): ReactNode {
       {pages.rows.length > 0 && (
         <SegmentedControl
           label="Tests of"
-          selectedId={planArn ?? ''}
+          selectedId={plan ?? ''}
           onChange={({ detail }) => set('plan', detail.selectedId)}
           options={[
             { id: '', text: 'All plans' },
-            ...pages.rows.map(({ RestoreTestingPlanArn: id = '', RestoreTestingPlanName: text = '' }) => ({
-              id,
-              text,
-            })),
+            ...pages.rows.map(({ RestoreTestingPlanName: name = '' }) => ({ id: name, text: name })),
           ]}
         />
       )}
-      <Tests planArn={planArn} />
+      <RestoreTests plan={plan} />
       {isCreating && (
         <CreatePlan
           onClose={() => {
@@ -116,6 +124,7 @@ export function RestoreTesting(): ReactNode {
           }}
         />
       )}
+      {validated !== undefined && <EditValidators plan={validated} onClose={() => setValidated(undefined)} />}
       {doomed !== undefined && (
         <Confirm
           title={`Delete restore testing plan ${doomed}`}
@@ -125,8 +134,8 @@ export function RestoreTesting(): ReactNode {
           command={['delete-restore-testing-plan', { RestoreTestingPlanName: doomed }]}
           onClose={() => setDoomed(undefined)}
           onConfirm={async () => {
-            await removeSelections(doomed)
-            await backup.send(new DeleteRestoreTestingPlanCommand({ RestoreTestingPlanName: doomed }))
+            await removePlan(doomed)
+            if (plan === doomed) set('plan', undefined)
             notify(`Restore testing plan ${doomed} was deleted.`)
             pages.refresh()
           }}
@@ -142,7 +151,7 @@ const scheduleName = (expression: string | undefined): string =>
   SCHEDULES.find(({ value }) => value === expression)?.label ?? expression ?? '–'
 
 /** AWS deletes a plan only once it selects nothing. */
-async function removeSelections(RestoreTestingPlanName: string): Promise<void> {
+async function removePlan(RestoreTestingPlanName: string): Promise<void> {
   const { RestoreTestingSelections = [] } = await backup.send(
     new ListRestoreTestingSelectionsCommand({ RestoreTestingPlanName, MaxResults: 1000 }),
   )
@@ -150,98 +159,7 @@ async function removeSelections(RestoreTestingPlanName: string): Promise<void> {
     await backup.send(
       new DeleteRestoreTestingSelectionCommand({ RestoreTestingPlanName, RestoreTestingSelectionName }),
     )
-}
-
-/** Pages of restores that are looked through for tests before the next is asked for by hand. */
-const MAX_PAGES = 20
-
-function Tests({ planArn }: { readonly planArn: string | undefined }): ReactNode {
-  const pages = usePages(
-    ['restore tests', planArn],
-    async (token) => {
-      let next = token
-      let rows: readonly RestoreJobsListMember[] = []
-      let looked = 0
-      do {
-        const answer = await backup.send(
-          new ListRestoreJobsCommand({
-            MaxResults: 50,
-            NextToken: next,
-            ...(planArn !== undefined && { ByRestoreTestingPlanArn: planArn }),
-          }),
-        )
-        rows = (answer.RestoreJobs ?? []).filter(
-          ({ CreatedBy }) => CreatedBy?.RestoreTestingPlanArn !== undefined,
-        )
-        next = answer.NextToken
-        looked++
-      } while (rows.length === 0 && next !== undefined && looked < MAX_PAGES)
-      return { rows, next }
-    },
-    FOLLOW_MS,
-  )
-  return (
-    <List<RestoreJobsListMember>
-      variant="container"
-      title="Tests"
-      what="list restore tests"
-      pages={pages}
-      idOf={({ RestoreJobId = '' }) => RestoreJobId}
-      empty="No test has run yet."
-      columns={[
-        {
-          id: 'when',
-          header: 'When',
-          isRowHeader: true,
-          cell: ({ RestoreJobId: id = '', CreationDate }) => (
-            <Link to={jobPath('restore', id)}>{when(CreationDate)}</Link>
-          ),
-        },
-        {
-          id: 'resource',
-          header: 'Resource',
-          cell: ({ SourceResourceArn }) => <ResourceLink arn={SourceResourceArn} />,
-        },
-        { id: 'state', header: 'Restore', cell: ({ Status }) => <State state={Status} /> },
-        {
-          id: 'took',
-          header: 'Recovery time',
-          cell: ({ CreationDate, CompletionDate }) =>
-            CreationDate === undefined || CompletionDate === undefined
-              ? '–'
-              : duration(CompletionDate.getTime() - CreationDate.getTime()),
-        },
-        { id: 'verdict', header: 'Verdict', minWidth: 150, cell: (job) => <Verdict of={job} /> },
-        {
-          id: 'gone',
-          header: 'What it made',
-          cell: (job) => <Remains of={job} />,
-        },
-      ]}
-    />
-  )
-}
-
-function Remains({ of }: { readonly of: RestoreJobsListMember }): ReactNode {
-  if (of.DeletionStatus === 'SUCCESSFUL') return 'Deleted'
-  if (of.DeletionStatus === 'FAILED')
-    return (
-      <StatusIndicator type="error">{of.DeletionStatusMessage ?? 'Could not be deleted'}</StatusIndicator>
-    )
-  return of.DeletionStatus === 'DELETING' ? 'Being deleted' : '–'
-}
-
-function Verdict({
-  of: { ValidationStatus, ValidationStatusMessage },
-}: {
-  readonly of: RestoreJobsListMember
-}): ReactNode {
-  if (ValidationStatus === 'SUCCESSFUL') return <StatusIndicator type="success">Good</StatusIndicator>
-  if (ValidationStatus === 'FAILED')
-    return <StatusIndicator type="error">{ValidationStatusMessage ?? 'Not good'}</StatusIndicator>
-  if (ValidationStatus === 'TIMED_OUT')
-    return <StatusIndicator type="warning">Nobody judged in time</StatusIndicator>
-  return <StatusIndicator type="pending">Not judged</StatusIndicator>
+  await backup.send(new DeleteRestoreTestingPlanCommand({ RestoreTestingPlanName }))
 }
 
 function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
@@ -250,6 +168,7 @@ function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
   const [schedule, setSchedule] = useState(SCHEDULES[0]?.value ?? '')
   const [type, setType] = useState('EFS')
   const [role, setRole] = useState<ChosenRole>('default')
+  const [drafts, setDrafts] = useState<readonly Draft[]>([])
   const plan = {
     RestoreTestingPlanName: name,
     ScheduleExpression: schedule,
@@ -273,24 +192,37 @@ function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
         IamRoleArn: role === 'default' ? defaultRoleArn(session.accountId) : role,
       },
     }),
+    ...(drafts.length === 0 ? [] : [validatorsCommand(name, selection.RestoreTestingSelectionName, drafts)]),
   ].join('\n')
   return (
     <FormDialog
       title="Create restore testing plan"
       what="create this restore testing plan"
       action="Create restore testing plan"
-      isReady={name !== '' && role !== undefined}
+      isReady={name !== '' && role !== undefined && areReady(drafts)}
       command={command}
       onClose={onClose}
       onSubmit={async () => {
         const IamRoleArn = await ensureRole(role, session.accountId)
         await backup.send(new CreateRestoreTestingPlanCommand({ RestoreTestingPlan: plan }))
-        await backup.send(
-          new CreateRestoreTestingSelectionCommand({
-            RestoreTestingPlanName: name,
-            RestoreTestingSelection: { ...selection, IamRoleArn },
-          }),
-        )
+        try {
+          await backup.send(
+            new CreateRestoreTestingSelectionCommand({
+              RestoreTestingPlanName: name,
+              RestoreTestingSelection: { ...selection, IamRoleArn },
+            }),
+          )
+          if (drafts.length > 0)
+            await roleback('PutRestoreTestValidators', {
+              RestoreTestingPlanName: name,
+              RestoreTestingSelectionName: selection.RestoreTestingSelectionName,
+              Validators: drafts.map(validatorOf),
+            })
+        } catch (failure) {
+          // What is wrong is mended in the form and tried again: under the same name.
+          await removePlan(name)
+          throw failure
+        }
         notify(`Restore testing plan ${name} was created.`)
       }}
     >
@@ -308,10 +240,14 @@ function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
         <Select
           selectedOption={TYPES.find(({ value }) => value === type) ?? null}
           options={TYPES}
-          onChange={({ detail }) => setType(detail.selectedOption.value ?? '')}
+          onChange={({ detail }) => {
+            setType(detail.selectedOption.value ?? '')
+            setDrafts([])
+          }}
         />
       </FormField>
       <RoleField label="Restore role" value={role} onChange={setRole} />
+      <Validators type={type} drafts={drafts} onChange={setDrafts} />
     </FormDialog>
   )
 }

@@ -1,0 +1,109 @@
+import StatusIndicator from '@cloudscape-design/components/status-indicator'
+import type { ReactNode } from 'react'
+import type { RestoreTest, ValidatorResult } from '../api/generated.ts'
+import { roleback } from '../api/roleback.ts'
+import { duration, fromSeconds, when } from '../parts/format.ts'
+import { Link, jobPath } from '../parts/link.tsx'
+import { List } from '../parts/list.tsx'
+import { usePages } from '../parts/pages.ts'
+import { Message } from '../parts/problem.tsx'
+import { ResourceLink } from '../parts/resource-link.tsx'
+import { State } from '../parts/state.tsx'
+
+const FOLLOW_MS = 5_000
+
+/** How restore tests went, how long each restore took, and what was found in what it made. */
+export function RestoreTests({ plan }: { readonly plan: string | undefined }): ReactNode {
+  const pages = usePages(
+    ['restore tests', plan],
+    async (NextToken) => {
+      const answer = await roleback('ListRestoreTests', {
+        MaxResults: 50,
+        RestoreTestingPlanName: plan,
+        NextToken,
+      })
+      return { rows: answer.Tests, next: answer.NextToken }
+    },
+    FOLLOW_MS,
+  )
+  return (
+    <List<RestoreTest>
+      variant="container"
+      title="Tests"
+      what="list restore tests"
+      pages={pages}
+      idOf={({ RestoreJobId }) => RestoreJobId}
+      empty="No test has run yet."
+      columns={[
+        {
+          id: 'when',
+          header: 'When',
+          isRowHeader: true,
+          cell: ({ RestoreJobId: id, DueAt }) => (
+            <Link to={jobPath('restore', id)}>{when(fromSeconds(DueAt))}</Link>
+          ),
+        },
+        { id: 'resource', header: 'Resource', cell: ({ ResourceArn }) => <ResourceLink arn={ResourceArn} /> },
+        { id: 'state', header: 'Restore', cell: ({ RestoreStatus }) => <State state={RestoreStatus} /> },
+        {
+          id: 'took',
+          header: 'Recovery time',
+          cell: ({ RecoverySeconds: seconds }) => (seconds === undefined ? '–' : duration(seconds * 1000)),
+        },
+        { id: 'verdict', header: 'Verdict', minWidth: 150, cell: (test) => <Verdict of={test} /> },
+        {
+          id: 'found',
+          header: 'What was found',
+          minWidth: 220,
+          cell: ({ ValidatorResults = [] }) => <Findings of={ValidatorResults} />,
+        },
+        { id: 'gone', header: 'What it made', cell: (test) => <Remains of={test} /> },
+      ]}
+    />
+  )
+}
+
+function Findings({ of }: { readonly of: readonly ValidatorResult[] }): ReactNode {
+  if (of.length === 0) return '–'
+  return of.map(({ Name, Status, Message: text }) => (
+    <div key={Name}>
+      <StatusIndicator type={Status === 'SUCCESSFUL' ? 'success' : 'error'}>
+        {Name}: <Message text={text} />
+      </StatusIndicator>
+    </div>
+  ))
+}
+
+function Remains({ of }: { readonly of: RestoreTest }): ReactNode {
+  if (of.DeletionStatus === 'SUCCESSFUL') return 'Deleted'
+  if (of.DeletionStatus === 'FAILED')
+    return (
+      <StatusIndicator type="error">
+        <Message text={of.DeletionStatusMessage ?? 'Could not be deleted'} />
+      </StatusIndicator>
+    )
+  return of.DeletionStatus === 'DELETING' ? 'Being deleted' : '–'
+}
+
+function Verdict({
+  of: { ValidationStatus, ValidationStatusMessage, RestoreStatus, RestoreStatusMessage },
+}: {
+  readonly of: RestoreTest
+}): ReactNode {
+  if (RestoreStatus === 'FAILED' || RestoreStatus === 'ABORTED')
+    return (
+      <StatusIndicator type="error">
+        <Message text={RestoreStatusMessage ?? 'Not restored'} />
+      </StatusIndicator>
+    )
+  if (ValidationStatus === 'SUCCESSFUL') return <StatusIndicator type="success">Good</StatusIndicator>
+  if (ValidationStatus === 'FAILED')
+    return (
+      <StatusIndicator type="error">
+        <Message text={ValidationStatusMessage ?? 'Not good'} />
+      </StatusIndicator>
+    )
+  if (ValidationStatus === 'TIMED_OUT')
+    return <StatusIndicator type="warning">Nobody judged in time</StatusIndicator>
+  return <StatusIndicator type="pending">Not judged</StatusIndicator>
+}
