@@ -63,6 +63,15 @@ export async function fill(server: ServerProcess, folder: string): Promise<Fille
     })
     resources.set(name, ResourceArn)
   }
+  const shares = join(folder, 'shares')
+  for (const name of ['team-red', 'team-blue']) mkdirSync(join(shares, name), { recursive: true })
+  await call('roleback', 'PutDiscoveryRule', {
+    Name: 'shares',
+    ResourceType: 'EFS',
+    Connection: { Path: shares, RestoreRoot: restoreRoot },
+    IamRoleArn: role,
+    Include: ['team-*'],
+  })
   const dba = await makeIdentities(server)
   const backUp = async (name: string, IamRoleArn: string): Promise<string> => {
     const { BackupJobId = '' } = await call('backup', 'StartBackupJob', {

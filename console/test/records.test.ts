@@ -147,14 +147,30 @@ test('a report plan is created, and what it writes lies in the directory', { ski
 })
 
 test(
-  'a restore testing plan is created under a role, and deleted with what it selects',
+  'a restore testing plan is created under a role with what its tests must find, that is changed, and it is deleted with what it selects',
   { skip: missing },
   async () => {
     await goTo(page, '/restore-testing')
     await page.getByRole('button', { name: 'Create restore testing plan' }).click()
     const dialog = page.getByRole('dialog')
-    await dialog.getByLabel('Name').fill('weekly')
-    await dialog.getByRole('button', { name: 'Create restore testing plan' }).click()
+    await dialog.getByLabel('Name', { exact: true }).fill('weekly')
+    await dialog.getByRole('button', { name: 'Add validator' }).click()
+    await dialog.getByLabel('Name of validator 1').fill('files')
+    await dialog.getByLabel('So many, drawn anew for each test').fill('5')
+    await dialog.getByLabel('And always these (optional)').fill('no sum')
+    const create = dialog.getByRole('button', { name: 'Create restore testing plan' })
+    await shows(page, dialog.getByText('64 hexadecimal digits, two spaces and the path, in each line'))
+    assert.equal(await create.isEnabled(), false)
+    const sum = '0a'.repeat(32)
+    await dialog.getByLabel('And always these (optional)').fill(`${sum}  etc/app.conf`)
+    // Two of one name: the server refuses these, and the same form is sent again.
+    await dialog.getByRole('button', { name: 'Add validator' }).click()
+    await dialog.getByLabel('Name of validator 2').fill('files')
+    await dialog.getByLabel('So many, drawn anew for each test').last().fill('6')
+    await create.click()
+    await shows(page, dialog.getByText('Could not create this restore testing plan'))
+    await dialog.getByRole('button', { name: 'Remove validator 2' }).click()
+    await create.click()
     await shows(page, page.getByRole('rowheader', { name: 'weekly' }))
     const { RestoreTestingSelections } = await server.call('backup', 'ListRestoreTestingSelections', {
       RestoreTestingPlanName: 'weekly',
@@ -166,6 +182,25 @@ test(
       ]),
       [['EFS', 'AWSBackupDefaultServiceRole']],
     )
+    await page.getByRole('button', { name: 'Validators of weekly' }).click()
+    await dialog.getByRole('button', { name: 'Add validator' }).click()
+    await dialog.getByLabel('Name of validator 2').fill('count')
+    await dialog.getByRole('button', { name: /^Looks at, validator 2/ }).click()
+    await page.getByRole('option', { name: 'How many there are' }).click()
+    await dialog.getByLabel('At least (optional)').fill('3')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await shows(page, page.getByText(/^The validators were saved/))
+    const { Validators } = await server.call('roleback', 'GetRestoreTestValidators', {
+      RestoreTestingPlanName: 'weekly',
+      RestoreTestingSelectionName: 'all_efs',
+    })
+    assert.deepEqual(Validators, [
+      {
+        Name: 'files',
+        FileChecksumSample: { SampleSize: 5, Files: [{ Path: 'etc/app.conf', Sha256: sum }] },
+      },
+      { Name: 'count', ObjectCount: { Min: 3 } },
+    ])
     await page.getByRole('button', { name: 'Delete weekly' }).click()
     await dialog.getByLabel('Type delete').fill('delete')
     await dialog.getByRole('button', { name: 'Delete restore testing plan' }).click()
@@ -190,3 +225,47 @@ test('whom the server tells is added, tested, and removed', { skip: missing }, a
   const { EventTargets } = await server.call('roleback', 'ListEventTargets', {})
   assert.deepEqual(EventTargets, [])
 })
+
+test(
+  'a discovery rule is made, what it finds is offered and registered, what its role may not register is told, and a round that failed says why',
+  { skip: missing },
+  async () => {
+    const shares = join(folder, 'shares')
+    for (const name of ['alpha', 'beta.tmp']) mkdirSync(join(shares, name), { recursive: true })
+    await goTo(page, '/resources/discovery')
+    await page.getByRole('button', { name: 'Create rule' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Name', { exact: true }).fill('shares')
+    await dialog.getByLabel('Directory', { exact: true }).fill(shares)
+    await dialog.getByLabel('Names to leave out (optional)').fill('*.tmp')
+    await dialog.getByLabel('Tags of what is registered (optional)').fill('backup=daily')
+    await dialog.getByRole('button', { name: 'Create rule' }).click()
+    await shows(page, page.getByText('1 found, 0 newly registered, 0 refused, 0 vanished'))
+    await shows(page, page.getByRole('row', { name: /alpha.*Offered/ }))
+    assert.equal(await page.getByText('beta.tmp').count(), 0)
+    await page.getByRole('button', { name: 'Register alpha' }).click()
+    await dialog.getByRole('button', { name: 'Register', exact: true }).click()
+    await shows(page, page.getByRole('row', { name: /alpha.*Registered/ }))
+    const { Resources } = await server.call('roleback', 'ListResources', {})
+    const isTagged = (key: string, value: string) => (one: (typeof Resources)[number]) =>
+      one.Tags?.some(({ Key, Value }) => Key === key && Value === value)
+    assert.equal(Resources.find(isTagged('Name', 'alpha'))?.ResourceType, 'EFS')
+    assert.equal(Resources.filter(isTagged('backup', 'daily')).length, 1)
+
+    mkdirSync(join(shares, 'gamma'))
+    await page.getByRole('button', { name: 'Edit shares' }).click()
+    await dialog.getByRole('radio', { name: /^Is registered/ }).check()
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    const refused = page.getByRole('row', { name: /gamma.*Refused: .*roleback:RegisterResource/ })
+    await shows(page, refused)
+    await refused.getByRole('link', { name: 'Explain' }).waitFor()
+
+    rmSync(shares, { recursive: true })
+    await page.getByRole('button', { name: 'Look now by shares' }).click()
+    await shows(page, page.getByRole('row', { name: /shares.*(ago|now): .*it is not there/ }))
+    await page.getByRole('button', { name: 'Delete shares' }).click()
+    await dialog.getByLabel('Type delete').fill('delete')
+    await dialog.getByRole('button', { name: 'Delete rule' }).click()
+    await shows(page, page.getByText(/Nothing is looked for/))
+  },
+)

@@ -16,6 +16,7 @@ export function screensOf(filled: Filled): ReadonlyMap<string, string> {
     ['resource-plans', `/resources/${web}?tab=plans`],
     ['resource-roles', `/resources/${web}?tab=roles`],
     ['resource-add', '/resources/add'],
+    ['discovery', '/resources/discovery'],
     ['back-up', `/back-up?resource=${web}`],
     ['plans', '/plans'],
     ['plan', `/plans/${filled.planId}`],

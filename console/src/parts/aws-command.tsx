@@ -22,7 +22,8 @@ export function awsCommand(
   return [`aws ${service} ${operation}`, ...options].join(' \\\n  ')
 }
 
-function quoted(text: string): string {
+/** For a shell. */
+export function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 

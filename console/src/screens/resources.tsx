@@ -48,6 +48,7 @@ export function Resources(): ReactNode {
       idOf={({ arn }) => arn}
       actions={
         <>
+          <Button onClick={() => void navigate('/resources/discovery')}>Discovery</Button>
           {add}
           <Button variant="primary" onClick={() => void navigate('/back-up')}>
             Back up now

@@ -17,6 +17,7 @@ const Overview = screen(async () => (await import('../screens/overview.tsx')).Ov
 const Resources = screen(async () => (await import('../screens/resources.tsx')).Resources)
 const Resource = screen(async () => (await import('../screens/resource.tsx')).Resource)
 const AddResource = screen(async () => (await import('../screens/add-resource.tsx')).AddResource)
+const Discovery = screen(async () => (await import('../screens/discovery.tsx')).Discovery)
 const BackUp = screen(async () => (await import('../screens/back-up.tsx')).BackUp)
 const Jobs = screen(async () => (await import('../screens/jobs.tsx')).Jobs)
 const Job = screen(async () => (await import('../screens/job.tsx')).Job)
@@ -87,6 +88,7 @@ export function Shell(): ReactNode {
                 <Route index element={<Overview />} />
                 <Route path="resources" element={<Resources />} />
                 <Route path="resources/add" element={<AddResource />} />
+                <Route path="resources/discovery" element={<Discovery />} />
                 <Route path="resources/:arn" element={<Resource />} />
                 <Route path="back-up" element={<BackUp />} />
                 <Route path="jobs" element={<Jobs />} />

@@ -1,0 +1,145 @@
+import Checkbox from '@cloudscape-design/components/checkbox'
+import FormField from '@cloudscape-design/components/form-field'
+import Input from '@cloudscape-design/components/input'
+import Select from '@cloudscape-design/components/select'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import type { ReactNode } from 'react'
+import type { Connection } from '../api/generated.ts'
+
+/** How directories, databases and buckets are reached: the same fields wherever a connection is given. */
+
+export type Type = 'EFS' | 'RDS' | 'S3'
+
+type Tls = NonNullable<Connection['TlsMode']>
+
+/** What was typed and chosen. */
+export interface GivenConnection {
+  readonly values: Readonly<Record<string, string>>
+  readonly tls: Tls
+  readonly isPathStyle: boolean
+}
+
+export const NO_CONNECTION: GivenConnection = { values: {}, tls: 'verify-full', isPathStyle: true }
+
+interface Field {
+  readonly name: string
+  readonly label: string
+  readonly hint?: string
+  readonly isSecret?: boolean
+  readonly isOptional?: boolean
+}
+
+const FIELDS: Readonly<Record<Type, readonly Field[]>> = {
+  EFS: [
+    { name: 'Path', label: 'Directory', hint: 'Absolute path on the server.' },
+    {
+      name: 'RestoreRoot',
+      label: 'Restore below',
+      hint: 'Directory that restores may write into. Without one nothing can be restored to this resource.',
+      isOptional: true,
+    },
+  ],
+  RDS: [
+    { name: 'Host', label: 'Host' },
+    { name: 'Port', label: 'Port', hint: '5432 if empty.', isOptional: true },
+    { name: 'Database', label: 'Database' },
+    { name: 'User', label: 'User' },
+    { name: 'Secret', label: 'Password', isSecret: true },
+  ],
+  S3: [
+    { name: 'Endpoint', label: 'Endpoint', hint: 'https://HOST[:PORT] of the S3-compatible service.' },
+    { name: 'Bucket', label: 'Bucket' },
+    { name: 'AccessKeyId', label: 'Access key ID' },
+    { name: 'Secret', label: 'Secret access key', isSecret: true },
+    { name: 'Region', label: 'Region', hint: 'us-east-1 if empty.', isOptional: true },
+  ],
+}
+
+const TLS: readonly { readonly value: Tls; readonly label: string }[] = [
+  { value: 'verify-full', label: 'Encrypted, certificate verified' },
+  { value: 'require', label: 'Encrypted, certificate not verified' },
+  { value: 'disable', label: 'Not encrypted' },
+]
+
+/** @param without Fields that are not asked for. */
+export function ConnectionFields({
+  type,
+  connection,
+  without = [],
+  onChange,
+}: {
+  readonly type: Type
+  readonly connection: GivenConnection
+  readonly without?: readonly string[]
+  readonly onChange: (connection: GivenConnection) => void
+}): ReactNode {
+  const { values, tls, isPathStyle } = connection
+  return (
+    <SpaceBetween size="m">
+      {FIELDS[type]
+        .filter(({ name }) => !without.includes(name))
+        .map(({ name, label, hint, isSecret, isOptional }) => (
+          <FormField
+            key={name}
+            label={isOptional === true ? `${label} (optional)` : label}
+            description={hint}
+            stretch
+          >
+            <Input
+              value={values[name] ?? ''}
+              type={isSecret === true ? 'password' : 'text'}
+              autoComplete={false}
+              onChange={({ detail }) =>
+                onChange({ ...connection, values: { ...values, [name]: detail.value } })
+              }
+            />
+          </FormField>
+        ))}
+      {type === 'RDS' && (
+        <FormField label="Connection security" stretch>
+          <Select
+            selectedOption={TLS.find(({ value }) => value === tls) ?? null}
+            options={TLS}
+            onChange={({ detail }) => onChange({ ...connection, tls: detail.selectedOption.value as Tls })}
+          />
+        </FormField>
+      )}
+      {type === 'S3' && (
+        <Checkbox
+          checked={isPathStyle}
+          onChange={({ detail }) => onChange({ ...connection, isPathStyle: detail.checked })}
+        >
+          Name the bucket in the path, not in the host name
+        </Checkbox>
+      )}
+    </SpaceBetween>
+  )
+}
+
+/** As the server takes it. What is empty is left away. */
+export function connectionOf(type: Type, { values, tls, isPathStyle }: GivenConnection): Connection {
+  const of = (name: string): string | undefined => {
+    const value = values[name]?.trim()
+    return value === '' ? undefined : value
+  }
+  switch (type) {
+    case 'EFS':
+      return { Path: of('Path'), RestoreRoot: of('RestoreRoot') }
+    case 'RDS':
+      return {
+        Host: of('Host'),
+        Database: of('Database'),
+        User: of('User'),
+        Port: of('Port') === undefined ? undefined : Number(of('Port')),
+        TlsMode: tls,
+      }
+    case 'S3':
+      return {
+        Endpoint: of('Endpoint'),
+        Bucket: of('Bucket'),
+        AccessKeyId: of('AccessKeyId'),
+        Region: of('Region'),
+        ForcePathStyle: isPathStyle,
+      }
+  }
+}
