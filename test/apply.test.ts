@@ -126,6 +126,29 @@ test('a changed file tells each value from and to, changes these alone, and take
   await settled()
 })
 
+test('a selection that cannot be made again as declared is there as it was', async () => {
+  const { BackupPlansList } = await world.call('backup', 'ListBackupPlans', {})
+  const BackupPlanId = BackupPlansList?.[0]?.BackupPlanId ?? ''
+  const selected = async () => {
+    const { BackupSelectionsList = [] } = await world.call('backup', 'ListBackupSelections', { BackupPlanId })
+    const all = await Promise.all(
+      BackupSelectionsList.map(async ({ SelectionId = '' }) => {
+        const found = await world.call('backup', 'GetBackupSelection', { BackupPlanId, SelectionId })
+        return found.BackupSelection
+      }),
+    )
+    return all.toSorted((a, b) => String(a?.SelectionName).localeCompare(String(b?.SelectionName)))
+  }
+  const before = await selected()
+  assert.ok(before.length > 0)
+  const declared = "role/company-backup'\n        ListOfTags"
+  assert.ok(example.includes(declared))
+  const ended = await apply(example.replace(declared, declared.replace('-backup', '-absent')))
+  assert.equal(ended.code, 1)
+  assert.match(ended.stderr, /Cannot update plan daily .*company-absent cannot be assumed/)
+  assert.deepEqual(await selected(), before)
+})
+
 test('what the file says wrongly is told by line and column, all at once, and nothing is changed', async () => {
   const before = state()
   const wrong = [

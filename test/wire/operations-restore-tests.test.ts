@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { after, test } from 'node:test'
+import { after, describe, test } from 'node:test'
 import {
   CreateRestoreTestingPlanCommand,
   CreateRestoreTestingSelectionCommand,
@@ -19,6 +19,7 @@ import type {
 } from '@aws-sdk/client-backup'
 import type { InputOf } from '../../src/aws/client.ts'
 import { awsError } from '../fixtures/aws-error.ts'
+import { contentOf, fillBucket, registerBucket, s3ClientOf } from '../fixtures/bucket.ts'
 import { registerOrders, startOrders } from '../fixtures/orders.ts'
 import {
   allow,
@@ -32,6 +33,7 @@ import {
   setRights,
   until,
 } from '../fixtures/world.ts'
+import { rgwMissing, startRgw } from '../servers/ceph-rgw.ts'
 import { sdkError, startTestServer } from '../server.ts'
 
 /** Restore tests as they run: real restores of a plan that is due, verdicts, and what is deleted behind them. */
@@ -232,6 +234,88 @@ test('a PostgreSQL database is restored beside the others under its own name, an
   const ended = await jobOf(planArn, isDeleted)
   assert.equal(ended.ValidationStatus, 'FAILED')
   assert.deepEqual(await orders.databases(), ['orders'])
+  await validateOrders(arn)
+  assert.deepEqual(await orders.databases(), ['orders'])
+})
+
+/** Validators on a database, in whole tests: one that is as it should be, and one that is not. */
+async function validateOrders(arn: string): Promise<void> {
+  const selection = { ProtectedResourceType: 'RDS', ProtectedResourceArns: [arn] }
+  const query = {
+    Query: 'SELECT count(*), sum(paid) FROM orders',
+    Rows: [['500', '126502.50']],
+    FirstValue: { Operator: 'GreaterThanOrEquals', Value: '500' } as const,
+  }
+  const good = await validated('queried', selection, [
+    { Name: 'orders', SqlQuery: query },
+    { Name: 'tables', ObjectCount: { Min: 1, Max: 1 } },
+  ])
+  const well = await jobOf(good, isDeleted)
+  assert.deepEqual(
+    [well.ValidationStatus, well.ValidationStatusMessage],
+    [
+      'SUCCESSFUL',
+      'SqlQuery "orders" SUCCESSFUL: found the 1 rows that were expected; expected a first value that is at least "500", found "500". ' +
+        'ObjectCount "tables" SUCCESSFUL: expected at least 1 and at most 1, found 1',
+    ],
+  )
+  const steps = await decisionsOf(world, jobsOf('validate-restore-test').at(-1) as string)
+  assert.deepEqual([...new Set(steps.map(({ Action }) => Action))], ['rds-db:connect'])
+  const bad = await validated('misqueried', selection, [
+    { Name: 'tables', ObjectCount: { Min: 1 } },
+    { Name: 'orders', SqlQuery: { ...query, Rows: [['501', '126502.50']] } },
+    { Name: 'customers', SqlQuery: { Query: 'SELECT * FROM customers', MinRows: 1 } },
+  ])
+  const ill = await jobOf(bad, isDeleted)
+  assert.equal(ill.ValidationStatus, 'FAILED')
+  const said = String(ill.ValidationStatusMessage)
+  assert.match(said, /^SqlQuery "orders" FAILED: expected row 1 to be \["501",.*, found \["500",/)
+  assert.match(said, /SqlQuery "customers" FAILED: .*relation "customers" does not exist/)
+}
+
+describe('a bucket', { skip: rgwMissing() ?? false }, () => {
+  test('its restored objects are counted and read back, and it is removed again', async () => {
+    const rgw = await startRgw({ dir: join(world.scratch, 'rgw') })
+    const client = s3ClientOf(rgw)
+    try {
+      await fillBucket(client, 'letters', { 'a.txt': 'alpha', 'b/c.txt': 'gamma', 'b/d.txt': 'delta' })
+      const arn = await registerBucket(rgw, 'letters', world.call)
+      await backUpWell(world, { BackupVaultName: 'tested', ResourceArn: arn, IamRoleArn: role })
+      const selection = { ProtectedResourceType: 'S3', ProtectedResourceArns: [arn] }
+      const good = await validated('counted', selection, [
+        { Name: 'all', ObjectCount: { TolerancePercent: 0, Max: 3 } },
+        {
+          Name: 'read',
+          FileChecksumSample: { SampleSize: 3, Files: [{ Path: 'a.txt', Sha256: ALPHA }] },
+        },
+      ])
+      const well = await jobOf(good, isDeleted)
+      assert.deepEqual(
+        [well.ValidationStatus, well.ValidationStatusMessage],
+        [
+          'SUCCESSFUL',
+          'ObjectCount "all" SUCCESSFUL: expected at most 3 and 3 as in the recovery point, give or take 0 %, found 3. ' +
+            'FileChecksumSample "read" SUCCESSFUL: expected 3 of 3 files drawn at random and 1 named files to be as backed up, found all so',
+        ],
+      )
+      const steps = await decisionsOf(world, jobsOf('validate-restore-test').at(-1) as string)
+      assert.deepEqual([...new Set(steps.map(({ Action }) => Action))].sort(), [
+        's3:GetObject',
+        's3:ListBucket',
+      ])
+      const bad = await validated('miscounted', selection, [{ Name: 'all', ObjectCount: { Min: 4 } }])
+      const ill = await jobOf(bad, isDeleted)
+      assert.deepEqual(
+        [ill.ValidationStatus, ill.ValidationStatusMessage],
+        ['FAILED', 'ObjectCount "all" FAILED: expected at least 4, found 3'],
+      )
+      const name = String(well.CreatedResourceArn).replace('arn:aws:s3:::', '')
+      assert.equal(await contentOf(client, name), undefined)
+    } finally {
+      client.destroy()
+      await rgw.stop()
+    }
+  })
 })
 
 test('R16 a restore test does all it does under the role of its selection, also the deleting', async () => {

@@ -87,6 +87,45 @@ describe('vaults in buckets', { skip: rgwMissing() }, () => {
     Secret: rgw.secretAccessKey,
   })
 
+  test('a file that is applied declares a bucket, changes where it lies, and takes its secret from elsewhere', async () => {
+    const file = join(scratch, 'apply.yaml')
+    const env = {
+      AWS_ENDPOINT_URL: world.url,
+      AWS_ACCESS_KEY_ID: world.rootKey.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
+      BUCKET_SECRET: rgw.secretAccessKey,
+    }
+    const apply = async (Location: string, ...args: string[]) => {
+      const storage = { ...own('declared', Location), Secret: { Environment: 'BUCKET_SECRET' } }
+      writeFileSync(file, JSON.stringify({ Version: 1, Storages: [storage] }))
+      const ended = await roleback(['apply', '-f', file, ...args], { env })
+      assert.ok(!(ended.stdout + ended.stderr).includes(rgw.secretAccessKey))
+      return ended
+    }
+    const declared = async () => {
+      const { Storages } = await world.call('roleback', 'ListStorages', {})
+      return Storages.filter(({ Name }) => Name !== 'serve')
+    }
+    const dry = await apply('s3://others/declared', '--dry-run')
+    assert.match(dry.stdout, /^\+ storage declared: create$/m, dry.stderr)
+    assert.deepEqual(await declared(), [])
+    const made = await apply('s3://others/declared')
+    assert.match(made.stdout, /^created storage declared$/m, made.stderr)
+    assert.match((await apply('s3://others/declared')).stdout, /^no changes: 1 unchanged$/m)
+    const moved = await apply('s3://others/elsewhere')
+    assert.match(moved.stdout, /Location: "s3:\/\/others\/declared\/" -> "s3:\/\/others\/elsewhere\/"/)
+    assert.deepEqual(
+      (await declared()).map(({ Name, Location }) => [Name, Location]),
+      [['declared', 's3://others/elsewhere/']],
+      moved.stderr,
+    )
+    const nowhere = await apply('s3://no-such-bucket/here')
+    assert.equal(nowhere.code, 1)
+    assert.match(nowhere.stderr, /Cannot update storage declared: .*no-such-bucket/)
+    assert.equal((await declared())[0]?.Location, 's3://others/elsewhere/')
+    await world.call('roleback', 'DeleteStorage', { Name: 'declared' })
+  })
+
   test('backup, restart, restore, verify, delete, sweep: a vault in a bucket does what one in a directory does', async () => {
     await makeVault(world, 'in-bucket')
     const role = await makeRole(world, 'keeper', { managed: RIGHTS })
