@@ -1,24 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Clock } from '../lib/clock.ts'
-import { iamId, uuid } from '../lib/ids.ts'
+import { uuid } from '../lib/ids.ts'
 import { createLog } from '../lib/log.ts'
 import type { PlanRule } from '../plans/plan.ts'
-import { parseSchedule } from '../plans/schedule.ts'
 import { putPause } from '../store/pauses.ts'
-import { insertSelection, writePlanVersion } from '../store/plans.ts'
-import { insertResource } from '../store/resources.ts'
 import type { BackupPlanRunTable } from '../store/schema-plans.ts'
 import type { JobTable } from '../store/schema.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
-import { putTags } from '../store/tags.ts'
+import { ACCOUNT, addResource, addSelection, HOUR, REGION, START, writePlan } from './scheduler.fixture.ts'
 import { Scheduler } from './scheduler.ts'
-
-const ACCOUNT = '111122223333'
-const REGION = 'us-east-1'
-const HOUR = 3_600_000
-const START = Date.UTC(2026, 0, 1, 4, 30)
 
 interface World {
   readonly store: Store
@@ -45,9 +37,9 @@ async function withPlan(
   try {
     await writePlan(store, planId, rules)
     await store.transaction(async (tx) => {
-      for (let i = 0; i < count; i++) await resource(tx as unknown as Store['db'], `fs-${i}`)
+      for (let i = 0; i < count; i++) await addResource(tx as unknown as Store['db'], `fs-${i}`)
     })
-    await select(store, planId)
+    await addSelection(store, planId)
     const scheduler = new Scheduler({ store, clock: passed, log: createLog('silent') })
     const jobs = (): Promise<JobTable[]> =>
       store.db.selectFrom('job').selectAll().orderBy('run_at').orderBy('job_id').execute()
@@ -57,76 +49,6 @@ async function withPlan(
   } finally {
     await store.close()
   }
-}
-
-async function writePlan(store: Store, planId: string, rules: readonly Partial<PlanRule>[]): Promise<void> {
-  const whole = rules.map((rule, i): PlanRule => ({
-    RuleId: `rule-${i}`,
-    RuleName: `rule-${i}`,
-    TargetBackupVaultName: 'vault',
-    ScheduleExpressionTimezone: 'Etc/UTC',
-    ...rule,
-  }))
-  const plan = {
-    account_id: ACCOUNT,
-    region: REGION,
-    plan_id: planId,
-    name: 'plan',
-    version_id: 'v1',
-    creator_request_id: planId,
-    created_at: START,
-    updated_at: START,
-    deleted_at: null,
-    last_run_at: null,
-  }
-  const document = JSON.stringify({ BackupPlanName: 'plan', Rules: whole })
-  const scheduled = whole.map((rule) => ({
-    ruleId: rule.RuleId,
-    writtenAt: START,
-    nextRunAt: parseSchedule(rule.ScheduleExpression as string, 'Etc/UTC', START).next(START),
-  }))
-  await store.transaction((tx) => writePlanVersion(tx, plan, { document }, scheduled))
-}
-
-async function resource(db: Store['db'], name: string): Promise<void> {
-  const arn = `arn:aws:elasticfilesystem:${REGION}:${ACCOUNT}:file-system/${name}`
-  await insertResource(db, {
-    account_id: ACCOUNT,
-    region: REGION,
-    arn,
-    unique_id: uuid(),
-    type: 'EFS',
-    name,
-    settings: '{}',
-    secret: null,
-    version: 1,
-    created_at: START,
-    created_by: 'x',
-    restored_from: null,
-    removed_at: null,
-  })
-  await putTags(db, ACCOUNT, arn, { backup: 'yes' })
-}
-
-async function select(store: Store, planId: string, role = 'backup'): Promise<void> {
-  const roleArn = `arn:aws:iam::${ACCOUNT}:role/${role}`
-  await insertSelection(store.db, {
-    account_id: ACCOUNT,
-    region: REGION,
-    plan_id: planId,
-    selection_id: uuid(),
-    name: 'tagged',
-    role_arn: roleArn,
-    role_id: iamId('AROA'),
-    document: JSON.stringify({
-      SelectionName: 'tagged',
-      IamRoleArn: roleArn,
-      ListOfTags: [{ ConditionType: 'STRINGEQUALS', ConditionKey: 'backup', ConditionValue: 'yes' }],
-    }),
-    creator_request_id: uuid(),
-    created_by: `arn:aws:iam::${ACCOUNT}:user/admin`,
-    created_at: START,
-  })
 }
 
 test('a rule that is due makes one job for each selected resource, once', async () => {
@@ -316,7 +238,7 @@ test('a plan whose selections match nothing records that', async () => {
 
 test('a resource in several selections is backed up once in a run, under the role of the first', async () => {
   await withPlan([daily], 2, async ({ clock, scheduler, store, planId, jobs }) => {
-    await select(store, planId, 'second')
+    await addSelection(store, planId, { role: 'second' })
     await store.db
       .updateTable('backup_selection')
       .set({ created_at: START + 1 })

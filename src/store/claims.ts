@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { SqlBool } from 'kysely'
 import { isWithinLimits } from './job-limits.ts'
 import { ACTIVE_STATES, firstState, statesBefore, WAITING_STATES } from './job-states.ts'
 import { sqlStateOf } from './postgres.ts'
@@ -99,7 +100,8 @@ async function claimNext(
               .selectFrom('job as held')
               .select('held.job_id')
               .whereRef('held.lock_key', '=', 'due.lock_key')
-              .where('held.state', 'in', ACTIVE_STATES)
+              // Written out, so that SQLite sees that the partial index job_lock answers it.
+              .where(sql<SqlBool>`held.state in (${sql.join(ACTIVE_STATES.map((state) => sql.lit(state)))})`)
               .whereRef('held.job_id', '<>', 'due.job_id'),
           ),
         ),
