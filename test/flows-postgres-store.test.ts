@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -17,6 +17,7 @@ import {
   until,
 } from './fixtures/world.ts'
 import { postgresMissing, startPostgres } from './servers/postgres.ts'
+import { shareVault } from './workers/two-servers.ts'
 
 const VAULT = { BackupVaultName: 'rows' }
 
@@ -82,6 +83,25 @@ test(
       await letVaultGo(world, 'rows')
     } finally {
       await postgres.stop()
+    }
+  },
+)
+
+test(
+  'two servers on one database and one vault, one of them paused amidst a backup and woken after a sweep, lose nothing',
+  { skip: postgresMissing() ?? false },
+  async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), 'roleback-two-'))
+    // The server of PostgreSQL is another user's process.
+    chmodSync(dir, 0o755)
+    const postgres = await startPostgres({ dir: join(dir, 'postgres') })
+    try {
+      const counts = await shareVault({ dir, postgres, database: 'two', rounds: 1 })
+      t.diagnostic(JSON.stringify(counts))
+      assert.ok(counts.takenOver > 0 && counts.restored >= 5)
+    } finally {
+      await postgres.stop()
+      rmSync(dir, { recursive: true, force: true })
     }
   },
 )

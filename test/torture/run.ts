@@ -2,14 +2,21 @@
  * What is too long for `npm test`, each subject by itself:
  *
  *   npm run torture -- policy [--seed N] [--decisions N]
- *   npm run torture -- vault  [--seed N] [--steps N] [--kills N] [--only model|kills|full-disk|io-errors|power-cuts]
+ *   npm run torture -- vault  [--seed N] [--steps N] [--kills N] [--rounds N] [--only model|kills|full-disk|io-errors|power-cuts|two-servers]
  *   npm run torture -- year   [--days N] [--hourly-days N]
  *
  * The seed is printed first and makes the same run again.
  */
 import { parseArgs } from 'node:util'
 import { torturePolicy } from './policy.ts'
-import { tortureFullDisks, tortureIoErrors, tortureKills, tortureModel, torturePowerCuts } from './vault.ts'
+import {
+  tortureFullDisks,
+  tortureIoErrors,
+  tortureKills,
+  tortureModel,
+  torturePowerCuts,
+  tortureTwoServers,
+} from './vault.ts'
 import { tortureYear } from './year.ts'
 
 const { values, positionals } = parseArgs({
@@ -19,6 +26,7 @@ const { values, positionals } = parseArgs({
     decisions: { type: 'string', default: '5000000' },
     steps: { type: 'string', default: '100000' },
     kills: { type: 'string', default: '500' },
+    rounds: { type: 'string', default: '40' },
     only: { type: 'string' },
     days: { type: 'string', default: '365' },
     'hourly-days': { type: 'string', default: '30' },
@@ -28,22 +36,31 @@ const seed = values.seed === undefined ? Date.now() >>> 0 : Number(values.seed)
 const decisions = Number(values.decisions)
 const steps = Number(values.steps)
 const kills = Number(values.kills)
+const rounds = Number(values.rounds)
 const VAULT = {
   model: async () => await tortureModel({ seed, steps }),
   kills: async () => await tortureKills({ seed, kills }),
   'full-disk': tortureFullDisks,
   'io-errors': async () => await tortureIoErrors(seed),
   'power-cuts': async () => await torturePowerCuts(seed),
+  'two-servers': async () => await tortureTwoServers(rounds),
 }
 const parts = Object.entries(VAULT).filter(([name]) => values.only === undefined || values.only === name)
 const subject = positionals.join()
 const year = { days: Number(values.days), hourlyDays: Number(values['hourly-days']) }
 const isYear = subject === 'year' && year.days > 0 && year.hourlyDays >= 0
 const isKnown = subject === 'policy' || isYear || (subject === 'vault' && parts.length > 0)
-if (!isKnown || !Number.isInteger(seed) || !(decisions > 0) || !(steps > 0) || !(kills > 0)) {
+if (
+  !isKnown ||
+  !Number.isInteger(seed) ||
+  !(decisions > 0) ||
+  !(steps > 0) ||
+  !(kills > 0) ||
+  !(rounds > 0)
+) {
   process.stderr.write(
     `usage: npm run torture -- policy [--seed N] [--decisions N]\n` +
-      `       npm run torture -- vault [--seed N] [--steps N] [--kills N] [--only ${Object.keys(VAULT).join('|')}]\n` +
+      `       npm run torture -- vault [--seed N] [--steps N] [--kills N] [--rounds N] [--only ${Object.keys(VAULT).join('|')}]\n` +
       `       npm run torture -- year [--days N] [--hourly-days N]\n`,
   )
   process.exit(2)

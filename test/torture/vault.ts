@@ -1,8 +1,14 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { rgwMissing, startRgw } from '../servers/ceph-rgw.ts'
+import { postgresMissing, startPostgres } from '../servers/postgres.ts'
 import { fillDisks } from '../vault/full-disk.ts'
 import { failCalls } from '../vault/io-errors.ts'
 import { killVaultProcesses } from '../vault/kills.ts'
 import { cutPower } from '../vault/power-cuts.ts'
 import { Simulation } from '../vault/simulation.ts'
+import { shareVault } from '../workers/two-servers.ts'
 
 /** So many steps are one simulation, with a seed of its own: a part that fails can be run alone. */
 const STEPS_A_PART = 2000
@@ -65,6 +71,37 @@ export async function tortureIoErrors(seed: number): Promise<void> {
 
 export async function torturePowerCuts(seed: number): Promise<void> {
   tell('power cuts', await cutPower({ seed, cuts: POWER_CUTS }))
+}
+
+/** Two servers on one vault, in a directory and in a bucket. */
+export async function tortureTwoServers(rounds: number): Promise<void> {
+  const missing = postgresMissing()
+  if (missing !== undefined) return tell('two servers', missing)
+  const dir = mkdtempSync(join(tmpdir(), 'roleback-two-'))
+  // PostgreSQL runs as another user.
+  chmodSync(dir, 0o755)
+  const postgres = await startPostgres({ dir: join(dir, 'postgres') })
+  try {
+    const options = { postgres, rounds }
+    tell(
+      'two servers, a directory',
+      await shareVault({ ...options, dir: join(dir, 'a'), database: 'directory' }),
+    )
+    const noGateway = rgwMissing()
+    if (noGateway !== undefined) return tell('two servers, a bucket', noGateway)
+    const rgw = await startRgw({ dir: join(dir, 'rgw'), memoryBytes: 4 * 2 ** 30 })
+    try {
+      tell(
+        'two servers, a bucket',
+        await shareVault({ ...options, dir: join(dir, 'b'), database: 'bucket', rgw }),
+      )
+    } finally {
+      await rgw.stop()
+    }
+  } finally {
+    await postgres.stop()
+    rmSync(dir, { recursive: true, force: true })
+  }
 }
 
 /** @param found Counts, or why it could not be done. */
