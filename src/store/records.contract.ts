@@ -184,8 +184,14 @@ export const RECORDS_CONTRACT: readonly ContractCase[] = [
       const check = await verifyAudit(store.db, testMac, [], { limit: 1_000 })
       const isOne = store === other
       assert.deepEqual(check, { checked: 301 + (isOne ? 2 : 3), findings: [], next: undefined })
-      const starts = [...(await chainStarts(store.db, await chainIds(store.db))).values()]
-      assert.equal(starts.at(-1)?.heads.length, isOne ? 1 : 2)
+      const ids = await chainIds(store.db)
+      const named = [...(await chainStarts(store.db, ids)).values()].flatMap(({ heads }) => heads)
+      // A process that was slow to begin names the end of one that was done by then, and no later start does so again.
+      for (const chainId of ids.slice(0, -1))
+        assert.ok(
+          named.some((head) => head.chainId === chainId && head.chainSeq === (isOne ? 301 : 151)),
+          `nothing names the end of ${chainId}`,
+        )
       // In parts, too, and under no other key.
       let next: readonly string[] | undefined
       let checked = 0
