@@ -30,7 +30,7 @@ let world: World
 let role: string
 
 before(async () => {
-  world = await openWorld()
+  world = await openWorld({ isGuarded: true })
   role = await makeRole(world, 'backer', { managed: RIGHTS })
   await makeVault(world, BackupVaultName)
 })
@@ -71,7 +71,8 @@ test('a verify names the recovery points, resources and files that damage hits, 
   assert.equal(job.State, 'FAILED')
   const message = job.StatusMessage ?? ''
   assert.match(message, /^Verify found damage in backup vault rotting: /)
-  assert.ok(message.includes(`${hit.point} of ${nameOf(hit.arn)} (1 item, /love.txt)`), message)
+  assert.ok(message.includes(`${hit.point} of ${nameOf(hit.arn)} (1 item)`), message)
+  assert.ok(!message.includes('love.txt'), message)
   assert.ok(message.includes('All others are whole'))
   assert.ok(!message.includes(whole.point))
   const damage = JSON.parse(job.Result?.['damage'] ?? '[]') as unknown
@@ -85,6 +86,20 @@ test('a verify names the recovery points, resources and files that damage hits, 
       isListHurt: false,
     },
   ])
+
+  // What things are named is content: R16.
+  const mayLook = allow('roleback:DescribeJob')
+  const blind = await makeUser(world, 'blind', [mayLook])
+  const reader = await makeUser(world, 'reader', [mayLook, allow('elasticfilesystem:ClientMount')])
+  for (const [user, items] of [
+    [blind, []],
+    [reader, ['/love.txt']],
+  ] as const) {
+    const { Job } = await user.call('roleback', 'DescribeJob', { JobId })
+    assert.ok(user === reader || !JSON.stringify(Job).includes('love.txt'))
+    const [point] = JSON.parse(Job.Result?.['damage'] ?? '[]') as { itemCount: number; items: string[] }[]
+    assert.deepEqual([point?.itemCount, point?.items], [1, items])
+  }
 })
 
 test('the backup after a verify stores again what had rotted, and heals the recovery point before it', async () => {
@@ -302,7 +317,7 @@ test('what the scrub finds is named, shown by the recovery point, and repaired f
   const refused = await lastJob('repair', SAFE)
   assert.equal(refused.state, 'FAILED')
   assert.match(refused.message, /^Repair could not make all of backup vault repaired whole\. .*explicit deny/)
-  assert.match(refused.message, /Left are damaged recovery points: .*deeds\.txt/)
+  assert.match(refused.message, /Left are damaged recovery points: .* \(2 items\)/)
   const [asked] = await decisionsOf(world, refused.id)
   assert.deepEqual([asked?.Action, asked?.Effect], ['backup:CopyFromBackupVault', 'Deny'])
   assert.ok(notices('Vault Damage Repaired', SAFE).length === 0)

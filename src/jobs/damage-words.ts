@@ -73,20 +73,17 @@ export function damageEvent(
 /** Items of a text that are written out. */
 const SHOWN = 5
 
+/** How much of it is hit. Its items' names are for those who may be handed them (roleback/damaged-items.ts): this text goes to many. */
 export function pointSentence({
   recoveryPointArn,
   resourceName,
   itemCount,
-  items,
   isListHurt,
 }: PointDamage): string {
   const of = resourceName === undefined ? '' : ` of ${printable(resourceName)}`
-  const listed =
-    itemCount === 0
-      ? ''
-      : `${itemCount} ${itemCount === 1 ? 'item' : 'items'}, ${firstOf(items, ', ', itemCount)}`
+  const counted = itemCount === 0 ? '' : `${itemCount} ${itemCount === 1 ? 'item' : 'items'}`
   const list = isListHurt ? 'its list of items' : ''
-  return `${recoveryPointArn}${of} (${[list, listed].filter((part) => part !== '').join('; ')})`
+  return `${recoveryPointArn}${of} (${[list, counted].filter((part) => part !== '').join('; ')})`
 }
 
 export function firstOf(texts: readonly string[], separator: string, count: number = texts.length): string {

@@ -60,7 +60,7 @@ function unneeded({ unneededPacks: { length } }: VerifyResult): string {
   return `, but ${length === 1 ? 'one pack' : `${length} packs`} that no recovery point needs any more: the next sweep removes ${length === 1 ? 'it' : 'them'}`
 }
 
-/** What is damaged, each once, and which recovery points and items it hits; never more comfort than was found out. */
+/** What is damaged, each once, and which recovery points it hits; never more comfort than was found out. */
 function damageSentence(
   vaultName: string,
   { blobs, points, pointCount }: VaultDamage,

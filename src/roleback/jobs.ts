@@ -35,7 +35,9 @@ import type {
   VaultTable,
 } from '../store/schema.ts'
 import { tagsOf } from '../store/tags.ts'
+import type { PointDamage } from '../store/vault-scrubs.ts'
 import { findVault } from '../store/vaults.ts'
+import { damageToShow } from './damaged-items.ts'
 import { nextToken, pageOf } from './paging.ts'
 
 /** One export takes so many recovery points at most. */
@@ -44,7 +46,10 @@ const MAX_EXPORTED = 1000
 export async function describeJob(ctx: Context, input: DescribeJobInput): Promise<DescribeJobOutput> {
   const job = await jobNamed(ctx, input.JobId)
   const waits = await whyWaiting(ctx.store.db, job, ctx.now)
-  return { Job: { ...toJob(job), ...(waits !== undefined && { StatusMessage: waits }) } }
+  const result = JSON.parse(job.result) as Record<string, unknown>
+  if (Array.isArray(result['damage']))
+    result['damage'] = await damageToShow(ctx, result['damage'] as PointDamage[])
+  return { Job: { ...toJob(job, result), ...(waits !== undefined && { StatusMessage: waits }) } }
 }
 
 async function jobNamed(ctx: Context, jobId: string): Promise<JobTable> {
@@ -228,8 +233,7 @@ export async function vaultNamed(ctx: Context, name: string): Promise<VaultTable
   return vault
 }
 
-function toJob(row: JobTable): Job {
-  const result = JSON.parse(row.result) as Record<string, unknown>
+function toJob(row: JobTable, result: Readonly<Record<string, unknown>>): Job {
   return {
     JobId: row.job_id,
     JobType: row.kind,

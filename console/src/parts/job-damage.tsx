@@ -44,7 +44,9 @@ export function JobDamage({
           id: 'items',
           header: 'Items',
           cell: ({ items, itemCount }) =>
-            `${items.join(', ')}${items.length < itemCount ? ` and ${itemCount - items.length} more` : ''}`,
+            items.length === 0
+              ? String(itemCount)
+              : `${items.join(', ')}${items.length < itemCount ? ` and ${itemCount - items.length} more` : ''}`,
         },
       ]}
     />
