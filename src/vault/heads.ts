@@ -21,6 +21,8 @@ export interface PointHead {
 }
 
 export const headName = (pointId: string): string => `points/${pointId}/head`
+/** A tombstone's reason where the recovery point lies in the vault's cold store now: it is not deleted. */
+export const MOVED = 'moved to cold storage'
 const deletedName = (pointId: string): string => `points/${pointId}/deleted`
 const amendmentName = (pointId: string, number: number): string =>
   `points/${pointId}/amendment-${String(number).padStart(8, '0')}`
@@ -238,9 +240,10 @@ export async function deleteHead(
   crashpoint('point.deleted')
 }
 
-/** The tombstone's reason. @throws {VaultDamageError} */
-export async function checkTombstone(store: BlobStore, keys: VaultKeys, pointId: string): Promise<void> {
+/** @returns The tombstone's reason. @throws {VaultDamageError} */
+export async function checkTombstone(store: BlobStore, keys: VaultKeys, pointId: string): Promise<string> {
   const name = deletedName(pointId)
   const json = openJson(keys, 'deleted', name, await store.get(name))
   if (json['pointId'] !== pointId) throw new VaultDamageError(name, 'it is of another recovery point')
+  return String(json['reason'])
 }

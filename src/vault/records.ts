@@ -26,7 +26,7 @@ export interface VaultRecords {
 const recordName = (number: number): string => `records/${String(number).padStart(8, '0')}`
 
 /** Member of a head's record: the lock that was set when it was written, and the number of the vault record then. */
-const IN_HEAD = 'vaultLock'
+export const IN_HEAD = 'vaultLock'
 
 /** Damage is returned, not thrown: backups and restores go on, and who would delete must know of it. */
 export async function readVaultRecords(store: BlobStore, keys: VaultKeys): Promise<VaultRecords> {

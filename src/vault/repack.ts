@@ -1,10 +1,11 @@
-import type { BlobReader } from '../blobs/blob-store.ts'
+import type { BlobReader, BlobStore } from '../blobs/blob-store.ts'
 import { crashpoint } from '../lib/crashpoint.ts'
+import type { ChunkIndex } from './chunk-index.ts'
 import { ChunkReader } from './chunk-reader.ts'
 import { VaultDamageError } from './errors.ts'
 import { ID_BYTES, SEED_BYTES } from './keys.ts'
 import type { ChunkType } from './keys.ts'
-import type { Marks, PackUse } from './mark.ts'
+import type { PackUse } from './mark.ts'
 import { PackWriter } from './pack-writer.ts'
 import { packKey, parseDirectory, parsePackName, readDirectory } from './pack.ts'
 import type { FinishedPack, SegmentEntry } from './pack.ts'
@@ -16,24 +17,41 @@ const SEGMENT_BYTES = 1024 * 1024
 /** Smaller segments are put together: they are many, and compress better so. */
 const MIN_KEPT_BYTES = 256 * 1024
 
-/** Stores the used chunks of some packs again, in packs of their own. @returns Those, durable but in no index yet. */
+/** Which chunks are to be stored again, of those that an index has. */
+export interface WantedChunks {
+  readonly index: ChunkIndex
+  /** Whether the copy of this chunk that lies in this pack (its number in the index) is. */
+  isWanted(ids: Buffer, at: number, pack: number): boolean
+}
+
+export interface RepackOptions {
+  readonly tag: string
+  /** Where the new packs lie; the vault's own store where absent. */
+  readonly into?: BlobStore
+  readonly signal?: AbortSignal | undefined
+  /** Told of each pack that is done. */
+  readonly onPack?: (pack: PackUse) => void
+}
+
+/** Stores the wanted chunks of some packs again, in packs of their own. @returns Those, durable but in no index yet. */
 export async function repack(
   vault: Vault,
-  marks: Marks,
+  wanted: WantedChunks,
   packs: readonly PackUse[],
-  options: { readonly tag: string; readonly signal?: AbortSignal },
+  { tag, into = vault.store, signal, onPack }: RepackOptions,
 ): Promise<FinishedPack[]> {
   const { store, keys } = vault
-  using chunks = new ChunkReader({ store, keys, index: marks.loaded.index })
+  using chunks = new ChunkReader({ store, keys, index: wanted.index })
   const written: FinishedPack[] = []
   for (const type of ['data', 'meta'] as const) {
-    const writer = new PackWriter({ store, keys, type, tag: options.tag })
+    const writer = new PackWriter({ store: into, keys, type, tag })
     const segments = new SegmentBuffer(Buffer.allocUnsafeSlow(SEGMENT_BYTES * 2), SEGMENT_BYTES, writer)
-    const copy: Copy = { vault, marks, type, chunks, writer, segments }
+    const copy: Copy = { vault, wanted, type, chunks, writer, segments }
     try {
       for (const pack of packs.filter(({ name }) => parsePackName(name)?.type === type)) {
-        options.signal?.throwIfAborted()
-        await copyUsed(copy, pack)
+        signal?.throwIfAborted()
+        await copyWanted(copy, pack)
+        onPack?.(pack)
       }
       segments.flush()
       crashpoint('sweep.repack-written')
@@ -48,24 +66,25 @@ export async function repack(
 
 interface Copy {
   readonly vault: Vault
-  readonly marks: Marks
+  readonly wanted: WantedChunks
   readonly type: ChunkType
   readonly chunks: ChunkReader
   readonly writer: PackWriter
   readonly segments: SegmentBuffer
 }
 
-async function copyUsed(copy: Copy, pack: PackUse): Promise<void> {
-  const { marks, type, chunks, segments, vault } = copy
+async function copyWanted(copy: Copy, pack: PackUse): Promise<void> {
+  const { wanted, type, chunks, segments, vault } = copy
   const blob = vault.store.open(pack.name)
   try {
     const directory = parseDirectory(readDirectory(vault.keys, pack.name, type, blob), pack.storedBytes)
     const unseal = unsealer(copy, pack, blob, directory)
     for (const [number, segment] of directory.entries()) {
-      const used = usedOf(marks, pack, segment)
-      if (used.length === segment.lengths.length && segment.rawLength >= MIN_KEPT_BYTES && unseal)
+      const places = placesOf(wanted, pack, segment)
+      if (places.length > 0) await blob.ready(segment.offset, segment.sealedLength)
+      if (places.length === segment.lengths.length && segment.rawLength >= MIN_KEPT_BYTES && unseal)
         copy.writer.putPacked(unseal(number, segment), segment)
-      else for (const at of used) segments.add(segment.ids, at, chunks.read(type, segment.ids, at))
+      else for (const at of places) segments.add(segment.ids, at, chunks.read(type, segment.ids, at))
       await new Promise((resolve) => setImmediate(resolve))
     }
   } finally {
@@ -73,11 +92,11 @@ async function copyUsed(copy: Copy, pack: PackUse): Promise<void> {
   }
 }
 
-/** Where in `ids` the chunks lie that recovery points use from this pack. */
-function usedOf(marks: Marks, pack: PackUse, { ids }: SegmentEntry): number[] {
-  const used: number[] = []
-  for (let at = 0; at < ids.length; at += ID_BYTES) if (marks.isUsedFrom(ids, at, pack.number)) used.push(at)
-  return used
+/** Where in `ids` the chunks lie that are wanted from this pack. */
+function placesOf(wanted: WantedChunks, pack: PackUse, { ids }: SegmentEntry): number[] {
+  const places: number[] = []
+  for (let at = 0; at < ids.length; at += ID_BYTES) if (wanted.isWanted(ids, at, pack.number)) places.push(at)
+  return places
 }
 
 /**
@@ -85,12 +104,12 @@ function usedOf(marks: Marks, pack: PackUse, { ids }: SegmentEntry): number[] {
  * it is neither decompressed nor hashed. Undefined for any other pack.
  */
 function unsealer(
-  { vault: { keys }, marks, type }: Copy,
+  { vault: { keys }, wanted, type }: Copy,
   pack: PackUse,
   blob: BlobReader,
   directory: readonly SegmentEntry[],
 ): ((number: number, segment: SegmentEntry) => Buffer) | undefined {
-  if (!marks.loaded.index.describes(pack.number, directory)) return undefined
+  if (!wanted.index.describes(pack.number, directory)) return undefined
   const seed = Buffer.alloc(SEED_BYTES)
   blob.readInto(seed, 0, SEED_BYTES, 0)
   const key = packKey(keys, type, blob, seed)

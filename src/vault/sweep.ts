@@ -10,6 +10,7 @@ import type { Marks, PackUse } from './mark.ts'
 import { packName } from './pack.ts'
 import type { FinishedPack } from './pack.ts'
 import { repack } from './repack.ts'
+import type { WantedChunks } from './repack.ts'
 import { withReserve } from './reserve.ts'
 import { deletable } from './retain.ts'
 import type { Vault } from './vault.ts'
@@ -162,8 +163,11 @@ async function listUnused(vault: Vault, options: OnceOptions, generation: number
   const sparse = going.sparse.filter(({ name }) => free.has(name))
   let written: readonly FinishedPack[] = []
   if (sparse.length > 0) {
-    const tag = leaseTag(options.lease.generation)
-    written = await repack(vault, marks, sparse, { tag, ...(options.signal && { signal: options.signal }) })
+    const isWanted: WantedChunks['isWanted'] = (ids, at, pack) => marks.isUsedFrom(ids, at, pack)
+    written = await repack(vault, { index: loaded.index, isWanted }, sparse, {
+      tag: leaseTag(options.lease.generation),
+      signal: options.signal,
+    })
     crashpoint('sweep.repacked')
     await options.lease.check()
     for (const { name, bytes } of sealIndex(vault.keys, written)) {

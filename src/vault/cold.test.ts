@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { MemoryBlobStore } from '../blobs/memory.ts'
+import { onCrashpoint } from '../lib/crashpoint.ts'
+import { copyToCold, leaveWarm, mirrorVault, MOVED_AT } from './cold.ts'
+import { PointNotFoundError, VaultClaimError } from './errors.ts'
+import { checkTombstone, MOVED } from './heads.ts'
+import { backUp, Coordinator, makeVault, randomFiles, restore, VAULT_KEY } from './points.fixture.ts'
+import { createVault, openVault } from './vault.ts'
+import type { Vault } from './vault.ts'
+import { verifyVault } from './verify.ts'
+
+const MOVED_AT_MS = 1_80_000_000_000
+
+async function openBoth(): Promise<{ warm: Vault; cold: Vault; coordinator: Coordinator }> {
+  const warm = await makeVault(new MemoryBlobStore())
+  const coldStore = new MemoryBlobStore()
+  await mirrorVault(warm.store, coldStore)
+  return { warm, cold: await openVault(coldStore, VAULT_KEY), coordinator: new Coordinator() }
+}
+
+async function move(
+  { warm, cold, coordinator }: Awaited<ReturnType<typeof openBoth>>,
+  pointId: string,
+): Promise<number> {
+  using lease = coordinator.lease()
+  const storedBytes = await copyToCold(warm, cold, {
+    pointId,
+    jobId: `move-${pointId}`,
+    fence: 1,
+    lease,
+    movedAt: MOVED_AT_MS,
+  })
+  await leaveWarm(warm, cold, pointId)
+  return storedBytes
+}
+
+async function assertWhole(vault: Vault): Promise<void> {
+  assert.deepEqual((await verifyVault(vault, { readData: true })).problems, [])
+}
+
+test('copyToCold() stores what the cold store lacks, and a sweep frees what no warm point uses any more', async () => {
+  const vaults = await openBoth()
+  const { warm, cold, coordinator } = vaults
+  const old = randomFiles(['a', 'b'], 40_000)
+  // Another size: the fixture takes over what has its parent's.
+  const newer = { ...old, ...randomFiles(['b', 'c'], 40_001) }
+  const newest = { ...newer, ...randomFiles(['d'], 40_000) }
+  await backUp(warm, coordinator, 'p1', old)
+  await backUp(warm, coordinator, 'p2', newer, 'p1')
+  await backUp(warm, coordinator, 'p3', newest, 'p2')
+  await warm.amend('p1', { tags: { team: 'storage' } })
+
+  const first = await move(vaults, 'p1')
+  assert.ok(first > 80_000 && first < 100_000, String(first))
+  await assert.rejects(warm.head('p1'), PointNotFoundError)
+  assert.equal(await checkTombstone(warm.store, warm.keys, 'p1'), MOVED)
+  const { record } = await cold.head('p1')
+  assert.deepEqual([record['tags'], record[MOVED_AT]], [{ team: 'storage' }, MOVED_AT_MS])
+  assert.deepEqual(await restore(cold, 'p1'), old)
+  assert.deepEqual(await restore(warm, 'p2'), newer)
+
+  const second = await move(vaults, 'p2')
+  assert.ok(second > 80_000 && second < 100_000, `what p1 brought there is not stored again: ${second}`)
+  const { usedBytes, storedBytes } = await coordinator.sweep(warm)
+  assert.ok(usedBytes > 150_000 && storedBytes < usedBytes * 1.1, `${storedBytes} of ${usedBytes}`)
+  await coordinator.sweep(cold)
+  assert.deepEqual(await restore(cold, 'p1'), old)
+  assert.deepEqual(await restore(cold, 'p2'), newer)
+  assert.deepEqual(await restore(warm, 'p3'), newest)
+
+  await cold.deletePoint('p1', 'test')
+  await coordinator.sweep(cold)
+  assert.deepEqual(await restore(cold, 'p2'), newer)
+  for (const vault of [warm, cold]) await assertWhole(vault)
+})
+
+const STEPS = [
+  'pack.finished',
+  'move.packs-stored',
+  'move.index-stored',
+  'move.head-stored',
+  'move.amended',
+  'point.tombstoned',
+  'point.head-deleted',
+]
+
+for (const step of STEPS) {
+  test(`a move that ends at ${step} loses nothing, and doing it again finishes it`, async () => {
+    const vaults = await openBoth()
+    const { warm, cold, coordinator } = vaults
+    const files = randomFiles(['a', 'b'])
+    await backUp(warm, coordinator, 'p1', files)
+    await backUp(warm, coordinator, 'p2', randomFiles(['x']))
+    class Crash extends Error {}
+    let isOver = false
+    {
+      using _ = onCrashpoint((name) => {
+        if (name !== step || isOver) return
+        isOver = true
+        throw new Crash(name)
+      })
+      await assert.rejects(move(vaults, 'p1'), Crash)
+    }
+    const holders = (await Promise.allSettled([restore(warm, 'p1'), restore(cold, 'p1')])).filter(
+      (one) => one.status === 'fulfilled',
+    )
+    assert.ok(holders.length > 0)
+    for (const { value } of holders) assert.deepEqual(value, files)
+    // Between the two tries something is amended where the point is warm still, and both stores are swept.
+    if (!['point.tombstoned', 'point.head-deleted'].includes(step))
+      await warm.amend('p1', { tags: { late: 'yes' } })
+    for (const vault of [warm, cold]) await coordinator.sweep(vault)
+    await move(vaults, 'p1').catch((error: unknown) => assert.ok(error instanceof PointNotFoundError))
+    assert.deepEqual(await restore(cold, 'p1'), files)
+    await assert.rejects(warm.head('p1'), PointNotFoundError)
+    const isAmended = !['point.tombstoned', 'point.head-deleted'].includes(step)
+    assert.deepEqual((await cold.head('p1')).record['tags'], isAmended ? { late: 'yes' } : undefined)
+    for (const vault of [warm, cold]) {
+      await coordinator.sweep(vault)
+      await assertWhole(vault)
+    }
+  })
+}
+
+test('mirrorVault() brings keys and records that came later, and leaves another vault’s store alone', async () => {
+  const { warm, cold } = await openBoth()
+  await warm.addRecord(() => ({ lock: { mode: 'governance', setAt: 1 } }))
+  await warm.store.put('keys/kit-0011223344556677.json', Buffer.from('a wrapping'))
+  assert.equal((await cold.records()).number, 0)
+  await mirrorVault(warm.store, cold.store)
+  assert.deepEqual((await cold.records()).record, { lock: { mode: 'governance', setAt: 1 } })
+  assert.equal((await cold.store.get('keys/kit-0011223344556677.json')).toString(), 'a wrapping')
+  const other = new MemoryBlobStore()
+  await createVault(other, { vaultId: 'another', key: VAULT_KEY, wrappings: {}, files: {} })
+  await assert.rejects(mirrorVault(warm.store, other), VaultClaimError)
+})

@@ -1,0 +1,195 @@
+import { isDeepStrictEqual } from 'node:util'
+import { BlobExistsError } from '../blobs/blob-store.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
+import { crashpoint } from '../lib/crashpoint.ts'
+import { PointNotFoundError, VaultClaimError, VaultDamageError } from './errors.ts'
+import { headName, MOVED, writeHead } from './heads.ts'
+import type { PointHead, PointRecord } from './heads.ts'
+import { sealIndex } from './index-delta.ts'
+import type { Lease } from './lease.ts'
+import type { LoadedIndex } from './load-index.ts'
+import { ManifestWalk, packUse } from './mark.ts'
+import type { FinishedPack } from './pack.ts'
+import { IN_HEAD, withVaultLock } from './records.ts'
+import { repack } from './repack.ts'
+import { retainHeads, retainPoints } from './retain.ts'
+import { putOnce } from './vault.ts'
+import type { Vault } from './vault.ts'
+import { leaseTag } from './writer.ts'
+
+/**
+ * A vault's second, colder blob store (docs/vault-format.md, section 19): a whole vault of the same id and keys, with packs, index and
+ * heads of its own. A recovery point lies in one of the two.
+ *
+ * | step | a crash behind it leaves |
+ * |---|---|
+ * | `mirrorVault`: header, wrappings and records, as they are | an empty vault |
+ * | `copyToCold`: packs that the cold store lacks, index, head | the point in both, or unused packs |
+ * | the server's row says that it is cold | the point in both |
+ * | `leaveWarm`: what was amended meanwhile, then the tombstone | the point in the cold store only |
+ */
+export interface MoveOptions {
+  readonly pointId: string
+  readonly jobId: string
+  readonly fence: number
+  /** On the vault, and so on both stores: their generations are one. */
+  readonly lease: Lease
+  /** Milliseconds since 1970. */
+  readonly movedAt: number
+  /** As of PointWriter.commit. */
+  readonly retainUntil?: number | undefined
+  readonly signal?: AbortSignal
+  /** Stored bytes looked through since the last call. */
+  readonly onProgress?: (bytes: number) => void
+}
+
+/** Member of a head's record in a cold store: when the point came there, in milliseconds since 1970. */
+export const MOVED_AT = 'movedToColdAt'
+
+/** What of a head's record is of the store it lies in. */
+const OWN_MEMBERS: readonly string[] = [MOVED_AT, IN_HEAD]
+
+/**
+ * Makes, or completes, what the cold store has alike: header, wrappings of the keys and vault records, byte for byte.
+ * @throws {VaultClaimError} When another vault lies there. @throws {BlobNotFoundError} When none lies in the first one.
+ */
+export async function mirrorVault(warm: BlobStore, cold: BlobStore): Promise<void> {
+  if (!(await putOnce(cold, 'vault.json', await warm.get('vault.json')))) {
+    throw new VaultClaimError(
+      'Cannot use this place as cold storage: another vault lies there. Give each vault a cold store of its own',
+    )
+  }
+  crashpoint('cold.claimed')
+  for (const prefix of ['keys/', 'records/']) {
+    const there = new Set(await namesIn(cold, prefix))
+    // The server's own wrapping says whose the vault is: it comes before those of kits, as in the first store.
+    const missing = (await namesIn(warm, prefix)).filter((name) => !there.has(name)).toSorted(serverFirst)
+    for (const name of missing) await putOnce(cold, name, await warm.get(name))
+  }
+  crashpoint('cold.mirrored')
+}
+
+async function namesIn(store: BlobStore, prefix: string): Promise<string[]> {
+  const names: string[] = []
+  for await (const page of store.list(prefix)) names.push(...page.map(({ name }) => name))
+  return names
+}
+
+function serverFirst(one: string, other: string): number {
+  const rank = (name: string): number => (name.startsWith('keys/server') ? 0 : 1)
+  return rank(one) - rank(other) || (one < other ? -1 : 1)
+}
+
+/**
+ * Copies a recovery point into the cold store: chunks that it lacks, still compressed, then index and head. One that is there already
+ * is left as it is.
+ *
+ * @returns What the cold store grew by. @throws {PointNotFoundError} {VaultDamageError} {ChunkMissingError} {LeaseLostError}
+ */
+export async function copyToCold(warm: Vault, cold: Vault, options: MoveOptions): Promise<number> {
+  const { pointId, jobId, fence, lease, movedAt, retainUntil } = options
+  const head = await warm.head(pointId)
+  if (await isThere(cold, head)) return 0
+  const packs = await copyChunks(warm, cold, head, options)
+  crashpoint('move.packs-stored')
+  let storedBytes = packs.reduce((sum, pack) => sum + pack.sizeBytes, 0)
+  if (packs.length > 0) {
+    await lease.check()
+    for (const { name, bytes } of sealIndex(cold.keys, packs)) {
+      await cold.store.put(name, bytes)
+      storedBytes += bytes.length
+    }
+  }
+  crashpoint('move.index-stored')
+  const kept = retainUntil === undefined ? [] : [{ head, retainUntil }]
+  const isKept = (await retainPoints(cold, kept, { now: Date.now() })) > 0
+  await lease.check()
+  const record = withVaultLock({ ...head.record, [MOVED_AT]: movedAt }, await cold.records())
+  try {
+    storedBytes += await writeHead(cold.store, cold.keys, { ...head, jobId, fence, record })
+  } catch (error) {
+    if (!(error instanceof BlobExistsError) || !(await isThere(cold, head))) throw error
+  }
+  if (isKept) await retainHeads(cold, kept)
+  crashpoint('move.head-stored')
+  return storedBytes
+}
+
+/** @throws {VaultDamageError} Where a head of other content lies there. */
+async function isThere(cold: Vault, { pointId, manifest }: PointHead): Promise<boolean> {
+  const there = await headIn(cold, pointId)
+  if (there === undefined) return false
+  if (isDeepStrictEqual(there.manifest, manifest)) return true
+  throw new VaultDamageError(headName(pointId), 'the cold store has a head of that id with other content')
+}
+
+/** Undefined where there is none, or it was deleted. */
+async function headIn(vault: Vault, pointId: string): Promise<PointHead | undefined> {
+  try {
+    return await vault.head(pointId)
+  } catch (error) {
+    if (error instanceof PointNotFoundError) return undefined
+    throw error
+  }
+}
+
+async function copyChunks(
+  warm: Vault,
+  cold: Vault,
+  head: PointHead,
+  { lease, signal, onProgress }: MoveOptions,
+): Promise<readonly FinishedPack[]> {
+  const loaded = await indexWith(warm, head)
+  const { index: have } = await cold.refresh()
+  const walk = new ManifestWalk(warm, loaded.index)
+  try {
+    await walk.point(head, signal)
+    const used = packUse({ loaded, usedBytes: walk.usedBytes }).filter(({ usedShare }) => usedShare > 0)
+    const wanted = {
+      index: loaded.index,
+      isWanted: (ids: Buffer, at: number, pack: number) =>
+        walk.isUsedFrom(ids, at, pack) && !have.isLive(ids, at),
+    }
+    return await repack(warm, wanted, used, {
+      tag: leaseTag(lease.generation),
+      into: cold.store,
+      signal,
+      onPack: ({ usedBytes }) => onProgress?.(usedBytes),
+    })
+  } finally {
+    walk.close()
+  }
+}
+
+/** The index, read from the packs themselves where a delta that the point needs was lost. */
+async function indexWith(vault: Vault, { manifest: { root } }: PointHead): Promise<LoadedIndex> {
+  const loaded = await vault.refresh()
+  if (root === undefined || loaded.index.find(root, 0) !== undefined) return loaded
+  return await vault.refresh(true)
+}
+
+/**
+ * Takes a point that the cold store has out of the first one, once the server's row says that it is cold: what was amended there
+ * since the copy goes along. Doing it again finishes it.
+ *
+ * @throws {PointNotFoundError} Before anything was changed, where the cold store has it not.
+ */
+export async function leaveWarm(warm: Vault, cold: Vault, pointId: string): Promise<void> {
+  const { record } = await cold.head(pointId)
+  const before = await headIn(warm, pointId)
+  const change = before === undefined ? {} : changesOf(record, before.record)
+  if (Object.keys(change).length > 0) await cold.amend(pointId, change)
+  crashpoint('move.amended')
+  await warm.deletePoint(pointId, MOVED)
+  crashpoint('move.finished')
+}
+
+/** The amendment that makes `record` say what `wanted` does; null takes a member away. */
+function changesOf(record: PointRecord, wanted: PointRecord): PointRecord {
+  const members = new Set([...Object.keys(record), ...Object.keys(wanted)])
+  return Object.fromEntries(
+    [...members]
+      .filter((name) => !OWN_MEMBERS.includes(name) && !isDeepStrictEqual(record[name], wanted[name]))
+      .map((name) => [name, wanted[name] ?? null]),
+  )
+}
