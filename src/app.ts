@@ -8,7 +8,7 @@ import { backup } from './backup/operations.ts'
 import { takeDataDir } from './cli/data-dir.ts'
 import { kitDirectory, prepareServer, refuseForeignVaults, serverKeyOf } from './cli/first-start.ts'
 import type { FirstStart } from './cli/first-start.ts'
-import { regionRoots } from './cli/region-roots.ts'
+import { coldRoots, regionRoots } from './cli/region-roots.ts'
 import { configureStorage, refuseForeignStorage } from './cli/serve-storage.ts'
 import { storeConfigOf } from './config.ts'
 import type { Config } from './config.ts'
@@ -112,6 +112,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
   })
   const anchors = new AuditAnchors({ dataDir: config.dataDir, serverKey, chain, clock: systemClock, log })
   const roots = await regionRoots(config, store, server.region)
+  const cold = coldRoots(config, roots)
   await configureStorage(config, store.db, serverKey)
   const listen = { host: config.host, port: config.port }
   const metricsListen = config.metrics && { host: config.metrics.host, port: config.metrics.port }
@@ -120,7 +121,12 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     serverId: server.server_id,
     managementAccountId: server.management_account_id,
     regions: [...roots.keys()],
-    vaultRoots: [...[...roots.values()].slice(1), ...(await placesElsewhere(store))],
+    vaultRoots: [
+      ...[...roots.values()].slice(1),
+      ...new Set(cold.values()),
+      ...(await placesElsewhere(store)),
+    ],
+    coldRoots: cold,
     dataDir: realpathSync(config.dataDir),
     allowedRoots: config.allowedRoots,
     keyFiles: [
@@ -144,6 +150,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
       store,
       serverKey,
       roots,
+      coldRoots: cold,
       dataDir: config.dataDir,
       log,
     }),
@@ -252,7 +259,8 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
 /** Vaults that a rebuild left where they were: no resource either. */
 async function placesElsewhere(store: Store): Promise<readonly string[]> {
   const vaults = await listAllVaults(store.db)
-  const paths = vaults.map(({ storage }) => (JSON.parse(storage) as { readonly path?: string }).path ?? '')
+  const places = vaults.flatMap(({ storage, cold_storage: cold }) => [storage, cold ?? '{}'])
+  const paths = places.map((place) => (JSON.parse(place) as { readonly path?: string }).path ?? '')
   return paths.filter(isAbsolute)
 }
 

@@ -17,6 +17,8 @@ export interface Config {
   readonly region: string
   /** Further regions, and the directory that the vaults of each lie in. */
   readonly regionRoots: ReadonlyMap<string, string>
+  /** By region: the directory that the cold storage of its vaults may lie in. */
+  readonly coldRoots: ReadonlyMap<string, string>
   /** Only for the first start; a random one otherwise. */
   readonly accountId: string | undefined
   /** File with a PostgreSQL URL; SQLite in the data directory where absent. */
@@ -64,6 +66,7 @@ export interface ServeOptions {
   readonly accountId?: string
   readonly region?: string
   readonly regionRoot?: readonly string[]
+  readonly coldRoot?: readonly string[]
   readonly databaseUrlFile?: string
   readonly serverKey?: string
   readonly hostName?: readonly string[]
@@ -109,7 +112,8 @@ export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
     host,
     port,
     region: matching('--region', options.region ?? 'us-east-1', REGION, 'a region such as us-east-1'),
-    regionRoots: regionRootsOf(options.regionRoot ?? []),
+    regionRoots: rootsOf('--region-root', options.regionRoot ?? []),
+    coldRoots: rootsOf('--cold-root', options.coldRoot ?? []),
     accountId:
       options.accountId === undefined
         ? undefined
@@ -214,16 +218,14 @@ function matching(option: string, value: string, pattern: RegExp, expected: stri
 
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/
 
-function regionRootsOf(given: readonly string[]): ReadonlyMap<string, string> {
+function rootsOf(option: string, given: readonly string[]): ReadonlyMap<string, string> {
   const roots = new Map<string, string>()
   for (const text of given) {
     const [, region = '', directory = ''] = /^([^=]*)=(.+)$/.exec(text) ?? []
     if (!REGION.test(region)) {
-      throw new ConfigError(
-        `--region-root "${text}" is not REGION=DIRECTORY, such as eu-west-1=/mnt/far/vaults`,
-      )
+      throw new ConfigError(`${option} "${text}" is not REGION=DIRECTORY, such as eu-west-1=/mnt/far/vaults`)
     }
-    if (roots.has(region)) throw new ConfigError(`--region-root names ${region} twice`)
+    if (roots.has(region)) throw new ConfigError(`${option} names ${region} twice`)
     roots.set(region, resolve(directory))
   }
   return roots

@@ -54,6 +54,8 @@ export interface ServerFacts {
   readonly regions: readonly string[]
   /** Where the vaults of regions lie that are not the server's own: never a resource. */
   readonly vaultRoots: readonly string[]
+  /** By region: the directory that the cold storage of its vaults may lie in. Among `vaultRoots`, too. */
+  readonly coldRoots?: ReadonlyMap<string, string> | undefined
   /** Directory of the server's own data: never a resource. */
   readonly dataDir: string
   /** Directories that resources and restores may lie in, beside those the management account registers. */

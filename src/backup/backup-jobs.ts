@@ -20,6 +20,7 @@ import type { Context } from '../context.ts'
 import { kindOf } from './kind-of.ts'
 import { whyWaiting } from '../store/job-limits.ts'
 import type { NewJob } from '../store/jobs.ts'
+import { noColdStorage, storedLifecycle } from '../plans/lifecycle.ts'
 import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../plans/plan.ts'
 import { findJob, insertJob, jobBasics, listJobs, requestCancel } from '../store/jobs.ts'
 import { regionSettings } from '../store/region-settings.ts'
@@ -29,7 +30,7 @@ import type { JobTable, ResourceTable, VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import type { Tags } from '../store/tags.ts'
 import { vaultArn } from './arns.ts'
-import { checkLifecycle, lifecycleOf } from './lifecycle.ts'
+import { checkLifecycle } from './lifecycle.ts'
 import { jobFilterOf } from './job-filter.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
@@ -53,7 +54,7 @@ export async function startBackupJob(
   }
   const resource = await resourceOf(ctx, input.ResourceArn)
   checkOptions(input)
-  checkLifecycle(input.Lifecycle)
+  checkLifecycle(input.Lifecycle, noColdStorage(vault))
   if (input.Lifecycle !== undefined) refuseRetention(vault, input.Lifecycle)
   const tags = checkTags(input.RecoveryPointTags ?? {})
   const basics = jobBasics(ctx, 'backup')
@@ -70,7 +71,7 @@ export async function startBackupJob(
     complete_by: ctx.now + (input.CompleteWindowMinutes ?? DEFAULT_COMPLETION_WINDOW_MIN) * MINUTE,
     lock_key: `resource ${resource.unique_id}`,
     idempotency_token: input.IdempotencyToken ?? null,
-    input: JSON.stringify({ lifecycle: lifecycleOf(input.Lifecycle), tags: inOrder(tags) }),
+    input: JSON.stringify({ lifecycle: storedLifecycle(input.Lifecycle), tags: inOrder(tags) }),
   } satisfies NewJob
   const { row, isNew } = await ctx.store.transaction(async (tx) => {
     const inserted = await insertJob(tx, job)

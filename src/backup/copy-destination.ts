@@ -5,6 +5,7 @@ import {
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { parseArn } from '../lib/arn.ts'
+import { noColdStorage } from '../plans/lifecycle.ts'
 import { globalSettings } from '../store/global-settings.ts'
 import { findVaultByArn } from '../store/vaults.ts'
 
@@ -13,6 +14,8 @@ export interface CopyDestination {
   readonly arn: string
   readonly region: string
   readonly accountId: string
+  /** Why copies cannot be moved to cold storage there; undefined where they can, or where only the job may tell. */
+  readonly noCold: string | undefined
 }
 
 /**
@@ -54,7 +57,7 @@ export async function copyDestination(
           'Turn it on with UpdateGlobalSettings (isCrossAccountBackupEnabled)',
       )
     }
-    return { arn, region, accountId }
+    return { arn, region, accountId, noCold: undefined }
   }
   const vault = await findVaultByArn(ctx.store.db, arn)
   if (vault === undefined)
@@ -65,5 +68,5 @@ export async function copyDestination(
     throw new InvalidRequestException(
       `Cannot copy into ${arn}: it could not be created. Delete it and create it again`,
     )
-  return { arn, region, accountId }
+  return { arn, region, accountId, noCold: noColdStorage(vault) }
 }

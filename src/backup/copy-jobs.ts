@@ -8,6 +8,7 @@ import type {
   CopyJob,
   DescribeCopyJobInput,
   DescribeCopyJobOutput,
+  Lifecycle,
   ListCopyJobsInput,
   ListCopyJobsOutput,
   RecoveryPointCreator,
@@ -17,14 +18,16 @@ import type {
 import type { Context } from '../context.ts'
 import { kindOf } from './kind-of.ts'
 import { parseArn } from '../lib/arn.ts'
+import { coldCopyProblem, storedLifecycle } from '../plans/lifecycle.ts'
+import type { StoredLifecycle } from '../plans/lifecycle.ts'
 import { whyWaiting } from '../store/job-limits.ts'
 import type { NewJob } from '../store/jobs.ts'
 import { findJob, insertJob, jobBasics, listJobs } from '../store/jobs.ts'
-import { COPYABLE } from '../store/recovery-points.ts'
+import { COPYABLE, isCold } from '../store/recovery-points.ts'
 import type { JobState, JobTable, RecoveryPointTable } from '../store/schema.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
 import { copyDestination } from './copy-destination.ts'
-import { checkLifecycle, lifecycleOf } from './lifecycle.ts'
+import { checkLifecycle, toLifecycle } from './lifecycle.ts'
 import { jobFilterOf } from './job-filter.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
@@ -32,9 +35,8 @@ import { pointIn } from './recovery-points.ts'
 import { statusMessage } from './restore-jobs.ts'
 
 /** As `jobs/copy.ts` reads it. */
-interface CopyInput {
+interface CopyInput extends StoredLifecycle {
   readonly pointArn: string
-  readonly deleteAfterDays: number | null
   readonly backupJobId?: string | undefined
 }
 
@@ -47,9 +49,11 @@ export async function startCopyJob(ctx: Context, input: StartCopyJobInput): Prom
   const point = await pointIn(ctx, input.SourceBackupVaultName, input.RecoveryPointArn)
   if (!COPYABLE.includes(point.status))
     throw new InvalidRequestException(`Cannot copy ${point.arn}: it is ${point.status}`)
-  checkLifecycle(input.Lifecycle)
+  if (isCold(point)) throw new InvalidRequestException(`Cannot copy: ${coldCopyProblem(point.arn)}`)
   const sourceArn = vaultArn(ctx, point.vault_name)
   const destination = await copyDestination(ctx, input.DestinationBackupVaultArn, sourceArn)
+  const DeleteAfterDays = input.Lifecycle?.DeleteAfterDays ?? point.delete_after_days ?? undefined
+  checkLifecycle({ ...input.Lifecycle, DeleteAfterDays }, destination.noCold)
   const warnings = destination.accountId === ctx.accountId ? [] : await guardHandOuts(ctx, [{ point }])
   for (const warning of warnings) ctx.warn(warning)
   const basics = jobBasics(ctx, 'copy')
@@ -69,7 +73,7 @@ export async function startCopyJob(ctx: Context, input: StartCopyJobInput): Prom
     guard_warning: warnings[0] ?? null,
     input: JSON.stringify({
       pointArn: copyArn(ctx, destination, point, basics.job_id),
-      deleteAfterDays: lifecycleOf(input.Lifecycle).deleteAfterDays,
+      ...storedLifecycle(input.Lifecycle),
     } satisfies CopyInput),
   } satisfies NewJob
   const { row, isNew } = await insertJob(ctx.store.db, job)
@@ -100,8 +104,10 @@ function checkSameRequest(earlier: JobTable, job: NewJob): void {
     destination_vault_arn: 'destination vault arn',
     role_arn: 'role arn',
   } as const
-  const lifecycleOfRow = ({ input }: { readonly input?: string | undefined }): number | null =>
-    (JSON.parse(input ?? '{}') as CopyInput).deleteAfterDays
+  const lifecycleOfRow = ({ input }: { readonly input?: string | undefined }): string => {
+    const { deleteAfterDays, coldAfterDays } = JSON.parse(input ?? '{}') as CopyInput
+    return JSON.stringify([deleteAfterDays, coldAfterDays])
+  }
   const other =
     (Object.keys(words) as (keyof typeof words)[]).find((column) => earlier[column] !== job[column]) ??
     (lifecycleOfRow(earlier) === lifecycleOfRow(job) ? undefined : 'lifecycle')
@@ -148,6 +154,14 @@ export async function listCopyJobs(ctx: Context, input: ListCopyJobsInput): Prom
   }
 }
 
+function lifecycleShown({ deleteAfterDays, coldAfterDays }: CopyInput): Lifecycle | undefined {
+  const lifecycle = toLifecycle({
+    delete_after_days: deleteAfterDays,
+    cold_after_days: coldAfterDays ?? null,
+  })
+  return Object.keys(lifecycle).length === 0 ? undefined : lifecycle
+}
+
 type CopyJobState = NonNullable<CopyJob['State']>
 
 /** A copy has no states but these on the wire: one that was stopped has failed. */
@@ -187,8 +201,7 @@ function toCopyJob(ctx: Context, row: JobTable): CopyJob {
     DestinationVaultType: 'BACKUP_VAULT',
     DestinationRecoveryPointArn: row.state === 'COMPLETED' ? input.pointArn : undefined,
     DestinationEncryptionKeyArn: defaultKeyArn({ region, accountId }),
-    DestinationRecoveryPointLifecycle:
-      input.deleteAfterDays === null ? undefined : { DeleteAfterDays: input.deleteAfterDays },
+    DestinationRecoveryPointLifecycle: lifecycleShown(input),
     ResourceArn: row.resource_arn ?? undefined,
     ResourceType: row.resource_type ?? undefined,
     ResourceName: row.resource_arn?.split(/[:/]/).at(-1),

@@ -1,23 +1,22 @@
 import { InvalidParameterValueException } from '../aws/generated/backup.ts'
 import type { CalculatedLifecycle, Lifecycle } from '../aws/generated/backup.ts'
-import { keptDays, lifecycleProblem } from '../plans/lifecycle.ts'
+import { lifecycleProblem } from '../plans/lifecycle.ts'
+import type { StoredLifecycle } from '../plans/lifecycle.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 
 const DAY = 86_400_000
 
-/** What a recovery point is kept for; -1 and absent both mean for ever. */
-export interface StoredLifecycle {
-  readonly deleteAfterDays: number | null
+/**
+ * @param noCold Of noColdStorage (plans/lifecycle.ts), for the vault that the point lies in.
+ * @throws {InvalidParameterValueException} Where AWS's rules for a lifecycle are not kept.
+ */
+export function checkLifecycle(lifecycle: Lifecycle | undefined, noCold: string | undefined): void {
+  const problem = lifecycleProblem(lifecycle, noCold)
+  if (problem !== undefined) throw invalidLifecycle(problem)
 }
 
-/** @throws {InvalidParameterValueException} Where AWS's rules for a lifecycle are not kept. */
-export function checkLifecycle(lifecycle: Lifecycle | undefined): void {
-  const problem = lifecycleProblem(lifecycle)
-  if (problem !== undefined) throw new InvalidParameterValueException(problem, { Context: 'Lifecycle' })
-}
-
-export function lifecycleOf(lifecycle: Lifecycle | undefined): StoredLifecycle {
-  return { deleteAfterDays: keptDays(lifecycle) }
+export function invalidLifecycle(problem: string): InvalidParameterValueException {
+  return new InvalidParameterValueException(problem, { Context: 'Lifecycle' })
 }
 
 /** When a point made at `createdAt` expires; AWS counts from the start of the job. */
@@ -35,10 +34,22 @@ export function retentionCutAt(
   return (endsAt ?? Infinity) < (before.delete_at ?? Infinity) ? now : null
 }
 
-export function toLifecycle(row: Pick<RecoveryPointTable, 'delete_after_days'>): Lifecycle {
-  return row.delete_after_days === null ? {} : { DeleteAfterDays: row.delete_after_days }
+export function toLifecycle(
+  row: Pick<RecoveryPointTable, 'delete_after_days' | 'cold_after_days'>,
+): Lifecycle {
+  return {
+    ...(row.cold_after_days !== null && { MoveToColdStorageAfterDays: row.cold_after_days }),
+    ...(row.delete_after_days !== null && { DeleteAfterDays: row.delete_after_days }),
+  }
 }
 
-export function toCalculatedLifecycle(row: Pick<RecoveryPointTable, 'delete_at'>): CalculatedLifecycle {
-  return row.delete_at === null ? {} : { DeleteAt: new Date(row.delete_at) }
+export function toCalculatedLifecycle(
+  row: Pick<RecoveryPointTable, 'delete_at' | 'cold_after_days' | 'created_at' | 'copied_at'>,
+): CalculatedLifecycle {
+  return {
+    ...(row.cold_after_days !== null && {
+      MoveToColdStorageAt: new Date((row.copied_at ?? row.created_at) + row.cold_after_days * DAY),
+    }),
+    ...(row.delete_at !== null && { DeleteAt: new Date(row.delete_at) }),
+  }
 }

@@ -5,7 +5,7 @@ import { AwsError } from '../aws/error.ts'
 import type { Context } from '../context.ts'
 import { parseArn } from '../lib/arn.ts'
 import { uuid } from '../lib/ids.ts'
-import { lifecycleProblem } from '../plans/lifecycle.ts'
+import { lifecycleProblem, noColdStorage } from '../plans/lifecycle.ts'
 import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../plans/plan.ts'
 import type { PlanDocument } from '../plans/plan.ts'
 import { ScheduleError } from '../plans/schedule-error.ts'
@@ -102,14 +102,15 @@ async function checkRule(ctx: Context, rule: BackupRuleInput): Promise<void> {
   const complete = rule.CompletionWindowMinutes ?? DEFAULT_COMPLETION_WINDOW_MIN
   if (complete < 1 || complete > MAX_WINDOW_MIN)
     throw ruleError(rule, `CompletionWindowMinutes must be 1 to ${MAX_WINDOW_MIN}; it is ${complete}`)
-  const lifecycle = lifecycleProblem(rule.Lifecycle)
-  if (lifecycle !== undefined) throw ruleError(rule, lifecycle)
   checkUnavailable(rule)
   checkTags(rule.RecoveryPointTags ?? {})
   const tags = Object.keys(rule.RecoveryPointTags ?? {}).length
   if (tags > MAX_RULE_TAGS) throw ruleError(rule, `it adds ${tags} tags, the limit is ${MAX_RULE_TAGS}`)
   scheduleOf(rule, ctx.now)
-  if ((await findVault(ctx.store.db, ctx.accountId, ctx.region, rule.TargetBackupVaultName)) === undefined)
+  const vault = await findVault(ctx.store.db, ctx.accountId, ctx.region, rule.TargetBackupVaultName)
+  const lifecycle = lifecycleProblem(rule.Lifecycle, noColdStorage(vault))
+  if (lifecycle !== undefined) throw ruleError(rule, lifecycle)
+  if (vault === undefined)
     throw ruleError(rule, `Backup vault ${rule.TargetBackupVaultName} does not exist. Create it first`)
   await checkCopyActions(ctx, rule)
 }
@@ -122,16 +123,23 @@ async function checkCopyActions(ctx: Context, rule: BackupRuleInput): Promise<vo
   for (const { DestinationBackupVaultArn: arn, Lifecycle } of copies) {
     if (destinations.has(arn)) throw ruleError(rule, `two copy actions go to ${arn}`)
     destinations.add(arn)
-    const lifecycle = lifecycleProblem(Lifecycle)
-    if (lifecycle !== undefined) throw ruleError(rule, `${lifecycle}, in the copy action to ${arn}`)
     if (Lifecycle?.DeleteAfterEvent !== undefined)
       throw ruleError(rule, 'Lifecycle DeleteAfterEvent is unavailable on this server')
-    try {
-      await copyDestination(ctx, arn, vaultArn(ctx, rule.TargetBackupVaultName))
-    } catch (error) {
-      if (!(error instanceof AwsError)) throw error
-      throw ruleError(rule, error.message)
-    }
+    const noCold = await noColdAt(ctx, rule, arn)
+    // A copy without an end of its own is kept as long as what it is a copy of.
+    const DeleteAfterDays = Lifecycle?.DeleteAfterDays ?? rule.Lifecycle?.DeleteAfterDays
+    const lifecycle = lifecycleProblem({ ...Lifecycle, DeleteAfterDays }, noCold)
+    if (lifecycle !== undefined) throw ruleError(rule, `${lifecycle}, in the copy action to ${arn}`)
+  }
+}
+
+async function noColdAt(ctx: Context, rule: BackupRuleInput, arn: string): Promise<string | undefined> {
+  try {
+    const destination = await copyDestination(ctx, arn, vaultArn(ctx, rule.TargetBackupVaultName))
+    return destination.noCold
+  } catch (error) {
+    if (!(error instanceof AwsError)) throw error
+    throw ruleError(rule, error.message)
   }
 }
 

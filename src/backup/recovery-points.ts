@@ -12,6 +12,7 @@ import type {
   GetRecoveryPointRestoreMetadataOutput,
   GetRestoreTestingInferredMetadataInput,
   GetRestoreTestingInferredMetadataOutput,
+  Lifecycle,
   ListRecoveryPointsByBackupVaultInput,
   ListRecoveryPointsByBackupVaultOutput,
   ListRecoveryPointsByResourceInput,
@@ -24,11 +25,13 @@ import type {
 import type { Context } from '../context.ts'
 import { inferredMetadata, restoreTestName } from '../kinds/restore-test.ts'
 import { randomHex } from '../lib/ids.ts'
+import { coldChangeProblem, noColdStorage, storedLifecycle } from '../plans/lifecycle.ts'
 import { lifecycleChangeProblem, lockOf } from '../plans/vault-lock.ts'
 import { queueAmendment } from '../store/amendments.ts'
 import { insertJob, jobBasics } from '../store/jobs.ts'
 import {
   findRecoveryPoint,
+  isCold,
   listRecoveryPoints,
   RESTORABLE,
   setRecoveryPointStatus,
@@ -42,7 +45,7 @@ import { kindOf } from './kind-of.ts'
 import {
   checkLifecycle,
   deleteAt,
-  lifecycleOf,
+  invalidLifecycle,
   retentionCutAt,
   toCalculatedLifecycle,
   toLifecycle,
@@ -58,7 +61,11 @@ export async function describeRecoveryPoint(
   const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
   const { vault_type } = await vaultNamed(ctx, point.vault_name)
   const messages = await statusMessages(ctx.store.db, [point])
-  return { ...toPoint(ctx, point, messages), VaultType: vault_type, StorageClass: 'WARM' }
+  return {
+    ...toPoint(ctx, point, messages),
+    VaultType: vault_type,
+    StorageClass: isCold(point) ? 'COLD' : 'WARM',
+  }
 }
 
 export async function listRecoveryPointsByBackupVault(
@@ -147,16 +154,20 @@ export async function updateRecoveryPointLifecycle(
   ctx: Context,
   input: UpdateRecoveryPointLifecycleInput,
 ): Promise<UpdateRecoveryPointLifecycleOutput> {
-  checkLifecycle(input.Lifecycle)
   const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
   if (!RESTORABLE.includes(point.status)) {
     throw new InvalidRequestException(`Cannot change the lifecycle of ${point.arn}: it is ${point.status}`)
   }
-  const lifecycle = lifecycleOf(input.Lifecycle)
+  const wanted = wantedLifecycle(point, input.Lifecycle)
+  checkLifecycle(wanted, noColdStorage(await vaultNamed(ctx, point.vault_name)))
+  const lifecycle = storedLifecycle(wanted)
+  const coldAfterDays = lifecycle.coldAfterDays ?? null
+  const problem = coldChangeProblem(point, coldAfterDays, ctx.now)
+  if (problem !== undefined) throw invalidLifecycle(problem)
   const endsAt = deleteAt(point.copied_at ?? point.created_at, lifecycle)
   const change = {
     delete_after_days: lifecycle.deleteAfterDays,
-    cold_after_days: null,
+    cold_after_days: coldAfterDays,
     delete_at: endsAt,
     retention_cut_at: retentionCutAt(point, endsAt, ctx.now),
   }
@@ -180,6 +191,12 @@ export async function updateRecoveryPointLifecycle(
     Lifecycle: toLifecycle(changed),
     CalculatedLifecycle: toCalculatedLifecycle(changed),
   }
+}
+
+/** What says nothing of moving leaves a point that is cold already as it is. */
+function wantedLifecycle(point: RecoveryPointTable, asked: Lifecycle | undefined): Lifecycle {
+  const kept = isCold(point) ? (point.cold_after_days ?? undefined) : undefined
+  return { ...asked, MoveToColdStorageAfterDays: asked?.MoveToColdStorageAfterDays ?? kept }
 }
 
 /** A point that a job is writing goes with the job. */

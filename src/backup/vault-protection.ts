@@ -1,11 +1,11 @@
 import { InvalidParameterValueException, InvalidRequestException } from '../aws/generated/backup.ts'
 import type { Lifecycle } from '../aws/generated/backup.ts'
+import { keptDays } from '../plans/lifecycle.ts'
 import { lockOf, parseLockText, reasonToKeep, retentionProblem } from '../plans/vault-lock.ts'
 import { holdsOnPoint } from '../store/legal-holds.ts'
 import type { RecoveryPointTable, VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { isSealing } from '../store/vaults.ts'
-import { lifecycleOf } from './lifecycle.ts'
 
 /** What a vault's lock and legal holds forbid, by the rows; what only the vault itself knows, the jobs ask (jobs/protection.ts). */
 
@@ -28,7 +28,7 @@ export function toLockMembers(vault: VaultTable): {
 
 /** @throws {InvalidParameterValueException} Where the vault's lock takes no point with this lifecycle: for backups and copies. */
 export function refuseRetention(vault: VaultTable, lifecycle: Lifecycle | undefined): void {
-  const problem = retentionProblem(lockOf(vault), lifecycleOf(lifecycle).deleteAfterDays)
+  const problem = retentionProblem(lockOf(vault), keptDays(lifecycle))
   if (problem === undefined) return
   throw new InvalidParameterValueException(`Invalid lifecycle for backup vault ${vault.name}: ${problem}`, {
     Context: 'Lifecycle',

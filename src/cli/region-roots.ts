@@ -41,3 +41,29 @@ export async function regionRoots(
   }
   return roots
 }
+
+/**
+ * Where cold storage in directories lies, by region. Directories that are not there yet are made.
+ *
+ * @param roots Of the regions' vaults. @throws {ConfigError} Where a region is not served, or a place overlaps another.
+ */
+export function coldRoots(config: Config, roots: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const cold = new Map<string, string>()
+  for (const [region, directory] of config.coldRoots) {
+    if (!roots.has(region)) {
+      throw new ConfigError(
+        `--cold-root names ${region}, which this server does not serve. It serves ${[...roots.keys()].join(', ')}`,
+      )
+    }
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    const root = realpathSync(directory)
+    const taken = [realpathSync(config.dataDir), ...roots.values()].find((one) => overlaps(root, one))
+    if (taken !== undefined) {
+      throw new ConfigError(
+        `--cold-root ${region}=${directory} overlaps "${taken}": cold storage is to lie somewhere else than what it is moved from`,
+      )
+    }
+    cold.set(region, root)
+  }
+  return cold
+}

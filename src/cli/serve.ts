@@ -21,6 +21,11 @@ export function addServe(program: Command): void {
       collect,
     )
     .option(
+      '--cold-root <region=dir>',
+      'directory that cold storage of the region’s vaults may lie in; may be given again',
+      collect,
+    )
+    .option(
       '--database-url-file <file>',
       'file with the URL of a PostgreSQL database to use instead of SQLite',
     )

@@ -49,9 +49,44 @@ export function addStorage(program: Command): void {
     .option('--json', 'print the result as JSON')
     .action(listStorages)
   storage
+    .command('cold [vault-arn]')
+    .description(
+      'give a vault the store that its lifecycles move recovery points to: the directory of serve --cold-root, or a bucket; without a vault, which vaults have one',
+    )
+    .option('--storage <name>', 'a bucket of the list')
+    .option('--json', 'print the result as JSON')
+    .action(coldStorage)
+  storage
     .command('remove <name>')
     .description('forget a bucket that no vault lies in any more; nothing in it is touched')
     .action(removeStorage)
+}
+
+/** With a vault, gives it cold storage; else tells which vaults have it. */
+async function coldStorage(
+  vaultArn: string | undefined,
+  options: { readonly storage?: string; readonly json?: boolean },
+): Promise<void> {
+  const { call } = clientFrom(process.env)
+  if (vaultArn !== undefined) {
+    const { ColdStorage } = await call('roleback', 'PutVaultColdStorage', {
+      BackupVaultArn: vaultArn,
+      Storage: options.storage,
+    })
+    if (options.json === true) sayJson(ColdStorage)
+    else note(`what lifecycles move out of ${vaultArn} lies in ${ColdStorage.Location}`)
+    return
+  }
+  const { ColdStorages } = await call('roleback', 'ListVaultColdStorages', {})
+  if (options.json === true) sayJson(ColdStorages)
+  else if (ColdStorages.length === 0) say('No vault has cold storage.')
+  else
+    say(
+      tableOf(
+        ['VAULT', 'COLD STORAGE', 'RECOVERY POINTS THERE'],
+        ColdStorages.map((one) => [one.BackupVaultArn, one.Location, String(one.RecoveryPoints)]),
+      ),
+    )
 }
 
 async function putStorage(name: string, location: string, options: PutOptions): Promise<void> {

@@ -204,8 +204,7 @@ function protection({ vault, point }: Partial<Reported> = {}): ReportItem {
     isEncrypted: vault === undefined ? null : vault.wrapped_key !== null,
     encryptionKeyArn: vault?.encryption_key_arn ?? null,
     deleteAfterDays: point?.delete_after_days ?? null,
-    // There is no cold storage.
-    moveToColdAfterDays: null,
+    moveToColdAfterDays: point?.cold_after_days ?? null,
     enableArchive: vault === undefined ? null : false,
   }
 }

@@ -133,7 +133,7 @@ function pointFacts(place: Place, body: PointBody): Facts {
       completionDate: iso(body.completed_at),
       backupSizeInBytes: String(body.size_bytes),
       isEncrypted: true,
-      storageClass: 'WARM',
+      storageClass: typeof body.moved_to_cold_at === 'number' ? 'COLD' : 'WARM',
       lifecycle: {
         deleteAfterDays: body.delete_after_days ?? undefined,
         moveToColdStorageAfterDays: body.cold_after_days ?? undefined,

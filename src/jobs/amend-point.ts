@@ -1,4 +1,5 @@
 import { lifecycleChangeProblem } from '../plans/vault-lock.ts'
+import { isMoving } from '../store/cold-points.ts'
 import { listPointsOfHold } from '../store/legal-holds.ts'
 import { findRecoveryPoint, updateLifecycle } from '../store/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
@@ -44,14 +45,15 @@ async function amendHeld(
     const { rows, next } = await listPointsOfHold(tools.store.db, holdId, { limit: PAGE, after })
     for (const point of rows) {
       job.signal.throwIfAborted()
-      if (point.status === 'CREATING') isAll = false
+      // What is amended while a point is moved goes where it is then.
+      if (point.status === 'CREATING' || (await isMoving(tools.store.db, point))) isAll = false
       else await amend(tools, job, point, isEnded ? holdId : undefined)
       job.progress.itemsDone++
     }
     after = next
   } while (after !== undefined)
   // Its head may have been written before the hold was there.
-  if (!isAll) throw new RetryLaterError('A recovery point under the hold is being made', RETRY_MS)
+  if (!isAll) throw new RetryLaterError('A recovery point under the hold is being made or moved', RETRY_MS)
   return { state: 'COMPLETED' }
 }
 
@@ -68,16 +70,17 @@ async function amend(
   await job.check()
   const opened = await tools.vaults.open(vault)
   const { lock } = await protectionOf(tools, vault, opened)
-  const head = await opened.head(point.point_id)
+  const holding = await tools.vaults.holding(vault, point)
+  const head = await holding.head(point.point_id)
   const before = sealedDays(head)
   const problem = lifecycleChangeProblem(lock, before, point.delete_after_days)
   if (problem === undefined) {
-    await opened.amend(point.point_id, withHolds(await pointState(db, point), head, endedHoldId))
+    await holding.amend(point.point_id, withHolds(await pointState(db, point), head, endedHoldId))
     return undefined
   }
   await putBack(tools, point, before, problem)
   const state = await pointState(db, { ...point, delete_after_days: before })
-  await opened.amend(point.point_id, withHolds(state, head, endedHoldId))
+  await holding.amend(point.point_id, withHolds(state, head, endedHoldId))
   return `The lifecycle of ${point.arn} was not changed: ${problem}`
 }
 

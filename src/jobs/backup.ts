@@ -2,6 +2,7 @@ import { driverOf } from '../drivers/drivers.ts'
 import type { BackupSummary, ItemProblem } from '../drivers/driver.ts'
 import type { ResourceType } from '../kinds/kind.ts'
 import { uuid } from '../lib/ids.ts'
+import type { StoredLifecycle } from '../plans/lifecycle.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
 import { completeRecoveryPoint, latestPointOfResource } from '../store/recovery-points.ts'
 import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../store/schema.ts'
@@ -27,7 +28,7 @@ import { resourceOf, vaultToFill } from './vault-to-fill.ts'
 const DAY_MS = 86_400_000
 
 interface BackupInput {
-  readonly lifecycle: { readonly deleteAfterDays: number | null }
+  readonly lifecycle: StoredLifecycle
   readonly tags: Readonly<Record<string, string>>
   /** What the plan's rule wants the recovery point copied to; absent in jobs that a call started. */
   readonly copies?: readonly WantedCopy[]
@@ -107,7 +108,7 @@ async function beginPoint(
     size_bytes: 0,
     item_count: 0,
     delete_after_days: input.lifecycle.deleteAfterDays,
-    cold_after_days: null,
+    cold_after_days: input.lifecycle.coldAfterDays ?? null,
     delete_at: null,
     restore_metadata: '{}',
     created_by: row.created_by,

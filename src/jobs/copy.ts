@@ -4,6 +4,8 @@ import type { ResourceType } from '../kinds/kind.ts'
 import { parseArn } from '../lib/arn.ts'
 import type { Arn } from '../lib/arn.ts'
 import { uuid } from '../lib/ids.ts'
+import { coldCopyProblem, noColdStorage } from '../plans/lifecycle.ts'
+import type { StoredLifecycle } from '../plans/lifecycle.ts'
 import { lockOf } from '../plans/vault-lock.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
 import { globalSettings } from '../store/global-settings.ts'
@@ -11,6 +13,7 @@ import {
   completeRecoveryPoint,
   COPYABLE,
   findRecoveryPoint,
+  isCold,
   latestCopyOfResource,
 } from '../store/recovery-points.ts'
 import type { JobTable, RecoveryPointTable, VaultTable } from '../store/schema.ts'
@@ -35,12 +38,10 @@ import { dropUnfinishedPoint, putUnfinishedPoint } from './unfinished-point.ts'
 
 const DAY_MS = 86_400_000
 
-/** What a copy job is told beside what its row has columns for. */
-export interface CopyInput {
+/** What a copy job is told beside what its row has columns for: days from the copy's making; without an end, as long as its source. */
+export interface CopyInput extends StoredLifecycle {
   /** ARN that the copy gets. */
   readonly pointArn: string
-  /** Days from the copy's making; null: as long as its source. */
-  readonly deleteAfterDays: number | null
   /** The backup job whose plan asked for the copy. */
   readonly backupJobId?: string | undefined
 }
@@ -119,6 +120,7 @@ async function planOf(tools: JobTools, row: JobTable): Promise<Plan> {
       `Copy job failed: recovery point ${row.recovery_point_arn} is ${source?.status ?? 'gone'}`,
     )
   }
+  if (isCold(source)) throw new JobFailedError(`Copy job failed: ${coldCopyProblem(source.arn)}`)
   const from = await findVault(db, row.account_id, row.region, source.vault_name)
   if (from === undefined)
     throw new JobFailedError(`Copy job failed: backup vault ${source.vault_name} is gone`)
@@ -147,6 +149,10 @@ async function destinationOf(tools: JobTools, { input, source, to }: Plan): Prom
       `Copy job failed because backup vault ${to.arn} ${why}. Create it and start the copy again`,
     )
   }
+  // Of another account's vault only the job tells this.
+  const noCold = to.accountId === source.account_id ? undefined : noColdStorage(vault)
+  if (input.coldAfterDays !== undefined && noCold !== undefined)
+    throw new JobFailedError(`Copy job failed: MoveToColdStorageAfterDays is unavailable: ${noCold}`)
   if (vault.state === 'CREATING') throw new RetryLaterError(`Backup vault ${to.arn} is being created`, 200)
   await checkRetention(
     tools,
@@ -206,7 +212,8 @@ function newPoint(
     size_bytes: 0,
     item_count: 0,
     delete_after_days: days ?? source.delete_after_days,
-    cold_after_days: null,
+    cold_after_days: input.coldAfterDays ?? null,
+    moved_to_cold_at: null,
     delete_at: days === null ? source.delete_at : copiedAt + days * DAY_MS,
     created_by: isOwn ? row.created_by : null,
     // Counts are of what a rule made, not of copies of it.

@@ -14,9 +14,13 @@ import { queueCheck } from './check-queue.ts'
 import { damageEvent, pointSentence, repairEvent } from './damage-words.ts'
 import type { VaultDamage } from './damage-words.ts'
 import type { JobTools } from './tools.ts'
+import type { Tier } from './vault-storages.ts'
 
 /** Recovery points and blobs that are named singly; the numbers beside them have them all. */
 export const MAX_NAMED = 100
+
+/** How a blob of a vault's cold storage is told of. */
+export const inCold = (blob: string): string => `cold storage: ${blob}`
 
 /** Told of damage that is known by now, and of what is found: what is damaged now, with its counts. */
 type Found = (scrub: ScrubState) => VaultDamage
@@ -150,7 +154,7 @@ async function keep(
 }
 
 /** Blobs that every look with keys reads, or knows of: what it does not tell of them is not so any more. */
-const LOOKED_AT = /^(data|meta|index|points|records|dead|damage|keys)\//
+const LOOKED_AT = /^(?:cold storage: )?(data|meta|index|points|records|dead|damage|keys)\//
 
 /** What was damaged and is not any more. Nothing where there is more damage than is named: what is not named may be any of it. */
 async function healedOf(
@@ -187,12 +191,13 @@ const sameDamage = (one: PointDamage, other: PointDamage): boolean =>
 export async function announceBlobs(
   tools: JobTools,
   vault: VaultTable,
-  opened: Vault,
-  problems: readonly BlobDamage[],
+  { opened, tier }: { readonly opened: Vault; readonly tier: Tier },
+  read: readonly BlobDamage[],
   by: string,
 ): Promise<void> {
-  const packs = problems.filter(({ blob }) => /^(data|meta)\//.test(blob))
+  const packs = read.filter(({ blob }) => /^(data|meta)\//.test(blob))
   await keepDamagedPacks(tools, opened, packs)
+  const problems = tier === 'warm' ? read : read.map((one) => ({ ...one, blob: inCold(one.blob) }))
   const isFresh = ({ blob }: BlobDamage, known: KnownDamage): boolean =>
     known.blobs.every((one) => one.blob !== blob)
   let hasNews = false

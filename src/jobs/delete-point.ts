@@ -1,10 +1,17 @@
 import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
-import { deleteRecoveryPoint, findRecoveryPoint, setRecoveryPointStatus } from '../store/recovery-points.ts'
+import { countColdPoints } from '../store/cold-points.ts'
+import {
+  deleteRecoveryPoint,
+  findRecoveryPoint,
+  isCold,
+  setRecoveryPointStatus,
+} from '../store/recovery-points.ts'
 import { deleteAllTags } from '../store/tags.ts'
 import { findJob } from '../store/jobs.ts'
-import type { RecoveryPointTable } from '../store/schema.ts'
+import type { RecoveryPointTable, VaultTable } from '../store/schema.ts'
 import { findVault } from '../store/vaults.ts'
+import { headName } from '../vault/heads.ts'
 import { JobFailedError } from './errors.ts'
 import { protectionOf, whyKept } from './protection.ts'
 import { queueSweep } from './sweep-queue.ts'
@@ -23,9 +30,12 @@ export async function runDeletePoint(tools: JobTools, job: RunningJob): Promise<
   await job.check()
   const opened = await tools.vaults.open(vault)
   const by = row.caller_arn === BACKUP_SERVICE ? 'expiry' : 'caller'
-  const kept = await whyKept(tools, await protectionOf(tools, vault, opened), opened, point.point_id, by)
+  const holding = await tools.vaults.holding(vault, point)
+  const kept = await whyKept(tools, await protectionOf(tools, vault, opened), holding, point.point_id, by)
   if (kept !== undefined) return await keepPoint(tools, job, point, kept)
   const { reason = `job ${row.job_id} of ${row.caller_arn}` } = JSON.parse(row.input) as { reason?: string }
+  // A move that was interrupted may have left it in both.
+  if (typeof vault.cold_storage === 'string') await deleteCold(tools, vault, point, reason)
   await opened.deletePoint(point.point_id, reason)
   const now = tools.clock.now()
   await tools.store.transaction(async (tx) => {
@@ -42,6 +52,19 @@ export async function runDeletePoint(tools: JobTools, job: RunningJob): Promise<
   })
   tools.store.wake()
   return { state: 'COMPLETED', isFinished: true }
+}
+
+async function deleteCold(
+  tools: JobTools,
+  vault: VaultTable,
+  point: RecoveryPointTable,
+  reason: string,
+): Promise<void> {
+  // Nothing was ever moved there: it need not be reachable yet.
+  if (!isCold(point) && (await countColdPoints(tools.store.db, vault)) === 0) return
+  const cold = await tools.vaults.openCold(vault)
+  if ((await cold.store.stat(headName(point.point_id))) !== undefined)
+    await cold.deletePoint(point.point_id, reason)
 }
 
 /** A lock or a hold says no: the point is what it was before, and says why. */

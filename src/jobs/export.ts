@@ -151,7 +151,7 @@ async function exportPoint(
     connect: () => ({ settings: {}, secret: undefined }),
   })
   try {
-    using reader = await (await tools.vaults.open(plan.vault)).openPoint(point.point_id)
+    using reader = await (await tools.vaults.holding(plan.vault, point)).openPoint(point.point_id)
     await decideExport(role.session, type, reader)
     const { repository, before } = await plan.open()
     if (before.has(point.arn)) return undefined

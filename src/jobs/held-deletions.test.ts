@@ -50,7 +50,14 @@ async function openBench(): Promise<Bench> {
   openTestChain(store)
   const lines: string[] = []
   const log = createLog('json', (line) => void lines.push(line))
-  const vaults = new VaultRegistry({ store, serverKey, roots: new Map([[REGION, dir]]), dataDir: dir, log })
+  const vaults = new VaultRegistry({
+    store,
+    serverKey,
+    coldRoots: new Map(),
+    roots: new Map([[REGION, dir]]),
+    dataDir: dir,
+    log,
+  })
   const start = async (): Promise<Housekeeping> => {
     const runningTime = await RunningTime.open({ store, serverKey, clock })
     const rest = { dataDir: dir, vaultRoots: [], allowedRoots: [] }

@@ -13,6 +13,7 @@ import { RetryLaterError } from './errors.ts'
 import { expirePoint } from './expire-point.ts'
 import { retainLockedVaults } from './retain.ts'
 import { holdSurprises, MAX_CLOCK_JUMP_MS } from './held-deletions.ts'
+import { Moves } from './move-point.ts'
 import { queueDueReports } from './report.ts'
 import { thinOut } from './thin-out.ts'
 import type { JobTools } from './tools.ts'
@@ -49,6 +50,7 @@ const COUNT_ROUNDS = 10
 export class Housekeeping {
   readonly #tools: JobTools
   readonly #holdShare: number
+  readonly #moves: Moves
   readonly #stop = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #round: Promise<void> = Promise.resolve()
@@ -62,6 +64,7 @@ export class Housekeeping {
   constructor(tools: JobTools, holdShare: number) {
     this.#tools = tools
     this.#holdShare = holdShare
+    this.#moves = new Moves(tools)
   }
 
   start(): void {
@@ -129,6 +132,7 @@ export class Housekeeping {
         log.error('a recovery point could not be expired', { point: point.arn, error: String(error) })
       }
     }
+    await this.#moves.queueDue(now, this.#stop.signal)
     if (isCounting) await thinOut(this.#tools, { now, holdShare: this.#holdShare }, this.#stop.signal)
   }
 

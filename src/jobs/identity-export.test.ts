@@ -71,6 +71,7 @@ async function openBench(): Promise<Bench> {
   const vaults = new VaultRegistry({
     store,
     serverKey,
+    coldRoots: new Map(),
     roots: new Map([['us-east-1', dir]]),
     dataDir: dir,
     log,

@@ -1,4 +1,6 @@
-import type { VaultTable } from '../store/schema.ts'
+import { hasMoves } from '../store/cold-points.ts'
+import { findRecoveryPoint, isCold } from '../store/recovery-points.ts'
+import type { JobTable, VaultTable } from '../store/schema.ts'
 import type { BlobDamage } from '../store/vault-scrubs.ts'
 import { findVault } from '../store/vaults.ts'
 import { checkPack, PackChecker } from '../vault/check-pack.ts'
@@ -8,6 +10,7 @@ import type { Vault } from '../vault/vault.ts'
 import { queueCheck } from './check-queue.ts'
 import { announceBlobs } from './damage.ts'
 import type { JobTools, RunningJob } from './tools.ts'
+import type { Tier } from './vault-storages.ts'
 
 /** Packs that one job has looked at again. */
 const MAX_PACKS = 50
@@ -31,9 +34,12 @@ export async function tellMetDamage(
     const vault = await findVault(tools.store.db, row.account_id, row.region, vaultName)
     if (vault === undefined) return
     const packs = reasons.flatMap(damagedBlobs).filter((blob) => parsePackName(blob) !== undefined)
-    const opened = await tools.vaults.open(vault)
+    const tier = await tierOf(tools, row, vault)
+    // Jobs of several points may have met it in either store: the check finds it.
+    if (tier === undefined) return await queueCheck(tools, vault, { readData: false })
+    const opened = tier === 'warm' ? await tools.vaults.open(vault) : await tools.vaults.openCold(vault)
     const problems = await stillDamaged(opened, [...new Set(packs)].slice(0, MAX_PACKS))
-    await tell(tools, vault, opened, problems, `${row.kind} ${row.job_id}`)
+    await tell(tools, vault, { opened, tier }, problems, `${row.kind} ${row.job_id}`)
   } catch (error) {
     tools.log.warn('damage that a job met could not be looked at', {
       job: row.job_id,
@@ -42,14 +48,24 @@ export async function tellMetDamage(
   }
 }
 
+/** Which store of the vault the job read; undefined where it may have been both. */
+async function tierOf(tools: JobTools, row: JobTable, vault: VaultTable): Promise<Tier | undefined> {
+  const { db } = tools.store
+  if (!(await hasMoves(db, vault))) return 'warm'
+  if (row.recovery_point_arn === null || row.kind === 'backup') return undefined
+  const point = await findRecoveryPoint(db, row.account_id, row.recovery_point_arn)
+  if (point === undefined) return undefined
+  return isCold(point) ? 'cold' : 'warm'
+}
+
 async function tell(
   tools: JobTools,
   vault: VaultTable,
-  opened: Vault,
+  store: { readonly opened: Vault; readonly tier: Tier },
   problems: readonly BlobDamage[],
   by: string,
 ): Promise<void> {
-  if (problems.length > 0) return await announceBlobs(tools, vault, opened, problems, by)
+  if (problems.length > 0) return await announceBlobs(tools, vault, store, problems, by)
   await queueCheck(tools, vault, { readData: false })
 }
 

@@ -6,6 +6,7 @@ import { PointNotFoundError, VaultDamageError } from '../vault/errors.ts'
 import { checkTombstone, headName, listPointIds } from '../vault/heads.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { VerifyResult } from '../vault/verify.ts'
+import type { Tier } from './vault-storages.ts'
 
 export interface MissingPoint {
   readonly pointId: string
@@ -17,15 +18,16 @@ const PAGE = 10_000
 
 /**
  * Recovery points that the rows have, whose heads are gone from the vault, and that nobody deleted: no tombstone of this vault says
- * so. The vault alone cannot know of them. What they hold counts as unused there, so nothing may be freed while there is one.
+ * so. The vault alone cannot know of them. Each of a vault's two stores is asked for its own. What they hold counts as unused there, so nothing may be freed while there is one.
  */
 export async function missingPoints(
   db: Queryable,
   vault: VaultTable,
   opened: Vault,
+  tier: Tier,
 ): Promise<MissingPoint[]> {
   // The rows first: a recovery point has its head before its row says that it is there.
-  const rows = await restorablePoints(db, vault)
+  const rows = await restorablePoints(db, vault, tier)
   const live = new Set((await listPointIds(opened.store)).live)
   const missing: MissingPoint[] = []
   for (const point of rows)
@@ -33,7 +35,7 @@ export async function missingPoints(
   return missing
 }
 
-async function restorablePoints(db: Queryable, vault: VaultTable): Promise<MissingPoint[]> {
+async function restorablePoints(db: Queryable, vault: VaultTable, tier: Tier): Promise<MissingPoint[]> {
   const points: MissingPoint[] = []
   for (;;) {
     const page = await db
@@ -43,6 +45,7 @@ async function restorablePoints(db: Queryable, vault: VaultTable): Promise<Missi
       .where('region', '=', vault.region)
       .where('vault_name', '=', vault.name)
       .where('status', 'in', RESTORABLE)
+      .where('moved_to_cold_at', tier === 'cold' ? 'is not' : 'is', null)
       .where('point_id', '>', points.at(-1)?.pointId ?? '')
       .orderBy('point_id')
       .limit(PAGE)

@@ -2,16 +2,15 @@ import { kindOfType } from '../kinds/kinds.ts'
 import { parseArn } from '../lib/arn.ts'
 import type { Arn } from '../lib/arn.ts'
 import { uuid } from '../lib/ids.ts'
+import type { StoredLifecycle } from '../plans/lifecycle.ts'
 import { insertJob } from '../store/jobs.ts'
 import type { JobTable, RecoveryPointTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import type { CopyInput } from './copy.ts'
 
 /** A copy action of a plan's rule. */
-export interface WantedCopy {
+export interface WantedCopy extends StoredLifecycle {
   readonly vaultArn: string
-  /** Null: as long as the recovery point itself. */
-  readonly deleteAfterDays: number | null
 }
 
 /**
@@ -25,11 +24,11 @@ export async function queueCopies(
   copies: readonly WantedCopy[],
   now: number,
 ): Promise<void> {
-  for (const { vaultArn, deleteAfterDays } of copies) {
+  for (const { vaultArn, ...lifecycle } of copies) {
     const jobId = uuid()
     const input: CopyInput = {
       pointArn: copyArn(point, vaultArn, jobId, now),
-      deleteAfterDays,
+      ...lifecycle,
       backupJobId: backup.job_id,
     }
     await insertJob(tx, {

@@ -5,7 +5,7 @@ import { kindOfType } from '../kinds/kinds.ts'
 import { isOfRestoreTest } from '../kinds/restore-test.ts'
 import { arnOf } from '../lib/arn.ts'
 import { uuid } from '../lib/ids.ts'
-import { keptDays } from '../plans/lifecycle.ts'
+import { storedLifecycle } from '../plans/lifecycle.ts'
 import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../plans/plan.ts'
 import type { PlanDocument, PlanRule } from '../plans/plan.ts'
 import { matchSelection } from '../plans/selection.ts'
@@ -126,11 +126,11 @@ function planJob(run: PlanRunOf, { resource, selection }: Selected, now: number)
     lock_key: `resource ${resource.unique_id}`,
     idempotency_token: `${plan.plan_id} ${rule.RuleId} ${dueAt} ${resource.unique_id}`,
     input: JSON.stringify({
-      lifecycle: { deleteAfterDays: keptDays(rule.Lifecycle) },
+      lifecycle: storedLifecycle(rule.Lifecycle),
       tags: rule.RecoveryPointTags ?? {},
       copies: (rule.CopyActions ?? []).map(({ DestinationBackupVaultArn, Lifecycle }) => ({
         vaultArn: DestinationBackupVaultArn,
-        deleteAfterDays: keptDays(Lifecycle),
+        ...storedLifecycle(Lifecycle),
       })),
     }),
   }

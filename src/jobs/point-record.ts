@@ -34,6 +34,7 @@ export async function pointRecord(
     roleId: point.role_id,
     createdAt: point.created_at,
     deleteAfterDays: point.delete_after_days,
+    ...(point.cold_after_days !== null && { coldAfterDays: point.cold_after_days }),
     restoreMetadata,
     // A copy without a retention of its own is kept as long as its source.
     ...(point.delete_at !== null &&

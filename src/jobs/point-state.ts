@@ -19,6 +19,7 @@ export interface SealedHold {
 export async function pointState(db: Queryable, point: RecoveryPointTable): Promise<Record<string, unknown>> {
   return {
     deleteAfterDays: point.delete_after_days,
+    coldAfterDays: point.cold_after_days,
     tags: await tagsOf(db, point.account_id, point.arn),
     legalHolds: await sealedHolds(db, point),
   }

@@ -63,6 +63,7 @@ export function pointOf(head: PointHead, vault: VaultPlace, now: number): Rebuil
     throw new ForeignPointError(`its resource type "${resourceType}" is not known to this version`)
   const createdAt = timeOf(record['createdAt'], 'createdAt')
   const days = record['deleteAfterDays']
+  const cold = record['coldAfterDays']
   const row: RecoveryPointTable = {
     account_id: vault.account_id,
     region: vault.region,
@@ -83,7 +84,7 @@ export function pointOf(head: PointHead, vault: VaultPlace, now: number): Rebuil
     size_bytes: head.manifest.contentBytes,
     item_count: head.manifest.items,
     delete_after_days: isDays(days) ? days : null,
-    cold_after_days: null,
+    cold_after_days: isDays(cold) ? cold : null,
     delete_at: isDays(days) ? endOf(record, createdAt, days, now) : null,
     restore_metadata: JSON.stringify(textsOf(record['restoreMetadata'])),
     created_by: isObject(record['createdBy']) ? JSON.stringify(record['createdBy']) : null,

@@ -4,23 +4,22 @@ import type { VaultTable } from '../store/schema.ts'
 import { findVault } from '../store/vaults.ts'
 import { repairVault } from '../vault/repair.ts'
 import type { RepairResult } from '../vault/repair.ts'
-import { verifyVault } from '../vault/verify.ts'
 import type { VerifyResult } from '../vault/verify.ts'
 import { announceFound } from './damage.ts'
 import { firstOf, pointSentence } from './damage-words.ts'
 import type { VaultDamage } from './damage-words.ts'
 import { JobFailedError } from './errors.ts'
-import { missingPoints, withMissing } from './missing-points.ts'
+import { lookThrough } from './look-through.ts'
 import { isSameBackup, RepairSources } from './repair-sources.ts'
 import { retainVault } from './retain.ts'
 import { queueSweep } from './sweep-queue.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
-import { checkWrappings, repairWrappings, withWrappings } from './wrappings.ts'
+import { repairWrappings } from './wrappings.ts'
 
 /**
  * Makes a damaged vault whole as far as that can be done: from what still opens of it, and from recovery points in other vaults of the
  * account that the job's role, or where it has none the service, may copy out of (docs/adr/0024). Then it looks through the
- * vault again: only what that look does not find any more is told as repaired.
+ * vault again: only what that look does not find any more is told as repaired. Of cold storage nothing is repaired.
  */
 export async function runRepair(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
   const { row, progress, signal } = job
@@ -49,8 +48,7 @@ export async function runRepair(tools: JobTools, job: RunningJob): Promise<JobOu
   // What is new must be kept by the storage as long as what it stands for.
   await retainVault(tools, vault, signal)
   const known = await findScrub(db, vault)
-  const inVault = withMissing(await verifyVault(opened, { signal }), await missingPoints(db, vault, opened))
-  const look = withWrappings(inVault, await checkWrappings(opened, owner))
+  const look = await lookThrough(tools, vault, { signal })
   const left = await announceFound(tools, vault, look, `repair ${row.job_id}`, known)
   if (look.unneededPacks.length > 0)
     await queueSweep(db, vault, { callerArn: row.caller_arn, now: tools.clock.now() })

@@ -190,7 +190,7 @@ async function restore(
   const { progress } = job
   progress.bytesTotal = point.size_bytes
   const told = restoreProgress(progress)
-  const opened = await tools.vaults.open(vault)
+  const opened = await tools.vaults.holding(vault, point)
   const reader = await openPointReader({
     vault: opened,
     pointId: point.point_id,

@@ -1,4 +1,5 @@
 import { parseVaultLock } from '../plans/vault-lock.ts'
+import { hasMoves } from '../store/cold-points.ts'
 import type { RecoveryPointTable, VaultTable } from '../store/schema.ts'
 import { listAvailableVaults } from '../store/vaults.ts'
 import type { PointHead } from '../vault/heads.ts'
@@ -58,10 +59,21 @@ export async function retainLockedVaults(tools: JobTools, signal: AbortSignal): 
 
 /** The same of one vault. @returns Blobs that are kept longer now. */
 export async function retainVault(tools: JobTools, vault: VaultTable, signal: AbortSignal): Promise<number> {
-  const opened = await tools.vaults.open(vault)
-  if (!(await isLockedForGood(opened))) return 0
-  const now = tools.clock.now()
+  const warm = await tools.vaults.open(vault)
+  if (!(await isLockedForGood(warm))) return 0
   const ends = await endsOf(tools, vault)
+  const kept = await retainStore(tools, warm, ends, signal)
+  if (!(await hasMoves(tools.store.db, vault))) return kept
+  return kept + (await retainStore(tools, await tools.vaults.openCold(vault), ends, signal))
+}
+
+async function retainStore(
+  tools: JobTools,
+  opened: Vault,
+  ends: ReadonlyMap<string, number | null>,
+  signal: AbortSignal,
+): Promise<number> {
+  const now = tools.clock.now()
   const { points } = await opened.listPoints()
   const kept: KeptPoint[] = points.map((head) => ({
     head,

@@ -1,7 +1,9 @@
 import { openVaultKeys } from '../keyring/vault-key.ts'
 import { findServer } from '../store/accounts.ts'
+import { hasMoves } from '../store/cold-points.ts'
 import type { ServerTable, VaultTable } from '../store/schema.ts'
 import { findVault, replaceWrappedKey } from '../store/vaults.ts'
+import { mirrorVault } from '../vault/cold.ts'
 import { VaultDamageError } from '../vault/errors.ts'
 import { JobFailedError, RetryLaterError } from './errors.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
@@ -45,6 +47,9 @@ async function rotate(tools: JobTools, vault: VaultTable, from: string): Promise
   const { recovery_kit_public_key: kitPublicKey } = (await findServer(store.db)) as ServerTable
   const before = openVaultKeys(serverKey, vault.vault_id, from)
   const { sealed } = await addVaultKey(opened.store, { serverKey, kitPublicKey }, vault.vault_id, before)
+  // The kit is to open what is cold, too.
+  if (await hasMoves(store.db, vault))
+    await mirrorVault(opened.store, (await tools.vaults.openCold(vault)).store)
   await replaceWrappedKey(store.db, vault, { from, to: sealed })
   // Now, while the kit is known: where this does not come to pass, the next verify notes what it finds.
   const rotated = await tools.vaults.open({ ...vault, wrapped_key: sealed })

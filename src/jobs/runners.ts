@@ -4,6 +4,7 @@ import { runBackup } from './backup.ts'
 import { runCopy } from './copy.ts'
 import { runDeletePoint } from './delete-point.ts'
 import { runDeleteRestoreTest } from './delete-restore-test.ts'
+import { runMovePoint } from './move-point.ts'
 import { runExport } from './export.ts'
 import { runImport } from './import.ts'
 import { runRepair } from './repair.ts'
@@ -25,6 +26,7 @@ export const HEAVY: Readonly<Partial<Record<JobKind, JobRunner>>> = {
   backup: runBackup,
   restore: runRestore,
   copy: runCopy,
+  'move-point': runMovePoint,
   sweep: runSweep,
   verify: runVerify,
   repair: runRepair,

@@ -68,7 +68,14 @@ async function openBench(files: number = 3): Promise<Bench> {
     epoch: 1,
   })
   await insertAccount(store.db, { account_id: ACCOUNT, name: 'x', created_at: NOW, root_last_used_at: null })
-  const vaults = new VaultRegistry({ store, serverKey, roots: new Map([[REGION, dir]]), dataDir: dir, log })
+  const vaults = new VaultRegistry({
+    store,
+    serverKey,
+    coldRoots: new Map(),
+    roots: new Map([[REGION, dir]]),
+    dataDir: dir,
+    log,
+  })
   const storage = JSON.stringify({ kind: 'directory', path: VAULT.vault_id })
   const row = vaultRow('old', { ...VAULT, storage, created_at: NOW - DAY })
   await insertVault(store.db, row)

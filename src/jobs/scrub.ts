@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { uuid } from '../lib/ids.ts'
+import { hasMoves } from '../store/cold-points.ts'
 import type { VaultTable } from '../store/schema.ts'
 import {
   claimScrub,
@@ -27,6 +28,9 @@ const LEASE_MS = 600_000
 const IDLE_MS = 60_000
 /** A vault whose storage does not answer is left alone for so long, in milliseconds. */
 const AGAIN_MS = 600_000
+
+/** What a cursor in a vault's cold storage begins with. */
+const COLD = 'cold '
 
 type Scrubbed = Awaited<ReturnType<typeof listScrubs>>[number]
 
@@ -114,14 +118,28 @@ export class Scrubber {
   async #slice(vault: VaultTable, scrub: ScrubState, now: number): Promise<number> {
     const { store, vaults, clock } = this.#tools
     const { db } = store
-    const opened = await vaults.open(vault)
-    const before = scrub.pass_started_at === null ? await beginning(opened, now) : passOf(scrub)
-    const slice = await scrubSlice(opened.store, before.cursor, {
+    const warm = await vaults.open(vault)
+    const hasCold = await hasMoves(db, vault)
+    const stores = hasCold ? [warm, await vaults.openCold(vault)] : [warm]
+    const before = scrub.pass_started_at === null ? await beginning(stores, now) : passOf(scrub)
+    // Behind all of the first store comes the cold one.
+    const isOfCold = hasCold && before.cursor.startsWith(COLD)
+    const opened = stores[isOfCold ? 1 : 0] as Vault
+    const read = await scrubSlice(opened.store, isOfCold ? before.cursor.slice(COLD.length) : before.cursor, {
       maxBytes: SLICE_BYTES,
       signal: this.#stop.signal,
     })
-    if (slice.problems.length > 0)
-      await announceBlobs(this.#tools, vault, opened, slice.problems, 'the scrub')
+    const slice = isOfCold
+      ? { ...read, cursor: read.cursor && COLD + read.cursor }
+      : { ...read, cursor: read.cursor ?? (hasCold ? COLD + SCRUB_START : undefined) }
+    if (read.problems.length > 0)
+      await announceBlobs(
+        this.#tools,
+        vault,
+        { opened, tier: isOfCold ? 'cold' : 'warm' },
+        read.problems,
+        'the scrub',
+      )
     const pass = {
       ...before,
       pass_blobs: before.pass_blobs + slice.blobs,
@@ -153,9 +171,10 @@ function passOf({ cursor, pass_started_at, pass_blobs, pass_bytes, pass_total_by
   return { cursor, pass_started_at, pass_blobs, pass_bytes, pass_total_bytes }
 }
 
-async function beginning({ store }: Vault, now: number): Promise<Pass> {
+async function beginning(stores: readonly Vault[], now: number): Promise<Pass> {
   let total = 0
-  for await (const page of store.list('')) for (const { sizeBytes } of page) total += sizeBytes
+  for (const { store } of stores)
+    for await (const page of store.list('')) for (const { sizeBytes } of page) total += sizeBytes
   return {
     cursor: SCRUB_START,
     pass_started_at: now,

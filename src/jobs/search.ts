@@ -41,7 +41,6 @@ export async function runSearch(tools: JobTools, job: RunningJob): Promise<JobOu
   const input = JSON.parse(row.input) as SearchInput
   const vault = await findVault(tools.store.db, row.account_id, row.region, row.vault_name as string)
   if (vault === undefined) throw new JobFailedError(`Search failed: backup vault ${row.vault_name} is gone`)
-  const opened = await tools.vaults.open(vault)
   const found: FoundItem[] = []
   let isTruncated = false
   let searched = 0
@@ -50,7 +49,7 @@ export async function runSearch(tools: JobTools, job: RunningJob): Promise<JobOu
     const point = await findRecoveryPoint(tools.store.db, row.account_id, arn)
     // Deleted since the call: there is nothing to be found in it any more.
     if (point === undefined || point.vault_name !== vault.name) continue
-    for await (const item of itemsOf(opened, point, input, job)) {
+    for await (const item of itemsOf(await tools.vaults.holding(vault, point), point, input, job)) {
       if (found.length === MAX_FOUND) {
         isTruncated = true
         break

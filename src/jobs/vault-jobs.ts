@@ -1,8 +1,10 @@
 import { BlobNotFoundError } from '../blobs/blob-store.ts'
 import type { VaultTable } from '../store/schema.ts'
+import { hasMoves } from '../store/cold-points.ts'
 import { findVault, setVaultState, unfinishedUpkeep } from '../store/vaults.ts'
 import type { Vault } from '../vault/vault.ts'
 import { JobFailedError, RetryLaterError } from './errors.ts'
+import type { Protection } from './protection.ts'
 import { protectionOf, whyKept } from './protection.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 
@@ -51,6 +53,23 @@ async function whyVaultStays(tools: JobTools, vault: VaultTable): Promise<string
     throw error
   }
   const protection = await protectionOf(tools, vault, opened)
+  const reason = await whyStoreStays(tools, protection, opened)
+  if (reason !== undefined || typeof vault.cold_storage !== 'string') return reason
+  const cold = await coldOf(tools, vault)
+  return cold === undefined ? undefined : await whyStoreStays(tools, protection, cold)
+}
+
+/** Undefined where nothing was ever moved there, or it is gone already. */
+async function coldOf(tools: JobTools, vault: VaultTable): Promise<Vault | undefined> {
+  if (!(await hasMoves(tools.store.db, vault))) return undefined
+  return await tools.vaults.openCold(vault)
+}
+
+async function whyStoreStays(
+  tools: JobTools,
+  protection: Protection,
+  opened: Vault,
+): Promise<string | undefined> {
   const { points, damage } = await opened.listPoints()
   if (protection.lock !== undefined && damage[0] !== undefined) return damage[0].message
   for (const { pointId } of points) {

@@ -10,19 +10,22 @@ import {
 } from '../keyring/vault-key.ts'
 import type { Log } from '../lib/log.ts'
 import { findServer } from '../store/accounts.ts'
-import type { VaultTable } from '../store/schema.ts'
+import { isCold } from '../store/recovery-points.ts'
+import type { RecoveryPointTable, VaultTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { setVaultState, setWrappedKey } from '../store/vaults.ts'
+import { mirrorVault } from '../vault/cold.ts'
+import { headName } from '../vault/heads.ts'
 import type { PointRecord } from '../vault/heads.ts'
 import { IndexCache } from '../vault/index-cache.ts'
-import { createVault, openVault } from '../vault/vault.ts'
+import { createVault, openVault, putOnce } from '../vault/vault.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Lease } from '../vault/lease.ts'
 import { JobFailedError } from './errors.ts'
 import type { RunningJob } from './tools.ts'
 import { checkOwner } from './vault-owner.ts'
 import { VaultStorages } from './vault-storages.ts'
-import type { StoredVault } from './vault-storages.ts'
+import type { StoredVault, Tier } from './vault-storages.ts'
 import { wrappingsRecord } from './wrappings.ts'
 import type { WrappingOwner } from './wrappings.ts'
 
@@ -31,6 +34,8 @@ export interface VaultRegistryOptions {
   readonly serverKey: ServerKey
   /** By region: where vaults in directories lie, one folder each. */
   readonly roots: ReadonlyMap<string, string>
+  /** By region: where the cold storage of vaults lies that is in directories. */
+  readonly coldRoots: ReadonlyMap<string, string>
   /** The server's: vaults' indexes are kept in there between starts. */
   readonly dataDir: string
   readonly log: Log
@@ -39,7 +44,7 @@ export interface VaultRegistryOptions {
 /** What of a vault's row opens it. */
 export type OpenableVault = Pick<
   VaultTable,
-  'vault_id' | 'region' | 'storage' | 'wrapped_key' | 'name' | 'state'
+  'vault_id' | 'region' | 'storage' | 'cold_storage' | 'wrapped_key' | 'name' | 'state'
 >
 
 interface OpenedVault {
@@ -61,6 +66,12 @@ It can be opened without Roleback. You need the server's recovery kit, its passp
 
 Before you run the copy of recover.mjs that lies here, compare its SHA-256 with the one in the recovery kit: whoever could write
 to this place could have changed it. A vault in a bucket is copied to a directory first, as it is. Do not move, rename or delete anything by hand.
+`
+
+/** The same in its cold storage. */
+const COLD_README = `${README}
+This is the vault's cold storage: recovery points that were moved here after some days. The others lie in the vault's own place. Each place
+is a vault of its own to recover.mjs, opened by the same kit.
 `
 
 /** The vaults of this server, each opened once and kept open. */
@@ -106,7 +117,7 @@ export class VaultRegistry {
     )
     const files = {
       'README.txt': Buffer.from(README),
-      'recover.mjs': readFileSync(new URL('../../tools/recover.mjs', import.meta.url)),
+      'recover.mjs': recoverProgram(),
     }
     const vault = await createVault(await this.#storages.open(row), {
       vaultId: row.vault_id,
@@ -154,6 +165,56 @@ export class VaultRegistry {
     return vault
   }
 
+  /**
+   * The vault's cold storage. Keys and records come from its first store, which also says whose the vault is.
+   *
+   * @param isMade Makes it where nothing lies there yet: never once points were moved, lest an empty place that something else was
+   * mounted on is taken for it.
+   * @throws {JobFailedError} Where it is not there, or the vault has none. @throws {VaultTakenOverError}
+   */
+  async openCold(row: OpenableVault, isMade: boolean = false): Promise<Vault> {
+    const warm = await this.open(row)
+    const version = await this.#storages.version(row, 'cold')
+    const key = coldKey(row.vault_id)
+    let opened = this.#open.get(key)
+    if (opened === undefined || opened.wrappedKey !== row.wrapped_key || opened.version !== version) {
+      opened = { wrappedKey: row.wrapped_key, version, vault: this.#openColdFrom(row, warm, isMade) }
+      this.#open.set(key, opened)
+      opened.vault.catch(() => this.#open.delete(key))
+    }
+    return await opened.vault
+  }
+
+  /** The one of a vault's two stores that a recovery point lies in; while it is moved, either. */
+  async holding(
+    row: OpenableVault,
+    point: Pick<RecoveryPointTable, 'point_id' | 'moved_to_cold_at'>,
+  ): Promise<Vault> {
+    if (isCold(point)) return await this.openCold(row)
+    const warm = await this.open(row)
+    if (typeof row.cold_storage !== 'string') return warm
+    // It may have been moved since its row was read.
+    if ((await warm.store.stat(headName(point.point_id))) !== undefined) return warm
+    const cold = await this.openCold(row).catch(() => undefined)
+    const isThere = (await cold?.store.stat(headName(point.point_id))) !== undefined
+    return isThere ? (cold as Vault) : warm
+  }
+
+  async #openColdFrom(row: OpenableVault, warm: Vault, isMade: boolean): Promise<Vault> {
+    const blobs = await this.#storages.open(row, 'cold')
+    if (!isMade && (await blobs.stat('vault.json')) === undefined) {
+      blobs.close()
+      throw new JobFailedError(
+        `The cold storage of backup vault ${row.name} is not there: it has no vault.json. Mount it, or put it back in place`,
+      )
+    }
+    await mirrorVault(warm.store, blobs)
+    await putOnce(blobs, 'README.txt', Buffer.from(COLD_README))
+    await putOnce(blobs, 'recover.mjs', recoverProgram())
+    const key = openVaultKeys(this.#options.serverKey, row.vault_id, row.wrapped_key as string)
+    return await openVault(blobs, key, this.#indexCache(coldKey(row.vault_id)))
+  }
+
   /** @throws {VaultTakenOverError} */
   async checkOwner(vault: Vault): Promise<void> {
     await checkOwner(vault.store, this.#options.serverKey, vault.id, vault.keys.newest)
@@ -186,20 +247,25 @@ export class VaultRegistry {
     return vault
   }
 
-  #indexCache(vaultId: string): IndexCache {
+  #indexCache(name: string): IndexCache {
     const { dataDir, log } = this.#options
-    return new IndexCache(join(dataDir, 'index-cache', vaultId), (message) => log.warn(message, { vaultId }))
+    return new IndexCache(join(dataDir, 'index-cache', name), (message) => log.warn(message, { vault: name }))
   }
 
-  /** Removes the storage of a vault whose row is gone. */
+  /** Removes both stores of a vault whose row is gone, the cold one first: the other has the keys. */
   async remove(vaultId: string, stored: StoredVault): Promise<void> {
-    const opening = this.#open.get(vaultId)
-    this.#open.delete(vaultId)
+    if (typeof stored.cold_storage === 'string') await this.#remove(coldKey(vaultId), stored, 'cold')
+    await this.#remove(vaultId, stored, 'warm')
+  }
+
+  async #remove(key: string, stored: StoredVault, tier: Tier): Promise<void> {
+    const opening = this.#open.get(key)
+    this.#open.delete(key)
     if (opening !== undefined) (await opening.vault.catch(() => undefined))?.store.close()
-    const blobs = await this.#storages.open(stored)
+    const blobs = await this.#storages.open(stored, tier)
     try {
       await blobs.removeAll()
-      await this.#indexCache(vaultId).remove()
+      await this.#indexCache(key).remove()
     } finally {
       blobs.close()
     }
@@ -211,3 +277,9 @@ export class VaultRegistry {
     await this.#storages.close()
   }
 }
+
+/** What the cold storage of a vault is kept under, beside the vault itself. */
+const coldKey = (vaultId: string): string => `${vaultId}-cold`
+
+/** The program that opens a vault without us. */
+const recoverProgram = (): Buffer => readFileSync(new URL('../../tools/recover.mjs', import.meta.url))

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { openBlobStore } from '../blobs/open.ts'
 import { StorageHost } from '../blobs/storage-host.ts'
@@ -7,11 +7,15 @@ import type { ServerKey } from '../keyring/server-key.ts'
 import type { StorageTable } from '../store/schema-storages.ts'
 import type { VaultTable } from '../store/schema.ts'
 import { findStorage, storageSecretOwner, storageSettings, vaultStorage } from '../store/storages.ts'
+import type { VaultStorage } from '../store/storages.ts'
 import type { Store } from '../store/store.ts'
 import { JobFailedError } from './errors.ts'
 
 /** What of a vault's row says where its blobs lie. */
-export type StoredVault = Pick<VaultTable, 'region' | 'storage'>
+export type StoredVault = Pick<VaultTable, 'region' | 'storage' | 'cold_storage'>
+
+/** Which of a vault's two blob stores: that which all is written to, or the colder one that points are moved to. */
+export type Tier = 'warm' | 'cold'
 
 /** Opens the blob stores that vaults' rows name. */
 export class VaultStorages {
@@ -19,6 +23,7 @@ export class VaultStorages {
     readonly store: Store
     readonly serverKey: ServerKey
     readonly roots: ReadonlyMap<string, string>
+    readonly coldRoots: ReadonlyMap<string, string>
   }
   readonly #host = new StorageHost()
 
@@ -26,19 +31,24 @@ export class VaultStorages {
     readonly store: Store
     readonly serverKey: ServerKey
     readonly roots: ReadonlyMap<string, string>
+    readonly coldRoots: ReadonlyMap<string, string>
   }) {
     this.#options = options
   }
 
   /** @throws {JobFailedError} Where the row names a storage that is gone. */
-  async open(row: StoredVault): Promise<BlobStore> {
-    const { store, serverKey, roots } = this.#options
-    const where = vaultStorage(row)
+  async open(row: StoredVault, tier: Tier = 'warm'): Promise<BlobStore> {
+    const { store, serverKey, roots, coldRoots } = this.#options
+    const where = placeOf(row, tier)
     if (where.kind === 'directory') {
-      const root = roots.get(row.region)
+      // A rebuild leaves what it finds where it is: such a path is whole.
+      const root =
+        (tier === 'warm' ? roots : coldRoots).get(row.region) ?? (isAbsolute(where.path) ? '/' : undefined)
       if (root === undefined)
         throw new JobFailedError(
-          `Region ${row.region} has no storage on this server. Start it with --region-root ${row.region}=DIRECTORY`,
+          tier === 'warm'
+            ? `Region ${row.region} has no storage on this server. Start it with --region-root ${row.region}=DIRECTORY`
+            : `Region ${row.region} has no cold storage on this server. Start it with --cold-root ${row.region}=DIRECTORY`,
         )
       return openBlobStore({ kind: 'directory', path: resolve(root, where.path) })
     }
@@ -52,8 +62,8 @@ export class VaultStorages {
   }
 
   /** Grows when credentials or limits change: what was opened before goes on with the old ones. 0 for directories. */
-  async version(row: StoredVault): Promise<number> {
-    const where = vaultStorage(row)
+  async version(row: StoredVault, tier: Tier = 'warm'): Promise<number> {
+    const where = placeOf(row, tier)
     if (where.kind === 'directory') return 0
     return (await findStorage(this.#options.store.db, where.storage))?.version ?? 0
   }
@@ -61,6 +71,12 @@ export class VaultStorages {
   async close(): Promise<void> {
     await this.#host.close()
   }
+}
+
+function placeOf({ storage, cold_storage: cold }: StoredVault, tier: Tier): VaultStorage {
+  if (tier === 'warm') return vaultStorage({ storage })
+  if (typeof cold !== 'string') throw new JobFailedError('The vault has no cold storage')
+  return vaultStorage({ storage: cold })
 }
 
 /** @param below A prefix under the storage's own prefix. */

@@ -1,16 +1,14 @@
 import { findScrub } from '../store/vault-scrubs.ts'
 import { findVault } from '../store/vaults.ts'
-import { verifyVault } from '../vault/verify.ts'
 import type { VerifyResult } from '../vault/verify.ts'
 import { checkPacksInThreads } from './check-packs.ts'
 import { queueRepair } from './check-queue.ts'
-import { announceFound, keepDamagedPacks, MAX_NAMED } from './damage.ts'
+import { announceFound, MAX_NAMED } from './damage.ts'
 import { firstOf, pointSentence } from './damage-words.ts'
 import type { VaultDamage } from './damage-words.ts'
 import { JobFailedError } from './errors.ts'
-import { missingPoints, withMissing } from './missing-points.ts'
+import { lookThrough } from './look-through.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
-import { checkWrappings, withWrappings } from './wrappings.ts'
 
 /** Reads a vault and checks that every recovery point can be restored; with `readData` every byte of every pack. */
 export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
@@ -18,9 +16,8 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
   const vault = await findVault(tools.store.db, row.account_id, row.region, row.vault_name as string)
   if (vault === undefined) throw new JobFailedError(`Verify failed: backup vault ${row.vault_name} is gone`)
   const { readData } = JSON.parse(row.input) as { readData: boolean }
-  const opened = await tools.vaults.open(vault)
   const known = await findScrub(tools.store.db, vault)
-  const inVault = await verifyVault(opened, {
+  const result = await lookThrough(tools, vault, {
     readData,
     checkPacks: checkPacksInThreads,
     signal: job.signal,
@@ -28,11 +25,7 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
       job.progress.bytesDone += bytes
     },
   })
-  const keys = await checkWrappings(opened, await tools.vaults.owner())
-  const result = withWrappings(withMissing(inVault, await missingPoints(tools.store.db, vault, opened)), keys)
   job.progress.itemsDone = result.items
-  await keepDamagedPacks(tools, opened, result.damagedPacks)
-  await opened.clearDamage(result.healedPacks)
   const found = await announceFound(tools, vault, result, `verify ${row.job_id}`, known)
   const record = {
     points: result.points,

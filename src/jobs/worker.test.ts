@@ -39,7 +39,7 @@ async function withWorker(
     serverKey,
     clock: passed,
     log,
-    vaults: new VaultRegistry({ store, serverKey, roots: new Map(), dataDir, log }),
+    vaults: new VaultRegistry({ store, serverKey, coldRoots: new Map(), roots: new Map(), dataDir, log }),
     runningTime: await RunningTime.open({ store, serverKey, clock: passed }),
     allowedRoots: [],
     vaultRoots: [],

@@ -62,6 +62,7 @@ import { getRestoreGuard, putRestoreGuard } from './restore-guard.ts'
 import { getRestoreTestValidators, putRestoreTestValidators } from './restore-test-validators.ts'
 import { listRestoreTests } from './restore-tests.ts'
 import { describeServer } from './server.ts'
+import { listVaultColdStorages, putVaultColdStorage } from './cold-storage.ts'
 import { deleteStorage, listStorages, putStorage } from './storages.ts'
 import { listSessions, principalContext, revokeSessions, signOut } from './sessions.ts'
 import { beginSignIn } from './oidc-sign-in.ts'
@@ -251,6 +252,8 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   RetryEventDeliveries: { resource: all, handler: retryEventDeliveries },
   ListStorages: { resource: all, handler: listStorages },
   DeleteStorage: { resource: all, handler: deleteStorage },
+  PutVaultColdStorage: { resource: all, handler: putVaultColdStorage },
+  ListVaultColdStorages: { resource: all, handler: listVaultColdStorages },
   GenerateRolePolicy: { resource: all, handler: generateRolePolicy },
   ListUnusedPermissions: { resource: (_, input) => input.PrincipalArn, handler: listUnusedPermissions },
   ListPrincipalsWhoCan: { resource, context: resourceContext, handler: listPrincipalsWhoCan },

@@ -84,6 +84,7 @@ export function pointRow(vault: string, more: Partial<RecoveryPointTable> = {}):
     source_vault_arn: null,
     source_point_arn: null,
     retention_cut_at: null,
+    moved_to_cold_at: null,
     ...more,
   }
 }

@@ -55,6 +55,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   'create-vault': OWN,
   'delete-vault': OWN,
   'delete-point': OWN,
+  'move-point': OWN,
   'amend-point': OWN,
   'seal-vault': OWN,
   'rotate-key': OWN,

@@ -10,8 +10,12 @@ import { growStoredBytes } from './vaults.ts'
 export const RESTORABLE: readonly RecoveryPointStatus[] = ['COMPLETED', 'AVAILABLE', 'PARTIAL', 'EXPIRED']
 /** A point of these may be the parent of the next: what it holds, it holds whole. */
 const PARENTS: readonly RecoveryPointStatus[] = ['COMPLETED', 'AVAILABLE', 'PARTIAL']
-/** A point of these can be copied: one past its retention is on its way out. */
+/** A point of these can be copied, while it is warm: one past its retention is on its way out. */
 export const COPYABLE: readonly RecoveryPointStatus[] = PARENTS
+
+/** Whether it lies in its vault's cold storage. */
+export const isCold = (point: Pick<RecoveryPointTable, 'moved_to_cold_at'>): boolean =>
+  typeof point.moved_to_cold_at === 'number'
 
 /** @throws Where its ARN or its id within the vault is taken, or the vault is gone. */
 export async function insertRecoveryPoint(db: Queryable, row: RecoveryPointTable): Promise<void> {
@@ -253,7 +257,7 @@ export async function reviveUnexpired(db: Queryable, now: number): Promise<void>
     .execute()
 }
 
-/** The parent of a resource's next backup into the vault: the latest whole point of that very resource, by unique id. */
+/** The parent of a resource's next backup into the vault: the latest whole, warm point of that very resource, by unique id. */
 export async function latestPointOfResource(
   db: Queryable,
   of: {
@@ -271,6 +275,7 @@ export async function latestPointOfResource(
     .where('account_id', '=', of.accountId)
     .where('region', '=', of.region)
     .where('status', 'in', PARENTS)
+    .where('moved_to_cold_at', 'is', null)
     .orderBy('created_at', 'desc')
     .orderBy('arn', 'desc')
     .limit(1)
@@ -298,10 +303,12 @@ export async function latestCopyOfResource(
     .where('copy.region', '=', of.into.region)
     .where('copy.vault_name', '=', of.into.name)
     .where('copy.status', 'in', PARENTS)
+    .where('copy.moved_to_cold_at', 'is', null)
     .where('source.account_id', '=', of.from.account_id)
     .where('source.region', '=', of.from.region)
     .where('source.vault_name', '=', of.from.name)
     .where('source.status', 'in', PARENTS)
+    .where('source.moved_to_cold_at', 'is', null)
     .orderBy('copy.created_at', 'desc')
     .orderBy('copy.arn', 'desc')
     .limit(1)

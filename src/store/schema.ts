@@ -217,6 +217,8 @@ export interface VaultTable {
   encryption_key_arn: string
   /** Where its blobs lie: {"kind":"directory","path"}, or {"kind":"s3","storage","prefix"} (store/storages.ts). */
   storage: JsonText
+  /** The same of its second, colder store (docs/adr/0025); null: none. Absent in rows that are written: it is set later. */
+  cold_storage?: JsonText | null | undefined
   /** The vault key, wrapped under the server's key. Base64. Null until the vault's job has made it. */
   wrapped_key: string | null
   access_policy: JsonText | null
@@ -268,6 +270,8 @@ export interface RecoveryPointTable {
   item_count: number
   delete_after_days: number | null
   cold_after_days: number | null
+  /** When it was moved to cold storage; null: it is warm. Absent in rows of points that are made. */
+  moved_to_cold_at?: Millis | null | undefined
   delete_at: Millis | null
   restore_metadata: JsonText
   created_by: JsonText | null
@@ -289,6 +293,7 @@ export type JobKind =
   | 'create-vault'
   | 'delete-vault'
   | 'delete-point'
+  | 'move-point'
   | 'amend-point'
   | 'seal-vault'
   | 'rotate-key'

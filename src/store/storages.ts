@@ -111,12 +111,20 @@ export async function deleteStorage(db: Queryable, name: string): Promise<boolea
   return deleted.numDeletedRows === 1n
 }
 
-/** Vaults that lie in a storage, those among them whose bytes are still to be removed. */
+function isIn(storage: string, name: string): boolean {
+  const of = vaultStorage({ storage })
+  return of.kind === 's3' && of.storage === name
+}
+
+/** Vaults that lie in a storage, with all or with what is cold, those among them whose bytes are still to be removed. */
 export async function countVaultsIn(db: Queryable, name: string): Promise<number> {
   const count = await db
     .selectFrom('vault')
     .select((eb) => eb.fn.countAll<number>().as('vaults'))
-    .where('storage', 'like', `{"kind":"s3","storage":"${name}",%`)
+    .where((eb) => {
+      const lies = `{"kind":"s3","storage":"${name}",%`
+      return eb.or([eb('storage', 'like', lies), eb('cold_storage', 'like', lies)])
+    })
     .executeTakeFirstOrThrow()
   const leaving = await db
     .selectFrom('job')
@@ -125,8 +133,8 @@ export async function countVaultsIn(db: Queryable, name: string): Promise<number
     .where('state', 'in', UNFINISHED_STATES)
     .execute()
   const theirs = leaving.filter(({ input }) => {
-    const of = vaultStorage(JSON.parse(input) as Pick<VaultTable, 'storage'>)
-    return of.kind === 's3' && of.storage === name
+    const { storage, cold_storage: cold } = JSON.parse(input) as Pick<VaultTable, 'storage' | 'cold_storage'>
+    return [storage, cold].some((text) => typeof text === 'string' && isIn(text, name))
   })
   return Number(count.vaults) + theirs.length
 }

@@ -119,6 +119,11 @@ export async function growStoredBytes(db: Queryable, vault: VaultName, bytes: nu
     .execute()
 }
 
+/** Where what is moved to cold storage lies from now on. */
+export async function setColdStorage(db: Queryable, vault: VaultName, coldStorage: string): Promise<boolean> {
+  return await updateVault(db, vault, { cold_storage: coldStorage })
+}
+
 /** Null takes it away. */
 export async function setAccessPolicy(
   db: Queryable,
@@ -177,6 +182,7 @@ async function updateVault(
       VaultTable,
       | 'state'
       | 'wrapped_key'
+      | 'cold_storage'
       | 'access_policy'
       | 'stored_bytes'
       | 'notifications'

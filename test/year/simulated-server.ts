@@ -46,7 +46,7 @@ export async function simulatedServer(world: World, start: number): Promise<Simu
     serverKey,
     clock,
     log,
-    vaults: new VaultRegistry({ store, serverKey, roots, dataDir, log }),
+    vaults: new VaultRegistry({ coldRoots: new Map(), store, serverKey, roots, dataDir, log }),
     runningTime: await RunningTime.open({ store, serverKey, clock }),
     dataDir,
     vaultRoots: [],

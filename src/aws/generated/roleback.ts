@@ -928,6 +928,28 @@ export interface DeleteStorageInput {
 
 export type DeleteStorageOutput = Readonly<Record<never, never>>
 
+export interface PutVaultColdStorageInput {
+  readonly BackupVaultArn: string
+  readonly Storage?: string | undefined
+}
+
+export interface PutVaultColdStorageOutput {
+  readonly ColdStorage: VaultColdStorage
+}
+
+export interface VaultColdStorage {
+  readonly BackupVaultArn: string
+  readonly Storage?: string | undefined
+  readonly Location: string
+  readonly RecoveryPoints: number
+}
+
+export type ListVaultColdStoragesInput = Readonly<Record<never, never>>
+
+export interface ListVaultColdStoragesOutput {
+  readonly ColdStorages: readonly VaultColdStorage[]
+}
+
 export interface Quota {
   readonly Resource: string
   readonly MaxBytes?: number | undefined
@@ -1502,6 +1524,8 @@ export interface RolebackApi {
   PutStorage: { input: PutStorageInput; output: PutStorageOutput }
   ListStorages: { input: ListStoragesInput; output: ListStoragesOutput }
   DeleteStorage: { input: DeleteStorageInput; output: DeleteStorageOutput }
+  PutVaultColdStorage: { input: PutVaultColdStorageInput; output: PutVaultColdStorageOutput }
+  ListVaultColdStorages: { input: ListVaultColdStoragesInput; output: ListVaultColdStoragesOutput }
   PutQuota: { input: PutQuotaInput; output: PutQuotaOutput }
   ListQuotas: { input: ListQuotasInput; output: ListQuotasOutput }
   PutRetentionCounts: { input: PutRetentionCountsInput; output: PutRetentionCountsOutput }
