@@ -4,6 +4,9 @@ import { StorageHost } from '../blobs/storage-host.ts'
 import type { Config } from '../config.ts'
 import { findVaultsInBucket } from '../jobs/rebuild-bucket.ts'
 import { findVaultStores } from '../jobs/rebuild-vault.ts'
+import { splitStores } from '../jobs/rebuild-cold.ts'
+import type { FoundStores } from '../jobs/rebuild-cold.ts'
+import { RebuildError } from '../jobs/rebuild-vault.ts'
 import type { FoundVault } from '../jobs/rebuild-vault.ts'
 import { vaultsDirectory } from './first-start.ts'
 import { readCredentials, SERVE_STORAGE } from './serve-storage.ts'
@@ -11,6 +14,8 @@ import { readCredentials, SERVE_STORAGE } from './serve-storage.ts'
 /** Where the vaults of a lost server lie: in a directory, or in the bucket that the configuration names. */
 export interface RebuildPlaces extends AsyncDisposable {
   readonly found: readonly FoundVault[]
+  /** By vault id, cold stores that lie among them. */
+  readonly cold: FoundStores['cold']
   /** With the storage that new vaults will lie in, where it is a bucket. */
   readonly config: Config
 }
@@ -20,14 +25,17 @@ export async function openPlaces(config: Config, location: string): Promise<Rebu
   const { storage } = config
   if (storage === undefined) {
     const found = findVaultStores(realOf(location), realOf(vaultsDirectory(config.dataDir)))
-    return { found, config, [Symbol.asyncDispose]: () => closed(found) }
+    const { own, cold } = await ownStores(found, location)
+    return { found: own, cold, config, [Symbol.asyncDispose]: () => closed(found) }
   }
   const host = new StorageHost()
   try {
     const settings = { ...storage.settings, ...readCredentials(storage.credentialsFile) }
     const { found, prefix } = await findVaultsInBucket(host, settings, SERVE_STORAGE)
+    const { own, cold } = await ownStores(found, location)
     return {
-      found,
+      found: own,
+      cold,
       config: { ...config, storage: { ...storage, settings: { ...storage.settings, prefix } } },
       [Symbol.asyncDispose]: async () => {
         await closed(found)
@@ -38,6 +46,16 @@ export async function openPlaces(config: Config, location: string): Promise<Rebu
     await host.close()
     throw error
   }
+}
+
+/** @throws {RebuildError} Where there are cold stores only: a vault's own one has what is newest of it. */
+async function ownStores(found: readonly FoundVault[], location: string): Promise<FoundStores> {
+  const stores = await splitStores(found)
+  if (stores.own.length > 0) return stores
+  throw new RebuildError(
+    `Cannot rebuild from "${location}": only cold storage lies there. Give the place of the vaults themselves, and this one with --cold. ` +
+      'Where they are lost, recover.mjs reads the recovery points in cold storage by themselves',
+  )
 }
 
 function closed(found: readonly FoundVault[]): Promise<void> {

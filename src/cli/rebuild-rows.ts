@@ -16,6 +16,7 @@ import { appendAudit } from '../store/audit.ts'
 import { openAuditChain } from '../store/audit-chain.ts'
 import type { Store } from '../store/store.ts'
 import { insertRootKey, newRootKey } from './first-start.ts'
+import type { ColdStores } from './rebuild-cold.ts'
 import { configureStorage } from './serve-storage.ts'
 
 /** The rows of a server that was rebuilt: its own, its vaults' and, where they are wanted, those of an identity export. */
@@ -51,12 +52,13 @@ export interface RebuildFacts {
   readonly kit: RecoveryKit
   readonly home: Home
   readonly identity: IdentityFacts
+  readonly colds: ColdStores
 }
 
 /** All rows in one transaction: a rebuild that is interrupted is begun again, and finds the vaults as its own. */
 export async function makeRows(
   store: Store,
-  { config, serverKey, kit, home, identity }: RebuildFacts,
+  { config, serverKey, kit, home, identity, colds }: RebuildFacts,
   taken: readonly { readonly vault: TakenVault; readonly place: VaultPlace }[],
 ): Promise<{
   readonly rebuilt: Rebuilt
@@ -95,6 +97,7 @@ export async function makeRows(
     }
     await insertRootKey(tx, serverKey, home.accountId, rootKey, now)
     await configureStorage(config, tx, serverKey)
+    await colds.configure(tx, serverKey, now)
     for (const { vault, place } of named(taken)) await rebuildVault(tx, vault, place, { now, rebuilt })
     const imported = await bringIdentityBack(tx, identity, {
       serverKey,

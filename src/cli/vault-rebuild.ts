@@ -7,7 +7,7 @@ import { placeOf } from '../jobs/rebuild.ts'
 import type { Rebuilt } from '../jobs/rebuild.ts'
 import type { VaultPlace } from '../jobs/rebuild-points.ts'
 import { openFoundVault, RebuildError, takeOverVault } from '../jobs/rebuild-vault.ts'
-import type { TakenVault } from '../jobs/rebuild-vault.ts'
+import type { FoundVault, TakenVault } from '../jobs/rebuild-vault.ts'
 import { isSystemVault } from '../jobs/system-vault.ts'
 import { makeRecoveryKit, newPassphrase, openKit } from '../keyring/recovery-kit.ts'
 import type { OpenedKit, RecoveryKit } from '../keyring/recovery-kit.ts'
@@ -20,12 +20,14 @@ import { kitDirectory, serverKeyOf, writeRootKey } from './first-start.ts'
 import { factsOf, note, say, sayJson } from './output.ts'
 import { chooseIdentity, linesOfImport } from './rebuild-identity.ts'
 import type { WithIdentity } from './rebuild-identity.ts'
+import { ColdStores } from './rebuild-cold.ts'
+import type { ColdOptions } from './rebuild-cold.ts'
 import { openPlaces } from './rebuild-places.ts'
 import { homeOf, makeRows } from './rebuild-rows.ts'
 import type { Home, RebuildFacts } from './rebuild-rows.ts'
 import { readSecret } from './secret-input.ts'
 
-interface RebuildOptions {
+interface RebuildOptions extends ColdOptions {
   readonly kit: string
   readonly passphraseFile?: string
   readonly dataDir?: string
@@ -33,9 +35,6 @@ interface RebuildOptions {
   readonly serverKey?: string
   readonly accountId?: string
   readonly region?: string
-  readonly storageEndpoint?: string
-  readonly storageRegion?: string
-  readonly storageCredentialsFile?: string
   readonly withIdentity?: string | true
   readonly json?: boolean
 }
@@ -63,6 +62,12 @@ export function addVaultRebuild(vault: Command): void {
       '--storage-credentials-file <file>',
       'of a bucket: file with its aws_access_key_id and aws_secret_access_key',
     )
+    .option(
+      '--cold <storage>',
+      'where cold storage lies now, a directory or s3://BUCKET/PREFIX, if not where the vaults say; "none" goes on without what is in it',
+    )
+    .option('--cold-endpoint <url>', 'of its bucket, if not the one the vaults name')
+    .option('--cold-credentials-file <file>', 'of its bucket, if not those of --storage-credentials-file')
     .option('--account-id <id>', 'the management account, where the vaults are of several accounts')
     .option('--region <region>', 'region of the new server (default: that of the vaults)')
     .option(
@@ -86,6 +91,7 @@ async function rebuild(storage: string, options: RebuildOptions): Promise<void> 
         config,
         region: options.region,
         storage,
+        options,
         kit,
         withIdentity: options.withIdentity,
         isJson: options.json === true,
@@ -108,6 +114,7 @@ interface Rebuild {
   readonly config: Config
   readonly region: string | undefined
   readonly storage: string
+  readonly options: ColdOptions
   readonly kit: OpenedKit
   readonly withIdentity: WithIdentity
   readonly isJson: boolean
@@ -124,9 +131,15 @@ async function rebuildInto(store: Store, asked: Rebuild): Promise<void> {
   }
   const serverKey = await serverKeyOf(asked.config, store)
   await using places = await openPlaces(asked.config, storage)
-  const { found, config } = places
+  const { config } = places
+  await using colds = new ColdStores(asked.options, places.cold)
   const vaults: Vault[] = []
-  for (const one of found) vaults.push(await openFoundVault(one, { kit, serverKey }))
+  const found: FoundVault[] = []
+  for (const one of places.found) {
+    const vault = await openFoundVault(one, { kit, serverKey })
+    vaults.push(vault)
+    found.push({ ...one, cold: await colds.of(one, vault) })
+  }
   const identity = await chooseIdentity(vaults, kit, asked.withIdentity)
   const signers = kit.identitySigners.filter((one) => one !== serverKey.identitySigner)
   const newKit = writeNewKit(config, [serverKey.identitySigner, ...signers])
@@ -154,6 +167,7 @@ async function rebuildInto(store: Store, asked: Rebuild): Promise<void> {
     kit: newKit.kit,
     home,
     identity: { ...identity, system, signers },
+    colds,
   }
   const { rebuilt, rootKey, imported } = await makeRows(store, facts, taken)
   const credentials = writeRootKey(config.dataDir, rootKey)

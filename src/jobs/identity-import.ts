@@ -234,6 +234,8 @@ async function putVault(into: Import, row: IdentityRow): Promise<boolean> {
     access_policy: text('access_policy'),
     notifications: text('notifications'),
     creator_request_id: text('creator_request_id'),
+    // What was moved is where the rebuild found it.
+    cold_storage: vault.cold_storage ?? text('cold_storage'),
     lock_configuration: lock === undefined ? null : JSON.stringify(lock),
   })
   return true

@@ -11,6 +11,7 @@ import { findRecoveryPoint, isCold, setRecoveryPointStatus } from '../store/reco
 import type { RecoveryPointTable, VaultTable } from '../store/schema.ts'
 import { findVault, growStoredBytes } from '../store/vaults.ts'
 import { copyToCold, leaveWarm, mirrorVault } from '../vault/cold.ts'
+import { sealColdPlace } from './cold-place.ts'
 import { JobFailedError, RetryLaterError } from './errors.ts'
 import { refusalOf } from './point-decision.ts'
 import type { LifecycleStep } from './point-decision.ts'
@@ -147,6 +148,7 @@ async function move(
   const { db } = tools.store
   const warm = await tools.vaults.open(vault)
   const cold = await tools.vaults.openCold(vault, (await countColdPoints(db, vault)) === 0)
+  await sealColdPlace(tools, vault, warm)
   // Keys and locks that came since it was opened: what is written now is sealed under the one and says the other.
   await mirrorVault(warm.store, cold.store)
   progress.bytesDone = 0

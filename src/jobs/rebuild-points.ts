@@ -4,6 +4,8 @@ import type { LegalHoldTable } from '../store/schema-holds.ts'
 import type { RecoveryPointTable, VaultTable } from '../store/schema.ts'
 import type { PointHead, PointRecord } from '../vault/heads.ts'
 import type { HoldTargets } from '../store/legal-holds.ts'
+import { MOVED_AT } from '../vault/cold.ts'
+import type { Tier } from './vault-storages.ts'
 
 /**
  * Rows from what a vault says. Names, owners and roles in it are data, never grants: nothing here makes a user, role or policy, a
@@ -46,7 +48,7 @@ export function placeIn(record: PointRecord): VaultPlace | undefined {
 const VAULT_NAME = /^[a-zA-Z0-9\-_]{2,50}$/
 
 /** @throws {ForeignPointError} */
-export function pointOf(head: PointHead, vault: VaultPlace, now: number): RebuiltPoint {
+export function pointOf(head: PointHead, vault: VaultPlace, now: number, tier: Tier): RebuiltPoint {
   const { record } = head
   const text = (member: string): string => textOf(record[member], member)
   const arn = text('recoveryPointArn')
@@ -85,6 +87,7 @@ export function pointOf(head: PointHead, vault: VaultPlace, now: number): Rebuil
     item_count: head.manifest.items,
     delete_after_days: isDays(days) ? days : null,
     cold_after_days: isDays(cold) ? cold : null,
+    moved_to_cold_at: tier === 'cold' ? optionalTime(record[MOVED_AT]) : null,
     delete_at: isDays(days) ? endOf(record, createdAt, days, now) : null,
     restore_metadata: JSON.stringify(textsOf(record['restoreMetadata'])),
     created_by: isObject(record['createdBy']) ? JSON.stringify(record['createdBy']) : null,
@@ -144,6 +147,7 @@ export function vaultRow(
     | 'vault_id'
     | 'created_at'
     | 'storage'
+    | 'cold_storage'
     | 'wrapped_key'
     | 'generation'
     | 'lock_configuration'

@@ -39,6 +39,8 @@ export interface FoundVault {
   readonly storage: string
   readonly place: string
   readonly store: BlobStore
+  /** The cold store of the same vault. */
+  readonly cold?: FoundVault | undefined
 }
 
 /**

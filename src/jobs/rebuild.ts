@@ -11,7 +11,9 @@ import type { PointHead } from '../vault/heads.ts'
 import { identityExportIn } from './point-record.ts'
 import { ForeignPointError, placeIn, pointOf, vaultRow } from './rebuild-points.ts'
 import type { RebuiltPoint, VaultPlace } from './rebuild-points.ts'
+import { readColdHeads } from './rebuild-cold.ts'
 import type { TakenVault } from './rebuild-vault.ts'
+import type { Tier } from './vault-storages.ts'
 
 /** What a rebuild brought back. */
 export interface Rebuilt {
@@ -68,6 +70,7 @@ export async function rebuildVault(
       vault_id: vault.id,
       created_at: createdAtOf(record['vault']) ?? now,
       storage: found.storage,
+      cold_storage: found.cold?.storage ?? null,
       wrapped_key: taken.sealed,
       generation: taken.generation,
       lock_configuration: lock === undefined ? null : JSON.stringify(lock),
@@ -98,9 +101,9 @@ export async function rebuildVault(
     }
     batch = []
   }
-  for await (const page of readAllHeads(vault.store, vault.keys)) {
-    for (const head of page) {
-      const point = rebuiltPoint(head, place, { now, rebuilt })
+  for await (const { tier, heads } of headsOf(taken)) {
+    for (const head of heads) {
+      const point = rebuiltPoint(head, { place, tier, now, rebuilt })
       if (point !== undefined) batch.push(point)
     }
     if (batch.length >= BATCH) await flush()
@@ -108,10 +111,29 @@ export async function rebuildVault(
   await flush()
 }
 
+/** Those of the vault's own store, then those that were moved to its cold one. */
+async function* headsOf({ vault, found }: TakenVault): AsyncGenerator<{
+  readonly tier: Tier
+  readonly heads: readonly (PointHead | VaultDamageError)[]
+}> {
+  for await (const heads of readAllHeads(vault.store, vault.keys)) yield { tier: 'warm', heads }
+  if (found.cold === undefined) return
+  for await (const heads of readColdHeads(vault, found.cold.store)) yield { tier: 'cold', heads }
+}
+
 function rebuiltPoint(
   head: PointHead | VaultDamageError,
-  place: VaultPlace,
-  { now, rebuilt }: { readonly now: number; readonly rebuilt: Rebuilt },
+  {
+    place,
+    tier,
+    now,
+    rebuilt,
+  }: {
+    readonly place: VaultPlace
+    readonly tier: Tier
+    readonly now: number
+    readonly rebuilt: Rebuilt
+  },
 ): RebuiltPoint | undefined {
   if (head instanceof VaultDamageError) {
     note(rebuilt, `a recovery point in vault ${place.name}: ${head.message}`)
@@ -119,7 +141,7 @@ function rebuiltPoint(
   }
   try {
     rebuilt.identityNumber = Math.max(rebuilt.identityNumber, identityExportIn(head.record))
-    return pointOf(head, place, now)
+    return pointOf(head, place, now, tier)
   } catch (error) {
     if (!(error instanceof ForeignPointError)) throw error
     note(rebuilt, `recovery point ${head.pointId} in vault ${place.name}: ${error.message}`)

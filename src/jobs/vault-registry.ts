@@ -21,6 +21,7 @@ import { IndexCache } from '../vault/index-cache.ts'
 import { createVault, openVault, putOnce } from '../vault/vault.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Lease } from '../vault/lease.ts'
+import type { ColdPlace } from './cold-place.ts'
 import { JobFailedError } from './errors.ts'
 import type { RunningJob } from './tools.ts'
 import { checkOwner } from './vault-owner.ts'
@@ -183,6 +184,11 @@ export class VaultRegistry {
       opened.vault.catch(() => this.#open.delete(key))
     }
     return await opened.vault
+  }
+
+  /** Where the vault's cold storage lies. @throws {JobFailedError} Where it has none, or nothing says where. */
+  async coldPlace(row: OpenableVault): Promise<ColdPlace> {
+    return await this.#storages.coldPlace(row)
   }
 
   /** The one of a vault's two stores that a recovery point lies in; while it is moved, either. */

@@ -9,6 +9,7 @@ import type { VaultTable } from '../store/schema.ts'
 import { findStorage, storageSecretOwner, storageSettings, vaultStorage } from '../store/storages.ts'
 import type { VaultStorage } from '../store/storages.ts'
 import type { Store } from '../store/store.ts'
+import type { ColdPlace } from './cold-place.ts'
 import { JobFailedError } from './errors.ts'
 
 /** What of a vault's row says where its blobs lie. */
@@ -38,27 +39,43 @@ export class VaultStorages {
 
   /** @throws {JobFailedError} Where the row names a storage that is gone. */
   async open(row: StoredVault, tier: Tier = 'warm'): Promise<BlobStore> {
-    const { store, serverKey, roots, coldRoots } = this.#options
+    const { serverKey } = this.#options
     const where = placeOf(row, tier)
-    if (where.kind === 'directory') {
-      // A rebuild leaves what it finds where it is: such a path is whole.
-      const root =
-        (tier === 'warm' ? roots : coldRoots).get(row.region) ?? (isAbsolute(where.path) ? '/' : undefined)
-      if (root === undefined)
-        throw new JobFailedError(
-          tier === 'warm'
-            ? `Region ${row.region} has no storage on this server. Start it with --region-root ${row.region}=DIRECTORY`
-            : `Region ${row.region} has no cold storage on this server. Start it with --cold-root ${row.region}=DIRECTORY`,
-        )
-      return openBlobStore({ kind: 'directory', path: resolve(root, where.path) })
-    }
-    const storage = await findStorage(store.db, where.storage)
-    if (storage === undefined) {
-      throw new JobFailedError(
-        `The vault lies in storage ${where.storage}, which is not known here any more. Put it again with "roleback storage put"`,
-      )
-    }
+    if (where.kind === 'directory')
+      return openBlobStore({ kind: 'directory', path: this.#directory(row, where.path, tier) })
+    const storage = await this.#storage(where.storage)
     return this.#host.open(storeSettings(serverKey, storage, where.prefix))
+  }
+
+  /** Where the cold store lies, for who has lost this server. @throws {JobFailedError} As `open`. */
+  async coldPlace(row: StoredVault): Promise<ColdPlace> {
+    const where = placeOf(row, 'cold')
+    if (where.kind === 'directory')
+      return { kind: 'directory', path: this.#directory(row, where.path, 'cold') }
+    const { storage, prefix: folder } = where
+    const settings = storageSettings(await this.#storage(storage))
+    const { endpoint, region, bucket, prefix, forcePathStyle } = settings
+    return { kind: 's3', storage, endpoint, region, bucket, prefix, folder, forcePathStyle }
+  }
+
+  /** A rebuild leaves what it finds where it is: such a path is whole. */
+  #directory({ region }: StoredVault, path: string, tier: Tier): string {
+    const { roots, coldRoots } = this.#options
+    const root = (tier === 'warm' ? roots : coldRoots).get(region) ?? (isAbsolute(path) ? '/' : undefined)
+    if (root !== undefined) return resolve(root, path)
+    throw new JobFailedError(
+      tier === 'warm'
+        ? `Region ${region} has no storage on this server. Start it with --region-root ${region}=DIRECTORY`
+        : `Region ${region} has no cold storage on this server. Start it with --cold-root ${region}=DIRECTORY`,
+    )
+  }
+
+  async #storage(name: string): Promise<StorageTable> {
+    const storage = await findStorage(this.#options.store.db, name)
+    if (storage !== undefined) return storage
+    throw new JobFailedError(
+      `The vault lies in storage ${name}, which is not known here any more. Put it again with "roleback storage put"`,
+    )
   }
 
   /** Grows when credentials or limits change: what was opened before goes on with the old ones. 0 for directories. */

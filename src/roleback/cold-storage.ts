@@ -15,7 +15,7 @@ import { findVaultByArn, setColdStorage } from '../store/vaults.ts'
 import { refuseTenants } from './accounts.ts'
 
 /**
- * Where what a vault's lifecycles move lies (docs/adr/0025): a storage, or the directory that the server has for the vault's region. As
+ * Where what a vault's lifecycles move lies (docs/adr/0027): a storage, or the directory that the server has for the vault's region. As
  * storages, it is the management account's alone (R26), and takes the right over security rules (R11).
  */
 const READ_RULES = 'iam:GetAccountPasswordPolicy'

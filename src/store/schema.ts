@@ -217,7 +217,7 @@ export interface VaultTable {
   encryption_key_arn: string
   /** Where its blobs lie: {"kind":"directory","path"}, or {"kind":"s3","storage","prefix"} (store/storages.ts). */
   storage: JsonText
-  /** The same of its second, colder store (docs/adr/0025); null: none. Absent in rows that are written: it is set later. */
+  /** The same of its second, colder store (docs/adr/0027); null: none. Absent in rows that are written: it is set later. */
   cold_storage?: JsonText | null | undefined
   /** The vault key, wrapped under the server's key. Base64. Null until the vault's job has made it. */
   wrapped_key: string | null

@@ -342,7 +342,10 @@ export async function findVaultById(db: Queryable, vaultId: string): Promise<Vau
 export async function restoreVaultSettings(
   db: Queryable,
   vaultId: string,
-  settings: Pick<VaultTable, 'access_policy' | 'notifications' | 'creator_request_id' | 'lock_configuration'>,
+  settings: Pick<
+    VaultTable,
+    'access_policy' | 'notifications' | 'creator_request_id' | 'lock_configuration' | 'cold_storage'
+  >,
 ): Promise<void> {
   await db.updateTable('vault').set(settings).where('vault_id', '=', vaultId).execute()
 }

@@ -23,7 +23,7 @@ export interface PointHead {
 export const headName = (pointId: string): string => `points/${pointId}/head`
 /** A tombstone's reason where the recovery point lies in the vault's cold store now: it is not deleted. */
 export const MOVED = 'moved to cold storage'
-const deletedName = (pointId: string): string => `points/${pointId}/deleted`
+export const deletedName = (pointId: string): string => `points/${pointId}/deleted`
 const amendmentName = (pointId: string, number: number): string =>
   `points/${pointId}/amendment-${String(number).padStart(8, '0')}`
 
