@@ -5,7 +5,7 @@ import { findVault } from '../store/vaults.ts'
 import { repairVault } from '../vault/repair.ts'
 import type { RepairResult } from '../vault/repair.ts'
 import type { VerifyResult } from '../vault/verify.ts'
-import { announceFound } from './damage.ts'
+import { announceFound, inCold } from './damage.ts'
 import { firstOf, pointSentence } from './damage-words.ts'
 import type { VaultDamage } from './damage-words.ts'
 import { JobFailedError } from './errors.ts'
@@ -108,7 +108,10 @@ function leftSentence(
     copies.length === 0
       ? 'Start new backups of what is hit: what its source still has heals older recovery points, too. What no source has any more is lost'
       : `Whole lists of items are in these copies, which can be restored or copied back: ${firstOf(copies, ', ')}`
-  return `Repair could not make all of backup vault ${vaultName} whole. ${did}. Left are ${what}${refused}. ${next}`
+  const cold = blobs.some(({ blob }) => blob.startsWith(inCold('')))
+    ? '. Of cold storage nothing is stored again: put its files back from a copy of it, or restore now what still opens of these'
+    : ''
+  return `Repair could not make all of backup vault ${vaultName} whole. ${did}. Left are ${what}${refused}. ${next}${cold}`
 }
 
 /** Copies elsewhere of recovery points whose own list of items could not be brought back. */

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -293,10 +302,48 @@ describe('cold storage', () => {
       ReadData: true,
     })
     assert.match((await jobEnd(world, JobId)).StatusMessage ?? '', /no damage found/)
+    await damageOfCold(first)
     await backup.send(new DeleteRecoveryPointCommand({ BackupVaultName: VAULT, RecoveryPointArn: first }))
     await assertGone(first)
     assert.equal(bytesBelow(join(coldDir(), 'data')), 0)
   })
+
+  /** A search reads there; damage there is named as such by a check, and a repair says that it leaves it. */
+  async function damageOfCold(RecoveryPointArn: string): Promise<void> {
+    const vault = { BackupVaultName: VAULT }
+    const { JobId: searchId } = await world.call('roleback', 'StartItemSearchJob', {
+      ...vault,
+      RecoveryPointArns: [RecoveryPointArn],
+      NamePattern: 'f3',
+    })
+    assert.equal((await jobEnd(world, searchId)).State, 'COMPLETED')
+    const { Items } = await world.call('roleback', 'ListItemSearchResults', { JobId: searchId })
+    assert.deepEqual(
+      Items.map((item) => [item.Name, item.RecoveryPointArn]),
+      [['/f3', RecoveryPointArn]],
+    )
+    const data = join(coldDir(), 'data')
+    const [name = ''] = readdirSync(data, { recursive: true, encoding: 'utf8' }).filter((one) =>
+      statSync(join(data, one)).isFile(),
+    )
+    const pack = join(data, name)
+    const bytes = readFileSync(pack)
+    const hurt = Buffer.from(bytes)
+    hurt[1000] = (hurt[1000] ?? 0) ^ 1
+    chmodSync(pack, 0o600)
+    writeFileSync(pack, hurt)
+    const { JobId: checkId } = await world.call('roleback', 'StartVerifyJob', { ...vault, ReadData: true })
+    const found = await jobEnd(world, checkId)
+    assert.equal(found.State, 'FAILED')
+    assert.match(found.StatusMessage ?? '', new RegExp(`damaged recovery points: .*${tree.arn}`))
+    const { JobId: repairId } = await world.call('roleback', 'StartRepairJob', { ...vault, IamRoleArn: role })
+    const repaired = await jobEnd(world, repairId)
+    assert.equal(repaired.State, 'FAILED')
+    assert.match(repaired.StatusMessage ?? '', /Of cold storage nothing is stored again/)
+    writeFileSync(pack, bytes)
+    const { JobId: againId } = await world.call('roleback', 'StartVerifyJob', { ...vault, ReadData: true })
+    assert.match((await jobEnd(world, againId)).StatusMessage ?? '', /no damage found/)
+  }
 
   async function restored(RecoveryPointArn: string): Promise<string> {
     const { RestoreMetadata } = await world.call('backup', 'GetRecoveryPointRestoreMetadata', {

@@ -176,6 +176,11 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
             cell: (point) => <ResourceLink arn={point.ResourceArn} />,
           },
           { id: 'size', header: 'Size', cell: (point) => bytes(point.BackupSizeInBytes) },
+          {
+            id: 'cold',
+            header: 'Cold from',
+            cell: (point) => when(point.CalculatedLifecycle?.MoveToColdStorageAt),
+          },
           { id: 'until', header: 'Kept until', cell: (point) => keptUntil(point) },
           {
             id: 'do',
