@@ -20,6 +20,7 @@ import {
   allow,
   backUpWell,
   decisionsOf,
+  jobEnd,
   makeRole,
   makeUser,
   makeVault,
@@ -57,6 +58,13 @@ before(async () => {
   const Metadata = { 'file-system-id': 'fs-1', newFileSystem: 'true' }
   const { Status } = await restore(world, { RecoveryPointArn, IamRoleArn, Metadata })
   assert.equal(Status, 'COMPLETED')
+  const copy = await world.call('backup', 'StartCopyJob', {
+    RecoveryPointArn,
+    SourceBackupVaultName: 'vault',
+    DestinationBackupVaultArn: await makeVault(world, 'second'),
+    IamRoleArn,
+  })
+  assert.equal((await jobEnd(world, copy.CopyJobId ?? '')).State, 'COMPLETED')
   const { FrameworkArn } = await client().send(
     new CreateFrameworkCommand({
       FrameworkName: 'rules',
@@ -134,7 +142,7 @@ test('a report plan is made, read, changed, listed and deleted', async () => {
 /** What the first item of each template says. */
 const TEMPLATES: Readonly<Record<string, () => Readonly<Record<string, unknown>> | undefined>> = {
   BACKUP_JOB_REPORT: () => ({ resourceArn: docs, jobStatus: 'COMPLETED', backupVaultName: 'vault' }),
-  COPY_JOB_REPORT: () => undefined,
+  COPY_JOB_REPORT: () => ({ resourceArn: docs, jobStatus: 'COMPLETED' }),
   RESTORE_JOB_REPORT: () => ({ sourceResourceArn: docs, jobStatus: 'COMPLETED', percentDone: '100.00%' }),
   SCAN_JOB_REPORT: () => undefined,
   RESOURCE_COMPLIANCE_REPORT: () => ({ frameworkName: 'rules', resourceComplianceStatus: 'NON_COMPLIANT' }),
