@@ -103,24 +103,31 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
  * What axe finds that keeps somebody from using the screen.
  *
  * @param options Its own, such as the rules to try.
+ * @param within The part of the page that is looked at.
  */
-export async function violationsOf(page: Page, options: object): Promise<readonly string[]> {
+export async function violationsOf(
+  page: Page,
+  options: object,
+  within: string = 'html',
+): Promise<readonly string[]> {
   // Once a page: going to another screen does not load it anew.
   if (await page.evaluate(() => !('axe' in globalThis))) await page.evaluate(AXE)
-  return await page.evaluate(async (given) => {
+  const look = async ([place, given]: readonly [string, object]): Promise<readonly string[]> => {
     const { axe } = globalThis as unknown as {
       axe: {
         run: (
+          within: string,
           options: object,
         ) => Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>
       }
     }
-    const { violations } = await axe.run({
+    const { violations } = await axe.run(place, {
       resultTypes: ['violations'],
       ...given,
     })
     return violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`)
-  }, options)
+  }
+  return await page.evaluate(look, [within, options] as const)
 }
