@@ -87,8 +87,8 @@ test(
     assert.equal(await page.getByText('2 resources are overdue').count(), 0)
     await goTo(page, '/restore-testing?plan=proofs')
     const tested = page.getByRole('row', { name: /Completed \d+ s/ }).first()
-    await shows(page, tested.getByText('there is something: expected at least 1, found 2'))
-    await shows(page, tested.getByText('there is much: expected at least 1000, found 2'))
+    await shows(page, tested.getByText('expected at least 1, found 2'))
+    await shows(page, tested.getByText('expected at least 1000, found 2'))
     assert.equal(await tested.getByText('Good', { exact: true }).count(), 0)
     await page.close()
   },

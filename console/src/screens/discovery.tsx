@@ -1,3 +1,4 @@
+import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
 import FormField from '@cloudscape-design/components/form-field'
 import Input from '@cloudscape-design/components/input'
@@ -67,12 +68,11 @@ export function Discovery(): ReactNode {
           { id: 'what', header: 'Looks for', cell: patternsOf },
           {
             id: 'then',
-            header: 'What is found is',
+            header: 'Found ones are',
+            minWidth: 120,
             cell: ({ Mode }) => (Mode === 'REGISTER' ? 'Registered' : 'Offered'),
           },
-          { id: 'role', header: 'Role', cell: ({ IamRoleArn }) => nameOf(IamRoleArn) },
-          { id: 'last', header: 'Last round', minWidth: 180, cell: (rule) => <LastRound of={rule} /> },
-          { id: 'next', header: 'Next', cell: ({ NextRunAt }) => nextRound(fromSeconds(NextRunAt)) },
+          { id: 'last', header: 'Last round', minWidth: 200, cell: (rule) => <LastRound of={rule} /> },
           {
             id: 'do',
             header: 'Actions',
@@ -158,11 +158,23 @@ function nextRound(at: Date | undefined): string {
 }
 
 function LastRound({ of }: { readonly of: DiscoveryRule }): ReactNode {
-  if (of.LastRunAt === undefined) return <StatusIndicator type="pending">Not yet</StatusIndicator>
+  const next = nextRound(fromSeconds(of.NextRunAt))
   return (
-    <StatusIndicator type={of.LastRunFailed === true ? 'error' : 'success'}>
-      {ago(fromSeconds(of.LastRunAt))}: <Message text={of.LastRunMessage} />
-    </StatusIndicator>
+    <>
+      {of.LastRunAt === undefined ? (
+        <StatusIndicator type="pending">Not yet</StatusIndicator>
+      ) : (
+        <StatusIndicator type={of.LastRunFailed === true ? 'error' : 'success'}>
+          {ago(fromSeconds(of.LastRunAt))}
+        </StatusIndicator>
+      )}
+      <div>
+        <Message text={of.LastRunMessage} />
+      </div>
+      <Box color="text-body-secondary" fontSize="body-s">
+        As {nameOf(of.IamRoleArn)}, next {next}
+      </Box>
+    </>
   )
 }
 
@@ -252,14 +264,14 @@ function FoundState({ of }: { readonly of: DiscoveredResource }): ReactNode {
       </StatusIndicator>
     )
   return (
-    <StatusIndicator type={type}>
-      {text}
+    <>
+      <StatusIndicator type={type}>{text}</StatusIndicator>
       {of.Message !== undefined && (
-        <>
-          : <Message text={of.Message} />
-        </>
+        <div>
+          <Message text={of.Message} />
+        </div>
       )}
-    </StatusIndicator>
+    </>
   )
 }
 

@@ -67,9 +67,10 @@ function Findings({ of }: { readonly of: readonly ValidatorResult[] }): ReactNod
   if (of.length === 0) return '–'
   return of.map(({ Name, Status, Message: text }) => (
     <div key={Name}>
-      <StatusIndicator type={Status === 'SUCCESSFUL' ? 'success' : 'error'}>
-        {Name}: <Message text={text} />
-      </StatusIndicator>
+      <StatusIndicator type={Status === 'SUCCESSFUL' ? 'success' : 'error'}>{Name}</StatusIndicator>
+      <div>
+        <Message text={text} />
+      </div>
     </div>
   ))
 }
