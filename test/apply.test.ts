@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { IDENTITY_TABLES } from '../src/store/identity-rows.ts'
@@ -147,6 +147,22 @@ test('a selection that cannot be made again as declared is there as it was', asy
   assert.equal(ended.code, 1)
   assert.match(ended.stderr, /Cannot update plan daily .*company-absent cannot be assumed/)
   assert.deepEqual(await selected(), before)
+})
+
+test('an account that is refused leaves no key file in the way, and a tag may be called as what every object has', async () => {
+  const key = join(world.scratch, 'second.key')
+  const account = (alias: string) =>
+    `Version: 1\nAccounts: [{ Name: second, Alias: ${alias}, KeyFile: ./second.key }]\nUsers: [{ UserName: eve }]`
+  const refused = await apply(account('NO_ALIAS'))
+  assert.notEqual(refused.code, 0)
+  assert.match(refused.stderr, /Cannot create account second/)
+  assert.equal(existsSync(key), false)
+  const made = await apply(account('second'))
+  assert.equal(made.code, 0, made.stderr)
+  assert.match(readFileSync(key, 'utf8'), /aws_secret_access_key = ./)
+  const tagged = await apply('Version: 1\nUsers: [{ UserName: eve, Tags: { constructor: us } }]')
+  assert.equal(tagged.code, 0, tagged.stderr)
+  assert.match(tagged.stdout, /Tags\.constructor: none -> "us"/)
 })
 
 test('what the file says wrongly is told by line and column, all at once, and nothing is changed', async () => {

@@ -47,11 +47,11 @@ export function differencesOf(
 ): readonly Difference[] {
   if (isRecord(declared) && isRecord(actual)) {
     const names = new Set([...Object.keys(declared), ...(isWhole ? Object.keys(actual) : [])])
-    return [...names].flatMap((name) =>
-      declared[name] === undefined && !isWhole
-        ? []
-        : differencesOf(declared[name], actual[name], path === '' ? name : `${path}.${name}`, isWhole),
-    )
+    return [...names].flatMap((name) => {
+      const [to, from] = [ownOf(declared, name), ownOf(actual, name)]
+      if (to === undefined && !isWhole) return []
+      return differencesOf(to, from, path === '' ? name : `${path}.${name}`, isWhole)
+    })
   }
   if (Array.isArray(declared) && Array.isArray(actual) && declared.length === actual.length) {
     return declared.flatMap((one: unknown, at) => differencesOf(one, actual[at], `${path}[${at}]`, isWhole))
@@ -59,6 +59,11 @@ export function differencesOf(
   return JSON.stringify(ordered(declared)) === JSON.stringify(ordered(actual))
     ? []
     : [{ path, from: actual, to: declared }]
+}
+
+/** A tag may be called as something that every object has: `constructor`. */
+function ownOf(record: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(record, name) ? record[name] : undefined
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

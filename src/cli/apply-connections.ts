@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { AwsError } from '../aws/error.ts'
 import type { Connection } from '../aws/generated/roleback.ts'
 import { allPages, created, differencesOf, tagList, tagMap, updated } from './apply-change.ts'
 import type { Applying, Change } from './apply-change.ts'
@@ -34,7 +35,11 @@ export async function accountChange(
 /** Its root user's key is shown once, so the file is made before the account is. */
 async function makeAccount(to: Applying, { Name, Alias }: DeclaredAccount, file: string): Promise<void> {
   writeFileSync(file, '', { flag: 'wx', mode: 0o600 })
-  const made = await to.call('roleback', 'CreateAccount', { Name, Alias })
+  const made = await to.call('roleback', 'CreateAccount', { Name, Alias }).catch((error: unknown) => {
+    // Left behind it would be in the way when the file is applied again.
+    if (error instanceof AwsError) rmSync(file)
+    throw error
+  })
   writeFileSync(
     file,
     `[default]\naws_access_key_id = ${made.AccessKeyId}\naws_secret_access_key = ${made.SecretAccessKey}\nregion = ${to.region}\n`,
