@@ -14,6 +14,8 @@ import { shareVault } from '../workers/two-servers.ts'
 const STEPS_A_PART = 2000
 const DISK_SIZES = 64
 const POWER_CUTS = 20
+/** So long calls of one kind fail, in milliseconds: all kinds are reached. */
+const KIND_MS = 180_000
 
 export interface VaultTorture {
   readonly seed: number
@@ -64,9 +66,10 @@ export async function tortureFullDisks(): Promise<void> {
   tell('full disks', await fillDisks(DISK_SIZES))
 }
 
-/** Each call of each kind, by itself and with all after it. */
+/** Each call of each kind, by itself and with all after it, as if the disk were broken and as if it were full. */
 export async function tortureIoErrors(seed: number): Promise<void> {
-  tell('calls that fail', await failCalls({ seed, isChosen: () => true, say }))
+  for (const error of ['EIO', 'ENOSPC'] as const)
+    tell(`calls that fail with ${error}`, await failCalls({ seed, error, kindMs: KIND_MS, say }))
 }
 
 export async function torturePowerCuts(seed: number): Promise<void> {
