@@ -16,6 +16,7 @@ import {
 import {
   ALL_RIGHTS,
   backUpWell,
+  jobEnd,
   makeRole,
   makeUser,
   makeVault,
@@ -213,6 +214,17 @@ const CALLS: Readonly<Record<string, Way>> = {
     expect: NEVER,
     refused: ALL,
     go: (call, { vault }) => call('backup', 'DeleteBackupVault', { BackupVaultName: vault }),
+  },
+  'a repair, and the sweep behind it': {
+    expect: NEVER,
+    refused: [],
+    go: async (call, { vault }) => {
+      const IamRoleArn = `arn:aws:iam::${world.accountId}:role/${role}`
+      const { JobId } = await call('roleback', 'StartRepairJob', { BackupVaultName: vault, IamRoleArn })
+      assert.equal((await jobEnd(world, JobId)).State, 'COMPLETED')
+      const sweep = await call('roleback', 'StartSweepJob', { BackupVaultName: vault })
+      assert.equal((await jobEnd(world, sweep.JobId)).State, 'COMPLETED')
+    },
   },
   'a lock without limits in the place of the lock, then DeleteRecoveryPoint': {
     kind: 'relock',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -14,6 +14,7 @@ import {
   makeVault,
   openWorld,
   registerDirectory,
+  restoreEnd,
   until,
 } from './fixtures/world.ts'
 import type { World } from './fixtures/world.ts'
@@ -187,5 +188,51 @@ describe('R21 vaults in a bucket with Object Lock', { skip: rgwMissing() }, () =
     const [row] = world.rows<{ point_id: string }>('select point_id from recovery_point where arn = ?', arn)
     const end = (await keptIn('locked')).get(`points/${row?.point_id ?? ''}/head`) ?? 0
     assert.ok(end > Date.now() + 29 * 86_400_000 && end < Date.now() + 31 * 86_400_000)
+  })
+
+  test('rot in a vault in a bucket is repaired: packs from another vault, index and wrapped keys from what is there', async () => {
+    const [point] = world.rows<{ arn: string }>(`select arn from recovery_point where vault_name = 'open'`)
+    const names = (await keptIn('open')).keys().toArray()
+    const rotten = [/^data\//, /^index\//, /^keys\/kit-/].map(
+      (one) => names.find((name) => one.test(name)) ?? assert.fail(`${one}`),
+    )
+    for (const name of rotten) {
+      const Key = prefixOf('open') + name
+      const { Body } = await client.send(new S3.GetObjectCommand({ Bucket, Key }))
+      const bytes = Buffer.from((await Body?.transformToByteArray()) ?? [])
+      bytes[40] = (bytes[40] ?? 0) ^ 1
+      await client.send(new S3.PutObjectCommand({ Bucket, Key, Body: bytes }))
+    }
+    const verify = async (): Promise<{ state: string; message: string }> => {
+      const input = { BackupVaultName: 'open', ReadData: true }
+      const { JobId } = await world.call('roleback', 'StartVerifyJob', input)
+      const { State, StatusMessage = '' } = await jobEnd(world, JobId)
+      return { state: State, message: StatusMessage }
+    }
+    const found = await verify()
+    assert.equal(found.state, 'FAILED')
+    for (const name of rotten) assert.ok(found.message.includes(name), `${name}: ${found.message}`)
+    const repaired = await until('the repair', () => {
+      const [job] = world.rows<{ state: string; message: string }>(
+        `select state, status_message as message from job where kind = 'repair' and vault_name = 'open'`,
+      )
+      return job === undefined || ['CREATED', 'RUNNING'].includes(job.state) ? undefined : job
+    })
+    assert.equal(repaired.state, 'COMPLETED', repaired.message)
+    assert.match(repaired.message, /fetched from \d+ recovery points in other vaults/)
+    const whole = await verify()
+    assert.equal(whole.state, 'COMPLETED', whole.message)
+    const { RestoreJobId = '' } = await world.call('backup', 'StartRestoreJob', {
+      RecoveryPointArn: point?.arn ?? '',
+      IamRoleArn: role,
+      Metadata: { 'file-system-id': 'any', newFileSystem: 'true', CreationToken: 'repaired' },
+    })
+    const job = await restoreEnd(world, RestoreJobId)
+    assert.equal(job.Status, 'COMPLETED', job.StatusMessage ?? '')
+    for (let i = 0; i < 20; i++)
+      assert.equal(
+        readFileSync(join(source.restoreRoot, 'repaired', `f${i}`), 'utf8'),
+        `file ${i} `.repeat(5000),
+      )
   })
 })
