@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -392,5 +392,50 @@ test('the newest ten exports stay, and the last of each of thirty days', () => {
   assert.deepEqual(
     numbers.slice(10),
     Array.from({ length: 26 }, (_, day) => 990 - day * 2),
+  )
+})
+
+test('rot in the system vault is told each day and mended: by a new export, and by wrapping its keys again', async () => {
+  await using bench = await openBench()
+  assert.equal(await bench.exports.run(), 1)
+  assert.equal(await bench.exports.run(), undefined)
+  const vault = await bench.vault()
+  const names = (readdirSync(bench.dir, { recursive: true, encoding: 'utf8' }) as string[]).map((name) =>
+    join(bench.dir, name),
+  )
+  const rotten = [/identity\/[^/]+\/server-0001$/, /keys\/kit-/].map(
+    (one) => names.find((name) => one.test(name)) ?? assert.fail(`${one}`),
+  )
+  for (const name of rotten) {
+    const bytes = readFileSync(name)
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1
+    rmSync(name)
+    writeFileSync(name, bytes)
+  }
+  // One that has looked today reads nothing; one that was started since does.
+  assert.equal(await bench.exports.run(), undefined)
+  assert.equal(await bench.another().run(), 2)
+  const told = bench.lines.filter((line) => line.includes('damage in the system vault'))
+  assert.equal(told.length, 4, bench.lines.join('\n'))
+  for (const name of rotten)
+    assert.ok(
+      told.some((line) => line.includes(name.split('/').slice(-2).join('/'))),
+      name,
+    )
+  assert.ok((await linesOf(vault, 2)).size > 0)
+  assert.deepEqual(
+    (await listIdentityExports(vault.store)).map(({ number }) => number),
+    [2],
+  )
+  assert.equal((await findIdentityExport(bench.store.db))?.problem, null)
+  assert.equal(await bench.another().run(), undefined)
+
+  const header = names.find((name) => name.endsWith('vault.json')) ?? assert.fail('no header')
+  rmSync(header.replace(/vault\.json$/, 'records/00000001'))
+  writeFileSync(header.replace(/vault\.json$/, 'records/00000001'), 'rotten')
+  assert.equal(await bench.another().run(), undefined)
+  assert.match(
+    (await findIdentityExport(bench.store.db))?.problem ?? '',
+    /^The system vault .* is damaged: .*records\/00000001/,
   )
 })

@@ -14,6 +14,7 @@ import { IDENTITY_TABLES, identityRows } from '../store/identity-rows.ts'
 import type { IdentityRow, IdentityTable } from '../store/identity-rows.ts'
 import { schemaVersion } from '../store/migrate.ts'
 import type { Cursor } from '../store/page.ts'
+import type { BlobDamage } from '../store/vault-scrubs.ts'
 import type { IdentityExportTable } from '../store/schema-identity.ts'
 import {
   identityFolder,
@@ -29,11 +30,14 @@ import { identityLine } from './identity-rows.ts'
 import { keptExports } from './identity-retention.ts'
 import { openSystemVault, systemVaultRow } from './system-vault.ts'
 import type { SystemVaultTools } from './system-vault.ts'
+import { mendSystemVault, scrubSystemVault } from './system-scrub.ts'
 
 /** A look for changes so often, in milliseconds: what is changed is away with the server for so long and an export's length at most. */
 const ROUND_MS = 5_000
 /** Written anew although nothing has changed, in milliseconds. */
 const DAILY_MS = 86_400_000
+/** All of the system vault is read so often by each server, in milliseconds: it is small. */
+const SCRUB_MS = 86_400_000
 /** Between two exports, in milliseconds: changes in a row are one. */
 const LEAST_MS = 10_000
 /** After a failure, in milliseconds; twice as long after each, up to the most. */
@@ -61,6 +65,7 @@ export class IdentityExports {
   readonly #stop = new AbortController()
   #failures = 0
   #notBefore = 0
+  #scrubbedAt: number | undefined
   #timer: NodeJS.Timeout | undefined
   #round: Promise<void> = Promise.resolve()
 
@@ -93,12 +98,16 @@ export class IdentityExports {
       const wait = this.#notBefore - clock.now()
       // A longer one is a clock that was set back.
       if (wait > 0 && wait <= MOST_AGAIN_MS) return undefined
-      if (!(await this.#isDue(await systemVaultRow(this.#tools)))) return undefined
+      const row = await systemVaultRow(this.#tools)
+      const isDue = await this.#isDue(row)
+      if (!isDue && !this.#isScrubDue(row)) return undefined
       const now = clock.now()
       if (!(await claimIdentityExport(store.db, this.#owner, { now, until: now + LEASE_MS })))
         return undefined
       try {
-        const number = await this.#export()
+        const problems = this.#isScrubDue(row) ? await this.#scrub() : []
+        const number = isDue || problems.length > 0 ? await this.#export() : undefined
+        if (number !== undefined && problems.length > 0) await this.#mend(problems, number)
         this.#failures = 0
         return number
       } catch (error) {
@@ -120,6 +129,32 @@ export class IdentityExports {
     // Also a clock that was set back.
     if (age >= DAILY_MS || age < 0) return true
     return age >= LEAST_MS && (await hasIdentityChanges(store.db))
+  }
+
+  #isScrubDue({ exported_number }: IdentityExportTable): boolean {
+    if (exported_number === null) return false
+    const age = this.#tools.clock.now() - (this.#scrubbedAt ?? -Infinity)
+    return age >= SCRUB_MS || age < 0
+  }
+
+  /** What is found is told, and a new export written, whatever of the old ones it is. */
+  async #scrub(): Promise<readonly BlobDamage[]> {
+    const { vaults, clock, log } = this.#tools
+    const { vault } = await openSystemVault(this.#tools, this.#owner)
+    const problems = await scrubSystemVault(vault, await vaults.owner(), {
+      renew: async () => await this.#change({ lease_until: clock.now() + LEASE_MS }),
+      signal: this.#stop.signal,
+    })
+    for (const { blob, reason } of problems)
+      log.error('damage in the system vault', { vaultId: vault.id, blob, reason })
+    this.#scrubbedAt = clock.now()
+    return problems
+  }
+
+  async #mend(problems: readonly BlobDamage[], number: number): Promise<void> {
+    const { vaults, log } = this.#tools
+    const { vault } = await openSystemVault(this.#tools, this.#owner)
+    await mendSystemVault(vault, await vaults.owner(), { problems, number, log })
   }
 
   async #export(): Promise<number> {
