@@ -91,6 +91,7 @@ test(
     assert.equal(readFileSync(join(restored, 'back-again', 'letters', 'one.txt'), 'utf8'), 'dear world\n')
     assert.deepEqual(readdirSync(join(restored, 'back-again')).toSorted(), readdirSync(source).toSorted())
     assert.deepEqual(complaints, [])
+    assert.match(server.output(), /"service":"console","operation":"GET","path":"\/console\/","status":200/)
     await page.close()
   },
 )

@@ -58,8 +58,9 @@ const REQUEST_TIMEOUT_MS = 30_000
 
 export function createHttpServer(options: HttpOptions): Server {
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
-    if (options.console.answer(request, response)) return
-    void serve(options, request, response)
+    const startedAt = options.clock.monotonic()
+    if (options.console.answer(request, response)) logConsole(options, request, response, startedAt)
+    else void serve(options, request, response)
   }
   const limits = {
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -71,6 +72,26 @@ export function createHttpServer(options: HttpOptions): Server {
   return createTlsServer(
     { ...limits, cert: readFileSync(certFile), key: readFileSync(keyFile), minVersion: 'TLSv1.2' },
     listener,
+  )
+}
+
+/** Without the query: what identity providers hand back stands in it. */
+function logConsole(
+  { log, clock }: HttpOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  startedAt: number,
+): void {
+  const path = request.url?.split('?')[0]
+  response.once('close', () =>
+    log.info('request', {
+      requestId: uuid(),
+      service: 'console',
+      operation: request.method,
+      path,
+      status: response.statusCode,
+      ms: Math.round(clock.monotonic() - startedAt),
+    }),
   )
 }
 
