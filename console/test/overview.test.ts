@@ -14,6 +14,8 @@ import { goTo } from './screens.ts'
 /** What the overview calls overdue. */
 
 const THREE_DAYS_MS = 3 * 86_400_000
+/** The overview asks for everything so often even if nothing happens: what comes earlier came of the backup. */
+const UNASKED_MS = 20_000
 const folder = mkdtempSync(join(tmpdir(), 'roleback-console-'))
 const dataDir = join(folder, 'data')
 let server: ServerProcess
@@ -85,6 +87,23 @@ test(
     await shows(page, page.getByText('1 resource is overdue'))
     await shows(page, page.getByText('unplanned was last backed up 3 days ago.'))
     assert.equal(await page.getByText('2 resources are overdue').count(), 0)
+    // Its number leads to it, and to nothing else.
+    await page.getByRole('link', { name: '1', exact: true }).click()
+    await shows(page, page.getByRole('row', { name: /unplanned.*Overdue/ }))
+    assert.equal(await page.getByRole('link', { name: 'weekly' }).count(), 0)
+
+    await page.goBack()
+    await shows(page, page.getByText('1 resource is overdue'))
+    const asked = performance.now()
+    await call('backup', 'StartBackupJob', {
+      BackupVaultName: 'safe',
+      ResourceArn: arns[1] ?? '',
+      IamRoleArn,
+    })
+    await shows(page, page.getByText('Everything is backed up'))
+    const took = performance.now() - asked
+    assert.ok(took < UNASKED_MS, `the overview followed the backup only after ${Math.round(took)} ms`)
+
     await goTo(page, '/restore-testing?plan=proofs')
     const tested = page.getByRole('row', { name: /Completed \d+ s/ }).first()
     await shows(page, tested.getByText('expected at least 1, found 2'))

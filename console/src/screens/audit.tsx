@@ -1,9 +1,6 @@
 import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
-import FormField from '@cloudscape-design/components/form-field'
-import Input from '@cloudscape-design/components/input'
-import Select from '@cloudscape-design/components/select'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { useState } from 'react'
@@ -12,7 +9,9 @@ import type { AuditEvent, AuditFinding, LookupAuditEventsInput } from '../api/ge
 import { allPages, roleback } from '../api/roleback.ts'
 import { Arn } from '../parts/arn.tsx'
 import { AwsCommand } from '../parts/aws-command.tsx'
+import { ChoiceFilter, SinceFilter, TextFilter, sinceOf } from '../parts/filter-fields.tsx'
 import { useFilters } from '../parts/filters.ts'
+import type { Filters } from '../parts/filters.ts'
 import { count, fromSeconds, nameOf, when } from '../parts/format.ts'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
@@ -20,13 +19,6 @@ import { usePages } from '../parts/pages.ts'
 import { Explain, Problem } from '../parts/problem.tsx'
 import { useTitle } from '../parts/screen.tsx'
 
-const SPANS: readonly { readonly value: string; readonly label: string; readonly seconds?: number }[] = [
-  { value: '', label: 'All there is' },
-  { value: 'hour', label: 'The last hour', seconds: 3_600 },
-  { value: 'day', label: 'The last 24 hours', seconds: 86_400 },
-  { value: 'week', label: 'The last 7 days', seconds: 7 * 86_400 },
-  { value: 'month', label: 'The last 30 days', seconds: 30 * 86_400 },
-]
 const EFFECTS = [
   { value: '', label: 'Allowed and denied' },
   { value: 'Allow', label: 'Allowed' },
@@ -38,13 +30,14 @@ const MAX_EXPORTED = 50_000
 /** Who did what, when, and whether it was allowed: each decision of the server, in a chain that shows what is missing. */
 export function Audit(): ReactNode {
   useTitle('Audit')
-  const { get, set } = useFilters()
+  const filters = useFilters()
+  const { get } = filters
   const [checked, setChecked] = useState<Checked>()
   const [failure, setFailure] = useState<unknown>()
   const [isBusy, setBusy] = useState(false)
   const filter = filterOf(get)
   const pages = usePages(['audit', get('since'), filter], async (NextToken) => {
-    const answer = await page(filter, get('since'), 50, NextToken)
+    const answer = await page(filter, sinceOf(filters), 50, NextToken)
     return { rows: answer.Events, next: answer.NextToken }
   })
   const attempt = async (what: () => Promise<void>): Promise<void> => {
@@ -71,13 +64,13 @@ export function Audit(): ReactNode {
             <Button
               disabled={isBusy}
               iconName="download"
-              onClick={() => void attempt(async () => await exportEvents(filter, get('since')))}
+              onClick={() => void attempt(async () => await exportEvents(filter, sinceOf(filters)))}
             >
               Export
             </Button>
           </>
         }
-        filter={<Filters get={get} set={set} />}
+        filter={<Narrow filters={filters} />}
         empty="Nothing was recorded that matches."
         columns={[
           {
@@ -129,57 +122,26 @@ function filterOf(get: (name: string) => string | undefined): Filter {
 
 async function page(
   filter: Filter,
-  since: string | undefined,
+  since: Date | undefined,
   MaxResults: number,
   NextToken: string | undefined,
 ): ReturnType<typeof roleback<'LookupAuditEvents'>> {
-  const seconds = SPANS.find(({ value }) => value === since)?.seconds
   return await roleback('LookupAuditEvents', {
     ...filter,
-    // Whole minutes: the pages of one list are asked for with one input.
-    ...(seconds !== undefined && { StartTime: Math.floor(Date.now() / 60_000) * 60 - seconds }),
+    ...(since !== undefined && { StartTime: since.getTime() / 1000 }),
     MaxResults,
     ...(NextToken !== undefined && { NextToken }),
   })
 }
 
-function Filters({
-  get,
-  set,
-}: {
-  readonly get: (name: string) => string | undefined
-  readonly set: (name: string, value: string | undefined) => void
-}): ReactNode {
-  const text = (name: string, label: string, placeholder: string): ReactNode => (
-    <FormField label={label}>
-      <Input
-        type="search"
-        value={get(name) ?? ''}
-        placeholder={placeholder}
-        onChange={({ detail }) => set(name, detail.value)}
-      />
-    </FormField>
-  )
-  const choice = (
-    name: string,
-    label: string,
-    options: readonly { readonly value: string; readonly label: string }[],
-  ): ReactNode => (
-    <FormField label={label}>
-      <Select
-        options={options}
-        selectedOption={options.find(({ value }) => value === (get(name) ?? '')) ?? null}
-        onChange={({ detail }) => set(name, detail.selectedOption.value)}
-      />
-    </FormField>
-  )
+function Narrow({ filters }: { readonly filters: Filters }): ReactNode {
   return (
     <SpaceBetween direction="horizontal" size="s">
-      {choice('since', 'When', SPANS)}
-      {choice('effect', 'Decision', EFFECTS)}
-      {text('who', 'Who (ARN)', 'arn:aws:iam::…')}
-      {text('action', 'Action', 'backup:StartBackupJob')}
-      {text('on', 'On (ARN)', 'arn:aws:backup:…')}
+      <SinceFilter filters={filters} />
+      <ChoiceFilter filters={filters} name="effect" label="Decision" options={EFFECTS} />
+      <TextFilter filters={filters} name="who" label="Who (ARN)" placeholder="arn:aws:iam::…" />
+      <TextFilter filters={filters} name="action" label="Action" placeholder="backup:StartBackupJob" />
+      <TextFilter filters={filters} name="on" label="On (ARN)" placeholder="arn:aws:backup:…" />
     </SpaceBetween>
   )
 }
@@ -247,7 +209,7 @@ function Verdict({ of }: { readonly of: Checked }): ReactNode {
 }
 
 /** One event a line, as CloudTrail has them. */
-async function exportEvents(filter: Filter, since: string | undefined): Promise<void> {
+async function exportEvents(filter: Filter, since: Date | undefined): Promise<void> {
   const { rows, isWhole } = await allPages(
     async (token) => await page(filter, since, 1000, token),
     ({ Events }) => Events,

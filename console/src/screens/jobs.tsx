@@ -1,15 +1,19 @@
-import { ListBackupJobsCommand, ListCopyJobsCommand, ListRestoreJobsCommand } from '@aws-sdk/client-backup'
+import {
+  ListBackupJobsCommand,
+  ListCopyJobsCommand,
+  ListRestoreJobsByProtectedResourceCommand,
+  ListRestoreJobsCommand,
+} from '@aws-sdk/client-backup'
 import Box from '@cloudscape-design/components/box'
-import FormField from '@cloudscape-design/components/form-field'
-import Input from '@cloudscape-design/components/input'
 import ProgressBar from '@cloudscape-design/components/progress-bar'
 import SegmentedControl from '@cloudscape-design/components/segmented-control'
-import Select from '@cloudscape-design/components/select'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import type { ReactNode } from 'react'
 import { backup } from '../api/backup.ts'
+import { roleback } from '../api/roleback.ts'
+import { ChoiceFilter, SinceFilter, TYPES, TextFilter, sinceOf } from '../parts/filter-fields.tsx'
 import { useFilters } from '../parts/filters.ts'
-import { ago, bytes, nameOf, typeName, when } from '../parts/format.ts'
+import { ago, bytes, fromSeconds, nameOf, typeName, when } from '../parts/format.ts'
 import { Link, jobPath } from '../parts/link.tsx'
 import type { JobKind } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
@@ -35,38 +39,56 @@ export interface JobRow {
 interface Filter {
   readonly state: string | undefined
   readonly resourceArn: string | undefined
+  readonly type: string | undefined
+  readonly since: Date | undefined
 }
 
-const STATES = [
-  'CREATED',
-  'PENDING',
-  'RUNNING',
-  'ABORTING',
-  'ABORTED',
-  'COMPLETED',
-  'FAILED',
-  'EXPIRED',
-  'PARTIAL',
+/** Tests are restores, and shown as such; their list is their own. */
+type ListedKind = JobKind | 'test'
+
+const KINDS = [
+  { id: 'backup', text: 'Backup' },
+  { id: 'copy', text: 'Copy' },
+  { id: 'restore', text: 'Restore' },
+  { id: 'test', text: 'Restore test' },
 ]
-const ANY = { value: '', label: 'Any state' }
+
+const STATES = [
+  { value: '', label: 'Any state' },
+  { value: 'CREATED', label: 'Created' },
+  { value: 'PENDING', label: 'Pending' },
+  { value: 'RUNNING', label: 'Running' },
+  { value: 'ABORTING', label: 'Stopping' },
+  { value: 'ABORTED', label: 'Stopped' },
+  { value: 'COMPLETED', label: 'Completed' },
+  { value: 'FAILED', label: 'Failed' },
+  { value: 'EXPIRED', label: 'Expired' },
+  { value: 'PARTIAL', label: 'Partial' },
+]
 /** While jobs run the list follows them. */
 const FOLLOW_MS = 1_000
 
 export function Jobs(): ReactNode {
   useTitle('Jobs')
-  const { get, set } = useFilters()
-  const kind = (get('kind') ?? 'backup') as JobKind
-  const filter = { state: get('state'), resourceArn: get('resource') }
+  const filters = useFilters()
+  const { get, set } = filters
+  const kind = KINDS.find(({ id }) => id === get('kind'))?.id ?? 'backup'
+  const filter = {
+    state: get('state'),
+    resourceArn: get('resource'),
+    type: get('type'),
+    since: sinceOf(filters),
+  }
   const pages = usePages(
-    ['jobs', kind, filter],
-    async (token) => await pageOf(kind, filter, token),
+    ['jobs', kind, { ...filter, since: get('since') }],
+    async (token) => await pageOf(kind as ListedKind, filter, token),
     FOLLOW_MS,
   )
   return (
     <List<JobRow>
       title="Jobs"
       description="What was backed up, copied and restored, under which role, and how it went."
-      what={`list ${kind} jobs`}
+      what={kind === 'test' ? 'list restore tests' : `list ${kind} jobs`}
       pages={pages}
       idOf={({ id }) => id}
       filter={
@@ -77,37 +99,26 @@ export function Jobs(): ReactNode {
             onChange={({ detail }) =>
               set('kind', detail.selectedId === 'backup' ? undefined : detail.selectedId)
             }
-            options={[
-              { id: 'backup', text: 'Backup' },
-              { id: 'copy', text: 'Copy' },
-              { id: 'restore', text: 'Restore' },
-            ]}
+            options={KINDS}
           />
-          <FormField label="State">
-            <Select
-              selectedOption={
-                filter.state === undefined ? ANY : { value: filter.state, label: filter.state.toLowerCase() }
-              }
-              options={[ANY, ...STATES.map((value) => ({ value, label: value.toLowerCase() }))]}
-              onChange={({ detail }) => set('state', detail.selectedOption.value)}
-              ariaLabel="State"
-            />
-          </FormField>
-          {kind !== 'restore' && (
-            <FormField label="Resource ARN">
-              <Input
-                type="search"
-                value={filter.resourceArn ?? ''}
-                onChange={({ detail }) => set('resource', detail.value)}
-                ariaLabel="Resource ARN"
-              />
-            </FormField>
+          {kind !== 'test' && (
+            <>
+              <ChoiceFilter filters={filters} name="state" label="State" options={STATES} />
+              {!(kind === 'restore' && filter.resourceArn !== undefined) && (
+                <>
+                  <ChoiceFilter filters={filters} name="type" label="Type" options={TYPES} />
+                  <SinceFilter filters={filters} />
+                </>
+              )}
+            </>
           )}
+          <TextFilter filters={filters} name="resource" label="Resource ARN" placeholder="arn:aws:…" />
         </SpaceBetween>
       }
       empty={
         <Box>
-          No {kind} jobs {filter.state === undefined ? 'yet' : 'in this state'}
+          {kind === 'test' ? 'No restore test' : `No ${kind} job`}{' '}
+          {Object.values(filter).every((value) => value === undefined) ? 'yet.' : 'that matches.'}
         </Box>
       }
       columns={[
@@ -115,7 +126,9 @@ export function Jobs(): ReactNode {
           id: 'id',
           header: 'Job',
           isRowHeader: true,
-          cell: ({ id }) => <Link to={jobPath(kind, id)}>{id.slice(0, 8)}</Link>,
+          cell: ({ id }) => (
+            <Link to={jobPath(kind === 'test' ? 'restore' : (kind as JobKind), id)}>{id.slice(0, 8)}</Link>
+          ),
         },
         { id: 'state', header: 'State', cell: (job) => <Progress job={job} /> },
         {
@@ -142,29 +155,23 @@ function Progress({ job }: { readonly job: JobRow }): ReactNode {
   return <State state={job.state} warning={job.message} />
 }
 
-async function pageOf(kind: JobKind, filter: Filter, NextToken: string | undefined): Promise<Page<JobRow>> {
-  const page = { MaxResults: 50, NextToken }
-  const state = filter.state as never
-  if (kind === 'restore') {
-    const answer = await backup.send(new ListRestoreJobsCommand({ ...page, ByStatus: state }))
-    const rows = (answer.RestoreJobs ?? []).map((job) => ({
-      id: job.RestoreJobId ?? '',
-      resourceArn: job.SourceResourceArn ?? job.CreatedResourceArn,
-      type: job.ResourceType,
-      state: job.Status,
-      // Where it restored to: no warning.
-      message: undefined,
-      percent: percentOf(job.PercentDone),
-      size: job.BackupSizeInBytes,
-      roleArn: job.IamRoleArn,
-      created: job.CreationDate,
-    }))
-    return { rows, next: answer.NextToken }
+async function pageOf(
+  kind: ListedKind,
+  filter: Filter,
+  NextToken: string | undefined,
+): Promise<Page<JobRow>> {
+  if (kind === 'test') return await testsPage(filter, NextToken)
+  if (kind === 'restore') return await restoresPage(filter, NextToken)
+  const asked = {
+    MaxResults: 50,
+    NextToken,
+    ByState: filter.state as never,
+    ByResourceArn: filter.resourceArn,
+    ByResourceType: filter.type,
+    ByCreatedAfter: filter.since,
   }
   if (kind === 'copy') {
-    const answer = await backup.send(
-      new ListCopyJobsCommand({ ...page, ByState: state, ByResourceArn: filter.resourceArn }),
-    )
+    const answer = await backup.send(new ListCopyJobsCommand(asked))
     const rows = (answer.CopyJobs ?? []).map((job) => ({
       id: job.CopyJobId ?? '',
       resourceArn: job.ResourceArn,
@@ -178,9 +185,7 @@ async function pageOf(kind: JobKind, filter: Filter, NextToken: string | undefin
     }))
     return { rows, next: answer.NextToken }
   }
-  const answer = await backup.send(
-    new ListBackupJobsCommand({ ...page, ByState: state, ByResourceArn: filter.resourceArn }),
-  )
+  const answer = await backup.send(new ListBackupJobsCommand(asked))
   const rows = (answer.BackupJobs ?? []).map((job) => ({
     id: job.BackupJobId ?? '',
     resourceArn: job.ResourceArn,
@@ -191,6 +196,56 @@ async function pageOf(kind: JobKind, filter: Filter, NextToken: string | undefin
     size: job.BackupSizeInBytes,
     roleArn: job.IamRoleArn,
     created: job.CreationDate,
+  }))
+  return { rows, next: answer.NextToken }
+}
+
+/** Of one resource there is a list of its own, which knows no types and times. */
+async function restoresPage(
+  { state, resourceArn, type, since }: Filter,
+  NextToken: string | undefined,
+): Promise<Page<JobRow>> {
+  const asked = { MaxResults: 50, NextToken, ByStatus: state as never }
+  const answer =
+    resourceArn === undefined
+      ? await backup.send(
+          new ListRestoreJobsCommand({ ...asked, ByResourceType: type, ByCreatedAfter: since }),
+        )
+      : await backup.send(
+          new ListRestoreJobsByProtectedResourceCommand({ ...asked, ResourceArn: resourceArn }),
+        )
+  const rows = (answer.RestoreJobs ?? []).map((job) => ({
+    id: job.RestoreJobId ?? '',
+    resourceArn: job.SourceResourceArn ?? job.CreatedResourceArn,
+    type: job.ResourceType,
+    state: job.Status,
+    // Where it restored to: no warning.
+    message: undefined,
+    percent: percentOf(job.PercentDone),
+    size: job.BackupSizeInBytes,
+    roleArn: job.IamRoleArn,
+    created: job.CreationDate,
+  }))
+  return { rows, next: answer.NextToken }
+}
+
+/** A restore that went well, of something that was found wanting, is none that is green. */
+async function testsPage({ resourceArn }: Filter, NextToken: string | undefined): Promise<Page<JobRow>> {
+  const answer = await roleback('ListRestoreTests', {
+    MaxResults: 50,
+    ...(NextToken !== undefined && { NextToken }),
+    ...(resourceArn !== undefined && { ResourceArn: resourceArn }),
+  })
+  const rows = answer.Tests.map((test) => ({
+    id: test.RestoreJobId,
+    resourceArn: test.ResourceArn,
+    type: undefined,
+    state: test.ValidationStatus === 'FAILED' ? 'FAILED' : test.RestoreStatus,
+    message: undefined,
+    percent: undefined,
+    size: undefined,
+    roleArn: undefined,
+    created: fromSeconds(test.DueAt),
   }))
   return { rows, next: answer.NextToken }
 }

@@ -7,11 +7,12 @@ import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Spinner from '@cloudscape-design/components/spinner'
 import { useQuery } from '@tanstack/react-query'
-import { Suspense, lazy } from 'react'
+import { Suspense, lazy, useEffect, useRef } from 'react'
 import type { ReactNode } from 'react'
 import { DAYS, MAX_RESOURCES, overdueOf, readHeat, readState } from './overview-state.ts'
 import type { OverviewState, Resource } from './overview-state.ts'
 import { backup } from '../api/backup.ts'
+import { queries } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
 import { ago, count, fromSeconds, nameOf, when } from '../parts/format.ts'
 import { DayStrip, Heatmap } from '../parts/heatmap.tsx'
@@ -24,16 +25,12 @@ const FirstRun = lazy(async () => ({ default: (await import('./first-run.tsx')).
 const Growth = lazy(async () => ({ default: (await import('../parts/growth.tsx')).Growth }))
 
 const LIVE_MS = 1_000
+/** How often everything is read anew where no job moved: time alone makes resources overdue. */
+const UNASKED_MS = 30_000
 
 export function Overview(): ReactNode {
-  const state = useQuery({ queryKey: ['overview'], queryFn: readState, refetchInterval: 10_000 })
-  const running = useQuery({
-    queryKey: ['running'],
-    queryFn: async () =>
-      (await backup.send(new ListBackupJobsCommand({ ByState: 'RUNNING', MaxResults: 100 }))).BackupJobs ??
-      [],
-    refetchInterval: LIVE_MS,
-  })
+  const state = useQuery({ queryKey: ['overview'], queryFn: readState, refetchInterval: UNASKED_MS })
+  const running = useRunning()
   if (state.error !== null)
     return (
       <Screen title="Overview">
@@ -56,7 +53,7 @@ export function Overview(): ReactNode {
   return (
     <Screen title="Overview">
       <Worst state={data} />
-      <Tiles state={data} running={running.data?.length ?? 0} />
+      <Tiles state={data} running={running} />
       <Container
         header={
           <Header variant="h2" description="Each square is a day; the worst that happened on it.">
@@ -87,6 +84,37 @@ export function Overview(): ReactNode {
       </ColumnLayout>
     </Screen>
   )
+}
+
+/** What is read anew, that first of which the other is made. */
+const SHOWN = ['protected', 'overview', 'denials']
+
+/** How many backups run. Two small questions a second tell whether any job moved; then all that is shown is read anew. */
+function useRunning(): number {
+  const { data } = useQuery({
+    queryKey: ['running'],
+    queryFn: async () => {
+      const [running, newest] = await Promise.all([
+        backup.send(new ListBackupJobsCommand({ ByState: 'RUNNING', MaxResults: 100 })),
+        backup.send(new ListBackupJobsCommand({ MaxResults: 1 })),
+      ])
+      const jobs = running.BackupJobs ?? []
+      const states = [...jobs, ...(newest.BackupJobs ?? [])].map(
+        ({ BackupJobId = '', State = '' }) => `${BackupJobId} ${State}`,
+      )
+      return { count: jobs.length, moved: states.join() }
+    },
+    refetchInterval: LIVE_MS,
+  })
+  const moved = data?.moved
+  const seen = useRef(moved)
+  useEffect(() => {
+    if (seen.current !== undefined && seen.current !== moved) {
+      for (const about of SHOWN) void queries.invalidateQueries({ queryKey: [about] })
+    }
+    seen.current = moved
+  }, [moved])
+  return data?.count ?? 0
 }
 
 /** How things stand, in words; the worst comes first. */
@@ -137,9 +165,9 @@ function Tiles({ state, running }: { readonly state: OverviewState; readonly run
   const tiles: readonly (readonly [label: string, value: string, path: string])[] = [
     ['Protected', `${protectedCount}${more}`, '/resources?show=protected'],
     ['Unprotected', `${state.resources.length - protectedCount}${more}`, '/resources?show=unprotected'],
-    ['Overdue', String(overdueOf(state.resources).length), '/resources'],
+    ['Overdue', String(overdueOf(state.resources).length), '/resources?show=overdue'],
     ['Running', String(running), '/jobs?state=RUNNING'],
-    ['Failed in 24 hours', state.failed, '/jobs?state=FAILED'],
+    ['Failed in 24 hours', state.failed, '/jobs?state=FAILED&since=day'],
     [
       'Restore tests',
       state.tests.all === 0 ? 'none' : `${state.tests.good} of ${state.tests.all}`,

@@ -23,6 +23,8 @@ import { backup } from '../api/backup.ts'
 import { Confirm } from '../parts/confirm.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Growth } from '../parts/growth.tsx'
+import { ChoiceFilter, SinceFilter, TYPES, TextFilter, sinceOf } from '../parts/filter-fields.tsx'
+import { useFilters } from '../parts/filters.ts'
 import { bytes, nameOf, when } from '../parts/format.ts'
 import { Link, restorePath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
@@ -141,9 +143,18 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
   const [doomed, setDoomed] = useState<RecoveryPointByBackupVault>()
   const [copied, setCopied] = useState<string>()
   const navigate = useNavigate()
-  const pages = usePages(['points in', vault], async (NextToken) => {
+  const filters = useFilters()
+  const narrowed = ['resource', 'type', 'since'].map((name) => filters.get(name))
+  const pages = usePages(['points in', vault, ...narrowed], async (NextToken) => {
     const answer = await backup.send(
-      new ListRecoveryPointsByBackupVaultCommand({ BackupVaultName: vault, MaxResults: 50, NextToken }),
+      new ListRecoveryPointsByBackupVaultCommand({
+        BackupVaultName: vault,
+        MaxResults: 50,
+        NextToken,
+        ByResourceArn: filters.get('resource'),
+        ByResourceType: filters.get('type'),
+        ByCreatedAfter: sinceOf(filters),
+      }),
     )
     return { rows: answer.RecoveryPoints ?? [], next: answer.NextToken }
   })
@@ -155,7 +166,18 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
         what="list its recovery points"
         pages={pages}
         idOf={(point) => point.RecoveryPointArn ?? ''}
-        empty="No recovery points yet. Back something up into this vault."
+        filter={
+          <SpaceBetween direction="horizontal" size="s">
+            <SinceFilter filters={filters} />
+            <ChoiceFilter filters={filters} name="type" label="Type" options={TYPES} />
+            <TextFilter filters={filters} name="resource" label="Resource ARN" placeholder="arn:aws:…" />
+          </SpaceBetween>
+        }
+        empty={
+          narrowed.every((value) => value === undefined)
+            ? 'No recovery points yet. Back something up into this vault.'
+            : 'No recovery point that matches.'
+        }
         columns={[
           {
             id: 'created',
