@@ -22,6 +22,17 @@ export function awsCommand(
   return [`aws ${service} ${operation}`, ...options].join(' \\\n  ')
 }
 
+/** One command line of this server's own: words and options, in their order; what is undefined or empty is left away. */
+export function rolebackCommand(
+  words: readonly string[],
+  options: Readonly<Record<string, string | undefined>>,
+): string {
+  const given = Object.entries(options).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [`--${name} ${quoted(value)}`],
+  )
+  return [`./roleback ${words.map(quoted).join(' ')}`, ...given].join(' \\\n  ')
+}
+
 /** For a shell. */
 export function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`

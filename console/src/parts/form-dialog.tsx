@@ -2,10 +2,10 @@ import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
 import Modal from '@cloudscape-design/components/modal'
 import SpaceBetween from '@cloudscape-design/components/space-between'
-import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { AwsCommand } from './aws-command.tsx'
 import { Problem } from './problem.tsx'
+import { useSubmit } from './submit.ts'
 
 interface FormDialogProps {
   readonly title: string
@@ -24,18 +24,13 @@ interface FormDialogProps {
 /** A short form over the screen that it belongs to. */
 export function FormDialog(props: FormDialogProps): ReactNode {
   const { title, what, action, isReady, command, children, onSubmit, onClose } = props
-  const [error, setError] = useState<unknown>()
-  const [isBusy, setBusy] = useState(false)
-  const submit = async (): Promise<void> => {
-    setBusy(true)
-    setError(undefined)
-    try {
-      if ((await onSubmit()) !== 'stays') onClose()
-    } catch (failure) {
-      setError(failure)
-      setBusy(false)
-    }
-  }
+  const {
+    error,
+    isBusy,
+    onSubmit: submit,
+  } = useSubmit(async () => {
+    if ((await onSubmit()) !== 'stays') onClose()
+  })
   return (
     <Modal
       visible
@@ -48,7 +43,7 @@ export function FormDialog(props: FormDialogProps): ReactNode {
             <Button variant="link" onClick={onClose}>
               Cancel
             </Button>
-            <Button variant="primary" loading={isBusy} disabled={!isReady} onClick={() => void submit()}>
+            <Button variant="primary" loading={isBusy} disabled={!isReady} onClick={submit}>
               {action}
             </Button>
           </SpaceBetween>

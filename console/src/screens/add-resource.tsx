@@ -10,48 +10,35 @@ import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 import { roleback } from '../api/roleback.ts'
+import type { Connection } from '../api/generated.ts'
+import { AwsCommand, rolebackCommand } from '../parts/aws-command.tsx'
 import { ConnectionFields, NO_CONNECTION, connectionOf } from '../parts/connection-fields.tsx'
 import type { GivenConnection, Type } from '../parts/connection-fields.tsx'
 import { resourcePath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
+import { useSubmit } from '../parts/submit.ts'
 
 export function AddResource(): ReactNode {
   const navigate = useNavigate()
   const [type, setType] = useState<Type>('EFS')
   const [name, setName] = useState('')
   const [connection, setConnection] = useState<GivenConnection>(NO_CONNECTION)
-  const [error, setError] = useState<unknown>()
-  const [isBusy, setBusy] = useState(false)
-
-  const submit = async (): Promise<void> => {
-    setBusy(true)
-    setError(undefined)
-    try {
-      const { ResourceArn, Warnings } = await roleback('RegisterResource', {
-        ResourceType: type,
-        Name: name,
-        Connection: connectionOf(type, connection),
-        ...(connection.values['Secret'] !== undefined && { Secret: connection.values['Secret'] }),
-      })
-      notify(`${name} was added: the server reached it.`)
-      for (const warning of Warnings ?? []) notify(warning, 'warning')
-      await navigate(resourcePath(ResourceArn))
-    } catch (failure) {
-      setError(failure)
-      setBusy(false)
-    }
-  }
-
+  const { error, isBusy, onSubmit } = useSubmit(async () => {
+    const { ResourceArn, Warnings } = await roleback('RegisterResource', {
+      ResourceType: type,
+      Name: name,
+      Connection: connectionOf(type, connection),
+      ...(connection.values['Secret'] !== undefined && { Secret: connection.values['Secret'] }),
+    })
+    notify(`${name} was added: the server reached it.`)
+    for (const warning of Warnings ?? []) notify(warning, 'warning')
+    await navigate(resourcePath(ResourceArn))
+  })
   return (
     <Screen title="Add resource" above={[['Resources', '/resources']]}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          void submit()
-        }}
-      >
+      <form onSubmit={onSubmit}>
         <Form
           actions={
             <SpaceBetween direction="horizontal" size="xs">
@@ -94,9 +81,36 @@ export function AddResource(): ReactNode {
                 <ConnectionFields type={type} connection={connection} onChange={setConnection} />
               </SpaceBetween>
             </Container>
+            <AwsCommand command={commandOf(type, name, connectionOf(type, connection))} />
           </SpaceBetween>
         </Form>
       </form>
     </Screen>
   )
+}
+
+/** Secrets come from a file: what stands on a command line others see. */
+function commandOf(type: Type, name: string, of: Connection): string {
+  switch (type) {
+    case 'EFS':
+      return rolebackCommand(['resource', 'add', 'directory', name || 'NAME', of.Path ?? 'PATH'], {
+        'restore-root': of.RestoreRoot,
+      })
+    case 'RDS':
+      return rolebackCommand(['resource', 'add', 'postgresql', name || 'NAME'], {
+        host: of.Host,
+        port: of.Port?.toString(),
+        database: of.Database,
+        user: of.User,
+        'tls-mode': of.TlsMode,
+        'password-file': 'FILE',
+      })
+    case 'S3':
+      return rolebackCommand(['resource', 'add', 's3', of.Bucket ?? 'BUCKET'], {
+        endpoint: of.Endpoint,
+        'access-key-id': of.AccessKeyId,
+        region: of.Region,
+        'secret-file': 'FILE',
+      })
+  }
 }

@@ -21,13 +21,15 @@ import { backup } from '../api/backup.ts'
 import type { SelectionToPreview } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
-import { count, nameOf } from '../parts/format.ts'
+import { count, typeName } from '../parts/format.ts'
 import { notify } from '../parts/notices.tsx'
 import { PolicyText, Preflight } from '../parts/preflight.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
 import type { ChosenRole } from '../parts/role-field.tsx'
+import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
+import { useSubmit } from '../parts/submit.ts'
 import { useSession } from '../session/session.ts'
 
 interface Tag {
@@ -45,8 +47,6 @@ export function Assign(): ReactNode {
   const [arns, setArns] = useState('')
   const [excluded, setExcluded] = useState('')
   const [tags, setTags] = useState<readonly Tag[]>([])
-  const [error, setError] = useState<unknown>()
-  const [isBusy, setBusy] = useState(false)
   const plan = useQuery({
     queryKey: ['plan', id],
     queryFn: async () => await backup.send(new GetBackupPlanCommand({ BackupPlanId: id })),
@@ -54,24 +54,17 @@ export function Assign(): ReactNode {
   const selection = selectionOf(isAll, arns, excluded, tags)
   const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
 
-  const submit = async (): Promise<void> => {
-    setBusy(true)
-    setError(undefined)
-    try {
-      const IamRoleArn = await ensureRole(role, session.accountId)
-      await backup.send(
-        new CreateBackupSelectionCommand({
-          BackupPlanId: id,
-          BackupSelection: { SelectionName: name, IamRoleArn, ...(selection as object) },
-        }),
-      )
-      notify(`Resources were assigned to ${plan.data?.BackupPlan?.BackupPlanName ?? 'the plan'}.`)
-      await navigate(`/plans/${encodeURIComponent(id)}`)
-    } catch (failure) {
-      setError(failure)
-      setBusy(false)
-    }
-  }
+  const { error, isBusy, onSubmit } = useSubmit(async () => {
+    const IamRoleArn = await ensureRole(role, session.accountId)
+    await backup.send(
+      new CreateBackupSelectionCommand({
+        BackupPlanId: id,
+        BackupSelection: { SelectionName: name, IamRoleArn, ...(selection as object) },
+      }),
+    )
+    notify(`Resources were assigned to ${plan.data?.BackupPlan?.BackupPlanName ?? 'the plan'}.`)
+    await navigate(`/plans/${encodeURIComponent(id)}`)
+  })
   return (
     <Screen
       title="Assign resources"
@@ -80,12 +73,7 @@ export function Assign(): ReactNode {
         [plan.data?.BackupPlan?.BackupPlanName ?? id, `/plans/${encodeURIComponent(id)}`],
       ]}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          void submit()
-        }}
-      >
+      <form onSubmit={onSubmit}>
         <Form
           actions={
             <SpaceBetween direction="horizontal" size="xs">
@@ -286,9 +274,9 @@ function Matches({ selection }: { readonly selection: SelectionToPreview }): Rea
             id: 'resource',
             header: 'Resource',
             isRowHeader: true,
-            cell: ({ ResourceArn }) => nameOf(ResourceArn),
+            cell: ({ ResourceArn }) => <ResourceLink arn={ResourceArn} />,
           },
-          { id: 'type', header: 'Type', cell: ({ ResourceType }) => ResourceType },
+          { id: 'type', header: 'Type', cell: ({ ResourceType }) => typeName(ResourceType) },
           { id: 'why', header: 'Why', cell: ({ Reason }) => Reason },
         ]}
       />

@@ -1,4 +1,4 @@
-import { ListBackupVaultsCommand, StartBackupJobCommand } from '@aws-sdk/client-backup'
+import { StartBackupJobCommand } from '@aws-sdk/client-backup'
 import Alert from '@cloudscape-design/components/alert'
 import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
@@ -23,6 +23,8 @@ import { Problem } from '../parts/problem.tsx'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
 import type { ChosenRole } from '../parts/role-field.tsx'
 import { Screen } from '../parts/screen.tsx'
+import { useSubmit } from '../parts/submit.ts'
+import { useVaults } from '../parts/vault-choice.ts'
 import { useSession } from '../session/session.ts'
 
 /** So many are offered; whoever has more comes from the resource's own screen. */
@@ -34,44 +36,33 @@ export function BackUp(): ReactNode {
   const [query, setQuery] = useSearchParams()
   const resource = query.get('resource') ?? undefined
   const resources = useQuery({ queryKey: ['resources to choose'], queryFn: listResources })
-  const vaults = useQuery({ queryKey: ['vaults to choose'], queryFn: listVaults })
+  const known = useVaults()
+  const vaults = (known.data ?? [])
+    .filter(({ VaultType }) => VaultType !== 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT')
+    .map(({ BackupVaultName: name = '' }) => ({ value: name, label: name }))
   const [chosenVault, setVault] = useState<string>()
   const [days, setDays] = useState('35')
   const [role, setRole] = useState<ChosenRole>('default')
-  const [error, setError] = useState<unknown>()
-  const [isBusy, setBusy] = useState(false)
-  const vault = chosenVault ?? vaults.data?.[0]?.value
+  const vault = chosenVault ?? vaults[0]?.value
   const deleteAfter = days.trim() === '' ? undefined : Number(days)
   const Lifecycle = deleteAfter === undefined ? undefined : { DeleteAfterDays: deleteAfter }
   const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
 
-  const submit = async (): Promise<void> => {
-    setBusy(true)
-    setError(undefined)
-    try {
-      const IamRoleArn = await ensureRole(role, session.accountId)
-      const { BackupJobId: id = '' } = await backup.send(
-        new StartBackupJobCommand({ BackupVaultName: vault, ResourceArn: resource, IamRoleArn, Lifecycle }),
-      )
-      notify(`The backup of ${nameOf(resource)} was started.`)
-      await navigate(jobPath('backup', id))
-    } catch (failure) {
-      setError(failure)
-      setBusy(false)
-    }
-  }
+  const { error, isBusy, onSubmit } = useSubmit(async () => {
+    const IamRoleArn = await ensureRole(role, session.accountId)
+    const { BackupJobId: id = '' } = await backup.send(
+      new StartBackupJobCommand({ BackupVaultName: vault, ResourceArn: resource, IamRoleArn, Lifecycle }),
+    )
+    notify(`The backup of ${nameOf(resource)} was started.`)
+    await navigate(jobPath('backup', id))
+  })
   return (
     <Screen
       title="Back up now"
       description="One backup of one resource, at once, under a role."
       above={[['Resources', '/resources']]}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          void submit()
-        }}
-      >
+      <form onSubmit={onSubmit}>
         <Form
           actions={
             <SpaceBetween direction="horizontal" size="xs">
@@ -108,18 +99,18 @@ export function BackUp(): ReactNode {
                     onChange={({ detail }) => setQuery({ resource: detail.selectedOption.value ?? '' })}
                   />
                 </FormField>
-                {vaults.error !== null && <Problem error={vaults.error} what="list backup vaults" />}
+                {known.error !== null && <Problem error={known.error} what="list backup vaults" />}
                 <FormField label="Backup vault" stretch>
                   <Select
                     selectedOption={vault === undefined ? null : { value: vault, label: vault }}
-                    options={vaults.data ?? []}
+                    options={vaults}
                     placeholder="Choose a backup vault"
-                    statusType={vaults.isPending ? 'loading' : 'finished'}
+                    statusType={known.data === undefined ? 'loading' : 'finished'}
                     empty="No backup vaults. Create one first"
                     onChange={({ detail }) => setVault(detail.selectedOption.value)}
                   />
                 </FormField>
-                {vaults.data?.length === 0 && (
+                {known.data !== undefined && vaults.length === 0 && (
                   <Alert
                     type="info"
                     action={
@@ -187,15 +178,4 @@ async function listResources(): Promise<{ value: string; label: string; descript
     label: labelOf(resource),
     description: `${typeName(resource.ResourceType)} ${resource.Name}`,
   }))
-}
-
-async function listVaults(): Promise<{ value: string; label: string }[]> {
-  const { rows } = await allPages(
-    async (NextToken) => await backup.send(new ListBackupVaultsCommand({ MaxResults: 1000, NextToken })),
-    (page) => page.BackupVaultList,
-    MAX_OFFERED,
-  )
-  return rows
-    .filter(({ VaultType }) => VaultType !== 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT')
-    .map(({ BackupVaultName: name = '' }) => ({ value: name, label: name }))
 }

@@ -1,8 +1,7 @@
-import { ListBackupVaultsCommand, StartCopyJobCommand } from '@aws-sdk/client-backup'
+import { StartCopyJobCommand } from '@aws-sdk/client-backup'
 import FormField from '@cloudscape-design/components/form-field'
 import Input from '@cloudscape-design/components/input'
 import Select from '@cloudscape-design/components/select'
-import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
@@ -16,9 +15,8 @@ import { Preflight } from '../parts/preflight.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
 import type { ChosenRole } from '../parts/role-field.tsx'
+import { useVaults } from '../parts/vault-choice.ts'
 import { useSession } from '../session/session.ts'
-
-const MAX_VAULTS = 1_000
 
 /** A recovery point copied into another vault, of this account or of one whose vault takes it. */
 export function CopyPoint({
@@ -35,11 +33,7 @@ export function CopyPoint({
   const [to, setTo] = useState('')
   const [days, setDays] = useState('')
   const [role, setRole] = useState<ChosenRole>('default')
-  const vaults = useQuery({
-    queryKey: ['vault names'],
-    queryFn: async () =>
-      (await backup.send(new ListBackupVaultsCommand({ MaxResults: MAX_VAULTS }))).BackupVaultList ?? [],
-  })
+  const vaults = useVaults()
   const others = (vaults.data ?? []).filter(({ BackupVaultName }) => BackupVaultName !== vault)
   const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
   const input = {

@@ -9,17 +9,17 @@ import Header from '@cloudscape-design/components/header'
 import Input from '@cloudscape-design/components/input'
 import Select from '@cloudscape-design/components/select'
 import SpaceBetween from '@cloudscape-design/components/space-between'
-import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
-import { ListBackupVaultsCommand } from '@aws-sdk/client-backup'
 import { PlanPreview } from './plan-preview.tsx'
 import { backup } from '../api/backup.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { notify } from '../parts/notices.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
+import { useSubmit } from '../parts/submit.ts'
+import { useVaults } from '../parts/vault-choice.ts'
 
 const SCHEDULES = [
   { value: 'cron(30 0 * * ? *)', label: 'Daily at 00:30' },
@@ -60,38 +60,19 @@ export function CreatePlan(): ReactNode {
   const navigate = useNavigate()
   const [name, setName] = useState('')
   const [rules, setRules] = useState<readonly Rule[]>([FIRST])
-  const [error, setError] = useState<unknown>()
-  const [isBusy, setBusy] = useState(false)
-  const vaults = useQuery({
-    queryKey: ['vaults to choose'],
-    queryFn: async () =>
-      ((await backup.send(new ListBackupVaultsCommand({ MaxResults: 1000 }))).BackupVaultList ?? []).map(
-        ({ BackupVaultName: name = '', BackupVaultArn: arn = '' }) => ({ name, arn }),
-      ),
-  })
-  const plan = planOf(name, rules, vaults.data?.[0]?.name)
+  const { data: known = [] } = useVaults()
+  const vaults = known.map(({ BackupVaultName: name = '', BackupVaultArn: arn = '' }) => ({ name, arn }))
+  const plan = planOf(name, rules, vaults[0]?.name)
   const change = (index: number, part: Partial<Rule>): void =>
     setRules((before) => before.map((rule, at) => (at === index ? { ...rule, ...part } : rule)))
-  const submit = async (): Promise<void> => {
-    setBusy(true)
-    setError(undefined)
-    try {
-      const { BackupPlanId: id = '' } = await backup.send(new CreateBackupPlanCommand({ BackupPlan: plan }))
-      notify(`Backup plan ${name} was created. Assign resources to it next.`)
-      await navigate(`/plans/${encodeURIComponent(id)}/assign`)
-    } catch (failure) {
-      setError(failure)
-      setBusy(false)
-    }
-  }
+  const { error, isBusy, onSubmit } = useSubmit(async () => {
+    const { BackupPlanId: id = '' } = await backup.send(new CreateBackupPlanCommand({ BackupPlan: plan }))
+    notify(`Backup plan ${name} was created. Assign resources to it next.`)
+    await navigate(`/plans/${encodeURIComponent(id)}/assign`)
+  })
   return (
     <Screen title="Create backup plan" above={[['Backup plans', '/plans']]}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          void submit()
-        }}
-      >
+      <form onSubmit={onSubmit}>
         <Form
           actions={
             <SpaceBetween direction="horizontal" size="xs">
@@ -116,7 +97,7 @@ export function CreatePlan(): ReactNode {
                 key={index}
                 rule={rule}
                 title={`Rule ${index + 1}`}
-                vaults={vaults.data ?? []}
+                vaults={vaults}
                 onChange={(part) => change(index, part)}
                 onRemove={
                   rules.length === 1 ? undefined : () => setRules(rules.filter((_, at) => at !== index))
@@ -133,7 +114,7 @@ export function CreatePlan(): ReactNode {
             <PlanPreview
               rules={rules.map((rule) => ({
                 ...rule,
-                vault: rule.vault ?? vaults.data?.[0]?.name,
+                vault: rule.vault ?? vaults[0]?.name,
                 days: rule.days.trim() === '' ? undefined : Number(rule.days),
               }))}
             />

@@ -1,8 +1,4 @@
-import {
-  CreateLegalHoldCommand,
-  ListBackupVaultsCommand,
-  ListLegalHoldsCommand,
-} from '@aws-sdk/client-backup'
+import { CreateLegalHoldCommand, ListLegalHoldsCommand } from '@aws-sdk/client-backup'
 import type { LegalHold } from '@aws-sdk/client-backup'
 import Button from '@cloudscape-design/components/button'
 import FormField from '@cloudscape-design/components/form-field'
@@ -10,7 +6,6 @@ import Input from '@cloudscape-design/components/input'
 import Multiselect from '@cloudscape-design/components/multiselect'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Textarea from '@cloudscape-design/components/textarea'
-import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { backup } from '../api/backup.ts'
@@ -21,6 +16,7 @@ import { Link, holdPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
+import { useVaults } from '../parts/vault-choice.ts'
 import { Problem } from '../parts/problem.tsx'
 import { useTitle } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
@@ -82,19 +78,12 @@ export function LegalHolds(): ReactNode {
   )
 }
 
-/** Vault names that are offered; others are held by their resources. */
-const MAX_VAULTS = 1_000
-
 function CreateHold({ onClose }: { readonly onClose: () => void }): ReactNode {
   const [title, setTitle] = useState('')
   const [description, setDescription] = useState('')
   const [vaults, setVaults] = useState<readonly string[]>([])
   const [resources, setResources] = useState('')
-  const known = useQuery({
-    queryKey: ['vault names'],
-    queryFn: async () =>
-      (await backup.send(new ListBackupVaultsCommand({ MaxResults: MAX_VAULTS }))).BackupVaultList ?? [],
-  })
+  const known = useVaults()
   const arns = resources.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]))
   const input = {
     Title: title,

@@ -137,6 +137,12 @@ function SetPassword({
       what="set this password"
       action="Save password"
       isReady={password !== ''}
+      command={awsCommand('iam', isSet ? 'update-login-profile' : 'create-login-profile', {
+        UserName: user,
+        // Never the password itself: others see command lines.
+        Password: 'file://FILE',
+        PasswordResetRequired: isReset,
+      })}
       onClose={onClose}
       onSubmit={async () => {
         const input = { UserName: user, Password: password, PasswordResetRequired: isReset }

@@ -16,7 +16,7 @@ import type { ReactNode } from 'react'
 import { backup } from '../../api/backup.ts'
 import type { PutRestoreGuardInput } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
-import { AwsCommand, awsCommand } from '../../parts/aws-command.tsx'
+import { AwsCommand, awsCommand, rolebackCommand } from '../../parts/aws-command.tsx'
 import { typeName } from '../../parts/format.ts'
 import { Stack } from '../../parts/layout.tsx'
 import { notify } from '../../parts/notices.tsx'
@@ -147,6 +147,13 @@ function AcrossAccounts(): ReactNode {
             Copy into other accounts
           </Toggle>
         )}
+        {data !== undefined && (
+          <AwsCommand
+            command={awsCommand('backup', 'update-global-settings', {
+              GlobalSettings: { [ACROSS]: data[ACROSS] ?? 'false' },
+            })}
+          />
+        )}
       </SpaceBetween>
     </Container>
   )
@@ -192,6 +199,7 @@ function RestoreGuard(): ReactNode {
             ]}
           />
         )}
+        {data !== undefined && <AwsCommand command={rolebackCommand(['guard', data], {})} />}
       </SpaceBetween>
     </Container>
   )

@@ -6,6 +6,7 @@ import { useState } from 'react'
 import type { ReactNode } from 'react'
 import type { Storage } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
+import { rolebackCommand } from '../../parts/aws-command.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { FormDialog } from '../../parts/form-dialog.tsx'
 import { fromSeconds, when } from '../../parts/format.ts'
@@ -64,7 +65,7 @@ export function Storages(): ReactNode {
           what="remove this storage"
           word="remove"
           action="Remove storage"
-          command={`./roleback storage delete ${doomed}`}
+          command={rolebackCommand(['storage', 'remove', doomed], {})}
           onClose={() => setDoomed(undefined)}
           onConfirm={async () => {
             await roleback('DeleteStorage', { Name: doomed })
@@ -100,6 +101,15 @@ function AddStorage({ onClose }: { readonly onClose: () => void }): ReactNode {
       title="Add storage"
       what="add this storage"
       action="Test and add"
+      command={[
+        rolebackCommand(['storage', 'put', name || 'NAME', location || 's3://BUCKET'], {
+          endpoint,
+          'access-key-id': key,
+          'secret-file': 'FILE',
+          region,
+        }),
+        ...(isForNew ? ['--new-vaults'] : []),
+      ].join(' ')}
       isReady={[name, location, endpoint, key, secret].every((value) => value !== '')}
       onClose={onClose}
       onSubmit={async () => {

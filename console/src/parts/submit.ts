@@ -1,0 +1,33 @@
+import { useState } from 'react'
+
+export interface Submit {
+  /** What the last attempt failed with. */
+  readonly error: unknown
+  readonly isBusy: boolean
+  /** For a form's `onSubmit`: the page stays, and no second attempt starts beside the first. */
+  readonly onSubmit: (event: { preventDefault: () => void }) => void
+}
+
+/** One attempt at a time at what a form does; where it fails the form stays as it was, and says why. */
+export function useSubmit(attempt: () => Promise<void>): Submit {
+  const [error, setError] = useState<unknown>()
+  const [isBusy, setBusy] = useState(false)
+  const run = async (): Promise<void> => {
+    setBusy(true)
+    setError(undefined)
+    try {
+      await attempt()
+    } catch (failure) {
+      setError(failure)
+      setBusy(false)
+    }
+  }
+  return {
+    error,
+    isBusy,
+    onSubmit: (event) => {
+      event.preventDefault()
+      if (!isBusy) void run()
+    },
+  }
+}
