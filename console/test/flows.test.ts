@@ -228,6 +228,74 @@ test(
   },
 )
 
+test(
+  'files are chosen from what is in the recovery point, which is one of a timeline',
+  { skip: missing },
+  async () => {
+    const page = await pageAsRoot(`/restore/production/${encodeURIComponent(filled.pointArn)}`)
+    await page.getByRole('list', { name: 'Recovery points, oldest first' }).getByRole('link').nth(1).waitFor()
+    await page.getByRole('button', { name: 'Choose files or objects' }).click()
+    await page.getByLabel('Name', { exact: true }).fill('file-7.*')
+    await page.getByRole('button', { name: 'List what is in it' }).click()
+    await page.getByRole('button', { name: /^Choose .*file-7\.dat$/ }).click()
+    assert.match(await page.getByLabel(/^Only these paths/).inputValue(), /file-7\.dat$/)
+  },
+)
+
+test(
+  'each list is narrowed by its address, and says so where nothing is left',
+  { skip: missing },
+  async () => {
+    const arn = (name: string): string => encodeURIComponent(filled.resources.get(name) ?? '')
+    const lists: readonly (readonly [path: string, shown: string | RegExp, hidden: string])[] = [
+      ['/jobs?state=FAILED', 'accounting', 'wiki'],
+      ['/jobs?type=S3', 'No backup job that matches.', 'wiki'],
+      [`/jobs?resource=${arn('wiki')}&since=hour`, 'wiki', 'photos'],
+      [`/jobs?kind=copy&resource=${arn('wiki')}`, 'No copy job that matches.', 'web-assets'],
+      [`/jobs?kind=restore&resource=${arn('wiki')}`, 'No restore job that matches.', 'web-assets'],
+      ['/jobs?kind=test', 'No restore test yet.', 'wiki'],
+      ['/resources?show=unprotected', 'photos', 'wiki'],
+      ['/resources?show=protected&type=EFS', 'wiki', 'photos'],
+      ['/resources?show=overdue', 'Nothing is overdue', 'wiki'],
+      ['/resources?type=RDS', 'Nothing of this type is registered.', 'wiki'],
+      [`/vaults/production?resource=${arn('wiki')}`, 'wiki', 'accounting'],
+      ['/vaults/production?type=RDS', 'No recovery point that matches.', 'wiki'],
+      ['/audit?effect=Deny&since=hour', 'Denied', 'backup:CreateBackupVault'],
+    ]
+    for (const [path, shown, hidden] of lists) {
+      const page = await pageAsRoot(path)
+      await shows(page, page.locator('main').getByText(shown))
+      assert.equal(await page.locator('main').getByText(hidden, { exact: true }).count(), 0, path)
+    }
+  },
+)
+
+test('each form shows the same as a command line, and never a secret', { skip: missing }, async () => {
+  const web = encodeURIComponent(filled.resources.get('web-assets') ?? '')
+  const forms: readonly (readonly [path: string, command: RegExp])[] = [
+    ['/plans/create', /^aws backup create-backup-plan /],
+    [`/plans/${filled.planId}/assign`, /^aws backup create-backup-selection /],
+    [`/back-up?resource=${web}`, /^aws backup start-backup-job /],
+    [`/restore/production/${encodeURIComponent(filled.pointArn)}`, /^aws backup start-restore-job /],
+    ['/search?vault=production', /^\.\/roleback search 'production'/],
+    ['/settings', /^\.\/roleback guard enforce$/],
+    ['/resources/add', /^\.\/roleback resource add directory NAME PATH$/],
+  ]
+  for (const [path, command] of forms) {
+    const page = await pageAsRoot(path)
+    await page
+      .getByRole('button', { name: /^The same / })
+      .last()
+      .click()
+    assert.match(await page.locator('pre.command').last().innerText(), command, path)
+  }
+  await root.getByRole('radio', { name: 'PostgreSQL database' }).check()
+  await root.getByLabel('Password').fill('hidden-word')
+  const shown = await root.locator('pre.command').last().innerText()
+  assert.match(shown, /--password-file FILE/)
+  assert.doesNotMatch(shown, /hidden-word/)
+})
+
 test('a file is found by its name and the restore of it alone is ready', { skip: missing }, async () => {
   const page = await pageAsRoot('/search?vault=production&pattern=file-7.*')
   await page.getByRole('button', { name: 'Search', exact: true }).click()

@@ -7,6 +7,8 @@ export interface TimelinePoint {
   readonly at: Date
   readonly label: string
   readonly isWhole: boolean
+  /** The one that the screen is about. */
+  readonly isChosen?: boolean
   readonly path: string
 }
 
@@ -42,12 +44,18 @@ function Mark({ point, x }: { readonly point: TimelinePoint; readonly x: number 
       <a
         href={useHref(point.path)}
         aria-label={`Restore from ${point.label}`}
+        aria-current={point.isChosen === true ? 'true' : undefined}
         onClick={(event) => {
           event.preventDefault()
           void navigate(point.path)
         }}
       >
-        <circle cx={x} cy={20} r={8} className={point.isWhole ? 'whole' : 'partial'}>
+        <circle
+          cx={x}
+          cy={20}
+          r={point.isChosen === true ? 13 : 8}
+          className={point.isWhole ? 'whole' : 'partial'}
+        >
           <title>{point.label}</title>
         </circle>
       </a>

@@ -1,11 +1,13 @@
 import {
   DescribeRecoveryPointCommand,
   GetRecoveryPointRestoreMetadataCommand,
+  ListRecoveryPointsByResourceCommand,
   StartRestoreJobCommand,
 } from '@aws-sdk/client-backup'
 import Alert from '@cloudscape-design/components/alert'
 import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
+import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import Form from '@cloudscape-design/components/form'
 import FormField from '@cloudscape-design/components/form-field'
 import Header from '@cloudscape-design/components/header'
@@ -17,11 +19,12 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams, useSearchParams } from 'react-router'
+import { ItemPicker } from './item-picker.tsx'
 import { backup } from '../api/backup.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { bytes, typeName, when } from '../parts/format.ts'
-import { jobPath, vaultPath } from '../parts/link.tsx'
+import { jobPath, restorePath, vaultPath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
 import { Preflight } from '../parts/preflight.tsx'
 import { Message, Problem } from '../parts/problem.tsx'
@@ -31,11 +34,21 @@ import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
 import type { ChosenRole } from '../parts/role-field.tsx'
 import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
+import { useSubmit } from '../parts/submit.ts'
 import { State } from '../parts/state.tsx'
+import { Timeline } from '../parts/timeline.tsx'
 import { useSession } from '../session/session.ts'
 
+/** Recovery points of the same resource that are offered beside this one. */
+const MAX_BESIDE = 100
+
+/** Another point starts anew: what was chosen of this one need not be in it. */
 export function Restore(): ReactNode {
   const { vault = '', arn = '' } = useParams()
+  return <RestoreOf key={`${vault} ${arn}`} vault={vault} arn={arn} />
+}
+
+function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: string }): ReactNode {
   const navigate = useNavigate()
   const session = useSession()
   const point = useQuery({
@@ -52,39 +65,43 @@ export function Restore(): ReactNode {
         )
       ).RestoreMetadata ?? {},
   })
+  const others = useQuery({
+    queryKey: ['points beside', point.data?.ResourceArn],
+    queryFn: async () =>
+      (
+        await backup.send(
+          new ListRecoveryPointsByResourceCommand({
+            ResourceArn: point.data?.ResourceArn,
+            MaxResults: MAX_BESIDE,
+          }),
+        )
+      ).RecoveryPoints ?? [],
+    enabled: point.data?.ResourceArn !== undefined,
+  })
   const [target, setTarget] = useState<RestoreTarget>({
     isNew: true,
     name: '',
     items: useSearchParams()[0].getAll('items').join('\n'),
   })
   const [role, setRole] = useState<ChosenRole>('default')
-  const [error, setError] = useState<unknown>()
-  const [isBusy, setBusy] = useState(false)
   const type = point.data?.ResourceType ?? ''
   const metadata = given.data === undefined ? undefined : metadataOf(type, given.data, target)
   const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
   const isReady = metadata !== undefined && roleArn !== undefined && (type === 'EFS' || target.name !== '')
 
-  const submit = async (): Promise<void> => {
-    setBusy(true)
-    setError(undefined)
-    try {
-      const IamRoleArn = await ensureRole(role, session.accountId)
-      const { RestoreJobId: id = '' } = await backup.send(
-        new StartRestoreJobCommand({
-          RecoveryPointArn: arn,
-          Metadata: metadata,
-          IamRoleArn,
-          ResourceType: type,
-        }),
-      )
-      notify('The restore was started.')
-      await navigate(jobPath('restore', id))
-    } catch (failure) {
-      setError(failure)
-      setBusy(false)
-    }
-  }
+  const { error, isBusy, onSubmit } = useSubmit(async () => {
+    const IamRoleArn = await ensureRole(role, session.accountId)
+    const { RestoreJobId: id = '' } = await backup.send(
+      new StartRestoreJobCommand({
+        RecoveryPointArn: arn,
+        Metadata: metadata,
+        IamRoleArn,
+        ResourceType: type,
+      }),
+    )
+    notify('The restore was started.')
+    await navigate(jobPath('restore', id))
+  })
   return (
     <Screen
       title="Restore"
@@ -117,13 +134,21 @@ export function Restore(): ReactNode {
           <Message text={point.data.StatusMessage} />
         </Alert>
       )}
+      {others.data !== undefined && others.data.length > 1 && (
+        <Container header={<Header variant="h2">Timeline</Header>}>
+          <Timeline
+            points={others.data.map((one) => ({
+              at: one.CreationDate ?? new Date(0),
+              label: `${when(one.CreationDate)}, ${bytes(one.BackupSizeBytes)}`,
+              isWhole: one.Status === 'COMPLETED',
+              isChosen: one.RecoveryPointArn === arn,
+              path: restorePath(one.BackupVaultName ?? '', one.RecoveryPointArn ?? ''),
+            }))}
+          />
+        </Container>
+      )}
       {metadata !== undefined && (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault()
-            void submit()
-          }}
-        >
+        <form onSubmit={onSubmit}>
           <Form
             actions={
               <SpaceBetween direction="horizontal" size="xs">
@@ -139,7 +164,24 @@ export function Restore(): ReactNode {
             <SpaceBetween size="l">
               {error !== undefined && <Problem error={error} what="restore this" />}
               <Container header={<Header variant="h2">Where to</Header>}>
-                <TargetForm type={type} target={target} onChange={setTarget} />
+                <SpaceBetween size="m">
+                  <TargetForm type={type} target={target} onChange={setTarget} />
+                  {WORDS[type]?.items !== undefined && (
+                    <ExpandableSection headerText="Choose files or objects">
+                      <ItemPicker
+                        vault={vault}
+                        arn={arn}
+                        chosen={target.items.split('\n')}
+                        onChoose={(name) =>
+                          setTarget((before) => ({
+                            ...before,
+                            items: before.items.trim() === '' ? name : `${before.items.trimEnd()}\n${name}`,
+                          }))
+                        }
+                      />
+                    </ExpandableSection>
+                  )}
+                </SpaceBetween>
               </Container>
               <Container header={<Header variant="h2">Restore role</Header>}>
                 <SpaceBetween size="m">
