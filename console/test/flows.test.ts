@@ -281,6 +281,9 @@ test('each form shows the same as a command line, and never a secret', { skip: m
     ['/settings', /^\.\/roleback guard enforce$/],
     ['/resources/add', /^\.\/roleback resource add directory NAME PATH$/],
   ]
+  await goTo(root, `/plans/${filled.planId}`)
+  await shows(root, root.getByText('Daily at 01:30, Europe/Berlin'))
+  await shows(root, root.getByText(/\d{4}, .*, nightly$/))
   for (const [path, command] of forms) {
     const page = await pageAsRoot(path)
     await page

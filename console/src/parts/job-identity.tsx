@@ -11,7 +11,7 @@ import type { ReactNode } from 'react'
 import type { JobDecision } from '../api/generated.ts'
 import { allPages, roleback } from '../api/roleback.ts'
 import { Arn } from './arn.tsx'
-import { count, nameOf } from './format.ts'
+import { count, nameOf, statementText } from './format.ts'
 import { Problem } from './problem.tsx'
 
 /** Decisions that are looked at; a job's denials are kept singly up to a thousand. */
@@ -316,7 +316,7 @@ function Decisions({
           cell: ({ PolicyArn, StatementId, Reason }) =>
             PolicyArn === undefined
               ? Reason
-              : `${nameOf(PolicyArn)}${StatementId === undefined ? '' : `, ${StatementId}`}`,
+              : `${nameOf(PolicyArn)}${StatementId === undefined ? '' : `, ${statementText(StatementId)}`}`,
         },
       ]}
     />

@@ -13,7 +13,10 @@ const MAX_PLANS = 20
 const MAX_SELECTED = 500
 const RUNS = 10
 
-/** How old the newest recovery point of each selected resource may be, in milliseconds, by the plan that asks for most. */
+/**
+ * How old the newest recovery point of each resource may be, in milliseconds, by the plan that asks for most. Empty where there is no plan;
+ * resources that were not looked at are missing.
+ */
 export async function objectives(): Promise<ReadonlyMap<string, number>> {
   const { BackupPlansList: plans = [] } = await backup.send(
     new ListBackupPlansCommand({ MaxResults: MAX_PLANS }),
@@ -22,12 +25,14 @@ export async function objectives(): Promise<ReadonlyMap<string, number>> {
   const all = await Promise.all(plans.map(async ({ BackupPlanId = '' }) => await objectiveOf(BackupPlanId)))
   for (const { ms, arns } of all)
     for (const arn of arns) found.set(arn, Math.min(ms, found.get(arn) ?? Infinity))
+  for (const { others } of all)
+    for (const arn of others) if (!found.has(arn)) found.set(arn, DEFAULT_OBJECTIVE_MS)
   return found
 }
 
 async function objectiveOf(
   BackupPlanId: string,
-): Promise<{ readonly ms: number; readonly arns: readonly string[] }> {
+): Promise<{ readonly ms: number; readonly arns: readonly string[]; readonly others: readonly string[] }> {
   const [plan, selected] = await Promise.all([
     backup.send(new GetBackupPlanCommand({ BackupPlanId, MaxScheduledRunsPreview: RUNS })),
     allPages(
@@ -41,8 +46,9 @@ async function objectiveOf(
       MAX_SELECTED,
     ),
   ])
-  const arns = selected.rows.flatMap(({ ResourceArn, Selected }) => (Selected ? [ResourceArn] : []))
-  return { ms: allowedAge(plan), arns }
+  const of = (isSelected: boolean): readonly string[] =>
+    selected.rows.flatMap(({ ResourceArn, Selected }) => (Selected === isSelected ? [ResourceArn] : []))
+  return { ms: allowedAge(plan), arns: of(true), others: of(false) }
 }
 
 /** The time from one run to the next of the rule that runs most often, and its start window. */

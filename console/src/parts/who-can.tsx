@@ -6,7 +6,7 @@ import type { ReactNode } from 'react'
 import { useState } from 'react'
 import type { ListPrincipalsWhoCanInput, PrincipalWhoCan } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
-import { nameOf } from './format.ts'
+import { nameOf, statementText } from './format.ts'
 import { List } from './list.tsx'
 import { usePages } from './pages.ts'
 
@@ -75,7 +75,7 @@ export function WhoCan({ resourceArn, action }: WhoCanProps): ReactNode {
 
 function statements({ Rights }: PrincipalWhoCan): string {
   const all = Rights.flatMap(({ Statements }) =>
-    Statements.map(({ Policy, StatementId }) => `${nameOf(Policy)}, ${StatementId}`),
+    Statements.map(({ Policy, StatementId }) => `${nameOf(Policy)}, ${statementText(StatementId)}`),
   )
   return [...new Set(all)].join('; ')
 }

@@ -12,7 +12,7 @@ import { AwsCommand } from '../parts/aws-command.tsx'
 import { ChoiceFilter, SinceFilter, TextFilter, sinceOf } from '../parts/filter-fields.tsx'
 import { useFilters } from '../parts/filters.ts'
 import type { Filters } from '../parts/filters.ts'
-import { count, fromSeconds, nameOf, when } from '../parts/format.ts'
+import { count, fromSeconds, nameOf, when, statementText } from '../parts/format.ts'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -163,7 +163,7 @@ function Decision({ of }: { readonly of: AuditEvent }): ReactNode {
         <StatusIndicator type="error">Denied</StatusIndicator>
       )}
       <Box variant="small" display="block">
-        {by.policy === undefined ? by.reason : `${nameOf(by.policy)}, ${by.statement ?? ''}`}{' '}
+        {by.policy === undefined ? by.reason : `${nameOf(by.policy)}, ${statementText(by.statement)}`}{' '}
         <Explain id={of.AuthorizationId} />
       </Box>
     </>

@@ -79,6 +79,8 @@ export function Jobs(): ReactNode {
     type: get('type'),
     since: sinceOf(filters),
   }
+  // The list of one resource's restores knows neither types nor times, nor does the list of tests.
+  const hasMore = kind !== 'test' && !(kind === 'restore' && filter.resourceArn !== undefined)
   const pages = usePages(
     ['jobs', kind, { ...filter, since: get('since') }],
     async (token) => await pageOf(kind as ListedKind, filter, token),
@@ -101,17 +103,9 @@ export function Jobs(): ReactNode {
             }
             options={KINDS}
           />
-          {kind !== 'test' && (
-            <>
-              <ChoiceFilter filters={filters} name="state" label="State" options={STATES} />
-              {!(kind === 'restore' && filter.resourceArn !== undefined) && (
-                <>
-                  <ChoiceFilter filters={filters} name="type" label="Type" options={TYPES} />
-                  <SinceFilter filters={filters} />
-                </>
-              )}
-            </>
-          )}
+          {kind !== 'test' && <ChoiceFilter filters={filters} name="state" label="State" options={STATES} />}
+          {hasMore && <ChoiceFilter filters={filters} name="type" label="Type" options={TYPES} />}
+          {hasMore && <SinceFilter filters={filters} />}
           <TextFilter filters={filters} name="resource" label="Resource ARN" placeholder="arn:aws:…" />
         </SpaceBetween>
       }

@@ -21,7 +21,7 @@ import type { BackupPlanRun } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { Confirm } from '../parts/confirm.tsx'
-import { count, fromSeconds, nameOf, when } from '../parts/format.ts'
+import { count, fromSeconds, nameOf, scheduleText, when } from '../parts/format.ts'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -61,7 +61,7 @@ export function Plan(): ReactNode {
       {plan !== undefined && (
         <>
           <Rules plan={plan} />
-          <NextRuns runs={data?.ScheduledRunsPreview ?? []} />
+          <NextRuns plan={plan} runs={data?.ScheduledRunsPreview ?? []} />
           <Tabs
             ariaLabel="About this plan"
             activeTabId={query.get('tab') ?? 'resources'}
@@ -109,7 +109,11 @@ export function Rules({ plan }: { readonly plan: BackupPlan }): ReactNode {
         {
           id: 'when',
           header: 'When',
-          cell: (rule) => `${rule.ScheduleExpression ?? 'never'} ${rule.ScheduleExpressionTimezone ?? ''}`,
+          cell: (rule) => (
+            <span title={rule.ScheduleExpression}>
+              {scheduleText(rule.ScheduleExpression)}, {rule.ScheduleExpressionTimezone ?? 'UTC'}
+            </span>
+          ),
         },
         { id: 'vault', header: 'Backup vault', cell: (rule) => rule.TargetBackupVaultName },
         {
@@ -130,13 +134,16 @@ export function Rules({ plan }: { readonly plan: BackupPlan }): ReactNode {
 }
 
 export function NextRuns({
+  plan,
   runs,
 }: {
+  readonly plan: BackupPlan
   readonly runs: readonly {
     readonly ExecutionTime?: Date | undefined
     readonly RuleId?: string | undefined
   }[]
 }): ReactNode {
+  const names = new Map((plan.Rules ?? []).map(({ RuleId, RuleName }) => [RuleId, RuleName]))
   return (
     <Container header={<Header variant="h2">Next runs</Header>}>
       {runs.length === 0 ? (
@@ -145,7 +152,7 @@ export function NextRuns({
         <ol>
           {runs.map((run) => (
             <li key={`${run.RuleId ?? ''} ${run.ExecutionTime?.getTime() ?? 0}`}>
-              {when(run.ExecutionTime)}
+              {when(run.ExecutionTime)}, {names.get(run.RuleId)}
             </li>
           ))}
         </ol>

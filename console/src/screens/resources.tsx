@@ -129,15 +129,17 @@ interface ResourcePage {
   readonly next: string | undefined
 }
 
-/** As old as it may be by its plans; whoever may not see plans sees it by the general rule. */
+/** By its plans; by the general rule where there is none, or where one may not see them. Of what was not looked at nothing is claimed. */
 async function isOverdue(): Promise<(arn: string, last: Date | undefined) => boolean> {
   const promised = await queries.fetchQuery({
     queryKey: ['objectives'],
     queryFn: async () => await objectives().catch((): ReadonlyMap<string, number> => new Map()),
     staleTime: 60_000,
   })
-  return (arn, last) =>
-    last !== undefined && Date.now() - last.getTime() > (promised.get(arn) ?? DEFAULT_OBJECTIVE_MS)
+  return (arn, last) => {
+    const objective = promised.size === 0 ? DEFAULT_OBJECTIVE_MS : promised.get(arn)
+    return last !== undefined && objective !== undefined && Date.now() - last.getTime() > objective
+  }
 }
 
 async function protectedPage(token: string | undefined): Promise<ResourcePage> {

@@ -8,7 +8,7 @@ import { backupRolesPage } from './backup-roles.ts'
 import type { BackupRole } from './backup-roles.ts'
 import type { PrincipalWhoCan } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
-import { nameOf } from '../../parts/format.ts'
+import { nameOf, statementText } from '../../parts/format.ts'
 import { Stack } from '../../parts/layout.tsx'
 import { List } from '../../parts/list.tsx'
 import { usePages } from '../../parts/pages.ts'
@@ -84,7 +84,7 @@ async function edgesOf(role: BackupRole): Promise<readonly Edge[]> {
 function statementsOf({ Rights, PrincipalType }: PrincipalWhoCan): string {
   const all = Rights.flatMap(({ Statements }) =>
     Statements.map(({ Policy, StatementId, Conditions }) =>
-      [`${nameOf(Policy)}, ${StatementId}`, ...Conditions].join(' if '),
+      [`${nameOf(Policy)}, ${statementText(StatementId)}`, ...Conditions].join(' if '),
     ),
   )
   if (all.length === 0 && PrincipalType === 'root') return 'the account’s root user may everything'

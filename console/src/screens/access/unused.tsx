@@ -4,7 +4,7 @@ import { useState } from 'react'
 import type { ReactNode } from 'react'
 import type { ListUnusedPermissionsOutput, PermissionUse } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
-import { ago, fromSeconds, when } from '../../parts/format.ts'
+import { ago, fromSeconds, when, statementText } from '../../parts/format.ts'
 import { List } from '../../parts/list.tsx'
 import { usePages } from '../../parts/pages.ts'
 
@@ -37,7 +37,7 @@ export function Unused({ principalArn }: { readonly principalArn: string }): Rea
         {
           id: 'by',
           header: 'Given by',
-          cell: ({ PolicyName, StatementId }) => `${PolicyName}, ${StatementId}`,
+          cell: ({ PolicyName, StatementId }) => `${PolicyName}, ${statementText(StatementId)}`,
         },
         {
           id: 'state',
