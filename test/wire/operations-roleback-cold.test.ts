@@ -335,7 +335,10 @@ describe('cold storage', () => {
     const { JobId: checkId } = await world.call('roleback', 'StartVerifyJob', { ...vault, ReadData: true })
     const found = await jobEnd(world, checkId)
     assert.equal(found.State, 'FAILED')
-    assert.match(found.StatusMessage ?? '', new RegExp(`damaged recovery points: .*${tree.arn}`))
+    assert.match(
+      found.StatusMessage ?? '',
+      new RegExp(`cold storage: data/.*Recovery points hit: ${RecoveryPointArn} `),
+    )
     const { JobId: repairId } = await world.call('roleback', 'StartRepairJob', { ...vault, IamRoleArn: role })
     const repaired = await jobEnd(world, repairId)
     assert.equal(repaired.State, 'FAILED')
