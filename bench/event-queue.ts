@@ -94,6 +94,7 @@ async function fill(store: Store): Promise<void> {
         pattern: '{}',
         topic_arn: null,
         wants_calls: 0,
+        token_hash: null,
       },
       { arn: 'arn', now: TOLD_AT },
     )

@@ -137,6 +137,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     ].filter((file) => file !== undefined),
     allowedEndpoints: config.allowedEndpoints,
     recoveryKitPath: join(kitDirectory(config.dataDir), 'recovery-kit.txt'),
+    publicUrl: () => publicUrlOf(config, listen.port),
     listen,
     auditAnchors: () => anchors.heads(),
     ownEndpoints: [...ownEndpoints(config), ...(metricsListen === undefined ? [] : [metricsListen])],
@@ -202,6 +203,7 @@ async function startOn(config: Config, log: Log, store: Store, release: () => vo
     log,
     reach: { own: [listen, ...own], allowedEndpoints },
     owner: `${owner} ${process.pid} deliverer`,
+    publicUrl: facts.publicUrl,
     managementAccountId: server.management_account_id,
   })
   const scrubber = new Scrubber(tools)
@@ -300,6 +302,12 @@ async function listening(http: Server, at: Pick<Config, 'host' | 'port'>): Promi
 function urlOf({ host, port, tls }: Pick<Config, 'host' | 'port' | 'tls'>): string {
   const name = host.includes(':') ? `[${host}]` : host
   return `${tls === undefined ? 'http' : 'https'}://${name}:${port}`
+}
+
+/** What the operator says, or a name that browsers reach it by, or where it listens. */
+function publicUrlOf(config: Config, port: number): string {
+  const { publicUrl, hostNames } = config
+  return publicUrl ?? urlOf({ ...config, host: hostNames[0] ?? config.host, port })
 }
 
 async function closeHttp(http: Server): Promise<void> {

@@ -28,6 +28,8 @@ export interface Config {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
   /** Names that browsers may reach the console by, beside localhost and addresses. */
   readonly hostNames: readonly string[]
+  /** By which others reach the server, where it is not the address that it listens on; without a slash at its end. */
+  readonly publicUrl: string | undefined
   readonly isInsecureHttpAllowed: boolean
   /** Directories that tenants may register and restore into. */
   readonly allowedRoots: readonly string[]
@@ -70,6 +72,7 @@ export interface ServeOptions {
   readonly databaseUrlFile?: string
   readonly serverKey?: string
   readonly hostName?: readonly string[]
+  readonly publicUrl?: string
   readonly tlsCert?: string
   readonly tlsKey?: string
   readonly insecureHttp?: boolean
@@ -123,6 +126,7 @@ export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
     tls: tlsOf(options),
     isInsecureHttpAllowed: options.insecureHttp === true,
     hostNames: options.hostName ?? [],
+    publicUrl: publicUrlOf(options.publicUrl),
     allowedRoots: (options.allowRoot ?? []).map((root) => resolve(root)),
     allowedEndpoints: options.allowEndpoint ?? [],
     storage: storageOf(options),
@@ -145,6 +149,17 @@ export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
     )
   }
   return Object.freeze(config)
+}
+
+function publicUrlOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isPlain = url?.username === '' && url.password === '' && url.search === '' && url.hash === ''
+  if (url === undefined || !/^https?:$/.test(url.protocol) || !isPlain)
+    throw new ConfigError(
+      `--public-url "${text}" is not the address of a server, such as https://backups.example.com`,
+    )
+  return url.href.replace(/\/+$/, '')
 }
 
 export function isLoopback(host: string): boolean {

@@ -64,6 +64,8 @@ export interface ServerFacts {
   readonly recoveryKitPath: string | undefined
   /** Files with secrets outside of the data directory: the database's address, the TLS key. */
   readonly keyFiles?: readonly string[] | undefined
+  /** By which others reach it, without a slash at its end. */
+  readonly publicUrl: () => string
   /** Host and port the server listens on: never an endpoint of a resource. */
   readonly listen: { readonly host: string; readonly port: number }
   /** Ends of audit chains that are known outside of the database. */

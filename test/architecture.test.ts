@@ -69,6 +69,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   http: [
     'context.ts',
+    'events',
     'backup',
     'iam',
     'sts',

@@ -27,7 +27,7 @@ export function addNotify(program: Command): void {
   notify
     .command('put <name>')
     .description('tell this place of events, or change how')
-    .requiredOption('--type <type>', 'webhook, slack, teams, discord, matrix, mail or ping')
+    .requiredOption('--type <type>', 'webhook, slack, teams, discord, matrix, mail, sns or ping')
     .option(
       '--url-file <file>',
       'file with its address, - for standard input: who has it can write there; for mail smtps://HOST or smtp://HOST (STARTTLS)',
@@ -37,7 +37,10 @@ export function addNotify(program: Command): void {
       'file with the secret that webhooks are signed with; made where absent',
     )
     .option('--pattern <file>', 'file with an EventBridge pattern; every change of state where absent')
-    .option('--topic <arn>', 'what vaults send to this topic (put-backup-vault-notifications)')
+    .option(
+      '--topic <arn>',
+      'what vaults send to this topic (put-backup-vault-notifications); for sns the topic that this is an endpoint of',
+    )
     .option(
       '--plan <id>',
       'for ping: the backup plan whose runs it hears begin, end and fail (healthchecks.io)',
@@ -56,6 +59,10 @@ export function addNotify(program: Command): void {
     .description('all targets, how they took what they were told, and what they are owed')
     .option('--json', 'print them as JSON')
     .action(list)
+  notify
+    .command('vault <name>')
+    .description('what a backup vault tells which topic, and who listens there')
+    .action(ofVault)
   notify
     .command('test <name>')
     .description('send one event now, and say whether it was taken')
@@ -106,7 +113,11 @@ async function put(Name: string, options: PutOptions): Promise<void> {
         : await readSecret(options.passwordFile, 'password', '--password-file'),
     CertificateAuthority: options.caFile === undefined ? undefined : readFileSync(options.caFile, 'utf8'),
   })
-  note(`${Name} is told of events from now on. Try it: roleback notify test ${Name}`)
+  if (options.type.toUpperCase() === 'SNS')
+    note(
+      `${Name} is sent a SubscriptionConfirmation, unless it is confirmed already, and gets nothing else until it visits the SubscribeURL in it. See whether it has: roleback notify list`,
+    )
+  else note(`${Name} is told of events from now on. Try it: roleback notify test ${Name}`)
   if (SigningSecret !== undefined) {
     note('Its messages are signed (Standard Webhooks) with this secret, which is shown only now:')
     say(SigningSecret)
@@ -118,13 +129,22 @@ async function list(options: { readonly json?: boolean }): Promise<void> {
   const { EventTargets } = await call('roleback', 'ListEventTargets', {})
   if (options.json === true) return sayJson(EventTargets)
   if (EventTargets.length === 0) return say('Nobody is told of events.')
+  say(tableOf(HEADS, EventTargets.map(row)))
+}
+
+async function ofVault(BackupVaultName: string): Promise<void> {
+  const { call } = clientFrom(process.env)
+  const kept = await call('backup', 'GetBackupVaultNotifications', { BackupVaultName })
+  const { EventTargets } = await call('roleback', 'ListEventTargets', {})
+  const theirs = EventTargets.filter(({ TopicArn }) => TopicArn === kept.SNSTopicArn)
+  say(`${kept.SNSTopicArn ?? ''} is told of ${(kept.BackupVaultEvents ?? []).join(', ')}`)
+  if (theirs.length > 0) return say(tableOf(HEADS, theirs.map(row)))
   say(
-    tableOf(
-      ['NAME', 'TYPE', 'HOST', 'TOOK THE LAST', 'OWED', 'GIVEN UP', 'LAST PROBLEM'],
-      EventTargets.map(row),
-    ),
+    `Nobody listens to this topic: roleback notify put NAME --type sns --url-file FILE --topic ${kept.SNSTopicArn ?? ''}`,
   )
 }
+
+const HEADS = ['NAME', 'TYPE', 'HOST', 'TOOK THE LAST', 'OWED', 'GIVEN UP', 'LAST PROBLEM']
 
 const row = (target: EventTarget): string[] => [
   target.Name,
@@ -133,5 +153,10 @@ const row = (target: EventTarget): string[] => [
   target.LastDeliveredAt?.toISOString() ?? 'none yet',
   String(target.MessagesOwed ?? 0),
   String(target.MessagesGivenUp ?? 0),
-  (target.Failures ?? 0) > 0 ? `${target.LastError ?? ''}, again ${target.RetryAt?.toISOString() ?? ''}` : '',
+  problemOf(target),
 ]
+
+function problemOf({ Failures = 0, LastError = '', RetryAt, IsConfirmed }: EventTarget): string {
+  if (Failures > 0) return `${LastError}, again ${RetryAt?.toISOString() ?? ''}`
+  return IsConfirmed === false ? 'not confirmed: it gets nothing' : ''
+}

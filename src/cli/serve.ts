@@ -38,6 +38,10 @@ export function addServe(program: Command): void {
       'name that browsers reach the console by, beside localhost and addresses; may be given again',
       collect,
     )
+    .option(
+      '--public-url <url>',
+      'address that others reach it by, for links in what SNS endpoints are sent (default: the first --host-name, else where it listens)',
+    )
     .option('--tls-cert <file>', 'certificate chain in PEM')
     .option('--tls-key <file>', 'its private key in PEM')
     .option('--insecure-http', 'listen beyond loopback without TLS, because something in front speaks it')

@@ -43,6 +43,7 @@ test('a message that its target refuses as such is given up after ten tries, and
         pattern: '{}',
         topic_arn: null,
         wants_calls: 0,
+        token_hash: null,
       },
       { arn: 'arn', now },
     )
@@ -59,6 +60,7 @@ test('a message that its target refuses as such is given up after ten tries, and
       log: createLog('silent'),
       reach: { own: [], allowedEndpoints: [place] },
       owner: 'a test',
+      publicUrl: () => 'http://127.0.0.1',
       managementAccountId: ACCOUNT,
     })
     for (let i = 0; i < 9; i++) {
@@ -102,6 +104,7 @@ test('a mail tells at once, what comes within the next minute together, and what
         pattern: '{}',
         topic_arn: null,
         wants_calls: 0,
+        token_hash: null,
       },
       { arn: 'arn', now },
     )
@@ -124,6 +127,7 @@ test('a mail tells at once, what comes within the next minute together, and what
       log: createLog('silent'),
       reach: { own: [], allowedEndpoints: [server.place] },
       owner: 'a test',
+      publicUrl: () => 'http://127.0.0.1',
       managementAccountId: ACCOUNT,
     })
     await owe('FAILED')

@@ -1,7 +1,6 @@
 import type { Log } from '../lib/log.ts'
 import { claimDeliveries, endDeliveries, failDeliveries, owedBehind } from '../store/event-deliveries.ts'
 import type { ClaimedDelivery } from '../store/event-deliveries.ts'
-import type { Store } from '../store/store.ts'
 import { MAIL_EVENTS, MAIL_PAUSE_MS } from './mail.ts'
 import type { Message } from './message.ts'
 import { sendTo } from './send.ts'
@@ -20,7 +19,6 @@ const MIN_WAIT_MS = 1_000
 const MAX_WAIT_MS = 3_600_000
 
 export interface DelivererOptions extends SendOptions {
-  readonly store: Store
   readonly log: Log
   readonly owner: string
 }

@@ -12,7 +12,7 @@ export const MAIL_PAUSE_MS = 60_000
 const MAX_SUBJECT = 160
 
 /** What a mailbox gets that asks for nothing in particular: what somebody has to look at. */
-const TROUBLES = ['FAILED', 'EXPIRED', 'PARTIAL', 'ABORTED', 'MISSED', 'DAMAGED']
+const TROUBLES = ['FAILED', 'EXPIRED', 'PARTIAL', 'ABORTED', 'MISSED', 'DAMAGED', 'UNSUBSCRIBED']
 export const TROUBLE_PATTERN: string = JSON.stringify({
   $or: [
     { detail: { state: TROUBLES } },

@@ -5,4 +5,6 @@ import type { Notification } from './notification.ts'
 export interface Message {
   readonly event: Event
   readonly notification?: Notification
+  /** Asks an SNS endpoint whether it wants what comes. */
+  readonly isConfirmation?: boolean
 }

@@ -27,6 +27,7 @@ import type { Message } from './message.ts'
 import { CALL_DETAIL_TYPE, parsePattern } from './pattern.ts'
 import type { EventPattern } from './pattern.ts'
 import { noticeRunEnd } from './plan-run.ts'
+import { SUBSCRIPTION_DETAIL_TYPE } from './sns.ts'
 import { notificationsOf } from './vault-topics.ts'
 
 /** Looks for events so often while there are none, in milliseconds. */
@@ -146,9 +147,7 @@ export class EventRouter {
       }),
     )
     const accounts = [...new Set(done.map(({ row }) => row.account_id))]
-    const targets = (await listEventTargets(store.db, accounts)).filter(
-      ({ token_hash }) => token_hash === null,
-    )
+    const targets = await listEventTargets(store.db, accounts)
     await store.transaction(async (tx) => {
       const deliveries: NewDelivery[] = []
       for (const { row, event } of done) {
@@ -212,6 +211,8 @@ export class EventRouter {
     const notifications = isForTopics ? await notificationsOf(tx, row, event) : []
     // Each is told of an event once, however many reasons there are: the message's id is the event's.
     return theirs.flatMap((target) => {
+      if (target.token_hash !== null)
+        return isAsked(target, row, event) ? [owe(target, { event, isConfirmation: true })] : []
       const notification = notifications.find(({ topicArn }) => topicArn === target.topic_arn)
       if (notification !== undefined) return [owe(target, { event, notification })]
       return this.#isWanted(target, row, event) ? [owe(target, { event })] : []
@@ -233,6 +234,16 @@ export class EventRouter {
     }
     return pattern
   }
+}
+
+/** Whether the event is that the target was named, and has to say that it wants what comes. */
+function isAsked({ target_id }: EventTargetTable, { kind, cause }: EventRow, event: Event): boolean {
+  return (
+    kind === 'notice' &&
+    event['detail-type'] === SUBSCRIPTION_DETAIL_TYPE &&
+    stateOf(event) === 'PENDING_CONFIRMATION' &&
+    cause?.startsWith(`subscription ${target_id} `) === true
+  )
 }
 
 function told(row: EventRow): { readonly record: AuditRecord; readonly event: Event } {

@@ -4,10 +4,13 @@ import type { PlaceRules, Reach } from '../egress/pinned-request.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { EventTargetTable } from '../store/schema-events.ts'
+import type { Store } from '../store/store.ts'
 import { mailOf } from './mail.ts'
 import type { Message } from './message.ts'
+import { snsRequest } from './sns.ts'
+import { openSnsSigner } from './sns-signer.ts'
 import { openTarget, requestFor, settingsOf } from './target.ts'
-import type { HttpKind } from './target.ts'
+import type { HttpKind, TargetRequest } from './target.ts'
 
 const TIMEOUT_MS = 10_000
 /** A mail server says several things before it takes a mail, and may look at it. Shorter than a delivery's lease. */
@@ -22,6 +25,9 @@ export interface SendOptions {
   readonly clock: Clock
   readonly reach: Reach
   readonly managementAccountId: string
+  readonly store: Store
+  /** By which others reach this server, without a slash at its end. */
+  readonly publicUrl: () => string
 }
 
 /** Why a target did not take a message; addresses are never in it. */
@@ -55,16 +61,16 @@ export async function sendTo(
 }
 
 async function post(
-  { reach, clock, serverKey }: SendOptions,
+  options: SendOptions,
   target: EventTargetTable,
   message: Message,
   { sequence, rules }: { readonly sequence: number; readonly rules: PlaceRules },
 ): Promise<Failure | undefined> {
-  const request = requestFor(target.kind as HttpKind, openTarget(serverKey, target), message, {
-    sequence,
-    at: clock.now(),
-  })
-  const { status } = await pinnedRequest(reach, {
+  // Whoever was named and did not ask for it gets one question, and nothing else.
+  if (target.token_hash !== null && message.isConfirmation !== true)
+    return { problem: 'its subscription is not confirmed', isRefused: true }
+  const request = await requestTo(options, target, message, sequence)
+  const { status } = await pinnedRequest(options.reach, {
     ...request,
     ...rules,
     method: 'POST',
@@ -73,6 +79,26 @@ async function post(
   })
   if (status >= 200 && status < 300) return undefined
   return { problem: `it answered with status ${status}`, isRefused: REFUSALS.includes(status) }
+}
+
+async function requestTo(
+  { store, serverKey, clock, publicUrl }: SendOptions,
+  target: EventTargetTable,
+  message: Message,
+  sequence: number,
+): Promise<TargetRequest> {
+  const secret = openTarget(serverKey, target)
+  const at = clock.now()
+  if (target.kind !== 'SNS') return requestFor(target.kind as HttpKind, secret, message, { sequence, at })
+  const signer = await openSnsSigner(store, serverKey)
+  const { target_id: targetId, topic_arn: topicArn } = target
+  return snsRequest(
+    signer,
+    publicUrl(),
+    { url: secret.url, topicArn: topicArn ?? '', targetId, token: secret.confirmationToken },
+    message,
+    at,
+  )
 }
 
 async function mailTo(

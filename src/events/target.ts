@@ -14,12 +14,14 @@ export interface TargetSecret {
   readonly signingSecret?: string | undefined
   /** With what a mail server is spoken to; mail only. */
   readonly credentials?: { readonly user: string; readonly password: string } | undefined
+  /** What an SNS endpoint confirms its subscription with. */
+  readonly confirmationToken?: string | undefined
 }
 
 /** Kinds that are reached by one POST; PING is a dead man's switch, which alarms when it hears nothing. */
 export const HTTP_KINDS = ['WEBHOOK', 'SLACK', 'TEAMS', 'DISCORD', 'MATRIX', 'PING'] as const
-/** Of those, and of what a mail server is told. */
-export const TARGET_KINDS: readonly [...typeof HTTP_KINDS, 'MAIL'] = [...HTTP_KINDS, 'MAIL']
+/** Of those, of what a mail server is told, and of what a topic's endpoints are. */
+export const TARGET_KINDS: readonly [...typeof HTTP_KINDS, 'MAIL', 'SNS'] = [...HTTP_KINDS, 'MAIL', 'SNS']
 export type HttpKind = (typeof HTTP_KINDS)[number]
 
 /** What may be shown of a target. */
@@ -37,6 +39,8 @@ export interface TargetSettings {
         readonly authority?: string | undefined
       }
     | undefined
+  /** SNS only: with what it confirms, as SHA-256 in hexadecimal, and until when (milliseconds); undefined once it unsubscribed. */
+  readonly subscription?: { readonly tokenHash: string; readonly expiresAt: number } | undefined
 }
 
 export function settingsOf({ settings }: Pick<EventTargetTable, 'settings'>): TargetSettings {

@@ -34,6 +34,7 @@ import type { Console } from './console.ts'
 import type { GateRequest } from './gate.ts'
 import { contextOf, perform } from './perform.ts'
 import type { AnyEntry, AnyUnsigned, ServiceTables } from './perform.ts'
+import { isForSns, serveSns } from './sns.ts'
 import { isUnsigned, routeUnsigned } from './unsigned.ts'
 
 /**
@@ -60,6 +61,7 @@ export function createHttpServer(options: HttpOptions): Server {
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     const startedAt = options.clock.monotonic()
     if (options.console.answer(request, response)) logConsole(options, request, response, startedAt)
+    else if (isForSns(request)) void serveSns(options, request, response)
     else void serve(options, request, response)
   }
   const limits = {

@@ -293,6 +293,7 @@ async function contextFor(t: TestContext): Promise<Context> {
       allowedRoots: [],
       allowedEndpoints: [],
       recoveryKitPath: undefined,
+      publicUrl: () => 'http://127.0.0.1',
       listen: { host: '127.0.0.1', port: 0 },
       ownEndpoints: [],
     },

@@ -37,6 +37,7 @@ export type SealPurpose =
   | 'sign-in-state'
   | 'audit-anchors'
   | 'event-target'
+  | 'sns-signer'
 
 /** What is only recognised, never read again. */
 export type FingerprintPurpose = 'back-off' | 'audit'

@@ -41,7 +41,11 @@ export function secretOf(
   if (kind !== 'WEBHOOK') {
     if (input.SigningSecret !== undefined)
       throw refused('SigningSecret', 'is for webhooks only: no chat checks one')
-    return { url, credentials: credentialsOf(kind, input, kept, url) }
+    return {
+      url,
+      credentials: credentialsOf(kind, input, kept, url),
+      confirmationToken: kept?.confirmationToken,
+    }
   }
   refuseMailMembers(input)
   if (input.SigningSecret !== undefined && signingKeyOf(input.SigningSecret) === undefined)
@@ -171,7 +175,9 @@ export function patternOf(
   }
 }
 
-export function topicOf({ TopicArn }: PutEventTargetInput): string | null {
+export function topicOf(kind: Kind, { TopicArn }: PutEventTargetInput): string | null {
+  if (TopicArn === undefined && kind === 'SNS')
+    throw refused('TopicArn', 'is missing: an SNS endpoint is one of a topic')
   if (TopicArn === undefined) return null
   if (TOPIC.test(TopicArn)) return TopicArn
   throw refused(

@@ -15,6 +15,7 @@ import type {
 import type { Context } from '../context.ts'
 import { asksForCalls } from '../events/pattern.ts'
 import { sendTo } from '../events/send.ts'
+import { hashOfToken, TOKEN_MS } from '../events/sns.ts'
 import { openTarget, sealTarget, settingsOf } from '../events/target.ts'
 import type { TargetSettings } from '../events/target.ts'
 import { trialOf } from '../events/words.ts'
@@ -23,6 +24,7 @@ import { deliveryCounts, retryDeliveries } from '../store/event-deliveries.ts'
 import {
   deleteEventTarget as removeEventTarget,
   findEventTarget,
+  forgetDeliveries,
   listEventTargets as eventTargetsOf,
   putEventTarget as storeEventTarget,
 } from '../store/event-targets.ts'
@@ -36,6 +38,7 @@ import {
   secretOf,
   topicOf,
 } from './event-target-input.ts'
+import { tellOf } from './sns-subscriptions.ts'
 
 /** Whom to tell of events: webhooks, chats, mailboxes and dead man's switches, each with a pattern of what it wants, or a topic that vaults notify. */
 
@@ -59,26 +62,43 @@ export async function putEventTarget(
   const wantsCalls = pattern !== null && asksForCalls(pattern)
   // Told of calls is who reads the trail.
   if (wantsCalls) await ctx.authorize('roleback:LookupAuditEvents', '*')
+  const topicArn = topicOf(kind, input)
+  // Another place, or another topic: asked anew.
+  const isAsked =
+    kind === 'SNS' &&
+    (kept?.url !== secret.url || before?.topic_arn !== topicArn || before.token_hash !== null)
+  const token = isAsked ? randomHex(32) : undefined
+  const tokenHash = token === undefined ? null : hashOfToken(token)
+  const earlier = before?.kind === kind ? settingsOf(before) : undefined
   const settings: TargetSettings = {
     host: new URL(secret.url).host,
+    subscription: tokenHash === null ? earlier?.subscription : { tokenHash, expiresAt: ctx.now + TOKEN_MS },
     planId: input.BackupPlanId,
-    mail: mailSettingsOf(kind, input, before?.kind === kind ? settingsOf(before).mail : undefined),
+    mail: mailSettingsOf(kind, input, earlier?.mail),
   }
-  await storeEventTarget(
-    ctx.store.db,
-    {
-      account_id: ctx.accountId,
-      name: input.Name,
-      target_id: targetId,
-      kind,
-      settings: JSON.stringify(settings),
-      secret: sealTarget(ctx.serverKey, targetId, secret),
-      pattern,
-      topic_arn: topicOf(input),
-      wants_calls: wantsCalls ? 1 : 0,
-    },
-    { arn: ctx.principal.arn, now: ctx.now },
-  )
+  const row = {
+    account_id: ctx.accountId,
+    name: input.Name,
+    target_id: targetId,
+    kind,
+    settings: JSON.stringify(settings),
+    secret: sealTarget(
+      ctx.serverKey,
+      targetId,
+      token === undefined ? secret : { ...secret, confirmationToken: token },
+    ),
+    pattern,
+    topic_arn: topicArn,
+    wants_calls: wantsCalls ? 1 : 0,
+    token_hash: tokenHash,
+  }
+  await ctx.store.transaction(async (tx) => {
+    await storeEventTarget(tx, row, { arn: ctx.principal.arn, now: ctx.now })
+    if (!isAsked) return
+    // What the place before was owed is not the new one's.
+    await forgetDeliveries(tx, targetId)
+    await tellOf(tx, row, 'PENDING_CONFIRMATION', ctx)
+  })
   return {
     Name: input.Name,
     // Shown once: nobody reads it again.
@@ -113,6 +133,7 @@ function toTarget(
     MailTo: settings.mail?.to,
     EventPattern: row.pattern ?? undefined,
     TopicArn: row.topic_arn ?? undefined,
+    IsConfirmed: row.kind === 'SNS' ? row.token_hash === null : undefined,
     CreationDate: new Date(row.created_at),
     LastDeliveredAt: date(row.last_delivered_at),
     LastError: row.last_error ?? undefined,
@@ -139,7 +160,7 @@ export async function testEventTarget(
   input: TestEventTargetInput,
 ): Promise<TestEventTargetOutput> {
   const target = await targetNamed(ctx, input.Name)
-  const { managementAccountId, allowedEndpoints, listen, ownEndpoints } = ctx.server
+  const { managementAccountId, allowedEndpoints, listen, ownEndpoints, publicUrl } = ctx.server
   const event = trialOf({
     id: uuid(),
     account: ctx.accountId,
@@ -152,6 +173,8 @@ export async function testEventTarget(
       clock: { now: () => ctx.now, monotonic: () => 0 },
       reach: { own: [listen, ...ownEndpoints], allowedEndpoints },
       managementAccountId,
+      store: ctx.store,
+      publicUrl,
     },
     target,
     [{ event }],

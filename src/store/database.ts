@@ -38,7 +38,13 @@ import type { DiscoveredTable, DiscoveryRoundTable, DiscoveryRuleTable } from '.
 import type { FrameworkTable } from './schema-frameworks.ts'
 import type { PointIndexTable } from './schema-point-index.ts'
 import type { ReportPlanTable } from './schema-reports.ts'
-import type { EventDeliveryTable, EventTable, EventTargetTable, SignOfLifeTable } from './schema-events.ts'
+import type {
+  EventDeliveryTable,
+  EventTable,
+  EventTargetTable,
+  SignOfLifeTable,
+  SnsSignerTable,
+} from './schema-events.ts'
 import type {
   GlobalSettingsTable,
   JobLimitsTable,
@@ -130,6 +136,7 @@ export interface Database {
   event: EventTable
   event_target: EventTargetTable
   event_delivery: EventDeliveryTable
+  sns_signer: SnsSignerTable
   denial: DenialTable
   denial_policy: DenialPolicyTable
   vault_scrub: VaultScrubTable

@@ -19,7 +19,15 @@ async function owe(store: Store, targetId: string, count: number): Promise<void>
   const target = { account_id: ACCOUNT, name: targetId, target_id: targetId, kind: 'WEBHOOK' as const }
   await putEventTarget(
     store.db,
-    { ...target, settings: '{}', secret: 'sealed', pattern: '{}', topic_arn: null, wants_calls: 0 },
+    {
+      ...target,
+      settings: '{}',
+      secret: 'sealed',
+      pattern: '{}',
+      topic_arn: null,
+      wants_calls: 0,
+      token_hash: null,
+    },
     { arn: 'arn', now: NOW },
   )
   await recordNotice(store.db, {

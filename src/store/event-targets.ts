@@ -41,6 +41,7 @@ export type DeclaredTarget = Pick<
   | 'pattern'
   | 'topic_arn'
   | 'wants_calls'
+  | 'token_hash'
 >
 
 export async function putEventTarget(
@@ -48,12 +49,11 @@ export async function putEventTarget(
   target: DeclaredTarget,
   by: { readonly arn: string; readonly now: number },
 ): Promise<void> {
-  const { kind, settings, secret, pattern, topic_arn, wants_calls } = target
+  const { kind, settings, secret, pattern, topic_arn, wants_calls, token_hash } = target
   await db
     .insertInto('event_target')
     .values({
       ...target,
-      token_hash: null,
       sequence: 0,
       created_at: by.now,
       created_by: by.arn,
@@ -72,6 +72,7 @@ export async function putEventTarget(
         pattern,
         topic_arn,
         wants_calls,
+        token_hash,
         failures: 0,
         retry_at: by.now,
       }),
@@ -79,8 +80,50 @@ export async function putEventTarget(
     .execute()
 }
 
+/** Endpoints of a topic, of whichever account. */
+export async function listEndpoints(db: Queryable, topicArn: string): Promise<readonly EventTargetTable[]> {
+  return await db
+    .selectFrom('event_target')
+    .selectAll()
+    .where('topic_arn', '=', topicArn)
+    .where('kind', '=', 'SNS')
+    .orderBy('target_id')
+    .execute()
+}
+
+/** From now on it gets what the topic does. False where it did so already, or was asked anew meanwhile. */
+export async function confirmEndpoint(db: Queryable, targetId: string, tokenHash: string): Promise<boolean> {
+  const result = await db
+    .updateTable('event_target')
+    .set({ token_hash: null })
+    .where('target_id', '=', targetId)
+    .where('token_hash', '=', tokenHash)
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** It gets nothing more, what it is owed included. @param tokenHash Of a token that nobody has. Give it a transaction. */
+export async function unsubscribeEndpoint(
+  db: Queryable,
+  target: EventTargetTable,
+  { settings, tokenHash }: { readonly settings: string; readonly tokenHash: string },
+): Promise<boolean> {
+  const result = await db
+    .updateTable('event_target')
+    .set({ token_hash: tokenHash, settings })
+    .where('target_id', '=', target.target_id)
+    .where('token_hash', 'is', null)
+    .executeTakeFirst()
+  if (result.numUpdatedRows === 1n) await forgetDeliveries(db, target.target_id)
+  return result.numUpdatedRows === 1n
+}
+
+export async function forgetDeliveries(db: Queryable, targetId: string): Promise<void> {
+  await db.deleteFrom('event_delivery').where('target_id', '=', targetId).execute()
+}
+
 /** With all that it is owed. Give it a transaction. */
 export async function deleteEventTarget(db: Queryable, target: EventTargetTable): Promise<void> {
-  await db.deleteFrom('event_delivery').where('target_id', '=', target.target_id).execute()
+  await forgetDeliveries(db, target.target_id)
   await db.deleteFrom('event_target').where('target_id', '=', target.target_id).execute()
 }

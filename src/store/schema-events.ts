@@ -84,6 +84,16 @@ export interface EventDeliveryTable {
   given_up_at: Millis | null
 }
 
+/** One row, once something was to be signed. */
+export interface SnsSignerTable {
+  /** Always 1. */
+  id: number
+  /** PEM. */
+  certificate: string
+  /** PKCS #8, sealed. */
+  sealed_key: string
+}
+
 /** One row: when a server last said that it runs. */
 export interface SignOfLifeTable {
   /** Always 1. */

@@ -321,6 +321,7 @@ async function setUp(t: TestContext): Promise<SetUp> {
       allowedRoots: [],
       allowedEndpoints: [],
       recoveryKitPath: undefined,
+      publicUrl: () => 'http://127.0.0.1',
       listen: { host: '127.0.0.1', port: 0 },
       ownEndpoints: [],
     },

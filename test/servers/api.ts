@@ -76,6 +76,7 @@ export async function startApiServer(): Promise<ApiServer> {
       allowedRoots: [],
       allowedEndpoints: [],
       recoveryKitPath: join(folder, 'kit'),
+      publicUrl: () => 'http://127.0.0.1',
       listen: { host: '127.0.0.1', port: 0 },
       ownEndpoints: [],
     },

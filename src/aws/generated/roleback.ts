@@ -1174,6 +1174,7 @@ export interface EventTarget {
   readonly Type: string
   readonly Host?: string | undefined
   readonly EventPattern?: string | undefined
+  readonly IsConfirmed?: boolean | undefined
   readonly TopicArn?: string | undefined
   readonly BackupPlanId?: string | undefined
   readonly MailFrom?: string | undefined
