@@ -115,6 +115,11 @@ export async function fill(server: ServerProcess, folder: string): Promise<Fille
       ResourceIdentifiers: [resources.get('accounting') ?? ''],
     },
   })
+  await call('backup', 'PutBackupVaultNotifications', {
+    BackupVaultName: 'production',
+    SNSTopicArn: `arn:aws:sns:us-east-1:${ACCOUNT}:backups`,
+    BackupVaultEvents: ['BACKUP_JOB_FAILED', 'COPY_JOB_FAILED', 'RESTORE_JOB_COMPLETED'],
+  })
   await call('backup', 'CreateFramework', {
     FrameworkName: 'house_rules',
     FrameworkDescription: 'What we promised our customers',

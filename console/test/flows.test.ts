@@ -132,6 +132,38 @@ test(
   },
 )
 
+test(
+  'a vault tells a topic what was chosen, and the screen says that nobody listens until somebody does',
+  { skip: missing },
+  async () => {
+    const topic = `arn:aws:sns:us-east-1:${ACCOUNT}:alarms`
+    const page = await pageAsRoot('/vaults/offsite?tab=notifications')
+    await page.getByLabel('Topic (ARN)').fill(topic)
+    await page.getByRole('checkbox', { name: 'Copy job failed' }).check()
+    await page.getByRole('button', { name: 'Save' }).click()
+    await shows(page, page.getByText('Nobody listens to this topic'))
+    const kept = await server.call('backup', 'GetBackupVaultNotifications', { BackupVaultName: 'offsite' })
+    assert.deepEqual([kept.SNSTopicArn, kept.BackupVaultEvents], [topic, ['COPY_JOB_FAILED']])
+    await page.getByRole('link', { name: 'Notifications in the settings' }).click()
+    await page.getByRole('button', { name: 'Add target' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Name', { exact: true }).fill('pager')
+    await dialog.getByRole('button', { name: /^Type/ }).click()
+    await page.getByRole('option', { name: 'Endpoint of an SNS topic' }).click()
+    await dialog.getByLabel('Address').fill('https://127.0.0.1:1/sns')
+    await dialog.getByLabel('Topic (ARN)').fill(topic)
+    await dialog.getByRole('button', { name: 'Add target' }).click()
+    await shows(page, page.getByText('Topic alarms'))
+    const { EventTargets } = await server.call('roleback', 'ListEventTargets', {})
+    assert.deepEqual(
+      EventTargets.filter(({ Name }) => Name === 'pager').map(({ Type, IsConfirmed }) => [Type, IsConfirmed]),
+      [['SNS', false]],
+    )
+    await server.call('roleback', 'DeleteEventTarget', { Name: 'pager' })
+    await page.close()
+  },
+)
+
 test('a running job is stopped from its screen', { skip: missing }, async () => {
   const path = join(folder, 'huge')
   mkdirSync(path)

@@ -34,6 +34,7 @@ export function screensOf(filled: Filled): ReadonlyMap<string, string> {
     ['vault-health', '/vaults/production?tab=health'],
     ['vault-policy', '/vaults/production?tab=policy'],
     ['vault-lock', '/vaults/archive?tab=lock'],
+    ['vault-notifications', '/vaults/production?tab=notifications'],
     ['vault-usage', '/vaults/production?tab=usage'],
     ['vault-who-can', '/vaults/production?tab=who-can'],
     ['restore', `/restore/production/${point}`],

@@ -14,7 +14,7 @@ import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Tabs from '@cloudscape-design/components/tabs'
 import { useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
+import { Suspense, lazy, useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams, useSearchParams } from 'react-router'
 import { CopyPoint } from './copy-point.tsx'
@@ -38,6 +38,10 @@ import { State } from '../parts/state.tsx'
 import { HealthOfVault } from '../parts/vault-health.tsx'
 import { VaultLock } from '../parts/vault-lock.tsx'
 import { WhoCan } from '../parts/who-can.tsx'
+
+const VaultNotifications = lazy(async () => ({
+  default: (await import('./vault-notifications.tsx')).VaultNotifications,
+}))
 
 export function Vault(): ReactNode {
   const name = useParams()['name'] ?? ''
@@ -76,6 +80,15 @@ export function Vault(): ReactNode {
                 id: 'lock',
                 label: 'Lock',
                 content: <VaultLock vault={data} onChange={() => void refetch()} />,
+              },
+              {
+                id: 'notifications',
+                label: 'Notifications',
+                content: (
+                  <Suspense fallback={null}>
+                    <VaultNotifications vault={name} arn={data.BackupVaultArn ?? ''} />
+                  </Suspense>
+                ),
               },
               {
                 id: 'usage',

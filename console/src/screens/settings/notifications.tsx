@@ -24,6 +24,8 @@ const TYPES = [
   { value: 'DISCORD', label: 'Discord' },
   { value: 'MATRIX', label: 'Matrix' },
   { value: 'MAIL', label: 'Mail' },
+  { value: 'SNS', label: 'Endpoint of an SNS topic' },
+  { value: 'PING', label: 'Ping of a plan' },
 ]
 
 /** Whom the server tells of what happens, and how it was taken. */
@@ -70,6 +72,7 @@ export function Notifications(): ReactNode {
             cell: ({ Type }) => TYPES.find(({ value }) => value === Type)?.label ?? Type,
           },
           { id: 'host', header: 'Host', cell: ({ Host }) => Host ?? '–' },
+          { id: 'told', header: 'Told of', cell: toldOf },
           { id: 'state', header: 'State', minWidth: 190, cell: (target) => <Delivery of={target} /> },
           { id: 'owed', header: 'Owed', cell: ({ MessagesOwed = 0 }) => MessagesOwed.toLocaleString() },
           {
@@ -130,7 +133,23 @@ export function Notifications(): ReactNode {
   )
 }
 
+/** What a target asked for, in a few words: its pattern is its own to read. */
+function toldOf({ Type, TopicArn, EventPattern, BackupPlanId }: EventTarget): string {
+  const topic = TopicArn === undefined ? undefined : `Topic ${TopicArn.split(':').at(-1)}`
+  if (BackupPlanId !== undefined) return 'Runs of one plan'
+  if (EventPattern === undefined) return topic ?? '–'
+  const pattern =
+    EventPattern === EVERY_CHANGE
+      ? 'Every change of state'
+      : Type === 'MAIL' && EventPattern.startsWith('{"$or"')
+        ? 'What failed or was missed'
+        : 'Its own pattern'
+  return topic === undefined ? pattern : `${topic}, ${pattern.toLowerCase()}`
+}
+
 function Delivery({ of }: { readonly of: EventTarget }): ReactNode {
+  if (of.IsConfirmed === false && (of.Failures ?? 0) === 0)
+    return <StatusIndicator type="warning">Asked, not confirmed yet</StatusIndicator>
   if ((of.Failures ?? 0) > 0)
     return <StatusIndicator type="error">{of.LastError ?? 'Takes nothing'}</StatusIndicator>
   if ((of.MessagesGivenUp ?? 0) > 0)
@@ -149,13 +168,20 @@ function AddTarget({ onClose }: { readonly onClose: () => void }): ReactNode {
   const [secret, setSecret] = useState('')
   const [pattern, setPattern] = useState('')
   const [mail, setMail] = useState<MailFields>({ from: '', to: '', user: '', password: '', authority: '' })
+  const [topic, setTopic] = useState('')
   const isMail = type === 'MAIL'
+  const isEndpoint = type === 'SNS'
   return (
     <FormDialog
       title="Add target"
       what="add this target"
       action="Add target"
-      isReady={name !== '' && url !== '' && (!isMail || (mail.from !== '' && mail.to !== ''))}
+      isReady={
+        name !== '' &&
+        url !== '' &&
+        (!isEndpoint || topic !== '') &&
+        (!isMail || (mail.from !== '' && mail.to !== ''))
+      }
       onClose={onClose}
       onSubmit={async () => {
         await roleback('PutEventTarget', {
@@ -164,9 +190,14 @@ function AddTarget({ onClose }: { readonly onClose: () => void }): ReactNode {
           Url: url,
           ...(type === 'WEBHOOK' && secret !== '' && { SigningSecret: secret }),
           ...(isMail && mailMembers(mail)),
+          ...(topic !== '' && { TopicArn: topic }),
           ...(pattern.trim() !== '' && { EventPattern: pattern }),
         })
-        notify(`${name} is told from now on. Test it.`)
+        notify(
+          isEndpoint
+            ? `${name} is asked whether it wants what comes: it is told of nothing until it confirms.`
+            : `${name} is told from now on. Test it.`,
+        )
       }}
     >
       <FormField label="Name">
@@ -175,7 +206,7 @@ function AddTarget({ onClose }: { readonly onClose: () => void }): ReactNode {
       <FormField label="Type">
         <Select
           selectedOption={TYPES.find(({ value }) => value === type) ?? null}
-          options={TYPES}
+          options={TYPES.filter(({ value }) => value !== 'PING')}
           onChange={({ detail }) => setType(detail.selectedOption.value ?? 'WEBHOOK')}
         />
       </FormField>
@@ -203,8 +234,14 @@ function AddTarget({ onClose }: { readonly onClose: () => void }): ReactNode {
         </FormField>
       )}
       <FormField
+        label={isEndpoint ? 'Topic (ARN)' : 'Topic (optional, ARN)'}
+        description="What vaults tell this topic: see Notifications of a vault."
+      >
+        <Input value={topic} onChange={({ detail }) => setTopic(detail.value)} />
+      </FormField>
+      <FormField
         label="Event pattern (optional, JSON)"
-        description="As EventBridge has them. Empty: every change of state; for mail what failed or was missed."
+        description="As EventBridge has them. Empty: what the topic is told; without one every change of state, for mail what failed or was missed."
       >
         <SpaceBetween size="xs">
           <Textarea
@@ -248,7 +285,7 @@ function MailMembers({
   const set = (name: keyof MailFields) => (event: { readonly detail: { readonly value: string } }) =>
     onChange({ ...value, [name]: event.detail.value })
   return (
-    <>
+    <SpaceBetween size="m">
       <FormField label="From">
         <Input value={value.from} onChange={set('from')} placeholder="backups@example.com" />
       </FormField>
@@ -267,8 +304,10 @@ function MailMembers({
       >
         <Textarea value={value.authority} rows={3} onChange={set('authority')} />
       </FormField>
-    </>
+    </SpaceBetween>
   )
 }
 
+/** The server's own where nothing is asked for. */
+const EVERY_CHANGE = '{"detail-type":[{"anything-but":"AWS API Call via CloudTrail"}]}'
 const FAILED_ONLY = '{ "detail": { "state": ["FAILED", "EXPIRED", "PARTIAL"] } }'
