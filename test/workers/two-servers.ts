@@ -97,15 +97,20 @@ class TwoServersRun {
       await serverProcess(one, more, { env }),
       await serverProcess(other, more, { env }),
     ] as const
-    await servers[0].start()
-    // As the documentation has it: the same key, and the same vaults under the same name.
-    mkdirSync(other, { mode: 0o700 })
-    cpSync(join(one, 'server.key'), join(other, 'server.key'))
-    mkdirSync(join(one, 'vaults'), { recursive: true, mode: 0o700 })
-    symlinkSync(join(one, 'vaults'), join(other, 'vaults'))
-    await servers[1].start()
     const run = new TwoServersRun(options, servers)
-    await run.#prepare()
+    try {
+      await servers[0].start()
+      // As the documentation has it: the same key, and the same vaults under the same name.
+      mkdirSync(other, { mode: 0o700 })
+      cpSync(join(one, 'server.key'), join(other, 'server.key'))
+      mkdirSync(join(one, 'vaults'), { recursive: true, mode: 0o700 })
+      symlinkSync(join(one, 'vaults'), join(other, 'vaults'))
+      await servers[1].start()
+      await run.#prepare()
+    } catch (error) {
+      await run.close()
+      throw error
+    }
     return run
   }
 
