@@ -160,7 +160,6 @@ test(
       [['SNS', false]],
     )
     await server.call('roleback', 'DeleteEventTarget', { Name: 'pager' })
-    await page.close()
   },
 )
 
