@@ -1,5 +1,5 @@
 import { openBlobStore } from '../src/blobs/open.ts'
-import { pourBackup } from '../src/jobs/pour.ts'
+import { pourBackup } from '../src/jobs/pour/pour.ts'
 import { createVault, openVault } from '../src/vault/vault.ts'
 
 /**

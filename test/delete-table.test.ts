@@ -3,7 +3,7 @@ import { cpSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Call } from '../src/aws/client.ts'
-import { sealedHolds } from '../src/jobs/protection.ts'
+import { sealedHolds } from '../src/jobs/plans/protection.ts'
 import { PointNotFoundError } from '../src/vault/errors.ts'
 import {
   editRows,

@@ -5,7 +5,7 @@ import type { Claim } from '../store/claims.ts'
 import type { JobTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import type { RunningTime } from './running-time.ts'
-import type { VaultRegistry } from './vault-registry.ts'
+import type { VaultRegistry } from './vaults/vault-registry.ts'
 
 /** What the worker side works with. */
 export interface JobTools {

@@ -12,7 +12,7 @@ import type { Store } from '../store/store.ts'
 import { JobFailedError, RetryLaterError } from './errors.ts'
 import type { JobRunner, JobTools } from './tools.ts'
 import { RunningTime } from './running-time.ts'
-import { VaultRegistry } from './vault-registry.ts'
+import { VaultRegistry } from './vaults/vault-registry.ts'
 import { Worker } from './worker.ts'
 
 const ACCOUNT = '111122223333'

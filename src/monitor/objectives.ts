@@ -1,4 +1,4 @@
-import { selectedResources, windowsOf } from '../jobs/plan-jobs.ts'
+import { selectedResources, windowsOf } from '../jobs/plans/plan-jobs.ts'
 import type { PlanDocument, PlanRule } from '../plans/plan.ts'
 import { DEFAULT_SCHEDULE, DEFAULT_TIMEZONE, parseSchedule } from '../plans/schedule.ts'
 import type { Schedule } from '../plans/schedule.ts'

@@ -3,8 +3,13 @@ import { hash } from 'node:crypto'
 import { test } from 'node:test'
 import { BlobNotFoundError } from '../../src/blobs/blob-store.ts'
 import { MemoryBlobStore } from '../../src/blobs/memory.ts'
-import { addVaultKey, checkOwner, readServerWrapping, wrapForKitOf } from '../../src/jobs/vault-owner.ts'
-import { checkWrappings, repairWrappings } from '../../src/jobs/wrappings.ts'
+import {
+  addVaultKey,
+  checkOwner,
+  readServerWrapping,
+  wrapForKitOf,
+} from '../../src/jobs/vaults/vault-owner.ts'
+import { checkWrappings, repairWrappings } from '../../src/jobs/upkeep/wrappings.ts'
 import { makeRecoveryKit, openKit } from '../../src/keyring/recovery-kit.ts'
 import type { OpenedKit } from '../../src/keyring/recovery-kit.ts'
 import { ServerKey } from '../../src/keyring/server-key.ts'

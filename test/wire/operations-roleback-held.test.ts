@@ -17,7 +17,7 @@ import {
   until,
 } from '../fixtures/world.ts'
 
-/** Deletions that wait for somebody to approve. What is held, and when, is in src/jobs/held-deletions.test.ts. */
+/** Deletions that wait for somebody to approve. What is held, and when, is in src/jobs/plans/held-deletions.test.ts. */
 
 const world = await openWorld()
 after(() => world[Symbol.asyncDispose]())

@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto'
+import type { NewJob } from '../../store/jobs.ts'
+import { insertJob } from '../../store/jobs.ts'
+import { kindOfType } from '../../kinds/kinds.ts'
+import { isOfRestoreTest } from '../../kinds/restore-test.ts'
+import { arnOf } from '../../lib/arn.ts'
+import { uuid } from '../../lib/ids.ts'
+import { storedLifecycle } from '../../plans/lifecycle.ts'
+import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../../plans/plan.ts'
+import type { PlanDocument, PlanRule } from '../../plans/plan.ts'
+import { matchSelection } from '../../plans/selection.ts'
+import type { SelectionDocument } from '../../plans/selection.ts'
+import type { PlanRow } from '../../store/plans.ts'
+import { selectionsOfPlan } from '../../store/plans.ts'
+import { regionSettings } from '../../store/region-settings.ts'
+import { listResources } from '../../store/resources.ts'
+import type { BackupSelectionTable } from '../../store/schema-plans.ts'
+import type { ResourceTable } from '../../store/schema.ts'
+import type { Queryable } from '../../store/store.ts'
+import { tagsOfAll } from '../../store/tags.ts'
+
+const MINUTE = 60_000
+const PAGE = 1_000
+/** Jobs of one run begin so far apart, in milliseconds, and all within half of the start window. */
+const APART_MS = 200
+
+/** A resource that a run backs up, and the selection that names it. */
+export interface Selected {
+  readonly resource: ResourceTable
+  readonly selection: BackupSelectionTable
+}
+
+export interface PlanRunOf {
+  readonly plan: PlanRow
+  readonly document: PlanDocument
+  readonly rule: PlanRule
+  /** When the run was due. */
+  readonly dueAt: number
+}
+
+export function windowsOf(rule: PlanRule): { readonly startMs: number; readonly completionMs: number } {
+  return {
+    startMs: (rule.StartWindowMinutes ?? DEFAULT_START_WINDOW_MIN) * MINUTE,
+    completionMs: (rule.CompletionWindowMinutes ?? DEFAULT_COMPLETION_WINDOW_MIN) * MINUTE,
+  }
+}
+
+/**
+ * What the plan's selections mean now: each resource once, by the first selection that names it. Whether that selection's role
+ * can do the work is for the job to find out, so that what it cannot is seen as a failed job and not as silence.
+ */
+export async function selectedResources(db: Queryable, plan: PlanRow): Promise<readonly Selected[]> {
+  const selections = (await selectionsOfPlan(db, plan.plan_id)).map((row) => ({
+    row,
+    document: JSON.parse(row.document) as SelectionDocument,
+  }))
+  if (selections.length === 0) return []
+  const { optIn } = await regionSettings(db, plan.account_id, plan.region)
+  const found: Selected[] = []
+  let after: readonly string[] | undefined
+  do {
+    const filter = { accountId: plan.account_id, region: plan.region }
+    const { rows, next } = await listResources(db, filter, { limit: PAGE, after })
+    const tags = await tagsOfAll(
+      db,
+      plan.account_id,
+      rows.map(({ arn }) => arn),
+    )
+    for (const resource of rows) {
+      const candidate = { arn: resource.arn, type: resource.type, tags: tags.get(resource.arn) ?? {} }
+      if (isOfRestoreTest(resource.name, candidate.tags)) continue
+      const isOptedIn = optIn[resource.type] !== false
+      const by = selections.find(({ document }) => matchSelection(document, candidate, isOptedIn).isSelected)
+      if (by !== undefined) found.push({ resource, selection: by.row })
+    }
+    after = next
+  } while (after !== undefined)
+  return found
+}
+
+/** Puts a run's jobs into the queue. `missed` is why they can no longer start; they are then past their start window. */
+export async function insertPlanJobs(
+  db: Queryable,
+  run: PlanRunOf,
+  selected: readonly Selected[],
+  { now, missed }: { readonly now: number; readonly missed?: string | undefined },
+): Promise<void> {
+  const { startMs } = windowsOf(run.rule)
+  const apartMs = Math.min(APART_MS, startMs / 2 / Math.max(1, selected.length))
+  // Neighbours by name often lie on one server: in the order of a hash they do not all come at once.
+  const ordered = selected.map((one) => ({ one, order: orderOf(run, one) }))
+  ordered.sort((a, b) => (a.order < b.order ? -1 : 1))
+  for (const [i, { one }] of ordered.entries()) {
+    const runAt = missed === undefined ? Math.max(now, run.dueAt) + Math.floor(i * apartMs) : run.dueAt
+    await insertJob(db, { ...planJob(run, one, now), run_at: runAt, status_message: missed ?? null })
+  }
+}
+
+function orderOf({ dueAt }: PlanRunOf, { resource }: Selected): string {
+  return createHash('sha256').update(`${dueAt} ${resource.unique_id}`).digest('hex')
+}
+
+function planJob(run: PlanRunOf, { resource, selection }: Selected, now: number): NewJob {
+  const { plan, rule, dueAt } = run
+  const jobId = uuid()
+  const windows = windowsOf(rule)
+  return {
+    account_id: plan.account_id,
+    region: plan.region,
+    job_id: jobId,
+    kind: 'backup',
+    created_at: now,
+    // Who passed the role: the job is done in his name, too.
+    caller_arn: selection.created_by,
+    plan_id: plan.plan_id,
+    created_by: JSON.stringify(createdBy(run)),
+    vault_name: rule.TargetBackupVaultName,
+    resource_arn: resource.arn,
+    resource_unique_id: resource.unique_id,
+    resource_type: resource.type,
+    recovery_point_arn: pointArn(plan, resource, jobId, now),
+    role_arn: selection.role_arn,
+    role_id: selection.role_id,
+    start_by: dueAt + windows.startMs,
+    complete_by: dueAt + windows.startMs + windows.completionMs,
+    lock_key: `resource ${resource.unique_id}`,
+    idempotency_token: `${plan.plan_id} ${rule.RuleId} ${dueAt} ${resource.unique_id}`,
+    input: JSON.stringify({
+      lifecycle: storedLifecycle(rule.Lifecycle),
+      tags: rule.RecoveryPointTags ?? {},
+      copies: (rule.CopyActions ?? []).map(({ DestinationBackupVaultArn, Lifecycle }) => ({
+        vaultArn: DestinationBackupVaultArn,
+        ...storedLifecycle(Lifecycle),
+      })),
+    }),
+  }
+}
+
+function pointArn(plan: PlanRow, resource: ResourceTable, jobId: string, now: number): string {
+  const kind = kindOfType(resource.type)
+  if (kind === undefined)
+    throw new Error(`resource type "${resource.type}" in the store is not a kind of this version`)
+  return kind.recoveryPointArn({
+    region: plan.region,
+    accountId: plan.account_id,
+    jobId,
+    name: resource.name,
+    createdAt: new Date(now),
+  })
+}
+
+export function planArn(plan: PlanRow): string {
+  return arnOf('backup', plan.region, plan.account_id, `backup-plan:${plan.plan_id}`)
+}
+
+/** AWS's RecoveryPointCreator. */
+function createdBy({ plan, document, rule }: PlanRunOf): Record<string, string | undefined> {
+  return {
+    BackupPlanId: plan.plan_id,
+    BackupPlanArn: planArn(plan),
+    BackupPlanName: document.BackupPlanName,
+    BackupPlanVersion: plan.version_id,
+    BackupRuleId: rule.RuleId,
+    BackupRuleName: rule.RuleName,
+    BackupRuleCron: rule.ScheduleExpression,
+    BackupRuleTimezone: rule.ScheduleExpressionTimezone,
+  }
+}

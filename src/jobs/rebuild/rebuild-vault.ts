@@ -1,0 +1,197 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { BlobNotFoundError } from '../../blobs/blob-store.ts'
+import type { BlobStore } from '../../blobs/blob-store.ts'
+import { openBlobStore } from '../../blobs/open.ts'
+import type { OpenedKit } from '../../keyring/recovery-kit.ts'
+import type { ServerKey } from '../../keyring/server-key.ts'
+import {
+  kitWrappingName,
+  newVaultKey,
+  openWithKit,
+  serverWrappingName,
+  UnprovenVaultKeyError,
+} from '../../keyring/vault-key.ts'
+import { readDeadLists } from '../../vault/dead-list.ts'
+import { openVault, readHeader } from '../../vault/vault.ts'
+import type { Vault } from '../../vault/vault.ts'
+import {
+  addVaultKey,
+  newestKeyNumber,
+  readServerWrapping,
+  VaultTakenOverError,
+  wrapForKitOf,
+} from '../vaults/vault-owner.ts'
+import type { WrappedKeys } from '../vaults/vault-owner.ts'
+
+/** Vaults of a server that is lost, found, opened by its recovery kit and taken over. */
+
+export class RebuildError extends Error {
+  override name = 'RebuildError'
+}
+
+/** The blob that a vault is known by. */
+export const HEADER = 'vault.json'
+
+/** Where a vault was found. */
+export interface FoundVault {
+  /** As the row of a vault has it: a path below the server's own folder of vaults, or an absolute one. */
+  readonly storage: string
+  readonly place: string
+  readonly store: BlobStore
+  /** The cold store of the same vault. */
+  readonly cold?: FoundVault | undefined
+}
+
+/**
+ * The vaults at `path`: itself, or one in each of its folders.
+ *
+ * @param vaultsDir Where the new server has its vaults; those that lie there already stay without their way.
+ * @throws {RebuildError} Where there is none.
+ */
+export function findVaultStores(path: string, vaultsDir: string): readonly FoundVault[] {
+  const places = existsSync(join(path, HEADER))
+    ? [path]
+    : existsSync(path)
+      ? readdirSync(path, { withFileTypes: true })
+          .filter((entry) => entry.isDirectory() && existsSync(join(path, entry.name, HEADER)))
+          .map((entry) => join(path, entry.name))
+          .toSorted()
+      : []
+  if (places.length === 0) {
+    throw new RebuildError(
+      `Cannot rebuild from "${path}": no vault lies there. Give the folder that holds the vaults' folders, or one with a ${HEADER} in it`,
+    )
+  }
+  return places.map((place) => {
+    const way = relative(vaultsDir, place)
+    const isInside = way !== '' && !way.startsWith('..') && !way.includes('/')
+    return {
+      place,
+      storage: JSON.stringify({ kind: 'directory', path: isInside ? way : place }),
+      store: openBlobStore({ kind: 'directory', path: place }),
+    }
+  })
+}
+
+/** A vault that is this server's now. */
+export interface TakenVault {
+  readonly found: FoundVault
+  readonly vault: Vault
+  /** Its keys under the new server's key. */
+  readonly sealed: string
+  /** Of the jobs to come: beyond all that its dead lists know. */
+  readonly generation: number
+}
+
+export interface TakeOver {
+  readonly kit: OpenedKit
+  readonly serverKey: ServerKey
+  /** Of the kit that opens what will be written. */
+  readonly kitPublicKey: string
+}
+
+/** Generations that the lost server may have been ahead of its last dead list. */
+const GENERATIONS_AHEAD = 1_000_000
+
+/**
+ * Opens a vault by the kit and gives it a key of this server: from then on no other may write into it. The same call again finishes
+ * what was interrupted.
+ *
+ * @throws {RebuildError} Where the kit does not open it.
+ */
+export async function takeOverVault(found: FoundVault, by: TakeOver): Promise<TakenVault> {
+  const { store } = found
+  const { vaultId } = await readHeader(store)
+  const newest = await newestKeyNumber(store)
+  const own = await ownKeys(store, by.serverKey, vaultId, newest)
+  if (own !== undefined) await wrapForKitOf(store, by.kitPublicKey, vaultId, own.vaultKeys)
+  const { sealed, vaultKeys } =
+    own ?? (await addVaultKey(store, by, vaultId, await openKeys(found, by.kit, vaultId, newest)))
+  const vault = await openVault(store, vaultKeys)
+  const { lists } = await readDeadLists(store, vault.keys)
+  return { found, vault, sealed, generation: (lists.at(-1)?.generation ?? 0) + GENERATIONS_AHEAD }
+}
+
+/** Opens a vault to read in it; nothing is changed. @throws {RebuildError} Where the kit does not open it. */
+export async function openFoundVault(
+  found: FoundVault,
+  { kit, serverKey }: Pick<TakeOver, 'kit' | 'serverKey'>,
+): Promise<Vault> {
+  const { vaultId } = await readHeader(found.store)
+  const newest = await newestKeyNumber(found.store)
+  const own = await ownKeys(found.store, serverKey, vaultId, newest)
+  return await openVault(found.store, own?.vaultKeys ?? (await openKeys(found, kit, vaultId, newest)))
+}
+
+async function ownKeys(
+  store: BlobStore,
+  serverKey: ServerKey,
+  vaultId: string,
+  newest: number,
+): Promise<WrappedKeys | undefined> {
+  try {
+    return await readServerWrapping(store, serverKey, vaultId, newest)
+  } catch (error) {
+    if (error instanceof VaultTakenOverError || error instanceof BlobNotFoundError) return undefined
+    throw error
+  }
+}
+
+/** All keys of a vault, by the kit. Each behind the first is taken only where it was made by who had the one before. */
+async function openKeys(found: FoundVault, kit: OpenedKit, vaultId: string, newest: number): Promise<Buffer> {
+  const { store, place } = found
+  const kitsOf = await kitsByKey(store)
+  const keys: Buffer[] = []
+  for (let number = 1; number <= newest; number++) {
+    const kits = kitsOf.get(number)
+    if (kits?.has(kit.kitId) === true) {
+      keys.push(await openKey(found, kit, vaultId, { number, before: keys.at(-1) }))
+      continue
+    }
+    // INVARIANT: nothing is sealed under a key before a kit's wrapping of it is durable. This one was never used.
+    if (kits === undefined && number > 1) keys.push(newVaultKey())
+    else {
+      const others = [...(kits ?? [])].join(' or ')
+      throw new RebuildError(
+        `Cannot open the vault in "${place}": recovery kit ${kit.kitId} does not open its key ${number} of ${newest}. ` +
+          (others === '' ? 'No recovery kit does' : `Take recovery kit ${others}`),
+      )
+    }
+  }
+  return Buffer.concat(keys)
+}
+
+async function openKey(
+  { store, place }: FoundVault,
+  kit: OpenedKit,
+  vaultId: string,
+  { number, before }: { readonly number: number; readonly before: Buffer | undefined },
+): Promise<Buffer> {
+  const name = kitWrappingName(kit.kitId, number)
+  const bytes = await store.get(name)
+  try {
+    return openWithKit(kit, vaultId, bytes, before && { number, before })
+  } catch (cause) {
+    if (!(cause instanceof UnprovenVaultKeyError)) throw cause
+    throw new RebuildError(
+      `Cannot rebuild from the vault in "${place}", of which nothing was changed. ${cause.message}. If no server of yours made it, move "${name}" and ` +
+        `"${serverWrappingName(number)}" out of the vault and begin again: what is sealed under it is then named as damage`,
+      { cause },
+    )
+  }
+}
+
+/** Which kits open which key. */
+async function kitsByKey(store: BlobStore): Promise<ReadonlyMap<number, ReadonlySet<string>>> {
+  const kits = new Map<number, Set<string>>()
+  for await (const page of store.list('keys/')) {
+    for (const { name } of page) {
+      const [, kitId, digits = '0001'] = /^keys\/kit-([0-9a-f]{16})(?:-(\d{4}))?\.json$/.exec(name) ?? []
+      if (kitId === undefined) continue
+      const number = Number(digits)
+      kits.set(number, (kits.get(number) ?? new Set()).add(kitId))
+    }
+  }
+  return kits
+}

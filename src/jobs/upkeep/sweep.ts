@@ -1,0 +1,170 @@
+import { oldestLiveGeneration } from '../../store/claims.ts'
+import { coldPointsIn, hasMoves, isMoving } from '../../store/cold-points.ts'
+import { isFinished } from '../../store/job-states.ts'
+import { findAnyJob } from '../../store/jobs.ts'
+import type { VaultTable } from '../../store/schema.ts'
+import { bumpGeneration, findVault, setStoredBytes } from '../../store/vaults.ts'
+import { leaveWarm, mirrorVault } from '../../vault/cold.ts'
+import { sweepVault } from '../../vault/sweep.ts'
+import type { SweepResult } from '../../vault/sweep.ts'
+import { headName, listPointIds } from '../../vault/heads.ts'
+import type { PointHead } from '../../vault/heads.ts'
+import type { Vault } from '../../vault/vault.ts'
+import { JobFailedError } from '../errors.ts'
+import { missingPoints } from './missing-points.ts'
+import { protectionOf, whyKept } from '../plans/protection.ts'
+import type { Protection } from '../plans/protection.ts'
+import { queueSweep } from './sweep-queue.ts'
+import type { JobOutcome, JobTools, RunningJob } from '../tools.ts'
+import type { Tier } from '../vaults/vault-storages.ts'
+
+/**
+ * How long an unused pack lies on its dead list at least, in milliseconds. Nothing: the store's generations say when no job can
+ * still need it, and a wall clock adds no safety to that.
+ */
+const GRACE_MS = 0
+/** What a running job may still need is looked at again after so long, in milliseconds. */
+const AGAIN_MS = 60_000
+
+/** Frees what no recovery point of a vault uses, without stopping anybody who writes or reads it. */
+export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
+  const { row } = job
+  const { db } = tools.store
+  const vault = await findVault(db, row.account_id, row.region, row.vault_name as string)
+  if (vault === undefined) throw new JobFailedError(`Sweep failed: backup vault ${row.vault_name} is gone`)
+  const warm = await tools.vaults.open(vault)
+  const protection = await protectionOf(tools, vault, warm)
+  const cold = (await hasMoves(db, vault)) ? await tools.vaults.openCold(vault) : undefined
+  if (cold !== undefined) await finishMoves(tools, vault, { warm, cold })
+  let dropped = 0
+  let result = NOTHING
+  for (const opened of cold === undefined ? [warm] : [warm, cold]) {
+    await checkNoneMissing(tools, opened, vault, opened === cold ? 'cold' : 'warm')
+    dropped += await dropUnfinishedPoints(tools, opened, protection)
+    const swept = await sweepVault(opened, {
+      // One generation for both: a job on the vault may read either.
+      lease: tools.vaults.lease(job, warm),
+      takeGeneration: () => bumpGeneration(db, vault),
+      oldestLive: () => oldestLiveGeneration(db, vault, row.job_id),
+      now: tools.clock.now(),
+      graceMs: GRACE_MS,
+      signal: job.signal,
+    })
+    result = sumOf(result, swept)
+  }
+  await setStoredBytes(db, vault, result.storedBytes)
+  if (result.waitingBlobs > 0) {
+    const now = tools.clock.now()
+    await queueSweep(db, vault, { callerArn: row.caller_arn, now, runAt: now + AGAIN_MS })
+  }
+  const waiting =
+    result.waitingBlobs === 0 ? '' : `; ${result.waitingBlobs} blobs wait until no running job may need them`
+  return {
+    state: 'COMPLETED',
+    message: `${freedSentence(result)}${waiting}`,
+    result: { ...result, droppedPoints: dropped },
+  }
+}
+
+/** @throws {JobFailedError} When a recovery point is gone that nobody deleted: what it holds must not be freed. */
+async function checkNoneMissing(
+  tools: JobTools,
+  opened: Vault,
+  vault: VaultTable,
+  tier: Tier,
+): Promise<void> {
+  const missing = await missingPoints(tools.store.db, vault, opened, tier)
+  const first = missing[0]
+  if (first === undefined) return
+  const more = missing.length === 1 ? '' : ` (and ${missing.length - 1} more)`
+  throw new JobFailedError(
+    `The sweep of backup vault ${vault.name} freed nothing: ${headName(first.pointId)} of recovery point ${first.arn}${more} is gone from ` +
+      'its storage, and nobody deleted it. What it held may still be there: put the file back, or delete the recovery point',
+    'DAMAGE',
+  )
+}
+
+const NOTHING: SweepResult = {
+  deletedBlobs: 0,
+  deletedBytes: 0,
+  repackedPacks: 0,
+  waitingBlobs: 0,
+  storedBytes: 0,
+  usedBytes: 0,
+}
+
+function sumOf(one: SweepResult, other: SweepResult): SweepResult {
+  return {
+    deletedBlobs: one.deletedBlobs + other.deletedBlobs,
+    deletedBytes: one.deletedBytes + other.deletedBytes,
+    repackedPacks: one.repackedPacks + other.repackedPacks,
+    waitingBlobs: one.waitingBlobs + other.waitingBlobs,
+    storedBytes: one.storedBytes + other.storedBytes,
+    usedBytes: one.usedBytes + other.usedBytes,
+  }
+}
+
+/** Takes points out of the first store that are cold by their rows: their moves were interrupted, and nobody goes on with them. */
+async function finishMoves(
+  tools: JobTools,
+  vault: VaultTable,
+  { warm, cold }: { readonly warm: Vault; readonly cold: Vault },
+): Promise<void> {
+  await mirrorVault(warm.store, cold.store)
+  const rows = new Map((await coldPointsIn(tools.store.db, vault)).map((row) => [row.point_id, row]))
+  for (const pointId of (await listPointIds(warm.store)).live) {
+    const row = rows.get(pointId)
+    if (row === undefined || (await isMoving(tools.store.db, row))) continue
+    await leaveWarm(warm, cold, pointId)
+  }
+}
+
+function freedSentence({ deletedBytes, deletedBlobs }: SweepResult): string {
+  if (deletedBlobs === 0) return 'There was nothing to free'
+  return `Freed ${(deletedBytes / 1024 ** 2).toFixed(1)} MiB in ${deletedBlobs} ${deletedBlobs === 1 ? 'blob' : 'blobs'}`
+}
+
+/**
+ * Deletes manifest heads that a job wrote and did not live to report: an earlier attempt's, or those of a job that failed. A head
+ * whose job this store does not know is left alone: it may belong to a newer copy of the database.
+ */
+async function dropUnfinishedPoints(tools: JobTools, opened: Vault, protection: Protection): Promise<number> {
+  const { vault } = protection
+  let dropped = 0
+  const { points, damage } = await opened.listPoints()
+  for (const { message } of damage)
+    tools.log.warn('a recovery point’s head is damaged', { vault: vault.name, reason: message })
+  for (const head of points) {
+    if (await isRecovered(tools, vault, head)) continue
+    const kept = await whyKept(tools, protection, opened, head.pointId, 'sweep')
+    if (kept !== undefined) {
+      tools.log.warn('a recovery point that no job finished stays', { vault: vault.name, reason: kept })
+      continue
+    }
+    await opened.deletePoint(head.pointId, 'its job did not finish it')
+    dropped++
+  }
+  return dropped
+}
+
+async function isRecovered(tools: JobTools, vault: VaultTable, head: PointHead): Promise<boolean> {
+  const { db } = tools.store
+  // The job first: one that ends between the two looks has its recovery point's row by then.
+  const job = await findAnyJob(db, head.jobId)
+  if (job !== undefined && !isFinished(job.state) && job.fence === head.fence) return true
+  const row = await db
+    .selectFrom('recovery_point')
+    .select('arn')
+    .where('account_id', '=', vault.account_id)
+    .where('region', '=', vault.region)
+    .where('vault_name', '=', vault.name)
+    .where('point_id', '=', head.pointId)
+    .executeTakeFirst()
+  if (row !== undefined || job !== undefined) return row !== undefined
+  tools.log.warn('a recovery point in the vault is not in the catalogue', {
+    vault: vault.name,
+    point: head.pointId,
+    job: head.jobId,
+  })
+  return true
+}

@@ -1,0 +1,55 @@
+import type { Log } from '../../lib/log.ts'
+import type { BlobDamage } from '../../store/vault-scrubs.ts'
+import { pruneIdentityExports } from '../../vault/identity-exports.ts'
+import { SCRUB_START, scrubSlice } from '../../vault/scrub.ts'
+import type { Vault } from '../../vault/vault.ts'
+import { checkWrappings, repairWrappings } from './wrappings.ts'
+import type { WrappingOwner } from './wrappings.ts'
+
+/** Read between two renewals of the lease. */
+const SLICE_BYTES: number = 16 * 1024 * 1024
+const EXPORT = /^(identity\/[^/]+)\//
+
+/** Looks through the system vault, which holds no recovery points and so has no scrub or verify of its own. @returns What is damaged. */
+export async function scrubSystemVault(
+  vault: Vault,
+  owner: WrappingOwner,
+  { renew, signal }: { readonly renew: () => Promise<void>; readonly signal: AbortSignal },
+): Promise<readonly BlobDamage[]> {
+  const problems: BlobDamage[] = []
+  for (let cursor: string | undefined = SCRUB_START; cursor !== undefined;) {
+    const slice = await scrubSlice(vault.store, cursor, { maxBytes: SLICE_BYTES, signal })
+    problems.push(...slice.problems)
+    cursor = slice.cursor
+    await renew()
+  }
+  return [...problems, ...(await checkWrappings(vault, owner))]
+}
+
+/**
+ * Takes damaged exports away, which a whole one behind them stands for, and makes damaged wrappings again.
+ *
+ * @param number Of the newest export, written since the damage was found.
+ * @throws {Error} That names what is left: of it there is one only.
+ */
+export async function mendSystemVault(
+  vault: Vault,
+  owner: WrappingOwner,
+  {
+    problems,
+    number,
+    log,
+  }: { readonly problems: readonly BlobDamage[]; readonly number: number; readonly log: Log },
+): Promise<void> {
+  const exports = new Set(problems.flatMap(({ blob }) => EXPORT.exec(blob)?.[1] ?? []))
+  await pruneIdentityExports(vault.store, number, (folder) => !exports.has(folder))
+  const wrapped = new Set(await repairWrappings(vault, owner))
+  const left = problems.filter(({ blob }) => !EXPORT.test(blob) && !wrapped.has(blob))
+  for (const { blob } of problems)
+    if (!left.some((one) => one.blob === blob))
+      log.info('damage in the system vault is gone', { vaultId: vault.id, blob, export: number })
+  if (left.length > 0)
+    throw new Error(
+      `The system vault ${vault.id} is damaged: ${left.map(({ reason }) => reason).join('; ')}. Bring it back from a copy of its storage, or move it away: a new one is made`,
+    )
+}

@@ -1,0 +1,80 @@
+import { BlobNotFoundError } from '../../blobs/blob-store.ts'
+import type { VaultTable } from '../../store/schema.ts'
+import { hasMoves } from '../../store/cold-points.ts'
+import { findVault, setVaultState, unfinishedUpkeep } from '../../store/vaults.ts'
+import type { Vault } from '../../vault/vault.ts'
+import { JobFailedError, RetryLaterError } from '../errors.ts'
+import type { Protection } from '../plans/protection.ts'
+import { protectionOf, whyKept } from '../plans/protection.ts'
+import type { JobOutcome, JobTools, RunningJob } from '../tools.ts'
+
+/** Looked again whether a vault's upkeep has stopped after so long, in milliseconds. */
+const UPKEEP_MS = 1_000
+
+/** CREATING → AVAILABLE: storage, key and wrappings. Safe to run again after a crash. */
+export async function runCreateVault(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
+  const { row } = job
+  const vault = await findVault(tools.store.db, row.account_id, row.region, row.vault_name as string)
+  if (vault === undefined || vault.state !== 'CREATING') return { state: 'COMPLETED' }
+  try {
+    await tools.vaults.create(vault)
+  } catch (error) {
+    await setVaultState(tools.store.db, vault, 'FAILED')
+    throw error
+  }
+  return { state: 'COMPLETED' }
+}
+
+/** The row is gone already; here its bytes go, unless a lock that is sealed among them keeps a recovery point. */
+export async function runDeleteVault(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
+  const vault = JSON.parse(job.row.input) as VaultTable
+  if ((await unfinishedUpkeep(tools.store.db, vault)).length > 0)
+    throw new RetryLaterError(
+      `The storage of backup vault ${vault.name} is deleted once the sweep or check under way there has stopped`,
+      UPKEEP_MS,
+    )
+  const reason = vault.wrapped_key === null ? undefined : await whyVaultStays(tools, vault)
+  if (reason !== undefined) {
+    const message = `The storage of backup vault ${vault.name} (${vault.vault_id}) was not deleted: ${reason}`
+    tools.log.error('a vault’s storage was to be deleted that must stay', { vault: vault.arn, reason })
+    throw new JobFailedError(message)
+  }
+  await tools.vaults.remove(vault.vault_id, vault)
+  return { state: 'COMPLETED' }
+}
+
+async function whyVaultStays(tools: JobTools, vault: VaultTable): Promise<string | undefined> {
+  let opened: Vault
+  try {
+    opened = await tools.vaults.open(vault)
+  } catch (error) {
+    // Nothing lies there, or no longer.
+    if (error instanceof BlobNotFoundError) return undefined
+    throw error
+  }
+  const protection = await protectionOf(tools, vault, opened)
+  const reason = await whyStoreStays(tools, protection, opened)
+  if (reason !== undefined || typeof vault.cold_storage !== 'string') return reason
+  const cold = await coldOf(tools, vault)
+  return cold === undefined ? undefined : await whyStoreStays(tools, protection, cold)
+}
+
+/** Undefined where nothing was ever moved there, or it is gone already. */
+async function coldOf(tools: JobTools, vault: VaultTable): Promise<Vault | undefined> {
+  if (!(await hasMoves(tools.store.db, vault))) return undefined
+  return await tools.vaults.openCold(vault)
+}
+
+async function whyStoreStays(
+  tools: JobTools,
+  protection: Protection,
+  opened: Vault,
+): Promise<string | undefined> {
+  const { points, damage } = await opened.listPoints()
+  if (protection.lock !== undefined && damage[0] !== undefined) return damage[0].message
+  for (const { pointId } of points) {
+    const reason = await whyKept(tools, protection, opened, pointId, 'sweep')
+    if (reason !== undefined) return `recovery point ${pointId} is in it, and ${reason}`
+  }
+  return undefined
+}

@@ -1,0 +1,291 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ServerKey } from '../../keyring/server-key.ts'
+import {
+  kitWrappings,
+  newVaultKey,
+  openVaultKeys,
+  sealVaultKeys,
+  serverWrapping,
+} from '../../keyring/vault-key.ts'
+import type { Log } from '../../lib/log.ts'
+import { findServer } from '../../store/accounts.ts'
+import { isCold } from '../../store/recovery-points.ts'
+import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
+import type { Store } from '../../store/store.ts'
+import { setVaultState, setWrappedKey } from '../../store/vaults.ts'
+import { mirrorVault } from '../../vault/cold.ts'
+import { headName } from '../../vault/heads.ts'
+import type { PointRecord } from '../../vault/heads.ts'
+import { IndexCache } from '../../vault/index-cache.ts'
+import { createVault, openVault, putOnce } from '../../vault/vault.ts'
+import type { Vault } from '../../vault/vault.ts'
+import type { Lease } from '../../vault/lease.ts'
+import type { ColdPlace } from '../points/cold-place.ts'
+import { JobFailedError } from '../errors.ts'
+import type { RunningJob } from '../tools.ts'
+import { checkOwner } from './vault-owner.ts'
+import { VaultStorages } from './vault-storages.ts'
+import type { StoredVault, Tier } from './vault-storages.ts'
+import { wrappingsRecord } from '../upkeep/wrappings.ts'
+import type { WrappingOwner } from '../upkeep/wrappings.ts'
+
+export interface VaultRegistryOptions {
+  readonly store: Store
+  readonly serverKey: ServerKey
+  /** By region: where vaults in directories lie, one folder each. */
+  readonly roots: ReadonlyMap<string, string>
+  /** By region: where the cold storage of vaults lies that is in directories. */
+  readonly coldRoots: ReadonlyMap<string, string>
+  /** The server's: vaults' indexes are kept in there between starts. */
+  readonly dataDir: string
+  readonly log: Log
+}
+
+/** What of a vault's row opens it. */
+export type OpenableVault = Pick<
+  VaultTable,
+  'vault_id' | 'region' | 'storage' | 'cold_storage' | 'wrapped_key' | 'name' | 'state'
+>
+
+interface OpenedVault {
+  /** As the row had it when it was opened. */
+  readonly wrappedKey: string | null
+  /** Of its storage, whose credentials may change. */
+  readonly version: number
+  readonly vault: Promise<Vault>
+}
+
+/** What lies in every vault for whoever finds it without us. */
+const README = `This is a Roleback backup vault: sealed backups of databases, buckets and file systems.
+
+It can be opened without Roleback. You need the server's recovery kit, its passphrase, and Node.js 22.15 or newer:
+
+    node recover.mjs list    THIS-DIRECTORY --kit recovery-kit.txt
+    node recover.mjs verify  THIS-DIRECTORY --kit recovery-kit.txt
+    node recover.mjs restore THIS-DIRECTORY POINT TARGET --kit recovery-kit.txt
+
+Before you run the copy of recover.mjs that lies here, compare its SHA-256 with the one in the recovery kit: whoever could write
+to this place could have changed it. A vault in a bucket is copied to a directory first, as it is. Do not move, rename or delete anything by hand.
+`
+
+/** The same in its cold storage. */
+const COLD_README = `${README}
+This is the vault's cold storage: recovery points that were moved here after some days. The others lie in the vault's own place. Each place
+is a vault of its own to recover.mjs, opened by the same kit.
+`
+
+/** The vaults of this server, each opened once and kept open. */
+export class VaultRegistry {
+  readonly #options: VaultRegistryOptions
+  readonly #open = new Map<string, OpenedVault>()
+  readonly #storages: VaultStorages
+
+  constructor(options: VaultRegistryOptions) {
+    this.#options = options
+    this.#storages = new VaultStorages(options)
+  }
+
+  /** Makes the vault's storage, its key and the wrappings of it; again after a crash, with the key kept before. */
+  async create(row: VaultTable): Promise<void> {
+    const { store, serverKey } = this.#options
+    let wrapped = row.wrapped_key
+    if (wrapped === null) {
+      wrapped = sealVaultKeys(serverKey, row.vault_id, newVaultKey())
+      if (!(await setWrappedKey(store.db, row, wrapped)))
+        throw new JobFailedError(`Backup vault ${row.name} is gone`)
+    }
+    const vault = await this.createAt(row, wrapped)
+    // Whose it is, for who has only the vault.
+    const { account_id: accountId, region, name, created_at: createdAt, vault_type: vaultType } = row
+    const wrappings = await this.wrappingsRecord(row, wrapped)
+    await vault.addRecord(({ record }) =>
+      record['vault'] === undefined
+        ? { vault: { accountId, region, backupVaultName: name, createdAt, vaultType }, ...wrappings }
+        : undefined,
+    )
+    await setVaultState(store.db, row, 'AVAILABLE')
+  }
+
+  /** Makes a vault's blobs, or finishes making them. @param wrapped Its one key, under the server's. */
+  async createAt(row: OpenableVault, wrapped: string): Promise<Vault> {
+    const { serverKey, kitPublicKey } = await this.owner()
+    const key = openVaultKeys(serverKey, row.vault_id, wrapped)
+    const wrappings = Object.fromEntries(
+      [serverWrapping(1, wrapped), ...kitWrappings(kitPublicKey, row.vault_id, key)].map(
+        ({ name, bytes }) => [name, bytes],
+      ),
+    )
+    const files = {
+      'README.txt': Buffer.from(README),
+      'recover.mjs': recoverProgram(),
+    }
+    const vault = await createVault(await this.#storages.open(row), {
+      vaultId: row.vault_id,
+      key,
+      wrappings,
+      files,
+      indexCache: this.#indexCache(row.vault_id),
+    })
+    await vault.store.keepReserve()
+    const version = await this.#storages.version(row)
+    this.#open.set(row.vault_id, { wrappedKey: wrapped, version, vault: Promise.resolve(vault) })
+    return vault
+  }
+
+  /** Whose wrappings open vaults now. @throws {JobFailedError} */
+  async owner(): Promise<WrappingOwner> {
+    const { store, serverKey } = this.#options
+    const kitPublicKey = (await findServer(store.db))?.recovery_kit_public_key
+    if (kitPublicKey === undefined) throw new JobFailedError('This server has no recovery kit')
+    return { serverKey, kitPublicKey }
+  }
+
+  /** What a new vault's first record says of the wrappings of its one key. */
+  async wrappingsRecord({ vault_id: vaultId }: OpenableVault, wrapped: string): Promise<PointRecord> {
+    const { serverKey, kitPublicKey } = await this.owner()
+    const key = openVaultKeys(serverKey, vaultId, wrapped)
+    return wrappingsRecord(key, vaultId, kitPublicKey, serverWrapping(1, wrapped))
+  }
+
+  /**
+   * @throws When the storage is missing, damaged or another vault's.
+   * @throws {VaultTakenOverError} When another server has taken the vault over.
+   */
+  async open(row: OpenableVault): Promise<Vault> {
+    const version = await this.#storages.version(row)
+    let opened = this.#open.get(row.vault_id)
+    // A key was added since: what is written from now on is sealed under it. Or its storage is reached in another way.
+    if (opened === undefined || opened.wrappedKey !== row.wrapped_key || opened.version !== version) {
+      opened = { wrappedKey: row.wrapped_key, version, vault: this.#openFrom(row) }
+      this.#open.set(row.vault_id, opened)
+      opened.vault.catch(() => this.#open.delete(row.vault_id))
+    }
+    const vault = await opened.vault
+    await this.checkOwner(vault)
+    return vault
+  }
+
+  /**
+   * The vault's cold storage. Keys and records come from its first store, which also says whose the vault is.
+   *
+   * @param isMade Makes it where nothing lies there yet: never once points were moved, lest an empty place that something else was
+   * mounted on is taken for it.
+   * @throws {JobFailedError} Where it is not there, or the vault has none. @throws {VaultTakenOverError}
+   */
+  async openCold(row: OpenableVault, isMade: boolean = false): Promise<Vault> {
+    const warm = await this.open(row)
+    const version = await this.#storages.version(row, 'cold')
+    const key = coldKey(row.vault_id)
+    let opened = this.#open.get(key)
+    if (opened === undefined || opened.wrappedKey !== row.wrapped_key || opened.version !== version) {
+      opened = { wrappedKey: row.wrapped_key, version, vault: this.#openColdFrom(row, warm, isMade) }
+      this.#open.set(key, opened)
+      opened.vault.catch(() => this.#open.delete(key))
+    }
+    return await opened.vault
+  }
+
+  /** Where the vault's cold storage lies. @throws {JobFailedError} Where it has none, or nothing says where. */
+  async coldPlace(row: OpenableVault): Promise<ColdPlace> {
+    return await this.#storages.coldPlace(row)
+  }
+
+  /** The one of a vault's two stores that a recovery point lies in; while it is moved, either. */
+  async holding(
+    row: OpenableVault,
+    point: Pick<RecoveryPointTable, 'point_id' | 'moved_to_cold_at'>,
+  ): Promise<Vault> {
+    if (isCold(point)) return await this.openCold(row)
+    const warm = await this.open(row)
+    if (typeof row.cold_storage !== 'string') return warm
+    // It may have been moved since its row was read.
+    if ((await warm.store.stat(headName(point.point_id))) !== undefined) return warm
+    const cold = await this.openCold(row).catch(() => undefined)
+    const isThere = (await cold?.store.stat(headName(point.point_id))) !== undefined
+    return isThere ? (cold as Vault) : warm
+  }
+
+  async #openColdFrom(row: OpenableVault, warm: Vault, isMade: boolean): Promise<Vault> {
+    const blobs = await this.#storages.open(row, 'cold')
+    if (!isMade && (await blobs.stat('vault.json')) === undefined) {
+      blobs.close()
+      throw new JobFailedError(
+        `The cold storage of backup vault ${row.name} is not there: it has no vault.json. Mount it, or put it back in place`,
+      )
+    }
+    await mirrorVault(warm.store, blobs)
+    await putOnce(blobs, 'README.txt', Buffer.from(COLD_README))
+    await putOnce(blobs, 'recover.mjs', recoverProgram())
+    const key = openVaultKeys(this.#options.serverKey, row.vault_id, row.wrapped_key as string)
+    return await openVault(blobs, key, this.#indexCache(coldKey(row.vault_id)))
+  }
+
+  /** @throws {VaultTakenOverError} */
+  async checkOwner(vault: Vault): Promise<void> {
+    await checkOwner(vault.store, this.#options.serverKey, vault.id, vault.keys.newest)
+  }
+
+  /**
+   * A job's lease on a vault, of its own generation or that of a second vault: held while the job holds its own and no other server has taken the vault over.
+   * @throws {VaultTakenOverError} From `check`.
+   */
+  lease(job: RunningJob, vault: Vault, generation: number | null = job.row.lease_generation): Lease {
+    return {
+      generation: generation ?? 0,
+      check: async () => {
+        await job.check()
+        await this.checkOwner(vault)
+      },
+    }
+  }
+
+  async #openFrom(row: OpenableVault): Promise<Vault> {
+    if (row.wrapped_key === null)
+      throw new JobFailedError(`Backup vault ${row.name} has no key yet: it is ${row.state}`)
+    const key = openVaultKeys(this.#options.serverKey, row.vault_id, row.wrapped_key)
+    const vault = await openVault(await this.#storages.open(row), key, this.#indexCache(row.vault_id))
+    if (vault.id !== row.vault_id) {
+      throw new JobFailedError(
+        `The storage of backup vault ${row.name} holds another vault (${vault.id}). Put its own back in place`,
+      )
+    }
+    return vault
+  }
+
+  #indexCache(name: string): IndexCache {
+    const { dataDir, log } = this.#options
+    return new IndexCache(join(dataDir, 'index-cache', name), (message) => log.warn(message, { vault: name }))
+  }
+
+  /** Removes both stores of a vault whose row is gone, the cold one first: the other has the keys. */
+  async remove(vaultId: string, stored: StoredVault): Promise<void> {
+    if (typeof stored.cold_storage === 'string') await this.#remove(coldKey(vaultId), stored, 'cold')
+    await this.#remove(vaultId, stored, 'warm')
+  }
+
+  async #remove(key: string, stored: StoredVault, tier: Tier): Promise<void> {
+    const opening = this.#open.get(key)
+    this.#open.delete(key)
+    if (opening !== undefined) (await opening.vault.catch(() => undefined))?.store.close()
+    const blobs = await this.#storages.open(stored, tier)
+    try {
+      await blobs.removeAll()
+      await this.#indexCache(key).remove()
+    } finally {
+      blobs.close()
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { vault } of this.#open.values()) (await vault.catch(() => undefined))?.store.close()
+    this.#open.clear()
+    await this.#storages.close()
+  }
+}
+
+/** What the cold storage of a vault is kept under, beside the vault itself. */
+const coldKey = (vaultId: string): string => `${vaultId}-cold`
+
+/** The program that opens a vault without us. */
+const recoverProgram = (): Buffer => readFileSync(new URL('../../../tools/recover.mjs', import.meta.url))
