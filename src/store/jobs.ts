@@ -39,6 +39,33 @@ export function jobBasics(caller: JobCaller, kind: JobKind): Pick<JobTable, Give
   }
 }
 
+/** Puts many jobs into the queue, in statements of many rows; one whose idempotency token is there already is left away. */
+export async function insertJobs(db: Queryable, jobs: readonly NewJob[]): Promise<void> {
+  for (let at = 0; at < jobs.length; at += JOBS_A_STATEMENT) {
+    const rows = jobs.slice(at, at + JOBS_A_STATEMENT).map(queuedRow)
+    await db
+      .insertInto('job')
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict
+          .columns(['account_id', 'kind', 'idempotency_token'])
+          .where('idempotency_token', 'is not', null)
+          .doNothing(),
+      )
+      .execute()
+  }
+}
+
+const queuedRow = (job: NewJob) => ({
+  ...EMPTY_JOB,
+  run_at: job.created_at,
+  ...job,
+  state: firstState(job.kind),
+})
+
+/** Fewer values than SQLite and PostgreSQL take in one statement. */
+const JOBS_A_STATEMENT = 100
+
 /**
  * Puts a job in the queue. Where an unended or ended job of the account and kind has the same idempotency token, that one is
  * returned and nothing is written (`isNew` false): whether its input is the same is for the caller to compare.
@@ -46,7 +73,7 @@ export function jobBasics(caller: JobCaller, kind: JobKind): Pick<JobTable, Give
 export async function insertJob(db: Queryable, job: NewJob): Promise<{ row: JobTable; isNew: boolean }> {
   const row = await db
     .insertInto('job')
-    .values({ ...EMPTY_JOB, run_at: job.created_at, ...job, state: firstState(job.kind) })
+    .values(queuedRow(job))
     .onConflict((conflict) =>
       conflict
         .columns(['account_id', 'kind', 'idempotency_token'])

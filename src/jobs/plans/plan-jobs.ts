@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { NewJob } from '../../store/jobs.ts'
-import { insertJob } from '../../store/jobs.ts'
+import { insertJobs } from '../../store/jobs.ts'
 import { kindOfType } from '../../kinds/kinds.ts'
 import { isOfRestoreTest } from '../../kinds/restore-test.ts'
 import { arnOf } from '../../lib/arn.ts'
@@ -90,10 +90,11 @@ export async function insertPlanJobs(
   // Neighbours by name often lie on one server: in the order of a hash they do not all come at once.
   const ordered = selected.map((one) => ({ one, order: orderOf(run, one) }))
   ordered.sort((a, b) => (a.order < b.order ? -1 : 1))
-  for (const [i, { one }] of ordered.entries()) {
+  const jobs = ordered.map(({ one }, i) => {
     const runAt = missed === undefined ? Math.max(now, run.dueAt) + Math.floor(i * apartMs) : run.dueAt
-    await insertJob(db, { ...planJob(run, one, now), run_at: runAt, status_message: missed ?? null })
-  }
+    return { ...planJob(run, one, now), run_at: runAt, status_message: missed ?? null }
+  })
+  await insertJobs(db, jobs)
 }
 
 function orderOf({ dueAt }: PlanRunOf, { resource }: Selected): string {
