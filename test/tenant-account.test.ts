@@ -232,8 +232,8 @@ function kept(): ReadonlyMap<string, readonly string[]> {
     `select name from sqlite_master where type = 'table' and name not like 'sqlite_%'`,
   )
   for (const { name } of tables) {
-    // Events go once they are in the audit trail, changes of identities once they are exported.
-    if (/^(?:audit|denial|back_off|event$|identity_change$)/.test(name)) continue
+    // Events go once they are in the audit trail, changes of identities once they are exported, which counts the export on.
+    if (/^(?:audit|denial|back_off|event$|identity_change$|identity_export$)/.test(name)) continue
     const columns = world.rows<{ name: string }>(`select name from pragma_table_info('${name}')`)
     const hasAccount = columns.some((column) => column.name === 'account_id')
     const rows = world.rows<object>(

@@ -8,10 +8,11 @@ import Header from '@cloudscape-design/components/header'
 import Input from '@cloudscape-design/components/input'
 import RadioGroup from '@cloudscape-design/components/radio-group'
 import SpaceBetween from '@cloudscape-design/components/space-between'
+import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import type { ReactNode } from 'react'
 import { beginOidc, finishOidc, oidcAnswer } from './oidc.ts'
-import { useServerFacts } from './server.ts'
+import { SERVER_FACTS, useServerFacts } from './server.ts'
 import { callWorker } from '../session/session.ts'
 
 type Way = 'key' | 'password' | 'oidc'
@@ -30,6 +31,7 @@ type Fields = typeof EMPTY
 
 /** What is typed here goes to the worker, which exchanges it for credentials of an hour at most; nothing of it is kept. */
 export function SignIn(): ReactNode {
+  const queries = useQueryClient()
   const facts = useServerFacts()
   const [way, setWay] = useState<Way>('key')
   const [chosenRegion, setRegion] = useState<string>()
@@ -59,6 +61,8 @@ export function SignIn(): ReactNode {
 
   const submit = (): void =>
     void attempt(async () => {
+      // Who is quick, or has them filled in, is there before the server has said what regions it has.
+      const of = chosenRegion ?? (await queries.ensureQueryData(SERVER_FACTS)).regions[0] ?? ''
       const mfaCode = fields.mfaCode === '' ? undefined : fields.mfaCode
       if (way === 'key') {
         const { accessKeyId, secretAccessKey } = fields
@@ -66,12 +70,19 @@ export function SignIn(): ReactNode {
           accessKeyId: accessKeyId.trim(),
           secretAccessKey: secretAccessKey.trim(),
           mfaCode,
-          region,
+          region: of,
         })
       } else if (way === 'password') {
         const { account, userName, password } = fields
         const newPassword = mustChange ? fields.newPassword : undefined
-        await callWorker('signInWithPassword', { account, userName, password, mfaCode, newPassword, region })
+        await callWorker('signInWithPassword', {
+          account,
+          userName,
+          password,
+          mfaCode,
+          newPassword,
+          region: of,
+        })
       } else await beginOidc(fields.provider.trim())
     })
 
