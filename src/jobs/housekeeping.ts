@@ -5,7 +5,7 @@ import { approvedForExpiry, pruneHeldDeletions } from '../store/held-deletions.t
 import { pruneLegalHolds } from '../store/legal-holds.ts'
 import { prunePlanRuns } from '../store/plans.ts'
 import { dueForExpiry, reviveUnexpired } from '../store/recovery-points.ts'
-import type { HeldCursor } from '../store/recovery-points.ts'
+import type { ExpiryCursor } from '../store/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { pruneSignIns } from '../store/sign-in.ts'
 import { recordUsage } from '../store/vault-usage.ts'
@@ -57,7 +57,8 @@ export class Housekeeping {
   /** Beside the rounds: it reads all manifests of locked vaults, and nothing that is due waits for that. */
   #retaining: Promise<void> = Promise.resolve()
   #rounds = 0
-  #lastHeld: HeldCursor | undefined
+  #lastDue: ExpiryCursor | undefined
+  #lastHeld: ExpiryCursor | undefined
   #last: { readonly wall: number; readonly monotonic: number } | undefined
 
   /** @param holdShare Share of a vault's recovery points that may go at once by a surprise: held-deletions.ts. */
@@ -119,7 +120,7 @@ export class Housekeeping {
     await holdSurprises(this.#tools, this.#holdShare, now)
     await queueDueReports(this.#tools, now)
     const isCounting = this.#rounds % COUNT_ROUNDS === 0
-    const due = await dueForExpiry(store.db, now, { limit: BATCH })
+    const due = await this.#duePoints(now)
     due.push(...(await approvedForExpiry(store.db, { now, since: now - FRESH_MS }, BATCH)))
     if (this.#rounds++ % RETRY_ROUNDS === 0) due.push(...(await this.#heldPoints(now)))
     for (const point of oldestFirst(due)) {
@@ -144,10 +145,17 @@ export class Housekeeping {
       })
   }
 
-  /** The next of the held points, from the first again behind the last: none is tried for ever before the others. */
+  /** The next of the points that are due, from the first again behind the last: none is tried for ever before the others. */
+  async #duePoints(now: number): Promise<RecoveryPointTable[]> {
+    const due = await dueForExpiry(this.#tools.store.db, now, { limit: BATCH, after: this.#lastDue })
+    this.#lastDue = due.length < BATCH ? undefined : due.at(-1)
+    return due
+  }
+
+  /** Likewise of those that are held. */
   async #heldPoints(now: number): Promise<RecoveryPointTable[]> {
-    const after = this.#lastHeld
-    const held = await dueForExpiry(this.#tools.store.db, now, { limit: BATCH, held: { after } })
+    const options = { limit: BATCH, after: this.#lastHeld, isHeld: true }
+    const held = await dueForExpiry(this.#tools.store.db, now, options)
     this.#lastHeld = held.length < BATCH ? undefined : held.at(-1)
     return held
   }

@@ -12,7 +12,7 @@ import {
   setRecoveryPointStatus,
   updateLifecycle,
 } from './recovery-points.ts'
-import type { HeldCursor } from './recovery-points.ts'
+import type { ExpiryCursor } from './recovery-points.ts'
 import { listProtectedResources } from './protected-resources.ts'
 import { insertJob } from './jobs.ts'
 import {
@@ -155,7 +155,7 @@ export const POINTS_CONTRACT: readonly ContractCase[] = [
       assert.equal(await completeRecoveryPoint(store.db, point, 'COMPLETED', results, 7), false)
       assert.equal((await findVaultByArn(store.db, vaultRow('v').arn))?.stored_bytes, 7, 'it grew once')
       const due = async (now: number): Promise<number> =>
-        (await dueForExpiry(store.db, now, { limit: 10 })).length
+        (await dueForExpiry(store.db, now, { limit: 10, after: undefined })).length
       assert.equal(await due(NOW + 9), 0)
       assert.equal(await due(NOW + 10), 1)
       const lifecycle = { delete_after_days: null, cold_after_days: null, delete_at: NOW + 20 }
@@ -165,8 +165,8 @@ export const POINTS_CONTRACT: readonly ContractCase[] = [
       assert.equal(await setRecoveryPointStatus(store.db, point, ['COMPLETED'], expire), false)
       assert.equal(await setRecoveryPointStatus(store.db, point, ['PARTIAL'], expire), true)
       assert.equal(await due(NOW + 20), 0)
-      const held = async (after?: HeldCursor): Promise<string[]> =>
-        (await dueForExpiry(store.db, NOW + 20, { limit: 2, held: { after } })).map(({ arn }) => arn)
+      const held = async (after?: ExpiryCursor): Promise<string[]> =>
+        (await dueForExpiry(store.db, NOW + 20, { limit: 2, after, isHeld: true })).map(({ arn }) => arn)
       assert.deepEqual(await held(), [point.arn])
       const more = ['a', 'b', 'c'].map((arn) =>
         pointRow('v', { arn, status: 'EXPIRED', delete_at: NOW + (arn === 'a' ? 2 : 1) }),
@@ -176,6 +176,15 @@ export const POINTS_CONTRACT: readonly ContractCase[] = [
       assert.deepEqual(await held(), ['b', 'c'])
       assert.deepEqual(await held(more[2]), ['a', point.arn])
       assert.deepEqual(await held({ arn: point.arn, delete_at: NOW + 20 }), [])
+      const fresh = pointRow('v', { arn: 'd', status: 'COMPLETED', delete_at: NOW + 3 })
+      await insertRecoveryPoint(store.db, fresh)
+      const pages = [undefined, fresh].map(
+        async (after) => await dueForExpiry(store.db, NOW + 20, { limit: 2, after }),
+      )
+      assert.deepEqual(
+        (await Promise.all(pages)).map((page) => page.map(({ arn }) => arn)),
+        [['d'], []],
+      )
     },
   },
   {

@@ -195,22 +195,26 @@ export async function deleteRecoveryPoint(
   return result.numDeletedRows === 1n
 }
 
-/** Where a page of held recovery points ended. */
-export type HeldCursor = Pick<RecoveryPointTable, 'delete_at' | 'arn'>
+/** Where a page of recovery points past their retention ended. */
+export type ExpiryCursor = Pick<RecoveryPointTable, 'delete_at' | 'arn'>
 
 /**
- * Points past their retention that no legal hold keeps, longest first.
- * @param options.held Instead those already EXPIRED (held back by a refusal), from the one behind `after` on.
+ * Points past their retention that no legal hold keeps, longest first, from the one behind `after` on.
+ * @param options.isHeld Instead those already EXPIRED: held back by a refusal.
  */
 export async function dueForExpiry(
   db: Queryable,
   now: number,
-  options: { readonly limit: number; readonly held?: { readonly after: HeldCursor | undefined } },
+  options: {
+    readonly limit: number
+    readonly after: ExpiryCursor | undefined
+    readonly isHeld?: boolean
+  },
 ): Promise<RecoveryPointTable[]> {
-  const { limit, held } = options
-  const statuses: readonly RecoveryPointStatus[] =
-    held === undefined ? ['AVAILABLE', 'COMPLETED', 'PARTIAL', 'STOPPED'] : ['EXPIRED']
-  const after = held?.after
+  const { limit, after, isHeld = false } = options
+  const statuses: readonly RecoveryPointStatus[] = isHeld
+    ? ['EXPIRED']
+    : ['AVAILABLE', 'COMPLETED', 'PARTIAL', 'STOPPED']
   return await db
     .selectFrom('recovery_point as point')
     .selectAll('point')

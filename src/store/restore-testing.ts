@@ -142,11 +142,17 @@ export async function dueTestingPlans(
   db: Queryable,
   now: number,
   limit: number,
+  after?: Pick<RestoreTestingPlanTable, 'next_run_at' | 'arn'>,
 ): Promise<readonly RestoreTestingPlanTable[]> {
   return await db
     .selectFrom('restore_testing_plan')
     .selectAll()
     .where('next_run_at', '<=', now)
+    .$if(after !== undefined, (query) =>
+      query.where((eb) =>
+        eb(eb.refTuple('next_run_at', 'arn'), '>', eb.tuple(after?.next_run_at ?? 0, after?.arn ?? '')),
+      ),
+    )
     .orderBy('next_run_at')
     .orderBy('arn')
     .limit(limit)

@@ -39,6 +39,7 @@ export async function testsToAdvance(
   db: Queryable,
   now: number,
   limit: number,
+  after?: Pick<RestoreTestStep, 'due_at' | 'job_id'>,
 ): Promise<readonly RestoreTestStep[]> {
   return await db
     .selectFrom('restore_test as test')
@@ -53,6 +54,11 @@ export async function testsToAdvance(
     ])
     .where('test.phase', 'in', OPEN)
     .where((eb) => eb.or([eb('step.state', 'not in', UNFINISHED_STATES), eb('test.next_at', '<=', now)]))
+    .$if(after !== undefined, (query) =>
+      query.where((eb) =>
+        eb(eb.refTuple('test.due_at', 'test.job_id'), '>', eb.tuple(after?.due_at ?? 0, after?.job_id ?? '')),
+      ),
+    )
     .orderBy('test.due_at')
     .orderBy('test.job_id')
     .limit(limit)

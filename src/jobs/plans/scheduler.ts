@@ -22,14 +22,13 @@ import { runsUpTo } from './missed-runs.ts'
 import { insertPlanJobs, planArn, selectedResources, windowsOf } from './plan-jobs.ts'
 import { advanceRestoreTests } from '../restore-tests/restore-test-steps.ts'
 import { runDueTestingPlans } from '../restore-tests/restore-test-runs.ts'
+import { eachDue } from '../each-due.ts'
 import type { JobTools } from '../tools.ts'
 
 /** A look at the rules at least so often, in milliseconds: another server may have changed them. */
 const MAX_SLEEP_MS = 2_000
 /** The same while the end of a restore test's step is waited for. */
 const STEP_SLEEP_MS = 250
-/** Rules taken up in one round. */
-const BATCH = 100
 
 /**
  * Makes jobs of the rules that are due. A run belongs to whoever moves its rule on, in the transaction that puts its jobs into the
@@ -99,29 +98,16 @@ export class Scheduler {
   }
 
   async #runRules(): Promise<number> {
-    const { store, clock, log } = this.#tools
-    const now = clock.now()
-    let failed = 0
-    let last: DueRule | undefined
-    for (;;) {
-      const due = await dueRules(store.db, now, BATCH, last)
-      for (const rule of due) {
-        if (this.#stop.signal.aborted) return failed
-        try {
-          if (await store.transaction((tx) => runRule(tx, rule, now))) store.wake()
-        } catch (error) {
-          // No number of plans must keep the others from running; it is looked at again in the next round.
-          failed++
-          log.error('a plan’s rule could not be run', {
-            plan: rule.planId,
-            rule: rule.ruleId,
-            error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-          })
-        }
-      }
-      if (due.length < BATCH) return failed
-      last = due.at(-1)
-    }
+    const { db } = this.#tools.store
+    const now = this.#tools.clock.now()
+    return await eachDue<DueRule>(this.#tools, this.#stop.signal, {
+      page: async (limit, after) => await dueRules(db, now, limit, after),
+      run: async (tx, rule) => await runRule(tx, rule, now),
+      failed: ({ planId: plan, ruleId: rule }) => ({
+        message: 'a plan’s rule could not be run',
+        facts: { plan, rule },
+      }),
+    })
   }
 }
 

@@ -25,6 +25,7 @@ import { testableResources, testedPoint } from '../../store/tested-points.ts'
 import type { TestedPointFilter } from '../../store/tested-points.ts'
 import { listAllVaults } from '../../store/vaults.ts'
 import { runsUpTo } from '../plans/missed-runs.ts'
+import { eachDue } from '../each-due.ts'
 import type { JobTools } from '../tools.ts'
 
 /**
@@ -34,8 +35,6 @@ import type { JobTools } from '../tools.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
-/** Plans taken up in one round. */
-const BATCH = 100
 /** Jobs of one run begin so far apart, in milliseconds, and all within half of the start window. */
 const APART_MS = 200
 
@@ -44,23 +43,12 @@ export async function runDueTestingPlans(
   tools: Pick<JobTools, 'store' | 'clock' | 'log'>,
   signal: AbortSignal,
 ): Promise<number> {
-  const { store, clock, log } = tools
-  const now = clock.now()
-  let failed = 0
-  for (const plan of await dueTestingPlans(store.db, now, BATCH)) {
-    if (signal.aborted) break
-    try {
-      if (await store.transaction((tx) => runPlan(tx, plan, now))) store.wake()
-    } catch (error) {
-      // One plan must not keep the others from running; it is looked at again in the next round.
-      failed++
-      log.error('a restore testing plan could not be run', {
-        plan: plan.arn,
-        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      })
-    }
-  }
-  return failed
+  const now = tools.clock.now()
+  return await eachDue<RestoreTestingPlanTable>(tools, signal, {
+    page: async (limit, after) => await dueTestingPlans(tools.store.db, now, limit, after),
+    run: async (tx, plan) => await runPlan(tx, plan, now),
+    failed: ({ arn: plan }) => ({ message: 'a restore testing plan could not be run', facts: { plan } }),
+  })
 }
 
 interface Run {

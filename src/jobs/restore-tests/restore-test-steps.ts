@@ -7,6 +7,7 @@ import type { RestoreTestStep } from '../../store/restore-tests.ts'
 import type { Queryable } from '../../store/store.ts'
 import { remove } from './restore-test-jobs.ts'
 import { hasValidators, timedOut, validate, validated } from './restore-test-verdicts.ts'
+import { eachDue } from '../each-due.ts'
 import type { JobTools } from '../tools.ts'
 
 /**
@@ -22,8 +23,6 @@ import type { JobTools } from '../tools.ts'
  */
 
 const HOUR = 3_600_000
-/** Tests moved on in one round. */
-const BATCH = 100
 /** Between two tries to delete what a test made, in milliseconds: longer each time. */
 const MIN_AGAIN_MS = 300_000
 const MAX_AGAIN_MS = 24 * HOUR
@@ -33,23 +32,15 @@ export async function advanceRestoreTests(
   tools: Pick<JobTools, 'store' | 'clock' | 'log'>,
   signal: AbortSignal,
 ): Promise<number> {
-  const { store, clock, log } = tools
-  const now = clock.now()
-  let failed = 0
-  for (const test of await testsToAdvance(store.db, now, BATCH)) {
-    if (signal.aborted) break
-    try {
-      if (await store.transaction((tx) => advance(tx, test, now))) store.wake()
-    } catch (error) {
-      failed++
-      log.error('a restore test could not go on', {
-        job: test.job_id,
-        phase: test.phase,
-        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      })
-    }
-  }
-  return failed
+  const now = tools.clock.now()
+  return await eachDue<RestoreTestStep>(tools, signal, {
+    page: async (limit, after) => await testsToAdvance(tools.store.db, now, limit, after),
+    run: async (tx, test) => await advance(tx, test, now),
+    failed: ({ job_id: job, phase }) => ({
+      message: 'a restore test could not go on',
+      facts: { job, phase },
+    }),
+  })
 }
 
 async function advance(tx: Queryable, test: RestoreTestStep, now: number): Promise<boolean> {

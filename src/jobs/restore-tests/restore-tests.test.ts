@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { GivenTestingPlan } from '../../plans/restore-testing.ts'
 import { expireUnstarted } from '../../store/claims.ts'
-import { findTestingPlan } from '../../store/restore-testing.ts'
+import { findTestingPlan, insertTestingPlan } from '../../store/restore-testing.ts'
 import { vaultRow } from '../../store/contract-rows.ts'
 import {
   ACCOUNT,
@@ -113,6 +113,49 @@ test('a test takes the latest point, or any, inside the window, of the plan’s 
       assert.equal(point?.created_at, DUE - DAY, what)
     })
   }
+})
+
+test('testing plans that cannot be read keep no others from running, however many they are', async () => {
+  await withTestingPlan({}, [a], async ({ store, clock, scheduler, jobs }) => {
+    const plan = await findTestingPlan(store.db, PLACE, 'tests')
+    assert.ok(plan !== undefined)
+    for (let i = 0; i < 101; i++)
+      await insertTestingPlan(store.db, {
+        ...plan,
+        name: `broken-${i}`,
+        arn: `${plan.arn}-${i}`,
+        creator_request_id: `${i}`,
+        document: '{',
+        next_run_at: DUE - 1,
+      })
+    clock.ms = DUE
+    assert.equal(await scheduler.runDue(), 101)
+    assert.equal((await jobs()).length, 1)
+  })
+})
+
+test('tests that cannot be read keep no others from going on, however many they are', async () => {
+  await withTestingPlan({}, [a], async ({ store, clock, scheduler, jobs, tests, work }) => {
+    clock.ms = DUE
+    await scheduler.runDue()
+    await work('restore', { state: 'COMPLETED' })
+    const [[job], [test]] = [await jobs(), await tests()]
+    assert.ok(job !== undefined && test !== undefined)
+    const broken = { validation_status: 'SUCCESSFUL', validator_results: '{', due_at: DUE - 1 } as const
+    for (let i = 0; i < 101; i++) {
+      const job_id = `broken-${i}`
+      await store.db
+        .insertInto('job')
+        .values({ ...job, job_id })
+        .execute()
+      await store.db
+        .insertInto('restore_test')
+        .values({ ...test, ...broken, job_id, step_job_id: job_id })
+        .execute()
+    }
+    assert.equal(await scheduler.runDue(), 101)
+    assert.equal((await tests()).find(({ job_id: id }) => id === test.job_id)?.phase, 'DELETING')
+  })
 })
 
 test('a random point is any of those inside the window, and over many runs each of them', async () => {
