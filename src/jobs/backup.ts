@@ -1,7 +1,6 @@
 import { driverOf } from '../drivers/drivers.ts'
 import type { BackupSummary, ItemProblem } from '../drivers/driver.ts'
 import type { ResourceType } from '../kinds/kind.ts'
-import { uuid } from '../lib/ids.ts'
 import type { StoredLifecycle } from '../plans/lifecycle.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
 import { completeRecoveryPoint, latestPointOfResource } from '../store/recovery-points.ts'
@@ -22,7 +21,7 @@ import { Problems } from './problems.ts'
 import { retainUntil } from './upkeep/retain.ts'
 import { behindSweep } from './upkeep/sweep-queue.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
-import { dropUnfinishedPoint, putUnfinishedPoint } from './points/unfinished-point.ts'
+import { beginPoint, dropUnfinishedPoint, putUnfinishedPoint } from './points/unfinished-point.ts'
 import { resourceOf, vaultToFill } from './vaults/vault-to-fill.ts'
 
 const DAY_MS = 86_400_000
@@ -58,7 +57,16 @@ export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOu
     },
     connect: () => connectionOf(tools.serverKey, resource),
   })
-  const point = await beginPoint(tools, row, vault, resource)
+  const { lifecycle } = JSON.parse(row.input) as BackupInput
+  const point = beginPoint(row, vault, resource, {
+    arn: row.recovery_point_arn as string,
+    created_at: row.started_at ?? tools.clock.now(),
+    delete_after_days: lifecycle.deleteAfterDays,
+    cold_after_days: lifecycle.coldAfterDays ?? null,
+    created_by: row.created_by,
+    plan_id: row.plan_id,
+  })
+  await putUnfinishedPoint(tools, row, point)
   try {
     const problems = new Problems()
     const poured = await pour(tools, job, {
@@ -77,49 +85,6 @@ export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOu
     await dropUnfinishedPoint(tools, job.row, point)
     throw await behindSweep(tools, vault, row, error)
   }
-}
-
-/** The row that the recovery point has while it is written. */
-async function beginPoint(
-  tools: JobTools,
-  row: JobTable,
-  vault: VaultTable,
-  resource: ResourceTable,
-): Promise<RecoveryPointTable> {
-  const arn = row.recovery_point_arn as string
-  const input = JSON.parse(row.input) as BackupInput
-  const point: RecoveryPointTable = {
-    account_id: row.account_id,
-    region: row.region,
-    arn,
-    vault_name: vault.name,
-    point_id: uuid(),
-    job_id: row.job_id,
-    resource_arn: resource.arn,
-    resource_unique_id: resource.unique_id,
-    resource_type: resource.type,
-    resource_name: resource.name,
-    role_arn: row.role_arn as string,
-    role_id: row.role_id as string,
-    status: 'CREATING',
-    status_message: null,
-    created_at: row.started_at ?? tools.clock.now(),
-    completed_at: null,
-    size_bytes: 0,
-    item_count: 0,
-    delete_after_days: input.lifecycle.deleteAfterDays,
-    cold_after_days: input.lifecycle.coldAfterDays ?? null,
-    delete_at: null,
-    restore_metadata: '{}',
-    created_by: row.created_by,
-    plan_id: row.plan_id,
-    last_restore_at: null,
-    copied_at: null,
-    source_vault_arn: null,
-    source_point_arn: null,
-  }
-  await putUnfinishedPoint(tools, row, point)
-  return point
 }
 
 interface PourRequest {

@@ -1,5 +1,4 @@
 import type { ResourceType } from '../../kinds/kind.ts'
-import { uuid } from '../../lib/ids.ts'
 import type { FoundDirectory, StoredSnapshot } from '../../restic/snapshots.ts'
 import { assertClaim } from '../../store/claims.ts'
 import { completeRecoveryPoint } from '../../store/recovery-points.ts'
@@ -19,7 +18,7 @@ import { Problems } from '../problems.ts'
 import { retainUntil } from '../upkeep/retain.ts'
 import { checkQuotas, overQuota } from '../quotas.ts'
 import type { JobTools, RunningJob } from '../tools.ts'
-import { dropUnfinishedPoint, putUnfinishedPoint } from '../points/unfinished-point.ts'
+import { beginPoint, dropUnfinishedPoint, putUnfinishedPoint } from '../points/unfinished-point.ts'
 
 const DAY_MS = 86_400_000
 
@@ -49,7 +48,14 @@ export async function importPoint(
   const { plan, snapshot, arn } = request
   const bytesLeft = await checkQuotas(tools, job.row, plan.vault, 'Import job')
   const role = await decideImport(tools, job, plan, { arn, tags: tagsOfSnapshot(snapshot) })
-  const point = beginPoint(job, request)
+  const point = beginPoint(job.row, plan.vault, plan.resource, {
+    arn,
+    created_at: request.createdAt,
+    delete_after_days: request.deleteAfterDays,
+    cold_after_days: null,
+    created_by: null,
+    plan_id: null,
+  })
   try {
     await putUnfinishedPoint(tools, job.row, point)
     return await pour(tools, job, request, point, bytesLeft)
@@ -58,43 +64,6 @@ export async function importPoint(
     throw error
   } finally {
     await role.close()
-  }
-}
-
-function beginPoint(
-  { row }: RunningJob,
-  { plan, arn, createdAt, deleteAfterDays }: PointImport,
-): RecoveryPointTable {
-  const { vault, resource } = plan
-  return {
-    account_id: row.account_id,
-    region: row.region,
-    arn,
-    vault_name: vault.name,
-    point_id: uuid(),
-    job_id: row.job_id,
-    resource_arn: resource.arn,
-    resource_unique_id: resource.unique_id,
-    resource_type: resource.type,
-    resource_name: resource.name,
-    role_arn: row.role_arn as string,
-    role_id: row.role_id as string,
-    status: 'CREATING',
-    status_message: null,
-    created_at: createdAt,
-    completed_at: null,
-    size_bytes: 0,
-    item_count: 0,
-    delete_after_days: deleteAfterDays,
-    cold_after_days: null,
-    delete_at: null,
-    restore_metadata: '{}',
-    created_by: null,
-    plan_id: null,
-    last_restore_at: null,
-    copied_at: null,
-    source_vault_arn: null,
-    source_point_arn: null,
   }
 }
 

@@ -1,6 +1,5 @@
 import { driverOf } from '../../drivers/drivers.ts'
 import { ItemError, QueryRefusedError } from '../../drivers/driver.ts'
-import type { DriverValidation, PointReader, RestoredContent } from '../../drivers/driver.ts'
 import { kindOfArn } from '../../kinds/kinds.ts'
 import { kindOfValidator, MAX_ROWS } from '../../plans/validators.ts'
 import type { Validator } from '../../plans/validators.ts'
@@ -11,23 +10,13 @@ import { findRestoreTest } from '../../store/restore-tests.ts'
 import { findVault } from '../../store/vaults.ts'
 import { ChunkMissingError, VaultDamageError } from '../../vault/errors.ts'
 import { compareFiles } from '../compare-files.ts'
+import type { ComparedFiles } from '../compare-files.ts'
 import { AccessDeniedError, JobFailedError } from '../errors.ts'
 import { openTestedPlace, testedPlaceOf } from './tested-place.ts'
 import type { JobOutcome, JobTools, RunningJob } from '../tools.ts'
 
 /** A query is ended by the server then, in milliseconds. */
 const QUERY_MS = 60_000
-
-/** What validators look at. */
-interface Tested {
-  readonly restoreJobId: string
-  readonly validation: DriverValidation
-  readonly content: RestoredContent
-  readonly point: Pick<PointReader, 'items' | 'read'>
-  /** The items of the recovery point that the test restored. */
-  readonly items: () => ReturnType<DriverValidation['items']>
-  readonly signal: AbortSignal
-}
 
 /** Runs the built-in validators of a restore test under the test's role, each to its end, whatever those before said. */
 export async function runValidateRestoreTest(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
@@ -48,7 +37,7 @@ export async function runValidateRestoreTest(tools: JobTools, job: RunningJob): 
   try {
     using point = await (await tools.vaults.open(vault)).openPoint(stored.point_id)
     const resourceName = kindOfArn(stored.resource_arn)?.name ?? stored.resource_name
-    const tested: Tested = {
+    const tested: ComparedFiles = {
       restoreJobId,
       validation,
       content: validation.content(role.thing),
@@ -76,7 +65,7 @@ export async function runValidateRestoreTest(tools: JobTools, job: RunningJob): 
 }
 
 /** What one validator says. One that cannot be run proves nothing, so it fails; what may pass by itself is tried again. */
-async function judged(tested: Tested, validator: Validator): Promise<Judgement> {
+async function judged(tested: ComparedFiles, validator: Validator): Promise<Judgement> {
   try {
     return await judge(tested, validator)
   } catch (error) {
@@ -88,7 +77,7 @@ async function judged(tested: Tested, validator: Validator): Promise<Judgement> 
 /** What says of the test, not of the moment, that it is not good. */
 const ANSWERS = [AccessDeniedError, ItemError, QueryRefusedError, VaultDamageError, ChunkMissingError]
 
-async function judge(tested: Tested, validator: Validator): Promise<Judgement> {
+async function judge(tested: ComparedFiles, validator: Validator): Promise<Judgement> {
   const { FileChecksumSample: sample, ObjectCount: count, SqlQuery: query } = validator
   if (sample !== undefined) return await compareFiles(tested, sample)
   if (count !== undefined) {
@@ -101,7 +90,7 @@ async function judge(tested: Tested, validator: Validator): Promise<Judgement> {
   return judgeRows(query, await tested.content.query(query.Query, limits))
 }
 
-async function itemsOf({ items, signal }: Tested): Promise<number> {
+async function itemsOf({ items, signal }: ComparedFiles): Promise<number> {
   let count = 0
   for await (const page of items()) {
     signal.throwIfAborted()
