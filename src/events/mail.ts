@@ -127,7 +127,7 @@ function nextStepOf(event: Event): string | undefined {
     case 'Server Silence':
       return 'find out why no server ran; runs that were missed are made up for only where their start window is still open'
     case 'Vault Damage Detected':
-      return 'delete and sweep nothing of this vault; verify it, and restore what is hit from a copy or back it up anew'
+      return `see ./roleback vault status ${textIn(event, 'backupVaultName') ?? ''}: it is repaired from what the vault and copies still have; back up anew what a repair cannot bring back`
     case 'Recovery Point State Change':
       return isTrouble
         ? 'read its StatusMessage: a right is missing, or its deletion is held until somebody approves it'

@@ -39,8 +39,7 @@ export function secretOf(
   const url = input.Url === undefined ? kept?.url : checkedUrl(ctx, kind, input.Url)
   if (url === undefined) throw refused('Url', 'is missing: a new target, or one of another type, needs it')
   if (kind !== 'WEBHOOK') {
-    if (input.SigningSecret !== undefined)
-      throw refused('SigningSecret', 'is for webhooks only: no chat checks one')
+    if (input.SigningSecret !== undefined) throw refused('SigningSecret', 'is for the type WEBHOOK only')
     return {
       url,
       credentials: credentialsOf(kind, input, kept, url),

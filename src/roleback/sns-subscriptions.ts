@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { hashOfToken, subscriptionArnOf, SUBSCRIPTION_DETAIL_TYPE } from '../events/sns.ts'
 import { settingsOf } from '../events/target.ts'
 import { randomHex } from '../lib/ids.ts'
@@ -17,14 +17,14 @@ export async function confirmSubscription(
   { topicArn, token }: { readonly topicArn: string; readonly token: string },
   at: { readonly region: string; readonly now: number },
 ): Promise<string | undefined> {
-  const hash = hashOfToken(token)
+  const tokenHash = hashOfToken(token)
   for (const target of await listEndpoints(store.db, topicArn)) {
     const { subscription } = settingsOf(target)
-    if (subscription === undefined || !isSame(hash, subscription.tokenHash)) continue
+    if (subscription === undefined || !isSame(tokenHash, subscription.tokenHash)) continue
     if (subscription.expiresAt <= at.now) return undefined
     await store.transaction(async (tx) => {
       // Visited again it answers alike, as AWS does.
-      if (await confirmEndpoint(tx, target.target_id, hash)) await tellOf(tx, target, 'CONFIRMED', at)
+      if (await confirmEndpoint(tx, target.target_id, tokenHash)) await tellOf(tx, target, 'CONFIRMED', at)
     })
     return subscriptionArnOf(topicArn, target.target_id)
   }
@@ -70,6 +70,7 @@ export async function tellOf(
   })
 }
 
+/** Of what anybody may send, as long as it likes and in any script. */
 function isSame(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
+  return timingSafeEqual(hash('sha256', a, 'buffer'), hash('sha256', b, 'buffer'))
 }

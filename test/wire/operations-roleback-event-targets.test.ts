@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { IncomingHttpHeaders, Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
@@ -11,6 +8,8 @@ import type { InputOf } from '../../src/aws/client.ts'
 import { requestFor } from '../../src/events/target.ts'
 import { awsError } from '../fixtures/aws-error.ts'
 import { roleback } from '../fixtures/command-line.ts'
+import { startReceiver } from '../servers/receiver.ts'
+import type { Received, Receiver } from '../servers/receiver.ts'
 import { startMailServer } from '../servers/smtp.ts'
 import type { MailServer } from '../servers/smtp.ts'
 import {
@@ -28,19 +27,8 @@ import type { World } from '../fixtures/world.ts'
 
 /** Webhooks and chats that are told of events, by a server that notes what it is sent. */
 
-interface Taken {
-  readonly path: string
-  readonly headers: IncomingHttpHeaders
-  readonly text: string
-  readonly status: number
-}
-
-const taken: Taken[] = []
-/** By path, the statuses that come next; 204 behind them. */
-const answers = new Map<string, number[]>()
-let receiver: Server
+let receiver: Receiver
 let mail: MailServer
-let place: string
 let world: World
 let role: string
 let source: string
@@ -49,34 +37,22 @@ let source: string
 const HOSTILE = '<!channel> @everyone [x](http://evil.example) <b>b</b> **bold**'
 
 before(async () => {
-  receiver = createServer((request, response) => {
-    const parts: Buffer[] = []
-    request.on('data', (part: Buffer) => parts.push(part))
-    request.on('end', () => {
-      const path = request.url ?? ''
-      const status = answers.get(path)?.shift() ?? 204
-      taken.push({ path, headers: request.headers, text: Buffer.concat(parts).toString(), status })
-      response.writeHead(status, { location: 'http://127.0.0.1:1/' }).end()
-    })
-  })
-  await new Promise<void>((resolve) => void receiver.listen(0, '127.0.0.1', resolve))
+  receiver = await startReceiver(204)
   mail = await startMailServer({ hideSTARTTLS: true, disabledCommands: ['STARTTLS'] })
-  place = `127.0.0.1:${(receiver.address() as AddressInfo).port}`
-  world = await openWorld({ serve: { allowEndpoint: [place, mail.place] } })
+  world = await openWorld({ serve: { allowEndpoint: [receiver.place, mail.place] } })
   role = await makeRole(world, 'worker', { statements: [ALL_RIGHTS] })
   await makeVault(world, 'told')
   source = (await registerDirectory(world, 'tree', (path) => writeFileSync(join(path, 'a'), 'a'))).arn
 })
 after(async () => {
   await world[Symbol.asyncDispose]()
-  receiver.closeAllConnections()
+  await receiver[Symbol.asyncDispose]()
   await mail.stop()
-  await new Promise<void>((resolve) => void receiver.close(() => resolve()))
 })
 
-const urlOf = (path: string): string => `http://${place}${path}`
+const urlOf = (path: string): string => `http://${receiver.place}${path}`
 const put = (input: InputOf<'roleback', 'PutEventTarget'>) => world.call('roleback', 'PutEventTarget', input)
-const at = (path: string): Taken[] => taken.filter((one) => one.path === path)
+const at = (path: string): Received[] => receiver.received.filter((one) => one.path === path)
 
 async function target(Name: string) {
   const { EventTargets } = await world.call('roleback', 'ListEventTargets', {})
@@ -116,7 +92,7 @@ test('a webhook gets the events that its pattern asks for, in order, signed as S
 })
 
 test('what is not taken is sent again until it is, the same message, and nothing overtakes it', async () => {
-  answers.set('/flaky', [503, 500, 302])
+  receiver.answers.set('/flaky', [503, 500, 302])
   await put({
     Name: 'flaky',
     Type: 'WEBHOOK',
@@ -138,7 +114,7 @@ test('what is not taken is sent again until it is, the same message, and nothing
   })
   const ids = at('/flaky').map(({ headers }) => headers['webhook-id'])
   assert.equal(new Set(ids.slice(0, 4)).size, 1, 'the first message is sent until it is taken')
-  // No redirect was followed: that one counts as not taken.
+  // No redirect was followed: that one counts as not receiver.received.
   assert.deepEqual(
     at('/flaky').map(({ status }) => status),
     [503, 500, 302, 204, 204, 204],
@@ -346,12 +322,13 @@ test('mail tells of what failed: its password is sealed, and what it refuses is 
 
 const NOTHING = { Effect: 'Deny', Action: '*', Resource: '*' }
 
-const pings = (): string[] => taken.filter(({ path }) => path.startsWith('/ping/')).map(({ path }) => path)
+const pings = (): string[] =>
+  receiver.received.filter(({ path }) => path.startsWith('/ping/')).map(({ path }) => path)
 
 test('R23 addresses are secrets, and go only where the operator lets them', async () => {
   const { EventTargets } = await world.call('roleback', 'ListEventTargets', {})
   const shown = JSON.stringify(EventTargets) + world.lines.join('\n')
-  assert.ok(shown.includes(place))
+  assert.ok(shown.includes(receiver.place))
   assert.ok(!shown.includes('/hook') && !shown.includes('whsec_'))
   assert.ok(!JSON.stringify(world.rows('select * from audit')).includes('/hook'))
   assert.ok(!JSON.stringify(world.rows('select * from event_target')).includes('/hook'))
@@ -366,7 +343,7 @@ test('R23 addresses are secrets, and go only where the operator lets them', asyn
   await refused({ Type: 'PIGEON' }, 'must be one of WEBHOOK')
   await refused({ EventPattern: '{"source":"x"}' }, 'means nothing here')
   await refused({ SigningSecret: 'short' }, 'must be "whsec_"')
-  await refused({ Type: 'SLACK', SigningSecret: 'whsec_x' }, 'for webhooks only')
+  await refused({ Type: 'SLACK', SigningSecret: 'whsec_x' }, 'for the type WEBHOOK only')
   // The server's own port, and one that nobody allowed: judged when the connection is made.
   const own = new URL(world.url)
   await put({ Name: 'inward', Type: 'WEBHOOK', Url: `https://${own.host}/` })
@@ -391,7 +368,7 @@ test('the command line puts, tries, lists and deletes targets', async () => {
   const tried = await roleback(['notify', 'test', 'cli'], { env })
   assert.equal(tried.code, 0, tried.stderr)
   assert.ok(at('/cli').some(({ text }) => text.includes('Roleback Test Event')))
-  answers.set('/cli', [404])
+  receiver.answers.set('/cli', [404])
   const missed = await roleback(['notify', 'test', 'cli'], { env })
   assert.equal(missed.code, 1)
   assert.match(missed.stderr, /cli did not take a test event: it answered with status 404/)

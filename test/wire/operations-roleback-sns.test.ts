@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
 import { createVerify, X509Certificate } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { IncomingHttpHeaders, Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
@@ -12,6 +10,8 @@ import {
   GetBackupVaultNotificationsCommand,
   PutBackupVaultNotificationsCommand,
 } from '@aws-sdk/client-backup'
+import { startReceiver } from '../servers/receiver.ts'
+import type { Receiver } from '../servers/receiver.ts'
 import { awsError } from '../fixtures/aws-error.ts'
 import { roleback } from '../fixtures/command-line.ts'
 import {
@@ -28,49 +28,39 @@ import type { World } from '../fixtures/world.ts'
 /** What receivers of SNS get of vaults, by a receiver that checks it as those for AWS do. */
 
 interface Sent {
-  readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly message: Readonly<Record<string, string>>
 }
 
-const sent: Sent[] = []
-/** By path, the statuses that come next; 200 behind them. */
-const answers = new Map<string, number[]>()
-let receiver: Server
-let place: string
+let receiver: Receiver
 let world: World
 let role: string
 let source: string
 let topic: string
 
 before(async () => {
-  receiver = createServer((request, response) => {
-    const parts: Buffer[] = []
-    request.on('data', (part: Buffer) => parts.push(part))
-    request.on('end', () => {
-      const path = request.url ?? ''
-      const status = answers.get(path)?.shift() ?? 200
-      const message = JSON.parse(Buffer.concat(parts).toString()) as Sent['message']
-      if (status === 200) sent.push({ path, headers: request.headers, message })
-      response.writeHead(status).end()
-    })
-  })
-  await new Promise<void>((resolve) => void receiver.listen(0, '127.0.0.1', resolve))
-  place = `127.0.0.1:${(receiver.address() as AddressInfo).port}`
-  world = await openWorld({ serve: { allowEndpoint: [place] } })
+  receiver = await startReceiver(200)
+  world = await openWorld({ serve: { allowEndpoint: [receiver.place] } })
   topic = `arn:aws:sns:${world.region}:${world.accountId}:backups`
   role = await makeRole(world, 'worker', { statements: [ALL_RIGHTS] })
   source = (await registerDirectory(world, 'tree', (path) => writeFileSync(join(path, 'a'), 'a'))).arn
 })
 after(async () => {
   await world[Symbol.asyncDispose]()
-  receiver.closeAllConnections()
-  await new Promise<void>((resolve) => void receiver.close(() => resolve()))
+  await receiver[Symbol.asyncDispose]()
 })
 
-const at = (path: string): Sent[] => sent.filter((one) => one.path === path)
+const at = (path: string): Sent[] =>
+  receiver.received
+    .filter((one) => one.path === path && one.status === 200)
+    .map(({ headers, text }) => ({ headers, message: JSON.parse(text) as Sent['message'] }))
 const put = (Name: string, TopicArn = topic, path = `/${Name}`) =>
-  world.call('roleback', 'PutEventTarget', { Name, Type: 'SNS', Url: `http://${place}${path}`, TopicArn })
+  world.call('roleback', 'PutEventTarget', {
+    Name,
+    Type: 'SNS',
+    Url: `http://${receiver.place}${path}`,
+    TopicArn,
+  })
 
 async function isConfirmed(name: string): Promise<boolean | undefined> {
   const { EventTargets } = await world.call('roleback', 'ListEventTargets', {})
@@ -123,7 +113,7 @@ test('a receiver of SNS gets what a vault tells its topic, once it has confirmed
   )
   const kept = await sdk.send(new GetBackupVaultNotificationsCommand({ BackupVaultName: 'gold' }))
   assert.equal(kept.SNSTopicArn, topic)
-  answers.set('/ops', [503])
+  receiver.answers.set('/ops', [503])
   await put('ops')
   await put('silent')
   const question = await asked('/ops')
@@ -240,10 +230,14 @@ test('R23 only the token that was sent confirms: for its topic, for two days, an
     `${world.url}/sns/?Action=Unsubscribe&SubscriptionArn=${topic}:11111111-1111-1111-1111-111111111111`,
   )
   assert.deepEqual([unknown.status, /<Code>NotFound</.test(unknown.text)], [404, true])
+  const odd = await visit(
+    `${world.url}/sns/?Action=Unsubscribe&SubscriptionArn=${topic}:${encodeURIComponent('ü'.repeat(36))}`,
+  )
+  assert.equal(odd.status, 404)
   for (const path of ['/sns/other.pem', '/sns/?Action=Subscribe', '/sns'])
     assert.ok([400, 404].includes((await visit(world.url + path)).status), path)
   await assert.rejects(
-    world.call('roleback', 'PutEventTarget', { Name: 'x', Type: 'SNS', Url: `http://${place}/x` }),
+    world.call('roleback', 'PutEventTarget', { Name: 'x', Type: 'SNS', Url: `http://${receiver.place}/x` }),
     awsError('InvalidParameterValueException', 'TopicArn is missing'),
   )
 })
