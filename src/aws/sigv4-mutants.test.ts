@@ -6,7 +6,7 @@ import { parseInput } from './parse-input.ts'
 import { route } from './route.ts'
 import { scopeOf } from './scope.ts'
 import type { WireRequest } from './wire.ts'
-import { signedBySdk, refusalOf, signedHere } from './sigv4-sdk.fixture.ts'
+import { signedBySdk, refusalOf, signedHere } from '../../test/fixtures/sigv4-sdk.ts'
 
 /** Requests that were changed after they were signed. */
 

@@ -12,7 +12,7 @@ import {
   refusalOf,
   plainRequest,
   signedHere,
-} from './sigv4-sdk.fixture.ts'
+} from '../../test/fixtures/sigv4-sdk.ts'
 
 test('verifySignature() accepts what the SDK signs in the header, whatever the path, query and headers', async () => {
   await fc.assert(
