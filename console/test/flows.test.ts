@@ -194,6 +194,11 @@ test(
     await page.getByRole('button', { name: 'Open the list of screens' }).click()
     await page.getByRole('link', { name: 'Backup vaults' }).last().click()
     await page.getByRole('heading', { level: 1, name: 'Backup vaults' }).waitFor()
+    // The list went away with the choice, and by keys it opens and closes under the same button.
+    await page.getByRole('button', { name: 'Open the list of screens' }).press('Enter')
+    await page.getByRole('link', { name: 'Jobs' }).press('Escape')
+    await page.locator('button[aria-label="Open the list of screens"]:focus').waitFor()
+    await page.getByRole('heading', { level: 1, name: 'Backup vaults' }).waitFor()
     const tooWide: string[] = []
     for (const path of ['/', '/jobs', `/jobs/backup/${filled.deniedJobId}`, '/vaults/archive?tab=lock']) {
       await goTo(page, path)

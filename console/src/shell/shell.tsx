@@ -1,11 +1,9 @@
-import AppLayout from '@cloudscape-design/components/app-layout'
-import SideNavigation from '@cloudscape-design/components/side-navigation'
 import Spinner from '@cloudscape-design/components/spinner'
 import { useIsFetching } from '@tanstack/react-query'
-import { Suspense, lazy, useState } from 'react'
+import { Suspense, lazy } from 'react'
 import type { ComponentType, ReactNode } from 'react'
-import { Route, Routes, useLocation, useNavigate } from 'react-router'
-import { NAVIGATION } from './navigation.ts'
+import { Route, Routes, useLocation } from 'react-router'
+import { Frame } from './frame.tsx'
 import { TopBar } from './top-bar.tsx'
 import { Notices } from '../parts/notices.tsx'
 
@@ -50,78 +48,47 @@ const HOLDERS = ['user', 'group', 'role'] as const
 export function Shell(): ReactNode {
   const { pathname, search } = useLocation()
   const firstLoads = useIsFetching({ predicate: ({ state }) => state.data === undefined })
-  const navigate = useNavigate()
-  const [isOpen, setOpen] = useState(innerWidth > 900)
   return (
-    <>
-      <div id="top">
-        <TopBar />
-      </div>
-      <AppLayout
-        headerSelector="#top"
-        toolsHide
-        navigationOpen={isOpen}
-        onNavigationChange={({ detail }) => setOpen(detail.open)}
-        notifications={<Notices />}
-        ariaLabels={{
-          navigation: 'Screens',
-          navigationClose: 'Close the list of screens',
-          navigationToggle: 'Open the list of screens',
-          notifications: 'Notices',
-        }}
-        navigation={
-          <SideNavigation
-            header={{ text: 'Roleback', href: '/' }}
-            activeHref={`/${pathname.split('/')[1] ?? ''}`}
-            items={NAVIGATION}
-            onFollow={(event) => {
-              if (event.detail.external === true) return
-              event.preventDefault()
-              void navigate(event.detail.href)
-            }}
-          />
-        }
-        content={
-          <Suspense fallback={<Spinner size="large" />}>
-            <div data-screen={pathname + search} aria-busy={firstLoads > 0}>
-              <Routes>
-                <Route index element={<Overview />} />
-                <Route path="resources" element={<Resources />} />
-                <Route path="resources/add" element={<AddResource />} />
-                <Route path="resources/discovery" element={<Discovery />} />
-                <Route path="resources/:arn" element={<Resource />} />
-                <Route path="back-up" element={<BackUp />} />
-                <Route path="jobs" element={<Jobs />} />
-                <Route path="jobs/:kind/:id" element={<Job />} />
-                <Route path="vaults" element={<Vaults />} />
-                <Route path="vaults/:name" element={<Vault />} />
-                <Route path="restore/:vault/:arn" element={<Restore />} />
-                <Route path="plans" element={<Plans />} />
-                <Route path="plans/create" element={<CreatePlan />} />
-                <Route path="plans/:id" element={<Plan />} />
-                <Route path="plans/:id/assign" element={<Assign />} />
-                <Route path="access" element={<Access />} />
-                <Route path="access/explain/:id?" element={<Explain />} />
-                <Route path="access/simulate" element={<Simulate />} />
-                {HOLDERS.map((kind) => (
-                  <Route key={kind} path={`access/${kind}/:name`} element={<Identity kind={kind} />} />
-                ))}
-                <Route path="access/policy/:name" element={<ManagedPolicy />} />
-                <Route path="audit" element={<Audit />} />
-                <Route path="search" element={<Search />} />
-                <Route path="frameworks" element={<Frameworks />} />
-                <Route path="frameworks/:name" element={<FrameworkFindings />} />
-                <Route path="restore-testing" element={<RestoreTesting />} />
-                <Route path="reports" element={<Reports />} />
-                <Route path="legal-holds" element={<LegalHolds />} />
-                <Route path="legal-holds/:id" element={<Hold />} />
-                <Route path="settings" element={<Settings />} />
-                <Route path="*" element={<NotFound />} />
-              </Routes>
-            </div>
-          </Suspense>
-        }
-      />
-    </>
+    <Frame top={<TopBar />}>
+      <Notices />
+      <Suspense fallback={<Spinner size="large" />}>
+        <div data-screen={pathname + search} aria-busy={firstLoads > 0}>
+          <Routes>
+            <Route index element={<Overview />} />
+            <Route path="resources" element={<Resources />} />
+            <Route path="resources/add" element={<AddResource />} />
+            <Route path="resources/discovery" element={<Discovery />} />
+            <Route path="resources/:arn" element={<Resource />} />
+            <Route path="back-up" element={<BackUp />} />
+            <Route path="jobs" element={<Jobs />} />
+            <Route path="jobs/:kind/:id" element={<Job />} />
+            <Route path="vaults" element={<Vaults />} />
+            <Route path="vaults/:name" element={<Vault />} />
+            <Route path="restore/:vault/:arn" element={<Restore />} />
+            <Route path="plans" element={<Plans />} />
+            <Route path="plans/create" element={<CreatePlan />} />
+            <Route path="plans/:id" element={<Plan />} />
+            <Route path="plans/:id/assign" element={<Assign />} />
+            <Route path="access" element={<Access />} />
+            <Route path="access/explain/:id?" element={<Explain />} />
+            <Route path="access/simulate" element={<Simulate />} />
+            {HOLDERS.map((kind) => (
+              <Route key={kind} path={`access/${kind}/:name`} element={<Identity kind={kind} />} />
+            ))}
+            <Route path="access/policy/:name" element={<ManagedPolicy />} />
+            <Route path="audit" element={<Audit />} />
+            <Route path="search" element={<Search />} />
+            <Route path="frameworks" element={<Frameworks />} />
+            <Route path="frameworks/:name" element={<FrameworkFindings />} />
+            <Route path="restore-testing" element={<RestoreTesting />} />
+            <Route path="reports" element={<Reports />} />
+            <Route path="legal-holds" element={<LegalHolds />} />
+            <Route path="legal-holds/:id" element={<Hold />} />
+            <Route path="settings" element={<Settings />} />
+            <Route path="*" element={<NotFound />} />
+          </Routes>
+        </div>
+      </Suspense>
+    </Frame>
   )
 }
