@@ -1,4 +1,6 @@
-import { selectedResources, windowsOf } from '../jobs/plans/plan-jobs.ts'
+import { windowsOf } from '../jobs/plans/plan-jobs.ts'
+import { ResourceViews } from '../jobs/plans/selected-resources.ts'
+import { systemClock } from '../lib/clock.ts'
 import type { PlanDocument, PlanRule } from '../plans/plan.ts'
 import { DEFAULT_SCHEDULE, DEFAULT_TIMEZONE, parseSchedule } from '../plans/schedule.ts'
 import type { Schedule } from '../plans/schedule.ts'
@@ -35,9 +37,10 @@ export async function objectives(
   const newest = new Map(resources.map((one) => [`${one.account_id} ${one.arn}`, one.newest_point_at]))
   const underWay = await resourcesUnderWay(db)
   const found: Objective[] = []
+  const views = new ResourceViews(systemClock)
   for (const plan of await allPlans(db, MAX_PLANS)) {
     const rules = await scheduledRules(db, plan)
-    for (const { resource, selection } of await selectedResources(db, plan)) {
+    for (const { resource, selection } of await views.selectedBy(db, plan)) {
       const key = `${plan.account_id} ${resource.arn}`
       const selectedAt = Math.max(selection.created_at, resource.created_at)
       const since = Math.max(newest.get(key) ?? 0, selectedAt)

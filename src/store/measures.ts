@@ -166,6 +166,7 @@ export async function allPlans(db: Queryable, limit: number): Promise<readonly P
     .select('version.document')
     .where('deleted_at', 'is', null)
     .orderBy('backup_plan.account_id')
+    .orderBy('backup_plan.region')
     .orderBy('backup_plan.plan_id')
     .limit(limit)
     .execute()

@@ -263,8 +263,7 @@ export interface DueRule {
   readonly dueAt: number
 }
 
-/** Rules due at `now`, longest first. */
-/** In the order of their times. @param after Of those, the ones behind it. */
+/** Those due at `now`, in the order of their times, and of one time an account's and region's together. @param after The ones behind it. */
 export async function dueRules(
   db: Queryable,
   now: number,
@@ -275,12 +274,19 @@ export async function dueRules(
   if (after !== undefined)
     query = query.where((eb) =>
       eb(
-        eb.refTuple('next_run_at', 'plan_id', 'rule_id'),
+        eb.refTuple('next_run_at', 'account_id', 'region', 'plan_id', 'rule_id'),
         '>',
-        eb.tuple(after.dueAt, after.planId, after.ruleId),
+        eb.tuple(after.dueAt, after.accountId, after.region, after.planId, after.ruleId),
       ),
     )
-  const rows = await query.orderBy('next_run_at').orderBy('plan_id').orderBy('rule_id').limit(limit).execute()
+  const rows = await query
+    .orderBy('next_run_at')
+    .orderBy('account_id')
+    .orderBy('region')
+    .orderBy('plan_id')
+    .orderBy('rule_id')
+    .limit(limit)
+    .execute()
   return rows.map((row) => ({
     accountId: row.account_id,
     region: row.region,

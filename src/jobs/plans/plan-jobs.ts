@@ -2,33 +2,18 @@ import { createHash } from 'node:crypto'
 import type { NewJob } from '../../store/jobs.ts'
 import { insertJobs } from '../../store/jobs.ts'
 import { kindOfType } from '../../kinds/kinds.ts'
-import { isOfRestoreTest } from '../../kinds/restore-test.ts'
 import { arnOf } from '../../lib/arn.ts'
 import { uuid } from '../../lib/ids.ts'
 import { storedLifecycle } from '../../plans/lifecycle.ts'
 import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../../plans/plan.ts'
 import type { PlanDocument, PlanRule } from '../../plans/plan.ts'
-import { matchSelection } from '../../plans/selection.ts'
-import type { SelectionDocument } from '../../plans/selection.ts'
 import type { PlanRow } from '../../store/plans.ts'
-import { selectionsOfPlan } from '../../store/plans.ts'
-import { regionSettings } from '../../store/region-settings.ts'
-import { listResources } from '../../store/resources.ts'
-import type { BackupSelectionTable } from '../../store/schema-plans.ts'
-import type { ResourceTable } from '../../store/schema.ts'
 import type { Queryable } from '../../store/store.ts'
-import { tagsOfAll } from '../../store/tags.ts'
+import type { PlannedResource, Selected } from './selected-resources.ts'
 
 const MINUTE = 60_000
-const PAGE = 1_000
 /** Jobs of one run begin so far apart, in milliseconds, and all within half of the start window. */
 const APART_MS = 200
-
-/** A resource that a run backs up, and the selection that names it. */
-export interface Selected {
-  readonly resource: ResourceTable
-  readonly selection: BackupSelectionTable
-}
 
 export interface PlanRunOf {
   readonly plan: PlanRow
@@ -43,39 +28,6 @@ export function windowsOf(rule: PlanRule): { readonly startMs: number; readonly 
     startMs: (rule.StartWindowMinutes ?? DEFAULT_START_WINDOW_MIN) * MINUTE,
     completionMs: (rule.CompletionWindowMinutes ?? DEFAULT_COMPLETION_WINDOW_MIN) * MINUTE,
   }
-}
-
-/**
- * What the plan's selections mean now: each resource once, by the first selection that names it. Whether that selection's role
- * can do the work is for the job to find out, so that what it cannot is seen as a failed job and not as silence.
- */
-export async function selectedResources(db: Queryable, plan: PlanRow): Promise<readonly Selected[]> {
-  const selections = (await selectionsOfPlan(db, plan.plan_id)).map((row) => ({
-    row,
-    document: JSON.parse(row.document) as SelectionDocument,
-  }))
-  if (selections.length === 0) return []
-  const { optIn } = await regionSettings(db, plan.account_id, plan.region)
-  const found: Selected[] = []
-  let after: readonly string[] | undefined
-  do {
-    const filter = { accountId: plan.account_id, region: plan.region }
-    const { rows, next } = await listResources(db, filter, { limit: PAGE, after })
-    const tags = await tagsOfAll(
-      db,
-      plan.account_id,
-      rows.map(({ arn }) => arn),
-    )
-    for (const resource of rows) {
-      const candidate = { arn: resource.arn, type: resource.type, tags: tags.get(resource.arn) ?? {} }
-      if (isOfRestoreTest(resource.name, candidate.tags)) continue
-      const isOptedIn = optIn[resource.type] !== false
-      const by = selections.find(({ document }) => matchSelection(document, candidate, isOptedIn).isSelected)
-      if (by !== undefined) found.push({ resource, selection: by.row })
-    }
-    after = next
-  } while (after !== undefined)
-  return found
 }
 
 /** Puts a run's jobs into the queue. `missed` is why they can no longer start; they are then past their start window. */
@@ -137,7 +89,7 @@ function planJob(run: PlanRunOf, { resource, selection }: Selected, now: number)
   }
 }
 
-function pointArn(plan: PlanRow, resource: ResourceTable, jobId: string, now: number): string {
+function pointArn(plan: PlanRow, resource: PlannedResource, jobId: string, now: number): string {
   const kind = kindOfType(resource.type)
   if (kind === undefined)
     throw new Error(`resource type "${resource.type}" in the store is not a kind of this version`)

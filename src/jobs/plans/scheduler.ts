@@ -19,7 +19,8 @@ import type { DueRule, PlanRow, ScheduledRule } from '../../store/plans.ts'
 import type { BackupPauseTable, PlanRunOutcome } from '../../store/schema-plans.ts'
 import type { Queryable } from '../../store/store.ts'
 import { runsUpTo } from './missed-runs.ts'
-import { insertPlanJobs, planArn, selectedResources, windowsOf } from './plan-jobs.ts'
+import { insertPlanJobs, planArn, windowsOf } from './plan-jobs.ts'
+import { ResourceViews } from './selected-resources.ts'
 import { advanceRestoreTests } from '../restore-tests/restore-test-steps.ts'
 import { runDueTestingPlans } from '../restore-tests/restore-test-runs.ts'
 import { eachDue } from '../each-due.ts'
@@ -100,9 +101,10 @@ export class Scheduler {
   async #runRules(): Promise<number> {
     const { db } = this.#tools.store
     const now = this.#tools.clock.now()
+    const views = new ResourceViews(this.#tools.clock)
     return await eachDue<DueRule>(this.#tools, this.#stop.signal, {
       page: async (limit, after) => await dueRules(db, now, limit, after),
-      run: async (tx, rule) => await runRule(tx, rule, now),
+      run: async (tx, rule) => await runRule(tx, rule, { now, views }),
       failed: ({ planId: plan, ruleId: rule }) => ({
         message: 'a plan’s rule could not be run',
         facts: { plan, rule },
@@ -111,8 +113,14 @@ export class Scheduler {
   }
 }
 
+/** What the rules that are due together share. */
+interface Tick {
+  readonly now: number
+  readonly views: ResourceViews
+}
+
 /** @returns True where it put jobs into the queue. */
-async function runRule(tx: Queryable, due: DueRule, now: number): Promise<boolean> {
+async function runRule(tx: Queryable, due: DueRule, { now, views }: Tick): Promise<boolean> {
   const plan = await findPlan(tx, due, due.planId)
   const document = plan === undefined ? undefined : (JSON.parse(plan.document) as PlanDocument)
   const rule = document?.Rules.find(({ RuleId }) => RuleId === due.ruleId)
@@ -155,13 +163,12 @@ async function runRule(tx: Queryable, due: DueRule, now: number): Promise<boolea
   return await makeJobs(
     tx,
     { plan, document, rule, dueAt: last },
-    { now, isOpen, missed: count, pauses },
+    { now, views, isOpen, missed: count, pauses },
     record,
   )
 }
 
-interface RunAt {
-  readonly now: number
+interface RunAt extends Tick {
   /** Its start window has not ended. */
   readonly isOpen: boolean
   /** Runs that are due, this one included. */
@@ -177,10 +184,10 @@ async function makeJobs(
     readonly rule: PlanRule
     readonly dueAt: number
   },
-  { now, isOpen, missed, pauses }: RunAt,
+  { now, views, isOpen, missed, pauses }: RunAt,
   record: (dueAt: number, outcome: PlanRunOutcome, jobs: number, message: string) => Promise<void>,
 ): Promise<boolean> {
-  const all = await selectedResources(tx, run.plan)
+  const all = await views.selectedBy(tx, run.plan)
   const selected = all.filter(({ resource }) => !pauses.has(resource.arn))
   if (isOpen) {
     await insertPlanJobs(tx, run, selected, { now })
