@@ -233,7 +233,7 @@ export async function vaultNamed(ctx: Context, name: string): Promise<VaultTable
   return vault
 }
 
-function toJob(row: JobTable, result: Readonly<Record<string, unknown>>): Job {
+export function toJob(row: JobTable, result: Readonly<Record<string, unknown>>): Job {
   return {
     JobId: row.job_id,
     JobType: row.kind,

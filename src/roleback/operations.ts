@@ -42,9 +42,12 @@ import {
   startSweepJob,
   startVerifyJob,
 } from './jobs.ts'
+import { listJobs } from './job-list.ts'
+import { describeOverview } from './overview.ts'
 import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts'
 import { listBackupPlanRuns, previewBackupSelection, previewSchedule } from './plans.ts'
 import { preflightJobs } from './preflight.ts'
+import { listResourceProtection } from './protection.ts'
 import { listQuotas, putQuota } from './quotas.ts'
 import { listRetentionCounts, previewRetention, putRetentionCounts } from './retention-counts.ts'
 import { generateRolePolicy } from './role-policy.ts'
@@ -153,6 +156,8 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   },
   DescribeResource: { resource, context: resourceContext, handler: describeResource },
   ListResources: { resource: all, handler: listResources },
+  ListResourceProtection: { resource: all, handler: listResourceProtection },
+  DescribeOverview: { resource: all, handler: describeOverview },
   DeregisterResource: { resource, context: resourceContext, handler: deregisterResource },
   IssueRecoveryKit: { resource: all, handler: issueRecoveryKit },
   CreateAccount: { resource: all, handler: createAccount },
@@ -188,6 +193,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   StartItemSearchJob: { resource: vault, context: vaultContext, handler: startItemSearchJob },
   ListItemSearchResults: { resource: all, handler: listItemSearchResults },
   DescribeJob: { resource: all, handler: describeJob },
+  ListJobs: { resource: all, handler: listJobs },
   ListJobDecisions: { resource: all, handler: listJobDecisions },
   GetAuthorizationDetails: { resource: all, handler: getAuthorizationDetails },
   ValidatePolicy: { resource: all, handler: validatePolicy },

@@ -37,6 +37,7 @@ import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
 import type { DiscoveredTable, DiscoveryRoundTable, DiscoveryRuleTable } from './schema-discovery.ts'
 import type { FrameworkTable } from './schema-frameworks.ts'
 import type { PointIndexTable } from './schema-point-index.ts'
+import type { ProtectionTable } from './schema-protection.ts'
 import type { ReportPlanTable } from './schema-reports.ts'
 import type {
   EventDeliveryTable,
@@ -107,6 +108,7 @@ export interface Database {
   access_report: AccessReportTable
   tag: TagTable
   resource: ResourceTable
+  protection: ProtectionTable
   vault: VaultTable
   recovery_point: RecoveryPointTable
   job: JobTable

@@ -27,6 +27,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   running_time: 'a new server counts its own',
   sign_of_life: 'a new server gives its own',
   recovery_point: 'in the vaults',
+  protection: 'follows from resources and recovery points',
   point_index: 'of recovery points, and asked for anew in one call',
   held_deletion: 'a new server holds anew what is due',
   expiry_round: 'a new server looks for the first time',

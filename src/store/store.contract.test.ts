@@ -14,6 +14,7 @@ import { DISCOVERY_CONTRACT } from './discovery.contract.ts'
 import { IDENTITY_EXPORT_CONTRACT } from './identity-export.contract.ts'
 import { PLANS_CONTRACT } from './plans.contract.ts'
 import { POINTS_CONTRACT } from './points.contract.ts'
+import { PROTECTION_CONTRACT } from './protection.contract.ts'
 import { QUEUE_CONTRACT } from './queue.contract.ts'
 import { RECORDS_CONTRACT } from './records.contract.ts'
 import { STORE_CONTRACT } from './store.contract.ts'
@@ -28,6 +29,7 @@ const CONTRACT = [
   ...PLANS_CONTRACT,
   ...CREDENTIALS_CONTRACT,
   ...POINTS_CONTRACT,
+  ...PROTECTION_CONTRACT,
   ...QUEUE_CONTRACT,
   ...EVENTS_CONTRACT,
   ...EVENT_TRIGGERS_CONTRACT,

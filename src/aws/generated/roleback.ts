@@ -1478,6 +1478,66 @@ export interface ValidatorResult {
   readonly Message: string
 }
 
+export interface ListResourceProtectionInput {
+  readonly Protection?: "UNPROTECTED" | "PROTECTED" | "OVERDUE" | undefined
+  readonly ResourceType?: "EFS" | "RDS" | "S3" | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ResourceProtection {
+  readonly ResourceArn: string
+  readonly ResourceType: "EFS" | "RDS" | "S3"
+  readonly Name: string
+  readonly Protection: "UNPROTECTED" | "PROTECTED" | "OVERDUE"
+  readonly LastBackupTime?: Date | undefined
+  readonly AllowedAgeSeconds: number
+}
+
+export interface ListResourceProtectionOutput {
+  readonly Resources: readonly ResourceProtection[]
+  readonly NextToken?: string | undefined
+}
+
+export interface DescribeOverviewInput {
+  readonly DayStarts?: readonly Date[] | undefined
+}
+
+export interface OverviewDay {
+  readonly Start: Date
+  readonly BackupJobs: number
+  readonly FailedBackupJobs: number
+  readonly RunningBackupJobs: number
+  readonly WarnedBackupJobs: number
+}
+
+export interface DescribeOverviewOutput {
+  readonly Resources: number
+  readonly UnprotectedResources: number
+  readonly OverdueResources: number
+  readonly RunningBackupJobs: number
+  readonly FailedBackupJobs: number
+  readonly RestoreTests: number
+  readonly GoodRestoreTests: number
+  readonly Days: readonly OverviewDay[]
+  readonly CountedAt: Date
+  readonly IsCurrent: boolean
+}
+
+export interface ListJobsInput {
+  readonly JobType?: "verify" | "repair" | "sweep" | "import" | "export" | "rotate-key" | "move-point" | "delete-point" | "search" | undefined
+  readonly State?: "CREATED" | "PENDING" | "RUNNING" | "ABORTING" | "ABORTED" | "COMPLETED" | "FAILED" | "EXPIRED" | "PARTIAL" | undefined
+  readonly BackupVaultName?: string | undefined
+  readonly CreatedAfter?: Date | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface ListJobsOutput {
+  readonly Jobs: readonly Job[]
+  readonly NextToken?: string | undefined
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -1556,6 +1616,9 @@ export interface RolebackApi {
   RegisterDiscoveredResource: { input: RegisterDiscoveredResourceInput; output: RegisterDiscoveredResourceOutput }
   PutRestoreTestValidators: { input: PutRestoreTestValidatorsInput; output: PutRestoreTestValidatorsOutput }
   GetRestoreTestValidators: { input: GetRestoreTestValidatorsInput; output: GetRestoreTestValidatorsOutput }
+  ListResourceProtection: { input: ListResourceProtectionInput; output: ListResourceProtectionOutput }
+  DescribeOverview: { input: DescribeOverviewInput; output: DescribeOverviewOutput }
+  ListJobs: { input: ListJobsInput; output: ListJobsOutput }
 }
 
 export class ResourceNotFoundException extends AwsError {

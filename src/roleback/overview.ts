@@ -1,0 +1,104 @@
+import { setImmediate } from 'node:timers/promises'
+import { InvalidParameterValueException } from '../aws/generated/roleback.ts'
+import type { DescribeOverviewInput, DescribeOverviewOutput, OverviewDay } from '../aws/generated/roleback.ts'
+import type { Context } from '../context.ts'
+import { countBackupJobs, countRestoreTests, countRunning, countSaid } from '../store/overview.ts'
+import { countProtection } from '../store/protection.ts'
+import type { JobState } from '../store/schema.ts'
+import type { Store } from '../store/store.ts'
+import { allowedAges, countOverdue, filterOf } from './allowed-ages.ts'
+
+/**
+ * How an account stands in a region, in numbers: exact, however much there is. Counting takes as long as there is much to count, and may
+ * take a twentieth of the server's time: what was counted lately is answered once more, and said not to be current.
+ */
+
+const DAY = 86_400_000
+/** For so many times of what counting took its numbers are good enough. */
+const KEPT_FOR = 20
+/** Accounts and regions whose numbers are kept, those asked for lately. */
+const MAX_KEPT = 100
+/** Restore tests of so many days. */
+const TESTS_DAYS = 30
+const BAD: readonly JobState[] = ['FAILED', 'EXPIRED', 'ABORTED']
+
+type Counted = Omit<DescribeOverviewOutput, 'IsCurrent'>
+
+interface Kept {
+  /** While it is counted, and afterwards. */
+  readonly counted: Promise<Counted>
+  /** Milliseconds since the process began. */
+  goodUntil: number
+}
+
+const keptOf = new WeakMap<Store, Map<string, Kept>>()
+
+export async function describeOverview(
+  ctx: Context,
+  input: DescribeOverviewInput,
+): Promise<DescribeOverviewOutput> {
+  const starts = (input.DayStarts ?? []).map((at) => at.getTime())
+  if (starts.some((at, index) => index > 0 && at <= (starts[index - 1] ?? 0)))
+    throw new InvalidParameterValueException('DayStarts must be in ascending order', { Context: 'DayStarts' })
+  const kept = keptOf.get(ctx.store) ?? new Map<string, Kept>()
+  keptOf.set(ctx.store, kept)
+  const key = [ctx.accountId, ctx.region, ...starts].join(' ')
+  const last = kept.get(key)
+  if (last !== undefined && performance.now() < last.goodUntil)
+    return { ...(await last.counted), IsCurrent: false }
+  const began = performance.now()
+  const next: Kept = { counted: count(ctx, starts), goodUntil: Infinity }
+  kept.delete(key)
+  kept.set(key, next)
+  for (const oldest of kept.keys()) if (kept.size > MAX_KEPT) kept.delete(oldest)
+  try {
+    const counted = await next.counted
+    next.goodUntil = performance.now() + KEPT_FOR * (performance.now() - began)
+    return { ...counted, IsCurrent: true }
+  } catch (error) {
+    kept.delete(key)
+    throw error
+  }
+}
+
+async function count(ctx: Context, starts: readonly number[]): Promise<Counted> {
+  const { db } = ctx.store
+  const place = filterOf(ctx, undefined)
+  const lately = await countBackupJobs(db, place, { from: ctx.now - DAY, to: ctx.now + 1 })
+  const tests = await countRestoreTests(db, place, ctx.now - TESTS_DAYS * DAY)
+  const days: OverviewDay[] = []
+  for (const [index, from] of starts.entries()) {
+    days.push(await countDay(ctx, { from, to: starts[index + 1] ?? ctx.now + 1 }))
+    // Others are served between one day and the next.
+    await setImmediate()
+  }
+  return {
+    Resources: await countProtection(db, place),
+    UnprotectedResources: await countProtection(db, { ...place, before: 1 }),
+    OverdueResources: await countOverdue(ctx, await allowedAges(ctx)),
+    RunningBackupJobs: await countRunning(db, place),
+    FailedBackupJobs: sum(lately, BAD),
+    RestoreTests: tests.all,
+    GoodRestoreTests: tests.good,
+    Days: days,
+    CountedAt: new Date(ctx.now),
+  }
+}
+
+async function countDay(
+  ctx: Context,
+  span: { readonly from: number; readonly to: number },
+): Promise<OverviewDay> {
+  const states = await countBackupJobs(ctx.store.db, ctx, span)
+  return {
+    Start: new Date(span.from),
+    BackupJobs: sum(states, [...states.keys()]),
+    FailedBackupJobs: sum(states, BAD),
+    RunningBackupJobs: sum(states, ['RUNNING', 'ABORTING']),
+    WarnedBackupJobs: sum(states, ['PARTIAL']) + (await countSaid(ctx.store.db, ctx, span)),
+  }
+}
+
+function sum(counts: ReadonlyMap<JobState, number>, states: readonly JobState[]): number {
+  return states.reduce((total, state) => total + (counts.get(state) ?? 0), 0)
+}
