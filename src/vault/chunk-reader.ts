@@ -26,7 +26,7 @@ export interface ChunkReaderOptions {
   readonly cachedSegments?: number
   /**
    * Hashes no chunk of a pack whose own sealed directory says what the index says. Chunks of other packs, and those whose directory
-   * is damaged, are hashed all the same: only restores read so, what checks or stores again does not.
+   * is damaged, are hashed all the same: what restores and what moves chunks reads so, what checks does not.
    */
   readonly trustsDirectories?: boolean
   /** Told of the bytes that each segment took in passing. */

@@ -159,7 +159,10 @@ export interface PackUse {
 }
 
 /** Every pack of the index that is in the store. */
-export function packUse({ loaded, usedBytes }: Pick<Marks, 'loaded' | 'usedBytes'>): PackUse[] {
+export function packUse({
+  loaded,
+  usedBytes,
+}: Pick<Marks, 'usedBytes'> & { readonly loaded: Pick<LoadedIndex, 'index' | 'stored'> }): PackUse[] {
   const { index, stored } = loaded
   const { packs } = index.size
   const sealed = new Float64Array(packs)

@@ -15,13 +15,15 @@ import type { Vault } from './vault.ts'
 
 const SEGMENT_BYTES = 1024 * 1024
 /** Smaller segments are put together: they are many, and compress better so. */
-const MIN_KEPT_BYTES = 256 * 1024
+export const MIN_KEPT_BYTES: number = 256 * 1024
 
 /** Which chunks are to be stored again, of those that an index has. */
 export interface WantedChunks {
   readonly index: ChunkIndex
   /** Whether the copy of this chunk that lies in this pack (its number in the index) is. */
   isWanted(ids: Buffer, at: number, pack: number): boolean
+  /** Segments (numbers in the index) that go over whole, also the chunks there that nobody wants: taking those out costs more. */
+  readonly whole?: ReadonlySet<number>
 }
 
 export interface RepackOptions {
@@ -41,7 +43,7 @@ export async function repack(
   { tag, into = vault.store, signal, onPack }: RepackOptions,
 ): Promise<FinishedPack[]> {
   const { store, keys } = vault
-  using chunks = new ChunkReader({ store, keys, index: wanted.index })
+  using chunks = new ChunkReader({ store, keys, index: wanted.index, trustsDirectories: true })
   const written: FinishedPack[] = []
   for (const type of ['data', 'meta'] as const) {
     const writer = new PackWriter({ store: into, keys, type, tag })
@@ -79,10 +81,12 @@ async function copyWanted(copy: Copy, pack: PackUse): Promise<void> {
   try {
     const directory = parseDirectory(readDirectory(vault.keys, pack.name, type, blob), pack.storedBytes)
     const unseal = unsealer(copy, pack, blob, directory)
+    const [first] = wanted.index.segmentsOf(pack.number)
     for (const [number, segment] of directory.entries()) {
       const places = placesOf(wanted, pack, segment)
       if (places.length > 0) await blob.ready(segment.offset, segment.sealedLength)
-      if (places.length === segment.lengths.length && segment.rawLength >= MIN_KEPT_BYTES && unseal)
+      const isWhole = places.length === segment.lengths.length || wanted.whole?.has(first + number) === true
+      if (isWhole && segment.rawLength >= MIN_KEPT_BYTES && unseal)
         copy.writer.putPacked(unseal(number, segment), segment)
       else for (const at of places) segments.add(segment.ids, at, chunks.read(type, segment.ids, at))
       await new Promise((resolve) => setImmediate(resolve))

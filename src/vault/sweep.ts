@@ -6,11 +6,13 @@ import { deleteHead, listPointIds } from './heads.ts'
 import { DELTA_BYTES, openIndex, sealIndex } from './index-delta.ts'
 import type { Lease } from './lease.ts'
 import { markUsed, packUse } from './mark.ts'
-import type { Marks, PackUse } from './mark.ts'
+import type { Marks } from './mark.ts'
 import { packName } from './pack.ts'
 import type { FinishedPack } from './pack.ts'
 import { repack } from './repack.ts'
 import type { WantedChunks } from './repack.ts'
+import { planRepack } from './repack-plan.ts'
+import type { RepackPlan } from './repack-plan.ts'
 import { withReserve } from './reserve.ts'
 import { deletable } from './retain.ts'
 import type { Vault } from './vault.ts'
@@ -53,18 +55,14 @@ export interface SweepResult {
   readonly usedBytes: number
 }
 
-/** Unused bytes that may stay in packs in use, as a share of the used ones. */
-const MAX_UNUSED = 0.05
 /** An unfinished small blob older than this is nobody's any more. */
 const STALE_PUT_MS = 86_400_000
 /** Deltas beyond those that its size asks for, from which on the index is written anew. */
 const MAX_DELTAS = 64
-/** More small packs than this of one type are put together. */
-const MAX_SMALL_PACKS = 8
-const SMALL_PACK_BYTES = 4 * 1024 * 1024
 /** What a chunk takes of a delta. */
 const CHUNK_BYTES = 36
 const CHECK_EVERY = 100
+const NOTHING_TO_REPACK: RepackPlan = { packs: [], whole: new Set() }
 
 /** @throws {VaultDamageError} {ChunkMissingError} Before anything was deleted, when not all of the vault can be read. */
 export async function sweepVault(vault: Vault, options: SweepOptions): Promise<SweepResult> {
@@ -151,20 +149,24 @@ async function listUnused(vault: Vault, options: OnceOptions, generation: number
     unused: uses.filter(({ usedShare }) => usedShare === 0).map(({ name }) => name),
     // Of a damaged pack only what was stored again is unused; the rest is a repair's to move.
     sparse: options.isTight
-      ? []
-      : sparseOf(uses.filter(({ name, usedShare }) => usedShare > 0 && !loaded.damaged.has(name))),
+      ? NOTHING_TO_REPACK
+      : planRepack(
+          marks,
+          uses.filter(({ name, usedShare }) => usedShare > 0 && !loaded.damaged.has(name)),
+          vault.store.isLocal,
+        ),
     orphans: orphans.filter((name) => !listed.has(name)),
   }
   const free = await deletable(
     vault.store,
-    [...going.unused, ...going.sparse.map(({ name }) => name), ...going.orphans],
+    [...going.unused, ...going.sparse.packs.map(({ name }) => name), ...going.orphans],
     options.now,
   )
-  const sparse = going.sparse.filter(({ name }) => free.has(name))
+  const sparse = going.sparse.packs.filter(({ name }) => free.has(name))
   let written: readonly FinishedPack[] = []
   if (sparse.length > 0) {
     const isWanted: WantedChunks['isWanted'] = (ids, at, pack) => marks.isUsedFrom(ids, at, pack)
-    written = await repack(vault, { index: loaded.index, isWanted }, sparse, {
+    written = await repack(vault, { index: loaded.index, isWanted, whole: going.sparse.whole }, sparse, {
       tag: leaseTag(options.lease.generation),
       signal: options.signal,
     })
@@ -187,25 +189,6 @@ async function listUnused(vault: Vault, options: OnceOptions, generation: number
     crashpoint('sweep.listed')
   }
   return written.length
-}
-
-/** The packs to write anew: most unused first, so that little enough stays unused; and small ones, where there are many. */
-function sparseOf(uses: readonly PackUse[]): PackUse[] {
-  const used = uses.reduce((sum, use) => sum + use.usedBytes, 0)
-  let unused = uses.reduce((sum, use) => sum + use.storedBytes - use.usedBytes, 0)
-  const chosen = new Set<PackUse>()
-  for (const use of uses.toSorted((a, b) => a.usedShare - b.usedShare)) {
-    if (unused <= used * MAX_UNUSED) break
-    chosen.add(use)
-    unused -= use.storedBytes - use.usedBytes
-  }
-  for (const type of ['data/', 'meta/']) {
-    const small = uses.filter(
-      ({ name, storedBytes }) => name.startsWith(type) && storedBytes < SMALL_PACK_BYTES,
-    )
-    if (small.length > MAX_SMALL_PACKS) for (const use of small) chosen.add(use)
-  }
-  return [...chosen]
 }
 
 /**
