@@ -1,6 +1,7 @@
 import Box from '@cloudscape-design/components/box'
 import ColumnLayout from '@cloudscape-design/components/column-layout'
 import type { ReactNode } from 'react'
+import { Arn } from './arn.tsx'
 
 /** What is known of one thing, in columns. */
 export function Facts({
@@ -17,9 +18,13 @@ export function Facts({
       {of.map(([label, value]) => (
         <div key={label}>
           <Box variant="awsui-key-label">{label}</Box>
-          <div>{value ?? '–'}</div>
+          <div>{isArn(value) ? <Arn of={value} /> : (value ?? '–')}</div>
         </div>
       ))}
     </ColumnLayout>
   )
+}
+
+function isArn(value: ReactNode): value is string {
+  return typeof value === 'string' && value.startsWith('arn:')
 }

@@ -13,6 +13,10 @@ export function when(at: Date | undefined): string {
   return at === undefined ? '–' : at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 }
 
+export function day(at: Date): string {
+  return at.toLocaleDateString(undefined, { dateStyle: 'medium' })
+}
+
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' })
 const SPANS = [
   ['day', 86_400_000],

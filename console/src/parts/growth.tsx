@@ -1,5 +1,6 @@
 import './growth.css'
 import Box from '@cloudscape-design/components/box'
+import SpaceBetween from '@cloudscape-design/components/space-between'
 import Spinner from '@cloudscape-design/components/spinner'
 import Toggle from '@cloudscape-design/components/toggle'
 import { useQuery } from '@tanstack/react-query'
@@ -35,7 +36,7 @@ export function Growth({ vault }: { readonly vault?: string }): ReactNode {
     placeholderData: (before) => before,
   })
   return (
-    <>
+    <SpaceBetween size="s">
       {error !== null && <Problem error={error} what="see what the vaults held" />}
       {data === undefined && error === null && <Spinner />}
       {data !== undefined && error === null && <Chart of={data} />}
@@ -44,7 +45,7 @@ export function Growth({ vault }: { readonly vault?: string }): ReactNode {
           What it takes in the storage, deduplicated and compressed
         </Toggle>
       )}
-    </>
+    </SpaceBetween>
   )
 }
 

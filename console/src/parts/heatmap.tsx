@@ -49,6 +49,16 @@ function Day({ day }: { readonly day: DayState }): ReactNode {
   )
 }
 
+/** Below squares: of which day the first is, and that the last is today. Each square says its own day. */
+export function DayScale({ days }: { readonly days: readonly DayState[] }): ReactNode {
+  return (
+    <div className="days-scale" aria-hidden="true">
+      <span>{days[0]?.label}</span>
+      <span>today</span>
+    </div>
+  )
+}
+
 export function Heatmap({
   rows,
 }: {
@@ -68,6 +78,10 @@ export function Heatmap({
           <DayStrip days={row.days} />
         </div>
       ))}
+      <div className="heatmap-row">
+        <span className="heatmap-name" />
+        <DayScale days={rows[0]?.days ?? []} />
+      </div>
     </div>
   )
 }

@@ -306,17 +306,26 @@ function Decisions({
               <StatusIndicator type="success">Allowed</StatusIndicator>
             ),
         },
-        { id: 'action', header: 'Action', isRowHeader: true, cell: ({ Action }) => Action },
-        { id: 'on', header: 'On', minWidth: 160, cell: ({ ResourceArn }) => <Arn of={ResourceArn} /> },
+        {
+          id: 'action',
+          header: 'Action',
+          isRowHeader: true,
+          minWidth: 190,
+          cell: ({ Action }) => <Arn of={Action} />,
+        },
+        { id: 'on', header: 'On', minWidth: 225, cell: ({ ResourceArn }) => <Arn of={ResourceArn} /> },
         { id: 'count', header: 'Times', cell: ({ Count }) => Count.toLocaleString() },
         {
           id: 'by',
           header: 'Decided by',
-          minWidth: 190,
-          cell: ({ PolicyArn, StatementId, Reason }) =>
-            PolicyArn === undefined
-              ? Reason
-              : `${nameOf(PolicyArn)}${StatementId === undefined ? '' : `, ${statementText(StatementId)}`}`,
+          minWidth: 160,
+          cell: ({ PolicyArn, StatementId, Reason }) => (
+            <span className="arn">
+              {PolicyArn === undefined
+                ? Reason
+                : `${nameOf(PolicyArn)}${StatementId === undefined ? '' : `, ${statementText(StatementId)}`}`}
+            </span>
+          ),
         },
       ]}
     />

@@ -142,7 +142,7 @@ function Change({ change }: { readonly change: PolicyChange }): ReactNode {
 export function PolicyText({ text }: { readonly text: string }): ReactNode {
   const pretty = prettyJson(text)
   return (
-    <>
+    <SpaceBetween size="xs">
       <Box variant="code">
         <pre className="command">{pretty}</pre>
       </Box>
@@ -152,7 +152,7 @@ export function PolicyText({ text }: { readonly text: string }): ReactNode {
         copySuccessText="Copied"
         textToCopy={pretty}
       />
-    </>
+    </SpaceBetween>
   )
 }
 

@@ -37,7 +37,11 @@ export function State({
 }): ReactNode {
   const [type, text] = STATES[state ?? ''] ?? ['info', state ?? 'Unknown']
   if (type === 'success' && warning?.includes(DAMAGED) === true)
-    return <StatusIndicator type="error">Damaged</StatusIndicator>
+    return (
+      <StatusIndicator type="error" wrapText={false}>
+        Damaged
+      </StatusIndicator>
+    )
   if (type === 'success' && warning !== undefined && warning !== '')
     return <StatusIndicator type="warning">{text} with warnings</StatusIndicator>
   return (

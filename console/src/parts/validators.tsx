@@ -89,7 +89,7 @@ function OneValidator({ number, type, draft, onChange, onRemove }: OneProps): Re
         <Input value={draft.name} onChange={({ detail }) => onChange({ ...draft, name: detail.value })} />
       </FormField>
       {draft.kept === undefined ? (
-        <>
+        <SpaceBetween size="xs">
           <FormField label={`Looks at, validator ${number}`} stretch>
             <Select
               selectedOption={options.find(({ value }) => value === draft.kind) ?? null}
@@ -100,7 +100,7 @@ function OneValidator({ number, type, draft, onChange, onRemove }: OneProps): Re
             />
           </FormField>
           <Fields type={type} draft={draft} onChange={onChange} />
-        </>
+        </SpaceBetween>
       ) : (
         <Box color="text-body-secondary">
           Set on the command line: {JSON.stringify(draft.kept[draft.kind])}

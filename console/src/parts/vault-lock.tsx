@@ -64,7 +64,7 @@ export function VaultLock({
       <SpaceBetween size="m">
         {LockDate !== undefined && <Countdown until={LockDate} />}
         {!isForGood && (
-          <>
+          <SpaceBetween size="m">
             <RadioGroup
               value={mode}
               ariaLabel="Mode"
@@ -99,7 +99,7 @@ export function VaultLock({
             <Button variant="primary" onClick={() => setAsked('set')}>
               {Locked === true ? 'Change lock' : 'Lock vault'}
             </Button>
-          </>
+          </SpaceBetween>
         )}
       </SpaceBetween>
       {asked === 'set' && (

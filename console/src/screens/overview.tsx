@@ -15,7 +15,7 @@ import { backup } from '../api/backup.ts'
 import { queries } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
 import { ago, count, fromSeconds, nameOf, when } from '../parts/format.ts'
-import { DayStrip, Heatmap } from '../parts/heatmap.tsx'
+import { DayScale, DayStrip, Heatmap } from '../parts/heatmap.tsx'
 import { Link, jobPath } from '../parts/link.tsx'
 import { Explain, Message, Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
@@ -62,6 +62,7 @@ export function Overview(): ReactNode {
         }
       >
         <DayStrip days={data.strip} />
+        <DayScale days={data.strip} />
       </Container>
       <Heat resources={data.resources} />
       <Container
@@ -167,10 +168,10 @@ function Tiles({ state, running }: { readonly state: OverviewState; readonly run
     ['Unprotected', `${state.resources.length - protectedCount}${more}`, '/resources?show=unprotected'],
     ['Overdue', String(overdueOf(state.resources).length), '/resources?show=overdue'],
     ['Running', String(running), '/jobs?state=RUNNING'],
-    ['Failed in 24 hours', state.failed, '/jobs?state=FAILED&since=day'],
+    ['Failed in 24 h', state.failed, '/jobs?state=FAILED&since=day'],
     [
       'Restore tests',
-      state.tests.all === 0 ? 'none' : `${state.tests.good} of ${state.tests.all}`,
+      state.tests.all === 0 ? '0' : `${state.tests.good} of ${state.tests.all}`,
       '/restore-testing',
     ],
   ]

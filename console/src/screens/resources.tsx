@@ -103,7 +103,12 @@ export function Resources(): ReactNode {
           id: 'last',
           header: 'Last backup',
           cell: ({ last, isOverdue }) => {
-            if (last === undefined) return <StatusIndicator type="warning">Unprotected</StatusIndicator>
+            if (last === undefined)
+              return (
+                <StatusIndicator type="warning" wrapText={false}>
+                  Unprotected
+                </StatusIndicator>
+              )
             const text = <span title={when(last)}>{ago(last)}</span>
             return isOverdue ? <StatusIndicator type="warning">Overdue, {text}</StatusIndicator> : text
           },

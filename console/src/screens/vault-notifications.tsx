@@ -13,6 +13,7 @@ import FormField from '@cloudscape-design/components/form-field'
 import Header from '@cloudscape-design/components/header'
 import Input from '@cloudscape-design/components/input'
 import SpaceBetween from '@cloudscape-design/components/space-between'
+import Spinner from '@cloudscape-design/components/spinner'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
@@ -60,7 +61,7 @@ export function VaultNotifications({
     },
   })
   if (error !== null) return <Problem error={error} what="see what this vault tells" />
-  if (data === undefined) return null
+  if (data === undefined) return <Spinner />
   const [, , , region = '', account = ''] = arn.split(':')
   return (
     <SpaceBetween size="l">
@@ -183,7 +184,7 @@ function Listeners({ topic }: { readonly topic: string }): ReactNode {
     queryFn: async () => (await roleback('ListEventTargets', {})).EventTargets,
   })
   if (error !== null) return <Problem error={error} what="see who listens" />
-  if (data === undefined) return null
+  if (data === undefined) return <Spinner />
   const theirs = data.filter(({ TopicArn }) => TopicArn === topic)
   const settings = <Link to="/settings?tab=notifications">Notifications in the settings</Link>
   if (!theirs.some(({ IsConfirmed }) => IsConfirmed !== false))

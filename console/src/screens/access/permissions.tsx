@@ -4,6 +4,7 @@ import Button from '@cloudscape-design/components/button'
 import FormField from '@cloudscape-design/components/form-field'
 import Input from '@cloudscape-design/components/input'
 import Select from '@cloudscape-design/components/select'
+import Spinner from '@cloudscape-design/components/spinner'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
@@ -251,7 +252,7 @@ function InlineEditor(props: InlineEditorProps): ReactNode {
     queryFn: async () => (isNew ? '' : await HOLDERS[kind].readInline(name, policy)),
   })
   if (error !== null) return <Problem error={error} what="read this policy" />
-  if (data === undefined) return null
+  if (data === undefined) return <Spinner />
   return (
     <PolicyEditor
       key={data}
