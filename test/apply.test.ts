@@ -214,6 +214,23 @@ test('what the file says wrongly is told by line and column, all at once, and no
   assert.deepEqual(state(), before)
 })
 
+test('a file that nests without end is refused at its line, however it nests', async () => {
+  const levels = 20_000
+  const deep = [
+    ['['.repeat(levels), 2],
+    [`${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`, 2],
+    ['- '.repeat(levels), 2],
+    [Array.from({ length: 300 }, (_, at) => `${' '.repeat(at)}a:\n`).join(''), 102],
+  ] as const
+  for (const [nested, line] of deep) {
+    const ended = await apply(`Version: 1\n${nested}`)
+    assert.equal(ended.code, 2, ended.stderr)
+    const [first, second] = ended.stderr.trim().split('\n')
+    assert.equal(first, `${file}:${line}: nests more than 100 lists and mappings in each other`)
+    assert.match(second ?? '', /nothing was changed/)
+  }
+})
+
 test('it acts as its caller: at the first refusal it stops, and says what was done and what was not', async () => {
   const user = await makeUser(world, 'limited', [
     allow(['iam:Get*', 'iam:List*', 'iam:CreateGroup', 'backup:List*']),

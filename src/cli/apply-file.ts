@@ -1,5 +1,5 @@
-import { LineCounter, isMap, isScalar, isSeq, parseDocument } from 'yaml'
-import type { ParsedNode, Scalar, YAMLMap } from 'yaml'
+import { LineCounter, Parser, isMap, isScalar, isSeq, parseDocument } from 'yaml'
+import type { CST, ParsedNode, Scalar, YAMLMap } from 'yaml'
 import { modelOf, shapeOf } from '../aws/model.ts'
 import type { ServiceName, Shape, ShapeRef } from '../aws/model.ts'
 
@@ -35,6 +35,8 @@ export class DeclarationError extends Error {
 type Node = ParsedNode | null
 
 const MAX_PROBLEMS = 20
+/** Levels of lists and mappings. Nothing that can be declared has a third of it; the reader of YAML calls itself for each, until the process dies. */
+const MAX_DEPTH = 100
 /** Shapes that hold a policy as text: here it may be written out. */
 const POLICIES: ReadonlySet<string> = new Set(['policyDocumentType', 'IAMPolicy'])
 const VARIABLE = /\$\{AWS::([A-Za-z]*)\}/g
@@ -63,6 +65,13 @@ export function readDeclaration(
   schema: Schema,
   variables: Readonly<Record<string, string>>,
 ): unknown {
+  const deep = tooDeep(text)
+  if (deep !== undefined) {
+    const line = text.slice(0, deep).split('\n').length
+    throw new DeclarationError(
+      `${file}:${line}: nests more than ${MAX_DEPTH} lists and mappings in each other`,
+    )
+  }
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const reader = new Reader(file, lines, variables)
@@ -74,6 +83,24 @@ export function readDeclaration(
     throw new DeclarationError([...shown, ...(more > 0 ? [`and ${more} more problems`] : [])].join('\n'))
   }
   return value
+}
+
+/** Where the first list or mapping begins that has MAX_DEPTH others around it. */
+function tooDeep(text: string): number | undefined {
+  const open: { readonly token: CST.Token; readonly depth: number }[] = []
+  for (const token of new Parser().parse(text)) open.push({ token, depth: 0 })
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { token, depth } = next
+    if (token.type === 'document') {
+      if (token.value !== undefined) open.push({ token: token.value, depth })
+    } else if ('items' in token) {
+      if (depth >= MAX_DEPTH) return token.offset
+      for (const { key, value } of token.items)
+        for (const inner of [key, value])
+          if (inner !== undefined && inner !== null) open.push({ token: inner, depth: depth + 1 })
+    }
+  }
+  return undefined
 }
 
 class Reader {
