@@ -85,33 +85,94 @@ test('a message that its target refuses as such is given up after ten tries, and
   }
 })
 
-test('a mail tells at once, what comes within the next minute together, and what is refused for good is given up', async () => {
+test('a mail tells at once, and what comes within the next minute together', async () => {
+  await using box = await openBox()
+  const { server, owe } = box
+  await owe('FAILED')
+  await box.run()
+  await owe('COMPLETED', 'FAILED', 'FAILED')
+  await box.run(30_000)
+  assert.equal(server.taken.length, 1, 'a minute has not gone by')
+  server.answers.push(451)
+  await box.run(30_000)
+  assert.equal(server.taken.length, 1, 'it was told to try later')
+  await box.run(1_000)
+  const subjects = server.taken.map(
+    ({ text }) => /^Subject: (.*(?:\r\n .*)*)/m.exec(text)?.[1]?.replaceAll('\r\n', '') ?? '',
+  )
+  assert.match(subjects[0] ?? '', /^Roleback: FAILED backup job arn:aws:elasticfilesystem:/)
+  assert.match(decoded(subjects[1] ?? ''), /^Roleback: 2 × FAILED backup job, COMPLETED backup job$/)
+  assert.deepEqual(server.taken[0]?.to, MAIL.to)
+})
+
+test('of a mail that is refused for good the one event that it is refused for is given up, and all others are told once', async () => {
+  await using box = await openBox()
+  const { server, store, owe } = box
+  const names = Array.from({ length: 40 }, (_, i) => `EVENT${String(i + 1).padStart(2, '0')}.`)
+  await owe(...names)
+  server.refused.push('EVENT23.', 'EVENT24.')
+  // Tries that do not reach it are no refusals, however many.
+  for (let i = 0; i < 30; i++) server.answers.push(451)
+  for (let i = 0; i < 80; i++) await box.run(3_600_000)
+  const rows = await store.db
+    .selectFrom('event_delivery')
+    .select(['sequence', 'last_error'])
+    .where('given_up_at', 'is not', null)
+    .orderBy('sequence')
+    .execute()
+  const problem = 'it refused the mail with status 554'
+  assert.deepEqual(rows, [
+    { sequence: 23, last_error: problem },
+    { sequence: 24, last_error: problem },
+  ])
+  const told = server.taken.flatMap(({ text }) => text.match(/EVENT\d\d\./g) ?? [])
+  const wanted = names.filter((name) => !server.refused.includes(name))
+  assert.deepEqual([...new Set(told)].toSorted(), wanted)
+  for (const name of wanted)
+    assert.equal(server.taken.filter(({ text }) => text.includes(name)).length, 1, name)
+})
+
+const MAIL = { from: 'backups@example.com', to: ['a@example.com', 'b@example.com'] }
+
+/** A mailbox behind a real mail server, what it is owed, and whoever tells it. */
+async function openBox() {
   const server = await startMailServer({ hideSTARTTLS: true, disabledCommands: ['STARTTLS'] })
   const store = await openStore({ kind: 'sqlite', file: ':memory:' })
-  try {
-    let now = NOW
-    const serverKey = new ServerKey(Buffer.alloc(32, 7))
-    const mail = { from: 'backups@example.com', to: ['a@example.com', 'b@example.com'] }
-    await putEventTarget(
-      store.db,
-      {
-        account_id: ACCOUNT,
-        name: 'box',
-        target_id: 't1',
-        kind: 'MAIL',
-        settings: JSON.stringify({ host: server.place, mail }),
-        secret: sealTarget(serverKey, 't1', { url: `smtp://${server.place}` }),
-        pattern: '{}',
-        topic_arn: null,
-        wants_calls: 0,
-        token_hash: null,
-      },
-      { arn: 'arn', now },
-    )
-    const notice = { detailType: 'Test', resources: [], detail: {}, cause: 'c' }
-    await recordNotice(store.db, { ...notice, accountId: ACCOUNT, region: REGION, at: now })
-    const [row] = await claimEvents(store, { now, leaseMs: 1, limit: 1 })
-    const owe = async (...states: readonly string[]): Promise<void> =>
+  let now = NOW
+  const serverKey = new ServerKey(Buffer.alloc(32, 7))
+  await putEventTarget(
+    store.db,
+    {
+      account_id: ACCOUNT,
+      name: 'box',
+      target_id: 't1',
+      kind: 'MAIL',
+      settings: JSON.stringify({ host: server.place, mail: MAIL }),
+      secret: sealTarget(serverKey, 't1', { url: `smtp://${server.place}` }),
+      pattern: '{}',
+      topic_arn: null,
+      wants_calls: 0,
+      token_hash: null,
+    },
+    { arn: 'arn', now },
+  )
+  const notice = { detailType: 'Test', resources: [], detail: {}, cause: 'c' }
+  await recordNotice(store.db, { ...notice, accountId: ACCOUNT, region: REGION, at: now })
+  const [row] = await claimEvents(store, { now, leaseMs: 1, limit: 1 })
+  const deliverer = new Deliverer({
+    store,
+    serverKey,
+    clock: { now: () => now, monotonic: () => now },
+    log: createLog('silent'),
+    reach: { own: [], allowedEndpoints: [server.place] },
+    owner: 'a test',
+    publicUrl: () => 'http://127.0.0.1',
+    managementAccountId: ACCOUNT,
+  })
+  return {
+    server,
+    store,
+    owe: async (...states: readonly string[]): Promise<void> =>
       await store.transaction(async (tx) => {
         const owed = states.map((state, i) => ({
           eventSeq: row?.seq ?? 0,
@@ -119,58 +180,17 @@ test('a mail tells at once, what comes within the next minute together, and what
           message: JSON.stringify({ event: failedBackup(`${state} ${now} ${i}`, { state }) }),
         }))
         await insertDeliveries(tx, owed, now)
-      })
-    const deliverer = new Deliverer({
-      store,
-      serverKey,
-      clock: { now: () => now, monotonic: () => now },
-      log: createLog('silent'),
-      reach: { own: [], allowedEndpoints: [server.place] },
-      owner: 'a test',
-      publicUrl: () => 'http://127.0.0.1',
-      managementAccountId: ACCOUNT,
-    })
-    await owe('FAILED')
-    await deliverer.run()
-    await owe('COMPLETED', 'FAILED', 'FAILED')
-    now += 30_000
-    await deliverer.run()
-    assert.equal(server.taken.length, 1, 'a minute has not gone by')
-    now += 30_000
-    server.answers.push(451)
-    await deliverer.run()
-    assert.equal(server.taken.length, 1, 'it was told to try later')
-    now += 1_000
-    await deliverer.run()
-    const subjects = server.taken.map(
-      ({ text }) => /^Subject: (.*(?:\r\n .*)*)/m.exec(text)?.[1]?.replaceAll('\r\n', '') ?? '',
-    )
-    assert.match(subjects[0] ?? '', /^Roleback: FAILED backup job arn:aws:elasticfilesystem:/)
-    assert.match(decoded(subjects[1] ?? ''), /^Roleback: 2 × FAILED backup job, COMPLETED backup job$/)
-    assert.deepEqual(server.taken[0]?.to, mail.to)
-
-    await owe('FAILED', 'FAILED')
-    for (let i = 0; i < 10; i++) {
-      now += 3_600_000
-      server.answers.push(554)
+      }),
+    run: async (laterMs: number = 0): Promise<void> => {
+      now += laterMs
       await deliverer.run()
-    }
-    const rows = await store.db
-      .selectFrom('event_delivery')
-      .select(['sequence', 'last_error'])
-      .where('given_up_at', 'is not', null)
-      .execute()
-    const problem = 'it refused the mail with status 554'
-    assert.deepEqual(rows, [
-      { sequence: 5, last_error: problem },
-      { sequence: 6, last_error: problem },
-    ])
-    assert.equal(server.taken.length, 2)
-  } finally {
-    await store.close()
-    await server.stop()
+    },
+    [Symbol.asyncDispose]: async (): Promise<void> => {
+      await store.close()
+      await server.stop()
+    },
   }
-})
+}
 
 /** RFC 2047, Q encoding, of lines that were folded. */
 const decoded = (header: string): string =>

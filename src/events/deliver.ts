@@ -77,7 +77,7 @@ export class Deliverer {
     const { store, clock, log } = this.#options
     const isMail = target.kind === 'MAIL'
     // A mail tells all that waits: whoever has the first has those behind it, too.
-    const behind = isMail ? await owedBehind(store.db, delivery, MAIL_EVENTS - 1) : []
+    const behind = isMail ? await owedBehind(store.db, delivery, toldTogether(delivery.refusals) - 1) : []
     const deliveries = [delivery, ...behind] as const
     const messages = deliveries.map(({ message }) => JSON.parse(message) as Message)
     const failure = await sendTo(this.#options, target, messages, delivery.sequence)
@@ -85,7 +85,7 @@ export class Deliverer {
     if (failure === undefined)
       return await endDeliveries(store, deliveries, { now, nextAt: isMail ? now + MAIL_PAUSE_MS : now })
     const { problem, isRefused } = failure
-    const isHopeless = isRefused && delivery.attempts + 1 >= MAX_REFUSALS
+    const isHopeless = isRefused && delivery.refusals + 1 >= MAX_REFUSALS
     const giveUpBefore = now - GIVE_UP_MS
     const waitMs = Math.min(MAX_WAIT_MS, MIN_WAIT_MS * 2 ** Math.min(20, target.failures))
     await failDeliveries(store, deliveries, {
@@ -93,6 +93,7 @@ export class Deliverer {
       problem,
       retryAt: now + waitMs * (0.5 + Math.random() / 2),
       giveUpBefore,
+      isRefused,
       isHopeless,
     })
     if (isHopeless)
@@ -105,4 +106,12 @@ export class Deliverer {
     else if (target.failures === 0)
       log.warn('an event target took no event: it is tried again', { target: target.name, error: problem })
   }
+}
+
+/**
+ * What was refused together is told by halves, so that what the target will not have is found, and given up alone: well before
+ * MAX_REFUSALS one message is left.
+ */
+function toldTogether(refusals: number): number {
+  return Math.max(1, Math.floor(MAIL_EVENTS / 2 ** refusals))
 }

@@ -71,6 +71,7 @@ export const EVENT_DELIVERIES_CONTRACT: readonly ContractCase[] = [
         problem: 'away',
         retryAt: NOW + 10_000,
         giveUpBefore: NOW + 2_000,
+        isRefused: false,
         isHopeless: false,
       })
       assert.deepEqual(await sequences(store, 't1', true), [1, 2, 3])

@@ -35,6 +35,7 @@ export async function insertDeliveries(
       message,
       due_at: now,
       attempts: 0,
+      refusals: 0,
       lease_owner: null,
       lease_until: null,
       created_at: now,
@@ -171,6 +172,8 @@ export async function failDeliveries(
     readonly problem: string
     readonly retryAt: number
     readonly giveUpBefore: number
+    /** The target was reached and will not have these, as they are. */
+    readonly isRefused: boolean
     /** These are given up now. */
     readonly isHopeless: boolean
   },
@@ -183,6 +186,7 @@ export async function failDeliveries(
         lease_until: null,
         last_error: end.problem,
         attempts: eb('attempts', '+', 1),
+        refusals: eb('refusals', '+', end.isRefused ? 1 : 0),
         given_up_at: end.isHopeless ? end.now : null,
       }))
       .where('delivery_id', 'in', idsOf(deliveries))
@@ -241,7 +245,7 @@ export async function retryDeliveries(store: Store, targetId: string, now: numbe
   return await store.transaction(async (tx) => {
     const result = await tx
       .updateTable('event_delivery')
-      .set({ given_up_at: null, created_at: now, due_at: now })
+      .set({ given_up_at: null, created_at: now, due_at: now, refusals: 0 })
       .where('target_id', '=', targetId)
       .where('given_up_at', 'is not', null)
       .executeTakeFirst()

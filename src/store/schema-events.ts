@@ -75,6 +75,8 @@ export interface EventDeliveryTable {
   message: JsonText
   due_at: Millis
   attempts: number
+  /** Of these, after which the target refused the message as such, alone or with others. */
+  refusals: number
   lease_owner: string | null
   lease_until: Millis | null
   created_at: Millis

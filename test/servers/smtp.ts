@@ -20,6 +20,8 @@ export interface MailServer {
   readonly taken: TakenMail[]
   /** The answers to the next mails; it takes those behind them. */
   readonly answers: number[]
+  /** A mail with one of these in it is refused for good, as a filter does. */
+  readonly refused: string[]
   stop(): Promise<void>
 }
 
@@ -27,6 +29,7 @@ export interface MailServer {
 export async function startMailServer(options: SMTPServerOptions): Promise<MailServer> {
   const taken: TakenMail[] = []
   const answers: number[] = []
+  const refused: string[] = []
   const server = new SMTPServer({
     logger: false,
     authOptional: true,
@@ -39,13 +42,14 @@ export async function startMailServer(options: SMTPServerOptions): Promise<MailS
       const parts: Buffer[] = []
       stream.on('data', (part: Buffer) => parts.push(part))
       stream.on('end', () => {
-        const status = answers.shift()
+        const text = Buffer.concat(parts).toString()
+        const status = refused.some((one) => text.includes(one)) ? 554 : answers.shift()
         if (status !== undefined) return done(Object.assign(new Error('not now'), { responseCode: status }))
         const { mailFrom, rcptTo } = session.envelope
         taken.push({
           from: mailFrom === false ? '' : (mailFrom?.address ?? ''),
           to: rcptTo.map(({ address }) => address),
-          text: Buffer.concat(parts).toString(),
+          text,
           isSecure: session.secure,
           user: typeof session.user === 'string' ? session.user : undefined,
         })
@@ -62,6 +66,7 @@ export async function startMailServer(options: SMTPServerOptions): Promise<MailS
     port,
     taken,
     answers,
+    refused,
     stop: () => new Promise((resolve) => server.close(() => resolve())),
   }
 }
