@@ -15,9 +15,10 @@ interface PutOptions {
   readonly plan?: string
   readonly from?: string
   readonly to?: readonly string[]
-  readonly user?: string
+  /** False: none any more. */
+  readonly user?: string | false
   readonly passwordFile?: string
-  readonly caFile?: string
+  readonly caFile?: string | false
 }
 
 export function addNotify(program: Command): void {
@@ -48,11 +49,13 @@ export function addNotify(program: Command): void {
     .option('--from <address>', 'for mail: whom it is from')
     .option('--to <address...>', 'for mail: who gets it')
     .option('--user <name>', 'for mail: the user name at the mail server, with --password-file')
+    .option('--no-user', 'for mail: no user name and password any more')
     .option('--password-file <file>', 'for mail: file with the password, - for standard input')
     .option(
       '--ca-file <file>',
       'for mail: the authority of the mail server, as PEM; those of the host where absent',
     )
+    .option('--no-ca-file', 'for mail: the authorities of the host again')
     .action(put)
   notify
     .command('list')
@@ -106,12 +109,12 @@ async function put(Name: string, options: PutOptions): Promise<void> {
     BackupPlanId: options.plan,
     MailFrom: options.from,
     MailTo: options.to === undefined ? undefined : [...options.to],
-    SmtpUserName: options.user,
+    SmtpUserName: options.user === false ? '' : options.user,
     SmtpPassword:
       options.passwordFile === undefined
         ? undefined
         : await readSecret(options.passwordFile, 'password', '--password-file'),
-    CertificateAuthority: options.caFile === undefined ? undefined : readFileSync(options.caFile, 'utf8'),
+    CertificateAuthority: authorityIn(options.caFile),
   })
   if (options.type.toUpperCase() === 'SNS')
     note(
@@ -122,6 +125,11 @@ async function put(Name: string, options: PutOptions): Promise<void> {
     note('Its messages are signed (Standard Webhooks) with this secret, which is shown only now:')
     say(SigningSecret)
   }
+}
+
+function authorityIn(file: string | false | undefined): string | undefined {
+  if (file === false) return ''
+  return file === undefined ? undefined : readFileSync(file, 'utf8')
 }
 
 async function list(options: { readonly json?: boolean }): Promise<void> {

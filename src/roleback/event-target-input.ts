@@ -52,7 +52,7 @@ export function secretOf(
   return { url, signingSecret: input.SigningSecret ?? kept?.signingSecret ?? newSigningSecret() }
 }
 
-/** A password that was given for one server is not said to another. */
+/** A password that was given for one server is not said to another; an empty user name takes both away. */
 function credentialsOf(
   kind: Kind,
   input: PutEventTargetInput,
@@ -62,6 +62,7 @@ function credentialsOf(
   if (kind !== 'MAIL') return refuseMailMembers(input)
   const { SmtpUserName: user, SmtpPassword: password } = input
   if (user === undefined && password === undefined) return kept?.url === url ? kept.credentials : undefined
+  if (user === '' && password === undefined) return undefined
   if (user === undefined || password === undefined)
     throw refused(
       user === undefined ? 'SmtpUserName' : 'SmtpPassword',
@@ -97,11 +98,13 @@ export function mailSettingsOf(
   for (const [member, address] of [['MailFrom', from], ...to.map((one) => ['MailTo', one] as const)] as const)
     if (address.length > 254 || !ADDRESS.test(address))
       throw refused(member, 'must be an address alone, such as backups@example.com, without a name beside it')
-  return { from, to, authority: authorityOf(input.CertificateAuthority) ?? kept?.authority }
+  return { from, to, authority: authorityOf(input.CertificateAuthority, kept?.authority) }
 }
 
-function authorityOf(pem: string | undefined): string | undefined {
-  if (pem === undefined) return undefined
+/** An empty one takes the authority away: those that the host trusts count again. */
+function authorityOf(pem: string | undefined, kept: string | undefined): string | undefined {
+  if (pem === undefined) return kept
+  if (pem === '') return undefined
   try {
     if (pem.length > 16_384 || !new X509Certificate(pem).ca) throw new Error('no authority')
     return pem

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import type { InputOf } from '../../src/aws/client.ts'
 import { requestFor } from '../../src/events/target.ts'
 import { awsError } from '../fixtures/aws-error.ts'
+import { certificates } from '../fixtures/certificates.ts'
 import { roleback } from '../fixtures/command-line.ts'
 import { startReceiver } from '../servers/receiver.ts'
 import type { Received, Receiver } from '../servers/receiver.ts'
@@ -53,6 +54,14 @@ after(async () => {
 const urlOf = (path: string): string => `http://${receiver.place}${path}`
 const put = (input: InputOf<'roleback', 'PutEventTarget'>) => world.call('roleback', 'PutEventTarget', input)
 const at = (path: string): Received[] => receiver.received.filter((one) => one.path === path)
+
+/** Of the command line. */
+const environment = (): Readonly<Record<string, string>> => ({
+  AWS_ENDPOINT_URL: world.url,
+  AWS_REGION: world.region,
+  AWS_ACCESS_KEY_ID: world.rootKey.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
+})
 
 async function target(Name: string) {
   const { EventTargets } = await world.call('roleback', 'ListEventTargets', {})
@@ -320,6 +329,41 @@ test('mail tells of what failed: its password is sealed, and what it refuses is 
   await world.call('roleback', 'DeleteEventTarget', { Name: 'box' })
 })
 
+test('the authority and the password of a mail server can be taken away again', async () => {
+  const authority = certificates()
+  try {
+    await authority.authority('company')
+    const [MailFrom, MailTo] = ['backups@example.com', ['ops@example.com']]
+    const box = { Name: 'box', Type: 'MAIL', Url: `smtp://${mail.place}`, MailFrom, MailTo }
+    const CertificateAuthority = readFileSync(authority.at('company.pem'), 'utf8')
+    await put({ ...box, SmtpUserName: 'ops', SmtpPassword: 'right', CertificateAuthority })
+    const test = async (): Promise<string | undefined> =>
+      (await world.call('roleback', 'TestEventTarget', { Name: 'box' })).Message
+    const before = mail.taken.length
+    const inTheClear = 'it does not speak TLS with status 500'
+    assert.equal(await test(), inTheClear, 'with an authority nothing is said in the clear')
+    // What is not said stays.
+    await put({ Name: 'box', Type: 'MAIL', MailFrom: 'others@example.com' })
+    assert.equal(await test(), inTheClear)
+    await put({ Name: 'box', Type: 'MAIL', CertificateAuthority: '' })
+    assert.equal(await test(), undefined)
+    await put({ Name: 'box', Type: 'MAIL', CertificateAuthority })
+    const removal = ['notify', 'put', 'box', '--type', 'mail', '--no-ca-file', '--no-user']
+    const taken = await roleback(removal, { env: environment() })
+    assert.equal(taken.code, 0, taken.stderr)
+    assert.equal(await test(), undefined)
+    const users = mail.taken.slice(before).map(({ user }) => user)
+    assert.deepEqual(users, ['ops', undefined])
+    await assert.rejects(
+      put({ ...box, SmtpUserName: '', SmtpPassword: 'right' }),
+      awsError('InvalidParameterValueException', 'SmtpUserName must have 1 to 320'),
+    )
+    await world.call('roleback', 'DeleteEventTarget', { Name: 'box' })
+  } finally {
+    authority.remove()
+  }
+})
+
 const NOTHING = { Effect: 'Deny', Action: '*', Resource: '*' }
 
 const pings = (): string[] =>
@@ -354,12 +398,7 @@ test('R23 addresses are secrets, and go only where the operator lets them', asyn
 })
 
 test('the command line puts, tries, lists and deletes targets', async () => {
-  const env = {
-    AWS_ENDPOINT_URL: world.url,
-    AWS_REGION: world.region,
-    AWS_ACCESS_KEY_ID: world.rootKey.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
-  }
+  const env = environment()
   const file = join(world.scratch, 'url')
   writeFileSync(file, `${urlOf('/cli')}\n`)
   const made = await roleback(['notify', 'put', 'cli', '--type', 'webhook', '--url-file', file], { env })
