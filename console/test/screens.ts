@@ -22,6 +22,7 @@ export function screensOf(filled: Filled): ReadonlyMap<string, string> {
     ['plan', `/plans/${filled.planId}`],
     ['plan-code', `/plans/${filled.planId}?tab=code`],
     ['plan-create', '/plans/create'],
+    ['plan-edit', `/plans/${filled.planId}/edit`],
     ['assign', `/plans/${filled.planId}/assign`],
     ['jobs', '/jobs'],
     ['jobs-restore', '/jobs?kind=restore'],

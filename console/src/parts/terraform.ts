@@ -1,7 +1,11 @@
-import type { BackupPlan } from '@aws-sdk/client-backup'
+import type { BackupPlanInput, Lifecycle } from '@aws-sdk/client-backup'
 
 /** A backup plan as Terraform's aws provider writes it. */
-export function terraformOf(plan: BackupPlan): string {
+export function terraformOf(
+  plan: Pick<BackupPlanInput, 'BackupPlanName' | 'Rules'> & {
+    readonly tags?: Readonly<Record<string, string>>
+  },
+): string {
   const rules = (plan.Rules ?? []).map((rule) => [
     '  rule {',
     ...lines(4, {
@@ -12,6 +16,7 @@ export function terraformOf(plan: BackupPlan): string {
       start_window: rule.StartWindowMinutes,
       completion_window: rule.CompletionWindowMinutes,
     }),
+    ...map(4, 'recovery_point_tags', rule.RecoveryPointTags),
     ...lifecycle(4, rule.Lifecycle),
     ...(rule.CopyActions ?? []).flatMap((copy) => [
       '    copy_action {',
@@ -26,25 +31,35 @@ export function terraformOf(plan: BackupPlan): string {
     `resource "aws_backup_plan" ${JSON.stringify(name)} {`,
     ...lines(2, { name: plan.BackupPlanName }),
     ...rules.flat(),
+    ...map(2, 'tags', plan.tags),
     '}',
   ].join('\n')
 }
 
-function lifecycle(
-  indent: number,
-  of: { readonly DeleteAfterDays?: number | undefined } | undefined,
-): string[] {
-  if (of?.DeleteAfterDays === undefined) return []
+function lifecycle(indent: number, of: Lifecycle | undefined): string[] {
+  const given = lines(indent + 2, {
+    cold_storage_after: of?.MoveToColdStorageAfterDays,
+    delete_after: of?.DeleteAfterDays,
+  })
   const space = ' '.repeat(indent)
-  return [`${space}lifecycle {`, ...lines(indent + 2, { delete_after: of.DeleteAfterDays }), `${space}}`]
+  return given.length === 0 ? [] : [`${space}lifecycle {`, ...given, `${space}}`]
+}
+
+/** Keys are quoted: a tag's may be no name of Terraform's. */
+function map(indent: number, name: string, of: Readonly<Record<string, string>> | undefined): string[] {
+  const given = Object.fromEntries(Object.entries(of ?? {}).map(([key, value]) => [literal(key), value]))
+  const space = ' '.repeat(indent)
+  if (Object.keys(given).length === 0) return []
+  return [`${space}${name} = {`, ...lines(indent + 2, given), `${space}}`]
 }
 
 function lines(indent: number, values: Readonly<Record<string, string | number | undefined>>): string[] {
   const given = Object.entries(values).filter(([, value]) => value !== undefined)
   const width = Math.max(0, ...given.map(([name]) => name.length))
-  // "${" and "%{" begin Terraform's own templates.
-  return given.map(([name, value]) => {
-    const text = JSON.stringify(value).replaceAll(/([$%])\{/g, '$1$1{')
-    return `${' '.repeat(indent)}${name.padEnd(width)} = ${text}`
-  })
+  return given.map(([name, value]) => `${' '.repeat(indent)}${name.padEnd(width)} = ${literal(value)}`)
+}
+
+/** "${" and "%{" begin Terraform's own templates. */
+function literal(value: string | number | undefined): string {
+  return JSON.stringify(value).replaceAll(/([$%])\{/g, '$1$1{')
 }

@@ -10,18 +10,18 @@ import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
-import Table from '@cloudscape-design/components/table'
 import Tabs from '@cloudscape-design/components/tabs'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams, useSearchParams } from 'react-router'
+import { RuleTable } from './rule-table.tsx'
 import { backup } from '../api/backup.ts'
 import type { BackupPlanRun } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { Confirm } from '../parts/confirm.tsx'
-import { count, fromSeconds, nameOf, scheduleText, when } from '../parts/format.ts'
+import { fromSeconds, nameOf, when } from '../parts/format.ts'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -51,6 +51,7 @@ export function Plan(): ReactNode {
       actions={
         <>
           <Button onClick={() => setDeleting(true)}>Delete</Button>
+          <Button onClick={() => void navigate(`/plans/${encodeURIComponent(id)}/edit`)}>Edit</Button>
           <Button variant="primary" onClick={() => void navigate(`/plans/${encodeURIComponent(id)}/assign`)}>
             Assign resources
           </Button>
@@ -60,7 +61,7 @@ export function Plan(): ReactNode {
       {error !== null && <Problem error={error} what="look at this backup plan" />}
       {plan !== undefined && (
         <>
-          <Rules plan={plan} />
+          <RuleTable rules={plan.Rules ?? []} />
           <NextRuns plan={plan} runs={data?.ScheduledRunsPreview ?? []} />
           <Tabs
             ariaLabel="About this plan"
@@ -96,44 +97,7 @@ export function Plan(): ReactNode {
   )
 }
 
-export function Rules({ plan }: { readonly plan: BackupPlan }): ReactNode {
-  return (
-    <Table
-      variant="container"
-      wrapLines
-      header={<Header variant="h2">Rules</Header>}
-      items={plan.Rules ?? []}
-      ariaLabels={{ tableLabel: 'Rules' }}
-      columnDefinitions={[
-        { id: 'name', header: 'Name', isRowHeader: true, cell: (rule) => rule.RuleName },
-        {
-          id: 'when',
-          header: 'When',
-          cell: (rule) => (
-            <span title={rule.ScheduleExpression}>
-              {scheduleText(rule.ScheduleExpression)}, {rule.ScheduleExpressionTimezone ?? 'UTC'}
-            </span>
-          ),
-        },
-        { id: 'vault', header: 'Backup vault', cell: (rule) => rule.TargetBackupVaultName },
-        {
-          id: 'kept',
-          header: 'Kept',
-          cell: ({ Lifecycle }) =>
-            Lifecycle?.DeleteAfterDays === undefined ? 'for good' : count(Lifecycle.DeleteAfterDays, 'day'),
-        },
-        {
-          id: 'copies',
-          header: 'Copied to',
-          cell: ({ CopyActions }) =>
-            (CopyActions ?? []).map((copy) => nameOf(copy.DestinationBackupVaultArn)).join(', ') || '–',
-        },
-      ]}
-    />
-  )
-}
-
-export function NextRuns({
+function NextRuns({
   plan,
   runs,
 }: {
@@ -260,7 +224,7 @@ function Versions({ planId }: { readonly planId: string }): ReactNode {
 }
 
 /** The same plan as documents: what AWS's tools take. */
-export function ShowAs({ plan }: { readonly plan: BackupPlan }): ReactNode {
+function ShowAs({ plan }: { readonly plan: BackupPlan }): ReactNode {
   return (
     <Container header={<Header variant="h2">Show as</Header>}>
       <Box variant="h3">Terraform</Box>

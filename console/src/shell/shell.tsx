@@ -25,6 +25,7 @@ const Restore = screen(async () => (await import('../screens/restore.tsx')).Rest
 const Plans = screen(async () => (await import('../screens/plans.tsx')).Plans)
 const Plan = screen(async () => (await import('../screens/plan.tsx')).Plan)
 const CreatePlan = screen(async () => (await import('../screens/create-plan.tsx')).CreatePlan)
+const EditPlan = screen(async () => (await import('../screens/edit-plan.tsx')).EditPlan)
 const Assign = screen(async () => (await import('../screens/assign.tsx')).Assign)
 const Access = screen(async () => (await import('../screens/access/access.tsx')).Access)
 const Explain = screen(async () => (await import('../screens/access/explain.tsx')).Explain)
@@ -68,6 +69,7 @@ export function Shell(): ReactNode {
             <Route path="plans" element={<Plans />} />
             <Route path="plans/create" element={<CreatePlan />} />
             <Route path="plans/:id" element={<Plan />} />
+            <Route path="plans/:id/edit" element={<EditPlan />} />
             <Route path="plans/:id/assign" element={<Assign />} />
             <Route path="access" element={<Access />} />
             <Route path="access/explain/:id?" element={<Explain />} />

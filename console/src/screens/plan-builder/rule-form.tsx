@@ -1,0 +1,205 @@
+import type { BackupRuleInput } from '@aws-sdk/client-backup'
+import Button from '@cloudscape-design/components/button'
+import ColumnLayout from '@cloudscape-design/components/column-layout'
+import Container from '@cloudscape-design/components/container'
+import ExpandableSection from '@cloudscape-design/components/expandable-section'
+import FormField from '@cloudscape-design/components/form-field'
+import Header from '@cloudscape-design/components/header'
+import Input from '@cloudscape-design/components/input'
+import Select from '@cloudscape-design/components/select'
+import SpaceBetween from '@cloudscape-design/components/space-between'
+import { useState } from 'react'
+import type { ReactNode } from 'react'
+import { CopyActions } from './copy-actions.tsx'
+import { COUNTS } from './draft.ts'
+import type { DraftRule } from './draft.ts'
+import { LifecycleFields, NumberField } from './lifecycle-fields.tsx'
+import { TagFields } from '../../parts/tag-fields.tsx'
+import { useVaults } from '../../parts/vault-choice.ts'
+
+const SCHEDULES = [
+  { value: 'cron(30 0 * * ? *)', label: 'Daily at 00:30' },
+  { value: 'cron(0 * * * ? *)', label: 'Hourly' },
+  { value: 'cron(30 0 ? * SUN *)', label: 'Weekly on Sunday at 00:30' },
+  { value: 'cron(30 0 1 * ? *)', label: 'Monthly on the 1st at 00:30' },
+  { value: '', label: 'As I write it' },
+]
+
+interface RuleFormProps {
+  readonly of: DraftRule
+  readonly title: string
+  readonly onChange: (next: DraftRule) => void
+  readonly onRemove: (() => void) | undefined
+}
+
+/** One rule: when, where to, how long, and what becomes of it meanwhile. */
+export function RuleForm({ of: { rule, counts }, title, onChange, onRemove }: RuleFormProps): ReactNode {
+  const set = (part: Partial<BackupRuleInput>): void => onChange({ rule: { ...rule, ...part }, counts })
+  return (
+    <Container
+      header={
+        <Header
+          variant="h2"
+          actions={
+            onRemove !== undefined && (
+              <Button formAction="none" ariaLabel={`Remove ${title}`} onClick={onRemove}>
+                Remove
+              </Button>
+            )
+          }
+        >
+          {title}
+        </Header>
+      }
+    >
+      <SpaceBetween size="m">
+        <FormField label="Name" stretch>
+          <Input value={rule.RuleName ?? ''} onChange={({ detail }) => set({ RuleName: detail.value })} />
+        </FormField>
+        <VaultField rule={rule} set={set} />
+        <Schedule rule={rule} set={set} />
+        <LifecycleFields
+          lifecycle={rule.Lifecycle}
+          vault={rule.TargetBackupVaultName}
+          onChange={(Lifecycle) => set({ Lifecycle })}
+        />
+        <ExpandableSection
+          headerText="Retention counts"
+          headerDescription="Beside the days: so many of each resource are kept, and the others go earlier."
+          defaultExpanded={Object.keys(counts).length > 0}
+        >
+          <ColumnLayout columns={3}>
+            {COUNTS.map(([key, , label]) => (
+              <NumberField
+                key={key}
+                label={label}
+                value={counts[key]}
+                onChange={(value) => onChange({ rule, counts: withCount(counts, key, value) })}
+              />
+            ))}
+          </ColumnLayout>
+        </ExpandableSection>
+        <ExpandableSection
+          headerText="Copies"
+          headerDescription="Into other vaults, of this account or another."
+          defaultExpanded={(rule.CopyActions ?? []).length > 0}
+        >
+          <CopyActions
+            copies={rule.CopyActions ?? []}
+            from={rule.TargetBackupVaultName}
+            onChange={(CopyActionsNow) =>
+              set({ CopyActions: CopyActionsNow.length === 0 ? undefined : [...CopyActionsNow] })
+            }
+          />
+        </ExpandableSection>
+        <ExpandableSection
+          headerText="Tags of recovery points"
+          defaultExpanded={Object.keys(rule.RecoveryPointTags ?? {}).length > 0}
+        >
+          <TagFields
+            tags={rule.RecoveryPointTags ?? {}}
+            onChange={(tags) =>
+              set({ RecoveryPointTags: Object.keys(tags).length === 0 ? undefined : { ...tags } })
+            }
+          />
+        </ExpandableSection>
+        <ExpandableSection headerText="Backup window">
+          <Windows rule={rule} set={set} />
+        </ExpandableSection>
+      </SpaceBetween>
+    </Container>
+  )
+}
+
+function withCount(counts: DraftRule['counts'], key: string, value: number | undefined): DraftRule['counts'] {
+  const { [key as keyof typeof counts]: _, ...others } = counts
+  return value === undefined ? others : { ...others, [key]: value }
+}
+
+interface PartProps {
+  readonly rule: BackupRuleInput
+  readonly set: (part: Partial<BackupRuleInput>) => void
+}
+
+function VaultField({ rule: { TargetBackupVaultName: vault = '' }, set }: PartProps): ReactNode {
+  const { data: vaults } = useVaults()
+  const names = (vaults ?? []).map(({ BackupVaultName = '' }) => BackupVaultName)
+  const isUnknown = vault !== '' && vaults !== undefined && !names.includes(vault)
+  return (
+    <FormField
+      label="Backup vault"
+      stretch
+      errorText={isUnknown && `There is no backup vault ${vault} here. Choose one, or create it first.`}
+    >
+      <Select
+        selectedOption={vault === '' ? null : { value: vault, label: vault }}
+        options={names.map((name) => ({ value: name, label: name }))}
+        placeholder="Choose a backup vault"
+        empty="No backup vaults. Create one first"
+        onChange={({ detail }) => set({ TargetBackupVaultName: detail.selectedOption.value })}
+      />
+    </FormField>
+  )
+}
+
+function Schedule({ rule, set }: PartProps): ReactNode {
+  const { ScheduleExpression: expression = '', ScheduleExpressionTimezone: zone = 'UTC' } = rule
+  const common = SCHEDULES.find(({ value }) => value === expression && value !== '')
+  const [isCustom, setCustom] = useState(common === undefined)
+  const chosen = isCustom ? SCHEDULES.at(-1) : common
+  return (
+    <SpaceBetween size="m">
+      <FormField label="How often" stretch>
+        <Select
+          selectedOption={chosen ?? null}
+          options={SCHEDULES}
+          onChange={({ detail: { selectedOption } }) => {
+            const value = selectedOption.value ?? ''
+            setCustom(value === '')
+            if (value !== '') set({ ScheduleExpression: value })
+          }}
+        />
+      </FormField>
+      {isCustom && (
+        <FormField
+          label="Schedule"
+          description="cron(minute hour day month weekday year) or rate(number unit)"
+          stretch
+        >
+          <Input value={expression} onChange={({ detail }) => set({ ScheduleExpression: detail.value })} />
+        </FormField>
+      )}
+      <FormField label="Time zone" description="As in Europe/Berlin; it moves with summer time." stretch>
+        <Input value={zone} onChange={({ detail }) => set({ ScheduleExpressionTimezone: detail.value })} />
+      </FormField>
+    </SpaceBetween>
+  )
+}
+
+function Windows({ rule, set }: PartProps): ReactNode {
+  return (
+    <ColumnLayout columns={2}>
+      <NumberField
+        label="Start within (hours)"
+        description="A backup that did not start by then expires."
+        value={times(rule.StartWindowMinutes, 1 / 60)}
+        onChange={(hours) => set({ StartWindowMinutes: times(hours, 60) })}
+      />
+      <NumberField
+        label="Complete within (days)"
+        description="A backup that takes longer is stopped."
+        value={times(rule.CompletionWindowMinutes, 1 / 1440)}
+        onChange={(days) => set({ CompletionWindowMinutes: times(days, 1440) })}
+      />
+      <FormField
+        label="Continuous backup"
+        description="Restores to any second, as AWS has them for some of its own: no resource type of this server can."
+      >
+        Off
+      </FormField>
+    </ColumnLayout>
+  )
+}
+
+const times = (value: number | undefined, by: number): number | undefined =>
+  value === undefined ? undefined : value * by
