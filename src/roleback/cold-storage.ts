@@ -6,7 +6,7 @@ import type {
   VaultColdStorage,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { countColdPoints, hasMoves, vaultsWithColdStorage } from '../store/cold-points.ts'
+import { countColdPoints, hasColdStore, vaultsWithColdStorage } from '../store/cold-points.ts'
 import type { VaultTable } from '../store/schema.ts'
 import { findStorage, storageSettings, vaultStorage } from '../store/storages.ts'
 import type { VaultStorage } from '../store/storages.ts'
@@ -39,7 +39,7 @@ export async function putVaultColdStorage(
       )
     const place = JSON.stringify(await placeFor(ctx, tx, vault, input.Storage))
     // What is cold does not move: pointing elsewhere would lose it.
-    if ((vault.cold_storage ?? place) !== place && (await hasMoves(tx, vault)))
+    if ((vault.cold_storage ?? place) !== place && hasColdStore(vault))
       throw new InvalidRequestException(
         `The cold storage of ${vault.arn} cannot be changed: recovery points were moved to it. Give another vault another one`,
       )

@@ -110,20 +110,24 @@ export async function countColdPoints(
   return Number(points)
 }
 
-/** Whether points of the vault were moved, or begun to be. */
-export async function hasMoves(db: Queryable, vault: VaultName): Promise<boolean> {
-  if ((await countColdPoints(db, vault)) > 0) return true
-  const job = await db
-    .selectFrom('job')
-    .select('job_id')
-    .where('account_id', '=', vault.account_id)
-    .where('region', '=', vault.region)
-    .where('vault_name', '=', vault.name)
-    .where('kind', '=', 'move-point')
-    .where('fence', '>', 0)
-    .limit(1)
+/** Whether something lies in the vault's cold storage, or may: points were moved there, or begun to be. */
+export const hasColdStore = ({ cold_begun_at: at }: Pick<VaultTable, 'cold_begun_at'>): boolean =>
+  typeof at === 'number'
+
+/** From now on something may lie there. False where the vault is gone, or its cold storage is another by now. */
+export async function beginColdStore(
+  db: Queryable,
+  vault: Pick<VaultTable, 'vault_id' | 'cold_storage' | 'cold_begun_at'>,
+  now: number,
+): Promise<boolean> {
+  if (hasColdStore(vault)) return true
+  const result = await db
+    .updateTable('vault')
+    .set((eb) => ({ cold_begun_at: eb.fn.coalesce('cold_begun_at', eb.val(now)) }))
+    .where('vault_id', '=', vault.vault_id)
+    .where('cold_storage', '=', vault.cold_storage ?? null)
     .executeTakeFirst()
-  return job !== undefined
+  return result.numUpdatedRows === 1n
 }
 
 /** Whether a move of the point has begun and not ended. */

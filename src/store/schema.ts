@@ -219,6 +219,8 @@ export interface VaultTable {
   storage: JsonText
   /** The same of its second, colder store (docs/adr/0027); null: none. Absent in rows that are written: it is set later. */
   cold_storage?: JsonText | null | undefined
+  /** When something was moved there first; null: nothing ever was. Absent in rows that are written. */
+  cold_begun_at?: Millis | null | undefined
   /** The vault key, wrapped under the server's key. Base64. Null until the vault's job has made it. */
   wrapped_key: string | null
   access_policy: JsonText | null

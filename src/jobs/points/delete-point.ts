@@ -1,6 +1,6 @@
 import { BACKUP_SERVICE } from '../../access/passed-role.ts'
 import { assertClaim, finishJob } from '../../store/claims.ts'
-import { countColdPoints } from '../../store/cold-points.ts'
+import { hasColdStore } from '../../store/cold-points.ts'
 import {
   deleteRecoveryPoint,
   findRecoveryPoint,
@@ -61,7 +61,7 @@ async function deleteCold(
   reason: string,
 ): Promise<void> {
   // Nothing was ever moved there: it need not be reachable yet.
-  if (!isCold(point) && (await countColdPoints(tools.store.db, vault)) === 0) return
+  if (!isCold(point) && !hasColdStore(vault)) return
   const cold = await tools.vaults.openCold(vault)
   if ((await cold.store.stat(headName(point.point_id))) !== undefined)
     await cold.deletePoint(point.point_id, reason)

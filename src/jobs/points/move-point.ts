@@ -4,7 +4,7 @@ import { crashpoint } from '../../lib/crashpoint.ts'
 import { uuid } from '../../lib/ids.ts'
 import { noColdStorage } from '../../plans/lifecycle.ts'
 import { assertClaim, finishJob, LeaseLostError } from '../../store/claims.ts'
-import { countColdPoints, dueForCold, MOVABLE, setMovedToCold } from '../../store/cold-points.ts'
+import { beginColdStore, dueForCold, hasColdStore, MOVABLE, setMovedToCold } from '../../store/cold-points.ts'
 import type { MoveCursor } from '../../store/cold-points.ts'
 import { insertJob } from '../../store/jobs.ts'
 import { findRecoveryPoint, isCold, setRecoveryPointStatus } from '../../store/recovery-points.ts'
@@ -147,7 +147,9 @@ async function move(
   const { row, progress } = job
   const { db } = tools.store
   const warm = await tools.vaults.open(vault)
-  const cold = await tools.vaults.openCold(vault, (await countColdPoints(db, vault)) === 0)
+  const cold = await tools.vaults.openCold(vault, !hasColdStore(vault))
+  if (!(await beginColdStore(db, vault, tools.clock.now())))
+    throw new RetryLaterError(`The cold storage of backup vault ${vault.name} was changed meanwhile`, 0)
   await sealColdPlace(tools, vault, warm)
   // Keys and locks that came since it was opened: what is written now is sealed under the one and says the other.
   await mirrorVault(warm.store, cold.store)

@@ -148,6 +148,7 @@ export function vaultRow(
     | 'created_at'
     | 'storage'
     | 'cold_storage'
+    | 'cold_begun_at'
     | 'wrapped_key'
     | 'generation'
     | 'lock_configuration'

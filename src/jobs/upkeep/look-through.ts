@@ -1,4 +1,4 @@
-import { hasMoves } from '../../store/cold-points.ts'
+import { hasColdStore } from '../../store/cold-points.ts'
 import type { VaultTable } from '../../store/schema.ts'
 import { verifyVault } from '../../vault/verify.ts'
 import type { VerifyResult } from '../../vault/verify.ts'
@@ -20,7 +20,7 @@ export async function lookThrough(
   options: LookOptions,
 ): Promise<VerifyResult> {
   const warm = await lookAt(tools, vault, 'warm', options)
-  if (!(await hasMoves(tools.store.db, vault))) return warm
+  if (!hasColdStore(vault)) return warm
   return together(warm, await lookAt(tools, vault, 'cold', options))
 }
 

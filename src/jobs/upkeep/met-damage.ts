@@ -1,4 +1,4 @@
-import { hasMoves } from '../../store/cold-points.ts'
+import { hasColdStore } from '../../store/cold-points.ts'
 import { findRecoveryPoint, isCold } from '../../store/recovery-points.ts'
 import type { JobTable, VaultTable } from '../../store/schema.ts'
 import type { BlobDamage } from '../../store/vault-scrubs.ts'
@@ -51,7 +51,7 @@ export async function tellMetDamage(
 /** Which store of the vault the job read; undefined where it may have been both. */
 async function tierOf(tools: JobTools, row: JobTable, vault: VaultTable): Promise<Tier | undefined> {
   const { db } = tools.store
-  if (!(await hasMoves(db, vault))) return 'warm'
+  if (!hasColdStore(vault)) return 'warm'
   if (row.recovery_point_arn === null || row.kind === 'backup') return undefined
   const point = await findRecoveryPoint(db, row.account_id, row.recovery_point_arn)
   if (point === undefined) return undefined

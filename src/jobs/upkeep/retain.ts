@@ -1,5 +1,5 @@
 import { parseVaultLock } from '../../plans/vault-lock.ts'
-import { hasMoves } from '../../store/cold-points.ts'
+import { hasColdStore } from '../../store/cold-points.ts'
 import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
 import { listAvailableVaults } from '../../store/vaults.ts'
 import type { PointHead } from '../../vault/heads.ts'
@@ -63,7 +63,7 @@ export async function retainVault(tools: JobTools, vault: VaultTable, signal: Ab
   if (!(await isLockedForGood(warm))) return 0
   const ends = await endsOf(tools, vault)
   const kept = await retainStore(tools, warm, ends, signal)
-  if (!(await hasMoves(tools.store.db, vault))) return kept
+  if (!hasColdStore(vault)) return kept
   return kept + (await retainStore(tools, await tools.vaults.openCold(vault), ends, signal))
 }
 

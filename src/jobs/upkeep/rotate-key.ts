@@ -1,6 +1,6 @@
 import { openVaultKeys } from '../../keyring/vault-key.ts'
 import { findServer } from '../../store/accounts.ts'
-import { hasMoves } from '../../store/cold-points.ts'
+import { hasColdStore } from '../../store/cold-points.ts'
 import type { ServerTable, VaultTable } from '../../store/schema.ts'
 import { findVault, replaceWrappedKey } from '../../store/vaults.ts'
 import { mirrorVault } from '../../vault/cold.ts'
@@ -48,8 +48,7 @@ async function rotate(tools: JobTools, vault: VaultTable, from: string): Promise
   const before = openVaultKeys(serverKey, vault.vault_id, from)
   const { sealed } = await addVaultKey(opened.store, { serverKey, kitPublicKey }, vault.vault_id, before)
   // The kit is to open what is cold, too.
-  if (await hasMoves(store.db, vault))
-    await mirrorVault(opened.store, (await tools.vaults.openCold(vault)).store)
+  if (hasColdStore(vault)) await mirrorVault(opened.store, (await tools.vaults.openCold(vault)).store)
   await replaceWrappedKey(store.db, vault, { from, to: sealed })
   // Now, while the kit is known: where this does not come to pass, the next verify notes what it finds.
   const rotated = await tools.vaults.open({ ...vault, wrapped_key: sealed })

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { uuid } from '../../lib/ids.ts'
-import { hasMoves } from '../../store/cold-points.ts'
+import { hasColdStore } from '../../store/cold-points.ts'
 import type { VaultTable } from '../../store/schema.ts'
 import {
   claimScrub,
@@ -119,7 +119,7 @@ export class Scrubber {
     const { store, vaults, clock } = this.#tools
     const { db } = store
     const warm = await vaults.open(vault)
-    const hasCold = await hasMoves(db, vault)
+    const hasCold = hasColdStore(vault)
     const stores = hasCold ? [warm, await vaults.openCold(vault)] : [warm]
     const before = scrub.pass_started_at === null ? await beginning(stores, now) : passOf(scrub)
     // Behind all of the first store comes the cold one.

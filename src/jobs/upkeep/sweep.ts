@@ -1,5 +1,5 @@
 import { oldestLiveGeneration } from '../../store/claims.ts'
-import { coldPointsIn, hasMoves, isMoving } from '../../store/cold-points.ts'
+import { coldPointsIn, hasColdStore, isMoving } from '../../store/cold-points.ts'
 import { isFinished } from '../../store/job-states.ts'
 import { findAnyJob } from '../../store/jobs.ts'
 import type { VaultTable } from '../../store/schema.ts'
@@ -10,6 +10,7 @@ import type { SweepResult } from '../../vault/sweep.ts'
 import { headName, listPointIds } from '../../vault/heads.ts'
 import type { PointHead } from '../../vault/heads.ts'
 import type { Vault } from '../../vault/vault.ts'
+import { sealColdPlace } from '../points/cold-place.ts'
 import { JobFailedError } from '../errors.ts'
 import { missingPoints } from './missing-points.ts'
 import { protectionOf, whyKept } from '../plans/protection.ts'
@@ -34,7 +35,7 @@ export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOut
   if (vault === undefined) throw new JobFailedError(`Sweep failed: backup vault ${row.vault_name} is gone`)
   const warm = await tools.vaults.open(vault)
   const protection = await protectionOf(tools, vault, warm)
-  const cold = (await hasMoves(db, vault)) ? await tools.vaults.openCold(vault) : undefined
+  const cold = hasColdStore(vault) ? await tools.vaults.openCold(vault) : undefined
   if (cold !== undefined) await finishMoves(tools, vault, { warm, cold })
   let dropped = 0
   let result = NOTHING
@@ -110,6 +111,8 @@ async function finishMoves(
   vault: VaultTable,
   { warm, cold }: { readonly warm: Vault; readonly cold: Vault },
 ): Promise<void> {
+  // Where it lies elsewhere than it did, the next loss is to find it there.
+  await sealColdPlace(tools, vault, warm)
   await mirrorVault(warm.store, cold.store)
   const rows = new Map((await coldPointsIn(tools.store.db, vault)).map((row) => [row.point_id, row]))
   for (const pointId of (await listPointIds(warm.store)).live) {

@@ -1,6 +1,6 @@
 import { BlobNotFoundError } from '../../blobs/blob-store.ts'
 import type { VaultTable } from '../../store/schema.ts'
-import { hasMoves } from '../../store/cold-points.ts'
+import { hasColdStore } from '../../store/cold-points.ts'
 import { findVault, setVaultState, unfinishedUpkeep } from '../../store/vaults.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { JobFailedError, RetryLaterError } from '../errors.ts'
@@ -61,7 +61,7 @@ async function whyVaultStays(tools: JobTools, vault: VaultTable): Promise<string
 
 /** Undefined where nothing was ever moved there, or it is gone already. */
 async function coldOf(tools: JobTools, vault: VaultTable): Promise<Vault | undefined> {
-  if (!(await hasMoves(tools.store.db, vault))) return undefined
+  if (!hasColdStore(vault)) return undefined
   return await tools.vaults.openCold(vault)
 }
 
