@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { openBlobStore } from '../blobs/open.ts'
@@ -7,7 +8,7 @@ import type { Config } from '../config.ts'
 import { coldPlaceIn, placeText } from '../jobs/points/cold-place.ts'
 import type { ColdPlace } from '../jobs/points/cold-place.ts'
 import { findVaultsInBucket } from '../jobs/rebuild/rebuild-bucket.ts'
-import { byVaultId, isStoreOf } from '../jobs/rebuild/rebuild-cold.ts'
+import { byVaultId, isStoreOf, splitStores } from '../jobs/rebuild/rebuild-cold.ts'
 import { findVaultStores, RebuildError } from '../jobs/rebuild/rebuild-vault.ts'
 import type { FoundVault } from '../jobs/rebuild/rebuild-vault.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
@@ -36,8 +37,6 @@ interface ColdBucket {
   readonly credentialsFile: string
 }
 
-/** Name of the storage that --cold names, and of one that would be taken for that of `serve --storage`. */
-const COLD_NAME = 'cold'
 const LEFT_OUT = 'none'
 
 export class ColdStores implements AsyncDisposable {
@@ -46,7 +45,7 @@ export class ColdStores implements AsyncDisposable {
   readonly #opened: FoundVault[] = []
   readonly #buckets = new Map<string, ColdBucket>()
   readonly #beside: ReadonlyMap<string, FoundVault>
-  #given: ReadonlyMap<string, FoundVault> | undefined
+  #given: GivenStores | undefined
 
   /** @param beside By vault id, those that were found with the vaults. */
   constructor(options: ColdOptions, beside: ReadonlyMap<string, FoundVault>) {
@@ -62,7 +61,7 @@ export class ColdStores implements AsyncDisposable {
     if (this.#options.cold === LEFT_OUT) return undefined
     const said = coldPlaceIn((await vault.records()).record)
     this.#given ??= await this.#openGiven()
-    const known = this.#given.get(vault.id) ?? this.#beside.get(vault.id)
+    const known = givenFor(this.#given, vault.id, found) ?? this.#beside.get(vault.id)
     if (known !== undefined) return known
     if (said === undefined) return undefined
     const cold = this.#open(said)
@@ -93,19 +92,22 @@ export class ColdStores implements AsyncDisposable {
     }
   }
 
-  async #openGiven(): Promise<ReadonlyMap<string, FoundVault>> {
+  async #openGiven(): Promise<GivenStores> {
     const { cold } = this.#options
-    if (cold === undefined) return new Map()
+    if (cold === undefined) return { named: new Map(), others: new Map() }
+    const { own, cold: named } = await splitStores(this.#keep(await this.#findIn(cold)))
+    return { named, others: await byVaultId(own) }
+  }
+
+  async #findIn(cold: string): Promise<readonly FoundVault[]> {
     const storage = this.#bucketOf(cold)
-    if (storage === undefined) return await byVaultId(this.#keep(findVaultStores(realOf(cold), '/')))
-    const settings = { ...storage.settings, ...readCredentials(storage.credentialsFile) }
-    const { found, prefix } = await findVaultsInBucket(this.#host, settings, COLD_NAME)
-    this.#buckets.set(COLD_NAME, {
-      name: COLD_NAME,
-      settings: { ...storage.settings, prefix },
-      credentialsFile: storage.credentialsFile,
-    })
-    return await byVaultId(this.#keep(found))
+    if (storage === undefined) return findVaultStores(realOf(cold), '/')
+    const { settings, credentialsFile } = storage
+    const name = nameFor(settings)
+    const credentials = readCredentials(credentialsFile)
+    const { found, prefix } = await findVaultsInBucket(this.#host, { ...settings, ...credentials }, name)
+    this.#buckets.set(name, { name, settings: { ...settings, prefix }, credentialsFile })
+    return found
   }
 
   /** As `serve --storage` takes one. */
@@ -139,7 +141,7 @@ export class ColdStores implements AsyncDisposable {
       return this.#keep([{ place: path, storage: JSON.stringify(place), store }])[0] as FoundVault
     }
     const { storage, folder, ...settings } = place
-    const name = storage === SERVE_STORAGE ? COLD_NAME : storage
+    const name = storage === SERVE_STORAGE ? nameFor(settings) : storage
     const endpoint = this.#options.coldEndpoint ?? settings.endpoint
     const credentialsFile = this.#credentialsFile(placeText(place))
     this.#buckets.set(name, { name, settings: { ...settings, endpoint }, credentialsFile })
@@ -162,6 +164,30 @@ export class ColdStores implements AsyncDisposable {
     for (const { store } of this.#opened) store.close()
     await this.#host.close()
   }
+}
+
+/** What lies where --cold says, by vault id. */
+interface GivenStores {
+  /** In folders named as a server names cold stores. */
+  readonly named: ReadonlyMap<string, FoundVault>
+  /** In others: cold stores that were carried there, or vaults' own ones. */
+  readonly others: ReadonlyMap<string, FoundVault>
+}
+
+/** Where the vaults themselves lie there, too, none is taken for its own cold store: moves would delete what is warm. */
+function givenFor({ named, others }: GivenStores, vaultId: string, own: FoundVault): FoundVault | undefined {
+  const other = others.get(vaultId)
+  return named.get(vaultId) ?? (other?.place === own.place ? undefined : other)
+}
+
+/** Of a bucket that the lost server had no storage for, or under a name that means another here: none that a person would have given. */
+function nameFor({
+  endpoint,
+  bucket,
+  prefix,
+}: Pick<StorageSettings, 'endpoint' | 'bucket' | 'prefix'>): string {
+  const place = JSON.stringify([endpoint, bucket, prefix])
+  return `cold-${createHash('sha256').update(place).digest('hex').slice(0, 8)}`
 }
 
 function realOf(path: string): string {

@@ -11,9 +11,11 @@ import {
 import type { IdentityRow, IdentityTable } from '../../store/identity-rows.ts'
 import { findVaultById, restoreVaultSettings } from '../../store/vaults.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
+import type { PointRecord } from '../../vault/heads.ts'
 import { readIdentityPart } from '../../vault/identity-exports.ts'
 import type { IdentityPart } from '../../vault/identity-exports.ts'
 import type { FoundIdentity } from './identity-found.ts'
+import { coldPlaceIn } from '../points/cold-place.ts'
 import { sealedAgain } from './identity-rows.ts'
 import type { IdentityLine } from './identity-rows.ts'
 
@@ -234,12 +236,16 @@ async function putVault(into: Import, row: IdentityRow): Promise<boolean> {
     access_policy: text('access_policy'),
     notifications: text('notifications'),
     creator_request_id: text('creator_request_id'),
-    // What was moved is where the rebuild found it.
-    cold_storage: vault.cold_storage ?? text('cold_storage'),
+    // What was moved is where the rebuild found it; where it was left out, nothing else is taken for that place.
+    cold_storage: vault.cold_storage ?? (hasMoved(vault.sealed_records) ? null : text('cold_storage')),
     lock_configuration: lock === undefined ? null : JSON.stringify(lock),
   })
   return true
 }
+
+const hasMoved = (sealedRecords: string | null): boolean =>
+  sealedRecords !== null &&
+  coldPlaceIn((JSON.parse(sealedRecords) as { readonly record: PointRecord }).record) !== undefined
 
 function recordNumber(sealedRecords: string | null): number {
   return sealedRecords === null ? 0 : (JSON.parse(sealedRecords) as { readonly number: number }).number

@@ -8,6 +8,7 @@ import { insertVault } from '../../store/vaults.ts'
 import { readAllHeads } from '../../vault/all-heads.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
 import type { PointHead } from '../../vault/heads.ts'
+import { coldPlaceIn, placeText } from '../points/cold-place.ts'
 import { identityExportIn } from '../points/point-record.ts'
 import { ForeignPointError, placeIn, pointOf, vaultRow } from './rebuild-points.ts'
 import type { RebuiltPoint, VaultPlace } from './rebuild-points.ts'
@@ -71,6 +72,7 @@ export async function rebuildVault(
       created_at: createdAtOf(record['vault']) ?? now,
       storage: found.storage,
       cold_storage: found.cold?.storage ?? null,
+      cold_begun_at: found.cold === undefined ? null : now,
       wrapped_key: taken.sealed,
       generation: taken.generation,
       lock_configuration: lock === undefined ? null : JSON.stringify(lock),
@@ -79,6 +81,12 @@ export async function rebuildVault(
     }),
   )
   rebuilt.vaults++
+  const moved = coldPlaceIn(record)
+  if (moved !== undefined && found.cold === undefined)
+    note(
+      rebuilt,
+      `vault ${place.name}: recovery points of it that were moved to cold storage in ${placeText(moved)} were left out`,
+    )
   const holds = new Set<string>()
   let batch: RebuiltPoint[] = []
   const flush = async (): Promise<void> => {
