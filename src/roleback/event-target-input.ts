@@ -7,6 +7,7 @@ import { TROUBLE_PATTERN } from '../events/mail.ts'
 import { CALL_DETAIL_TYPE, parsePattern, PatternError } from '../events/pattern.ts'
 import { newSigningSecret, pingPattern, signingKeyOf, TARGET_KINDS } from '../events/target.ts'
 import type { TargetSecret, TargetSettings } from '../events/target.ts'
+import { parseArn } from '../lib/arn.ts'
 import { findPlan } from '../store/plans.ts'
 
 /** What PutEventTarget says, by the target's type: each member that a type has no use for is refused. */
@@ -177,10 +178,16 @@ export function patternOf(
   }
 }
 
-export function topicOf(kind: Kind, { TopicArn }: PutEventTargetInput): string | null {
+/** What an endpoint is sent is signed in its topic's name: nobody names another account's for it. */
+export function topicOf(ctx: Context, kind: Kind, { TopicArn }: PutEventTargetInput): string | null {
   if (TopicArn === undefined && kind === 'SNS')
     throw refused('TopicArn', 'is missing: an SNS endpoint is one of a topic')
   if (TopicArn === undefined) return null
+  if (kind === 'SNS' && parseArn(TopicArn)?.accountId !== ctx.accountId && TOPIC.test(TopicArn))
+    throw refused(
+      'TopicArn',
+      `must be of this account, ${ctx.accountId}: what an endpoint of ${TopicArn} is sent would be signed in that account's name`,
+    )
   if (TOPIC.test(TopicArn)) return TopicArn
   throw refused(
     'TopicArn',

@@ -62,7 +62,7 @@ export async function putEventTarget(
   const wantsCalls = pattern !== null && asksForCalls(pattern)
   // Told of calls is who reads the trail.
   if (wantsCalls) await ctx.authorize('roleback:LookupAuditEvents', '*')
-  const topicArn = topicOf(kind, input)
+  const topicArn = topicOf(ctx, kind, input)
   // Another place, or another topic: asked anew.
   const isAsked =
     kind === 'SNS' &&
