@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Log } from '../lib/log.ts'
 import { claimDeliveries, endDeliveries, failDeliveries, owedBehind } from '../store/event-deliveries.ts'
 import type { ClaimedDelivery } from '../store/event-deliveries.ts'
@@ -9,6 +10,8 @@ import type { SendOptions } from './send.ts'
 const IDLE_MS = 1_000
 /** Targets that are told something at the same time; one target gets one message after the other. */
 const AT_ONCE = 8
+/** Of these, targets of one account: receivers that take their time keep nobody else's waiting. */
+const AT_ONCE_OF_ACCOUNT = 4
 /** A message whose sender died is another's after this, in milliseconds: longer than a try can take. */
 const LEASE_MS = 30_000
 /** What is not taken by then is given up, in milliseconds; it can be sent again. */
@@ -58,19 +61,39 @@ export class Deliverer {
     })
   }
 
-  /** Sends what is due now. */
+  /** Sends what is due now, and what becomes due meanwhile. */
   async run(): Promise<void> {
-    const { store, clock, owner } = this.#options
-    for (;;) {
-      const claimed = await claimDeliveries(store, {
-        owner,
-        now: clock.now(),
-        leaseMs: LEASE_MS,
-        limit: AT_ONCE,
-      })
-      if (claimed.length === 0 || this.#stop.signal.aborted) return
-      await Promise.all(claimed.map((one) => this.#send(one)))
+    const sending = new Map<Promise<void>, string>()
+    try {
+      do {
+        for (;;) {
+          const claimed = await this.#claim([...sending.values()])
+          if (claimed === undefined) break
+          const sent = this.#send(claimed).finally(() => sending.delete(sent))
+          sending.set(sent, claimed.target.account_id)
+        }
+        await oneOf([...sending.keys()])
+      } while (sending.size > 0)
+    } finally {
+      await Promise.allSettled(sending.keys())
     }
+  }
+
+  /** @param accounts Of each target that is being told something. */
+  async #claim(accounts: readonly string[]): Promise<ClaimedDelivery | undefined> {
+    if (accounts.length >= AT_ONCE || this.#stop.signal.aborted) return undefined
+    const { store, clock, owner } = this.#options
+    const busyAccounts = [...Map.groupBy(accounts, (account) => account)]
+      .filter(([, theirs]) => theirs.length >= AT_ONCE_OF_ACCOUNT)
+      .map(([account]) => account)
+    const [claimed] = await claimDeliveries(store, {
+      owner,
+      now: clock.now(),
+      leaseMs: LEASE_MS,
+      limit: 1,
+      busyAccounts,
+    })
+    return claimed
   }
 
   async #send({ delivery, target }: ClaimedDelivery): Promise<void> {
@@ -114,4 +137,12 @@ export class Deliverer {
  */
 function toldTogether(refusals: number): number {
   return Math.max(1, Math.floor(MAIL_EVENTS / 2 ** refusals))
+}
+
+/** Waits for the first of what is being sent to end, but no longer than anybody who is owed something new should. */
+async function oneOf(sending: readonly Promise<void>[]): Promise<void> {
+  if (sending.length === 0) return
+  const ended = new AbortController()
+  const idle = pause(IDLE_MS, undefined, { signal: ended.signal, ref: false }).catch(() => undefined)
+  await Promise.race([...sending, idle]).finally(() => ended.abort())
 }

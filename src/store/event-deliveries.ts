@@ -58,13 +58,22 @@ export interface ClaimedDelivery {
   readonly target: EventTargetTable
 }
 
+export interface ClaimOptions {
+  readonly owner: string
+  readonly now: number
+  readonly leaseMs: number
+  readonly limit: number
+  /** Whose targets get nothing now. */
+  readonly busyAccounts?: readonly string[]
+}
+
 /**
  * Of each target that is due and whom nobody else is telling something, the oldest message that it is owed, for so long ours; those
  * first that wait longest. So a target gets its messages one by one and in order, whoever sends them.
  */
 export async function claimDeliveries(
   store: Store,
-  { owner, now, leaseMs, limit }: { owner: string; now: number; leaseMs: number; limit: number },
+  { owner, now, leaseMs, limit, busyAccounts = [] }: ClaimOptions,
 ): Promise<readonly ClaimedDelivery[]> {
   const heads = store.db
     .selectFrom('event_target as t')
@@ -82,6 +91,7 @@ export async function claimDeliveries(
         .as('head'),
     )
     .where('t.retry_at', '<=', now)
+    .$if(busyAccounts.length > 0, (query) => query.where('t.account_id', 'not in', busyAccounts))
   const free = store.db
     .selectFrom(heads.as('h'))
     .innerJoin('event_delivery as d', 'd.delivery_id', 'h.head')
