@@ -310,6 +310,24 @@ test('a file is found by its name and the restore of it alone is ready', { skip:
   assert.match(await page.getByLabel(/^Only these paths/).inputValue(), /file-7\.dat$/)
 })
 
+test('a search is narrowed by size and day, and says what is neither', { skip: missing }, async () => {
+  const page = await pageAsRoot('/search?vault=production&pattern=file-7.*')
+  const search = page.getByRole('button', { name: 'Search', exact: true })
+  await page.getByLabel(/^Changed from/).fill('yesterday')
+  await search.click()
+  await shows(page, page.getByText('"yesterday" is no day, such as 2026-11-01.'))
+  await page.getByLabel(/^Changed from/).fill('2026-01-01')
+  await page.getByLabel(/^At least so large/).fill('0.1')
+  await search.click()
+  await shows(page, page.getByRole('row', { name: /file-7\.dat.*accounting/ }))
+  assert.equal(await page.getByRole('row', { name: /file-7\.dat.*wiki/ }).count(), 0, '54.7 KiB is less')
+  assert.match(new URL(page.url()).search, /least=0\.1&from=2026-01-01/)
+  assert.match(
+    await page.locator('pre.command').last().innerText(),
+    /--min-size 104858 --modified-after 20\d\d-\d\d-\d\dT[\d:]+Z$/,
+  )
+})
+
 test(
   'a recovery point is copied into another vault after its rights were checked',
   { skip: missing },

@@ -33,18 +33,14 @@ const FOLLOW_MS = 1_000
 /** Files, objects and tables in recovery points, by their names. The address has the question and the search that answers it. */
 export function Search(): ReactNode {
   const [query] = useSearchParams()
-  const asked = ['vault', 'pattern', 'under', 'resource'].map((name) => query.get(name) ?? '')
-  return <Question key={asked.join('\n')} />
+  return <Question key={NAMES.map((name) => query.get(name) ?? '').join('\n')} />
 }
 
 function Question(): ReactNode {
   const [query, setQuery] = useSearchParams()
-  const [form, setForm] = useState({
-    vault: query.get('vault') ?? '',
-    pattern: query.get('pattern') ?? '',
-    under: query.get('under') ?? '',
-    resource: query.get('resource') ?? '',
-  })
+  const [form, setForm] = useState(
+    () => Object.fromEntries(NAMES.map((name) => [name, query.get(name) ?? ''])) as Form,
+  )
   const [error, setError] = useState<unknown>()
   const [isBusy, setBusy] = useState(false)
   const vaults = useQuery({
@@ -59,13 +55,16 @@ function Question(): ReactNode {
     try {
       const { JobId, Warnings = [] } = await roleback('StartItemSearchJob', inputOf(form))
       for (const warning of Warnings) notify(warning, 'warning')
-      setQuery({ ...form, job: JobId })
+      setQuery({
+        ...Object.fromEntries(Object.entries(form).filter(([, value]) => value !== '')),
+        job: JobId,
+      })
     } catch (failure) {
       setError(failure)
     }
     setBusy(false)
   }
-  const text = (name: keyof typeof form, label: string, about: string): ReactNode => (
+  const text = (name: keyof Form, label: string, about: string): ReactNode => (
     <FormField label={label} description={about} stretch>
       <Input value={form[name]} onChange={({ detail }) => setForm({ ...form, [name]: detail.value })} />
     </FormField>
@@ -97,6 +96,10 @@ function Question(): ReactNode {
               {text('pattern', 'Name', 'With * and ?, such as *.pdf')}
               {text('under', 'Below (optional)', 'Such as /srv/, logs/2026/ or public.')}
               {text('resource', 'Only of this resource (optional)', 'Its ARN.')}
+              {text('least', 'At least so large (optional)', 'In MiB, such as 0.5')}
+              {text('most', 'At most so large (optional)', 'In MiB.')}
+              {text('from', 'Changed from (optional)', 'A day, such as 2026-11-01. Tables have no such day.')}
+              {text('until', 'Changed until (optional)', 'A day, itself included.')}
             </Grid>
             <Button variant="primary" loading={isBusy} disabled={form.vault === ''}>
               Search
@@ -110,31 +113,72 @@ function Question(): ReactNode {
   )
 }
 
-const HALVES = [0, 1, 2, 3].map(() => ({ colspan: { default: 12, s: 6 } }))
+/** What is asked, by its name in the address; all as written, empty where it does not narrow. */
+const NAMES = ['vault', 'pattern', 'under', 'resource', 'least', 'most', 'from', 'until'] as const
 
-interface Form {
-  readonly vault: string
-  readonly pattern: string
-  readonly under: string
-  readonly resource: string
+type Form = Readonly<Record<(typeof NAMES)[number], string>>
+
+const HALVES = NAMES.map(() => ({ colspan: { default: 12, s: 6 } }))
+const MIB = 2 ** 20
+const DAY_MS = 86_400_000
+
+/** @throws {Error} A size or day that is none. */
+function narrowingOf({ least, most, from, until }: Form): Partial<StartItemSearchJobInput> {
+  return {
+    ...(least !== '' && { MinSize: sizeOf(least) }),
+    ...(most !== '' && { MaxSize: sizeOf(most) }),
+    ...(from !== '' && { ModifiedAfter: dayOf(from) }),
+    // Times are in seconds: the last of that day.
+    ...(until !== '' && { ModifiedBefore: dayOf(until) + DAY_MS / 1000 - 1 }),
+  }
 }
 
-function inputOf({ vault, pattern, under, resource }: Form): StartItemSearchJobInput {
+function sizeOf(text: string): number {
+  const size = Number(text) * MIB
+  if (!Number.isFinite(size) || size < 0) throw new Error(`"${text}" is no size in MiB, such as 0.5.`)
+  return Math.round(size)
+}
+
+/** The beginning of a day here, in seconds. */
+function dayOf(text: string): number {
+  const at = new Date(`${text}T00:00`).getTime()
+  if (!/^\d{4}-\d\d-\d\d$/.test(text) || Number.isNaN(at))
+    throw new Error(`"${text}" is no day, such as 2026-11-01.`)
+  return at / 1000
+}
+
+function inputOf(form: Form): StartItemSearchJobInput {
+  const { vault, pattern, under, resource } = form
   return {
     BackupVaultName: vault,
     ...(pattern !== '' && { NamePattern: pattern }),
     ...(under !== '' && { Prefix: under }),
     ...(resource !== '' && { ResourceArn: resource }),
+    ...narrowingOf(form),
   }
 }
 
-function commandOf({ vault, pattern, under, resource }: Form): string {
+/** Without what cannot be read yet. */
+function commandOf(form: Form): string {
+  const { vault, pattern, under, resource } = form
   const quoted = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`
+  let narrowing: Partial<StartItemSearchJobInput> = {}
+  try {
+    narrowing = narrowingOf(form)
+  } catch {
+    // Half a number is being written.
+  }
+  const { MinSize, MaxSize, ModifiedAfter, ModifiedBefore } = narrowing
+  const iso = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000', '')
   return [
     `./roleback search ${quoted(vault)}`,
     pattern !== '' && quoted(pattern),
     under !== '' && `--under ${quoted(under)}`,
     resource !== '' && `--resource ${quoted(resource)}`,
+    MinSize !== undefined && `--min-size ${MinSize}`,
+    MaxSize !== undefined && `--max-size ${MaxSize}`,
+    ModifiedAfter !== undefined && `--modified-after ${iso(ModifiedAfter)}`,
+    ModifiedBefore !== undefined && `--modified-before ${iso(ModifiedBefore)}`,
   ]
     .filter((part) => part !== false)
     .join(' ')
