@@ -5,6 +5,7 @@ import type { S3StoreSettings } from '../src/blobs/thread-wire.ts'
 import { directoryDriver } from '../src/drivers/directory.ts'
 import { contractSession } from '../src/drivers/driver.contract.ts'
 import { checkPacksInThreads } from '../src/jobs/upkeep/check-packs.ts'
+import { repackInThreads } from '../src/jobs/upkeep/repack-packs.ts'
 import { openPointReader } from '../src/jobs/pour/pour-restore.ts'
 import { pourBackup } from '../src/jobs/pour/pour.ts'
 import { sweepVault } from '../src/vault/sweep.ts'
@@ -121,6 +122,7 @@ async function sweep(of: Vault, points: readonly string[]): Promise<void> {
     oldestLive: () => Promise.resolve(undefined),
     now: Date.now(),
     graceMs: 0,
+    repack: repackInThreads,
   })
   // What recovery points need of a pack may keep it; so little that nothing is freed is right, more than that is not.
   if (storedBytes > usedBytes * MAX_LEFT) throw new Error('A sweep left too much')

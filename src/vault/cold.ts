@@ -8,7 +8,7 @@ import type { PointHead, PointRecord } from './heads.ts'
 import { sealIndex } from './index-delta.ts'
 import type { Lease } from './lease.ts'
 import type { LoadedIndex } from './load-index.ts'
-import { ManifestWalk, packUse } from './mark.ts'
+import { isUsedFrom, ManifestWalk, packUse } from './mark.ts'
 import type { FinishedPack } from './pack.ts'
 import { IN_HEAD, withVaultLock } from './records.ts'
 import { repack } from './repack.ts'
@@ -148,7 +148,7 @@ async function copyChunks(
     const wanted = {
       index: loaded.index,
       isWanted: (ids: Buffer, at: number, pack: number) =>
-        walk.isUsedFrom(ids, at, pack) && !have.isLive(ids, at),
+        isUsedFrom(loaded.index, walk.used, { ids, at, pack }) && !have.isLive(ids, at),
     }
     return await repack(warm, wanted, used, {
       tag: leaseTag(lease.generation),

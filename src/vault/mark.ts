@@ -13,8 +13,8 @@ import type { Vault } from './vault.ts'
 export interface Marks {
   readonly loaded: LoadedIndex
   readonly points: readonly PointHead[]
-  /** Whether a recovery point uses the copy of this chunk that lies in this pack (its number in the index). */
-  isUsedFrom(ids: Buffer, at: number, pack: number): boolean
+  /** One bit for each chunk of the index: see `isUsedFrom`. */
+  readonly used: Uint8Array<SharedArrayBuffer>
   /** Raw bytes in use, by number of segment. */
   readonly usedBytes: Uint32Array
 }
@@ -49,7 +49,7 @@ export async function markUsed(
     loaded,
     points,
     usedBytes: walk.usedBytes,
-    isUsedFrom: (ids, at, pack) => walk.isUsedFrom(ids, at, pack),
+    used: walk.used,
   }
 }
 
@@ -57,16 +57,16 @@ export async function markUsed(
 export class ManifestWalk {
   /** Raw bytes in use, by number of segment. */
   readonly usedBytes: Uint32Array
+  /** One bit for each chunk of the index, in memory that threads share. */
+  readonly used: Uint8Array<SharedArrayBuffer>
   readonly #index: ChunkIndex
   readonly #chunks: ChunkReader
-  /** One bit for each chunk of the index. */
-  readonly #used: Uint8Array
   #newSegments: number[] = []
 
   constructor(vault: Vault, index: ChunkIndex) {
     this.#index = index
     this.#chunks = new ChunkReader({ store: vault.store, keys: vault.keys, index })
-    this.#used = new Uint8Array(Math.ceil(index.capacity / 8))
+    this.used = new Uint8Array(new SharedArrayBuffer(Math.ceil(index.capacity / 8)))
     this.usedBytes = new Uint32Array(index.size.segments)
   }
 
@@ -109,13 +109,6 @@ export class ManifestWalk {
     }
   }
 
-  isUsedFrom(ids: Buffer, at: number, pack: number): boolean {
-    const entry = this.#index.chunkOf(ids, at)
-    if (entry < 0 || ((this.#used[entry >> 3] as number) & (1 << (entry & 7))) === 0) return false
-    const place = this.#index.find(ids, at)
-    return place !== undefined && this.#index.segment(place.segment).pack === pack
-  }
-
   close(): void {
     this.#chunks.close()
   }
@@ -129,13 +122,25 @@ export class ManifestWalk {
       throw new ChunkMissingError(`Cannot find chunk ${id} of "${blob}": no pack of the vault has it`)
     }
     const bit = 1 << (entry & 7)
-    const byte = this.#used[entry >> 3] as number
+    const byte = this.used[entry >> 3] as number
     if ((byte & bit) !== 0) return false
-    this.#used[entry >> 3] = byte | bit
+    this.used[entry >> 3] = byte | bit
     if (this.usedBytes[place.segment] === 0) this.#newSegments.push(place.segment)
     this.usedBytes[place.segment] = (this.usedBytes[place.segment] ?? 0) + place.length
     return true
   }
+}
+
+/** Whether what `used` marks is the copy of a chunk that lies in a pack (its number in the index). */
+export function isUsedFrom(
+  index: ChunkIndex,
+  used: Uint8Array,
+  { ids, at, pack }: { readonly ids: Buffer; readonly at: number; readonly pack: number },
+): boolean {
+  const entry = index.chunkOf(ids, at)
+  if (entry < 0 || ((used[entry >> 3] as number) & (1 << (entry & 7))) === 0) return false
+  const place = index.find(ids, at)
+  return place !== undefined && index.segment(place.segment).pack === pack
 }
 
 function parsed<T>(blob: string, parse: () => T): T {

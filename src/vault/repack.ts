@@ -4,7 +4,8 @@ import type { ChunkIndex } from './chunk-index.ts'
 import { ChunkReader } from './chunk-reader.ts'
 import { VaultDamageError } from './errors.ts'
 import { ID_BYTES, SEED_BYTES } from './keys.ts'
-import type { ChunkType } from './keys.ts'
+import type { ChunkType, VaultKeys } from './keys.ts'
+import { isUsedFrom } from './mark.ts'
 import type { PackUse } from './mark.ts'
 import { PackWriter } from './pack-writer.ts'
 import { packKey, parseDirectory, parsePackName, readDirectory } from './pack.ts'
@@ -42,47 +43,126 @@ export async function repack(
   packs: readonly PackUse[],
   { tag, into = vault.store, signal, onPack }: RepackOptions,
 ): Promise<FinishedPack[]> {
-  const { store, keys } = vault
-  using chunks = new ChunkReader({ store, keys, index: wanted.index, trustsDirectories: true })
-  const written: FinishedPack[] = []
-  for (const type of ['data', 'meta'] as const) {
-    const writer = new PackWriter({ store: into, keys, type, tag })
-    const segments = new SegmentBuffer(Buffer.allocUnsafeSlow(SEGMENT_BYTES * 2), SEGMENT_BYTES, writer)
-    const copy: Copy = { vault, wanted, type, chunks, writer, segments }
-    try {
-      for (const pack of packs.filter(({ name }) => parsePackName(name)?.type === type)) {
-        signal?.throwIfAborted()
-        await copyWanted(copy, pack)
-        onPack?.(pack)
-      }
-      segments.flush()
-      crashpoint('sweep.repack-written')
-      written.push(...(await writer.end()))
-    } catch (error) {
-      writer.abort()
-      throw error
-    }
+  using repacker = new Repacker({ store: vault.store, keys: vault.keys, wanted, into, tag })
+  for (const pack of packs) {
+    signal?.throwIfAborted()
+    await repacker.add(pack)
+    onPack?.(pack)
   }
-  return written
+  return await repacker.end()
 }
 
-interface Copy {
-  readonly vault: Vault
+/** What of a vault's chunks a sweep moves, as it crosses to threads: see `isUsedFrom` in mark.ts. */
+export interface UsedChunks {
+  readonly index: ChunkIndex
+  readonly used: Uint8Array<SharedArrayBuffer>
+  readonly whole: ReadonlySet<number>
+}
+
+/** Does what `repack` does for a sweep. `repackHere` does it in this thread. */
+export type RepackUsed = (
+  vault: Vault,
+  chunks: UsedChunks,
+  packs: readonly PackUse[],
+  options: Pick<RepackOptions, 'tag' | 'signal'>,
+) => Promise<FinishedPack[]>
+
+export const repackHere: RepackUsed = async (vault, chunks, packs, options) =>
+  await repack(vault, wantedOf(chunks), packs, options)
+
+export function wantedOf({ index, used, whole }: UsedChunks): WantedChunks {
+  return { index, whole, isWanted: (ids, at, pack) => isUsedFrom(index, used, { ids, at, pack }) }
+}
+
+export interface RepackerOptions {
+  readonly store: BlobStore
+  readonly keys: VaultKeys
   readonly wanted: WantedChunks
-  readonly type: ChunkType
-  readonly chunks: ChunkReader
+  readonly into: BlobStore
+  /** Marks its unfinished packs. */
+  readonly tag: string
+  /** Told of the bytes that each segment took in passing. */
+  readonly onSegment?: (bytes: number) => void
+}
+
+interface Output {
   readonly writer: PackWriter
   readonly segments: SegmentBuffer
 }
 
-async function copyWanted(copy: Copy, pack: PackUse): Promise<void> {
-  const { wanted, type, chunks, segments, vault } = copy
-  const blob = vault.store.open(pack.name)
+/** Segments of a pack: those of the `number`-th of `of` parts, from 0. */
+export interface PackPart {
+  readonly number: number
+  readonly of: number
+}
+
+const WHOLE: PackPart = { number: 0, of: 1 }
+
+/** Stores the wanted chunks of one pack after another again. One serves one thread. What was not ended is given up by `using`. */
+export class Repacker {
+  readonly #options: RepackerOptions
+  readonly #chunks: ChunkReader
+  readonly #outputs = new Map<ChunkType, Output>()
+
+  constructor(options: RepackerOptions) {
+    const { store, keys, wanted, onSegment } = options
+    this.#options = options
+    this.#chunks = new ChunkReader({ store, keys, index: wanted.index, trustsDirectories: true, onSegment })
+  }
+
+  /** @param part Which of its segments, where several share it. */
+  async add(pack: PackUse, part: PackPart = WHOLE): Promise<void> {
+    const { store, keys, wanted } = this.#options
+    const type = parsePackName(pack.name)?.type
+    if (type === undefined) throw new Error(`Cannot write "${pack.name}" anew: it is no pack`)
+    await copyWanted({ store, keys, wanted, type, chunks: this.#chunks, ...this.#outputOf(type) }, pack, part)
+  }
+
+  /** @returns All packs written, durable but in no index yet. */
+  async end(): Promise<FinishedPack[]> {
+    const written: FinishedPack[] = []
+    for (const { segments, writer } of this.#outputs.values()) {
+      segments.flush()
+      crashpoint('sweep.repack-written')
+      written.push(...(await writer.end()))
+    }
+    return written
+  }
+
+  [Symbol.dispose](): void {
+    for (const { writer } of this.#outputs.values()) writer.abort()
+    this.#chunks.close()
+  }
+
+  #outputOf(type: ChunkType): Output {
+    const known = this.#outputs.get(type)
+    if (known !== undefined) return known
+    const { into, keys, tag, onSegment } = this.#options
+    const writer = new PackWriter({ store: into, keys, type, tag, onSegment })
+    const segments = new SegmentBuffer(Buffer.allocUnsafeSlow(SEGMENT_BYTES * 2), SEGMENT_BYTES, writer)
+    this.#outputs.set(type, { writer, segments })
+    return { writer, segments }
+  }
+}
+
+interface Copy extends Output {
+  readonly store: BlobStore
+  readonly keys: VaultKeys
+  readonly wanted: WantedChunks
+  readonly type: ChunkType
+  readonly chunks: ChunkReader
+}
+
+async function copyWanted(copy: Copy, pack: PackUse, part: PackPart): Promise<void> {
+  const { wanted, type, chunks, segments, store, keys } = copy
+  const blob = store.open(pack.name)
   try {
-    const directory = parseDirectory(readDirectory(vault.keys, pack.name, type, blob), pack.storedBytes)
+    const directory = parseDirectory(readDirectory(keys, pack.name, type, blob), pack.storedBytes)
     const unseal = unsealer(copy, pack, blob, directory)
     const [first] = wanted.index.segmentsOf(pack.number)
-    for (const [number, segment] of directory.entries()) {
+    const end = Math.floor((directory.length * (part.number + 1)) / part.of)
+    for (let number = Math.floor((directory.length * part.number) / part.of); number < end; number++) {
+      const segment = directory[number] as SegmentEntry
       const places = placesOf(wanted, pack, segment)
       if (places.length > 0) await blob.ready(segment.offset, segment.sealedLength)
       const isWhole = places.length === segment.lengths.length || wanted.whole?.has(first + number) === true
@@ -108,7 +188,7 @@ function placesOf(wanted: WantedChunks, pack: PackUse, { ids }: SegmentEntry): n
  * it is neither decompressed nor hashed. Undefined for any other pack.
  */
 function unsealer(
-  { vault: { keys }, wanted, type }: Copy,
+  { keys, wanted, type }: Copy,
   pack: PackUse,
   blob: BlobReader,
   directory: readonly SegmentEntry[],

@@ -9,8 +9,8 @@ import { markUsed, packUse } from './mark.ts'
 import type { Marks } from './mark.ts'
 import { packName } from './pack.ts'
 import type { FinishedPack } from './pack.ts'
-import { repack } from './repack.ts'
-import type { WantedChunks } from './repack.ts'
+import { repackHere } from './repack.ts'
+import type { RepackUsed } from './repack.ts'
 import { planRepack } from './repack-plan.ts'
 import type { RepackPlan } from './repack-plan.ts'
 import { withReserve } from './reserve.ts'
@@ -39,6 +39,7 @@ export interface SweepOptions {
   readonly now: number
   /** How long a pack lies on a dead list at least. Packs of a vault whose store was lost are safe for that long. */
   readonly graceMs: number
+  readonly repack?: RepackUsed
   readonly signal?: AbortSignal
 }
 
@@ -165,8 +166,8 @@ async function listUnused(vault: Vault, options: OnceOptions, generation: number
   const sparse = going.sparse.packs.filter(({ name }) => free.has(name))
   let written: readonly FinishedPack[] = []
   if (sparse.length > 0) {
-    const isWanted: WantedChunks['isWanted'] = (ids, at, pack) => marks.isUsedFrom(ids, at, pack)
-    written = await repack(vault, { index: loaded.index, isWanted, whole: going.sparse.whole }, sparse, {
+    const chunks = { index: loaded.index, used: marks.used, whole: going.sparse.whole }
+    written = await (options.repack ?? repackHere)(vault, chunks, sparse, {
       tag: leaseTag(options.lease.generation),
       signal: options.signal,
     })

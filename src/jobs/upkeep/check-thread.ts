@@ -7,8 +7,9 @@ import { ChunkIndex } from '../../vault/chunk-index.ts'
 import { VaultKeys } from '../../vault/keys.ts'
 import type { CheckSetup } from './check-packs.ts'
 import { collector } from '../collector.ts'
+import type { TaskMessage } from './pack-threads.ts'
 
-/** One thread of a check: gets names of packs, answers each with its report. */
+/** One thread of a check: gets names of packs, answers each with its report (pack-threads.ts). */
 
 const COLLECT_AFTER_BYTES = 8 * 1024 * 1024
 
@@ -29,4 +30,4 @@ function check(name: string): PackReport {
   }
 }
 
-port.on('message', (name: string) => port.postMessage(check(name)))
+port.on('message', ({ task: name }: TaskMessage<string>) => port.postMessage(name && check(name)))

@@ -13,6 +13,7 @@ import type { Vault } from '../../vault/vault.ts'
 import { sealColdPlace } from '../points/cold-place.ts'
 import { JobFailedError } from '../errors.ts'
 import { missingPoints } from './missing-points.ts'
+import { repackInThreads } from './repack-packs.ts'
 import { protectionOf, whyKept } from '../plans/protection.ts'
 import type { Protection } from '../plans/protection.ts'
 import { queueSweep } from './sweep-queue.ts'
@@ -49,6 +50,7 @@ export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOut
       oldestLive: () => oldestLiveGeneration(db, vault, row.job_id),
       now: tools.clock.now(),
       graceMs: GRACE_MS,
+      repack: repackInThreads,
       signal: job.signal,
     })
     result = sumOf(result, swept)

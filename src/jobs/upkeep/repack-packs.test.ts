@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { openBlobStore } from '../../blobs/open.ts'
+import { VaultDamageError } from '../../vault/errors.ts'
+import { Coordinator, backUp, blobsOf, makeVault, randomFiles, restore } from '../../vault/points.fixture.ts'
+import type { Files } from '../../vault/points.fixture.ts'
+import { repackHere } from '../../vault/repack.ts'
+import type { Vault } from '../../vault/vault.ts'
+import { verifyVault } from '../../vault/verify.ts'
+import { repackInThreads } from './repack-packs.ts'
+
+interface Case extends Disposable {
+  readonly path: string
+  readonly vault: Vault
+  readonly coordinator: Coordinator
+  readonly kept: ReadonlyMap<string, Files>
+}
+
+/** A vault on disk with three packs of 10 MiB, of which a half is in use. */
+async function halfUsed(): Promise<Case> {
+  const path = mkdtempSync(join(tmpdir(), 'roleback-repack-'))
+  const vault = await makeVault(openBlobStore({ kind: 'directory', path }))
+  const coordinator = new Coordinator()
+  const kept = new Map<string, Files>()
+  for (const number of [1, 2, 3]) {
+    const names = Array.from({ length: 20 }, (_, i) => `f${i}`)
+    const all = randomFiles(names, 512 * 1024)
+    const some = Object.fromEntries(Object.entries(all).filter((_, i) => i % 2 === 0))
+    await backUp(vault, coordinator, `all-${number}`, all)
+    await backUp(vault, coordinator, `kept-${number}`, some, `all-${number}`)
+    await vault.deletePoint(`all-${number}`, 'test')
+    kept.set(`kept-${number}`, some)
+  }
+
+  return {
+    path,
+    vault,
+    coordinator,
+    kept,
+    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
+  }
+}
+
+const unfinishedIn = (path: string): string[] =>
+  readdirSync(join(path, 'tmp')).filter((name) => name !== 'reserve')
+
+test('packs written anew in threads hold what is used, and nothing else is left', async () => {
+  using at = await halfUsed()
+  const { vault, coordinator, kept } = at
+  const result = await coordinator.sweep(vault, { repack: repackInThreads })
+  assert.ok(result.repackedPacks >= 2, `${result.repackedPacks} packs were written`)
+  assert.ok(result.storedBytes <= result.usedBytes * 1.06, `${result.storedBytes} of ${result.usedBytes}`)
+  for (const [pointId, files] of kept) assert.deepEqual(await restore(vault, pointId), files)
+  assert.deepEqual((await verifyVault(vault, { readData: true })).problems, [])
+  assert.deepEqual(unfinishedIn(at.path), [])
+})
+
+test('damage that a thread meets is told as in this one, and nothing is freed', async () => {
+  using at = await halfUsed()
+  const { vault, coordinator } = at
+  const packs = await blobsOf(vault.store, 'data/')
+  const file = join(at.path, packs[1] as string)
+  const bytes = readFileSync(file)
+  // The middle of a segment near the start: the directory, and so the plan, stay as they were.
+  bytes[100] = (bytes[100] as number) ^ 1
+  writeFileSync(file, bytes, { mode: 0o600 })
+  for (const repack of [repackInThreads, repackHere]) {
+    await assert.rejects(
+      coordinator.sweep(vault, { repack }),
+      (error) => error instanceof VaultDamageError && error.blob === packs[1],
+    )
+    assert.deepEqual(unfinishedIn(at.path), [])
+    for (const name of packs) assert.ok(existsSync(join(at.path, name)), name)
+  }
+})
+
+test('a sweep that is stopped leaves nothing unfinished of its threads', async () => {
+  using at = await halfUsed()
+  const stopped = new AbortController()
+  const reason = new Error('the server stops')
+  const sweep = at.coordinator.sweep(at.vault, {
+    signal: stopped.signal,
+    repack: async (...args) => {
+      setImmediate(() => stopped.abort(reason))
+      return await repackInThreads(...args)
+    },
+  })
+  await assert.rejects(sweep, reason)
+  assert.deepEqual(unfinishedIn(at.path), [])
+  for (const [pointId, files] of at.kept) assert.deepEqual(await restore(at.vault, pointId), files)
+})

@@ -1,0 +1,70 @@
+import { Worker } from 'node:worker_threads'
+import type { BlobLocation } from '../../blobs/blob-store.ts'
+import { portsIn } from '../../blobs/open.ts'
+import type { IndexMemory } from '../../vault/chunk-index.ts'
+import type { PackUse } from '../../vault/mark.ts'
+import type { FinishedPack } from '../../vault/pack.ts'
+import { repackHere } from '../../vault/repack.ts'
+import type { PackPart, RepackUsed } from '../../vault/repack.ts'
+import { defaultThreads } from '../pour/pour-pool.ts'
+import { THREAD_LIMITS, workInThreads } from './pack-threads.ts'
+
+/** What a thread that writes packs anew is started with. The vault key crosses in memory only. */
+export interface RepackSetup {
+  readonly location: BlobLocation
+  readonly vaultId: string
+  readonly vaultKey: Uint8Array
+  readonly index: IndexMemory
+  readonly used: Uint8Array<SharedArrayBuffer>
+  readonly whole: ReadonlySet<number>
+  readonly tag: string
+}
+
+/** Less is not worth starting threads for. */
+const LITTLE_BYTES = 12 * 1024 * 1024
+
+/** Packs are shared in parts of so much of what is used, so that threads end together. */
+const PART_BYTES = 8 * 1024 * 1024
+
+/** What a thread does next. */
+export interface RepackTask {
+  readonly pack: PackUse
+  readonly part: PackPart
+}
+
+/** Writes packs anew in threads, each of which takes the next part of one as soon as it is done with one, and fills packs of its own. */
+export const repackInThreads: RepackUsed = async (vault, chunks, packs, options) => {
+  const { store, keys } = vault
+  const { locate } = store
+  const bytes = packs.reduce((sum, { usedBytes }) => sum + usedBytes, 0)
+  if (locate === undefined || bytes < LITTLE_BYTES) return await repackHere(vault, chunks, packs, options)
+  const { index, used, whole } = chunks
+  const { tag, signal } = options
+  const setup = { vaultId: keys.vaultId, vaultKey: keys.export(), index: index.memory, used, whole, tag }
+  const tasks = packs.flatMap(partsOf)
+  const threads = Array.from({ length: Math.min(defaultThreads(), tasks.length) }, () =>
+    startThread({ ...setup, location: locate() }),
+  )
+  try {
+    const onDone = (): void => undefined
+    return (await workInThreads<RepackTask, void, FinishedPack[]>(threads, tasks, onDone, signal)).flat()
+  } catch {
+    await store.removeUnfinished((of) => of === tag)
+    signal?.throwIfAborted()
+    // An error loses its class on its way out of a thread. Here it is met again as what it is, or not at all.
+    return await repackHere(vault, chunks, packs, options)
+  }
+}
+
+function partsOf(pack: PackUse): RepackTask[] {
+  const of = Math.ceil(pack.usedBytes / PART_BYTES)
+  return Array.from({ length: of }, (_, number) => ({ pack, part: { number, of } }))
+}
+
+function startThread(setup: RepackSetup): Worker {
+  return new Worker(new URL('./repack-thread.ts', import.meta.url), {
+    workerData: setup,
+    transferList: portsIn(setup.location),
+    resourceLimits: THREAD_LIMITS,
+  })
+}

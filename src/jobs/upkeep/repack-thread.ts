@@ -1,0 +1,34 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
+import { openBlobStore } from '../../blobs/open.ts'
+import { ChunkIndex } from '../../vault/chunk-index.ts'
+import { VaultKeys } from '../../vault/keys.ts'
+import { Repacker, wantedOf } from '../../vault/repack.ts'
+import { collector } from '../collector.ts'
+import type { TaskMessage } from './pack-threads.ts'
+import type { RepackSetup, RepackTask } from './repack-packs.ts'
+
+/** One thread of a sweep: gets parts of packs, writes them anew, and answers with what it wrote once there are no more (pack-threads.ts). */
+
+const COLLECT_AFTER_BYTES = 8 * 1024 * 1024
+
+const port = parentPort as MessagePort
+const { location, vaultId, vaultKey, index, used, whole, tag } = workerData as RepackSetup
+const store = openBlobStore(location)
+const repacker = new Repacker({
+  store,
+  into: store,
+  keys: new VaultKeys(vaultId, vaultKey),
+  wanted: wantedOf({ index: new ChunkIndex(index), used, whole }),
+  tag,
+  onSegment: collector(COLLECT_AFTER_BYTES),
+})
+
+async function answer({ task }: TaskMessage<RepackTask>): Promise<void> {
+  port.postMessage(task === undefined ? await repacker.end() : await repacker.add(task.pack, task.part))
+}
+
+port.on('message', (message: TaskMessage<RepackTask>) => {
+  // What it throws ends the thread, and is told to who started it.
+  void answer(message)
+})
