@@ -40,7 +40,7 @@ const nameOf = (arn: string): string => arn.split('/').at(-1) ?? ''
 
 /** Packs of content in the vault, by path. */
 const packs = (): string[] => files(/\/data\/..\/[0-9a-f]{64}$/)
-const heads = (): string[] => files(/\/points\/[^/]+\/head$/)
+const heads = (): string[] => files(/(?<!\/twins)\/points\/[^/]+\/head$/)
 
 function files(pattern: RegExp): string[] {
   const root = join(world.dataDir, 'vaults')
@@ -173,12 +173,22 @@ test('rot in wrapped keys, the server’s and the kit’s, is told by a verify a
   assert.equal((await jobEnd(world, again.JobId)).State, 'COMPLETED')
 })
 
-test('a recovery point whose head is gone from the storage is told by a verify, and no sweep frees what it held', async () => {
+test('a head that is gone is put back from its twin; where both are gone a verify tells, and no sweep frees what it held', async () => {
   const knownHeads = new Set(heads())
   const hit = await backedUp('maps', 'treasure.txt')
   const head = heads().find((file) => !knownHeads.has(file)) ?? assert.fail('no head came')
   const bytes = readFileSync(head)
+  const twin = head.replace('/points/', '/twins/points/')
   rmSync(head)
+  const first = await world.call('roleback', 'StartVerifyJob', { BackupVaultName, ReadData: false })
+  const named = await jobEnd(world, first.JobId)
+  assert.match(named.StatusMessage ?? '', /points\/[^/]+\/head: .* it is gone/)
+  assert.doesNotMatch(named.StatusMessage ?? '', new RegExp(hit.point), 'its twin stands for it')
+  await until('its bytes to be put back', () => Promise.resolve(existsSync(head) || undefined))
+  assert.ok(readFileSync(head).equals(bytes))
+
+  rmSync(head)
+  rmSync(twin)
   const verify = await world.call('roleback', 'StartVerifyJob', { BackupVaultName, ReadData: false })
   const found = await jobEnd(world, verify.JobId)
   assert.equal(found.State, 'FAILED')

@@ -331,10 +331,17 @@ describe('recover.mjs', () => {
     assert.ok(found.size >= 1500, 'small files lie in another pack, whose directory the index has, too')
     for (const [name, { facts }] of found) assert.equal(facts, expected.get(name)?.facts, name)
     for (const name of expected.keys()) assert.ok(found.has(name) || problems.length > 0, name)
-    const heads = filesBelow(join(copy, 'points')).filter((file) => file.endsWith('/head'))
-    fs.truncateSync(heads[0] ?? '', 100)
-    const { points } = await recoverJson<Listed>(['list', copy], 1)
-    assert.equal(points.filter(({ damage: own }) => own.length > 0).length, 1)
+    const [head = ''] = filesBelow(join(copy, 'points')).filter((file) => file.endsWith('/head'))
+    fs.truncateSync(head, 100)
+    const twin = join(copy, 'twins', head.slice(copy.length + 1))
+    const hurtPoints = async (exit: number): Promise<number> =>
+      (await recoverJson<Listed>(['list', copy], exit)).points.filter(({ damage: own }) => own.length > 0)
+        .length
+    assert.equal(await hurtPoints(0), 0, 'its twin stands for it')
+    const { damage: named } = await recoverJson<Verified>(['verify', copy], 1)
+    assert.ok(named.some(({ blob }) => blob === head.slice(copy.length + 1)))
+    fs.truncateSync(twin, 100)
+    assert.equal(await hurtPoints(1), 1)
   })
 
   test('after a deletion and a sweep the other point is whole and the deleted one is gone', async () => {

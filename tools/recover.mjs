@@ -446,6 +446,14 @@ function list(directory, folder) {
   }
 }
 
+/** Names in a folder of which the blob or its twin (20) is there. */
+function listEither(directory, folder) {
+  const names = new Set([...list(directory, folder), ...list(directory, twinOf(folder))])
+  return [...names].toSorted((one, other) => (one < other ? -1 : 1))
+}
+
+const twinOf = (name) => `twins/${name}`
+
 /** Reads exactly `length` bytes at `position`. */
 function readAt(fd, length, position, blob) {
   const bytes = Buffer.allocUnsafe(length)
@@ -524,8 +532,42 @@ class Fields {
   }
 }
 
-/** Opens a document (6); gives its seed and payload. */
-function openDocument(vault, type, name) {
+/** What a document (6) says, or where it is gone or damaged what its twin says (20). */
+function openEither(vault, type, name) {
+  try {
+    return openDocument(vault, type, name)
+  } catch (error) {
+    if (!(error instanceof Damage)) throw error
+    try {
+      return openDocument(vault, type, name, twinOf(name))
+    } catch (twinError) {
+      if (!(twinError instanceof Damage)) throw twinError
+      throw error
+    }
+  }
+}
+
+/** Of two twins, whether one is damaged while the other opens. Where neither does, who reads them says so. */
+function verifyTwins(vault, type, name, report) {
+  const seedOf = (at) => {
+    try {
+      return openDocument(vault, type, name, at).seed
+    } catch (error) {
+      if (!(error instanceof Damage)) throw error
+      return error
+    }
+  }
+  const [first, twin] = [seedOf(name), seedOf(twinOf(name))]
+  if (first instanceof Damage) {
+    if (!(twin instanceof Damage)) report(first)
+  } else if (twin instanceof Damage) {
+    // Vaults of before there were twins have none.
+    if (fs.existsSync(path.join(vault.directory, twinOf(name)))) report(twin)
+  } else if (!first.equals(twin)) report(new Damage(twinOf(name), `it is not the same as ${name}`))
+}
+
+/** Opens a document (6); gives its seed and payload. @param at Where it lies, if not under the name that it is sealed for. */
+function openDocument(vault, type, sealedName, name = sealedName) {
   return withBlob(vault, name, (fd, size) => {
     if (size < 8 + 1 + 32 + 16 + 9 + 32) throw new Damage(name, `it has only ${size} bytes`)
     if (size > MAX_PAYLOAD + MiB) throw new Damage(name, `it is too long (${size} bytes)`)
@@ -538,7 +580,7 @@ function openDocument(vault, type, name) {
       body.subarray(0, 7).toString('latin1') === 'RLBKDOC' && number >= 1 && number <= MAX_KEYS
     if (!isDocument || body[8] !== type) throw new Damage(name, `it is no document of type ${type}`)
     const seed = body.subarray(9, 41)
-    const nameBytes = Buffer.from(name)
+    const nameBytes = Buffer.from(sealedName)
     const additional = Buffer.concat([
       vault.places[type],
       Buffer.from('D'),
@@ -923,9 +965,9 @@ const POINT = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}$/
  */
 export function readPoints(vault) {
   const points = []
-  for (const id of list(vault.directory, 'points')) {
+  for (const id of listEither(vault.directory, 'points')) {
     if (!POINT.test(id)) continue
-    const names = list(vault.directory, `points/${id}`)
+    const names = listEither(vault.directory, `points/${id}`)
     const hasHead = names.includes('head')
     const amendments = names.filter((name) => /^amendment-[0-9]{8}$/.test(name))
     const point = {
@@ -962,7 +1004,7 @@ export function readPoints(vault) {
 
 function checkTombstone(vault, id) {
   const name = `points/${id}/deleted`
-  const { pointId } = parseJson(openDocument(vault, T.deleted, name).payload, name)
+  const { pointId } = parseJson(openEither(vault, T.deleted, name).payload, name)
   if (pointId !== id) throw new Damage(name, 'it is the tombstone of another recovery point')
 }
 
@@ -971,7 +1013,7 @@ const isRecord = (value) => typeof value === 'object' && value !== null && !Arra
 
 function readHead(vault, point) {
   const name = `points/${point.id}/head`
-  const head = parseJson(openDocument(vault, T.head, name).payload, name)
+  const head = parseJson(openEither(vault, T.head, name).payload, name)
   if (head.format !== 1)
     throw new Damage(name, `it has format ${printable(JSON.stringify(head.format))}; this program reads 1`)
   if (head.vaultId !== vault.id || head.pointId !== point.id)
@@ -998,7 +1040,7 @@ function applyAmendments(vault, point, names) {
       const missing = `amendment-${String(at + 1).padStart(8, '0')}`
       throw new Damage(`points/${point.id}/${missing}`, `it is missing: ${file} is there`)
     }
-    const amendment = parseJson(openDocument(vault, T.amendment, name).payload, name)
+    const amendment = parseJson(openEither(vault, T.amendment, name).payload, name)
     if (amendment.pointId !== point.id || amendment.number !== number || !isRecord(amendment.record)) {
       throw new Damage(name, 'it does not amend what its name says')
     }
@@ -1017,14 +1059,14 @@ function applyAmendments(vault, point, names) {
  */
 export function readRecords(vault, report) {
   const states = [{}]
-  const names = list(vault.directory, 'records').filter((name) => /^[0-9]{8}$/.test(name))
+  const names = listEither(vault.directory, 'records').filter((name) => /^[0-9]{8}$/.test(name))
   try {
     for (const file of names) {
       const number = states.length
       const name = `records/${file}`
       const due = `records/${String(number).padStart(8, '0')}`
       if (name !== due) throw new Damage(due, `it is missing: ${name} is there`)
-      const payload = parseJson(openDocument(vault, T.record, name).payload, name)
+      const payload = parseJson(openEither(vault, T.record, name).payload, name)
       if (payload.number !== number || !isRecord(payload.record))
         throw new Damage(name, 'it is no vault record of this number')
       const state = { ...states.at(-1) }
@@ -1340,6 +1382,7 @@ export function verifyVault(vault, onProgress = () => {}) {
   const live = points.filter((point) => !point.isDeleted)
   const states = readRecords(vault, report)
   for (const point of live) checkLockInHead(point, states, report)
+  verifyAllTwins(vault, points, report)
   const { lock } = states.at(-1)
   if (lock !== undefined) notes.push(`The vault is ${lockText(lock)}`)
   for (const point of live) {
@@ -1360,6 +1403,19 @@ export function verifyVault(vault, onProgress = () => {}) {
     indexDeltas: index.deltas,
     damage,
     notes,
+  }
+}
+
+function verifyAllTwins(vault, points, report) {
+  for (const file of listEither(vault.directory, 'records'))
+    if (/^[0-9]{8}$/.test(file)) verifyTwins(vault, T.record, `records/${file}`, report)
+  for (const { id, isDeleted } of points) {
+    for (const file of listEither(vault.directory, `points/${id}`)) {
+      const [, what] = /^(head|deleted|amendment(?=-[0-9]{8}$))/.exec(file) ?? []
+      // What a deletion left of a point is nothing wrong.
+      if (what === undefined || (isDeleted && what !== 'deleted')) continue
+      verifyTwins(vault, T[what], `points/${id}/${file}`, report)
+    }
   }
 }
 

@@ -13,6 +13,7 @@ import type { FinishedPack } from './pack.ts'
 import { IN_HEAD, withVaultLock } from './records.ts'
 import { repack } from './repack.ts'
 import { retainHeads, retainPoints } from './retain.ts'
+import { twinName } from './twins.ts'
 import { putOnce } from './vault.ts'
 import type { Vault } from './vault.ts'
 import { leaseTag } from './writer.ts'
@@ -60,7 +61,7 @@ export async function mirrorVault(warm: BlobStore, cold: BlobStore): Promise<voi
     )
   }
   crashpoint('cold.claimed')
-  for (const prefix of ['keys/', 'records/']) {
+  for (const prefix of ['keys/', 'records/', twinName('records/')]) {
     const there = new Set(await namesIn(cold, prefix))
     // The server's own wrapping says whose the vault is: it comes before those of kits, as in the first store.
     const missing = (await namesIn(warm, prefix)).filter((name) => !there.has(name)).toSorted(serverFirst)

@@ -2,11 +2,20 @@
 export class VaultDamageError extends Error {
   override name = 'VaultDamageError'
   readonly blob: string
+  readonly found: string
 
   constructor(blob: string, found: string, options?: ErrorOptions) {
     super(`Cannot use "${blob}" of the vault: ${found}`, options)
     this.blob = blob
+    this.found = found
   }
+}
+
+/** What a disk or a network file system says of what it cannot read any more. */
+const MEDIA_ERRORS: readonly unknown[] = ['EIO', 'EUCLEAN', 'EBADMSG', 'ENODATA']
+
+export function isMediaError(error: unknown): boolean {
+  return MEDIA_ERRORS.includes((error as NodeJS.ErrnoException).code)
 }
 
 /** Names of the blobs that messages of this error name, also where only these came out of a thread. */

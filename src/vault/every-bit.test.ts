@@ -141,7 +141,7 @@ test('whatever was deleted and is put back changes nothing: what was deleted sta
   await vault.deletePoint('old', 'test')
   await coordinator.sweep(vault)
   const kinds = new Set([...deleted.keys()].map((name) => name.split('/')[0]))
-  assert.deepEqual(kinds, new Set(['points', 'dead', 'index', 'data', 'meta']))
+  assert.deepEqual(kinds, new Set(['points', 'twins', 'dead', 'index', 'data', 'meta']))
   for (const [name, bytes] of deleted) {
     store.blobs.set(name, bytes)
     const opened = await openVault(store, VAULT_KEY)

@@ -1,11 +1,14 @@
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { BlobExistsError, BlobNotFoundError } from '../blobs/blob-store.ts'
 import { crashpoint } from '../lib/crashpoint.ts'
-import { openJson, sealJson } from './document.ts'
+import { sealJson } from './document.ts'
 import { PointNotFoundError, VaultDamageError } from './errors.ts'
+import { findPoints } from './found-points.ts'
+import type { FoundPoint } from './found-points.ts'
 import { checkPointId } from './keys.ts'
 import type { VaultKeys } from './keys.ts'
 import type { ManifestRoot } from './manifest-writer.ts'
+import { deleteBoth, isEitherThere, listEither, openEither, putBoth } from './twins.ts'
 
 /** A JSON object that the engine keeps and does not look into: all that DescribeRecoveryPoint says. Data, never a grant. */
 export type PointRecord = Readonly<Record<string, unknown>>
@@ -42,8 +45,8 @@ export async function writeHead(store: BlobStore, keys: VaultKeys, head: PointHe
     contentBytes: manifest.contentBytes,
     record,
   })
-  await store.put(document.name, document.bytes)
-  return document.bytes.length
+  await putBoth(store, document)
+  return 2 * document.bytes.length
 }
 
 /**
@@ -51,41 +54,39 @@ export async function writeHead(store: BlobStore, keys: VaultKeys, head: PointHe
  * @throws {PointNotFoundError} When there is none, or it was deleted. @throws {VaultDamageError}
  */
 export async function readHead(store: BlobStore, keys: VaultKeys, pointId: string): Promise<PointHead> {
-  checkPointId(pointId)
-  if ((await store.stat(deletedName(pointId))) !== undefined) throw new PointNotFoundError(pointId)
-  const name = headName(pointId)
-  let sealed: Uint8Array
-  try {
-    sealed = await store.get(name)
-  } catch (error) {
-    if (error instanceof BlobNotFoundError) throw new PointNotFoundError(pointId)
-    throw error
-  }
-  const head = parseHead(keys, pointId, openJson(keys, 'head', name, sealed))
-  let record = head.record
-  for (let number = 1; ; number++) {
-    const amendment = await readAmendment(store, keys, pointId, number)
-    if (amendment === undefined) return { ...head, record }
-    record = amendRecord(record, amendment)
-  }
+  const { amendments } = await findHead(store, pointId)
+  return await openHead(store, keys, pointId, amendments)
 }
 
-/** The same where it is known that there is a head, and how many amendments. @throws {VaultDamageError} */
+/** @throws {PointNotFoundError} */
+async function findHead(store: BlobStore, pointId: string): Promise<FoundPoint> {
+  checkPointId(pointId)
+  const found = (await findPoints(store, pointId)).get(pointId)
+  if (found?.hasHead !== true || found.isDeleted) throw new PointNotFoundError(pointId)
+  return found
+}
+
+/**
+ * The same where it was found that there is a head, and how many amendments.
+ * @throws {PointNotFoundError} Where it was deleted since. @throws {VaultDamageError}
+ */
 export async function openHead(
   store: BlobStore,
   keys: VaultKeys,
   pointId: string,
   amendments: number,
 ): Promise<PointHead> {
-  const name = headName(pointId)
-  const head = parseHead(keys, pointId, openJson(keys, 'head', name, await store.get(name)))
-  let { record } = head
-  for (let number = 1; number <= amendments; number++) {
-    const amendment = await readAmendment(store, keys, pointId, number)
-    if (amendment === undefined) throw new VaultDamageError(amendmentName(pointId, number), 'it is gone')
-    record = amendRecord(record, amendment)
+  try {
+    const head = parseHead(keys, pointId, await openEither(store, keys, 'head', headName(pointId)))
+    let { record } = head
+    for (let number = 1; number <= amendments; number++)
+      record = amendRecord(record, await readAmendment(store, keys, pointId, number))
+    return { ...head, record }
+  } catch (error) {
+    if (!(error instanceof BlobNotFoundError)) throw error
+    if (await isEitherThere(store, deletedName(pointId))) throw new PointNotFoundError(pointId)
+    throw new VaultDamageError(error.blob, 'it is gone', { cause: error })
   }
-  return { ...head, record }
 }
 
 function parseHead(keys: VaultKeys, pointId: string, json: Readonly<Record<string, unknown>>): PointHead {
@@ -116,16 +117,9 @@ async function readAmendment(
   keys: VaultKeys,
   pointId: string,
   number: number,
-): Promise<PointRecord | undefined> {
+): Promise<PointRecord> {
   const name = amendmentName(pointId, number)
-  let sealed: Uint8Array
-  try {
-    sealed = await store.get(name)
-  } catch (error) {
-    if (error instanceof BlobNotFoundError) return undefined
-    throw error
-  }
-  const json = openJson(keys, 'amendment', name, sealed)
+  const json = await openEither(store, keys, 'amendment', name)
   const { record } = json
   if (
     json['pointId'] !== pointId ||
@@ -150,41 +144,18 @@ export async function writeAmendment(
   pointId: string,
   record: PointRecord,
 ): Promise<number> {
-  await readHead(store, keys, pointId)
-  for (let number = 1; ; number++) {
+  const { amendments } = await findHead(store, pointId)
+  await openHead(store, keys, pointId, amendments)
+  for (let number = amendments + 1; ; number++) {
     const name = amendmentName(pointId, number)
-    if ((await store.stat(name)) !== undefined) continue
     try {
-      await store.put(name, sealJson(keys, 'amendment', name, { pointId, number, record }).bytes)
+      await putBoth(store, sealJson(keys, 'amendment', name, { pointId, number, record }))
       crashpoint('amendment.stored')
       return number
     } catch (error) {
       // Another writer took the number between the two calls: the next one is ours.
       if (!(error instanceof BlobExistsError)) throw error
     }
-  }
-}
-
-/** Ids of recovery points that have a head and no tombstone, in byte order; and those that were deleted with something left. */
-export async function listPointIds(
-  store: BlobStore,
-): Promise<{ readonly live: readonly string[]; readonly deleted: readonly string[] }> {
-  const heads = new Set<string>()
-  const tombstones = new Set<string>()
-  const leftOver = new Set<string>()
-  for await (const page of store.list('points/')) {
-    for (const { name } of page) {
-      const match = /^points\/([^/]+)\/(head|deleted|amendment-\d{8})$/.exec(name)
-      if (match === null) continue
-      const id = match[1] as string
-      if (match[2] === 'deleted') tombstones.add(id)
-      else leftOver.add(id)
-      if (match[2] === 'head') heads.add(id)
-    }
-  }
-  return {
-    live: [...heads].filter((id) => !tombstones.has(id)).sort(),
-    deleted: [...tombstones].filter((id) => leftOver.has(id)),
   }
 }
 
@@ -197,7 +168,7 @@ export async function readHeadUnlessDeleted(
   try {
     return await readHead(store, keys, pointId)
   } catch (error) {
-    if (!(error instanceof PointNotFoundError) || (await store.stat(deletedName(pointId))) === undefined)
+    if (!(error instanceof PointNotFoundError) || !(await isEitherThere(store, deletedName(pointId))))
       throw error
     await checkTombstone(store, keys, pointId)
     return undefined
@@ -216,10 +187,10 @@ export async function deleteHead(
 ): Promise<void> {
   checkPointId(pointId)
   const name = deletedName(pointId)
-  if ((await store.stat(name)) === undefined) {
+  if (!(await isEitherThere(store, name))) {
     crashpoint('point.to-be-tombstoned')
     try {
-      await store.put(name, sealJson(keys, 'deleted', name, { pointId, reason }).bytes)
+      await putBoth(store, sealJson(keys, 'deleted', name, { pointId, reason }))
     } catch (error) {
       // Another attempt, or a sweep that finished this one, was between the two calls.
       if (!(error instanceof BlobExistsError)) throw error
@@ -228,14 +199,13 @@ export async function deleteHead(
   }
   // Whoever can write to the storage can put a blob of that name: only the seal says that the vault's owner wanted it.
   await checkTombstone(store, keys, pointId)
-  await store.delete(headName(pointId))
+  await deleteBoth(store, headName(pointId))
   crashpoint('point.head-deleted')
-  for await (const page of store.list(`points/${pointId}/`)) {
-    for (const blob of page) {
-      if (blob.name === name) continue
-      await store.delete(blob.name)
-      crashpoint('point.amendment-deleted')
-    }
+  const left = new Set<string>()
+  for await (const blob of listEither(store, `points/${pointId}/`)) if (blob !== name) left.add(blob)
+  for (const blob of left) {
+    await deleteBoth(store, blob)
+    crashpoint('point.amendment-deleted')
   }
   crashpoint('point.deleted')
 }
@@ -243,7 +213,7 @@ export async function deleteHead(
 /** @returns The tombstone's reason. @throws {VaultDamageError} */
 export async function checkTombstone(store: BlobStore, keys: VaultKeys, pointId: string): Promise<string> {
   const name = deletedName(pointId)
-  const json = openJson(keys, 'deleted', name, await store.get(name))
+  const json = await openEither(store, keys, 'deleted', name)
   if (json['pointId'] !== pointId) throw new VaultDamageError(name, 'it is of another recovery point')
   return String(json['reason'])
 }

@@ -32,12 +32,17 @@ test('vault records of many writers at once all count, and each was decided on w
   assert.equal((await vault.addRecord(() => undefined)).number, 8)
 })
 
+const both = (name: string): readonly string[] => [name, `twins/${name}`]
+
 test('a vault record that is missing in between, changed or another’s is damage, and nothing is added behind it', async () => {
   const spoilt: Readonly<Record<string, (blobs: Map<string, Buffer>) => void>> = {
-    'records/00000001': (blobs) => void blobs.delete('records/00000001'),
+    'records/00000001': (blobs) => both('records/00000001').forEach((name) => blobs.delete(name)),
     'records/00000002': (blobs) =>
-      void blobs.set('records/00000002', blobs.get('records/00000001') ?? Buffer.alloc(0)),
-    'records/00000003': (blobs) => void blobs.set('records/00000003', Buffer.from('cut')),
+      both('records/00000002').forEach((name) =>
+        blobs.set(name, blobs.get('records/00000001') ?? Buffer.alloc(0)),
+      ),
+    'records/00000003': (blobs) =>
+      both('records/00000003').forEach((name) => blobs.set(name, Buffer.from('cut'))),
   }
   for (const [blob, spoil] of Object.entries(spoilt)) {
     const store = new MemoryBlobStore()
@@ -74,8 +79,7 @@ test('R21 every head written under a lock says so: an older or missing lock reco
   assert.deepEqual((await verifyVault(vault)).problems, [])
 
   // The storage put back to before the second record, and to before any.
-  store.blobs.delete('records/00000003')
-  store.blobs.delete('records/00000002')
+  for (const number of [3, 2]) both(`records/0000000${number}`).forEach((name) => store.blobs.delete(name))
   for (const left of ['records/00000001', 'none']) {
     const { problems } = await verifyVault(vault)
     assert.deepEqual(
@@ -83,7 +87,7 @@ test('R21 every head written under a lock says so: an older or missing lock reco
       [['records/00000002', 'under']],
       left,
     )
-    store.blobs.delete('records/00000001')
+    both('records/00000001').forEach((name) => store.blobs.delete(name))
   }
 })
 
@@ -92,7 +96,7 @@ test('backups go on while a vault record is damaged, and say what is known of th
   const vault = await makeVault(store)
   await vault.addRecord(() => ({ lock: LOCK }))
   await vault.addRecord(() => ({ holds: 1 }))
-  store.blobs.set('records/00000002', Buffer.from('rot'))
+  both('records/00000002').forEach((name) => store.blobs.set(name, Buffer.from('rot')))
   await putPoint(vault, 'p', { a: [Buffer.from('a')] })
   const [head] = (await vault.listPoints()).points
   assert.deepEqual(head?.record['vaultLock'], { number: 1, lock: LOCK })

@@ -2,11 +2,12 @@ import { isDeepStrictEqual } from 'node:util'
 import { BlobExistsError, BlobNotFoundError } from '../blobs/blob-store.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { crashpoint } from '../lib/crashpoint.ts'
-import { openJson, sealJson } from './document.ts'
+import { sealJson } from './document.ts'
 import { VaultDamageError } from './errors.ts'
 import { amendRecord, headName } from './heads.ts'
 import type { PointHead, PointRecord } from './heads.ts'
 import type { VaultKeys } from './keys.ts'
+import { listEither, openEither, putBoth } from './twins.ts'
 
 /**
  * What a vault says of itself (docs/vault-format.md, section 16): its lock, legal holds. Numbered without gaps and never deleted,
@@ -30,17 +31,15 @@ export const IN_HEAD = 'vaultLock'
 
 /** Damage is returned, not thrown: backups and restores go on, and who would delete must know of it. */
 export async function readVaultRecords(store: BlobStore, keys: VaultKeys): Promise<VaultRecords> {
-  const numbers: number[] = []
-  for await (const page of store.list('records/')) {
-    for (const { name } of page) {
-      const match = /^records\/(\d{8})$/.exec(name)
-      if (match !== null) numbers.push(Number(match[1]))
-    }
+  const numbers = new Set<number>()
+  for await (const name of listEither(store, 'records/')) {
+    const match = /^records\/(\d{8})$/.exec(name)
+    if (match !== null) numbers.add(Number(match[1]))
   }
   const states: PointRecord[] = [{}]
   let damage: VaultDamageError | undefined
   try {
-    for (const number of numbers.toSorted((one, other) => one - other)) {
+    for (const number of [...numbers].sort((one, other) => one - other)) {
       if (number !== states.length) {
         const reason = `it is missing: ${recordName(number)} is there`
         throw new VaultDamageError(recordName(states.length), reason)
@@ -57,7 +56,7 @@ export async function readVaultRecords(store: BlobStore, keys: VaultKeys): Promi
 
 async function readRecord(store: BlobStore, keys: VaultKeys, number: number): Promise<PointRecord> {
   const name = recordName(number)
-  const json = openJson(keys, 'record', name, await store.get(name))
+  const json = await openEither(store, keys, 'record', name)
   const { record } = json
   if (json['number'] !== number || typeof record !== 'object' || record === null || Array.isArray(record))
     throw new VaultDamageError(name, 'its members are not those of a vault record')
@@ -83,7 +82,7 @@ export async function writeVaultRecord(
     const number = records.number + 1
     const name = recordName(number)
     try {
-      await store.put(name, sealJson(keys, 'record', name, { number, record: change }).bytes)
+      await putBoth(store, sealJson(keys, 'record', name, { number, record: change }))
       crashpoint('record.stored')
       const record = amendRecord(records.record, change)
       return { number, record, states: [...records.states, record], damage: undefined }

@@ -3,6 +3,7 @@ import type { PointHead } from './heads.ts'
 import { ID_BYTES } from './keys.ts'
 import type { Lease } from './lease.ts'
 import type { LoadedIndex } from './load-index.ts'
+import { mendDocuments } from './mend.ts'
 import { parsePackName } from './pack.ts'
 import { Point } from './point.ts'
 import { RepairBatch } from './repair-batch.ts'
@@ -20,6 +21,7 @@ import type { Vault } from './vault.ts'
  *
  * | step | a crash behind it leaves |
  * |---|---|
+ * | heads, amendments, tombstones, vault records and their twins are put back from one another | the rest of the damage |
  * | index deltas and dead lists that cannot be read are replaced | the rest of the damage |
  * | what opens of damaged packs is stored again | fewer lost chunks |
  * | lists of items are written again, content is fetched | fewer lost chunks |
@@ -50,7 +52,7 @@ export interface RepairResult {
   readonly fetchedChunks: number
   /** Lists of items that were written again. */
   readonly rebuiltLists: number
-  /** Index deltas and dead lists that were replaced. */
+  /** Heads, amendments, tombstones, vault records, their twins, index deltas and dead lists that were put back or replaced. */
   readonly replacedBlobs: readonly string[]
   readonly storedBytes: number
 }
@@ -58,7 +60,8 @@ export interface RepairResult {
 /** @throws {LeaseLostError} {VaultDamageError} Where what is written does not read back. */
 export async function repairVault(vault: Vault, options: RepairOptions): Promise<RepairResult> {
   await options.lease.check()
-  const replacedBlobs = await repairIndex(vault, options.lease)
+  const mended = await mendDocuments(vault, options.lease)
+  const replacedBlobs = [...mended, ...(await repairIndex(vault, options.lease))]
   const repair = new Repair(vault, options, await vault.refresh())
   await repair.salvage()
   for (const head of (await vault.listPoints()).points) await repair.point(head)

@@ -3,6 +3,7 @@ import { crashpoint } from '../lib/crashpoint.ts'
 import type { PointHead } from './heads.ts'
 import { ManifestWalk } from './mark.ts'
 import { packName } from './pack.ts'
+import { twinName } from './twins.ts'
 import type { Vault } from './vault.ts'
 
 /**
@@ -37,7 +38,7 @@ export async function retainPoints(
   const longestFirst = wanted.toSorted((one, other) => other.retainUntil - one.retainUntil)
   const until = await packsOf(vault, longestFirst, options.signal)
   const { retainUntil: last } = longestFirst[0] as KeptPoint
-  for (const prefix of ['keys/', 'records/']) {
+  for (const prefix of ['keys/', 'records/', twinName('records/')]) {
     for await (const page of vault.store.list(prefix)) for (const { name } of page) until.set(name, last)
   }
   until.set('vault.json', last)
@@ -50,8 +51,10 @@ export async function retainPoints(
 export async function retainHeads(vault: Vault, points: readonly KeptPoint[]): Promise<void> {
   const until = new Map<string, number>()
   for (const { head, retainUntil } of points) {
-    for await (const page of vault.store.list(`points/${head.pointId}/`))
-      for (const { name } of page) until.set(name, retainUntil)
+    const folder = `points/${head.pointId}/`
+    for (const part of [folder, twinName(folder)])
+      for await (const page of vault.store.list(part))
+        for (const { name } of page) until.set(name, retainUntil)
   }
   await extendAll(vault.store, until, undefined)
 }
@@ -97,6 +100,11 @@ async function extendAll(
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
+}
+
+/** What was put again under its old name is kept by nobody yet. */
+export function forgetRetention(store: BlobStore, name: string): void {
+  known.get(store)?.delete(name)
 }
 
 /** Of these blobs, those that the store lets go: deleting the others would hide them and free nothing. */

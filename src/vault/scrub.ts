@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { BlobNotFoundError, BlobTooShortError } from '../blobs/blob-store.ts'
 import type { BlobReader, BlobStore } from '../blobs/blob-store.ts'
 import { checkDocument } from './document.ts'
-import { VaultDamageError } from './errors.ts'
+import { isMediaError, VaultDamageError } from './errors.ts'
 import { FOOTER_BYTES, keyNumberOf, parsePackName } from './pack.ts'
 import { readHeader } from './vault.ts'
 
@@ -39,6 +39,8 @@ const GROUPS: readonly string[] = [
   'recover.mjs',
   ...['keys', 'records', 'index', 'points', 'dead', 'damage', 'identity'].map((folder) => `${folder}/`),
   ...['data', 'meta'].flatMap((type) => SHARDS.map((shard) => `${type}/${shard}/`)),
+  // Behind what was there before them: a pass that goes on has only numbers.
+  'twins/',
 ]
 /** Where a pass begins. */
 export const SCRUB_START = '0 '
@@ -47,8 +49,6 @@ const MAX_NAMES = 10_000
 /** Listings and blobs of one slice, beside its bytes. */
 const MAX_STEPS = 500
 const READ_BYTES = 1024 * 1024
-/** What a disk or a network file system says of what it cannot read any more. */
-const MEDIA_ERRORS: readonly unknown[] = ['EIO', 'EUCLEAN', 'EBADMSG', 'ENODATA']
 
 /** Reads on from `cursor`. What was deleted under its eyes is no problem; what seems wrong is read a second time before it is told. */
 export async function scrubSlice(
@@ -137,16 +137,14 @@ async function problemOf(
     const pack = parsePackName(name)
     if (pack !== undefined) await scrubPack(store, name, pack.id, signal)
     else if (name === 'vault.json') await readHeader(store)
-    else if (/^(records|index|points|dead|damage|identity)\//.test(name))
+    else if (/^(records|index|points|dead|damage|identity|twins)\//.test(name))
       checkDocument(name, await store.get(name))
     else await store.get(name)
     return undefined
   } catch (error) {
     if (error instanceof BlobNotFoundError) return undefined
     const isDamage =
-      error instanceof VaultDamageError ||
-      error instanceof BlobTooShortError ||
-      MEDIA_ERRORS.includes((error as NodeJS.ErrnoException).code)
+      error instanceof VaultDamageError || error instanceof BlobTooShortError || isMediaError(error)
     if (!isDamage) throw error
     return (error as Error).message
   } finally {

@@ -213,8 +213,10 @@ test('nothing is deleted while a head or a manifest cannot be read', async () =>
   await backUp(vault, coordinator, 'p1', randomFiles(['a']))
   await backUp(vault, coordinator, 'p2', randomFiles(['b']))
   await vault.deletePoint('p2', 'test')
-  const head = store.blobs.get('points/p1/head') as Buffer
-  head[60] = (head[60] as number) ^ 1
+  for (const name of ['points/p1/head', 'twins/points/p1/head']) {
+    const head = store.blobs.get(name) as Buffer
+    head[60] = (head[60] as number) ^ 1
+  }
   const before = await packsOf(store)
   await assert.rejects(coordinator.sweep(vault), VaultDamageError)
   assert.deepEqual(await packsOf(store), before)

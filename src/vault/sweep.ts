@@ -2,11 +2,13 @@ import { crashpoint } from '../lib/crashpoint.ts'
 import { removeDamage } from './damage-records.ts'
 import { readDeadLists, writeDeadList } from './dead-list.ts'
 import type { DeadList } from './dead-list.ts'
-import { deleteHead, listPointIds } from './heads.ts'
+import { listPointIds } from './found-points.ts'
+import { deleteHead } from './heads.ts'
 import { DELTA_BYTES, openIndex, sealIndex } from './index-delta.ts'
 import type { Lease } from './lease.ts'
 import { markUsed, packUse } from './mark.ts'
 import type { Marks } from './mark.ts'
+import { completeTwins } from './mend.ts'
 import { packName } from './pack.ts'
 import type { FinishedPack } from './pack.ts'
 import { repackHere } from './repack.ts'
@@ -91,6 +93,7 @@ async function sweepOnce(vault: Vault, options: OnceOptions): Promise<SweepResul
   crashpoint('sweep.leavings-removed')
   await finishDeletions(vault)
   crashpoint('sweep.deletions-finished')
+  await completeTwins(vault, lease)
   await dropUnreadableLists(vault, lease)
   const freed = { blobs: 0, bytes: 0 }
   await finishLists(vault, options, freed)

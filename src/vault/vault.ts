@@ -12,7 +12,8 @@ import {
   VaultDamageError,
   VaultKeyError,
 } from './errors.ts'
-import { deleteHead, listPointIds, readHead, writeAmendment } from './heads.ts'
+import { listPointIds } from './found-points.ts'
+import { deleteHead, readHead, writeAmendment } from './heads.ts'
 import type { PointHead, PointRecord } from './heads.ts'
 import type { IndexCache } from './index-cache.ts'
 import { VAULT_ID, VaultKeys } from './keys.ts'

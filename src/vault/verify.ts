@@ -4,13 +4,15 @@ import type { PackReport } from './check-pack.ts'
 import type { ChunkIndex } from './chunk-index.ts'
 import { readDamage } from './damage-records.ts'
 import { ChunkMissingError, PointNotFoundError, VaultDamageError } from './errors.ts'
-import { checkTombstone, headName, listPointIds, readHead } from './heads.ts'
+import { findPoints, listPointIds } from './found-points.ts'
+import { checkTombstone, deletedName, headName, readHead } from './heads.ts'
 import type { PointHead } from './heads.ts'
 import { hurtSegments, MAX_KEYS, missingPacks, neededPacks } from './hurt.ts'
 import type { HurtPoint, HurtSegments } from './hurt.ts'
 import { openIndex } from './index-delta.ts'
 import { ID_BYTES } from './keys.ts'
 import type { LoadedIndex } from './load-index.ts'
+import { twinProblems } from './mend.ts'
 import { packName } from './pack.ts'
 import { Point } from './point.ts'
 import { headProblem } from './records.ts'
@@ -181,14 +183,15 @@ export async function verifyVault(
 
 async function openHeads(vault: Vault, findings: Findings): Promise<PointHead[]> {
   const heads: PointHead[] = []
-  for await (const page of vault.store.list('points/')) {
-    for (const { name } of page) {
-      const pointId = /^points\/([^/]+)\/deleted$/.exec(name)?.[1]
-      if (pointId === undefined) continue
-      await checkTombstone(vault.store, vault.keys, pointId).catch((error: unknown) =>
-        findings.note(name, error),
-      )
-    }
+  for (const [pointId, { isDeleted }] of await findPoints(vault.store)) {
+    if (!isDeleted) continue
+    await checkTombstone(vault.store, vault.keys, pointId).catch((error: unknown) =>
+      findings.note(deletedName(pointId), error),
+    )
+  }
+  for await (const problem of twinProblems(vault)) {
+    if (problem !== undefined) findings.note(problem.blob, problem)
+    await findings.pause()
   }
   for (const pointId of (await listPointIds(vault.store)).live) {
     await findings.pause()

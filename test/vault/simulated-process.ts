@@ -91,7 +91,7 @@ async function turn(): Promise<void> {
 /** What lies in a simulated store, and what is being written to it. */
 export class SimulatedStorage {
   readonly blobs: MemoryBlobStore = new MemoryBlobStore()
-  readonly unfinished: Set<{ readonly tag: string }> = new Set()
+  readonly unfinished: Set<{ readonly tag: string; readonly process: SimulatedProcess }> = new Set()
   /** Counts changes. */
   changes = 0
 }
@@ -139,7 +139,7 @@ export class SimulatedStore implements BlobStore {
     this.#process.assertAlive()
     const { unfinished, blobs } = this.#storage
     const inner = blobs.append(tag)
-    const draft = { tag }
+    const draft = { tag, process: this.#process }
     unfinished.add(draft)
     return {
       append: (bytes) => {
@@ -169,7 +169,10 @@ export class SimulatedStore implements BlobStore {
 
   async removeUnfinished(isStale: (tag: string, changedAt: number) => boolean): Promise<number> {
     await turn()
-    const stale = [...this.#storage.unfinished].filter(({ tag }) => isStale(tag, 0))
+    // A day has gone by since a dead process wrote on it.
+    const stale = [...this.#storage.unfinished].filter(({ tag, process }) =>
+      isStale(tag, process.isDead ? -Infinity : Infinity),
+    )
     for (const draft of stale) this.#storage.unfinished.delete(draft)
     return stale.length
   }

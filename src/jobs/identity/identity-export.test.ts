@@ -431,8 +431,13 @@ test('rot in the system vault is told each day and mended: by a new export, and 
   assert.equal(await bench.another().run(), undefined)
 
   const header = names.find((name) => name.endsWith('vault.json')) ?? assert.fail('no header')
-  rmSync(header.replace(/vault\.json$/, 'records/00000001'))
-  writeFileSync(header.replace(/vault\.json$/, 'records/00000001'), 'rotten')
+  const record = header.replace(/vault\.json$/, 'records/00000001')
+  const twin = header.replace(/vault\.json$/, 'twins/records/00000001')
+  const before = readFileSync(record)
+  writeFileSync(record, 'rotten')
+  assert.equal(await bench.another().run(), 3)
+  assert.ok(readFileSync(record).equals(before), 'put back from its twin')
+  for (const one of [record, twin]) writeFileSync(one, 'rotten')
   assert.equal(await bench.another().run(), undefined)
   assert.match(
     (await findIdentityExport(bench.store.db))?.problem ?? '',

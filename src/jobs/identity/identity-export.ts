@@ -154,7 +154,12 @@ export class IdentityExports {
   async #mend(problems: readonly BlobDamage[], number: number): Promise<void> {
     const { vaults, log } = this.#tools
     const { vault } = await openSystemVault(this.#tools, this.#owner)
-    await mendSystemVault(vault, await vaults.owner(), { problems, number, log })
+    await mendSystemVault(vault, await vaults.owner(), {
+      problems,
+      number,
+      lease: { generation: 0, check: async () => await vaults.checkOwner(vault) },
+      log,
+    })
   }
 
   async #export(): Promise<number> {

@@ -12,6 +12,7 @@ import { findJob } from '../../store/jobs.ts'
 import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
 import { findVault } from '../../store/vaults.ts'
 import { headName } from '../../vault/heads.ts'
+import { isEitherThere } from '../../vault/twins.ts'
 import { JobFailedError } from '../errors.ts'
 import { protectionOf, whyKept } from '../plans/protection.ts'
 import { queueSweep } from '../upkeep/sweep-queue.ts'
@@ -63,7 +64,7 @@ async function deleteCold(
   // Nothing was ever moved there: it need not be reachable yet.
   if (!isCold(point) && !hasColdStore(vault)) return
   const cold = await tools.vaults.openCold(vault)
-  if ((await cold.store.stat(headName(point.point_id))) !== undefined)
+  if (await isEitherThere(cold.store, headName(point.point_id)))
     await cold.deletePoint(point.point_id, reason)
 }
 

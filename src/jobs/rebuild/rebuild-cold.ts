@@ -5,6 +5,7 @@ import { readAllHeads } from '../../vault/all-heads.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
 import { checkTombstone, deletedName, headName, MOVED } from '../../vault/heads.ts'
 import type { PointHead } from '../../vault/heads.ts'
+import { isEitherThere } from '../../vault/twins.ts'
 import { readHeader } from '../../vault/vault.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { HEADER, RebuildError } from './rebuild-vault.ts'
@@ -68,10 +69,10 @@ async function countedHead(
   if (head instanceof VaultDamageError) return head
   const name = headName(head.pointId)
   try {
-    if ((await warm.store.stat(deletedName(head.pointId))) !== undefined) {
+    if (await isEitherThere(warm.store, deletedName(head.pointId))) {
       const reason = await checkTombstone(warm.store, warm.keys, head.pointId)
       if (reason !== MOVED) return undefined
-    } else if ((await warm.store.stat(name)) !== undefined) return undefined
+    } else if (await isEitherThere(warm.store, name)) return undefined
     if (typeof head.record[MOVED_AT] === 'number') return head
     return new VaultDamageError(
       name,

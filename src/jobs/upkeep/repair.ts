@@ -1,8 +1,11 @@
+import { hasColdStore } from '../../store/cold-points.ts'
 import { findScrub } from '../../store/vault-scrubs.ts'
 import { listRelatedPoints, findPointById } from '../../store/related-points.ts'
 import type { VaultTable } from '../../store/schema.ts'
 import { findVault } from '../../store/vaults.ts'
+import { mendDocuments } from '../../vault/mend.ts'
 import { repairVault } from '../../vault/repair.ts'
+import type { Lease } from '../../vault/lease.ts'
 import type { RepairResult } from '../../vault/repair.ts'
 import type { VerifyResult } from '../../vault/verify.ts'
 import { announceFound, inCold } from './damage.ts'
@@ -19,7 +22,7 @@ import { repairWrappings } from './wrappings.ts'
 /**
  * Makes a damaged vault whole as far as that can be done: from what still opens of it, and from recovery points in other vaults of the
  * account that the job's role, or where it has none the service, may copy out of (docs/adr/0024). Then it looks through the
- * vault again: only what that look does not find any more is told as repaired. Of cold storage nothing is repaired.
+ * vault again: only what that look does not find any more is told as repaired. Of cold storage only what has a twin is repaired.
  */
 export async function runRepair(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
   const { row, progress, signal } = job
@@ -43,7 +46,8 @@ export async function runRepair(tools: JobTools, job: RunningJob): Promise<JobOu
     },
     signal,
   })
-  const result = { ...repaired, replacedBlobs: [...replacedKeys, ...repaired.replacedBlobs] }
+  const inColdStore = await mendCold(tools, vault, lease)
+  const result = { ...repaired, replacedBlobs: [...replacedKeys, ...repaired.replacedBlobs, ...inColdStore] }
   progress.itemsDone = result.salvagedChunks + result.fetchedChunks
   // What is new must be kept by the storage as long as what it stands for.
   await retainVault(tools, vault, signal)
@@ -68,16 +72,26 @@ export async function runRepair(tools: JobTools, job: RunningJob): Promise<JobOu
   }
 }
 
+async function mendCold(tools: JobTools, vault: VaultTable, lease: Lease): Promise<readonly string[]> {
+  if (!hasColdStore(vault)) return []
+  return (await mendDocuments(await tools.vaults.openCold(vault), lease)).map(inCold)
+}
+
 function doneSentence(
   { salvagedChunks, fetchedChunks, rebuiltLists, replacedBlobs }: RepairResult,
   read: number,
 ): string {
   const wrapped = replacedBlobs.filter((name) => name.startsWith('keys/')).length
-  const indexParts = replacedBlobs.length - wrapped
+  const documents = replacedBlobs.filter((name) =>
+    /^(cold storage: )?(points|records|twins)\//.test(name),
+  ).length
+  const indexParts = replacedBlobs.length - wrapped - documents
   const did = [
     salvagedChunks > 0 && `${salvagedChunks} chunks were saved out of damaged packs`,
     fetchedChunks > 0 && `${fetchedChunks} chunks were fetched from ${read} recovery points in other vaults`,
     rebuiltLists > 0 && `${rebuiltLists} lists of items were written again`,
+    documents > 0 &&
+      `${documents} heads, amendments, tombstones or records of the vault were put back from their twins`,
     indexParts > 0 && `${indexParts} parts of the index were replaced`,
     wrapped > 0 && `${wrapped} wrappings of the vault’s keys were made again`,
   ].filter((part) => part !== false)
@@ -109,7 +123,7 @@ function leftSentence(
       ? 'Start new backups of what is hit: what its source still has heals older recovery points, too. What no source has any more is lost'
       : `Whole lists of items are in these copies, which can be restored or copied back: ${firstOf(copies, ', ')}`
   const cold = blobs.some(({ blob }) => blob.startsWith(inCold('')))
-    ? '. Of cold storage nothing is stored again: put its files back from a copy of it, or restore now what still opens of these'
+    ? '. Of cold storage no pack is stored again: put its files back from a copy of it, or restore now what still opens of these'
     : ''
   return `Repair could not make all of backup vault ${vaultName} whole. ${did}. Left are ${what}${refused}. ${next}${cold}`
 }

@@ -1,6 +1,8 @@
 import type { Log } from '../../lib/log.ts'
 import type { BlobDamage } from '../../store/vault-scrubs.ts'
 import { pruneIdentityExports } from '../../vault/identity-exports.ts'
+import type { Lease } from '../../vault/lease.ts'
+import { mendDocuments } from '../../vault/mend.ts'
 import { SCRUB_START, scrubSlice } from '../../vault/scrub.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { checkWrappings, repairWrappings } from './wrappings.ts'
@@ -27,7 +29,8 @@ export async function scrubSystemVault(
 }
 
 /**
- * Takes damaged exports away, which a whole one behind them stands for, and makes damaged wrappings again.
+ * Takes damaged exports away, which a whole one behind them stands for, makes damaged wrappings again, and puts vault records back from
+ * their twins.
  *
  * @param number Of the newest export, written since the damage was found.
  * @throws {Error} That names what is left: of it there is one only.
@@ -38,13 +41,19 @@ export async function mendSystemVault(
   {
     problems,
     number,
+    lease,
     log,
-  }: { readonly problems: readonly BlobDamage[]; readonly number: number; readonly log: Log },
+  }: {
+    readonly problems: readonly BlobDamage[]
+    readonly number: number
+    readonly lease: Lease
+    readonly log: Log
+  },
 ): Promise<void> {
   const exports = new Set(problems.flatMap(({ blob }) => EXPORT.exec(blob)?.[1] ?? []))
   await pruneIdentityExports(vault.store, number, (folder) => !exports.has(folder))
-  const wrapped = new Set(await repairWrappings(vault, owner))
-  const left = problems.filter(({ blob }) => !EXPORT.test(blob) && !wrapped.has(blob))
+  const mended = new Set([...(await repairWrappings(vault, owner)), ...(await mendDocuments(vault, lease))])
+  const left = problems.filter(({ blob }) => !EXPORT.test(blob) && !mended.has(blob))
   for (const { blob } of problems)
     if (!left.some((one) => one.blob === blob))
       log.info('damage in the system vault is gone', { vaultId: vault.id, blob, export: number })

@@ -17,6 +17,7 @@ import { setVaultState, setWrappedKey } from '../../store/vaults.ts'
 import { mirrorVault } from '../../vault/cold.ts'
 import { headName } from '../../vault/heads.ts'
 import type { PointRecord } from '../../vault/heads.ts'
+import { isEitherThere } from '../../vault/twins.ts'
 import { IndexCache } from '../../vault/index-cache.ts'
 import { createVault, openVault, putOnce } from '../../vault/vault.ts'
 import type { Vault } from '../../vault/vault.ts'
@@ -200,10 +201,9 @@ export class VaultRegistry {
     const warm = await this.open(row)
     if (typeof row.cold_storage !== 'string') return warm
     // It may have been moved since its row was read.
-    if ((await warm.store.stat(headName(point.point_id))) !== undefined) return warm
+    if (await isEitherThere(warm.store, headName(point.point_id))) return warm
     const cold = await this.openCold(row).catch(() => undefined)
-    const isThere = (await cold?.store.stat(headName(point.point_id))) !== undefined
-    return isThere ? (cold as Vault) : warm
+    return cold !== undefined && (await isEitherThere(cold.store, headName(point.point_id))) ? cold : warm
   }
 
   async #openColdFrom(row: OpenableVault, warm: Vault, isMade: boolean): Promise<Vault> {
