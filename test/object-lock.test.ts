@@ -94,7 +94,7 @@ describe('R21 vaults in a bucket with Object Lock', { skip: rgwMissing() }, () =
     return CalculatedLifecycle?.DeleteAt?.getTime() ?? Infinity
   }
 
-  const IN_NEED = /^(?:data|meta|keys|records)\/|^points\/|^vault\.json$/
+  const IN_NEED = /^(?:data|meta|keys|records|twins)\/|^points\/|^vault\.json$/
 
   test('what somebody may still unlock is not kept by the bucket', async () => {
     await makeVault(world, 'open')
@@ -181,6 +181,34 @@ describe('R21 vaults in a bucket with Object Lock', { skip: rgwMissing() }, () =
     const now = new Set((await keptIn('locked')).keys())
     assert.ok(before.includes(kept) && !now.has(loose))
     for (const name of before) assert.equal(now.has(name), name !== loose, name)
+  })
+
+  test('what a repair puts again, of wrapped keys and of heads, is kept as long as before', async () => {
+    const before = await keptIn('locked')
+    const nameOf = (pattern: RegExp): string =>
+      before.keys().find((name) => pattern.test(name)) ?? assert.fail(`${pattern}`)
+    const [wrapping, head] = [nameOf(/^keys\/kit-/), nameOf(/^points\/[^/]+\/head$/)]
+    const keyOf = (name: string): string => prefixOf('locked') + name
+    await client.send(new S3.PutObjectCommand({ Bucket, Key: keyOf(wrapping), Body: 'rot' }))
+    // Without a version it is hidden, which nothing forbids.
+    await client.send(new S3.DeleteObjectCommand({ Bucket, Key: keyOf(head) }))
+    const { JobId } = await world.call('roleback', 'StartVerifyJob', {
+      BackupVaultName: 'locked',
+      ReadData: false,
+    })
+    const { State, StatusMessage = '' } = await jobEnd(world, JobId)
+    assert.equal(State, 'FAILED')
+    for (const name of [wrapping, head]) assert.ok(StatusMessage.includes(name), StatusMessage)
+    const repaired = await until('the repair', () => {
+      const [job] = world.rows<{ state: string; message: string }>(
+        `select state, status_message as message from job where kind = 'repair' and vault_name = 'locked'`,
+      )
+      return job === undefined || ['CREATED', 'RUNNING'].includes(job.state) ? undefined : job
+    })
+    assert.equal(repaired.state, 'COMPLETED', repaired.message)
+    const now = await keptIn('locked')
+    for (const name of [wrapping, head])
+      assert.ok((now.get(name) ?? 0) >= (before.get(name) ?? Infinity), `${name} until ${now.get(name)}`)
   })
 
   test('a recovery point without an end is kept a month ahead', async () => {

@@ -18,6 +18,7 @@ import { crashpoint } from '../../lib/crashpoint.ts'
 import type { BlobDamage } from '../../store/vault-scrubs.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
 import type { PointRecord } from '../../vault/heads.ts'
+import { forgetRetention } from '../../vault/retain.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { VerifyResult } from '../../vault/verify.ts'
 
@@ -63,6 +64,7 @@ export async function repairWrappings(vault: Vault, owner: WrappingOwner): Promi
     await vault.store.delete(blob)
     crashpoint('repair.wrapping-deleted')
     await vault.store.put(blob, wrapping.bytes)
+    forgetRetention(vault.store, blob)
     crashpoint('repair.wrapping-stored')
     made.push(wrapping)
   }
