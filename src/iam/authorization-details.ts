@@ -19,7 +19,7 @@ import type { Context } from '../context.ts'
 import { attachmentsOf, listInlinePolicies, policyUsage } from '../store/identities-attachments.ts'
 import { listGroups, listGroupsOfUser } from '../store/identities-groups.ts'
 import { listPolicies, listPolicyVersions } from '../store/identities-policies.ts'
-import { listInstanceProfiles } from '../store/identities-profiles.ts'
+import { listInstanceProfilesOfRole } from '../store/identities-profiles.ts'
 import { listRoles, listUsers } from '../store/identities.ts'
 import type { Page, PageRequest } from '../store/page.ts'
 import type { GroupTable, PolicyTable, RoleTable, UserTable } from '../store/schema.ts'
@@ -184,8 +184,7 @@ async function profilesOf(
   role: RoleTable,
   known: Map<string, string>,
 ): Promise<InstanceProfile[]> {
-  const filter = { accountId: ctx.accountId, roleId: role.role_id }
-  const { rows } = await listInstanceProfiles(ctx.store.db, filter, ALL)
+  const { rows } = await listInstanceProfilesOfRole(ctx.store.db, role.role_id, ALL)
   if (rows.length === 0) return []
   const Roles = [await roleMember(ctx, role, known)]
   return rows.map((row) => ({

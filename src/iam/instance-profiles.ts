@@ -23,6 +23,7 @@ import {
   deleteInstanceProfile,
   insertInstanceProfile,
   listInstanceProfiles,
+  listInstanceProfilesOfRole,
   setInstanceProfileRole,
 } from '../store/identities-profiles.ts'
 import { findRoleById } from '../store/identities.ts'
@@ -183,8 +184,8 @@ async function profilesOfRole(
 ): Promise<ListInstanceProfilesForRoleResponse> {
   const role = await roleNamed(ctx, input.RoleName)
   const list = `ListInstanceProfilesForRole ${role.role_id}`
-  const filter = { accountId: ctx.accountId, roleId: role.role_id }
-  const { rows, next } = await listInstanceProfiles(ctx.store.db, filter, pageRequest(ctx, list, input))
+  const page = pageRequest(ctx, list, input)
+  const { rows, next } = await listInstanceProfilesOfRole(ctx.store.db, role.role_id, page)
   return { InstanceProfiles: await members(ctx, rows), ...pageMembers(ctx, list, next) }
 }
 

@@ -22,7 +22,7 @@ import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
 import { iamId } from '../lib/ids.ts'
 import { attachmentsOf, listInlinePolicies } from '../store/identities-attachments.ts'
-import { listInstanceProfiles } from '../store/identities-profiles.ts'
+import { listInstanceProfilesOfRole } from '../store/identities-profiles.ts'
 import { deleteRole, insertRole, listRoles, updateRole } from '../store/identities.ts'
 import type { RoleTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
@@ -184,8 +184,7 @@ async function refuseInUse(tx: Queryable, role: RoleTable): Promise<void> {
   const refuse = (what: string): never => {
     throw new DeleteConflictException(`Cannot delete entity, must ${what} first.`)
   }
-  const filter = { accountId: role.account_id, roleId: role.role_id }
-  if ((await listInstanceProfiles(tx, filter, one)).rows.length > 0) {
+  if ((await listInstanceProfilesOfRole(tx, role.role_id, one)).rows.length > 0) {
     refuse('remove roles from instance profile')
   }
   if ((await attachmentsOf(tx, role.role_id)).length > 0) refuse('detach all policies')

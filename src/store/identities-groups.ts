@@ -1,5 +1,5 @@
-import { pathRange } from './identities.ts'
-import type { PathFilter } from './identities.ts'
+import { findByNameIn, insertInto, listOf } from './identities-named.ts'
+import type { FindByName, Insert, List } from './identities-named.ts'
 import type { Page, PageRequest } from './page.ts'
 import { pageOf, textCursor } from './page.ts'
 import type { GroupTable, UserTable } from './schema.ts'
@@ -7,48 +7,11 @@ import type { Queryable } from './store.ts'
 
 /** Groups and who is in them. */
 
-/** False where the account has a group of this name, in whatever case. */
-export async function insertGroup(db: Queryable, row: GroupTable): Promise<boolean> {
-  const result = await db
-    .insertInto('iam_group')
-    .values(row)
-    .onConflict((conflict) => conflict.columns(['account_id', 'name_lower']).doNothing())
-    .executeTakeFirst()
-  return result.numInsertedOrUpdatedRows === 1n
-}
+export const insertGroup: Insert<'iam_group'> = insertInto('iam_group')
 
-export async function findGroupByName(
-  db: Queryable,
-  accountId: string,
-  name: string,
-): Promise<GroupTable | undefined> {
-  return await db
-    .selectFrom('iam_group')
-    .selectAll()
-    .where('account_id', '=', accountId)
-    .where('name_lower', '=', name.toLowerCase())
-    .executeTakeFirst()
-}
+export const findGroupByName: FindByName<'iam_group'> = findByNameIn('iam_group')
 
-export async function listGroups(
-  db: Queryable,
-  filter: PathFilter,
-  page: PageRequest,
-): Promise<Page<GroupTable>> {
-  const [from, below] = pathRange(filter.pathPrefix)
-  let query = db
-    .selectFrom('iam_group')
-    .selectAll()
-    .where('account_id', '=', filter.accountId)
-    .where('path', '>=', from)
-    .where('path', '<', below)
-  if (page.after !== undefined) query = query.where('name_lower', '>', textCursor(page.after))
-  const rows = await query
-    .orderBy('name_lower')
-    .limit(page.limit + 1)
-    .execute()
-  return pageOf(rows, page.limit, (row) => [row.name_lower])
-}
+export const listGroups: List<'iam_group'> = listOf('iam_group')
 
 /** False where there is no such group. */
 export async function updateGroup(

@@ -1,12 +1,14 @@
-import { pathRange } from './identities.ts'
-import type { PathFilter } from './identities.ts'
+import { insertInto, listOf } from './identities-named.ts'
+import type { List } from './identities-named.ts'
 import type { Page, PageRequest } from './page.ts'
-import { numberCursor, pageOf, textCursor } from './page.ts'
+import { numberCursor, pageOf } from './page.ts'
 import { prepared } from './prepared.ts'
 import type { PolicyTable, PolicyVersionTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
 /** Customer managed policies and their versions. The built-in ones have no rows. */
+
+const insertRow = insertInto('iam_policy')
 
 /** False where the account has a policy of this name, in whatever case. Its first version goes in with it: give a transaction. */
 export async function insertPolicy(
@@ -14,12 +16,7 @@ export async function insertPolicy(
   row: PolicyTable,
   version: PolicyVersionTable,
 ): Promise<boolean> {
-  const result = await db
-    .insertInto('iam_policy')
-    .values(row)
-    .onConflict((conflict) => conflict.columns(['account_id', 'name_lower']).doNothing())
-    .executeTakeFirst()
-  if (result.numInsertedOrUpdatedRows !== 1n) return false
+  if (!(await insertRow(db, row))) return false
   await insertPolicyVersion(db, version)
   return true
 }
@@ -37,25 +34,7 @@ export async function findPolicyByArn(
     .executeTakeFirst()
 }
 
-export async function listPolicies(
-  db: Queryable,
-  filter: PathFilter,
-  page: PageRequest,
-): Promise<Page<PolicyTable>> {
-  const [from, below] = pathRange(filter.pathPrefix)
-  let query = db
-    .selectFrom('iam_policy')
-    .selectAll()
-    .where('account_id', '=', filter.accountId)
-    .where('path', '>=', from)
-    .where('path', '<', below)
-  if (page.after !== undefined) query = query.where('name_lower', '>', textCursor(page.after))
-  const rows = await query
-    .orderBy('name_lower')
-    .limit(page.limit + 1)
-    .execute()
-  return pageOf(rows, page.limit, (row) => [row.name_lower])
-}
+export const listPolicies: List<'iam_policy'> = listOf('iam_policy')
 
 export async function updatePolicy(
   db: Queryable,

@@ -1,5 +1,5 @@
-import { pathRange } from './identities.ts'
-import type { PathFilter } from './identities.ts'
+import { findByNameIn, insertInto, listOf } from './identities-named.ts'
+import type { FindByName, Insert, List } from './identities-named.ts'
 import type { Page, PageRequest } from './page.ts'
 import { pageOf, textCursor } from './page.ts'
 import type { InstanceProfileTable } from './schema.ts'
@@ -7,43 +7,19 @@ import type { Queryable } from './store.ts'
 
 /** Instance profiles: each holds one role or none. */
 
-/** False where the account has a profile of this name, in whatever case. */
-export async function insertInstanceProfile(db: Queryable, row: InstanceProfileTable): Promise<boolean> {
-  const result = await db
-    .insertInto('iam_instance_profile')
-    .values(row)
-    .onConflict((conflict) => conflict.columns(['account_id', 'name_lower']).doNothing())
-    .executeTakeFirst()
-  return result.numInsertedOrUpdatedRows === 1n
-}
+export const insertInstanceProfile: Insert<'iam_instance_profile'> = insertInto('iam_instance_profile')
 
-export async function findInstanceProfile(
-  db: Queryable,
-  accountId: string,
-  name: string,
-): Promise<InstanceProfileTable | undefined> {
-  return await db
-    .selectFrom('iam_instance_profile')
-    .selectAll()
-    .where('account_id', '=', accountId)
-    .where('name_lower', '=', name.toLowerCase())
-    .executeTakeFirst()
-}
+export const findInstanceProfile: FindByName<'iam_instance_profile'> = findByNameIn('iam_instance_profile')
 
-/** By name; with a role id only those that hold this role. */
-export async function listInstanceProfiles(
+export const listInstanceProfiles: List<'iam_instance_profile'> = listOf('iam_instance_profile')
+
+/** Those that hold a role, by name. */
+export async function listInstanceProfilesOfRole(
   db: Queryable,
-  filter: PathFilter & { readonly roleId?: string | undefined },
+  roleId: string,
   page: PageRequest,
 ): Promise<Page<InstanceProfileTable>> {
-  const [from, below] = pathRange(filter.pathPrefix)
-  let query = db
-    .selectFrom('iam_instance_profile')
-    .selectAll()
-    .where('account_id', '=', filter.accountId)
-    .where('path', '>=', from)
-    .where('path', '<', below)
-  if (filter.roleId !== undefined) query = query.where('role_id', '=', filter.roleId)
+  let query = db.selectFrom('iam_instance_profile').selectAll().where('role_id', '=', roleId)
   if (page.after !== undefined) query = query.where('name_lower', '>', textCursor(page.after))
   const rows = await query
     .orderBy('name_lower')

@@ -1,3 +1,5 @@
+import { findByNameIn, insertInto, listOf } from './identities-named.ts'
+import type { FindByName, Insert, List } from './identities-named.ts'
 import type { Page, PageRequest } from './page.ts'
 import { pageOf, textCursor } from './page.ts'
 import { prepared } from './prepared.ts'
@@ -5,43 +7,13 @@ import type { AccessKeyTable, RoleTable, UserTable } from './schema.ts'
 import type { Queryable } from './store.ts'
 
 /**
- * Users, roles and long-term access keys. Names are found whatever their case; lists go by lower-cased name in byte order. What hangs on an identity
- * (policies, keys, memberships, tags) is for the operations to remove before it: the other identities-*.ts.
+ * Users, roles and long-term access keys. What hangs on an identity (policies, keys, memberships, tags) is for the operations to remove before it:
+ * the other identities-*.ts.
  */
 
-export interface PathFilter {
-  readonly accountId: string
-  /** `/` or absent: all. */
-  readonly pathPrefix?: string | undefined
-}
+export const insertUser: Insert<'iam_user'> = insertInto('iam_user')
 
-/** Paths hold the characters 0x21 to 0x7e only: everything that starts with a prefix sorts below prefix + 0x7f. */
-export function pathRange(prefix: string | undefined): readonly [string, string] {
-  return [prefix ?? '/', `${prefix ?? '/'}\x7f`]
-}
-
-/** False where the account has a user of this name, in whatever case. */
-export async function insertUser(db: Queryable, row: UserTable): Promise<boolean> {
-  const result = await db
-    .insertInto('iam_user')
-    .values(row)
-    .onConflict((conflict) => conflict.columns(['account_id', 'name_lower']).doNothing())
-    .executeTakeFirst()
-  return result.numInsertedOrUpdatedRows === 1n
-}
-
-export async function findUserByName(
-  db: Queryable,
-  accountId: string,
-  name: string,
-): Promise<UserTable | undefined> {
-  return await db
-    .selectFrom('iam_user')
-    .selectAll()
-    .where('account_id', '=', accountId)
-    .where('name_lower', '=', name.toLowerCase())
-    .executeTakeFirst()
-}
+export const findUserByName: FindByName<'iam_user'> = findByNameIn('iam_user')
 
 const userById = prepared((db, userId: string) =>
   db.selectFrom('iam_user').selectAll().where('user_id', '=', userId),
@@ -51,25 +23,7 @@ export async function findUserById(db: Queryable, userId: string): Promise<UserT
   return (await userById(db, userId))[0]
 }
 
-export async function listUsers(
-  db: Queryable,
-  filter: PathFilter,
-  page: PageRequest,
-): Promise<Page<UserTable>> {
-  const [from, below] = pathRange(filter.pathPrefix)
-  let query = db
-    .selectFrom('iam_user')
-    .selectAll()
-    .where('account_id', '=', filter.accountId)
-    .where('path', '>=', from)
-    .where('path', '<', below)
-  if (page.after !== undefined) query = query.where('name_lower', '>', textCursor(page.after))
-  const rows = await query
-    .orderBy('name_lower')
-    .limit(page.limit + 1)
-    .execute()
-  return pageOf(rows, page.limit, (row) => [row.name_lower])
-}
+export const listUsers: List<'iam_user'> = listOf('iam_user')
 
 export type UserChange = Partial<
   Pick<
@@ -90,28 +44,9 @@ export async function deleteUser(db: Queryable, userId: string): Promise<boolean
   return result.numDeletedRows === 1n
 }
 
-/** False where the account has a role of this name, in whatever case. */
-export async function insertRole(db: Queryable, row: RoleTable): Promise<boolean> {
-  const result = await db
-    .insertInto('iam_role')
-    .values(row)
-    .onConflict((conflict) => conflict.columns(['account_id', 'name_lower']).doNothing())
-    .executeTakeFirst()
-  return result.numInsertedOrUpdatedRows === 1n
-}
+export const insertRole: Insert<'iam_role'> = insertInto('iam_role')
 
-export async function findRoleByName(
-  db: Queryable,
-  accountId: string,
-  name: string,
-): Promise<RoleTable | undefined> {
-  return await db
-    .selectFrom('iam_role')
-    .selectAll()
-    .where('account_id', '=', accountId)
-    .where('name_lower', '=', name.toLowerCase())
-    .executeTakeFirst()
-}
+export const findRoleByName: FindByName<'iam_role'> = findByNameIn('iam_role')
 
 const roleById = prepared((db, roleId: string) =>
   db.selectFrom('iam_role').selectAll().where('role_id', '=', roleId),
@@ -121,25 +56,7 @@ export async function findRoleById(db: Queryable, roleId: string): Promise<RoleT
   return (await roleById(db, roleId))[0]
 }
 
-export async function listRoles(
-  db: Queryable,
-  filter: PathFilter,
-  page: PageRequest,
-): Promise<Page<RoleTable>> {
-  const [from, below] = pathRange(filter.pathPrefix)
-  let query = db
-    .selectFrom('iam_role')
-    .selectAll()
-    .where('account_id', '=', filter.accountId)
-    .where('path', '>=', from)
-    .where('path', '<', below)
-  if (page.after !== undefined) query = query.where('name_lower', '>', textCursor(page.after))
-  const rows = await query
-    .orderBy('name_lower')
-    .limit(page.limit + 1)
-    .execute()
-  return pageOf(rows, page.limit, (row) => [row.name_lower])
-}
+export const listRoles: List<'iam_role'> = listOf('iam_role')
 
 export type RoleChange = Partial<
   Pick<
