@@ -2,6 +2,7 @@
  * `npm run bench -- console`: how long it takes from opening the console in a new tab, with nothing cached, to a screen that one can
  * click in: with a month of backups of a small company, and with as much as a server is made for. Somebody is signed in.
  */
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,14 +16,19 @@ const ROUNDS = 7
 const TARGET_MS = 1_500
 const RESOURCES = 100_000
 const POINTS = 1_000_000
+const JOBS = 1_000_000
 /** Each with what stands on it once it can be used. */
 const SCREENS = [
-  ['overview', '/', 'Failed in 24 hours'],
+  ['overview', '/', 'Failed in 24 h'],
   ['resources', '/resources', 'Last backup'],
+  ['unprotected resources', '/resources?show=unprotected', 'Last backup'],
+  ['overdue resources', '/resources?show=overdue', 'Last backup'],
   ['vault', '/vaults/production', 'Kept until'],
 ] as const
 
 if (missing !== false) throw new Error(missing)
+const build = join(import.meta.dirname, '..', '..', 'scripts', 'build-console.mjs')
+if (spawnSync(process.execPath, [build], { stdio: 'inherit' }).status !== 0) process.exit(1)
 const folder = mkdtempSync(join(tmpdir(), 'roleback-bench-'))
 const server = await serverProcess(join(folder, 'data'))
 const browser = await launch()
@@ -43,10 +49,10 @@ try {
   )
   await server.kill('SIGTERM')
   const began = performance.now()
-  grow(join(folder, 'data'), RESOURCES, POINTS)
+  grow(join(folder, 'data'), RESOURCES, POINTS, JOBS)
   process.stdout.write(`grown in ${Math.round((performance.now() - began) / 1000)} s\n`)
   await server.start()
-  await tell(context, `${RESOURCES} resources and ${POINTS} recovery points`)
+  await tell(context, `${RESOURCES} resources, ${POINTS} recovery points and ${JOBS} backup jobs`)
 } finally {
   await browser.close()
   await server.kill('SIGTERM')

@@ -26,6 +26,7 @@ export function screensOf(filled: Filled): ReadonlyMap<string, string> {
     ['assign', `/plans/${filled.planId}/assign`],
     ['jobs', '/jobs'],
     ['jobs-restore', '/jobs?kind=restore'],
+    ['jobs-upkeep', '/jobs?kind=upkeep'],
     ['job', `/jobs/backup/${filled.doneJobId}`],
     ['job-denied', `/jobs/backup/${filled.deniedJobId}`],
     ['job-copy', `/jobs/copy/${filled.copyJobId}`],

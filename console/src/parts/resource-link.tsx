@@ -4,33 +4,46 @@ import { labelOf, nameOf } from './format.ts'
 import { Link, resourcePath } from './link.tsx'
 import { allPages, roleback } from '../api/roleback.ts'
 
-/** Resources whose names are known here; what lies beyond them is called by its id. */
+/** Resources whose names are asked for together; those beyond are asked for one by one where they are shown. */
 const MAX_NAMED = 1_000
 const FRESH_MS = 60_000
 
-/** What people call the registered resources, by ARN. Empty for whoever may not list them. */
-export function useResourceNames(): ReadonlyMap<string, string> {
+/** What people call a registered resource; its id for whoever may not know, and where it is registered no more. */
+function useResourceName(arn: string): string {
   const { data } = useQuery({
     queryKey: ['resource names'],
     queryFn: async () => {
-      const { rows } = await allPages(
+      const { rows, isWhole } = await allPages(
         async (NextToken) =>
           await roleback('ListResources', { MaxResults: 500, ...(NextToken !== undefined && { NextToken }) }),
         (page) => page.Resources,
         MAX_NAMED,
       )
-      return new Map(rows.map((one) => [one.ResourceArn, labelOf(one)]))
+      return { names: new Map(rows.map((one) => [one.ResourceArn, labelOf(one)])), isWhole }
     },
     staleTime: FRESH_MS,
   })
-  return data ?? NONE
+  const known = data?.names.get(arn)
+  const own = useQuery({
+    queryKey: ['resource name', arn],
+    queryFn: async () => labelOf((await roleback('DescribeResource', { ResourceArn: arn })).Resource),
+    staleTime: FRESH_MS,
+    enabled: data?.isWhole === false && known === undefined,
+  })
+  return known ?? own.data ?? nameOf(arn)
 }
 
-const NONE: ReadonlyMap<string, string> = new Map()
+/** A resource as people call it. */
+export function ResourceName({ arn }: { readonly arn: string }): ReactNode {
+  return useResourceName(arn)
+}
 
 /** A resource by its name, which leads to it. */
 export function ResourceLink({ arn }: { readonly arn: string | undefined }): ReactNode {
-  const names = useResourceNames()
   if (arn === undefined) return '–'
-  return <Link to={resourcePath(arn)}>{names.get(arn) ?? nameOf(arn)}</Link>
+  return (
+    <Link to={resourcePath(arn)}>
+      <ResourceName arn={arn} />
+    </Link>
+  )
 }

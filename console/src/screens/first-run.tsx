@@ -1,18 +1,31 @@
+import { ListBackupVaultsCommand } from '@aws-sdk/client-backup'
 import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Steps from '@cloudscape-design/components/steps'
+import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
+import { backup } from '../api/backup.ts'
 import { Screen } from '../parts/screen.tsx'
 
 /** The way to a first backup and back, for whoever has nothing here yet. */
-export function FirstRun({ vaults }: { readonly vaults: number }): ReactNode {
+export function FirstRun(): ReactNode {
   const navigate = useNavigate()
+  const { data: hasVault = false, isPending } = useQuery({
+    queryKey: ['has vault'],
+    // The way back from making one is short.
+    staleTime: 0,
+    queryFn: async () => {
+      const { BackupVaultList = [] } = await backup.send(new ListBackupVaultsCommand({ MaxResults: 1 }))
+      return BackupVaultList.length > 0
+    },
+  })
   return (
     <Screen
       title="Overview"
+      isLoading={isPending}
       description="Nothing is protected yet. Four steps lead to a backup that was restored."
     >
       <Container header={<Header variant="h2">Begin here</Header>}>
@@ -21,7 +34,7 @@ export function FirstRun({ vaults }: { readonly vaults: number }): ReactNode {
             ariaLabel="First steps"
             steps={[
               {
-                status: vaults > 0 ? 'success' : 'pending',
+                status: hasVault ? 'success' : 'pending',
                 header: 'Storage: a backup vault',
                 details: 'It keeps recovery points, sealed under a key of its own.',
               },
@@ -42,7 +55,7 @@ export function FirstRun({ vaults }: { readonly vaults: number }): ReactNode {
               },
             ]}
           />
-          {vaults === 0 ? (
+          {!hasVault ? (
             <Button variant="primary" onClick={() => void navigate('/vaults')}>
               Create a backup vault
             </Button>

@@ -172,7 +172,7 @@ function titleOf(
   kind: ShownKind,
   type: string | undefined,
 ): { readonly name: string; readonly path: string } {
-  if (kind === 'upkeep') return { name: UPKEEP[type ?? ''] ?? 'Upkeep', path: '/jobs' }
+  if (kind === 'upkeep') return { name: UPKEEP[type ?? ''] ?? 'Upkeep', path: '/jobs?kind=upkeep' }
   if (kind === 'backup') return { name: 'Backup', path: '/jobs' }
   return { name: kind === 'copy' ? 'Copy' : 'Restore', path: `/jobs?kind=${kind}` }
 }

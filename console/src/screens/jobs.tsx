@@ -14,9 +14,10 @@ import { roleback } from '../api/roleback.ts'
 import { ChoiceFilter, SinceFilter, TYPES, TextFilter, sinceOf } from '../parts/filter-fields.tsx'
 import { useFilters } from '../parts/filters.ts'
 import { ago, bytes, fromSeconds, nameOf, typeName, when } from '../parts/format.ts'
-import { Link, jobPath } from '../parts/link.tsx'
+import { Link, jobPath, vaultPath } from '../parts/link.tsx'
 import type { JobKind } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
+import type { ListProps } from '../parts/list.tsx'
 import { usePages } from '../parts/pages.ts'
 import type { Page } from '../parts/pages.ts'
 import { ResourceLink } from '../parts/resource-link.tsx'
@@ -27,6 +28,8 @@ import { State } from '../parts/state.tsx'
 export interface JobRow {
   readonly id: string
   readonly resourceArn: string | undefined
+  /** Of upkeep, what it works on. */
+  readonly vault?: string | undefined
   readonly type: string | undefined
   readonly state: string | undefined
   readonly message: string | undefined
@@ -38,19 +41,34 @@ export interface JobRow {
 
 interface Filter {
   readonly state: string | undefined
+  readonly vault: string | undefined
   readonly resourceArn: string | undefined
   readonly type: string | undefined
   readonly since: Date | undefined
 }
 
 /** Tests are restores, and shown as such; their list is their own. */
-type ListedKind = JobKind | 'test'
+type ListedKind = JobKind | 'test' | 'upkeep'
 
 const KINDS = [
   { id: 'backup', text: 'Backup' },
   { id: 'copy', text: 'Copy' },
   { id: 'restore', text: 'Restore' },
   { id: 'test', text: 'Restore test' },
+  { id: 'upkeep', text: 'Vault upkeep' },
+]
+
+/** What is done to vaults, and to all that is in them. */
+const UPKEEP = [
+  { value: '', label: 'Any work' },
+  { value: 'verify', label: 'Verify' },
+  { value: 'repair', label: 'Repair' },
+  { value: 'sweep', label: 'Sweep' },
+  { value: 'import', label: 'Import' },
+  { value: 'export', label: 'Export' },
+  { value: 'rotate-key', label: 'New key' },
+  { value: 'move-point', label: 'Move to cold storage' },
+  { value: 'delete-point', label: 'Delete recovery point' },
 ]
 
 const STATES = [
@@ -72,25 +90,27 @@ export function Jobs(): ReactNode {
   useTitle('Jobs')
   const filters = useFilters()
   const { get, set } = filters
-  const kind = KINDS.find(({ id }) => id === get('kind'))?.id ?? 'backup'
+  const kind = (KINDS.find(({ id }) => id === get('kind'))?.id ?? 'backup') as ListedKind
+  const isUpkeep = kind === 'upkeep'
   const filter = {
     state: get('state'),
-    resourceArn: get('resource'),
-    type: get('type'),
+    vault: isUpkeep ? get('vault') : undefined,
+    resourceArn: isUpkeep ? undefined : get('resource'),
+    type: get(isUpkeep ? 'work' : 'type'),
     since: sinceOf(filters),
   }
   // The list of one resource's restores knows neither types nor times, nor does the list of tests.
   const hasMore = kind !== 'test' && !(kind === 'restore' && filter.resourceArn !== undefined)
   const pages = usePages(
     ['jobs', kind, { ...filter, since: get('since') }],
-    async (token) => await pageOf(kind as ListedKind, filter, token),
+    async (token) => await pageOf(kind, filter, token),
     FOLLOW_MS,
   )
   return (
     <List<JobRow>
       title="Jobs"
-      description="What was backed up, copied and restored, under which role, and how it went."
-      what={kind === 'test' ? 'list restore tests' : `list ${kind} jobs`}
+      description="What was backed up, copied, restored and done to vaults, under which role, and how it went."
+      what={`list ${KIND_NAMES[kind]}s`}
       pages={pages}
       idOf={({ id }) => id}
       filter={
@@ -104,14 +124,25 @@ export function Jobs(): ReactNode {
             options={KINDS}
           />
           {kind !== 'test' && <ChoiceFilter filters={filters} name="state" label="State" options={STATES} />}
-          {hasMore && <ChoiceFilter filters={filters} name="type" label="Type" options={TYPES} />}
+          {hasMore && (
+            <ChoiceFilter
+              filters={filters}
+              name={isUpkeep ? 'work' : 'type'}
+              label={isUpkeep ? 'Work' : 'Type'}
+              options={isUpkeep ? UPKEEP : TYPES}
+            />
+          )}
           {hasMore && <SinceFilter filters={filters} />}
-          <TextFilter filters={filters} name="resource" label="Resource ARN" placeholder="arn:aws:…" />
+          {isUpkeep ? (
+            <TextFilter filters={filters} name="vault" label="Backup vault" placeholder="Its name" />
+          ) : (
+            <TextFilter filters={filters} name="resource" label="Resource ARN" placeholder="arn:aws:…" />
+          )}
         </SpaceBetween>
       }
       empty={
         <Box>
-          {kind === 'test' ? 'No restore test' : `No ${kind} job`}{' '}
+          No {KIND_NAMES[kind]}{' '}
           {Object.values(filter).every((value) => value === undefined) ? 'yet.' : 'that matches.'}
         </Box>
       }
@@ -121,16 +152,11 @@ export function Jobs(): ReactNode {
           header: 'Job',
           isRowHeader: true,
           cell: ({ id }) => (
-            <Link to={jobPath(kind === 'test' ? 'restore' : (kind as JobKind), id)}>{id.slice(0, 8)}</Link>
+            <Link to={jobPath(kind === 'test' ? 'restore' : kind, id)}>{id.slice(0, 8)}</Link>
           ),
         },
         { id: 'state', header: 'State', cell: (job) => <Progress job={job} /> },
-        {
-          id: 'resource',
-          header: 'Resource',
-          cell: ({ resourceArn }) => <ResourceLink arn={resourceArn} />,
-        },
-        { id: 'type', header: 'Type', cell: ({ type }) => typeName(type) },
+        ...(isUpkeep ? UPKEEP_COLUMNS : RESOURCE_COLUMNS),
         { id: 'role', header: 'Role', cell: ({ roleArn }) => nameOf(roleArn) },
         { id: 'size', header: 'Size', cell: ({ size }) => bytes(size) },
         {
@@ -142,6 +168,32 @@ export function Jobs(): ReactNode {
     />
   )
 }
+
+const KIND_NAMES: Readonly<Record<ListedKind, string>> = {
+  backup: 'backup job',
+  copy: 'copy job',
+  restore: 'restore job',
+  test: 'restore test',
+  upkeep: 'upkeep job',
+}
+
+const RESOURCE_COLUMNS: ListProps<JobRow>['columns'] = [
+  { id: 'resource', header: 'Resource', cell: ({ resourceArn }) => <ResourceLink arn={resourceArn} /> },
+  { id: 'type', header: 'Type', cell: ({ type }) => typeName(type) },
+]
+
+const UPKEEP_COLUMNS: ListProps<JobRow>['columns'] = [
+  {
+    id: 'work',
+    header: 'Work',
+    cell: ({ type }) => UPKEEP.find(({ value }) => value === type)?.label ?? type,
+  },
+  {
+    id: 'vault',
+    header: 'Backup vault',
+    cell: ({ vault }) => (vault === undefined ? '–' : <Link to={vaultPath(vault)}>{vault}</Link>),
+  },
+]
 
 function Progress({ job }: { readonly job: JobRow }): ReactNode {
   if (job.state === 'RUNNING' && job.percent !== undefined)
@@ -155,6 +207,7 @@ async function pageOf(
   NextToken: string | undefined,
 ): Promise<Page<JobRow>> {
   if (kind === 'test') return await testsPage(filter, NextToken)
+  if (kind === 'upkeep') return await upkeepPage(filter, NextToken)
   if (kind === 'restore') return await restoresPage(filter, NextToken)
   const asked = {
     MaxResults: 50,
@@ -240,6 +293,34 @@ async function testsPage({ resourceArn }: Filter, NextToken: string | undefined)
     size: undefined,
     roleArn: undefined,
     created: fromSeconds(test.DueAt),
+  }))
+  return { rows, next: answer.NextToken }
+}
+
+async function upkeepPage(
+  { state, type, vault, since }: Filter,
+  NextToken: string | undefined,
+): Promise<Page<JobRow>> {
+  const answer = await roleback('ListJobs', {
+    MaxResults: 50,
+    ...(NextToken !== undefined && { NextToken }),
+    ...(state !== undefined && { State: state as never }),
+    ...(type !== undefined && { JobType: type as never }),
+    ...(vault !== undefined && { BackupVaultName: vault }),
+    ...(since !== undefined && { CreatedAfter: since.getTime() / 1000 }),
+  })
+  const rows = answer.Jobs.map((job) => ({
+    id: job.JobId,
+    resourceArn: job.ResourceArn,
+    vault: job.BackupVaultName,
+    type: job.JobType,
+    state: job.State,
+    // What it found: no warning.
+    message: undefined,
+    percent: percentOf(job.PercentDone?.toString()),
+    size: job.BytesDone,
+    roleArn: job.IamRoleArn,
+    created: fromSeconds(job.CreationDate),
   }))
   return { rows, next: answer.NextToken }
 }

@@ -1,49 +1,29 @@
-import {
-  ListBackupJobsCommand,
-  ListBackupVaultsCommand,
-  ListRecoveryPointsByResourceCommand,
-  ListRestoreJobsCommand,
-} from '@aws-sdk/client-backup'
-import type { BackupJob, ListBackupJobsCommandOutput, RestoreJobsListMember } from '@aws-sdk/client-backup'
+import { ListBackupJobsCommand, ListRecoveryPointsByResourceCommand } from '@aws-sdk/client-backup'
+import type { BackupJob } from '@aws-sdk/client-backup'
 import { backup } from '../api/backup.ts'
-import { allPages, roleback } from '../api/roleback.ts'
-import { ago, count, labelOf } from '../parts/format.ts'
+import type { DescribeOverviewOutput, OverviewDay, ResourceProtection } from '../api/generated.ts'
+import { roleback } from '../api/roleback.ts'
+import { ago, count, fromSeconds } from '../parts/format.ts'
 import { daysBack } from '../parts/heatmap.tsx'
 import type { DayState } from '../parts/heatmap.tsx'
-import { lastBackups } from '../parts/last-backups.ts'
 import { resourcePath } from '../parts/link.tsx'
-import { DEFAULT_OBJECTIVE_MS, objectives } from '../parts/objectives.ts'
 
-/** What the overview knows: bounded, however much there is. */
+/** What the overview knows: numbers that the server counted, and a few of each kind to name. */
 
 const DAY_MS = 86_400_000
 export const DAYS = 30
-/** Resources that are looked at. */
-export const MAX_RESOURCES = 500
-const MAX_JOBS = 5_000
+/** Failures that are named. */
+const MAX_FAILURES = 5
 /** Rows of the heatmap, each of which takes a call. */
-const MAX_ROWS = 25
+export const MAX_ROWS = 25
 const MAX_POINTS = 200
 
-export interface Resource {
-  readonly arn: string
-  readonly name: string
-  readonly last: Date | undefined
-  /** How old the newest recovery point may be, in milliseconds. */
-  readonly objective: number
-}
-
 export interface OverviewState {
-  readonly resources: readonly Resource[]
-  /** Whether there are no others. */
-  readonly isWhole: boolean
-  readonly vaults: number
+  readonly numbers: DescribeOverviewOutput
   readonly failures: readonly BackupJob[]
-  /** How many, with a plus where there are more. */
-  readonly failed: string
+  /** The resource that is worst off of those that are overdue, or else of those that are unprotected. */
+  readonly worst: ResourceProtection | undefined
   readonly strip: readonly DayState[]
-  /** Restore tests of these days: how many there were, and how many of them were good. */
-  readonly tests: { readonly all: number; readonly good: number }
 }
 
 export interface HeatRow {
@@ -53,109 +33,61 @@ export interface HeatRow {
 }
 
 export async function readState(): Promise<OverviewState> {
-  const since = new Date(Date.now() - DAYS * DAY_MS)
-  const [registered, promised, vaults, jobs, restores, ...bad] = await Promise.all([
-    allPages(
-      async (NextToken) =>
-        await roleback('ListResources', { MaxResults: 500, ...(NextToken !== undefined && { NextToken }) }),
-      (page) => page.Resources,
-      MAX_RESOURCES,
-    ),
-    // Whoever may not see plans sees how things stand by the general rule.
-    objectives().catch((): ReadonlyMap<string, number> => new Map()),
-    backup.send(new ListBackupVaultsCommand({ MaxResults: 1000 })),
-    allPages(
-      async (NextToken) =>
-        await backup.send(new ListBackupJobsCommand({ MaxResults: 1000, ByCreatedAfter: since, NextToken })),
-      (page) => page.BackupJobs,
-      MAX_JOBS,
-    ),
-    backup.send(new ListRestoreJobsCommand({ MaxResults: 1000, ByCreatedAfter: since })),
-    ...BAD.map(async (ByState) => await failuresOf(ByState)),
+  const days = daysBack(DAYS)
+  const [numbers, ...bad] = await Promise.all([
+    roleback('DescribeOverview', { DayStarts: days.map(({ from }) => from.getTime() / 1000) }),
+    ...BAD.map(failuresOf),
   ])
-  const lastOf = await lastBackups(registered.rows.map(({ ResourceArn }) => ResourceArn))
   const failures = bad
-    .flatMap((page) => page.BackupJobs ?? [])
+    .flat()
     .toSorted((a, b) => (b.CreationDate?.getTime() ?? 0) - (a.CreationDate?.getTime() ?? 0))
+    .slice(0, MAX_FAILURES)
   return {
-    resources: registered.rows.map((resource) => ({
-      arn: resource.ResourceArn,
-      name: labelOf(resource),
-      last: lastOf.get(resource.ResourceArn),
-      objective: promised.get(resource.ResourceArn) ?? DEFAULT_OBJECTIVE_MS,
-    })),
-    isWhole: registered.isWhole,
-    vaults: vaults.BackupVaultList?.length ?? 0,
+    numbers,
     failures,
-    failed: `${failures.length}${bad.some(({ NextToken }) => NextToken !== undefined) ? '+' : ''}`,
-    strip: stripOf(jobs.rows, jobs.isWhole),
-    tests: testsOf(restores.RestoreJobs ?? []),
+    worst: await worstOf(numbers),
+    strip: days.map(({ label }, index) => ({ label, ...healthOf(numbers.Days[index]) })),
   }
-}
-
-/** A test that somebody found wanting is none that was good; one that still runs is not counted. */
-function testsOf(restores: readonly RestoreJobsListMember[]): OverviewState['tests'] {
-  const all = restores.filter(
-    ({ CreatedBy, CompletionDate }) =>
-      CreatedBy?.RestoreTestingPlanArn !== undefined && CompletionDate !== undefined,
-  )
-  const good = all.filter(
-    ({ Status, ValidationStatus }) => Status === 'COMPLETED' && ValidationStatus !== 'FAILED',
-  )
-  return { all: all.length, good: good.length }
 }
 
 const BAD = ['FAILED', 'EXPIRED', 'ABORTED'] as const
 
-function isBad(state: string | undefined): boolean {
-  return BAD.some((one) => one === state)
-}
-
-async function failuresOf(ByState: (typeof BAD)[number]): Promise<ListBackupJobsCommandOutput> {
+async function failuresOf(ByState: (typeof BAD)[number]): Promise<readonly BackupJob[]> {
   const ByCreatedAfter = new Date(Date.now() - DAY_MS)
-  return await backup.send(new ListBackupJobsCommand({ ByState, ByCreatedAfter, MaxResults: 100 }))
+  const asked = { ByState, ByCreatedAfter, MaxResults: MAX_FAILURES }
+  return (await backup.send(new ListBackupJobsCommand(asked))).BackupJobs ?? []
 }
 
-export function overdueOf(resources: readonly Resource[]): readonly Resource[] {
-  return resources.filter(
-    ({ last, objective }) => last !== undefined && Date.now() - last.getTime() > objective,
-  )
+async function worstOf(numbers: DescribeOverviewOutput): Promise<ResourceProtection | undefined> {
+  const { OverdueResources: overdue, UnprotectedResources: unprotected } = numbers
+  if (overdue === 0 && unprotected === 0) return undefined
+  const Protection = overdue > 0 ? 'OVERDUE' : 'UNPROTECTED'
+  return (await roleback('ListResourceProtection', { Protection, MaxResults: 1 })).Resources[0]
 }
 
-function stripOf(jobs: readonly BackupJob[], isWhole: boolean): readonly DayState[] {
-  const oldest = Math.min(...jobs.map(({ CreationDate }) => CreationDate?.getTime() ?? Infinity))
-  return daysBack(DAYS).map(({ from, to, label }) => {
-    if (!isWhole && from.getTime() < oldest)
-      return { label, health: 'none', text: 'too many backups to be looked at here' }
-    const own = jobs.filter(({ CreationDate: at }) => at !== undefined && at >= from && at < to)
-    const bad = own.filter(({ State }) => isBad(State)).length
-    const running = own.filter(({ State }) => State === 'RUNNING').length
-    if (own.length === 0) return { label, health: 'none', text: 'no backups' }
-    if (bad > 0) return { label, health: 'bad', text: `${bad} of ${count(own.length, 'backup')} failed` }
-    if (running > 0) return { label, health: 'warning', text: `${count(running, 'backup')} running` }
-    const isWarned = own.some(
-      ({ State, StatusMessage }) => State !== 'COMPLETED' || (StatusMessage ?? '') !== '',
-    )
-    return { label, health: isWarned ? 'warning' : 'good', text: count(own.length, 'backup') }
-  })
+function healthOf(day: OverviewDay | undefined): Omit<DayState, 'label'> {
+  const { BackupJobs: all = 0, FailedBackupJobs: bad = 0, RunningBackupJobs: running = 0 } = day ?? {}
+  if (all === 0) return { health: 'none', text: 'no backups' }
+  if (bad > 0) return { health: 'bad', text: `${bad} of ${count(all, 'backup')} failed` }
+  if (running > 0) return { health: 'warning', text: `${count(running, 'backup')} running` }
+  const isWarned = (day?.WarnedBackupJobs ?? 0) > 0
+  return { health: isWarned ? 'warning' : 'good', text: count(all, 'backup') }
 }
 
 /** Those that are worst off first: never backed up, then the longest ago. */
-export async function readHeat(resources: readonly Resource[]): Promise<readonly HeatRow[]> {
-  const rows = resources
-    .toSorted((a, b) => (a.last?.getTime() ?? 0) - (b.last?.getTime() ?? 0))
-    .slice(0, MAX_ROWS)
-  return await Promise.all(rows.map(heatOf))
+export async function readHeat(): Promise<readonly HeatRow[]> {
+  const { Resources } = await roleback('ListResourceProtection', { MaxResults: MAX_ROWS })
+  return await Promise.all(Resources.map(heatOf))
 }
 
 /** A day is good where its end had a recovery point that was as new as the resource's plan asks. */
-async function heatOf({ arn, name, last, objective }: Resource): Promise<HeatRow> {
+async function heatOf(resource: ResourceProtection): Promise<HeatRow> {
+  const { ResourceArn, Name: name, LastBackupTime: last } = resource
+  const objective = resource.AllowedAgeSeconds * 1000
   const { RecoveryPoints = [] } =
     last === undefined
       ? {}
-      : await backup.send(
-          new ListRecoveryPointsByResourceCommand({ ResourceArn: arn, MaxResults: MAX_POINTS }),
-        )
+      : await backup.send(new ListRecoveryPointsByResourceCommand({ ResourceArn, MaxResults: MAX_POINTS }))
   const made = RecoveryPoints.filter(({ Status }) => Status === 'COMPLETED').map(
     ({ CreationDate }) => CreationDate?.getTime() ?? 0,
   )
@@ -170,5 +102,8 @@ async function heatOf({ arn, name, last, objective }: Resource): Promise<HeatRow
     if (age <= objective) return { label, health: 'good', text }
     return { label, health: age <= 2 * objective ? 'warning' : 'bad', text }
   })
-  return { name, path: resourcePath(arn), days }
+  return { name, path: resourcePath(ResourceArn), days }
 }
+
+export const lastOf = ({ LastBackupTime }: ResourceProtection): Date | undefined =>
+  fromSeconds(LastBackupTime)

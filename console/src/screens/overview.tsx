@@ -6,11 +6,11 @@ import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Spinner from '@cloudscape-design/components/spinner'
-import { useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Suspense, lazy, useEffect, useRef } from 'react'
 import type { ReactNode } from 'react'
-import { DAYS, MAX_RESOURCES, overdueOf, readHeat, readState } from './overview-state.ts'
-import type { OverviewState, Resource } from './overview-state.ts'
+import { DAYS, MAX_ROWS, lastOf, readHeat, readState } from './overview-state.ts'
+import type { OverviewState } from './overview-state.ts'
 import { backup } from '../api/backup.ts'
 import { queries } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
@@ -18,19 +18,26 @@ import { ago, count, fromSeconds, nameOf, when } from '../parts/format.ts'
 import { DayScale, DayStrip, Heatmap } from '../parts/heatmap.tsx'
 import { Link, jobPath } from '../parts/link.tsx'
 import { Explain, Message, Problem } from '../parts/problem.tsx'
+import { ResourceName } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 
 const FirstRun = lazy(async () => ({ default: (await import('./first-run.tsx')).FirstRun }))
 
 const Growth = lazy(async () => ({ default: (await import('../parts/growth.tsx')).Growth }))
 
-const LIVE_MS = 1_000
+/** With what the answers take, a job that moved shows within a second. */
+const LIVE_MS = 700
 /** How often everything is read anew where no job moved: time alone makes resources overdue. */
 const UNASKED_MS = 30_000
 
 export function Overview(): ReactNode {
-  const state = useQuery({ queryKey: ['overview'], queryFn: readState, refetchInterval: UNASKED_MS })
-  const running = useRunning()
+  const state = useQuery({
+    queryKey: ['overview'],
+    queryFn: readState,
+    // The server counts no more often than it can afford; what it counted before is asked for again soon.
+    refetchInterval: ({ state: { data } }) => (data?.numbers.IsCurrent === false ? LIVE_MS : UNASKED_MS),
+  })
+  useMoves()
   if (state.error !== null)
     return (
       <Screen title="Overview">
@@ -44,16 +51,16 @@ export function Overview(): ReactNode {
       </Screen>
     )
   const { data } = state
-  if (data.resources.length === 0)
+  if (data.numbers.Resources === 0)
     return (
       <Suspense fallback={<Spinner size="large" />}>
-        <FirstRun vaults={data.vaults} />
+        <FirstRun />
       </Suspense>
     )
   return (
     <Screen title="Overview">
       <Worst state={data} />
-      <Tiles state={data} running={running} />
+      <Tiles state={data} />
       <Container
         header={
           <Header variant="h2" description="Each square is a day; the worst that happened on it.">
@@ -64,7 +71,7 @@ export function Overview(): ReactNode {
         <DayStrip days={data.strip} />
         <DayScale days={data.strip} />
       </Container>
-      <Heat resources={data.resources} />
+      <Heat of={data.numbers.Resources} />
       <Container
         header={
           <Header
@@ -87,27 +94,24 @@ export function Overview(): ReactNode {
   )
 }
 
-/** What is read anew, that first of which the other is made. */
-const SHOWN = ['protected', 'overview', 'denials']
+/** What is read anew once a job moved. */
+const SHOWN = ['overview', 'heat', 'denials']
 
-/** How many backups run. Two small questions a second tell whether any job moved; then all that is shown is read anew. */
-function useRunning(): number {
-  const { data } = useQuery({
-    queryKey: ['running'],
+/** Two small questions a second tell whether any backup moved; then all that is shown is read anew. */
+function useMoves(): void {
+  const { data: moved } = useQuery({
+    queryKey: ['moves'],
     queryFn: async () => {
       const [running, newest] = await Promise.all([
         backup.send(new ListBackupJobsCommand({ ByState: 'RUNNING', MaxResults: 100 })),
         backup.send(new ListBackupJobsCommand({ MaxResults: 1 })),
       ])
-      const jobs = running.BackupJobs ?? []
-      const states = [...jobs, ...(newest.BackupJobs ?? [])].map(
-        ({ BackupJobId = '', State = '' }) => `${BackupJobId} ${State}`,
-      )
-      return { count: jobs.length, moved: states.join() }
+      return [...(running.BackupJobs ?? []), ...(newest.BackupJobs ?? [])]
+        .map(({ BackupJobId = '', State = '' }) => `${BackupJobId} ${State}`)
+        .join()
     },
     refetchInterval: LIVE_MS,
   })
-  const moved = data?.moved
   const seen = useRef(moved)
   useEffect(() => {
     if (seen.current !== undefined && seen.current !== moved) {
@@ -115,65 +119,46 @@ function useRunning(): number {
     }
     seen.current = moved
   }, [moved])
-  return data?.count ?? 0
 }
 
 /** How things stand, in words; the worst comes first. */
-function Worst({ state }: { readonly state: OverviewState }): ReactNode {
-  const unprotected = state.resources.filter(({ last }) => last === undefined)
-  const overdue = overdueOf(state.resources)
-  if (state.failures.length > 0)
+function Worst({ state: { numbers, failures, worst } }: { readonly state: OverviewState }): ReactNode {
+  const { FailedBackupJobs: failed, OverdueResources: overdue, UnprotectedResources: unprotected } = numbers
+  if (failed > 0)
     return (
-      <Alert
-        type="error"
-        header={`${state.failed} ${state.failed === '1' ? 'backup' : 'backups'} failed in the last 24 hours`}
-      >
-        <Message text={state.failures[0]?.StatusMessage} />
+      <Alert type="error" header={`${count(failed, 'backup')} failed in the last 24 hours`}>
+        <Message text={failures[0]?.StatusMessage} />
       </Alert>
     )
-  if (overdue.length > 0)
+  if (overdue > 0)
     return (
-      <Alert type="warning" header={`${count(overdue.length, 'resource is', 'resources are')} overdue`}>
-        {overdue[0]?.name} was last backed up {ago(overdue[0]?.last)}.
+      <Alert type="warning" header={`${count(overdue, 'resource is', 'resources are')} overdue`}>
+        {worst?.Name} was last backed up {worst !== undefined && ago(lastOf(worst))}.
       </Alert>
     )
-  if (unprotected.length > 0)
+  if (unprotected > 0)
     return (
-      <Alert
-        type="warning"
-        header={`${count(unprotected.length, 'resource is', 'resources are')} not protected`}
-      >
-        There is no recovery point of {unprotected[0]?.name} yet.
+      <Alert type="warning" header={`${count(unprotected, 'resource is', 'resources are')} not protected`}>
+        There is no recovery point of {worst?.Name} yet.
       </Alert>
     )
   return (
-    <Alert
-      type={state.isWhole ? 'success' : 'info'}
-      header={
-        state.isWhole ? 'Everything is backed up' : `The first ${MAX_RESOURCES} resources are backed up`
-      }
-    >
-      Each of {count(state.resources.length, 'resource')} has a recovery point as new as its plan asks;
-      without a plan, of the last 36 hours.
-      {state.isWhole ? '' : ' The others were not looked at here: see Resources.'}
+    <Alert type="success" header="Everything is backed up">
+      Each of {count(numbers.Resources, 'resource')} has a recovery point as new as its plan asks; without a
+      plan, of the last 36 hours.
     </Alert>
   )
 }
 
-function Tiles({ state, running }: { readonly state: OverviewState; readonly running: number }): ReactNode {
-  const protectedCount = state.resources.filter(({ last }) => last !== undefined).length
-  const more = state.isWhole ? '' : '+'
+function Tiles({ state: { numbers } }: { readonly state: OverviewState }): ReactNode {
+  const { Resources: all, UnprotectedResources: unprotected, RestoreTests: tests } = numbers
   const tiles: readonly (readonly [label: string, value: string, path: string])[] = [
-    ['Protected', `${protectedCount}${more}`, '/resources?show=protected'],
-    ['Unprotected', `${state.resources.length - protectedCount}${more}`, '/resources?show=unprotected'],
-    ['Overdue', String(overdueOf(state.resources).length), '/resources?show=overdue'],
-    ['Running', String(running), '/jobs?state=RUNNING'],
-    ['Failed in 24 h', state.failed, '/jobs?state=FAILED&since=day'],
-    [
-      'Restore tests',
-      state.tests.all === 0 ? '0' : `${state.tests.good} of ${state.tests.all}`,
-      '/restore-testing',
-    ],
+    ['Protected', (all - unprotected).toLocaleString(), '/resources?show=protected'],
+    ['Unprotected', unprotected.toLocaleString(), '/resources?show=unprotected'],
+    ['Overdue', numbers.OverdueResources.toLocaleString(), '/resources?show=overdue'],
+    ['Running', numbers.RunningBackupJobs.toLocaleString(), '/jobs?state=RUNNING'],
+    ['Failed in 24 h', numbers.FailedBackupJobs.toLocaleString(), '/jobs?state=FAILED&since=day'],
+    ['Restore tests', tests === 0 ? '0' : `${numbers.GoodRestoreTests} of ${tests}`, '/restore-testing'],
   ]
   return (
     <Container>
@@ -191,13 +176,14 @@ function Tiles({ state, running }: { readonly state: OverviewState; readonly run
   )
 }
 
-function Heat({ resources }: { readonly resources: readonly Resource[] }): ReactNode {
+function Heat({ of }: { readonly of: number }): ReactNode {
   const { data, error } = useQuery({
-    queryKey: ['heat', resources.map(({ arn, last }) => `${arn} ${last?.getTime() ?? ''}`).join(' ')],
-    queryFn: async () => await readHeat(resources),
-    placeholderData: (before) => before,
+    queryKey: ['heat'],
+    queryFn: readHeat,
+    placeholderData: keepPreviousData,
+    refetchInterval: UNASKED_MS,
   })
-  const more = resources.length - (data?.length ?? 0)
+  const more = of - MAX_ROWS
   return (
     <Container
       header={
@@ -213,25 +199,25 @@ function Heat({ resources }: { readonly resources: readonly Resource[] }): React
       {data === undefined && error === null && <Spinner />}
       {data !== undefined && <Heatmap rows={data} />}
       {data !== undefined && more > 0 && (
-        <Box variant="small">{count(more, 'further resource')}: see Resources.</Box>
+        <Box variant="small">
+          {count(more, 'further resource')}: see <Link to="/resources">Resources</Link>.
+        </Box>
       )}
     </Container>
   )
 }
 
-function Failures({ state }: { readonly state: OverviewState }): ReactNode {
-  const { failures: jobs, resources } = state
-  const names = new Map(resources.map(({ arn, name }) => [arn, name]))
+function Failures({ state: { failures: jobs } }: { readonly state: OverviewState }): ReactNode {
   return (
     <Container fitHeight header={<Header variant="h2">Failed in 24 hours</Header>}>
       {jobs.length === 0 ? (
         <Box>Nothing failed.</Box>
       ) : (
         <SpaceBetween size="s">
-          {jobs.slice(0, 5).map((job) => (
+          {jobs.map((job) => (
             <div key={job.BackupJobId}>
               <Link to={jobPath('backup', job.BackupJobId ?? '')}>
-                {names.get(job.ResourceArn ?? '') ?? nameOf(job.ResourceArn)}
+                <ResourceName arn={job.ResourceArn ?? ''} />
               </Link>{' '}
               {when(job.CreationDate)}
               <Box variant="small">

@@ -6,21 +6,19 @@ import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 import { backup } from '../api/backup.ts'
-import type { Resource } from '../api/generated.ts'
-import { queries } from '../api/queries.ts'
+import type { ResourceProtection } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { Arn } from '../parts/arn.tsx'
 import { ChoiceFilter, TYPES } from '../parts/filter-fields.tsx'
 import { useFilters } from '../parts/filters.ts'
-import { ago, labelOf, nameOf, typeName, when } from '../parts/format.ts'
-import { lastBackups } from '../parts/last-backups.ts'
+import { ago, fromSeconds, nameOf, typeName, when } from '../parts/format.ts'
 import { Link, resourcePath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
-import { DEFAULT_OBJECTIVE_MS, objectives } from '../parts/objectives.ts'
 import { usePages } from '../parts/pages.ts'
 import { useTitle } from '../parts/screen.tsx'
 
-type Which = 'all' | 'overdue' | 'protected' | 'unprotected'
+/** Kept: whatever has recovery points, also what is registered no more. */
+type Which = 'all' | 'kept' | 'overdue' | 'protected' | 'unprotected'
 
 interface Row {
   readonly arn: string
@@ -31,9 +29,6 @@ interface Row {
   readonly isOverdue: boolean
 }
 
-/** Pages that are looked through for resources in such a state before the next is asked for by hand. */
-const MAX_PAGES = 20
-
 export function Resources(): ReactNode {
   useTitle('Resources')
   const navigate = useNavigate()
@@ -41,9 +36,7 @@ export function Resources(): ReactNode {
   const which = (filters.get('show') ?? 'all') as Which
   const type = filters.get('type')
   const pages = usePages(['resources', which, type], async (token) =>
-    which === 'protected' && type === undefined
-      ? await protectedPage(token)
-      : await registeredPage(token, which, type),
+    which === 'kept' ? await protectedPage(token) : await registeredPage(token, which, type),
   )
   const add = <Button onClick={() => void navigate('/resources/add')}>Add resource</Button>
   return (
@@ -75,9 +68,10 @@ export function Resources(): ReactNode {
               { id: 'protected', text: 'Protected' },
               { id: 'unprotected', text: 'Unprotected' },
               { id: 'overdue', text: 'Overdue' },
+              { id: 'kept', text: 'With recovery points' },
             ]}
           />
-          <ChoiceFilter filters={filters} name="type" label="Type" options={TYPES} />
+          {which !== 'kept' && <ChoiceFilter filters={filters} name="type" label="Type" options={TYPES} />}
         </SpaceBetween>
       }
       empty={
@@ -122,11 +116,12 @@ export function Resources(): ReactNode {
 function emptyText(which: Which, hasNext: boolean): string {
   if (which === 'all') return 'Nothing of this type is registered.'
   const none = {
+    kept: 'There is no recovery point yet.',
     protected: 'Nothing was backed up yet.',
     unprotected: 'Every resource here has a recovery point.',
     overdue: 'Nothing is overdue: each newest recovery point is as new as its plan asks.',
   }[which]
-  return hasNext ? `${none} There are more on the next page.` : none
+  return hasNext ? 'None was found so far; the next page looks on.' : none
 }
 
 interface ResourcePage {
@@ -134,32 +129,22 @@ interface ResourcePage {
   readonly next: string | undefined
 }
 
-/** By its plans; by the general rule where there is none, or where one may not see them. Of what was not looked at nothing is claimed. */
-async function isOverdue(): Promise<(arn: string, last: Date | undefined) => boolean> {
-  const promised = await queries.fetchQuery({
-    queryKey: ['objectives'],
-    queryFn: async () => await objectives().catch((): ReadonlyMap<string, number> => new Map()),
-    staleTime: 60_000,
-  })
-  return (arn, last) => {
-    const objective = promised.size === 0 ? DEFAULT_OBJECTIVE_MS : promised.get(arn)
-    return last !== undefined && objective !== undefined && Date.now() - last.getTime() > objective
-  }
-}
-
 async function protectedPage(token: string | undefined): Promise<ResourcePage> {
-  const [answer, overdue] = await Promise.all([
-    backup.send(new ListProtectedResourcesCommand({ MaxResults: 50, NextToken: token })),
-    isOverdue(),
-  ])
+  const answer = await backup.send(new ListProtectedResourcesCommand({ MaxResults: 50, NextToken: token }))
   const rows = (answer.Results ?? []).map(({ ResourceArn: arn = '', LastBackupTime: last, ...row }) => ({
     arn,
     name: row.ResourceName ?? nameOf(arn),
     type: row.ResourceType ?? '',
     last,
-    isOverdue: overdue(arn, last),
+    isOverdue: false,
   }))
   return { rows, next: answer.NextToken }
+}
+
+const ASKED: Readonly<Partial<Record<Which, ResourceProtection['Protection']>>> = {
+  overdue: 'OVERDUE',
+  protected: 'PROTECTED',
+  unprotected: 'UNPROTECTED',
 }
 
 async function registeredPage(
@@ -167,37 +152,19 @@ async function registeredPage(
   which: Which,
   type: string | undefined,
 ): Promise<ResourcePage> {
-  const overdue = await isOverdue()
-  let next = token
-  let rows: Row[] = []
-  let pages = 0
-  // Of a page that has only others nothing would be shown: go on to the next.
-  do {
-    const answer = await roleback('ListResources', {
-      MaxResults: 50,
-      ...(next !== undefined && { NextToken: next }),
-      ...(type !== undefined && { ResourceType: type as Resource['ResourceType'] }),
-    })
-    const last = await lastBackups(answer.Resources.map(({ ResourceArn }) => ResourceArn))
-    rows = answer.Resources.map((one) => rowOf(one, last.get(one.ResourceArn), overdue)).filter((row) =>
-      isMeant(row, which),
-    )
-    next = answer.NextToken
-    pages++
-  } while (rows.length === 0 && next !== undefined && pages < MAX_PAGES)
-  return { rows, next }
-}
-
-function isMeant({ last, isOverdue: isLate }: Row, which: Which): boolean {
-  if (which === 'all') return true
-  return which === 'overdue' ? isLate : (last === undefined) === (which === 'unprotected')
-}
-
-function rowOf(
-  resource: Resource,
-  last: Date | undefined,
-  overdue: (arn: string, last: Date | undefined) => boolean,
-): Row {
-  const arn = resource.ResourceArn
-  return { arn, name: labelOf(resource), type: resource.ResourceType, last, isOverdue: overdue(arn, last) }
+  const asked = ASKED[which]
+  const answer = await roleback('ListResourceProtection', {
+    MaxResults: 50,
+    ...(asked !== undefined && { Protection: asked }),
+    ...(token !== undefined && { NextToken: token }),
+    ...(type !== undefined && { ResourceType: type as ResourceProtection['ResourceType'] }),
+  })
+  const rows = answer.Resources.map((one) => ({
+    arn: one.ResourceArn,
+    name: one.Name,
+    type: one.ResourceType,
+    last: fromSeconds(one.LastBackupTime),
+    isOverdue: one.Protection === 'OVERDUE',
+  }))
+  return { rows, next: answer.NextToken }
 }
