@@ -18,8 +18,13 @@ export interface OwnEndpoint {
 const FORBIDDEN = new BlockList()
 FORBIDDEN.addSubnet('169.254.0.0', 16, 'ipv4')
 FORBIDDEN.addSubnet('fe80::', 10, 'ipv6')
+FORBIDDEN.addSubnet('0.0.0.0', 8, 'ipv4')
+// Metadata services of clouds that have them elsewhere: AWS, Google, Azure, Alibaba, Oracle.
 FORBIDDEN.addAddress('fd00:ec2::254', 'ipv6')
-FORBIDDEN.addAddress('0.0.0.0', 'ipv4')
+FORBIDDEN.addAddress('fd20:ce::254', 'ipv6')
+FORBIDDEN.addAddress('168.63.129.16', 'ipv4')
+FORBIDDEN.addAddress('100.100.100.200', 'ipv4')
+FORBIDDEN.addAddress('192.0.0.192', 'ipv4')
 FORBIDDEN.addAddress('::', 'ipv6')
 
 const LOOPBACK = new BlockList()
@@ -45,7 +50,7 @@ const NEVER = 'link-local, unspecified and metadata addresses are never connecte
 export const judgedLookup: LookupFunction = (host, options, callback) => {
   dns.lookup(host, { ...options, all: true }, (error, found) => {
     if (error !== null) return callback(error, [])
-    if (found.some(({ address }) => isIn(FORBIDDEN, address)))
+    if (found.some(({ address }) => isForbidden(address)))
       return callback(new Error(`Will not connect to ${host}: ${NEVER}`), [])
     const [first] = found
     if (options.all === true || first === undefined) callback(null, found)
@@ -60,7 +65,7 @@ export async function refusalOfAddresses(
   own: readonly OwnEndpoint[],
   database?: string,
 ): Promise<string | undefined> {
-  if (addresses.some((address) => isIn(FORBIDDEN, address))) return NEVER
+  if (addresses.some(isForbidden)) return NEVER
   for (const endpoint of own) {
     if (isOtherDatabase(endpoint, database)) continue
     if (endpoint.port === port && (await isSameMachine(addresses, endpoint.host)))
@@ -69,8 +74,13 @@ export async function refusalOfAddresses(
   return undefined
 }
 
+/** A loopback that lies behind a translator is another machine's. */
+function isForbidden(address: string): boolean {
+  return isIn(FORBIDDEN, address) || (isIn(LOOPBACK, address) && !isLoopbackAddress(address))
+}
+
 export function isLoopbackAddress(address: string): boolean {
-  return isIn(LOOPBACK, address)
+  return LOOPBACK.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
 
 export function isPrivateAddress(address: string): boolean {
@@ -115,7 +125,31 @@ function interfaces(): BlockList {
   return list
 }
 
-/** An IPv4 address in IPv6's clothes is found, too. */
+/** An IPv4 address in IPv6's clothes is found, too: the list itself knows `::ffff:a.b.c.d`. */
 function isIn(list: BlockList, address: string): boolean {
-  return list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  if (isIP(address) !== 6) return list.check(address, 'ipv4')
+  if (list.check(address, 'ipv6')) return true
+  const inner = TRANSLATED.check(address, 'ipv6') ? embeddedIpv4(address) : undefined
+  return inner !== undefined && list.check(inner, 'ipv4')
+}
+
+/** What networks translate or tunnel to IPv4: NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), IPv4-compatible addresses (RFC 4291). */
+const TRANSLATED = new BlockList()
+TRANSLATED.addSubnet('64:ff9b::', 96, 'ipv6')
+TRANSLATED.addSubnet('64:ff9b:1::', 48, 'ipv6')
+TRANSLATED.addSubnet('2002::', 16, 'ipv6')
+TRANSLATED.addSubnet('::', 96, 'ipv6')
+
+function embeddedIpv4(address: string): string | undefined {
+  const bare = address.split('%')[0] as string
+  // Written anew by the URL parser: lower case, hexadecimal groups only.
+  const [before = '', after] = new URL(`http://[${bare}]`).hostname.slice(1, -1).split('::')
+  const groupsOf = (part: string): number[] =>
+    part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16))
+  const [head, tail] = [groupsOf(before), groupsOf(after ?? '')]
+  const groups = [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => 0), ...tail]
+  const [high = 0, low = 0] = groups[0] === 0x2002 ? groups.slice(1, 3) : groups.slice(6)
+  // :: and ::1 are addresses of IPv6 alone.
+  if (groups[0] === 0 && high === 0) return undefined
+  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.')
 }
