@@ -3,8 +3,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { sealSession } from '../src/access/session.ts'
 import { callerOf } from '../src/aws/client.ts'
 import type { Credentials } from '../src/aws/client.ts'
+import { serverKeyFile } from '../src/cli/first-start.ts'
+import { loadServerKey } from '../src/keyring/server-key.ts'
 import { EXPLAINED } from './fixtures/denials.ts'
 import {
   ALL_RIGHTS,
@@ -117,4 +120,27 @@ test('a session that came of a key with an end does not outlive it, however many
   const chained = await assume(await assume(key))
   await pause(Math.max(0, ExpirationDate.getTime() - Date.now()) + 50)
   await assert.rejects(callAs(chained)('iam', 'ListUsers', {}), { code: 'ExpiredToken' })
+})
+
+test('a session that was made while the clock was ahead opens nothing once it is right again', async () => {
+  const RoleArn = await makeRole(world, 'ahead', { statements: [ALL_RIGHTS] })
+  const { Role } = await world.call('iam', 'GetRole', { RoleName: 'ahead' })
+  const serverKey = loadServerKey(serverKeyFile(world.dataDir))
+  const madeAt = (issuedAt: number): Credentials =>
+    sealSession(serverKey, {
+      kind: 'assumed-role',
+      accountId: world.accountId,
+      identityId: Role.RoleId,
+      tags: {},
+      session: { name: 'session', issuedAt, expiresAt: issuedAt + 3_600_000 },
+    })
+  const who = async (key: Credentials): Promise<string | undefined> =>
+    (await callAs(key)('sts', 'GetCallerIdentity', {})).Arn
+  assert.match((await who(madeAt(Date.now()))) ?? '', /assumed-role\/ahead\/session$/)
+  // Another server's clock may be a little ahead.
+  assert.ok(await who(madeAt(Date.now() + 30_000)))
+  const ahead = madeAt(Date.now() + 400 * 86_400_000)
+  await assert.rejects(who(ahead), { code: 'ExpiredToken' })
+  await world.call('roleback', 'RevokeSessions', { PrincipalArn: RoleArn })
+  await assert.rejects(who(ahead), { code: 'ExpiredToken' })
 })

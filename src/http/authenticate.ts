@@ -18,6 +18,8 @@ import { tagsOf } from '../store/tags.ts'
 const GLOBAL_SERVICES = new Set(['iam', 'sts'])
 
 const LAST_USED_EVERY_MS = 60_000
+/** So much the clocks of several servers may differ, in milliseconds: a session that another one made is not of the future yet. */
+const MAX_AHEAD_MS = 60_000
 
 export interface AuthenticationContext {
   readonly db: Queryable
@@ -145,7 +147,9 @@ async function sessionKey(
   const content = openSession(ctx.serverKey, claim.accessKeyId, claim.sessionToken)
   if (content === undefined) throw invalidToken(model)
   const principal = async (): Promise<Principal> => {
-    if (content.session.expiresAt <= ctx.now) throw expiredToken(model)
+    const { issuedAt, expiresAt } = content.session
+    // Made while the clock was ahead, it would live until that time comes, and no revocation of now would meet it.
+    if (expiresAt <= ctx.now || issuedAt > ctx.now + MAX_AHEAD_MS) throw expiredToken(model)
     return await sessionPrincipal(ctx, model, claim.accessKeyId, content)
   }
   return { secret: content.secretAccessKey, principal }
