@@ -10,7 +10,7 @@ import { withAuthorizationId } from './denial.ts'
 import type { Ruling } from './denial-record.ts'
 import type { Caller, Principal } from './principal.ts'
 import type { Question } from './proposal.ts'
-import { keepRefusal, refusalMessage } from './refusal.ts'
+import { keepRefusal, ownSideOf, refusalMessage } from './refusal.ts'
 
 /** Decisions that operations take themselves, since more than the caller's policies bear on them; recorded as the gate's are. */
 
@@ -69,14 +69,17 @@ export async function recordAssumption(
   decisions: readonly AssumptionDecision[],
 ): Promise<AssumptionOutcome> {
   const isAbsent = role === undefined
+  const isOwn = accountId === asked.accountId
   for (const { action, decision, question } of decisions) {
-    const deciding = decision.statements[0]
+    // The trail is the caller's account's: it has no more of another one than he is told (R15).
+    const told = ownSideOf(question, decision)
+    const deciding = told.statements[0]
     const record = {
       action,
       resource,
-      effect: decision.allowed ? 'Allow' : 'Deny',
-      layer: decision.layer,
-      reason: isAbsent && !decision.allowed ? `${decision.reason} (no such role)` : decision.reason,
+      effect: told.allowed ? 'Allow' : 'Deny',
+      layer: told.layer,
+      reason: isAbsent && isOwn && !told.allowed ? `${told.reason} (no such role)` : told.reason,
       policy: deciding?.policy.arn ?? deciding?.policy.name,
       statement: deciding === undefined ? undefined : (deciding.sid ?? `#${deciding.index}`),
     } as const
@@ -85,7 +88,7 @@ export async function recordAssumption(
       continue
     }
     // That a role is absent is for the explanation, and for the account that would have it.
-    const notes = isAbsent && accountId === asked.accountId ? [`There is no role ${resource}`] : []
+    const notes = isAbsent && isOwn ? [`There is no role ${resource}`] : []
     return { allowed: false, message: await recordRefusal(asked, record, question, decision, notes) }
   }
   if (isAbsent) throw new Error(`The role ${resource} does not exist, and yet it may be assumed`)

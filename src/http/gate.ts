@@ -4,7 +4,7 @@ import type { Ruling } from '../access/denial-record.ts'
 import { evaluationOf } from '../access/explain.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Question } from '../access/proposal.ts'
-import { keepRefusal, refusalMessage } from '../access/refusal.ts'
+import { keepRefusal, ownSideOf, refusalMessage } from '../access/refusal.ts'
 import { whyNoIam } from '../access/session.ts'
 import { AwsError } from '../aws/error.ts'
 import type { CallContext } from '../context.ts'
@@ -114,11 +114,10 @@ async function refuse(
   return new AwsError(accessDeniedCode, 403, refusalMessage(principal, question, told, id))
 }
 
-function auditRecord(
-  request: GateRequest,
-  { request: { action, resource } }: Question,
-  decision: Decision,
-): AuditRecord {
+/** The trail is the caller's account's: of another account's policies it has no more than he is told (R15). */
+function auditRecord(request: GateRequest, question: Question, whole: Decision): AuditRecord {
+  const { action, resource } = question.request
+  const decision = ownSideOf(question, whole)
   const deciding = decision.statements[0]
   return {
     at: request.now,
