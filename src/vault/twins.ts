@@ -8,7 +8,7 @@ import type { DocumentType, VaultKeys } from './keys.ts'
 import type { Lease } from './lease.ts'
 
 /**
- * Heads, amendments, tombstones and vault records lie in the vault twice (docs/vault-format.md, section 20; docs/adr/0030): nothing
+ * Heads, amendments, tombstones and vault records lie in the vault twice (docs/vault-format.md, section 20; docs/adr/0031): nothing
  * else says what they do. A twin is the same sealed bytes under a further name, and what it says is sealed for the first name: so either
  * stands for both, and can be put back from the other without anybody's word being taken for it.
  *
