@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { VaultHealth } from '../aws/generated/roleback.ts'
+import type { SystemVaultHealth, VaultHealth } from '../aws/generated/roleback.ts'
 import { clientFrom } from './connect.ts'
 import { humanBytes, say, sayJson, tableOf } from './output.ts'
 
@@ -12,12 +12,24 @@ export function addVaultStatus(vault: Command): void {
     .option('--json', 'print the result as JSON')
     .action(async (name: string | undefined, options: { readonly json?: boolean }) => {
       const { call } = clientFrom(process.env)
-      const { Vaults } = await call('roleback', 'ListVaultHealth', { BackupVaultName: name })
-      if (options.json === true) return sayJson({ Vaults })
-      if (Vaults.length === 0) return say('There is no backup vault in this region.')
-      say(tableOf(['VAULT', 'READ THROUGH', 'NOW', 'NEXT', 'DAMAGE'], Vaults.map(rowOf)))
+      const health = await call('roleback', 'ListVaultHealth', { BackupVaultName: name })
+      if (options.json === true) return sayJson(health)
+      const { Vaults, SystemVault } = health
+      if (Vaults.length === 0) say('There is no backup vault in this region.')
+      else say(tableOf(['VAULT', 'READ THROUGH', 'NOW', 'NEXT', 'DAMAGE'], Vaults.map(rowOf)))
       for (const one of Vaults) for (const line of damageOf(one)) say(line)
+      if (SystemVault !== undefined) for (const line of systemLines(SystemVault)) say(line)
     })
+}
+
+function systemLines(system: SystemVaultHealth): readonly string[] {
+  const { VaultId, Region, LastScrubEnded: ended, LastExport: exported, Problem, ProblemSince } = system
+  const read = ended === undefined ? 'not yet read through' : `read through ${dayOf(ended)}`
+  const newest = exported === undefined ? 'no export yet' : `newest export ${dayOf(exported)}`
+  const objects = system.DamagedObjects.map(({ Name, Reason }) => `  ${Name}: ${Reason}`)
+  const damage = objects.length === 0 ? 'no damage known' : `${system.DamagedObjectCount} objects damaged`
+  const problem = Problem === undefined ? [] : [`  since ${dayOf(ProblemSince)} its exports fail: ${Problem}`]
+  return ['', `System vault ${VaultId} (${Region}): ${read}, ${newest}, ${damage}`, ...problem, ...objects]
 }
 
 const dayOf = (at: Date | undefined): string => at?.toISOString().slice(0, 16).replace('T', ' ') ?? ''

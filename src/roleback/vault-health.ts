@@ -1,5 +1,7 @@
 import type { ListVaultHealthInput, ListVaultHealthOutput, VaultHealth } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
+import { findIdentityExport } from '../store/identity-export.ts'
+import type { SystemScrub } from '../store/identity-export.ts'
 import type { JobTable, VaultTable } from '../store/schema.ts'
 import { damageIn, listScrubs, nextPassAt } from '../store/vault-scrubs.ts'
 import type { ScrubState } from '../store/vault-scrubs.ts'
@@ -20,7 +22,33 @@ export async function listVaultHealth(
     .filter(({ vault }) => only === undefined || vault.vault_id === only.vault_id)
     .toSorted((one, other) => (one.vault.name < other.vault.name ? -1 : 1))
   const repairs = await latestRepairs(ctx)
-  return { Vaults: shown.map(({ vault, scrub }) => toHealth(vault, scrub, repairs.get(vault.name))) }
+  return {
+    Vaults: shown.map(({ vault, scrub }) => toHealth(vault, scrub, repairs.get(vault.name))),
+    SystemVault: only === undefined ? await systemHealth(ctx) : undefined,
+  }
+}
+
+/** Of the vault with the exports of identities, which is no account's: told to the management account, whichever region it asks in. */
+async function systemHealth({
+  store,
+  accountId,
+  server,
+}: Context): Promise<ListVaultHealthOutput['SystemVault']> {
+  const row = accountId === server.managementAccountId ? await findIdentityExport(store.db) : undefined
+  if (row === undefined) return undefined
+  const scrub = row.last_scrub === null ? undefined : (JSON.parse(row.last_scrub) as SystemScrub)
+  const damage = scrub?.damage ?? []
+  return {
+    VaultId: row.vault_id,
+    Region: row.region,
+    LastScrubEnded: dateOf(scrub?.endedAt),
+    LastScrubBytes: scrub?.bytes,
+    LastExport: dateOf(row.exported_at),
+    Problem: row.problem ?? undefined,
+    ProblemSince: dateOf(row.problem_since),
+    DamagedObjectCount: damage.length,
+    DamagedObjects: damage.map(({ blob, reason }) => ({ Name: blob, Reason: reason })),
+  }
 }
 
 type Repair = Pick<JobTable, 'job_id' | 'state' | 'status_message' | 'vault_name'>

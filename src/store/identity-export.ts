@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { IdentityExportTable } from './schema-identity.ts'
 import type { Queryable } from './store.ts'
+import type { BlobDamage } from './vault-scrubs.ts'
 
 /** Changes taken away in one statement. */
 const BATCH = 500
@@ -10,14 +11,22 @@ export async function findIdentityExport(db: Queryable): Promise<IdentityExportT
   return await db.selectFrom('identity_export').selectAll().where('id', '=', 1).executeTakeFirst()
 }
 
+/** What a look through all of the system vault found, and its repair left. */
+export interface SystemScrub {
+  /** Milliseconds since 1970. */
+  readonly endedAt: number
+  readonly bytes: number
+  readonly damage: readonly BlobDamage[]
+}
+
 /** Makes the row where there is none. */
 export async function insertIdentityExport(
   db: Queryable,
-  row: Omit<IdentityExportTable, 'id'>,
+  row: Omit<IdentityExportTable, 'id' | 'last_scrub'>,
 ): Promise<void> {
   await db
     .insertInto('identity_export')
-    .values({ ...row, id: 1 })
+    .values({ ...row, id: 1, last_scrub: null })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute()
 }

@@ -27,6 +27,8 @@ export interface IdentityExportTable {
   /** Why there has been none since. */
   problem: string | null
   problem_since: Millis | null
+  /** SystemScrub of the last look through all of the system vault; null until there was one. */
+  last_scrub: JsonText | null
   lease_owner: string | null
   lease_until: Millis
 }

@@ -35,6 +35,7 @@ export async function cutPower({
   if (typeof disk === 'string') return disk
   const points = new NumberedPoints()
   let acknowledged = 0
+  const heard = Promise.withResolvers<void>()
   try {
     const directory = join(disk.path, 'vault')
     await makeVault(new DiskBlobStore(directory))
@@ -46,11 +47,15 @@ export async function cutPower({
         first: cut * 100,
         hear: (line) => {
           points.hear(line)
-          if (line.startsWith('done')) acknowledged++
+          if (!line.startsWith('done')) return
+          acknowledged++
+          heard.resolve()
         },
       })
       await running.ready
       await pause(draw(MAX_LIFE_MS))
+      // A busy machine may not have come to anything yet, and then the cuts would show nothing.
+      if (cut === cuts) await Promise.race([heard.promise, running.ended])
       disk.cut()
       // It may yet say what it did before; after that the disk gives it nothing but errors.
       await running.ended

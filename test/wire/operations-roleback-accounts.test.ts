@@ -16,6 +16,12 @@ after(() => world[Symbol.asyncDispose]())
 const FIRST = world.accountId
 const tenant = await makeTenant(world, 'second')
 
+const envOf = (key: Credentials): Record<string, string> => ({
+  AWS_ENDPOINT_URL: world.url,
+  AWS_ACCESS_KEY_ID: key.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
+})
+
 test('an account is made with a root key of its own, and listed; its id and its alias are its own', async () => {
   const { call } = world
   const made = await call('roleback', 'CreateAccount', {
@@ -69,11 +75,6 @@ test('an account is made with a root key of its own, and listed; its id and its 
 })
 
 test('`roleback account create` writes the root key into a file that only its owner reads, and `list` names the accounts', async () => {
-  const envOf = (key: Credentials): Record<string, string> => ({
-    AWS_ENDPOINT_URL: world.url,
-    AWS_ACCESS_KEY_ID: key.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
-  })
   const env = envOf(world.rootKey)
   const out = join(world.scratch, 'fourth-root')
   const made = await roleback(
@@ -114,4 +115,13 @@ test('`roleback root-key --account` makes a root key of another account, by loca
     /aws_access_key_id = (\S+)\naws_secret_access_key = (\S+)/.exec(readFileSync(file, 'utf8')) ?? []
   const root = callerOf(world.url, { accessKeyId, secretAccessKey }, world.region)
   assert.equal((await root('sts', 'GetCallerIdentity', {})).Arn, `arn:aws:iam::${accountId}:root`)
+})
+
+test('the health of the system vault is told to the management account alone', async () => {
+  const { SystemVault } = await world.call('roleback', 'ListVaultHealth', {})
+  assert.deepEqual([SystemVault?.DamagedObjectCount, SystemVault?.Problem], [0, undefined])
+  assert.match(SystemVault?.VaultId ?? '', /^[0-9a-f]{32}$/)
+  assert.equal((await tenant.call('roleback', 'ListVaultHealth', {})).SystemVault, undefined)
+  const status = await roleback(['vault', 'status'], { env: envOf(world.rootKey) })
+  assert.match(status.stdout, /^System vault [0-9a-f]{32} \(.*no damage known$/m)
 })

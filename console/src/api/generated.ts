@@ -1270,6 +1270,7 @@ export interface ListVaultHealthInput {
 
 export interface ListVaultHealthOutput {
   readonly Vaults: readonly VaultHealth[]
+  readonly SystemVault?: SystemVaultHealth | undefined
 }
 
 export interface VaultHealth {
@@ -1287,6 +1288,18 @@ export interface VaultHealth {
   readonly DamagedRecoveryPoints: readonly DamagedRecoveryPoint[]
   readonly LatestRepairJobId?: string | undefined
   readonly LatestRepairState?: string | undefined
+}
+
+export interface SystemVaultHealth {
+  readonly VaultId: string
+  readonly Region: string
+  readonly LastScrubEnded?: number | undefined
+  readonly LastScrubBytes?: number | undefined
+  readonly LastExport?: number | undefined
+  readonly Problem?: string | undefined
+  readonly ProblemSince?: number | undefined
+  readonly DamagedObjectCount: number
+  readonly DamagedObjects: readonly DamagedObject[]
 }
 
 export interface DamagedObject {

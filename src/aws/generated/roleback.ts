@@ -1272,6 +1272,7 @@ export interface ListVaultHealthInput {
 
 export interface ListVaultHealthOutput {
   readonly Vaults: readonly VaultHealth[]
+  readonly SystemVault?: SystemVaultHealth | undefined
 }
 
 export interface VaultHealth {
@@ -1289,6 +1290,18 @@ export interface VaultHealth {
   readonly DamagedRecoveryPoints: readonly DamagedRecoveryPoint[]
   readonly LatestRepairJobId?: string | undefined
   readonly LatestRepairState?: string | undefined
+}
+
+export interface SystemVaultHealth {
+  readonly VaultId: string
+  readonly Region: string
+  readonly LastScrubEnded?: Date | undefined
+  readonly LastScrubBytes?: number | undefined
+  readonly LastExport?: Date | undefined
+  readonly Problem?: string | undefined
+  readonly ProblemSince?: Date | undefined
+  readonly DamagedObjectCount: number
+  readonly DamagedObjects: readonly DamagedObject[]
 }
 
 export interface DamagedObject {

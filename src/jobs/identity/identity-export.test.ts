@@ -443,4 +443,6 @@ test('rot in the system vault is told each day and mended: by a new export, and 
     (await findIdentityExport(bench.store.db))?.problem ?? '',
     /^The system vault .* is damaged: .*records\/00000001/,
   )
+  const scrubbed = (await findIdentityExport(bench.store.db))?.last_scrub ?? ''
+  assert.match(scrubbed, /"damage":\[{"blob":"records\/00000001".*{"blob":"twins\/records\/00000001"[^{]*]/)
 })

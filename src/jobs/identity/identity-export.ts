@@ -10,6 +10,7 @@ import {
   identityChanges,
   updateIdentityExport,
 } from '../../store/identity-export.ts'
+import type { SystemScrub } from '../../store/identity-export.ts'
 import { IDENTITY_TABLES, identityRows } from '../../store/identity-rows.ts'
 import type { IdentityRow, IdentityTable } from '../../store/identity-rows.ts'
 import { schemaVersion } from '../../store/migrate.ts'
@@ -141,25 +142,37 @@ export class IdentityExports {
   async #scrub(): Promise<readonly BlobDamage[]> {
     const { vaults, clock, log } = this.#tools
     const { vault } = await openSystemVault(this.#tools, this.#owner)
-    const problems = await scrubSystemVault(vault, await vaults.owner(), {
+    const found = await scrubSystemVault(vault, await vaults.owner(), {
       renew: async () => await this.#change({ lease_until: clock.now() + LEASE_MS }),
       signal: this.#stop.signal,
     })
-    for (const { blob, reason } of problems)
+    for (const { blob, reason } of found.damage)
       log.error('damage in the system vault', { vaultId: vault.id, blob, reason })
     this.#scrubbedAt = clock.now()
-    return problems
+    await this.#tell({ ...found, endedAt: this.#scrubbedAt })
+    return found.damage
+  }
+
+  /** What is known of the system vault's bytes, for who asks for their health. */
+  async #tell(scrub: SystemScrub): Promise<void> {
+    await this.#change({ last_scrub: JSON.stringify(scrub) })
   }
 
   async #mend(problems: readonly BlobDamage[], number: number): Promise<void> {
     const { vaults, log } = this.#tools
-    const { vault } = await openSystemVault(this.#tools, this.#owner)
-    await mendSystemVault(vault, await vaults.owner(), {
+    const { vault, row } = await openSystemVault(this.#tools, this.#owner)
+    const left = await mendSystemVault(vault, await vaults.owner(), {
       problems,
       number,
       lease: { generation: 0, check: async () => await vaults.checkOwner(vault) },
       log,
     })
+    if (row.last_scrub !== null)
+      await this.#tell({ ...(JSON.parse(row.last_scrub) as SystemScrub), damage: left })
+    if (left.length > 0)
+      throw new Error(
+        `The system vault ${vault.id} is damaged: ${left.map(({ reason }) => reason).join('; ')}. Bring it back from a copy of its storage, or move it away: a new one is made`,
+      )
   }
 
   async #export(): Promise<number> {

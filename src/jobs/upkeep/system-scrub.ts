@@ -1,4 +1,5 @@
 import type { Log } from '../../lib/log.ts'
+import type { SystemScrub } from '../../store/identity-export.ts'
 import type { BlobDamage } from '../../store/vault-scrubs.ts'
 import { pruneIdentityExports } from '../../vault/identity-exports.ts'
 import type { Lease } from '../../vault/lease.ts'
@@ -12,20 +13,22 @@ import type { WrappingOwner } from './wrappings.ts'
 const SLICE_BYTES: number = 16 * 1024 * 1024
 const EXPORT = /^(identity\/[^/]+)\//
 
-/** Looks through the system vault, which holds no recovery points and so has no scrub or verify of its own. @returns What is damaged. */
+/** Looks through the system vault, which holds no recovery points and so has no scrub or verify of its own. @returns What is damaged, and how many bytes were read. */
 export async function scrubSystemVault(
   vault: Vault,
   owner: WrappingOwner,
   { renew, signal }: { readonly renew: () => Promise<void>; readonly signal: AbortSignal },
-): Promise<readonly BlobDamage[]> {
+): Promise<Omit<SystemScrub, 'endedAt'>> {
   const problems: BlobDamage[] = []
+  let bytes = 0
   for (let cursor: string | undefined = SCRUB_START; cursor !== undefined;) {
     const slice = await scrubSlice(vault.store, cursor, { maxBytes: SLICE_BYTES, signal })
     problems.push(...slice.problems)
+    bytes += slice.bytes
     cursor = slice.cursor
     await renew()
   }
-  return [...problems, ...(await checkWrappings(vault, owner))]
+  return { bytes, damage: [...problems, ...(await checkWrappings(vault, owner))] }
 }
 
 /**
@@ -33,7 +36,7 @@ export async function scrubSystemVault(
  * their twins.
  *
  * @param number Of the newest export, written since the damage was found.
- * @throws {Error} That names what is left: of it there is one only.
+ * @returns What is left: of it there is one only.
  */
 export async function mendSystemVault(
   vault: Vault,
@@ -49,7 +52,7 @@ export async function mendSystemVault(
     readonly lease: Lease
     readonly log: Log
   },
-): Promise<void> {
+): Promise<readonly BlobDamage[]> {
   const exports = new Set(problems.flatMap(({ blob }) => EXPORT.exec(blob)?.[1] ?? []))
   await pruneIdentityExports(vault.store, number, (folder) => !exports.has(folder))
   const mended = new Set([...(await repairWrappings(vault, owner)), ...(await mendDocuments(vault, lease))])
@@ -57,8 +60,5 @@ export async function mendSystemVault(
   for (const { blob } of problems)
     if (!left.some((one) => one.blob === blob))
       log.info('damage in the system vault is gone', { vaultId: vault.id, blob, export: number })
-  if (left.length > 0)
-    throw new Error(
-      `The system vault ${vault.id} is damaged: ${left.map(({ reason }) => reason).join('; ')}. Bring it back from a copy of its storage, or move it away: a new one is made`,
-    )
+  return left
 }
