@@ -209,7 +209,7 @@ calls, of the calls that a job makes, and of the service when it takes on a role
 absent from it: an operator without \`IfExists\` does not match then, a negated one does.
 
 \`KEY\` stands for a tag's key. Keys are compared without regard to case, tag keys in them too; values with it, unless the operator
-says otherwise.
+says otherwise. So nothing gets two tags whose keys differ only in case, as AWS allows outside of IAM: a condition would see one of them.
 
 ## In every decision
 

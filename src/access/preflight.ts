@@ -7,6 +7,7 @@ import type { PolicyLayers } from '../policy/evaluate.ts'
 import { standInFor } from '../policy/outlook.ts'
 import { tagsOf } from '../store/tags.ts'
 import { parseArn } from '../lib/arn.ts'
+import { tagsOver } from '../lib/tag-keys.ts'
 import type { RoleTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { askTrust, serviceSession } from './assume.ts'
@@ -254,7 +255,10 @@ class Run {
     const facts = this.#facts(job, { arn, tags }, recoveryPointArn)
     const calls = backupCalls(kind, { ...scope, resourceTags: tags }, ITEMS)
     const checks = [...this.#asked('job', facts, this.#layers(job, scope), calls)]
-    const pointTags = { ...tags, ...place.recoveryPointTags, 'aws:backup:source-resource': arn }
+    const pointTags = {
+      ...tagsOver(tags, place.recoveryPointTags),
+      'aws:backup:source-resource': arn,
+    }
     if (place.isExpiring) checks.push(...this.#expiry(job, kind, facts, pointTags))
     for (const copy of place.copies) {
       const made = { ...facts, tags: new Map([[recoveryPointArn, pointTags], ...this.#vaultTags]) }

@@ -10,6 +10,7 @@ import type {
   UntagResourceInput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
+import { twinKeys } from '../lib/tag-keys.ts'
 import { queueAmendment } from '../store/amendments.ts'
 import { findFramework } from '../store/frameworks.ts'
 import { findLegalHold } from '../store/legal-holds.ts'
@@ -31,6 +32,7 @@ export async function tagResource(ctx: Context, input: TagResourceInput): Promis
   await taggable(ctx, input.ResourceArn)
   await ctx.store.transaction(async (tx) => {
     const all = { ...(await tagsOf(tx, ctx.accountId, input.ResourceArn)), ...tags }
+    refuseTwins(Object.keys(tags), Object.keys(all))
     const own = Object.keys(all).filter((key) => !key.startsWith('aws:'))
     if (own.length > MAX_TAGS) {
       throw new LimitExceededException(
@@ -67,8 +69,12 @@ export async function listTags(ctx: Context, input: ListTagsInput): Promise<List
   return { Tags: await tagsOf(ctx.store.db, ctx.accountId, input.ResourceArn) }
 }
 
-/** Tags as a caller may set them. @throws {InvalidParameterValueException} For `aws:` keys and lengths AWS refuses. */
+/**
+ * Tags as a caller may set them.
+ * @throws {InvalidParameterValueException} For `aws:` keys, lengths AWS refuses, and keys that differ only in case.
+ */
 export function checkTags(tags: Tags): Tags {
+  refuseTwins(Object.keys(tags))
   for (const [key, value] of Object.entries(tags)) {
     if (isReserved(key)) throw reservedKey(key)
     if (key.length < 1 || key.length > 128) {
@@ -84,6 +90,15 @@ export function checkTags(tags: Tags): Tags {
     }
   }
   return tags
+}
+
+function refuseTwins(given: readonly string[], all?: readonly string[]): void {
+  const [key, twin] = twinKeys(given, all) ?? []
+  if (key === undefined) return
+  throw new InvalidParameterValueException(
+    `Tag key "${key}" differs from "${twin}" only in case: policies could not tell them apart. Use one of them`,
+    { Context: 'Tags' },
+  )
 }
 
 function isReserved(key: string): boolean {

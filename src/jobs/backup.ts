@@ -2,6 +2,7 @@ import { driverOf } from '../drivers/drivers.ts'
 import type { BackupSummary, ItemProblem } from '../drivers/driver.ts'
 import type { ResourceType } from '../kinds/kind.ts'
 import type { StoredLifecycle } from '../plans/lifecycle.ts'
+import { tagsOver } from '../lib/tag-keys.ts'
 import { assertClaim, finishJob } from '../store/claims.ts'
 import { completeRecoveryPoint, latestPointOfResource } from '../store/recovery-points.ts'
 import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../store/schema.ts'
@@ -175,7 +176,7 @@ function endOf(
     state: problems.count === 0 ? 'COMPLETED' : 'PARTIAL',
     message,
     completedAt: tools.clock.now(),
-    tags: { ...tags, ...given, 'aws:backup:source-resource': point.resource_arn },
+    tags: { ...tagsOver(tags, given), 'aws:backup:source-resource': point.resource_arn },
   }
 }
 

@@ -29,6 +29,7 @@ import {
   removeResource,
   updateResource as updateRow,
 } from '../store/resources.ts'
+import { tagsOver, twinKeys } from '../lib/tag-keys.ts'
 import type { NewResource } from '../store/resources.ts'
 import type { ResourceTable } from '../store/schema.ts'
 import { replaceTags, tagsOf, tagsOfAll } from '../store/tags.ts'
@@ -127,7 +128,7 @@ function alreadyRegistered(arn: string): AlreadyExistsException {
   )
 }
 
-/** @throws {InvalidParameterValueException} For keys that are AWS's own. */
+/** @throws {InvalidParameterValueException} For keys that are AWS's own, and those that differ only in case. */
 export function tagsGiven(
   input: Pick<RegisterResourceInput, 'Tags' | 'ResourceType' | 'Name'>,
 ): Record<string, string> {
@@ -141,8 +142,14 @@ export function tagsGiven(
     }
     tags[tag.Key] = tag.Value
   }
-  if (input.ResourceType === 'EFS') tags['Name'] ??= input.Name
-  return tags
+  const [key, twin] = twinKeys(Object.keys(tags)) ?? []
+  if (key !== undefined) {
+    throw new InvalidParameterValueException(
+      `Tag key "${key}" differs from "${twin}" only in case: policies could not tell them apart. Use one of them`,
+      { Context: 'Tags' },
+    )
+  }
+  return input.ResourceType === 'EFS' ? tagsOver({ Name: input.Name }, tags) : tags
 }
 
 /** Both secrets go under one seal, bound to the resource's unique id and the version of its settings. */

@@ -1,5 +1,6 @@
 import { resourceTagKeys } from '../access/request-context.ts'
 import { parseArn } from '../lib/arn.ts'
+import { twinKeys } from '../lib/tag-keys.ts'
 import { AwsError } from '../aws/error.ts'
 import type {
   FailureInfo,
@@ -39,6 +40,14 @@ export async function tagResources(ctx: Context, input: TagResourcesInput): Prom
     async (arn) => {
       await ctx.store.transaction(async (tx) => {
         const all = { ...(await tagsOf(tx, ctx.accountId, arn)), ...input.Tags }
+        const [key, twin] = twinKeys(Object.keys(input.Tags), Object.keys(all)) ?? []
+        if (key !== undefined) {
+          throw new AwsError(
+            'InvalidParameterException',
+            400,
+            `Tag key "${key}" differs from "${twin}" of ${arn} only in case: policies could not tell them apart. Use one of them`,
+          )
+        }
         if (Object.keys(all).filter((key) => !isReserved(key)).length > MAX_TAGS) {
           throw new AwsError('InvalidParameterException', 400, `${arn} would have more than ${MAX_TAGS} tags`)
         }

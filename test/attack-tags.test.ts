@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { awsError } from './fixtures/aws-error.ts'
+import {
+  ALL_RIGHTS,
+  backUpWell,
+  makeRole,
+  makeUser,
+  makeVault,
+  openWorld,
+  registerDirectory,
+} from './fixtures/world.ts'
+
+/** Tags whose keys differ only in case, which condition keys cannot tell apart. */
+
+const world = await openWorld()
+after(() => world[Symbol.asyncDispose]())
+
+const TWINS = 'only in case: policies could not tell them apart'
+const deny = (Action: string | readonly string[], Condition: object): object => ({
+  Effect: 'Deny',
+  Action,
+  Resource: '*',
+  Condition,
+})
+
+test('a tag in another case does not stand before the one that a policy asks for', async () => {
+  const ResourceArn = await makeVault(world, 'kept')
+  await world.call('backup', 'TagResource', { ResourceArn, Tags: { Env: 'prod' } })
+  const user = await makeUser(world, 'tagger', [
+    ALL_RIGHTS,
+    deny('backup:DeleteBackupVault', { StringEquals: { 'aws:ResourceTag/Env': 'prod' } }),
+    deny(['backup:TagResource', 'backup:UntagResource'], {
+      'ForAnyValue:StringEquals': { 'aws:TagKeys': 'Env' },
+    }),
+  ])
+  const remove = () => user.call('backup', 'DeleteBackupVault', { BackupVaultName: 'kept' })
+  await assert.rejects(remove(), awsError('AccessDeniedException', 'explicit deny'))
+  await assert.rejects(
+    user.call('backup', 'TagResource', { ResourceArn, Tags: { env: 'dev' } }),
+    awsError('InvalidParameterValueException', TWINS),
+  )
+  const { FailedResourcesMap } = await user.call('tagging', 'TagResources', {
+    ResourceARNList: [ResourceArn],
+    Tags: { ENV: 'dev' },
+  })
+  assert.ok(FailedResourcesMap?.[ResourceArn]?.ErrorMessage?.includes(TWINS))
+  await assert.rejects(remove(), awsError('AccessDeniedException', 'explicit deny'))
+  // Whoever may, changes it under its own name.
+  await world.call('backup', 'TagResource', { ResourceArn, Tags: { Env: 'dev', team: 'db' } })
+  await remove()
+})
+
+test('no request sets two tags of which conditions see one', async () => {
+  const both = { Env: 'prod', env: 'dev' }
+  const twins = awsError('InvalidParameterValueException', TWINS)
+  await assert.rejects(
+    world.call('backup', 'CreateBackupVault', { BackupVaultName: 'both', BackupVaultTags: both }),
+    twins,
+  )
+  const Tags = Object.entries(both).map(([Key, Value]) => ({ Key, Value }))
+  await assert.rejects(
+    world.call('roleback', 'RegisterResource', {
+      ResourceType: 'EFS',
+      Name: 'both',
+      Connection: { Path: world.scratch, RestoreRoot: world.scratch },
+      Tags,
+    }),
+    twins,
+  )
+  await makeVault(world, 'gold')
+  const { arn } = await registerDirectory(world, 'tree', (path) => writeFileSync(join(path, 'a'), 'a'))
+  const IamRoleArn = await makeRole(world, 'worker', { statements: [ALL_RIGHTS] })
+  const job = { BackupVaultName: 'gold', ResourceArn: arn, IamRoleArn }
+  await assert.rejects(world.call('backup', 'StartBackupJob', { ...job, RecoveryPointTags: both }), twins)
+
+  // What is given for the recovery point goes before what its source has, in whichever case.
+  await world.call('tagging', 'TagResources', { ResourceARNList: [arn], Tags: { env: 'dev', team: 'db' } })
+  const ResourceArn = await backUpWell(world, { ...job, RecoveryPointTags: { Env: 'prod' } })
+  const { Tags: kept = {} } = await world.call('backup', 'ListTags', { ResourceArn })
+  assert.deepEqual(
+    Object.fromEntries(Object.entries(kept).filter(([key]) => !key.startsWith('aws:') && key !== 'Name')),
+    { Env: 'prod', team: 'db' },
+  )
+})
