@@ -253,3 +253,46 @@ test('counts that are refused leave the plan saved, and say so', { skip: missing
   assert.equal(BackupPlansList.filter(({ BackupPlanName }) => BackupPlanName === 'weekly').length, 1)
   await context.close()
 })
+
+test(
+  'a vault is given cold storage on its own screen, and a plan may then move to it',
+  { skip: missing },
+  async () => {
+    await goTo(page, '/vaults/nightly?tab=cold')
+    await shows(page, page.getByText('is refused until it has some'))
+    await page.getByRole('button', { name: /^The same on the command line/ }).click()
+    await shows(page, page.getByText(/^\.\/roleback storage cold arn:aws:backup:.*:backup-vault:nightly$/))
+    await page.getByRole('button', { name: 'Give it cold storage' }).click()
+    await shows(page, page.locator('main').getByText(new RegExp(`^${cold}/cold-`)))
+    await shows(page, page.getByRole('button', { name: 'Change the place' }))
+
+    const { id } = await planNamed('Daily-Monthly-1yr-Retention')
+    await goTo(page, `/plans/${id}/edit`)
+    await page.getByLabel('Move to cold storage after (days)').nth(1).fill('30')
+    await page.getByRole('button', { name: 'Skip to review' }).click()
+    await shows(page, page.getByRole('cell', { name: '365 days, cold after 30 days' }))
+    await shows(page, page.getByText('The server takes this plan as it is.'))
+    await page.getByRole('button', { name: 'Save as a new version' }).click()
+    await page.getByRole('heading', { level: 1, name: 'Daily-Monthly-1yr-Retention' }).waitFor()
+    const { rules } = await planNamed('Daily-Monthly-1yr-Retention')
+    assert.equal(rules[1]?.Lifecycle?.MoveToColdStorageAfterDays, 30)
+  },
+)
+
+test(
+  'whoever does not run the server is refused its cold storage, with the way to the reasons',
+  { skip: missing },
+  async () => {
+    const own = await browser.newPage()
+    const { AccessKey } = await server.call('iam', 'CreateAccessKey', { UserName: 'planner' })
+    await signInWithKey(own, server.url, {
+      accessKeyId: AccessKey.AccessKeyId,
+      secretAccessKey: AccessKey.SecretAccessKey,
+    })
+    await goTo(own, '/vaults/offsite?tab=cold')
+    await shows(own, own.getByText('You may not see the cold storage of vaults'))
+    await own.getByRole('button', { name: 'Explain' }).click()
+    await shows(own, own.getByText('iam:GetAccountPasswordPolicy').first())
+    await own.close()
+  },
+)

@@ -36,6 +36,7 @@ export function screensOf(filled: Filled): ReadonlyMap<string, string> {
     ['vault-health', '/vaults/production?tab=health'],
     ['vault-policy', '/vaults/production?tab=policy'],
     ['vault-lock', '/vaults/archive?tab=lock'],
+    ['vault-cold', '/vaults/archive?tab=cold'],
     ['vault-notifications', '/vaults/production?tab=notifications'],
     ['vault-usage', '/vaults/production?tab=usage'],
     ['vault-who-can', '/vaults/production?tab=who-can'],
@@ -96,7 +97,7 @@ export async function goTo(page: Page, path: string): Promise<void> {
   await page.locator(`[data-screen=${JSON.stringify(path)}][aria-busy="false"]`).waitFor()
   await page.getByRole('heading', { level: 1 }).first().waitFor()
   await page.waitForFunction(
-    () => document.querySelector('[class*="awsui_circle-left"], [class*="status-loading"]') === null,
+    () => document.querySelector('[class*="spinner"], [class*="status-loading"]') === null,
   )
 }
 

@@ -13,7 +13,6 @@ import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Spinner from '@cloudscape-design/components/spinner'
-import type { TableProps } from '@cloudscape-design/components/table'
 import Tabs from '@cloudscape-design/components/tabs'
 import { useQuery } from '@tanstack/react-query'
 import { Suspense, lazy, useState } from 'react'
@@ -27,7 +26,7 @@ import { Facts } from '../parts/facts.tsx'
 import { Growth } from '../parts/growth.tsx'
 import { ChoiceFilter, SinceFilter, TYPES, TextFilter, sinceOf } from '../parts/filter-fields.tsx'
 import { useFilters } from '../parts/filters.ts'
-import { bytes, day, nameOf, when } from '../parts/format.ts'
+import { bytes, nameOf, when } from '../parts/format.ts'
 import { Link, restorePath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
@@ -44,6 +43,8 @@ import { WhoCan } from '../parts/who-can.tsx'
 const VaultNotifications = lazy(async () => ({
   default: (await import('./vault-notifications.tsx')).VaultNotifications,
 }))
+
+const VaultCold = lazy(async () => ({ default: (await import('./vault-cold.tsx')).VaultCold }))
 
 export function Vault(): ReactNode {
   const name = useParams()['name'] ?? ''
@@ -82,6 +83,15 @@ export function Vault(): ReactNode {
                 id: 'lock',
                 label: 'Lock',
                 content: <VaultLock vault={data} onChange={() => void refetch()} />,
+              },
+              {
+                id: 'cold',
+                label: 'Cold storage',
+                content: (
+                  <Suspense fallback={<Spinner />}>
+                    <VaultCold vault={name} arn={data.BackupVaultArn ?? ''} />
+                  </Suspense>
+                ),
               },
               {
                 id: 'notifications',
@@ -198,7 +208,6 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
             id: 'created',
             header: 'Created',
             isRowHeader: true,
-            minWidth: 190,
             cell: (point) => (
               <Link to={restorePath(vault, point.RecoveryPointArn ?? '')}>{when(point.CreationDate)}</Link>
             ),
@@ -213,13 +222,16 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
             header: 'Resource',
             cell: (point) => <ResourceLink arn={point.ResourceArn} />,
           },
-          { id: 'size', header: 'Size', minWidth: 90, cell: (point) => bytes(point.BackupSizeInBytes) },
-          ...(pages.rows.some(isToBeCold) ? [COLD_FROM] : []),
-          { id: 'until', header: 'Kept until', minWidth: 125, cell: (point) => keptUntil(point) },
+          { id: 'size', header: 'Size', cell: (point) => bytes(point.BackupSizeInBytes) },
+          {
+            id: 'cold',
+            header: 'Cold from',
+            cell: (point) => when(point.CalculatedLifecycle?.MoveToColdStorageAt),
+          },
+          { id: 'until', header: 'Kept until', cell: (point) => keptUntil(point) },
           {
             id: 'do',
             header: 'Actions',
-            minWidth: 205,
             cell: (point) => (
               <SpaceBetween direction="horizontal" size="xs">
                 <Button
@@ -275,19 +287,8 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
   )
 }
 
-function isToBeCold({ CalculatedLifecycle }: RecoveryPointByBackupVault): boolean {
-  return CalculatedLifecycle?.MoveToColdStorageAt !== undefined
-}
-
-/** Most vaults have nothing to say here. */
-const COLD_FROM: TableProps.ColumnDefinition<RecoveryPointByBackupVault> = {
-  id: 'cold',
-  header: 'Cold from',
-  cell: (point) => when(point.CalculatedLifecycle?.MoveToColdStorageAt),
-}
-
 function keptUntil({ CalculatedLifecycle }: RecoveryPointByBackupVault): string {
-  return CalculatedLifecycle?.DeleteAt === undefined ? 'for good' : day(CalculatedLifecycle.DeleteAt)
+  return CalculatedLifecycle?.DeleteAt === undefined ? 'for good' : when(CalculatedLifecycle.DeleteAt)
 }
 
 /** What people most often want of one: that only the root user deletes. */
@@ -325,7 +326,7 @@ function AccessPolicy({ vault }: { readonly vault: DescribeBackupVaultOutput }):
     },
   })
   if (error !== null) return <Problem error={error} what="read its access policy" />
-  if (data === undefined) return <Spinner />
+  if (data === undefined) return null
   return (
     <PolicyEditor
       key={data}
