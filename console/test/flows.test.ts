@@ -230,20 +230,6 @@ test(
 )
 
 test(
-  'files are chosen from what is in the recovery point, which is one of a timeline',
-  { skip: missing },
-  async () => {
-    const page = await pageAsRoot(`/restore/production/${encodeURIComponent(filled.pointArn)}`)
-    await page.getByRole('list', { name: 'Recovery points, oldest first' }).getByRole('link').nth(1).waitFor()
-    await page.getByRole('button', { name: 'Choose files or objects' }).click()
-    await page.getByLabel('Name', { exact: true }).fill('file-7.*')
-    await page.getByRole('button', { name: 'List what is in it' }).click()
-    await page.getByRole('button', { name: /^Choose .*file-7\.dat$/ }).click()
-    assert.match(await page.getByLabel(/^Only these paths/).inputValue(), /file-7\.dat$/)
-  },
-)
-
-test(
   'each list is narrowed by its address, and says so where nothing is left',
   { skip: missing },
   async () => {

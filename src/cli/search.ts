@@ -15,6 +15,8 @@ interface Options {
   readonly maxSize?: string
   readonly modifiedAfter?: string
   readonly modifiedBefore?: string
+  readonly level?: string
+  readonly skip?: string
   readonly json?: boolean
 }
 
@@ -31,6 +33,11 @@ export function addSearch(program: Command): void {
     .option('--max-size <bytes>', 'at most so large')
     .option('--modified-after <time>', 'changed then or later, ISO 8601')
     .option('--modified-before <time>', 'changed then or before, ISO 8601')
+    .option(
+      '--level <delimiter>',
+      'one level: what lies behind the next / (or . of tables) is told as one folder',
+    )
+    .option('--skip <n>', 'pass over so many, which an earlier search told')
     .option('--json', 'print what is found as JSON')
     .action(async (vault: string, pattern: string | undefined, options: Options) => {
       const { call } = clientFrom(process.env)
@@ -40,10 +47,12 @@ export function addSearch(program: Command): void {
         ResourceArn: options.resource,
         RecoveryPointArns: options.recoveryPoint,
         Prefix: options.under,
-        MinSize: bytesOf('--min-size', options.minSize),
-        MaxSize: bytesOf('--max-size', options.maxSize),
+        MinSize: numberOf('--min-size', options.minSize, ' of bytes'),
+        MaxSize: numberOf('--max-size', options.maxSize, ' of bytes'),
         ModifiedAfter: timeOf('--modified-after', options.modifiedAfter),
         ModifiedBefore: timeOf('--modified-before', options.modifiedBefore),
+        Delimiter: options.level,
+        Skip: numberOf('--skip', options.skip),
       })
       for (const warning of Warnings) note(warning)
       const job = await followJob(call, JobId, `search ${vault}`, undefined)
@@ -53,7 +62,7 @@ export function addSearch(program: Command): void {
       if (items.length > 0)
         say(tableOf(['NAME', 'BYTES', 'CHANGED', 'BACKED UP', 'RECOVERY POINT'], rows(items)))
       note(`${job.StatusMessage ?? ''}.`)
-      if (isTruncated) note('There are more: narrow the search.')
+      if (isTruncated) note('There are more: narrow the search, or go on with --skip.')
     })
 }
 
@@ -82,10 +91,10 @@ async function resultsOf(
   return { items, isTruncated }
 }
 
-function bytesOf(option: string, text: string | undefined): number | undefined {
+function numberOf(option: string, text: string | undefined, of = ''): number | undefined {
   if (text === undefined) return undefined
   if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw new CommandUsageError(`${option} must be a number of bytes, not "${text}"`)
+  throw new CommandUsageError(`${option} must be a number${of}, not "${text}"`)
 }
 
 function timeOf(option: string, text: string | undefined): Date | undefined {

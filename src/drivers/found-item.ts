@@ -9,7 +9,7 @@ import { DUMP_KIND, readContents, tableName } from './postgresql-tables.ts'
 export interface ItemFacts {
   /** A path, or an object's key: what `ItemsToRestore` takes, where it is UTF-8 without control characters. */
   readonly name: string
-  readonly type: 'file' | 'directory' | 'link' | 'object' | 'table' | 'other'
+  readonly type: 'file' | 'directory' | 'folder' | 'link' | 'object' | 'table' | 'other'
   /** Bytes of content; undefined for a table: a dump does not say it. */
   readonly size?: number
   /** Milliseconds since 1970; undefined for a table: PostgreSQL does not know it. */
@@ -55,11 +55,13 @@ export async function tablesIn(
     if (dump === undefined) continue
     const entries = await readContents(point, dump, signal)
     const tables = entries.filter(({ type }) => type === 'TABLE')
-    return tables.map((entry) => ({
+    const named = tables.map((entry): TableFacts => ({
       name: printable(tableName(entry)),
       ownName: printable(entry.tag),
       type: 'table',
     }))
+    // A dump has them in the order in which they can be made.
+    return named.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
   return []
 }

@@ -23,6 +23,10 @@ export interface SearchInput {
   /** Milliseconds since 1970. */
   readonly modifiedAfter: number | null
   readonly modifiedBefore: number | null
+  /** What lies behind the next one of these after the prefix is told as one folder. */
+  readonly delimiter?: string
+  /** So many that match are passed over: those that an earlier search told. */
+  readonly skip?: number
 }
 
 export interface FoundItem extends ItemFacts {
@@ -44,12 +48,15 @@ export async function runSearch(tools: JobTools, job: RunningJob): Promise<JobOu
   const found: FoundItem[] = []
   let isTruncated = false
   let searched = 0
+  let toSkip = input.skip ?? 0
   for (const arn of input.recoveryPointArns) {
     job.signal.throwIfAborted()
     const point = await findRecoveryPoint(tools.store.db, row.account_id, arn)
     // Deleted since the call: there is nothing to be found in it any more.
     if (point === undefined || point.vault_name !== vault.name) continue
-    for await (const item of itemsOf(await tools.vaults.holding(vault, point), point, input, job)) {
+    const matching = itemsOf(await tools.vaults.holding(vault, point), point, input, job)
+    for await (const item of levelOf(matching, input)) {
+      if (toSkip-- > 0) continue
       if (found.length === MAX_FOUND) {
         isTruncated = true
         break
@@ -100,11 +107,40 @@ async function* itemsOf(
   }
 }
 
+/**
+ * One level of what matches: what lies below a folder is told as that folder, with its bytes, and the folder that `prefix` is itself is not
+ * told. It takes items whose folders come one after the other, as keys in their order do.
+ */
+export async function* levelOf(
+  items: AsyncIterable<ItemFacts>,
+  { prefix, delimiter }: Pick<SearchInput, 'delimiter' | 'prefix'>,
+): AsyncGenerator<ItemFacts> {
+  if (delimiter === undefined) return yield* items
+  let folder: ItemFacts | undefined
+  for await (const item of items) {
+    if (item.name === prefix) continue
+    const end = item.name.startsWith(prefix) ? item.name.indexOf(delimiter, prefix.length) : -1
+    const name = end === -1 ? undefined : item.name.slice(0, end + delimiter.length)
+    if (folder !== undefined && folder.name !== name) yield folder
+    if (name === undefined) {
+      folder = undefined
+      yield item
+    } else {
+      const below = folder?.name === name ? folder.size : undefined
+      const size = item.size === undefined ? below : (below ?? 0) + item.size
+      folder = { name, type: 'folder', ...(size !== undefined && { size }) }
+    }
+  }
+  if (folder !== undefined) yield folder
+}
+
 /** What has no size or no time is never within limits. */
 const NONE = Number.NaN
 
 /** Whether an item is what is looked for. */
-export function matcher(input: Omit<SearchInput, 'recoveryPointArns'>): (item: ItemFacts) => boolean {
+export function matcher(
+  input: Omit<SearchInput, 'delimiter' | 'prefix' | 'recoveryPointArns' | 'skip'>,
+): (item: ItemFacts) => boolean {
   const { pattern, minSize, maxSize, modifiedAfter, modifiedBefore } = input
   const isNamed = pattern === null ? () => true : globOf(pattern)
   return (item) =>

@@ -23,6 +23,8 @@ import { nextToken, pageOf } from './paging.ts'
 const MAX_SEARCHED = 100
 /** Longer names no file system and no bucket has. */
 const MAX_PATTERN = 1024
+/** More text than a folder's end ever has. */
+const MAX_DELIMITER = 16
 
 /**
  * Looks for files, objects and tables by name, size and time in the recovery points of a vault. What things are named is content, too: each
@@ -48,6 +50,8 @@ export async function startItemSearchJob(
       maxSize: input.MaxSize ?? null,
       modifiedAfter: input.ModifiedAfter?.getTime() ?? null,
       modifiedBefore: input.ModifiedBefore?.getTime() ?? null,
+      delimiter: input.Delimiter,
+      skip: input.Skip,
     }),
   })
   ctx.store.wake()
@@ -123,13 +127,16 @@ async function mayKnow(ctx: Context, points: readonly RecoveryPointTable[]): Pro
 }
 
 function checked(input: StartItemSearchJobInput): string | null {
-  const { NamePattern, MinSize, MaxSize, ModifiedAfter, ModifiedBefore, Prefix } = input
+  const { NamePattern, MinSize, MaxSize, ModifiedAfter, ModifiedBefore, Prefix, Delimiter, Skip } = input
   const refuse = (member: string, why: string): never => {
     throw new InvalidParameterValueException(`${member} ${why}`, { Context: member })
   }
   if (NamePattern !== undefined && (NamePattern === '' || NamePattern.length > MAX_PATTERN))
     refuse('NamePattern', `must have 1 to ${MAX_PATTERN} characters`)
   if ((Prefix?.length ?? 0) > MAX_PATTERN) refuse('Prefix', `must have at most ${MAX_PATTERN} characters`)
+  if (Delimiter !== undefined && (Delimiter === '' || Delimiter.length > MAX_DELIMITER))
+    refuse('Delimiter', `must have 1 to ${MAX_DELIMITER} characters`)
+  if ((Skip ?? 0) < 0) refuse('Skip', 'must not be below 0')
   if ((MinSize ?? 0) < 0 || (MaxSize ?? 0) < 0) refuse('MinSize and MaxSize', 'must not be below 0')
   if (MinSize !== undefined && MaxSize !== undefined && MinSize > MaxSize)
     refuse('MinSize', 'must not be above MaxSize')

@@ -107,6 +107,32 @@ test('finds by folder, whole path, size and time of the last change, in the reco
   assert.ok(hostile.startsWith('/<img') && !hostile.includes('\u202e'), hostile)
 })
 
+test('tells one level at a time as folders with what lies below, and goes on behind what was told', async () => {
+  const RecoveryPointArns = [first]
+  const level = async (input: Search): Promise<unknown> =>
+    (await search({ RecoveryPointArns, Delimiter: '/', ...input })).Items.map(({ Name, ItemType, Size }) => [
+      Name.replace(/^\/<img.*/, '/<img'),
+      ItemType,
+      Size,
+    ])
+  assert.deepEqual(await level({ Prefix: '/' }), [
+    ['/<img', 'file', 7],
+    ['/notes.txt', 'file', 5],
+    ['/reports/', 'folder', 4004],
+  ])
+  assert.deepEqual(await level({ Prefix: '/reports/' }), [['/reports/2026/', 'folder', 4004]])
+  assert.deepEqual(await level({ Prefix: '/reports/2026/', Skip: 1 }), [
+    ['/reports/2026/june.pdf', 'file', 4],
+  ])
+  assert.deepEqual(await level({ Prefix: '/', Skip: 2 }), [['/reports/', 'folder', 4004]])
+  assert.deepEqual(await level({ Prefix: '/reports/2026/', Skip: 2 }), [])
+  for (const slip of [{ Delimiter: '' }, { Delimiter: '/'.repeat(17) }, { Skip: -1 }])
+    await assert.rejects(
+      search(slip),
+      awsError('InvalidParameterValueException', `${Object.keys(slip)[0] as string} must`),
+    )
+})
+
 test('restores just what was found', async () => {
   const { Items } = await search({ NamePattern: 'may.pdf', RecoveryPointArns: [first] })
   const { RestoreMetadata } = await world.call('backup', 'GetRecoveryPointRestoreMetadata', {
@@ -202,6 +228,11 @@ describe('a database', { skip: postgresMissing() }, () => {
       'public.orders',
       'public.others',
     ])
+    const level = await search({ ResourceArn, Delimiter: '.' })
+    assert.deepEqual(
+      level.Items.map(({ Name, ItemType, Size }) => [Name, ItemType, Size]),
+      [['public.', 'folder', undefined]],
+    )
     // A dump says neither how large a table is nor when it was changed.
     assert.deepEqual(names(await search({ ResourceArn, MinSize: 0 })), [])
     const { Status, StatusMessage } = await restore(world, {

@@ -1085,6 +1085,8 @@ export interface StartItemSearchJobInput {
   readonly MaxSize?: number | undefined
   readonly ModifiedAfter?: number | undefined
   readonly ModifiedBefore?: number | undefined
+  readonly Delimiter?: string | undefined
+  readonly Skip?: number | undefined
 }
 
 export interface StartItemSearchJobOutput {

@@ -7,7 +7,6 @@ import {
 import Alert from '@cloudscape-design/components/alert'
 import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
-import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import Form from '@cloudscape-design/components/form'
 import FormField from '@cloudscape-design/components/form-field'
 import Header from '@cloudscape-design/components/header'
@@ -19,7 +18,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams, useSearchParams } from 'react-router'
-import { ItemPicker } from './item-picker.tsx'
+import { ItemChoice } from './item-choice.tsx'
 import { backup } from '../api/backup.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { Facts } from '../parts/facts.tsx'
@@ -167,19 +166,16 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
                 <SpaceBetween size="m">
                   <TargetForm type={type} target={target} onChange={setTarget} />
                   {WORDS[type]?.items !== undefined && (
-                    <ExpandableSection headerText="Choose files or objects">
-                      <ItemPicker
-                        vault={vault}
-                        arn={arn}
-                        chosen={target.items.split('\n')}
-                        onChoose={(name) =>
-                          setTarget((before) => ({
-                            ...before,
-                            items: before.items.trim() === '' ? name : `${before.items.trimEnd()}\n${name}`,
-                          }))
-                        }
-                      />
-                    </ExpandableSection>
+                    <ItemChoice
+                      {...{ vault, arn, type }}
+                      chosen={target.items.split('\n')}
+                      onChoose={(name) =>
+                        setTarget((before) => ({
+                          ...before,
+                          items: before.items.trim() === '' ? name : `${before.items.trimEnd()}\n${name}`,
+                        }))
+                      }
+                    />
                   )}
                 </SpaceBetween>
               </Container>

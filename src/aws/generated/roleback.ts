@@ -1087,6 +1087,8 @@ export interface StartItemSearchJobInput {
   readonly MaxSize?: number | undefined
   readonly ModifiedAfter?: Date | undefined
   readonly ModifiedBefore?: Date | undefined
+  readonly Delimiter?: string | undefined
+  readonly Skip?: number | undefined
 }
 
 export interface StartItemSearchJobOutput {
