@@ -25,6 +25,7 @@ import {
   removeRole,
   until,
 } from './fixtures/world.ts'
+import { sweepNow } from './fixtures/expiry.ts'
 import type { World } from './fixtures/world.ts'
 
 /**
@@ -154,6 +155,7 @@ async function assertOutcomes(spots: readonly Spot[], expected: Expected, what: 
       )
   }
   await until('all jobs to end', () => {
+    sweepNow(world)
     const open = world.rows(`select 1 from job where state in ('CREATED', 'PENDING', 'RUNNING', 'ABORTING')`)
     return open.length === 0 ? true : undefined
   })

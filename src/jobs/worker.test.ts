@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { StoreFullError } from '../blobs/blob-store.ts'
 import { ServerKey } from '../keyring/server-key.ts'
 import type { Clock } from '../lib/clock.ts'
 import { uuid } from '../lib/ids.ts'
@@ -117,6 +118,24 @@ test('a backup whose source stays down fails when its start window has no room f
     const id = await put({ start_by: clock.ms + 10_000 })
     const ended = await until(store, id, (job) => isFinished(job.state))
     assert.deepEqual([ended.state, ended.status_message], ['FAILED', 'Job failed: Cannot connect'])
+  })
+})
+
+test('a backup that finds no room has what expired in its vault swept, and is tried again', async () => {
+  let tries = 0
+  const full = new StoreFullError('/vault', { cause: Object.assign(new Error('full'), { code: 'ENOSPC' }) })
+  const runner: JobRunner = () =>
+    ++tries === 1 ? Promise.reject(full) : Promise.resolve({ state: 'COMPLETED' })
+  await withWorker(runner, async ({ store, clock, put }) => {
+    const sweep = await put({ kind: 'sweep', vault_name: 'vault', run_at: clock.ms + HOUR })
+    const id = await put({ vault_name: 'vault' })
+    const waiting = await until(store, id, (job) => job.attempts === 1 && job.state !== 'RUNNING')
+    assert.match(waiting.status_message ?? '', /no room is left there .*What expired there is freed now/)
+    assert.equal((await findJob(store.db, ACCOUNT, sweep))?.run_at, clock.ms)
+    clock.ms += 60_000
+    store.wake()
+    const ended = await until(store, id, (job) => isFinished(job.state))
+    assert.equal(ended.state, 'COMPLETED')
   })
 })
 

@@ -6,6 +6,7 @@ import type { JobKind, JobTable } from '../store/schema.ts'
 import { AccessDeniedError, JobFailedError, JobStoppedError, RetryLaterError } from './errors.ts'
 import type { JobOutcome, JobRunner, JobTools, RunningJob } from './tools.ts'
 import { isTransient } from './transient.ts'
+import { behindRoom } from './upkeep/sweep-queue.ts'
 
 /**
  * Claims jobs that are due and runs them, a few at a time. A job's lease is renewed three times in its length; who loses it stops
@@ -122,14 +123,15 @@ export class Worker {
   }
 
   /** Ends a job that threw, or puts it back into the queue where another try may help. */
-  async #fail(job: RunningJob, error: unknown): Promise<void> {
+  async #fail(job: RunningJob, thrown: unknown): Promise<void> {
     const { tools } = this.#options
     const { row } = job
-    if (error instanceof LeaseLostError) {
-      tools.log.warn('job is another worker’s now', { job: row.job_id, reason: error.message })
+    if (thrown instanceof LeaseLostError) {
+      tools.log.warn('job is another worker’s now', { job: row.job_id, reason: thrown.message })
       return
     }
     try {
+      const error = await behindRoom(tools, row, thrown)
       const again = retryOf(error, row, tools.clock)
       if (again !== undefined && (await putBack(tools.store.db, job.claim, again))) {
         tools.log.info('job put back', { job: row.job_id, kind: row.kind, reason: again.message })

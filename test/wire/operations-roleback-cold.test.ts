@@ -102,7 +102,8 @@ describe('cold storage', () => {
   }
   const unfinished = (): number =>
     world.rows<{ left: number }>(
-      `select count(*) as "left" from job where kind in ('move-point', 'sweep', 'amend-point', 'delete-point') and state in ('CREATED', 'RUNNING')`,
+      `select count(*) as "left" from job where kind in ('move-point', 'sweep', 'amend-point', 'delete-point') and state in ('CREATED', 'RUNNING') and run_at <= ?`,
+      Date.now(),
     )[0]?.left ?? 0
   const change = async (RecoveryPointArn: string, wanted: Lifecycle, BackupVaultName: string = VAULT) =>
     await backup.send(

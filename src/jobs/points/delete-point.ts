@@ -15,7 +15,7 @@ import { headName } from '../../vault/heads.ts'
 import { isEitherThere } from '../../vault/twins.ts'
 import { JobFailedError } from '../errors.ts'
 import { protectionOf, whyKept } from '../plans/protection.ts'
-import { queueSweep } from '../upkeep/sweep-queue.ts'
+import { queueSweep, SWEEP_OF_EXPIRED_MS } from '../upkeep/sweep-queue.ts'
 import type { JobOutcome, JobTools, RunningJob } from '../tools.ts'
 
 /**
@@ -43,7 +43,8 @@ export async function runDeletePoint(tools: JobTools, job: RunningJob): Promise<
     await assertClaim(tx, row)
     await deleteAllTags(tx, point.account_id, point.arn)
     await deleteRecoveryPoint(tx, point)
-    await queueSweep(tx, vault, { callerArn: row.caller_arn, now })
+    const runAt = by === 'expiry' ? now + SWEEP_OF_EXPIRED_MS : now
+    await queueSweep(tx, vault, { callerArn: row.caller_arn, now, runAt })
     await finishJob(tx, row, {
       state: 'COMPLETED',
       now,
