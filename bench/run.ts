@@ -20,6 +20,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   events: async () => (await import('./events.ts')).run(),
   'event-queue': async () => (await import('./event-queue.ts')).run(),
   scheduler: async () => (await import('./scheduler.ts')).run(),
+  year: async () => (await import('./year.ts')).run(),
   'vault-index': async () => (await import('./vault-index.ts')).run(),
   'vault-mixed': async () => (await import('./vault.ts')).run(['mixed']),
   'vault-small': async () => (await import('./vault.ts')).run(['small']),

@@ -3,7 +3,6 @@
  *
  *   npm run torture -- policy [--seed N] [--decisions N]
  *   npm run torture -- vault  [--seed N] [--steps N] [--kills N] [--rounds N] [--only model|kills|full-disk|io-errors|power-cuts|two-servers]
- *   npm run torture -- year   [--days N] [--hourly-days N]
  *
  * The seed is printed first and makes the same run again.
  */
@@ -17,7 +16,6 @@ import {
   torturePowerCuts,
   tortureTwoServers,
 } from './vault.ts'
-import { tortureYear } from './year.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -28,8 +26,6 @@ const { values, positionals } = parseArgs({
     kills: { type: 'string', default: '500' },
     rounds: { type: 'string', default: '40' },
     only: { type: 'string' },
-    days: { type: 'string', default: '365' },
-    'hourly-days': { type: 'string', default: '30' },
   },
 })
 const seed = values.seed === undefined ? Date.now() >>> 0 : Number(values.seed)
@@ -47,9 +43,7 @@ const VAULT = {
 }
 const parts = Object.entries(VAULT).filter(([name]) => values.only === undefined || values.only === name)
 const subject = positionals.join()
-const year = { days: Number(values.days), hourlyDays: Number(values['hourly-days']) }
-const isYear = subject === 'year' && year.days > 0 && year.hourlyDays >= 0
-const isKnown = subject === 'policy' || isYear || (subject === 'vault' && parts.length > 0)
+const isKnown = subject === 'policy' || (subject === 'vault' && parts.length > 0)
 if (
   !isKnown ||
   !Number.isInteger(seed) ||
@@ -60,13 +54,11 @@ if (
 ) {
   process.stderr.write(
     `usage: npm run torture -- policy [--seed N] [--decisions N]\n` +
-      `       npm run torture -- vault [--seed N] [--steps N] [--kills N] [--rounds N] [--only ${Object.keys(VAULT).join('|')}]\n` +
-      `       npm run torture -- year [--days N] [--hourly-days N]\n`,
+      `       npm run torture -- vault [--seed N] [--steps N] [--kills N] [--rounds N] [--only ${Object.keys(VAULT).join('|')}]\n`,
   )
   process.exit(2)
 }
 if (subject === 'policy') torturePolicy({ seed, decisions })
-else if (isYear) await tortureYear(year)
 else {
   process.stdout.write(`seed ${seed}\n`)
   for (const [, run] of parts) await run()
