@@ -57,6 +57,12 @@ export interface HttpOptions {
 /** A client that sends no more is cut off after so long, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 30_000
 
+/**
+ * A connection that nobody uses is kept so long, in milliseconds: longer than the minute for which clients and proxies keep theirs, or the next
+ * request of one of them meets a connection that is just being closed.
+ */
+const IDLE_TIMEOUT_MS = 65_000
+
 export function createHttpServer(options: HttpOptions): Server {
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     const startedAt = options.clock.monotonic()
@@ -67,6 +73,7 @@ export function createHttpServer(options: HttpOptions): Server {
   const limits = {
     requestTimeout: REQUEST_TIMEOUT_MS,
     headersTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: IDLE_TIMEOUT_MS,
     maxHeaderSize: 32_768,
   }
   if (options.tls === undefined) return createServer(limits, listener)

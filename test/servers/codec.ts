@@ -33,7 +33,7 @@ export const SECRET_ACCESS_KEY = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'
 export async function startCodecServer(): Promise<CodecServer> {
   const seen: Seen[] = []
   const outputs = new Map<string, unknown>()
-  const server = createServer((incoming, response) => {
+  const server = createServer({ keepAliveTimeout: 65_000 }, (incoming, response) => {
     const chunks: Buffer[] = []
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
     incoming.on('end', () => {

@@ -267,3 +267,9 @@ test('a session’s key without its token, and a token with another key, open no
   await assert.rejects(ask({ ...keys, sessionToken: forged }), isInvalid)
   await assert.rejects(ask({ ...user, sessionToken: SessionToken }), isInvalid)
 })
+
+test('an idle connection is kept longer than clients and proxies keep theirs', async () => {
+  const { headers } = await fetch(server.endpoint, { method: 'POST' })
+  const seconds = Number(/timeout=(\d+)/.exec(headers.get('keep-alive') ?? '')?.[1])
+  assert.ok(seconds > 60, `${seconds} s: the next call of a client that waited so long would be lost`)
+})
