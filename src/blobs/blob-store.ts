@@ -20,7 +20,7 @@ export interface BlobStore {
   /** Writes a blob that does not exist yet. @throws {BlobExistsError} Then nothing was changed. */
   put(name: string, bytes: Uint8Array, retention?: Retention): Promise<void>
   /** Opens a blob to read parts of it, synchronously. @throws {BlobNotFoundError} */
-  open(name: string): BlobReader
+  open(name: string, options?: OpenOptions): BlobReader
   /** Begins a blob whose name is known once its bytes are. `tag` (of `A-Za-z0-9-`) says whose it is until then. */
   append(tag: string): BlobAppender
   /** True where there was one. Durable like a write. */
@@ -50,6 +50,11 @@ export interface BlobFeatures {
   readonly objectLock: boolean
   /** Deleted blobs stay in the store as old versions until its own rules remove them. */
   readonly versioning: boolean
+}
+
+export interface OpenOptions {
+  /** Reads nothing that came a moment ago for somebody else: who looks for damage must not be told what passed on the line then. */
+  readonly isAfresh?: boolean
 }
 
 /** Until when nobody can delete a blob, milliseconds since 1970. Only where `features` says so. */

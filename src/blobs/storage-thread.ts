@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { BandwidthLimit, throttled } from './bandwidth.ts'
+import { BlockMemory, BlockReads } from './block-reads.ts'
 import { ObjectBlobs } from './object-blobs.ts'
 import { retrying } from './retrying.ts'
 import { S3Objects } from './s3-objects.ts'
@@ -15,6 +16,19 @@ import type { Answer, AttachMessage, Question, S3StoreSettings } from './thread-
 /** One for each storage, whatever vaults lie in it. */
 const limits = new Map<string, BandwidthLimit>()
 
+const memory = new BlockMemory()
+
+/** A store, and how parts of its blobs are read. */
+interface Served {
+  readonly blobs: ObjectBlobs
+  readonly reads: BlockReads
+}
+
+function servedBy(settings: S3StoreSettings): Served {
+  const blobs = blobsOf(settings)
+  return { blobs, reads: new BlockReads(memory, (name, from, length) => blobs.read(name, from, length)) }
+}
+
 function blobsOf(settings: S3StoreSettings): ObjectBlobs {
   const { endpoint, bucket, prefix, bandwidth, retry } = settings
   const objects = new S3Objects(settings)
@@ -25,7 +39,7 @@ function blobsOf(settings: S3StoreSettings): ObjectBlobs {
   return new ObjectBlobs(retrying(throttled(objects, limit), retry), prefix)
 }
 
-function serve(blobs: ObjectBlobs, port: MessagePort, answers: SharedArrayBuffer): void {
+function serve(served: Served, port: MessagePort, answers: SharedArrayBuffer): void {
   const counter = new Int32Array(answers)
   const answer = (message: Answer, transfer: ArrayBuffer[]): void => {
     port.postMessage(message, transfer)
@@ -33,14 +47,15 @@ function serve(blobs: ObjectBlobs, port: MessagePort, answers: SharedArrayBuffer
     Atomics.notify(counter, 0)
   }
   port.on('message', (question: Question) => {
-    reply(blobs, question).then(
+    reply(served, question).then(
       (value) => answer({ number: question.number, value }, buffersOf(value)),
       (error: unknown) => answer({ number: question.number, error: toWire(error) }, []),
     )
   })
 }
 
-async function reply(blobs: ObjectBlobs, { kind, about }: Question): Promise<unknown> {
+async function reply(served: Served, { kind, about }: Question): Promise<unknown> {
+  const { blobs, reads } = served
   switch (kind) {
     case 'list':
       return await blobs.list(about.prefix, about.next)
@@ -48,8 +63,10 @@ async function reply(blobs: ObjectBlobs, { kind, about }: Question): Promise<unk
       return await blobs.stat(about.name)
     case 'get':
       return await blobs.get(about.name, about.maxBytes)
+    case 'open':
+      return await reads.open(about.name, about.length, about.isAfresh)
     case 'read':
-      return await blobs.read(about.name, about.from, about.length)
+      return await reads.read(about.name, about.from, about.length)
     case 'put':
       return await blobs.put(about.name, about.bytes, about.retention)
     case 'putParts':
@@ -69,7 +86,7 @@ async function reply(blobs: ObjectBlobs, { kind, about }: Question): Promise<unk
     case 'retainedUntil':
       return await blobs.retainedUntil(about.name)
     case 'share':
-      return serve(blobs, about.port, about.answers)
+      return serve(served, about.port, about.answers)
   }
 }
 
@@ -82,5 +99,5 @@ function buffersOf(value: unknown): ArrayBuffer[] {
 }
 
 parentPort?.on('message', ({ settings, port, answers }: AttachMessage) =>
-  serve(blobsOf(settings), port, answers),
+  serve(servedBy(settings), port, answers),
 )

@@ -4,8 +4,8 @@ import type { ObjectBytes } from './object-store.ts'
 
 /** What opening a blob reads of it: its size comes with bytes, and a pack is read from its start first. */
 export const FIRST_READ_BYTES: number = 64 * 1024
-const LEAST_AHEAD_BYTES = 1024 * 1024
-const MOST_AHEAD_BYTES = 4 * 1024 * 1024
+/** Asking the storage thread costs little beside asking the storage, which reads ahead by itself (block-reads.ts). */
+const AHEAD_BYTES = 1024 * 1024
 /** A read that begins so little behind the last one goes on with it. */
 const GAP_BYTES = 1024 * 1024
 /** Blobs of one thread that keep what was read ahead. */
@@ -41,7 +41,7 @@ export class Readahead {
   }
 }
 
-/** Parts of one blob over a network: what is read in order is read ahead, ever further. */
+/** Parts of one blob over a network: of what is read in order, some more is asked for. */
 export class ThreadReader implements BlobReader {
   readonly sizeBytes: number
   readonly #name: string
@@ -49,7 +49,6 @@ export class ThreadReader implements BlobReader {
   readonly #readahead: Readahead
   #windows: Window[]
   #end: number
-  #aheadBytes = LEAST_AHEAD_BYTES
 
   constructor(name: string, first: ObjectBytes, readahead: Readahead, fetch: Fetch) {
     this.#name = name
@@ -112,8 +111,7 @@ export class ThreadReader implements BlobReader {
 
   #lengthAt(from: number, length: number): number {
     const isInOrder = from >= this.#end && from <= this.#end + GAP_BYTES
-    this.#aheadBytes = isInOrder ? Math.min(MOST_AHEAD_BYTES, this.#aheadBytes * 2) : LEAST_AHEAD_BYTES
-    const wanted = isInOrder ? Math.max(length, this.#aheadBytes) : length
+    const wanted = isInOrder ? Math.max(length, AHEAD_BYTES) : length
     return Math.min(wanted, this.sizeBytes - from)
   }
 

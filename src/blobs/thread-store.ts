@@ -7,6 +7,7 @@ import type {
   BlobInfo,
   BlobReader,
   BlobStore,
+  OpenOptions,
   Retention,
   ThreadLocation,
 } from './blob-store.ts'
@@ -80,9 +81,9 @@ export class ThreadBlobStore implements BlobStore {
     await this.#ask('put', { name, bytes, retention })
   }
 
-  open(name: string): BlobReader {
+  open(name: string, { isAfresh = false }: OpenOptions = {}): BlobReader {
     checkBlobName(name)
-    const first = this.#askNow('read', { name, from: 0, length: FIRST_READ_BYTES })
+    const first = this.#askNow('open', { name, length: FIRST_READ_BYTES, isAfresh })
     return new ThreadReader(name, first, this.#readahead, {
       now: (from, length) => this.#askNow('read', { name, from, length }),
       later: (from, length) => this.#ask('read', { name, from, length }),

@@ -39,6 +39,11 @@ export interface Questions {
   readonly list: readonly [{ readonly prefix: string; readonly next: string | undefined }, BlobPage]
   readonly stat: readonly [{ readonly name: string }, BlobInfo | undefined]
   readonly get: readonly [{ readonly name: string; readonly maxBytes: number }, Uint8Array]
+  /** Its first bytes, as it is now. */
+  readonly open: readonly [
+    { readonly name: string; readonly length: number; readonly isAfresh: boolean },
+    ObjectBytes,
+  ]
   readonly read: readonly [
     { readonly name: string; readonly from: number; readonly length: number },
     ObjectBytes,

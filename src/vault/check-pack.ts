@@ -67,7 +67,7 @@ export class PackChecker {
   *#read(name: string, count: (bytes: number) => void): Generator<void> {
     const parsed = parsePackName(name)
     if (parsed === undefined) return
-    const blob = this.#store.open(name)
+    const blob = this.#store.open(name, { isAfresh: true })
     try {
       yield* this.#readOpened(name, parsed, blob, count)
     } catch (error) {

@@ -130,7 +130,7 @@ function openPack(
   const { type } = index.pack(number)
   let blob: BlobReader | undefined
   try {
-    blob = store.open(name)
+    blob = store.open(name, { isAfresh: true })
     const seed = Buffer.alloc(SEED_BYTES)
     blob.readInto(seed, 0, SEED_BYTES, 0)
     const footer = Buffer.alloc(FOOTER_BYTES)

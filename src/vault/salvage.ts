@@ -89,7 +89,7 @@ function* chunksOf(
 ): Generator<{ readonly ids: Buffer; readonly bytes: Buffer }> {
   let blob: BlobReader | undefined
   try {
-    blob = store.open(name)
+    blob = store.open(name, { isAfresh: true })
     const seed = Buffer.alloc(SEED_BYTES)
     blob.readInto(seed, 0, SEED_BYTES, 0)
     const layouts =

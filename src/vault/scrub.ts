@@ -158,7 +158,7 @@ async function scrubPack(
   id: Buffer,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const blob = store.open(name)
+  const blob = store.open(name, { isAfresh: true })
   try {
     if (!(await hashOf(blob, signal)).equals(id))
       throw new VaultDamageError(name, 'its bytes do not have the SHA-256 of its name')
