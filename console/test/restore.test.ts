@@ -117,3 +117,69 @@ async function ended(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }
+
+/** A user who may restore whatever the vault holds, and beside that what is given. */
+async function operator(name: string, more: readonly object[]): Promise<Page> {
+  const { call } = server
+  await call('iam', 'CreateUser', { UserName: name })
+  await call('iam', 'PutUserPolicy', {
+    UserName: name,
+    PolicyName: 'operate',
+    PolicyDocument: JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [
+        {
+          Sid: 'Operate',
+          Effect: 'Allow',
+          Action: ['backup:*', 'roleback:PreflightJobs', 'iam:PassRole', 'iam:Get*', 'iam:List*'],
+          Resource: '*',
+        },
+        ...more,
+      ],
+    }),
+  })
+  const { AccessKey } = await call('iam', 'CreateAccessKey', { UserName: name })
+  const own = await browser.newPage()
+  await signInWithKey(own, server.url, {
+    accessKeyId: AccessKey.AccessKeyId,
+    secretAccessKey: AccessKey.SecretAccessKey,
+  })
+  await goTo(own, path)
+  return own
+}
+
+test(
+  'whoever cannot read the source is told what a restore would give him, and what the role may that he may not',
+  { skip: missing },
+  async () => {
+    const blind = await operator('blind', [
+      { Effect: 'Allow', Action: 'iam:SimulatePrincipalPolicy', Resource: '*' },
+    ])
+    await shows(
+      blind,
+      blind.getByText('You cannot read the source: this restore would give you what it holds'),
+    )
+    await shows(blind, blind.getByText('The restore guard refuses it.'))
+    await shows(blind, blind.getByText(/elasticfilesystem:ClientMount/).first())
+    await blind.getByRole('button', { name: 'What the role may and you may not' }).click()
+    const more = blind.getByRole('table', { name: 'What the role may and you may not' })
+    await shows(blind, more.getByRole('row', { name: /elasticfilesystem:.*no statement allows it/ }))
+    await blind.close()
+
+    const seeing = await operator('seeing', [
+      { Sid: 'Mount', Effect: 'Allow', Action: 'elasticfilesystem:ClientMount', Resource: '*' },
+    ])
+    await shows(seeing, seeing.getByText('You can read the source yourself'))
+    await shows(seeing, seeing.getByText(/because the identity-based policy operate allows it/).first())
+    await seeing.close()
+
+    const trusted = await operator('trusted', [
+      { Sid: 'Handed', Effect: 'Allow', Action: 'roleback:RestoreUnreadable', Resource: '*' },
+    ])
+    await shows(
+      trusted,
+      trusted.getByText('You cannot read the source, and are allowed to be given what it holds'),
+    )
+    await trusted.close()
+  },
+)

@@ -7,7 +7,12 @@ import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import Table from '@cloudscape-design/components/table'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import type { PolicyChange, PreflightCheck, PreflightJobsInput } from '../api/generated.ts'
+import type {
+  PolicyChange,
+  PreflightCheck,
+  PreflightJobsInput,
+  PreflightJobsOutput,
+} from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { count, nameOf } from './format.ts'
 import { Problem } from './problem.tsx'
@@ -16,14 +21,18 @@ import { useHasDefaultRole } from './role-field.tsx'
 /** Rows that are shown; the heading tells how many there are. */
 const SHOWN = 200
 
-/** Whether everything that a job will be asked for is allowed, before it runs: what is missing, where, and the policy that would add it. */
-export function Preflight({
-  input,
-  isDefaultRole,
-}: {
+interface PreflightProps {
   readonly input: PreflightJobsInput
   readonly isDefaultRole: boolean
-}): ReactNode {
+}
+
+/** What the server would decide of a job; asked for once, however many parts of a screen show of it. */
+export function usePreflight({ input, isDefaultRole }: PreflightProps): {
+  readonly isYetToMake: boolean
+  readonly data: PreflightJobsOutput | undefined
+  readonly error: Error | null
+  readonly isPending: boolean
+} {
   const hasDefault = useHasDefaultRole()
   const isYetToMake = isDefaultRole && hasDefault === 'no'
   const { data, error, isPending } = useQuery({
@@ -31,16 +40,31 @@ export function Preflight({
     queryFn: async () => await roleback('PreflightJobs', { ...input, Include: 'all' }),
     enabled: !isYetToMake && (!isDefaultRole || hasDefault !== undefined),
   })
+  return { isYetToMake, data, error, isPending }
+}
+
+/** The checks with the resource that they are about; undefined where they are about all. */
+export function checksOf({ Checks, Resources }: PreflightJobsOutput): readonly {
+  readonly about: string | undefined
+  readonly check: PreflightCheck
+}[] {
+  return [
+    ...Checks.map((check) => ({ about: undefined, check })),
+    ...Resources.flatMap(({ ResourceArn, Checks: own }) =>
+      own.map((check) => ({ about: ResourceArn, check })),
+    ),
+  ]
+}
+
+/** Whether everything that a job will be asked for is allowed, before it runs: what is missing, where, and the policy that would add it. */
+export function Preflight(props: PreflightProps): ReactNode {
+  const { isYetToMake, data, error, isPending } = usePreflight(props)
   if (isYetToMake)
     return <Alert type="info">The default role is created when you go on; then its rights are checked.</Alert>
   if (error !== null) return <Problem error={error} what="check this role" />
-  if (isPending) return <StatusIndicator type="loading">Checking what the role may</StatusIndicator>
-  const checks = [
-    ...data.Checks.map((check) => ({ about: undefined, check })),
-    ...data.Resources.flatMap(({ ResourceArn, Checks }) =>
-      Checks.map((check) => ({ about: ResourceArn, check })),
-    ),
-  ].toSorted((a, b) => rank(a.check) - rank(b.check))
+  if (isPending || data === undefined)
+    return <StatusIndicator type="loading">Checking what the role may</StatusIndicator>
+  const checks = checksOf(data).toSorted((a, b) => rank(a.check) - rank(b.check))
   const findings = [...data.Findings, ...data.Resources.flatMap(({ Findings }) => Findings)]
   return (
     <SpaceBetween size="s">
@@ -64,9 +88,18 @@ export function Preflight({
           wrapLines
           empty="Nothing was checked"
           columnDefinitions={[
-            { id: 'verdict', header: 'Verdict', cell: ({ check }) => <CheckVerdict check={check} /> },
+            {
+              id: 'verdict',
+              header: 'Verdict',
+              cell: ({ check }) => <CheckVerdict check={check} />,
+            },
             { id: 'who', header: 'Who', cell: ({ check }) => LAYERS[check.Layer] ?? check.Layer },
-            { id: 'action', header: 'Action', isRowHeader: true, cell: ({ check }) => check.Action },
+            {
+              id: 'action',
+              header: 'Action',
+              isRowHeader: true,
+              cell: ({ check }) => check.Action,
+            },
             { id: 'on', header: 'On', cell: ({ check }) => check.ResourceArn },
             { id: 'why', header: 'Why', cell: ({ check }) => check.Reason },
           ]}
@@ -77,7 +110,14 @@ export function Preflight({
   )
 }
 
-const LAYERS: Readonly<Record<string, string>> = { caller: 'You', trust: 'Backup service', role: 'The role' }
+const LAYERS: Readonly<Record<string, string>> = {
+  caller: 'You',
+  passrole: 'You, to pass the role',
+  guard: 'You, by the restore guard',
+  trust: 'Backup service',
+  job: 'The role',
+  expiry: 'The role, later',
+}
 
 function rank({ Verdict, Optional }: PreflightCheck): number {
   return ['denied', 'depends', 'allowed'].indexOf(Verdict) + (Optional ? 0.5 : 0)

@@ -21,6 +21,7 @@ import { useNavigate, useParams, useSearchParams } from 'react-router'
 import { ItemChoice } from './item-choice.tsx'
 import { backup } from '../api/backup.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
+import { Escalation } from './restore-escalation.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { bytes, typeName, when } from '../parts/format.ts'
 import { jobPath, restorePath, vaultPath } from '../parts/link.tsx'
@@ -60,7 +61,10 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
     queryFn: async () =>
       (
         await backup.send(
-          new GetRecoveryPointRestoreMetadataCommand({ BackupVaultName: vault, RecoveryPointArn: arn }),
+          new GetRecoveryPointRestoreMetadataCommand({
+            BackupVaultName: vault,
+            RecoveryPointArn: arn,
+          }),
         )
       ).RestoreMetadata ?? {},
   })
@@ -183,20 +187,8 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
                 <SpaceBetween size="m">
                   <RoleField label="Restore role" value={role} onChange={setRole} />
                   {isReady && (
-                    <Preflight
-                      input={{
-                        Operation: 'StartRestoreJob',
-                        IamRoleArn: roleArn,
-                        RecoveryPointArns: [arn],
-                        Metadata: metadata,
-                      }}
-                      isDefaultRole={role === 'default'}
-                    />
+                    <Rights role={roleArn} isDefaultRole={role === 'default'} {...{ arn, metadata }} />
                   )}
-                  <Alert type="info">
-                    Whoever could not read the source is refused by the restore guard: a restore must not give
-                    what its caller may not have.
-                  </Alert>
                 </SpaceBetween>
               </Container>
               <AwsCommand
@@ -212,6 +204,35 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
         </form>
       )}
     </Screen>
+  )
+}
+
+/** Whether it would go, and what it would give its caller. */
+function Rights({
+  role,
+  isDefaultRole,
+  arn,
+  metadata,
+}: {
+  readonly role: string
+  readonly isDefaultRole: boolean
+  readonly arn: string
+  readonly metadata: Readonly<Record<string, string>>
+}): ReactNode {
+  const asked = {
+    input: {
+      Operation: 'StartRestoreJob',
+      IamRoleArn: role,
+      RecoveryPointArns: [arn],
+      Metadata: metadata,
+    },
+    isDefaultRole,
+  } as const
+  return (
+    <>
+      <Escalation {...asked} />
+      <Preflight {...asked} />
+    </>
   )
 }
 
