@@ -264,6 +264,7 @@ test('each form shows the same as a command line, and never a secret', { skip: m
     [`/plans/${filled.planId}/assign`, /^aws backup create-backup-selection /],
     [`/back-up?resource=${web}`, /^aws backup start-backup-job /],
     [`/restore/production/${encodeURIComponent(filled.pointArn)}`, /^aws backup start-restore-job /],
+    ['/access/role/rds-backup?tab=trust', /^aws iam update-assume-role-policy /],
     ['/search?vault=production', /^\.\/roleback search 'production'/],
     ['/settings', /^\.\/roleback guard enforce$/],
     ['/resources/add', /^\.\/roleback resource add directory NAME PATH$/],

@@ -214,10 +214,29 @@ test('whom the server tells is added, tested, and removed', { skip: missing }, a
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill('pager')
   await dialog.getByLabel('Address').fill(`http://${hookAt}/hook`)
+  await dialog.getByRole('button', { name: 'The same on the command line' }).click()
+  assert.match(await dialog.locator('pre').innerText(), /^\.\/roleback notify put pager [^]*--url-file FILE$/)
   await dialog.getByRole('button', { name: 'Add target' }).click()
   await page.getByRole('button', { name: 'Test pager' }).click()
   await shows(page, page.getByText('pager took it.'))
   assert.ok(hooked.includes('/hook'))
+
+  // Every change of state at first: one kind less is a pattern of the others.
+  await page.getByRole('checkbox', { name: 'Backup completed: pager' }).uncheck()
+  await shows(page, page.getByRole('button', { name: /^The same on the command line/ }).last())
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await shows(page, page.getByText('What targets are told of was saved.'))
+  const [pager] = (await server.call('roleback', 'ListEventTargets', {})).EventTargets
+  assert.match(
+    pager?.EventPattern ?? '',
+    /^\{"\$or":\[.*"Backup Job State Change".*"PARTIAL".*Server Silence/,
+  )
+  await goTo(page, '/settings?tab=storage')
+  await goTo(page, '/settings?tab=notifications')
+  await shows(page, page.getByRole('checkbox', { name: 'Backup failed: pager' }))
+  assert.ok(await page.getByRole('checkbox', { name: 'Backup failed: pager' }).isChecked())
+  assert.ok(!(await page.getByRole('checkbox', { name: 'Backup completed: pager' }).isChecked()))
+
   await page.getByRole('button', { name: 'Remove pager' }).click()
   await dialog.getByLabel('Type remove').fill('remove')
   await dialog.getByRole('button', { name: 'Remove target' }).click()

@@ -12,6 +12,7 @@ import { useDeferredValue, useState } from 'react'
 import type { ReactNode } from 'react'
 import type { PolicyFinding, ValidatePolicyInput } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
+import { AwsCommand } from './aws-command.tsx'
 import { Completion } from './completion.tsx'
 import { notify } from './notices.tsx'
 import { prettyJson } from './preflight.tsx'
@@ -25,12 +26,14 @@ interface PolicyEditorProps {
   readonly type: ValidatePolicyInput['PolicyType']
   readonly resourceArn?: string
   readonly save: (text: string) => Promise<void>
+  /** Saving as a command line. */
+  readonly command: (text: string) => string
   readonly remove?: () => Promise<void>
 }
 
 /** A policy document with what the linter says of it while it is written: errors, lock-outs, what it really gives. */
 export function PolicyEditor(props: PolicyEditorProps): ReactNode {
-  const { title, description, template, type, resourceArn, save, remove } = props
+  const { title, description, template, type, resourceArn, save, command, remove } = props
   const [text, setText] = useState(props.text === '' ? '' : prettyJson(props.text))
   const [error, setError] = useState<unknown>()
   const [isBusy, setBusy] = useState(false)
@@ -106,9 +109,19 @@ export function PolicyEditor(props: PolicyEditorProps): ReactNode {
         </FormField>
         <Completion text={text} caret={caret} onChoose={setText} />
         {written.trim() !== '' && <Findings findings={lint.data} error={lint.error} />}
+        {written.trim() !== '' && <AwsCommand command={command(compactJson(written))} />}
       </SpaceBetween>
     </Container>
   )
+}
+
+/** On one line, as a command line takes it; as it stands where it is no JSON. */
+function compactJson(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text))
+  } catch {
+    return text
+  }
 }
 
 function Findings({

@@ -21,6 +21,7 @@ import { useNavigate, useParams, useSearchParams } from 'react-router'
 import { CopyPoint } from './copy-point.tsx'
 import { LockState, vaultType } from './vaults.tsx'
 import { backup } from '../api/backup.ts'
+import { awsCommand } from '../parts/aws-command.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Growth } from '../parts/growth.tsx'
@@ -336,6 +337,9 @@ function AccessPolicy({ vault }: { readonly vault: DescribeBackupVaultOutput }):
       template={template(arn.split(':')[4] ?? '')}
       type="BACKUP_VAULT"
       resourceArn={arn}
+      command={(Policy) =>
+        awsCommand('backup', 'put-backup-vault-access-policy', { BackupVaultName: name, Policy })
+      }
       save={async (Policy) => {
         await backup.send(new PutBackupVaultAccessPolicyCommand({ BackupVaultName: name, Policy }))
         await refetch()

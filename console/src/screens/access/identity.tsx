@@ -135,6 +135,9 @@ function tabsOf(
               text={trust}
               template={BACKUP_TRUST}
               type="TRUST"
+              command={(PolicyDocument) =>
+                awsCommand('iam', 'update-assume-role-policy', { RoleName: name, PolicyDocument })
+              }
               save={async (PolicyDocument) => {
                 await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: name, PolicyDocument }))
                 await refetch()

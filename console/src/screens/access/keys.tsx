@@ -13,7 +13,7 @@ import type { ReactNode } from 'react'
 import { iam } from '../../api/iam.ts'
 import type { LimitedAccessKey } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
-import { awsCommand } from '../../parts/aws-command.tsx'
+import { awsCommand, rolebackCommand } from '../../parts/aws-command.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { FormDialog } from '../../parts/form-dialog.tsx'
 import { fromSeconds, when } from '../../parts/format.ts'
@@ -170,7 +170,15 @@ function CreateKey({
       what="create this access key"
       action="Create access key"
       isReady={/^\d*$/.test(days)}
-      command={isLimited ? undefined : awsCommand('iam', 'create-access-key', { UserName: user })}
+      command={
+        isLimited
+          ? rolebackCommand(['key', 'create'], {
+              user,
+              expires: days === '' ? undefined : `${days}d`,
+              'policy-file': policy.trim() === '' ? undefined : 'FILE',
+            })
+          : awsCommand('iam', 'create-access-key', { UserName: user })
+      }
       onClose={onClose}
       onSubmit={async () => onCreated(await create())}
     >

@@ -261,6 +261,13 @@ function InlineEditor(props: InlineEditorProps): ReactNode {
       text={data}
       template={TEMPLATE}
       type="IDENTITY"
+      command={(PolicyDocument) =>
+        awsCommand('iam', `put-${kind}-policy`, {
+          [HOLDERS[kind].option]: name,
+          PolicyName: policy,
+          PolicyDocument,
+        })
+      }
       save={async (text) => {
         await HOLDERS[kind].putInline(name, policy, text)
         onChange()

@@ -87,6 +87,13 @@ export function ManagedPolicy(): ReactNode {
               text={data.document}
               template={TEMPLATE}
               type="IDENTITY"
+              command={(PolicyDocument) =>
+                awsCommand('iam', 'create-policy-version', {
+                  PolicyArn: arn,
+                  PolicyDocument,
+                  SetAsDefault: true,
+                })
+              }
               save={async (text) => {
                 await saveVersion(arn, text)
                 await refetch()

@@ -291,6 +291,12 @@ function AddDevice({ user, onClose }: { readonly user: string; readonly onClose:
       what="enable this device"
       action="Add device"
       isReady={codes.every((code) => /^\d{6}$/.test(code))}
+      command={awsCommand('iam', 'enable-mfa-device', {
+        UserName: user,
+        SerialNumber,
+        AuthenticationCode1: 'FIRST-CODE',
+        AuthenticationCode2: 'SECOND-CODE',
+      })}
       onClose={forget}
       onSubmit={async () => {
         const [AuthenticationCode1, AuthenticationCode2] = codes

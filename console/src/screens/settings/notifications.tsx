@@ -7,8 +7,11 @@ import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import Textarea from '@cloudscape-design/components/textarea'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
+import { EVERY_CHANGE } from './event-kinds.ts'
+import { EventMatrix } from './event-matrix.tsx'
 import type { EventTarget } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
+import { rolebackCommand } from '../../parts/aws-command.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { FormDialog } from '../../parts/form-dialog.tsx'
 import { ago, count, fromSeconds } from '../../parts/format.ts'
@@ -104,6 +107,7 @@ export function Notifications(): ReactNode {
           },
         ]}
       />
+      <EventMatrix targets={pages.rows} onChange={pages.refresh} />
       {isAdding && (
         <AddTarget
           onClose={() => {
@@ -176,6 +180,20 @@ function AddTarget({ onClose }: { readonly onClose: () => void }): ReactNode {
       title="Add target"
       what="add this target"
       action="Add target"
+      command={rolebackCommand(['notify', 'put', name || 'NAME'], {
+        type: type.toLowerCase(),
+        'url-file': 'FILE',
+        'signing-secret-file': type === 'WEBHOOK' && secret !== '' ? 'FILE' : undefined,
+        pattern: pattern.trim() === '' ? undefined : 'FILE',
+        topic,
+        ...(isMail && {
+          from: mail.from,
+          to: mail.to.split(/[\s,]+/).find((address) => address !== ''),
+          user: mail.user,
+          'password-file': mail.password === '' ? undefined : 'FILE',
+          'ca-file': mail.authority.trim() === '' ? undefined : 'FILE',
+        }),
+      })}
       isReady={
         name !== '' &&
         url !== '' &&
@@ -308,6 +326,4 @@ function MailMembers({
   )
 }
 
-/** The server's own where nothing is asked for. */
-const EVERY_CHANGE = '{"detail-type":[{"anything-but":"AWS API Call via CloudTrail"}]}'
 const FAILED_ONLY = '{ "detail": { "state": ["FAILED", "EXPIRED", "PARTIAL"] } }'
