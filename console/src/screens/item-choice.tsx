@@ -3,6 +3,7 @@ import Spinner from '@cloudscape-design/components/spinner'
 import Tabs from '@cloudscape-design/components/tabs'
 import { Suspense, lazy, useState } from 'react'
 import type { ReactNode } from 'react'
+import { TAB_WORDS } from '../parts/tab-words.ts'
 
 const ItemTree = lazy(async () => ({ default: (await import('./item-tree.tsx')).ItemTree }))
 const ItemPicker = lazy(async () => ({ default: (await import('./item-picker.tsx')).ItemPicker }))
@@ -27,6 +28,7 @@ export function ItemChoice(props: ItemChoiceProps): ReactNode {
       {isOpen && (
         <Suspense fallback={<Spinner />}>
           <Tabs
+            i18nStrings={TAB_WORDS}
             ariaLabel="How to choose"
             tabs={[
               {

@@ -28,6 +28,7 @@ import { usePages } from '../parts/pages.ts'
 import { Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { terraformOf } from '../parts/terraform.ts'
+import { TAB_WORDS } from '../parts/tab-words.ts'
 
 /** AWS's most. */
 const NEXT_RUNS = 10
@@ -64,6 +65,7 @@ export function Plan(): ReactNode {
           <RuleTable rules={plan.Rules ?? []} />
           <NextRuns plan={plan} runs={data?.ScheduledRunsPreview ?? []} />
           <Tabs
+            i18nStrings={TAB_WORDS}
             ariaLabel="About this plan"
             activeTabId={query.get('tab') ?? 'resources'}
             onChange={({ detail }) => setQuery({ tab: detail.activeTabId }, { replace: true })}

@@ -24,6 +24,7 @@ import { Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
 import { Timeline } from '../parts/timeline.tsx'
+import { TAB_WORDS } from '../parts/tab-words.ts'
 
 export function Resource(): ReactNode {
   const arn = useParams()['arn'] ?? ''
@@ -80,6 +81,7 @@ export function Resource(): ReactNode {
         </Container>
       )}
       <Tabs
+        i18nStrings={TAB_WORDS}
         ariaLabel="About this resource"
         activeTabId={get('tab') ?? 'points'}
         onChange={({ detail }) =>

@@ -40,6 +40,7 @@ import { State } from '../parts/state.tsx'
 import { HealthOfVault } from '../parts/vault-health.tsx'
 import { VaultLock } from '../parts/vault-lock.tsx'
 import { WhoCan } from '../parts/who-can.tsx'
+import { TAB_WORDS } from '../parts/tab-words.ts'
 
 const VaultNotifications = lazy(async () => ({
   default: (await import('./vault-notifications.tsx')).VaultNotifications,
@@ -73,6 +74,7 @@ export function Vault(): ReactNode {
         <>
           <Summary vault={data} />
           <Tabs
+            i18nStrings={TAB_WORDS}
             ariaLabel="About this vault"
             activeTabId={query.get('tab') ?? 'points'}
             onChange={({ detail }) => setQuery({ tab: detail.activeTabId }, { replace: true })}

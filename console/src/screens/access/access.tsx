@@ -20,6 +20,7 @@ import type { IdentityKind } from '../../parts/link.tsx'
 import { List } from '../../parts/list.tsx'
 import { usePages } from '../../parts/pages.ts'
 import { Screen } from '../../parts/screen.tsx'
+import { TAB_WORDS } from '../../parts/tab-words.ts'
 
 /** Users, groups, roles and policies of the account; and the way to what explains them. */
 export function Access(): ReactNode {
@@ -37,6 +38,7 @@ export function Access(): ReactNode {
       }
     >
       <Tabs
+        i18nStrings={TAB_WORDS}
         ariaLabel="Identities and policies"
         activeTabId={query.get('tab') ?? 'users'}
         onChange={({ detail }) => setQuery({ tab: detail.activeTabId }, { replace: true })}

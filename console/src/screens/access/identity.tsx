@@ -26,6 +26,7 @@ import { PolicyEditor } from '../../parts/policy-editor.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { Screen } from '../../parts/screen.tsx'
 import { WhoCan } from '../../parts/who-can.tsx'
+import { TAB_WORDS } from '../../parts/tab-words.ts'
 
 /** A user, a group or a role: its policies, and what else makes it what it is. */
 export function Identity({ kind }: { readonly kind: PolicyHolder }): ReactNode {
@@ -74,6 +75,7 @@ export function Identity({ kind }: { readonly kind: PolicyHolder }): ReactNode {
             />
           </Container>
           <Tabs
+            i18nStrings={TAB_WORDS}
             ariaLabel={`About this ${kind}`}
             activeTabId={get('tab') ?? 'permissions'}
             onChange={({ detail }) => set('tab', detail.activeTabId)}

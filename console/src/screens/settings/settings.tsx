@@ -8,12 +8,14 @@ import { RecoveryKit } from './recovery-kit.tsx'
 import { Storages } from './storages.tsx'
 import { useFilters } from '../../parts/filters.ts'
 import { Screen } from '../../parts/screen.tsx'
+import { TAB_WORDS } from '../../parts/tab-words.ts'
 
 export function Settings(): ReactNode {
   const { get, set } = useFilters()
   return (
     <Screen title="Settings" description="What holds for the whole account, and for the server.">
       <Tabs
+        i18nStrings={TAB_WORDS}
         ariaLabel="Settings"
         activeTabId={get('tab') ?? 'general'}
         onChange={({ detail }) => set('tab', detail.activeTabId)}
