@@ -13,6 +13,9 @@ import { verifyVault } from './verify.ts'
 
 /** A vault of 64 KiB with some of each kind of blob, and what can happen to blobs without a key. */
 
+// Half a million errors are told apart by what they are: to note where they were made costs more than all else.
+Error.stackTraceLimit = 0
+
 const POINTS = 7
 /** Bits between two that are not only looked for but restored over; prime, so that all places of a byte come. */
 const STRIDE = 2999
