@@ -42,11 +42,13 @@ export async function signInWithKey(
   page: Page,
   url: string,
   key: { readonly accessKeyId: string; readonly secretAccessKey: string },
+  mfaCode: string = '',
 ): Promise<void> {
   page.setDefaultTimeout(PATIENCE_MS)
   await page.goto(`${url}/console/`)
   await page.getByLabel('Access key ID').fill(key.accessKeyId)
   await page.getByLabel('Secret access key').fill(key.secretAccessKey)
+  await page.getByLabel(/^MFA code/).fill(mfaCode)
   await page.getByRole('button', { name: 'Sign in' }).click()
   await shows(page, page.getByRole('heading', { level: 1, name: 'Overview' }))
 }

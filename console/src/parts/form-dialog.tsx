@@ -6,6 +6,7 @@ import type { ReactNode } from 'react'
 import { AwsCommand } from './aws-command.tsx'
 import { Problem } from './problem.tsx'
 import { useSubmit } from './submit.ts'
+import { useFocusBack } from './focus-back.ts'
 
 interface FormDialogProps {
   readonly title: string
@@ -23,6 +24,7 @@ interface FormDialogProps {
 
 /** A short form over the screen that it belongs to. */
 export function FormDialog(props: FormDialogProps): ReactNode {
+  useFocusBack()
   const { title, what, action, isReady, command, children, onSubmit, onClose } = props
   const {
     error,

@@ -29,9 +29,16 @@ export function daysBack(
 /** Told apart without colours, too. */
 const MARKS: Readonly<Record<Health, string>> = { good: '', warning: '!', bad: '✗', none: '' }
 
-export function DayStrip({ days }: { readonly days: readonly DayState[] }): ReactNode {
+export function DayStrip({
+  label,
+  days,
+}: {
+  /** What it is about, for who does not see it. */
+  readonly label: string
+  readonly days: readonly DayState[]
+}): ReactNode {
   return (
-    <ol className="days" aria-label="Days">
+    <ol className="days" aria-label={label}>
       {days.map((day) => (
         <Day key={day.label} day={day} />
       ))}
@@ -75,7 +82,7 @@ export function Heatmap({
           <span className="heatmap-name">
             <Link to={row.path}>{row.name}</Link>
           </span>
-          <DayStrip days={row.days} />
+          <DayStrip label={`Days of ${row.name}`} days={row.days} />
         </div>
       ))}
       <div className="heatmap-row">

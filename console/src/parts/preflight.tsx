@@ -161,15 +161,25 @@ function CheckVerdict({ check }: { readonly check: PreflightCheck }): ReactNode 
   )
 }
 
+/** How each sort of change begins. */
+const CHANGES: Readonly<Record<string, string>> = {
+  add: 'Add to ',
+  remove: 'Remove from ',
+  ask: '',
+}
+
+export function changeText({ Change, Where }: Pick<PolicyChange, 'Change' | 'Where'>): string {
+  return `${CHANGES[Change] ?? Change}${Where}`
+}
+
 /** What would allow it: where the change goes, and the document to put there. */
 function Change({ change }: { readonly change: PolicyChange }): ReactNode {
   return (
-    <Alert type="warning" header={change.Change}>
+    <Alert
+      type="warning"
+      header={`${changeText(change)}${change.TargetArn === undefined ? '' : ` (${nameOf(change.TargetArn)})`}`}
+    >
       <SpaceBetween size="xs">
-        <span>
-          {change.Where}
-          {change.TargetArn === undefined ? '' : ` (${nameOf(change.TargetArn)})`}
-        </span>
         {change.PolicyDocuments.map((document) => (
           <PolicyText key={document} text={document} />
         ))}

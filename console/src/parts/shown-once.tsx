@@ -5,6 +5,7 @@ import CopyToClipboard from '@cloudscape-design/components/copy-to-clipboard'
 import Modal from '@cloudscape-design/components/modal'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import type { ReactNode } from 'react'
+import { useFocusBack } from './focus-back.ts'
 
 export interface NewKey {
   readonly accessKeyId: string
@@ -19,6 +20,7 @@ export function ShownOnce({
   readonly newKey: NewKey
   readonly onClose: () => void
 }): ReactNode {
+  useFocusBack()
   const rows = [
     ['Access key ID', newKey.accessKeyId],
     ['Secret access key', newKey.secretAccessKey],

@@ -3,7 +3,6 @@ import Alert from '@cloudscape-design/components/alert'
 import AttributeEditor from '@cloudscape-design/components/attribute-editor'
 import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
-import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import Form from '@cloudscape-design/components/form'
 import FormField from '@cloudscape-design/components/form-field'
 import Header from '@cloudscape-design/components/header'
@@ -17,13 +16,14 @@ import { useQuery } from '@tanstack/react-query'
 import { useDeferredValue, useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams } from 'react-router'
+import { LeastPrivilege } from './least-privilege.tsx'
 import { backup } from '../api/backup.ts'
 import type { SelectionToPreview } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
-import { count, typeName } from '../parts/format.ts'
+import { typeName } from '../parts/format.ts'
 import { notify } from '../parts/notices.tsx'
-import { PolicyText, Preflight } from '../parts/preflight.tsx'
+import { Preflight } from '../parts/preflight.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
 import type { ChosenRole } from '../parts/role-field.tsx'
@@ -172,6 +172,7 @@ export function Assign(): ReactNode {
                   />
                   <LeastPrivilege
                     selection={selection}
+                    onCreated={setRole}
                     vaults={(plan.data?.BackupPlan?.Rules ?? []).map(
                       (rule) => rule.TargetBackupVaultName ?? '',
                     )}
@@ -281,51 +282,5 @@ function Matches({ selection }: { readonly selection: SelectionToPreview }): Rea
         ]}
       />
     </SpaceBetween>
-  )
-}
-
-/** The policy of a role that can do just this. */
-function LeastPrivilege({
-  selection,
-  vaults,
-}: {
-  readonly selection: SelectionToPreview
-  readonly vaults: readonly string[]
-}): ReactNode {
-  const [isOpen, setOpen] = useState(false)
-  const { data, error } = useQuery({
-    queryKey: ['least privilege', JSON.stringify(selection), vaults],
-    queryFn: async () =>
-      await roleback('GenerateRolePolicy', {
-        BackupSelection: selection,
-        BackupVaultNames: [...new Set(vaults)],
-        Backup: true,
-        Expire: true,
-        ForPlan: true,
-      }),
-    enabled: isOpen && vaults.length > 0,
-  })
-  return (
-    <ExpandableSection
-      headerText="Create a least-privilege role for this selection"
-      expanded={isOpen}
-      onChange={({ detail }) => setOpen(detail.expanded)}
-    >
-      {error !== null && <Problem error={error} what="generate a policy" />}
-      {data !== undefined && (
-        <SpaceBetween size="s">
-          <span>
-            {count(data.StatementCount, 'statement')} for {count(data.ResourceCount, 'resource')}, and nothing
-            else. Put it into a role that trusts backup.amazonaws.com.
-          </span>
-          <PolicyText text={data.PolicyDocument} />
-          {data.Notes.map((note) => (
-            <Alert key={note} type="info">
-              {note}
-            </Alert>
-          ))}
-        </SpaceBetween>
-      )}
-    </ExpandableSection>
   )
 }

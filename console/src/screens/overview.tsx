@@ -68,7 +68,7 @@ export function Overview(): ReactNode {
           </Header>
         }
       >
-        <DayStrip days={data.strip} />
+        <DayStrip label={`The last ${DAYS} days`} days={data.strip} />
         <DayScale days={data.strip} />
       </Container>
       <Heat of={data.numbers.Resources} />
@@ -220,7 +220,7 @@ function Failures({ state: { failures: jobs } }: { readonly state: OverviewState
                 <ResourceName arn={job.ResourceArn ?? ''} />
               </Link>{' '}
               {when(job.CreationDate)}
-              <Box variant="small">
+              <Box variant="small" display="block">
                 <Message text={job.StatusMessage} />
               </Box>
             </div>
@@ -245,7 +245,7 @@ function Denials(): ReactNode {
         {(data ?? []).map((event) => (
           <div key={event.EventId}>
             <b>{nameOf(event.PrincipalArn)}</b> {event.EventName} {ago(fromSeconds(event.EventTime))}
-            <Box variant="small">
+            <Box variant="small" display="block">
               {event.Resource} <Explain id={event.AuthorizationId} />
             </Box>
           </div>

@@ -1,7 +1,7 @@
 import './frame.css'
 import Button from '@cloudscape-design/components/button'
 import SideNavigation from '@cloudscape-design/components/side-navigation'
-import { useRef, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import type { KeyboardEvent, ReactNode } from 'react'
 import { useLocation, useNavigate } from 'react-router'
 import { NAVIGATION } from './navigation.ts'
@@ -27,8 +27,18 @@ export function Frame({
     // Whoever goes by keys stays where the list was opened or closed.
     requestAnimationFrame(() => opener.current?.querySelector('button')?.focus())
   }
+  const screen = useRef<HTMLElement>(null)
+  useEffect(() => {
+    const follow = (): void => setOpen(BESIDE.matches)
+    BESIDE.addEventListener('change', follow)
+    return () => BESIDE.removeEventListener('change', follow)
+  }, [])
   return (
     <>
+      {/* The first stop of whoever goes by keys: past the bar and the list of screens. */}
+      <button type="button" className="skip" onClick={() => screen.current?.focus()}>
+        Skip to the screen
+      </button>
       <div className="frame-top">{top}</div>
       <div className={isOpen ? 'frame frame-open' : 'frame'}>
         <div className="frame-side">
@@ -50,7 +60,9 @@ export function Frame({
             />
           )}
         </div>
-        <main className="frame-main">{children}</main>
+        <main ref={screen} tabIndex={-1} className="frame-main">
+          {children}
+        </main>
       </div>
     </>
   )

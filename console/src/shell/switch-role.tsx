@@ -8,9 +8,11 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { callWorker, useSession } from '../session/session.ts'
+import { useFocusBack } from '../parts/focus-back.ts'
 
 /** Another role's session instead of one's own. */
 export function SwitchRole({ onClose }: { readonly onClose: () => void }): ReactNode {
+  useFocusBack()
   const session = useSession()
   const [role, setRole] = useState('')
   const [failure, setFailure] = useState<string>()

@@ -12,11 +12,11 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams } from 'react-router'
-import type { AuthorizationDetails, ProposedChange } from '../../api/generated.ts'
+import type { AuthorizationDetails } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
 import { Facts } from '../../parts/facts.tsx'
 import { fromSeconds, nameOf, when, statementText } from '../../parts/format.ts'
-import { PolicyText } from '../../parts/preflight.tsx'
+import { PolicyText, changeText } from '../../parts/preflight.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { Screen } from '../../parts/screen.tsx'
 
@@ -77,7 +77,7 @@ function Details({ of }: { readonly of: AuthorizationDetails }): ReactNode {
           <SpaceBetween size="m">
             {of.Proposals.map((proposal) => (
               <div key={proposal.Change + proposal.Where}>
-                <Box variant="h4">{sentence(proposal)}</Box>
+                <Box variant="h4">{changeText(proposal)}</Box>
                 {proposal.Statement !== undefined && <PolicyText text={proposal.Statement} />}
               </div>
             ))}
@@ -122,17 +122,6 @@ function Details({ of }: { readonly of: AuthorizationDetails }): ReactNode {
       ))}
     </>
   )
-}
-
-/** How each sort of change begins. */
-const CHANGES: Readonly<Record<string, string>> = {
-  add: 'Add to ',
-  remove: 'Remove from ',
-  ask: '',
-}
-
-function sentence({ Change, Where }: ProposedChange): string {
-  return `${CHANGES[Change] ?? Change}${Where}`
 }
 
 function VerdictMark({ of }: { readonly of: string }): ReactNode {

@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { makeRecoveryKit } from '../../src/keyring/recovery-kit.ts'
+import { fromBase32, totpCode, totpStep } from '../../src/lib/totp.ts'
+import { serverProcess } from '../../test/fixtures/server-process.ts'
+import type { ServerProcess } from '../../test/fixtures/server-process.ts'
+import { launch, missing, shows, signInWithKey } from './browser.ts'
+import { ACCOUNT, fill } from './filled.ts'
+import type { Filled } from './filled.ts'
+import { goTo } from './screens.ts'
+
+/** Who may do what: how the console says it, by which statement, and how it helps with what is missing. */
+
+const folder = mkdtempSync(join(tmpdir(), 'roleback-console-'))
+const RDS_ROLE = `arn:aws:iam::${ACCOUNT}:role/rds-backup`
+const DEFAULT_ROLE = `arn:aws:iam::${ACCOUNT}:role/service-role/AWSBackupDefaultServiceRole`
+let server: ServerProcess
+let browser: Browser
+let filled: Filled
+let page: Page
+
+before(async () => {
+  if (missing !== false) return
+  server = await serverProcess(join(folder, 'data'))
+  await server.start()
+  filled = await fill(server, folder)
+  browser = await launch()
+  page = await browser.newPage()
+  await signInWithKey(page, server.url, server.rootKey)
+})
+
+after(async () => {
+  if (missing === false) {
+    await browser.close()
+    await server.kill('SIGTERM')
+  }
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test(
+  'the matrix of roles and resource types says what each role can touch, and a cell by which statement',
+  { skip: missing },
+  async () => {
+    await goTo(page, '/access?tab=matrix')
+    const cell = (role: string, work: string, verdict: string) =>
+      page.getByRole('button', { name: `${role}: ${work}: ${verdict}`, exact: true })
+    const wanted: Readonly<Record<string, readonly [ofDefault: string, ofDatabases: string]>> = {
+      'Directory: back up': ['Allowed', 'No'],
+      'Directory: restore': ['Allowed', 'No'],
+      'PostgreSQL: back up': ['Allowed', 'Allowed'],
+      'PostgreSQL: restore': ['Allowed', 'Allowed'],
+      'S3 bucket: back up': ['Allowed', 'No'],
+    }
+    for (const [work, [ofDefault, ofDatabases]] of Object.entries(wanted)) {
+      await shows(page, cell('AWSBackupDefaultServiceRole', work, ofDefault))
+      await shows(page, cell('rds-backup', work, ofDatabases))
+    }
+    await cell('rds-backup', 'PostgreSQL: back up', 'Allowed').click()
+    await shows(page, page.getByText(/decided by AWSBackupServiceRolePolicyForRDSBackup \(line \d+/))
+    await cell('rds-backup', 'Directory: back up', 'No').click()
+    await shows(page, page.getByText('rds-backup, elasticfilesystem:Backup: no statement allows it.'))
+  },
+)
+
+test(
+  'who may pass which role is drawn, and listed with the statement that lets him',
+  { skip: missing },
+  async () => {
+    await goTo(page, '/access?tab=pass')
+    await shows(
+      page,
+      page.getByRole('row', { name: /^dba user rds-backup .*databases-only, PassTheDatabaseRole/ }),
+    )
+    await shows(
+      page,
+      page.getByRole('row', { name: /^ada user AWSBackupDefaultServiceRole .*AdministratorAccess/ }),
+    )
+    assert.equal(await page.getByRole('row', { name: /^dba user AWSBackupDefaultServiceRole/ }).count(), 0)
+    assert.equal(await page.getByRole('row', { name: /^grace/ }).count(), 0)
+    const drawn = await page.locator('svg.pass-graph text').allTextContents()
+    assert.ok(drawn.some((text) => text.startsWith('dba')) && !drawn.some((text) => text.startsWith('grace')))
+  },
+)
+
+test('of each permission is told whether it was used, and what gave it', { skip: missing }, async () => {
+  await server.callAs(filled.dba)('backup', 'ListBackupVaults', {})
+  await goTo(page, '/access/user/dba?tab=unused')
+  const rowOf = (action: string, use: string) =>
+    page.getByRole('row', { name: new RegExp(`^${action} databases-only, .*${use}`) })
+  await shows(page, page.getByText(/ of \d+ were not used since /))
+  await shows(page, rowOf('backup:StartRestoreJob', 'Unused 0'))
+  await shows(page, page.getByRole('row', { name: /^backup:List.* 1 .*backup:ListBackupVaults$/ }))
+})
+
+test(
+  'what somebody may is simulated from a form, and each answer names its statement',
+  { skip: missing },
+  async () => {
+    await goTo(page, '/access/simulate')
+    await page.getByLabel('Who (ARN)').fill(`arn:aws:iam::${ACCOUNT}:user/dba`)
+    await page
+      .getByLabel('Actions, one a line')
+      .fill('iam:PassRole\nbackup:DeleteRecoveryPoint\nbackup:StartBackupJob')
+    await page.getByLabel(/^On /).fill(`${RDS_ROLE}\n${DEFAULT_ROLE}`)
+    await page.getByRole('button', { name: 'Simulate', exact: true }).click()
+    const answers = page.getByRole('table', { name: 'Answer' })
+    await shows(
+      page,
+      answers.getByRole('row', {
+        name: /^iam:PassRole .*rds-backup Depends .*It depends on iam:PassedToService/,
+      }),
+    )
+    await shows(
+      page,
+      answers.getByRole('row', { name: /^iam:PassRole .*ServiceRole No no statement allows it/ }),
+    )
+    assert.equal(await answers.getByRole('row', { name: /^backup:DeleteRecoveryPoint .* No / }).count(), 2)
+    await shows(
+      page,
+      answers.getByRole('row', {
+        name: /^backup:StartBackupJob .* Allowed decided by databases-only \(line/,
+      }),
+    )
+    assert.match(page.url(), /who=arn.*dba&actions=iam%3APassRole/)
+  },
+)
+
+test(
+  'a denial in the trail leads to its explanation: who asked, which layer, what nearly applied, what would allow it',
+  { skip: missing },
+  async () => {
+    await goTo(page, '/audit?effect=Deny')
+    const denied = page.getByRole('row', { name: /dba.*PassRole/ }).first()
+    await shows(page, denied)
+    await denied.getByText('Explain', { exact: true }).click()
+    await shows(page, page.getByText('dba may not iam:PassRole'))
+    const near = page.getByRole('table', { name: 'Near misses' })
+    await shows(page, near.getByRole('row', { name: /databases-only, PassTheDatabaseRole/ }))
+    const proposed = JSON.parse(await page.locator('pre.command').first().innerText()) as { Action: string }
+    assert.match(JSON.stringify(proposed), /iam:PassRole/)
+    assert.match(JSON.stringify(proposed), /AWSBackupDefaultServiceRole/)
+  },
+)
+
+test(
+  'before resources are assigned each missing right is told, and a role that can do just this is made',
+  { skip: missing },
+  async () => {
+    await goTo(page, `/plans/${filled.planId}/assign`)
+    await page.getByLabel('Resource assignment name').fill('just-the-wiki')
+    await page.getByRole('radio', { name: 'Include specific resources' }).check()
+    const wiki = filled.resources.get('wiki') ?? ''
+    await page.getByLabel('Resource ARNs').fill(wiki)
+    await page.getByRole('radio', { name: 'Choose an IAM role' }).check()
+    await page.getByRole('button', { name: /IAM role/ }).click()
+    await page.getByRole('option', { name: /rds-backup/ }).click()
+    await shows(page, page.getByText(/rights? (is|are) missing: it would fail/))
+    const checked = page.getByRole('table', { name: 'Checked rights' })
+    await shows(page, checked.getByRole('row', { name: /Denied.*elasticfilesystem:Backup.*file-system/ }))
+    await page.getByRole('button', { name: /^Create a least-privilege role/ }).click()
+    await page.getByLabel('Name of the role').fill('just-this')
+    await page.getByRole('button', { name: 'Create role' }).click()
+    await shows(page, page.getByText('The role just-this was created, and is chosen.'))
+    await shows(page, page.getByText(/Everything it will need is allowed/))
+    await page.getByRole('button', { name: 'Assign resources' }).click()
+    await shows(page, page.getByText(/^Resources were assigned to/))
+    const { BackupSelectionsList = [] } = await server.call('backup', 'ListBackupSelections', {
+      BackupPlanId: filled.planId,
+    })
+    const made = BackupSelectionsList.find(({ SelectionName }) => SelectionName === 'just-the-wiki')
+    assert.equal(made?.IamRoleArn, `arn:aws:iam::${ACCOUNT}:role/just-this`)
+    const { PolicyDocument } = await server.call('iam', 'GetRolePolicy', {
+      RoleName: 'just-this',
+      PolicyName: 'least-privilege',
+    })
+    const { Statement } = JSON.parse(decodeURIComponent(PolicyDocument)) as {
+      Statement: readonly { Action: unknown; Resource: unknown }[]
+    }
+    const wide = Statement.filter(({ Resource }) => Resource === '*').map(({ Action }) => Action)
+    assert.deepEqual(wide, ['tag:GetResources'], 'which no resource can narrow')
+    assert.ok(Statement.some(({ Resource }) => Resource === wiki))
+  },
+)
+
+test(
+  'R20 vaults are given to another recovery kit by somebody with MFA, and by nobody else',
+  { skip: missing },
+  async () => {
+    const { publicKey } = makeRecoveryKit('not used', { cost: 1024 })
+    const give = async (as: Page): Promise<void> => {
+      await goTo(as, '/settings?tab=kit')
+      await shows(as, as.getByText('The recovery kit still lies on the server'))
+      await as.getByRole('button', { name: 'Give vaults to another kit' }).click()
+      const dialog = as.getByRole('dialog')
+      await dialog.getByLabel('Public key of the kit').fill(publicKey)
+      await dialog.getByRole('button', { name: 'Give vaults to it' }).click()
+    }
+    await give(page)
+    await shows(page, page.getByText(/a recovery kit is issued to somebody with MFA alone/))
+    const other = await browser.newPage()
+    const { key, code } = await keeper()
+    await signInWithKey(other, server.url, key, code)
+    await give(other)
+    await shows(other, other.getByText('Another kit was issued'))
+    const { Jobs } = await server.call('roleback', 'ListJobs', { JobType: 'rotate-key' })
+    const { BackupVaultList = [] } = await server.call('backup', 'ListBackupVaults', {})
+    assert.equal(Jobs.length, BackupVaultList.length, 'each vault gets a key for it')
+    await other.close()
+  },
+)
+
+/** An administrator with a device, and its next code. */
+async function keeper(): Promise<{ key: Filled['dba']; code: string }> {
+  const { call } = server
+  await call('iam', 'CreateUser', { UserName: 'keeper' })
+  await call('iam', 'AttachUserPolicy', {
+    UserName: 'keeper',
+    PolicyArn: 'arn:aws:iam::aws:policy/AdministratorAccess',
+  })
+  const { VirtualMFADevice: device } = await call('iam', 'CreateVirtualMFADevice', {
+    VirtualMFADeviceName: 'keeper',
+  })
+  const seed = fromBase32(Buffer.from(device.Base32StringSeed ?? new Uint8Array()).toString())
+  const step = totpStep(Date.now())
+  await call('iam', 'EnableMFADevice', {
+    UserName: 'keeper',
+    SerialNumber: device.SerialNumber,
+    AuthenticationCode1: totpCode(seed, step - 1),
+    AuthenticationCode2: totpCode(seed, step),
+  })
+  const { AccessKey } = await call('iam', 'CreateAccessKey', { UserName: 'keeper' })
+  return {
+    key: { accessKeyId: AccessKey.AccessKeyId, secretAccessKey: AccessKey.SecretAccessKey },
+    code: totpCode(seed, step + 1),
+  }
+}
