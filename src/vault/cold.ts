@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import { BlobExistsError } from '../blobs/blob-store.ts'
+import { BlobExistsError, BlobNotFoundError } from '../blobs/blob-store.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { crashpoint } from '../lib/crashpoint.ts'
+import { openJson } from './document.ts'
 import { PointNotFoundError, VaultClaimError, VaultDamageError } from './errors.ts'
 import { headName, MOVED, writeHead } from './heads.ts'
 import type { PointHead, PointRecord } from './heads.ts'
@@ -12,7 +13,7 @@ import { isUsedFrom, ManifestWalk, packUse } from './mark.ts'
 import type { FinishedPack } from './pack.ts'
 import { IN_HEAD, withVaultLock } from './records.ts'
 import { repack } from './repack.ts'
-import { retainHeads, retainPoints } from './retain.ts'
+import { forgetRetention, retainHeads, retainPoints } from './retain.ts'
 import { twinName } from './twins.ts'
 import { putOnce } from './vault.ts'
 import type { Vault } from './vault.ts'
@@ -47,6 +48,9 @@ export interface MoveOptions {
 /** Member of a head's record in a cold store: when the point came there, in milliseconds since 1970. */
 export const MOVED_AT = 'movedToColdAt'
 
+/** What a cold store has alike, beside the header. */
+const MIRRORED = ['keys/', 'records/', twinName('records/')] as const
+
 /** What of a head's record is of the store it lies in. */
 const OWN_MEMBERS: readonly string[] = [MOVED_AT, IN_HEAD]
 
@@ -61,13 +65,58 @@ export async function mirrorVault(warm: BlobStore, cold: BlobStore): Promise<voi
     )
   }
   crashpoint('cold.claimed')
-  for (const prefix of ['keys/', 'records/', twinName('records/')]) {
+  for (const prefix of MIRRORED) {
     const there = new Set(await namesIn(cold, prefix))
     // The server's own wrapping says whose the vault is: it comes before those of kits, as in the first store.
     const missing = (await namesIn(warm, prefix)).filter((name) => !there.has(name)).toSorted(serverFirst)
     for (const name of missing) await putOnce(cold, name, await warm.get(name))
   }
   crashpoint('cold.mirrored')
+}
+
+/** Names of wrappings and vault records that the cold store has otherwise than the first one, where that one's are as they must be. */
+export async function unlikeWarm(
+  warm: Vault,
+  cold: BlobStore,
+  isHurt: (name: string) => boolean,
+): Promise<readonly string[]> {
+  const unlike: string[] = []
+  for (const prefix of MIRRORED) {
+    for (const name of await namesIn(cold, prefix)) {
+      // What was read wrong once may lie right on the disk.
+      const isUnlike = async (): Promise<boolean> => !isHurt(name) && (await isOtherwise(warm, cold, name))
+      if ((await isUnlike()) && (await isUnlike())) unlike.push(name)
+    }
+  }
+  return unlike
+}
+
+async function isOtherwise({ store, keys }: Vault, cold: BlobStore, name: string): Promise<boolean> {
+  try {
+    const bytes = await store.get(name)
+    if (Buffer.from(await cold.get(name)).equals(bytes)) return false
+    // Of wrappings the caller knows whether they are whole; a record shows it.
+    if (!name.startsWith('keys/')) openJson(keys, 'record', name.replace(twinName(''), ''), bytes)
+    return true
+  } catch (error) {
+    if (error instanceof BlobNotFoundError || error instanceof VaultDamageError) return false
+    throw error
+  }
+}
+
+/** Brings back what the cold store has otherwise than the first one. @param unlike As `unlikeWarm` gives it. */
+export async function mirrorAgain(
+  warm: BlobStore,
+  cold: BlobStore,
+  unlike: readonly string[],
+): Promise<void> {
+  for (const name of unlike) {
+    const bytes = await warm.get(name)
+    await cold.delete(name)
+    crashpoint('cold.unlike-deleted')
+    await cold.put(name, bytes)
+    forgetRetention(cold, name)
+  }
 }
 
 async function namesIn(store: BlobStore, prefix: string): Promise<string[]> {

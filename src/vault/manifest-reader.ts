@@ -7,7 +7,7 @@ import type { ManifestRoot } from './manifest-writer.ts'
 
 /** Where a manifest is read from; `blob` names its head in errors. */
 export interface ManifestSource {
-  readonly chunks: ChunkReader
+  readonly chunks: Pick<ChunkReader, 'read'>
   readonly blob: string
   readonly manifest: ManifestRoot
   /** Told of a part that cannot be read, which is left out then; without it, reading ends there. */

@@ -7,6 +7,7 @@ import { mendDocuments } from './mend.ts'
 import { parsePackName } from './pack.ts'
 import { Point } from './point.ts'
 import { RepairBatch } from './repair-batch.ts'
+import { fetchBeside } from './repair-beside.ts'
 import { ContentSource, fetchContent, isDamage, pause } from './repair-content.ts'
 import type { FetchOptions } from './repair-content.ts'
 import { repairIndex } from './repair-index.ts'
@@ -16,7 +17,7 @@ import type { Vault } from './vault.ts'
 
 /**
  * Stores again what a vault has lost: docs/adr/0024. First what still opens of its damaged packs, then, recovery point by recovery point,
- * what another one has of the same content. Nothing is overwritten and no pack is deleted: a chunk that is stored again is found in
+ * what the vault's other store has, where it has one, and what another recovery point has of the same content. Nothing is overwritten and no pack is deleted: a chunk that is stored again is found in
  * its new pack, and the old one is the next sweep's, once nothing needs it.
  *
  * | step | a crash behind it leaves |
@@ -24,6 +25,7 @@ import type { Vault } from './vault.ts'
  * | heads, amendments, tombstones, vault records and their twins are put back from one another | the rest of the damage |
  * | index deltas and dead lists that cannot be read are replaced | the rest of the damage |
  * | what opens of damaged packs is stored again | fewer lost chunks |
+ * | what the other store has is stored again | fewer lost chunks |
  * | lists of items are written again, content is fetched | fewer lost chunks |
  */
 export interface RepairOptions {
@@ -33,6 +35,8 @@ export interface RepairOptions {
   readonly now: number
   /** Where a recovery point's content may be looked for, best first. What it gives is believed in nothing. */
   sourcesOf(pointId: string): AsyncIterable<RepairSource>
+  /** The other store of the same vault, warm or cold (docs/adr/0027). */
+  readonly beside?: Vault | undefined
   /** Bytes read from sources since the last call. */
   readonly onBytes?: (bytes: number) => void
   readonly signal?: AbortSignal
@@ -48,6 +52,8 @@ export interface RepairSource {
 export interface RepairResult {
   /** Chunks and nodes out of damaged packs. */
   readonly salvagedChunks: number
+  /** Chunks and nodes that the other store of the vault had. */
+  readonly besideChunks: number
   /** Chunks and nodes that other recovery points had. */
   readonly fetchedChunks: number
   /** Lists of items that were written again. */
@@ -80,7 +86,7 @@ class Repair {
   #loaded: LoadedIndex
   #fetch: FetchOptions
   #content: RepairBatch
-  #sums = { salvagedChunks: 0, fetchedChunks: 0, rebuiltLists: 0, storedBytes: 0 }
+  #sums = { salvagedChunks: 0, besideChunks: 0, fetchedChunks: 0, rebuiltLists: 0, storedBytes: 0 }
 
   constructor(vault: Vault, options: RepairOptions, loaded: LoadedIndex) {
     this.#vault = vault
@@ -100,6 +106,8 @@ class Repair {
 
   async point(head: PointHead): Promise<void> {
     let loss = await this.#lossOf(head)
+    if (loss.chunks === 0 && !loss.isListHurt) return
+    loss = await this.#fetchBeside(head, loss)
     if (loss.chunks === 0 && !loss.isListHurt) return
     for await (const source of this.#options.sourcesOf(head.pointId)) {
       try {
@@ -157,6 +165,17 @@ class Repair {
     for (let at = 0; at < ids.length; at += ID_BYTES)
       if (this.#fetch.isLost(ids, at) && !this.#content.has(ids, at)) count++
     return count
+  }
+
+  async #fetchBeside(head: PointHead, loss: Loss): Promise<Loss> {
+    const { beside, lease } = this.#options
+    if (beside === undefined) return loss
+    const batch = new RepairBatch(this.#vault, this.#loaded.index, lease)
+    const stores = { vault: this.#vault, loaded: this.#loaded, beside }
+    await kept(batch, async () => await fetchBeside(stores, head, batch, this.#fetch))
+    this.#sums.besideChunks += batch.chunks
+    await this.#committed(batch)
+    return await this.#lossOf(head)
   }
 
   async #fetchFrom(source: RepairSource, head: PointHead, loss: Loss): Promise<void> {

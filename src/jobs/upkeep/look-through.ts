@@ -2,11 +2,12 @@ import { hasColdStore } from '../../store/cold-points.ts'
 import type { VaultTable } from '../../store/schema.ts'
 import { verifyVault } from '../../vault/verify.ts'
 import type { VerifyResult } from '../../vault/verify.ts'
+import { VaultDamageError } from '../../vault/errors.ts'
 import { inCold, keepDamagedPacks } from './damage.ts'
 import { missingPoints, withMissing } from './missing-points.ts'
 import type { JobTools } from '../tools.ts'
 import type { Tier } from '../vaults/vault-storages.ts'
-import { checkWrappings, withWrappings } from './wrappings.ts'
+import { checkWrappings, unlikeFirst, withWrappings } from './wrappings.ts'
 
 type LookOptions = Parameters<typeof verifyVault>[1]
 
@@ -30,14 +31,23 @@ async function lookAt(
   tier: Tier,
   options: LookOptions,
 ): Promise<VerifyResult> {
-  const opened = tier === 'warm' ? await tools.vaults.open(vault) : await tools.vaults.openCold(vault)
+  const warm = await tools.vaults.open(vault)
+  const opened = tier === 'warm' ? warm : await tools.vaults.openCold(vault)
   const inStore = await verifyVault(opened, options)
   await keepDamagedPacks(tools, opened, inStore.damagedPacks)
   await opened.clearDamage(inStore.healedPacks)
   const result = withMissing(inStore, await missingPoints(tools.store.db, vault, opened, tier))
-  // Wrappings in cold storage are those of the first store, whose records say what they must be.
-  if (tier === 'warm') return withWrappings(result, await checkWrappings(opened, await tools.vaults.owner()))
-  return { ...result, problems: result.problems.map((one) => ({ ...one, blob: inCold(one.blob) })) }
+  const owner = await tools.vaults.owner()
+  if (tier === 'warm') return withWrappings(result, await checkWrappings(warm, owner))
+  const unlike = (await unlikeFirst(warm, opened, owner)).map((blob) => ({
+    blob,
+    reason: new VaultDamageError(blob, 'its bytes are not those of the vault’s first store').message,
+  }))
+  const all = withWrappings(
+    result,
+    unlike.filter(({ blob }) => result.problems.every((one) => one.blob !== blob)),
+  )
+  return { ...all, problems: all.problems.map((one) => ({ ...one, blob: inCold(one.blob) })) }
 }
 
 function together(one: VerifyResult, other: VerifyResult): VerifyResult {

@@ -96,7 +96,7 @@ export class RepairSources {
   /** One vault that cannot be opened keeps nobody from looking into the others. */
   async #opened(point: RecoveryPointTable, from: VaultTable): Promise<Vault | undefined> {
     try {
-      return await this.#tools.vaults.open(from)
+      return await this.#tools.vaults.holding(from, point)
     } catch (error) {
       if (this.#job.signal.aborted) throw error
       const why = error instanceof VaultDamageError ? 'is damaged itself' : 'does not answer'

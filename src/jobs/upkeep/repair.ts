@@ -3,10 +3,10 @@ import { findScrub } from '../../store/vault-scrubs.ts'
 import { listRelatedPoints, findPointById } from '../../store/related-points.ts'
 import type { VaultTable } from '../../store/schema.ts'
 import { findVault } from '../../store/vaults.ts'
-import { mendDocuments } from '../../vault/mend.ts'
+import { mirrorAgain } from '../../vault/cold.ts'
 import { repairVault } from '../../vault/repair.ts'
-import type { Lease } from '../../vault/lease.ts'
 import type { RepairResult } from '../../vault/repair.ts'
+import type { Vault } from '../../vault/vault.ts'
 import type { VerifyResult } from '../../vault/verify.ts'
 import { announceFound, inCold } from './damage.ts'
 import { firstOf, pointSentence } from './damage-words.ts'
@@ -17,12 +17,14 @@ import { isSameBackup, RepairSources } from './repair-sources.ts'
 import { retainVault } from './retain.ts'
 import { queueSweep } from './sweep-queue.ts'
 import type { JobOutcome, JobTools, RunningJob } from '../tools.ts'
-import { repairWrappings } from './wrappings.ts'
+import { repairWrappings, unlikeFirst } from './wrappings.ts'
+import type { WrappingOwner } from './wrappings.ts'
 
 /**
  * Makes a damaged vault whole as far as that can be done: from what still opens of it, and from recovery points in other vaults of the
  * account that the job's role, or where it has none the service, may copy out of (docs/adr/0024). Then it looks through the
- * vault again: only what that look does not find any more is told as repaired. Of cold storage only what has a twin is repaired.
+ * vault again: only what that look does not find any more is told as repaired. Its cold storage is repaired likewise, and each of
+ * the two from the other.
  */
 export async function runRepair(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
   const { row, progress, signal } = job
@@ -30,25 +32,11 @@ export async function runRepair(tools: JobTools, job: RunningJob): Promise<JobOu
   const vault = await findVault(db, row.account_id, row.region, row.vault_name as string)
   if (vault === undefined) throw new JobFailedError(`Repair failed: backup vault ${row.vault_name} is gone`)
   const before = await findScrub(db, vault)
-  const opened = await tools.vaults.open(vault)
-  const owner = await tools.vaults.owner()
-  const lease = tools.vaults.lease(job, opened)
-  await lease.check()
-  // First: what is stored next is worth nothing without them once the server is lost.
-  const replacedKeys = await repairWrappings(opened, owner)
+  const stores = await openStores(tools, vault)
   const sources = new RepairSources(tools, job, vault)
-  const repaired = await repairVault(opened, {
-    lease,
-    now: tools.clock.now(),
-    sourcesOf: (pointId) => sources.of(pointId),
-    onBytes: (bytes) => {
-      progress.bytesDone += bytes
-    },
-    signal,
-  })
-  const inColdStore = await mendCold(tools, vault, lease)
-  const result = { ...repaired, replacedBlobs: [...replacedKeys, ...repaired.replacedBlobs, ...inColdStore] }
-  progress.itemsDone = result.salvagedChunks + result.fetchedChunks
+  let result = NOTHING
+  for (const store of stores) result = sumOf(result, await repairStore(tools, job, store, sources))
+  progress.itemsDone = result.salvagedChunks + result.besideChunks + result.fetchedChunks
   // What is new must be kept by the storage as long as what it stands for.
   await retainVault(tools, vault, signal)
   const known = await findScrub(db, vault)
@@ -72,26 +60,100 @@ export async function runRepair(tools: JobTools, job: RunningJob): Promise<JobOu
   }
 }
 
-async function mendCold(tools: JobTools, vault: VaultTable, lease: Lease): Promise<readonly string[]> {
-  if (!hasColdStore(vault)) return []
-  return (await mendDocuments(await tools.vaults.openCold(vault), lease)).map(inCold)
+/** One of a vault's stores, and the other where it has both. */
+interface RepairedStore {
+  readonly warm: Vault
+  readonly opened: Vault
+  readonly beside: Vault | undefined
+}
+
+/** The first one, which says whose the vault is, before the cold one. */
+async function openStores(tools: JobTools, vault: VaultTable): Promise<readonly RepairedStore[]> {
+  const warm = await tools.vaults.open(vault)
+  const first = { warm, opened: warm, beside: undefined }
+  if (!hasColdStore(vault)) return [first]
+  try {
+    const cold = await tools.vaults.openCold(vault)
+    return [
+      { ...first, beside: cold },
+      { warm, opened: cold, beside: warm },
+    ]
+  } catch (error) {
+    // The first one is repaired all the same; the look behind it ends with what is wrong with the other.
+    tools.log.warn('the cold storage of a vault could not be opened to be repaired', {
+      vault: vault.arn,
+      error: String(error),
+    })
+    return [first]
+  }
+}
+
+async function repairStore(
+  tools: JobTools,
+  job: RunningJob,
+  { warm, opened, beside }: RepairedStore,
+  sources: RepairSources,
+): Promise<RepairResult> {
+  const owner = await tools.vaults.owner()
+  const lease = tools.vaults.lease(job, warm)
+  await lease.check()
+  // First: what is stored next is worth nothing without them once the server is lost.
+  const replacedKeys =
+    opened === warm ? await repairWrappings(warm, owner, beside) : await mirrorWrappings(warm, opened, owner)
+  const repaired = await repairVault(opened, {
+    lease,
+    now: tools.clock.now(),
+    sourcesOf: (pointId) => sources.of(pointId),
+    beside,
+    onBytes: (bytes) => {
+      job.progress.bytesDone += bytes
+    },
+    signal: job.signal,
+  })
+  const replaced = [...replacedKeys, ...repaired.replacedBlobs]
+  return { ...repaired, replacedBlobs: opened === warm ? replaced : replaced.map(inCold) }
+}
+
+async function mirrorWrappings(warm: Vault, cold: Vault, owner: WrappingOwner): Promise<readonly string[]> {
+  const unlike = await unlikeFirst(warm, cold, owner)
+  await mirrorAgain(warm.store, cold.store, unlike)
+  return unlike
+}
+
+const NOTHING: RepairResult = {
+  salvagedChunks: 0,
+  besideChunks: 0,
+  fetchedChunks: 0,
+  rebuiltLists: 0,
+  replacedBlobs: [],
+  storedBytes: 0,
+}
+
+function sumOf(one: RepairResult, other: RepairResult): RepairResult {
+  return {
+    salvagedChunks: one.salvagedChunks + other.salvagedChunks,
+    besideChunks: one.besideChunks + other.besideChunks,
+    fetchedChunks: one.fetchedChunks + other.fetchedChunks,
+    rebuiltLists: one.rebuiltLists + other.rebuiltLists,
+    replacedBlobs: [...one.replacedBlobs, ...other.replacedBlobs],
+    storedBytes: one.storedBytes + other.storedBytes,
+  }
 }
 
 function doneSentence(
-  { salvagedChunks, fetchedChunks, rebuiltLists, replacedBlobs }: RepairResult,
+  { salvagedChunks, besideChunks, fetchedChunks, rebuiltLists, replacedBlobs }: RepairResult,
   read: number,
 ): string {
-  const wrapped = replacedBlobs.filter((name) => name.startsWith('keys/')).length
-  const documents = replacedBlobs.filter((name) =>
-    /^(cold storage: )?(points|records|twins)\//.test(name),
-  ).length
+  const of = (pattern: RegExp): number => replacedBlobs.filter((name) => pattern.test(name)).length
+  const wrapped = of(/^(?:cold storage: )?keys\//)
+  const documents = of(/^(?:cold storage: )?(?:points|records|twins)\//)
   const indexParts = replacedBlobs.length - wrapped - documents
   const did = [
     salvagedChunks > 0 && `${salvagedChunks} chunks were saved out of damaged packs`,
+    besideChunks > 0 && `${besideChunks} chunks came from the vault’s other store`,
     fetchedChunks > 0 && `${fetchedChunks} chunks were fetched from ${read} recovery points in other vaults`,
     rebuiltLists > 0 && `${rebuiltLists} lists of items were written again`,
-    documents > 0 &&
-      `${documents} heads, amendments, tombstones or records of the vault were put back from their twins`,
+    documents > 0 && `${documents} heads, amendments, tombstones or records of the vault were put back`,
     indexParts > 0 && `${indexParts} parts of the index were replaced`,
     wrapped > 0 && `${wrapped} wrappings of the vault’s keys were made again`,
   ].filter((part) => part !== false)
@@ -122,10 +184,7 @@ function leftSentence(
     copies.length === 0
       ? 'Start new backups of what is hit: what its source still has heals older recovery points, too. What no source has any more is lost'
       : `Whole lists of items are in these copies, which can be restored or copied back: ${firstOf(copies, ', ')}`
-  const cold = blobs.some(({ blob }) => blob.startsWith(inCold('')))
-    ? '. Of cold storage no pack is stored again: put its files back from a copy of it, or restore now what still opens of these'
-    : ''
-  return `Repair could not make all of backup vault ${vaultName} whole. ${did}. Left are ${what}${refused}. ${next}${cold}`
+  return `Repair could not make all of backup vault ${vaultName} whole. ${did}. Left are ${what}${refused}. ${next}`
 }
 
 /** Copies elsewhere of recovery points whose own list of items could not be brought back. */

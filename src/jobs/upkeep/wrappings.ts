@@ -16,6 +16,7 @@ import {
 import type { Wrapping } from '../../keyring/vault-key.ts'
 import { crashpoint } from '../../lib/crashpoint.ts'
 import type { BlobDamage } from '../../store/vault-scrubs.ts'
+import { mirrorVault, unlikeWarm } from '../../vault/cold.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
 import type { PointRecord } from '../../vault/heads.ts'
 import { forgetRetention } from '../../vault/retain.ts'
@@ -54,12 +55,22 @@ export async function checkWrappings(vault: Vault, owner: WrappingOwner): Promis
   return problems
 }
 
-/** Makes damaged wrappings again. @returns Names of those that were; a kit that the vault does not know can be made none. */
-export async function repairWrappings(vault: Vault, owner: WrappingOwner): Promise<readonly string[]> {
+/**
+ * Makes damaged wrappings again.
+ *
+ * @param beside The vault's cold store, which has the same: for kits whose public halves nobody knows.
+ * @returns Names of those that were made.
+ */
+export async function repairWrappings(
+  vault: Vault,
+  owner: WrappingOwner,
+  beside?: Vault,
+): Promise<readonly string[]> {
   const { problems, known } = await lookAtWrappings(vault, owner)
   const made: Wrapping[] = []
   for (const { blob } of problems) {
-    const wrapping = madeAgain(vault, owner, blob, known.get(blob)?.kit)
+    const wrapping =
+      madeAgain(vault, owner, blob, known.get(blob)?.kit) ?? (await sameIn(beside, blob, known.get(blob)))
     if (wrapping === undefined) continue
     await vault.store.delete(blob)
     crashpoint('repair.wrapping-deleted')
@@ -90,6 +101,28 @@ export function withWrappings(result: VerifyResult, problems: readonly BlobDamag
     problems: [...result.problems, ...problems],
     problemCount: result.problemCount + problems.length,
   }
+}
+
+async function sameIn(
+  beside: Vault | undefined,
+  name: string,
+  known: KnownWrapping | undefined,
+): Promise<Wrapping | undefined> {
+  if (beside === undefined || known === undefined || (await beside.store.stat(name)) === undefined)
+    return undefined
+  const bytes = Buffer.from(await beside.store.get(name))
+  return sha256(bytes) === known.sha256 ? { name, bytes } : undefined
+}
+
+/** Names of wrappings and records that the cold store of a vault has otherwise than the first one. What it lacks comes there before. */
+export async function unlikeFirst(
+  warm: Vault,
+  cold: Vault,
+  owner: WrappingOwner,
+): Promise<readonly string[]> {
+  await mirrorVault(warm.store, cold.store)
+  const { problems } = await lookAtWrappings(warm, owner)
+  return await unlikeWarm(warm, cold.store, (name) => problems.some(({ blob }) => blob === name))
 }
 
 interface Look {
