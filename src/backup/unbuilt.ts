@@ -27,7 +27,8 @@ const onTiering = (ctx: Context, input: Named): string =>
 
 const NO_TEAMS = 'there are no approval teams (Multi-party approval is a service of AWS)'
 const NO_SCANNER = 'there is no malware scanner (GuardDuty is a service of AWS)'
-const NO_TIERS = 'vaults have one tier of storage'
+const NO_TIERS =
+  'there is no second warm tier. A lifecycle with MoveToColdStorageAfterDays moves recovery points to the second store of their vault'
 
 type UnbuiltName =
   | 'AssociateBackupVaultMpaApprovalTeam'

@@ -100,6 +100,10 @@ test('there are no tiers, and none can be configured', async () => {
   const TieringConfiguration = { TieringConfigurationName, BackupVaultName: 'vault', ResourceSelection: [] }
   await assert.rejects(
     backup.send(new CreateTieringConfigurationCommand({ TieringConfiguration })),
-    sdkError('InvalidParameterValueException', 400, 'vaults have one tier of storage'),
+    sdkError(
+      'InvalidParameterValueException',
+      400,
+      'there is no second warm tier. A lifecycle with MoveToColdStorageAfterDays',
+    ),
   )
 })
