@@ -9,7 +9,7 @@ import * as S3 from '@aws-sdk/client-s3'
 import { s3ClientOf } from './fixtures/bucket.ts'
 import { roleback } from './fixtures/command-line.ts'
 import type { Ended } from './fixtures/command-line.ts'
-import { approveHeld, letDaysPass } from './fixtures/expiry.ts'
+import { approveHeld, letDaysPass, sweepNow } from './fixtures/expiry.ts'
 import { exportedNow } from './fixtures/identity-export.ts'
 import { fillSmallTree, listTree } from './fixtures/small-tree.ts'
 import {
@@ -256,6 +256,7 @@ describe('vault rebuild with cold storage that lies elsewhere', { skip: rgwMissi
     await approveHeld(world)
     await until('the cold point to be gone with its bytes', async () => {
       if (world.rows('select 1 from recovery_point where arn = ?', cold).length > 0) return undefined
+      sweepNow(world)
       const keys = await keysIn('there')
       return keys.some((key) => key.includes('/data/')) ? undefined : true
     })
