@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { callerOf } from '../src/aws/client.ts'
 import type { Call, Credentials } from '../src/aws/client.ts'
 import { calibration } from './calibration.ts'
+import { LAUNCHER_FLAGS } from './measure.ts'
 
 /**
  * Whole requests against a whole server (SQLite on disk, every record durable before its answer), the load made by another process on
@@ -34,7 +35,8 @@ const LOADS = [
 export async function run(): Promise<void> {
   say(calibration())
   const dataDir = mkdtempSync(join(tmpdir(), 'roleback-bench-'))
-  const server = spawn(process.execPath, [MAIN, 'serve', '--data-dir', dataDir, '--listen', '127.0.0.1:0'], {
+  const launched = [...LAUNCHER_FLAGS, MAIN, 'serve', '--data-dir', dataDir, '--listen', '127.0.0.1:0']
+  const server = spawn(process.execPath, launched, {
     stdio: ['ignore', 'pipe', 'ignore'],
     env: {
       ...process.env,

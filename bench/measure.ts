@@ -16,6 +16,11 @@ export interface Figure {
   readonly output: string
 }
 
+/** What the launcher gives Node before the program. */
+export const LAUNCHER_FLAGS: readonly string[] = [
+  '--disable-warning=ExperimentalWarning',
+  '--max-semi-space-size=4',
+]
 const SAMPLE_MS = 200
 const TICKS_PER_SECOND = 100
 const MIB = 1024 * 1024

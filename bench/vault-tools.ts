@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { measure, runQuietly } from './measure.ts'
+import { LAUNCHER_FLAGS, measure, runQuietly } from './measure.ts'
 import type { Figure } from './measure.ts'
 import type { Peer } from './peers.ts'
 
@@ -32,7 +32,7 @@ export function roleback(): Tool {
   const job = (action: string, home: string, ...args: readonly string[]): Promise<Figure> =>
     measure({
       program: process.execPath,
-      args: ['--disable-warning=ExperimentalWarning', script, action, join(home, 'repository'), ...args],
+      args: [...LAUNCHER_FLAGS, script, action, join(home, 'repository'), ...args],
       env: { NODE_COMPILE_CACHE: cache },
       isWarm: true,
     })
