@@ -160,6 +160,9 @@ test(
       blind.getByText('You cannot read the source: this restore would give you what it holds'),
     )
     await shows(blind, blind.getByText('The restore guard refuses it.'))
+    await blind.getByRole('button', { name: 'Choose files or objects' }).click()
+    await shows(blind, blind.getByText('You may not look into this recovery point'))
+    await blind.getByText('Reading', { exact: true }).waitFor({ state: 'detached' })
     await shows(blind, blind.getByText(/elasticfilesystem:ClientMount/).first())
     await blind.getByRole('button', { name: 'What the role may and you may not' }).click()
     const more = blind.getByRole('table', { name: 'What the role may and you may not' })

@@ -91,12 +91,14 @@ export function Preflight(props: PreflightProps): ReactNode {
             {
               id: 'verdict',
               header: 'Verdict',
+              minWidth: 120,
               cell: ({ check }) => <CheckVerdict check={check} />,
             },
             { id: 'who', header: 'Who', cell: ({ check }) => LAYERS[check.Layer] ?? check.Layer },
             {
               id: 'action',
               header: 'Action',
+              minWidth: 150,
               isRowHeader: true,
               cell: ({ check }) => check.Action,
             },

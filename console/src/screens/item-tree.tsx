@@ -55,14 +55,16 @@ export function ItemTree({ vault, arn, type, chosen, onChoose }: TreeProps): Rea
     })),
   })
   const below = (prefix: string): readonly Row[] => {
-    const read = wanted.flatMap((one, at) => (one.prefix === prefix ? [answers[at]?.data] : []))
+    const own = wanted.flatMap((one, at) => (one.prefix === prefix ? [answers[at]] : []))
+    const read = own.map((answer) => answer?.data)
+    const isReading = own.some((answer) => answer?.isPending === true)
     const items = read.flatMap((level) => level?.items ?? [])
     const shown = items.slice(0, drawn.get(prefix) ?? STEP)
     const hasMore = items.length > shown.length || read.at(-1)?.isTruncated === true
     return [
       ...shown.map((item): Row => ({ kind: 'entry', id: item.Name, item })),
-      ...(read.includes(undefined) ? [{ kind: 'wait', id: `${prefix}\nwait` } as const] : []),
-      ...(hasMore && !read.includes(undefined)
+      ...(isReading ? [{ kind: 'wait', id: `${prefix}\nwait` } as const] : []),
+      ...(hasMore && !isReading
         ? [
             {
               kind: 'more',

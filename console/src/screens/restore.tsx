@@ -229,10 +229,10 @@ function Rights({
     isDefaultRole,
   } as const
   return (
-    <>
+    <SpaceBetween size="m">
       <Escalation {...asked} />
       <Preflight {...asked} />
-    </>
+    </SpaceBetween>
   )
 }
 

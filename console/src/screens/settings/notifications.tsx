@@ -15,7 +15,7 @@ import { rolebackCommand } from '../../parts/aws-command.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { FormDialog } from '../../parts/form-dialog.tsx'
 import { ago, count, fromSeconds } from '../../parts/format.ts'
-import { Actions } from '../../parts/layout.tsx'
+import { Actions, Stack } from '../../parts/layout.tsx'
 import { List } from '../../parts/list.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
@@ -57,7 +57,7 @@ export function Notifications(): ReactNode {
     notify(`${count(MessagesRetried, 'message is', 'messages are')} tried again.`, 'info')
   }
   return (
-    <>
+    <Stack>
       <List<EventTarget>
         variant="container"
         title="Notifications"
@@ -133,7 +133,7 @@ export function Notifications(): ReactNode {
           What it is still owed is not sent.
         </Confirm>
       )}
-    </>
+    </Stack>
   )
 }
 
