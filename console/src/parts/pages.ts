@@ -28,21 +28,23 @@ export function usePages<T>(
   const [place, setPlace] = useState({ about, tokens: [undefined] as (string | undefined)[] })
   const tokens = place.about === about ? place.tokens : [undefined]
   const token = tokens.at(-1)
-  const { data, error, isPending, refetch } = useQuery({
+  const { data, error, isPending, isPlaceholderData, refetch } = useQuery({
     queryKey: [...key, 'page', token ?? ''],
     queryFn: async () => await fetchPage(token),
     placeholderData: keepPreviousData,
     ...(every !== undefined && { refetchInterval: every }),
   })
+  // Until a page is there, the one before it is shown, and what followed that one is this page itself.
+  const next = isPlaceholderData ? undefined : data?.next
   return {
     rows: data?.rows ?? [],
     isLoading: isPending,
     error,
     number: tokens.length,
-    hasNext: data?.next !== undefined,
+    hasNext: next !== undefined,
     go: (number) => {
       if (number <= tokens.length) setPlace({ about, tokens: tokens.slice(0, Math.max(1, number)) })
-      else if (data?.next !== undefined) setPlace({ about, tokens: [...tokens, data.next] })
+      else if (next !== undefined) setPlace({ about, tokens: [...tokens, next] })
     },
     refresh: () => void refetch(),
   }
