@@ -96,6 +96,9 @@ export const blobContract: readonly BlobCase[] = [
       appender.append(HELLO)
       assert.deepEqual(await namesOf(store, 'points/'), ['points/p1/head', 'points/p2/head'])
       assert.deepEqual(await namesOf(store, ''), ['points/p1/head', 'points/p2/head', 'pointsX'])
+      const names: string[] = []
+      for await (const page of store.names('points/')) names.push(...page)
+      assert.deepEqual(names.toSorted(), ['points/p1/head', 'points/p2/head'])
       for await (const page of store.list('')) assert.ok(page.every(({ sizeBytes }) => sizeBytes === 5))
       appender.abort()
     },

@@ -70,6 +70,16 @@ export class DiskBlobStore implements BlobStore {
     if (page.length > 0) yield page
   }
 
+  async *names(prefix: string): AsyncIterable<readonly string[]> {
+    let page: string[] = []
+    for await (const name of this.#filesAmong(prefix, await entriesOf(join(this.#path, prefix)))) {
+      if (page.push(name) < PAGE_BLOBS) continue
+      yield page
+      page = []
+    }
+    if (page.length > 0) yield page
+  }
+
   /** Files among the entries of a folder, and of those below it: the next few folders are read at once. */
   async *#filesAmong(prefix: string, entries: readonly fs.Dirent[]): AsyncGenerator<string> {
     for (let at = 0; at < entries.length; at += AT_ONCE) {

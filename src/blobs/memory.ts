@@ -35,6 +35,10 @@ export class MemoryBlobStore implements BlobStore {
     }
   }
 
+  async *names(prefix: string): AsyncIterable<readonly string[]> {
+    for await (const page of this.list(prefix)) yield page.map(({ name }) => name)
+  }
+
   async stat(name: string): Promise<BlobInfo | undefined> {
     const bytes = this.blobs.get(name)
     return await Promise.resolve(bytes && { name, sizeBytes: bytes.length })

@@ -69,6 +69,10 @@ export class ThreadBlobStore implements BlobStore {
     } while (next !== undefined)
   }
 
+  async *names(prefix: string): AsyncIterable<readonly string[]> {
+    for await (const page of this.list(prefix)) yield page.map(({ name }) => name)
+  }
+
   async stat(name: string): Promise<BlobInfo | undefined> {
     return await this.#ask('stat', { name })
   }

@@ -9,17 +9,31 @@ import type { VaultKeys } from './keys.ts'
 /** Heads read at once: storage answers many about as fast as one. */
 const AT_ONCE = 128
 
+type Found = readonly (readonly [pointId: string, found: FoundPoint])[]
+
 /**
  * Every recovery point of a vault with its amendments, in pages, from one listing and one read for each document. What cannot be read
- * is given as what is wrong with it.
+ * is given as what is wrong with it: also where only amendments are left.
  */
 export async function* readAllHeads(
   store: BlobStore,
   keys: VaultKeys,
 ): AsyncGenerator<readonly (PointHead | VaultDamageError)[]> {
+  yield* readHeads(
+    store,
+    keys,
+    [...(await findPoints(store))].filter(([, { isDeleted }]) => !isDeleted),
+  )
+}
+
+/** The same of those that were listed; one that was deleted since is left out. */
+export async function* readHeads(
+  store: BlobStore,
+  keys: VaultKeys,
+  listed: Found,
+): AsyncGenerator<readonly (PointHead | VaultDamageError)[]> {
   let page: Promise<PointHead | VaultDamageError | undefined>[] = []
-  for (const [pointId, found] of await findPoints(store)) {
-    if (found.isDeleted) continue
+  for (const [pointId, found] of listed) {
     page.push(headOf(store, keys, pointId, found))
     if (page.length < AT_ONCE) continue
     yield (await Promise.all(page)).filter(isThere)

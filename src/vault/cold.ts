@@ -121,7 +121,7 @@ export async function mirrorAgain(
 
 async function namesIn(store: BlobStore, prefix: string): Promise<string[]> {
   const names: string[] = []
-  for await (const page of store.list(prefix)) names.push(...page.map(({ name }) => name))
+  for await (const page of store.names(prefix)) names.push(...page)
   return names
 }
 

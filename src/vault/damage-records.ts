@@ -27,8 +27,8 @@ const PREFIX = 'damage/'
  */
 export async function listDamaged(store: BlobStore): Promise<Set<string>> {
   const packs = new Set<string>()
-  for await (const page of store.list(PREFIX)) {
-    for (const { name } of page) {
+  for await (const page of store.names(PREFIX)) {
+    for (const name of page) {
       const pack = name.slice(PREFIX.length)
       if (parsePackName(pack) !== undefined) packs.add(pack)
     }

@@ -33,8 +33,8 @@ export interface DeadLists {
 export async function readDeadLists(store: BlobStore, keys: VaultKeys): Promise<DeadLists> {
   const lists: DeadList[] = []
   const damage: VaultDamageError[] = []
-  for await (const page of store.list('dead/')) {
-    for (const { name } of page) {
+  for await (const page of store.names('dead/')) {
+    for (const name of page) {
       try {
         const list = await readDeadList(store, keys, name)
         if (list !== undefined) lists.push(list)

@@ -30,15 +30,23 @@ export async function findPoints(
   return points
 }
 
-/** Ids of recovery points that have a head and no tombstone, in byte order; and those that were deleted with something left. */
-export async function listPointIds(
-  store: BlobStore,
-): Promise<{ readonly live: readonly string[]; readonly deleted: readonly string[] }> {
-  const live: string[] = []
-  const deleted: string[] = []
-  for (const [id, { hasHead, isDeleted, amendments }] of await findPoints(store)) {
-    if (!isDeleted && hasHead) live.push(id)
-    if (isDeleted && (hasHead || amendments > 0)) deleted.push(id)
+/** Recovery points that have a head and no tombstone, by their ids in byte order; and ids of those that were deleted with something left. */
+export async function listPoints(store: BlobStore): Promise<{
+  readonly live: readonly (readonly [pointId: string, found: FoundPoint])[]
+  readonly deleted: readonly string[]
+}> {
+  const all = [...(await findPoints(store))]
+  return {
+    live: all
+      .filter(([, { hasHead, isDeleted }]) => hasHead && !isDeleted)
+      .sort(([one], [other]) => (one < other ? -1 : 1)),
+    deleted: all
+      .filter(([, { hasHead, isDeleted, amendments }]) => isDeleted && (hasHead || amendments > 0))
+      .map(([pointId]) => pointId),
   }
-  return { live: live.sort(), deleted }
+}
+
+/** Ids of recovery points that have a head and no tombstone, in byte order. */
+export async function livePointIds(store: BlobStore): Promise<readonly string[]> {
+  return (await listPoints(store)).live.map(([pointId]) => pointId)
 }

@@ -159,22 +159,6 @@ export async function writeAmendment(
   }
 }
 
-/** The head of a point that was listed; undefined where it was deleted since. One that is gone without a tombstone is lost. */
-export async function readHeadUnlessDeleted(
-  store: BlobStore,
-  keys: VaultKeys,
-  pointId: string,
-): Promise<PointHead | undefined> {
-  try {
-    return await readHead(store, keys, pointId)
-  } catch (error) {
-    if (!(error instanceof PointNotFoundError) || !(await isEitherThere(store, deletedName(pointId))))
-      throw error
-    await checkTombstone(store, keys, pointId)
-    return undefined
-  }
-}
-
 /**
  * Tombstone first, then the head: whatever is interrupted, the point is either whole or deleted. Repeating it finishes it.
  * @throws {VaultDamageError} Before anything is deleted, when a tombstone lies there that this vault's keys did not seal.

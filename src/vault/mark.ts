@@ -1,8 +1,9 @@
 import type { ChunkIndex } from './chunk-index.ts'
 import { ChunkReader } from './chunk-reader.ts'
 import { ChunkMissingError, VaultDamageError } from './errors.ts'
-import { listPointIds } from './found-points.ts'
-import { checkTombstone, headName, readHeadUnlessDeleted } from './heads.ts'
+import { readHeads } from './all-heads.ts'
+import { listPoints } from './found-points.ts'
+import { checkTombstone, headName } from './heads.ts'
 import type { PointHead } from './heads.ts'
 import { ID_BYTES } from './keys.ts'
 import type { LoadedIndex } from './load-index.ts'
@@ -28,14 +29,7 @@ export async function markUsed(
   vault: Vault,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Marks> {
-  const { live, deleted } = await listPointIds(vault.store)
-  // What counts as deleted is not marked, and is freed: never by the mere name of a tombstone.
-  for (const pointId of deleted) await checkTombstone(vault.store, vault.keys, pointId)
-  const points: PointHead[] = []
-  for (const pointId of live) {
-    const head = await readHeadUnlessDeleted(vault.store, vault.keys, pointId)
-    if (head !== undefined) points.push(head)
-  }
+  const points = await headsToMark(vault)
   const loaded = await vault.refresh()
   const damage = loaded.damage[0]
   if (damage !== undefined) throw damage
@@ -52,6 +46,23 @@ export async function markUsed(
     usedBytes: walk.usedBytes,
     used: walk.used,
   }
+}
+
+/**
+ * Of all recovery points that count as there. What counts as deleted is not marked, and is freed: never by the mere name of a tombstone.
+ * @throws {VaultDamageError}
+ */
+async function headsToMark({ store, keys }: Vault): Promise<readonly PointHead[]> {
+  const { live, deleted } = await listPoints(store)
+  for (const pointId of deleted) await checkTombstone(store, keys, pointId)
+  const points = new Map<string, PointHead>()
+  for await (const page of readHeads(store, keys, live))
+    for (const head of page) {
+      if (head instanceof VaultDamageError) throw head
+      points.set(head.pointId, head)
+    }
+  for (const [pointId] of live) if (!points.has(pointId)) await checkTombstone(store, keys, pointId)
+  return [...points.values()]
 }
 
 /** Goes through manifests and marks what they use; what several of them share is gone through once. */

@@ -2,7 +2,7 @@ import { crashpoint } from '../lib/crashpoint.ts'
 import { removeDamage } from './damage-records.ts'
 import { readDeadLists, writeDeadList } from './dead-list.ts'
 import type { DeadList } from './dead-list.ts'
-import { listPointIds } from './found-points.ts'
+import { listPoints } from './found-points.ts'
 import { deleteHead } from './heads.ts'
 import { DELTA_BYTES, openIndex, sealIndex } from './index-delta.ts'
 import type { Lease } from './lease.ts'
@@ -120,7 +120,7 @@ async function sweepOnce(vault: Vault, options: OnceOptions): Promise<SweepResul
 
 /** Deletions of recovery points that were interrupted behind the tombstone. */
 async function finishDeletions(vault: Vault): Promise<void> {
-  for (const pointId of (await listPointIds(vault.store)).deleted) {
+  for (const pointId of (await listPoints(vault.store)).deleted) {
     await deleteHead(vault.store, vault.keys, pointId, 'deletion finished by a sweep')
   }
 }
@@ -201,8 +201,8 @@ async function listUnused(vault: Vault, options: OnceOptions, generation: number
  */
 async function orphansOf(vault: Vault, options: OnceOptions, { loaded }: Marks): Promise<string[]> {
   if ((await options.oldestLive()) !== undefined) return []
-  for await (const page of vault.store.list('index/')) {
-    if (page.some(({ name }) => !loaded.deltas.has(name))) return []
+  for await (const page of vault.store.names('index/')) {
+    if (page.some((name) => !loaded.deltas.has(name))) return []
   }
   return [...loaded.stored.keys()].filter((name) => !loaded.packs.has(name))
 }

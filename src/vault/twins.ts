@@ -42,9 +42,9 @@ async function putTwin(store: BlobStore, name: string, bytes: Uint8Array): Promi
 
 /** Names below a folder of which the blob or its twin is there. */
 export async function* listEither(store: BlobStore, folder: string): AsyncGenerator<string> {
-  for await (const page of store.list(folder)) for (const { name } of page) yield name
-  for await (const page of store.list(twinName(folder)))
-    for (const { name } of page) yield name.slice(TWINS.length)
+  for await (const page of store.names(folder)) yield* page
+  for await (const page of store.names(twinName(folder)))
+    for (const name of page) yield name.slice(TWINS.length)
 }
 
 /** Names below a folder of which only one of the two is there. */

@@ -12,7 +12,8 @@ import {
   VaultDamageError,
   VaultKeyError,
 } from './errors.ts'
-import { listPointIds } from './found-points.ts'
+import { readHeads } from './all-heads.ts'
+import { listPoints } from './found-points.ts'
 import { deleteHead, readHead, writeAmendment } from './heads.ts'
 import type { PointHead, PointRecord } from './heads.ts'
 import type { IndexCache } from './index-cache.ts'
@@ -213,16 +214,12 @@ export class Vault {
   }> {
     const points: PointHead[] = []
     const damage: VaultDamageError[] = []
-    for (const pointId of (await listPointIds(this.store)).live) {
-      try {
-        points.push(await readHead(this.store, this.keys, pointId))
-      } catch (error) {
-        // Deleted meanwhile.
-        if (error instanceof PointNotFoundError) continue
-        if (!(error instanceof VaultDamageError)) throw error
-        damage.push(error)
+    const { live } = await listPoints(this.store)
+    for await (const page of readHeads(this.store, this.keys, live))
+      for (const found of page) {
+        if (found instanceof VaultDamageError) damage.push(found)
+        else points.push(found)
       }
-    }
     return { points, damage }
   }
 

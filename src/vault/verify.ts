@@ -4,7 +4,7 @@ import type { PackReport } from './check-pack.ts'
 import type { ChunkIndex } from './chunk-index.ts'
 import { readDamage } from './damage-records.ts'
 import { ChunkMissingError, PointNotFoundError, VaultDamageError } from './errors.ts'
-import { findPoints, listPointIds } from './found-points.ts'
+import { findPoints, livePointIds } from './found-points.ts'
 import { checkTombstone, deletedName, headName, readHead } from './heads.ts'
 import type { PointHead } from './heads.ts'
 import { hurtSegments, MAX_KEYS, missingPacks, neededPacks } from './hurt.ts'
@@ -193,7 +193,7 @@ async function openHeads(vault: Vault, findings: Findings): Promise<PointHead[]>
     if (problem !== undefined) findings.note(problem.blob, problem)
     await findings.pause()
   }
-  for (const pointId of (await listPointIds(vault.store)).live) {
+  for (const pointId of await livePointIds(vault.store)) {
     await findings.pause()
     try {
       heads.push(await readHead(vault.store, vault.keys, pointId))

@@ -115,6 +115,10 @@ export class SimulatedStore implements BlobStore {
     }
   }
 
+  async *names(prefix: string): AsyncIterable<readonly string[]> {
+    for await (const page of this.list(prefix)) yield page.map(({ name }) => name)
+  }
+
   async stat(name: string): Promise<BlobInfo | undefined> {
     await turn()
     return await this.#storage.blobs.stat(name)

@@ -3,7 +3,7 @@ import { findRecoveryPoint, RESTORABLE } from '../../store/recovery-points.ts'
 import type { VaultTable } from '../../store/schema.ts'
 import type { Queryable } from '../../store/store.ts'
 import { PointNotFoundError, VaultDamageError } from '../../vault/errors.ts'
-import { listPointIds } from '../../vault/found-points.ts'
+import { livePointIds } from '../../vault/found-points.ts'
 import { checkTombstone, headName } from '../../vault/heads.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { VerifyResult } from '../../vault/verify.ts'
@@ -29,7 +29,7 @@ export async function missingPoints(
 ): Promise<MissingPoint[]> {
   // The rows first: a recovery point has its head before its row says that it is there.
   const rows = await restorablePoints(db, vault, tier)
-  const live = new Set((await listPointIds(opened.store)).live)
+  const live = new Set(await livePointIds(opened.store))
   const missing: MissingPoint[] = []
   for (const point of rows)
     if (!live.has(point.pointId) && (await isMissing(db, vault, opened, point))) missing.push(point)

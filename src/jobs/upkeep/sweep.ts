@@ -7,7 +7,7 @@ import { bumpGeneration, findVault, setStoredBytes } from '../../store/vaults.ts
 import { leaveWarm, mirrorVault } from '../../vault/cold.ts'
 import { sweepVault } from '../../vault/sweep.ts'
 import type { SweepResult } from '../../vault/sweep.ts'
-import { listPointIds } from '../../vault/found-points.ts'
+import { livePointIds } from '../../vault/found-points.ts'
 import { headName } from '../../vault/heads.ts'
 import type { PointHead } from '../../vault/heads.ts'
 import type { Vault } from '../../vault/vault.ts'
@@ -118,7 +118,7 @@ async function finishMoves(
   await sealColdPlace(tools, vault, warm)
   await mirrorVault(warm.store, cold.store)
   const rows = new Map((await coldPointsIn(tools.store.db, vault)).map((row) => [row.point_id, row]))
-  for (const pointId of (await listPointIds(warm.store)).live) {
+  for (const pointId of await livePointIds(warm.store)) {
     const row = rows.get(pointId)
     if (row === undefined || (await isMoving(tools.store.db, row))) continue
     await leaveWarm(warm, cold, pointId)
