@@ -4,12 +4,16 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { ACCOUNT, NOW, pointRow, REGION, vaultRow } from '../src/store/contract-rows.ts'
 import type { Page, PageRequest } from '../src/store/page.ts'
-import { listProtectedResources } from '../src/store/protected-resources.ts'
-import { findRecoveryPoint, insertRecoveryPoint, listRecoveryPoints } from '../src/store/recovery-points.ts'
-import { insertJob, listJobs } from '../src/store/jobs.ts'
+import { listProtectedResources } from '../src/store/points/protected-resources.ts'
+import {
+  findRecoveryPoint,
+  insertRecoveryPoint,
+  listRecoveryPoints,
+} from '../src/store/points/recovery-points.ts'
+import { insertJob, listJobs } from '../src/store/jobs/jobs.ts'
 import { openStore } from '../src/store/store.ts'
 import type { Store } from '../src/store/store.ts'
-import { insertVault } from '../src/store/vaults.ts'
+import { insertVault } from '../src/store/vaults/vaults.ts'
 import { postgresMissing, startPostgres } from '../test/servers/postgres.ts'
 import { calibration } from './calibration.ts'
 

@@ -7,10 +7,10 @@ import {
   claimDeliveries,
   deliveryCounts,
   endDeliveries,
-} from '../src/store/event-deliveries.ts'
-import { putEventTarget } from '../src/store/event-targets.ts'
-import { pruneEvents } from '../src/store/events.ts'
-import { targetMeasures } from '../src/store/measures.ts'
+} from '../src/store/events/event-deliveries.ts'
+import { putEventTarget } from '../src/store/events/event-targets.ts'
+import { pruneEvents } from '../src/store/events/events.ts'
+import { targetMeasures } from '../src/store/points/measures.ts'
 import { openStore } from '../src/store/store.ts'
 import type { Store } from '../src/store/store.ts'
 import { postgresMissing, startPostgres } from '../test/servers/postgres.ts'

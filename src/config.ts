@@ -5,7 +5,7 @@ import type { KeySource } from './keyring/key-source.ts'
 import { KeySourceError, parseKeySource } from './keyring/key-source.ts'
 import type { LogFormat } from './lib/log.ts'
 import type { StoreConfig } from './store/store.ts'
-import type { StorageSettings } from './store/storages.ts'
+import type { StorageSettings } from './store/vaults/storages.ts'
 
 /** How one server runs; made once from the command line and the environment, then frozen. */
 export interface Config {

@@ -5,7 +5,7 @@ import type { Log } from './lib/log.ts'
 import type { ServerKey } from './keyring/server-key.ts'
 import type { OwnEndpoint } from './egress/addresses.ts'
 import type { Issuers } from './oidc/issuers.ts'
-import type { AuditHead } from './store/audit-heads.ts'
+import type { AuditHead } from './store/audit/audit-heads.ts'
 import type { Store } from './store/store.ts'
 
 /** Condition keys that a call adds to those of the request itself. */

@@ -1,15 +1,15 @@
 import { groupArn, instanceProfileArn, mfaDeviceArn, roleArn, userArn } from '../src/access/identity-arns.ts'
 import type { ServiceName } from '../src/aws/model.ts'
 import { planArn, vaultArn } from '../src/backup/arns.ts'
-import { insertAccount } from '../src/store/accounts.ts'
+import { insertAccount } from '../src/store/identity/accounts.ts'
 import { ACCOUNT, NOW, REGION, pointRow, roleRow, userRow, vaultRow } from '../src/store/contract-rows.ts'
-import { insertGroup } from '../src/store/identities-groups.ts'
-import { insertInstanceProfile } from '../src/store/identities-profiles.ts'
-import { insertAccessKey, insertRole, insertUser } from '../src/store/identities.ts'
-import { insertRecoveryPoint } from '../src/store/recovery-points.ts'
+import { insertGroup } from '../src/store/identity/identities-groups.ts'
+import { insertInstanceProfile } from '../src/store/identity/identities-profiles.ts'
+import { insertAccessKey, insertRole, insertUser } from '../src/store/identity/identities.ts'
+import { insertRecoveryPoint } from '../src/store/points/recovery-points.ts'
 import type { Store } from '../src/store/store.ts'
-import { putTags } from '../src/store/tags.ts'
-import { insertVault } from '../src/store/vaults.ts'
+import { putTags } from '../src/store/identity/tags.ts'
+import { insertVault } from '../src/store/vaults/vaults.ts'
 
 /** One of everything that an operation can be about, and inputs that name it. */
 

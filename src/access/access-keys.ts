@@ -1,6 +1,6 @@
 import type { ServerKey } from '../keyring/server-key.ts'
 import { iamId, secretAccessKey } from '../lib/ids.ts'
-import { insertAccessKey, listAccessKeys } from '../store/identities.ts'
+import { insertAccessKey, listAccessKeys } from '../store/identity/identities.ts'
 import type { AccessKeyTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import type { KeyLimits } from './principal.ts'

@@ -1,14 +1,14 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { Decision } from '../policy/evaluate.ts'
 import { contextOf, evaluate } from '../policy/evaluate.ts'
-import { findRoleById } from '../store/identities.ts'
+import { findRoleById } from '../store/identity/identities.ts'
 import type { Database } from '../store/database.ts'
 import type { RoleTable } from '../store/schema.ts'
 import { compiledTrustPolicy } from './compiled.ts'
 import { roleArn } from './identity-arns.ts'
 import type { Principal } from './principal.ts'
 import type { Question } from './proposal.ts'
-import { tagsOf } from '../store/tags.ts'
+import { tagsOf } from '../store/identity/tags.ts'
 
 /** A service that wants to work under a role, and for whom. */
 export interface ServiceAssumption {

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net'
 import type { ServerKey } from '../keyring/server-key.ts'
-import { deleteBackOff, findBackOff, forgiveOne, replaceBackOff } from '../store/sign-in.ts'
-import type { BackOffTable } from '../store/schema-credentials.ts'
+import { deleteBackOff, findBackOff, forgiveOne, replaceBackOff } from '../store/identity/sign-in.ts'
+import type { BackOffTable } from '../store/identity/schema-credentials.ts'
 import type { Queryable } from '../store/store.ts'
 
 /**

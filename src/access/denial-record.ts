@@ -1,8 +1,8 @@
 import { explain } from '../policy/evaluate.ts'
 import type { DecisionLayer } from '../policy/decision.ts'
 import type { Explanation, PolicyLayers } from '../policy/evaluate.ts'
-import type { DenialRecord } from '../store/denials.ts'
-import type { DenialTable } from '../store/schema-denials.ts'
+import type { DenialRecord } from '../store/audit/denials.ts'
+import type { DenialTable } from '../store/audit/schema-denials.ts'
 import { textOf } from './compiled.ts'
 import {
   isOfResource,

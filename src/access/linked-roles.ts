@@ -1,6 +1,6 @@
 import { iamId } from '../lib/ids.ts'
-import { attachPolicy } from '../store/identities-attachments.ts'
-import { findRoleByName, insertRole } from '../store/identities.ts'
+import { attachPolicy } from '../store/identity/identities-attachments.ts'
+import { findRoleByName, insertRole } from '../store/identity/identities.ts'
 import type { RoleTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 

@@ -1,16 +1,16 @@
 import { hashPassword, isPassword } from '../keyring/passwords.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
-import { findAccount } from '../store/accounts.ts'
+import { findAccount } from '../store/identity/accounts.ts'
 import {
   findLoginProfile,
   insertLoginProfile,
   passwordHistory,
   rememberPassword,
   updateLoginProfile,
-} from '../store/login-profiles.ts'
-import type { LoginProfileTable } from '../store/schema-credentials.ts'
+} from '../store/identity/login-profiles.ts'
+import type { LoginProfileTable } from '../store/identity/schema-credentials.ts'
 import type { UserTable } from '../store/schema.ts'
-import { endSignInSessionsOf } from '../store/sign-in.ts'
+import { endSignInSessionsOf } from '../store/identity/sign-in.ts'
 import type { Queryable, Store } from '../store/store.ts'
 import { PASSWORDS_REMEMBERED, passwordFault, passwordPolicyOf } from './password-policy.ts'
 

@@ -1,7 +1,7 @@
 import type { ServerKey } from '../keyring/server-key.ts'
 import { findStep, fromBase32, totpStep } from '../lib/totp.ts'
-import { findMfaDevice, useMfaStep } from '../store/mfa-devices.ts'
-import type { MfaDeviceTable } from '../store/schema-credentials.ts'
+import { findMfaDevice, useMfaStep } from '../store/identity/mfa-devices.ts'
+import type { MfaDeviceTable } from '../store/identity/schema-credentials.ts'
 import type { Queryable } from '../store/store.ts'
 import { countGuess, deviceSubject, forgive } from './back-off.ts'
 

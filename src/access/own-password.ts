@@ -1,5 +1,5 @@
 import type { CompiledPolicy } from '../policy/compile.ts'
-import { findAccount } from '../store/accounts.ts'
+import { findAccount } from '../store/identity/accounts.ts'
 import type { Queryable } from '../store/store.ts'
 import { compiledPolicy } from './compiled.ts'
 import { passwordPolicyOf } from './password-policy.ts'

@@ -1,4 +1,4 @@
-import { findRoleByName } from '../store/identities.ts'
+import { findRoleByName } from '../store/identity/identities.ts'
 import type { RoleTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { assumeForService } from './assume.ts'

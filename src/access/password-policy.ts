@@ -1,4 +1,4 @@
-import type { LoginProfileTable } from '../store/schema-credentials.ts'
+import type { LoginProfileTable } from '../store/identity/schema-credentials.ts'
 import type { AccountTable } from '../store/schema.ts'
 
 /** An account's rules for its users' passwords, under the names that IAM's API has for them. */

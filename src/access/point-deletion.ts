@@ -1,6 +1,6 @@
 import type { Kind } from '../kinds/kind.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
-import type { Tags } from '../store/tags.ts'
+import type { Tags } from '../store/identity/tags.ts'
 import type { Asked } from './authorize.ts'
 import { BACKUP_SERVICE } from './passed-role.ts'
 import { resourceTagKeys } from './request-context.ts'

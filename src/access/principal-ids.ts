@@ -1,5 +1,5 @@
 import { parseArn } from '../lib/arn.ts'
-import { findRoleById, findRoleByName, findUserById, findUserByName } from '../store/identities.ts'
+import { findRoleById, findRoleByName, findUserById, findUserByName } from '../store/identity/identities.ts'
 import type { Queryable } from '../store/store.ts'
 import { roleArn, userArn } from './identity-arns.ts'
 

@@ -7,7 +7,7 @@ import type { Context } from '../context.ts'
 import { parseArn } from '../lib/arn.ts'
 import { noColdStorage } from '../plans/lifecycle.ts'
 import { globalSettings } from '../store/global-settings.ts'
-import { findVaultByArn } from '../store/vaults.ts'
+import { findVaultByArn } from '../store/vaults/vaults.ts'
 
 /** A vault that copies may go to, as far as the caller may know. */
 export interface CopyDestination {

@@ -1,8 +1,8 @@
 import type { RecoveryPointTable } from '../store/schema.ts'
-import { damageIn, findScrub } from '../store/vault-scrubs.ts'
-import type { PointDamage } from '../store/vault-scrubs.ts'
+import { damageIn, findScrub } from '../store/vaults/vault-scrubs.ts'
+import type { PointDamage } from '../store/vaults/vault-scrubs.ts'
 import type { Queryable } from '../store/store.ts'
-import { findVault } from '../store/vaults.ts'
+import { findVault } from '../store/vaults/vaults.ts'
 
 /**
  * What recovery points say of themselves: beside their own message, that something of them is known to be damaged in their vault. How

@@ -28,10 +28,10 @@ import {
   insertFramework,
   listFrameworks as pageOfFrameworks,
   updateFramework as changeFramework,
-} from '../store/frameworks.ts'
-import type { FrameworkTable } from '../store/schema-frameworks.ts'
+} from '../store/compliance/frameworks.ts'
+import type { FrameworkTable } from '../store/compliance/schema-frameworks.ts'
 import type { Queryable } from '../store/store.ts'
-import { deleteAllTags, putTags } from '../store/tags.ts'
+import { deleteAllTags, putTags } from '../store/identity/tags.ts'
 import { frameworkArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { checkTags } from './tags.ts'

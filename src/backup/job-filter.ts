@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts'
-import type { JobFilter } from '../store/jobs.ts'
+import type { JobFilter } from '../store/jobs/jobs.ts'
 
 /** What every list of jobs can be narrowed by. */
 interface JobListInput {

@@ -8,8 +8,8 @@ import type {
   ListRestoreJobSummariesOutput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { countJobs } from '../store/job-summaries.ts'
-import type { JobCount } from '../store/job-summaries.ts'
+import { countJobs } from '../store/jobs/job-summaries.ts'
+import type { JobCount } from '../store/jobs/job-summaries.ts'
 import { nextToken, pageOf } from './paging.ts'
 
 const DAY = 86_400_000

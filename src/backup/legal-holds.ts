@@ -18,7 +18,7 @@ import type {
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { uuid } from '../lib/ids.ts'
-import { queueHoldAmendments } from '../store/amendments.ts'
+import { queueHoldAmendments } from '../store/points/amendments.ts'
 import {
   cancelLegalHold as endHold,
   countLegalHolds,
@@ -27,11 +27,11 @@ import {
   listHeldPoints,
   listLegalHolds as pageOfHolds,
   targetsOfHold,
-} from '../store/legal-holds.ts'
-import type { HoldTargets } from '../store/legal-holds.ts'
-import type { LegalHoldTable } from '../store/schema-holds.ts'
+} from '../store/points/legal-holds.ts'
+import type { HoldTargets } from '../store/points/legal-holds.ts'
+import type { LegalHoldTable } from '../store/points/schema-holds.ts'
 import type { Queryable } from '../store/store.ts'
-import { putTags } from '../store/tags.ts'
+import { putTags } from '../store/identity/tags.ts'
 import { legalHoldArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { checkTags } from './tags.ts'

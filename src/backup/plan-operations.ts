@@ -2,7 +2,7 @@ import { resourceTagKeys } from '../access/request-context.ts'
 import type { BackupApi } from '../aws/generated/backup.ts'
 import type { OperationContext, Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { tagsOf } from '../store/tags.ts'
+import { tagsOf } from '../store/identity/tags.ts'
 import { planArn } from './arns.ts'
 import {
   exportBackupPlanTemplate,

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Context } from '../context.ts'
 import { ACCOUNT, NOW, REGION, vaultRow } from '../store/contract-rows.ts'
-import { findPlan, insertSelection } from '../store/plans.ts'
+import { findPlan, insertSelection } from '../store/plans/plans.ts'
 import { openStore } from '../store/store.ts'
-import { insertVault } from '../store/vaults.ts'
+import { insertVault } from '../store/vaults/vaults.ts'
 import { createBackupPlan, updateBackupPlan } from './plans.ts'
 
 test('R4 a selection with another role that is made while its plan is changed is not redirected unasked', async () => {

@@ -33,10 +33,10 @@ import {
   rulesOfPlan,
   selectionsOfPlan,
   writePlanVersion,
-} from '../store/plans.ts'
-import type { PlanRow } from '../store/plans.ts'
-import type { BackupPlanTable } from '../store/schema-plans.ts'
-import { deleteAllTags, putTags } from '../store/tags.ts'
+} from '../store/plans/plans.ts'
+import type { PlanRow } from '../store/plans/plans.ts'
+import type { BackupPlanTable } from '../store/plans/schema-plans.ts'
+import { deleteAllTags, putTags } from '../store/identity/tags.ts'
 import { planArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import {

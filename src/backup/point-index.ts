@@ -8,8 +8,13 @@ import type {
   UpdateRecoveryPointIndexSettingsOutput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { deletePointIndex, findPointIndex, listIndexedPoints, putPointIndex } from '../store/point-index.ts'
-import type { PointIndexTable } from '../store/schema-point-index.ts'
+import {
+  deletePointIndex,
+  findPointIndex,
+  listIndexedPoints,
+  putPointIndex,
+} from '../store/points/point-index.ts'
+import type { PointIndexTable } from '../store/points/schema-point-index.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { vaultArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'

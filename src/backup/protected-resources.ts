@@ -9,8 +9,8 @@ import type {
   ProtectedResource,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { listRecoveryPoints, RESTORABLE } from '../store/recovery-points.ts'
-import { listProtectedResources as latestPoints } from '../store/protected-resources.ts'
+import { listRecoveryPoints, RESTORABLE } from '../store/points/recovery-points.ts'
+import { listProtectedResources as latestPoints } from '../store/points/protected-resources.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { vaultArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'

@@ -27,8 +27,8 @@ import { inferredMetadata, restoreTestName } from '../kinds/restore-test.ts'
 import { randomHex } from '../lib/ids.ts'
 import { coldChangeProblem, noColdStorage, storedLifecycle } from '../plans/lifecycle.ts'
 import { lifecycleChangeProblem, lockOf } from '../plans/vault-lock.ts'
-import { queueAmendment } from '../store/amendments.ts'
-import { insertJob, jobBasics } from '../store/jobs.ts'
+import { queueAmendment } from '../store/points/amendments.ts'
+import { insertJob, jobBasics } from '../store/jobs/jobs.ts'
 import {
   findRecoveryPoint,
   isCold,
@@ -36,9 +36,9 @@ import {
   RESTORABLE,
   setRecoveryPointStatus,
   updateLifecycle,
-} from '../store/recovery-points.ts'
+} from '../store/points/recovery-points.ts'
 import type { RecoveryPointStatus, RecoveryPointTable } from '../store/schema.ts'
-import { tagsOf } from '../store/tags.ts'
+import { tagsOf } from '../store/identity/tags.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
 import { statusMessages } from './damaged-points.ts'
 import { kindOf } from './kind-of.ts'

@@ -9,7 +9,7 @@ import type {
   StartReportJobOutput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { findJob, insertJob, jobBasics, listJobs } from '../store/jobs.ts'
+import { findJob, insertJob, jobBasics, listJobs } from '../store/jobs/jobs.ts'
 import type { JobState, JobTable } from '../store/schema.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { arnOfReportPlan, presentReportPlan, reportPlanNamed } from './report-plans.ts'

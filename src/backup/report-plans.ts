@@ -22,7 +22,7 @@ import type {
 import { nextReportAt, reportPrefix } from '../compliance/report-places.ts'
 import type { Context } from '../context.ts'
 import { uuid } from '../lib/ids.ts'
-import { listJobs } from '../store/jobs.ts'
+import { listJobs } from '../store/jobs/jobs.ts'
 import {
   countReportPlans,
   deleteReportPlan as removeReportPlan,
@@ -30,11 +30,11 @@ import {
   insertReportPlan,
   listReportPlans as pageOfReportPlans,
   updateReportPlan as changeReportPlan,
-} from '../store/report-plans.ts'
+} from '../store/compliance/report-plans.ts'
 import type { JobTable } from '../store/schema.ts'
-import type { ReportPlanTable } from '../store/schema-reports.ts'
+import type { ReportPlanTable } from '../store/compliance/schema-reports.ts'
 import type { Queryable } from '../store/store.ts'
-import { deleteAllTags, putTags } from '../store/tags.ts'
+import { deleteAllTags, putTags } from '../store/identity/tags.ts'
 import { reportPlanArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { checkDelivery, checkSetting, reportTarget } from './report-settings.ts'

@@ -7,7 +7,7 @@ import { frameworkOfArn } from '../compliance/report-findings.ts'
 import type { Context } from '../context.ts'
 import { efs } from '../kinds/efs.ts'
 import { s3 } from '../kinds/s3.ts'
-import { findResource } from '../store/resources.ts'
+import { findResource } from '../store/resources/resources.ts'
 
 export interface ReportTarget {
   readonly type: 'EFS' | 'S3'

@@ -31,9 +31,9 @@ import {
   listTestingPlans,
   testingSelections,
   updateTestingPlan,
-} from '../store/restore-testing.ts'
-import type { RestoreTestingPlanTable } from '../store/schema-restore-testing.ts'
-import { deleteAllTags, putTags } from '../store/tags.ts'
+} from '../store/plans/restore-testing.ts'
+import type { RestoreTestingPlanTable } from '../store/plans/schema-restore-testing.ts'
+import { deleteAllTags, putTags } from '../store/identity/tags.ts'
 import { restoreTestingPlanArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { checkTags } from './tags.ts'

@@ -33,8 +33,8 @@ import {
   listTestingSelections,
   testingSelections,
   updateTestingSelection,
-} from '../store/restore-testing.ts'
-import type { RestoreTestingSelectionTable } from '../store/schema-restore-testing.ts'
+} from '../store/plans/restore-testing.ts'
+import type { RestoreTestingSelectionTable } from '../store/plans/schema-restore-testing.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
 import { checkName, noSuchPlan, testingPlanOf, wellFormed } from './restore-testing-plans.ts'

@@ -2,9 +2,9 @@ import { InvalidRequestException } from '../aws/generated/backup.ts'
 import type { PutRestoreValidationResultInput } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { withCaller } from '../plans/validator-verdicts.ts'
-import { findRestoreTest, moveRestoreTest } from '../store/restore-tests.ts'
-import type { RestoreTestChange } from '../store/restore-tests.ts'
-import type { RestoreTestTable } from '../store/schema-restore-testing.ts'
+import { findRestoreTest, moveRestoreTest } from '../store/plans/restore-tests.ts'
+import type { RestoreTestChange } from '../store/plans/restore-tests.ts'
+import type { RestoreTestTable } from '../store/plans/schema-restore-testing.ts'
 import { restoreJob } from './restore-jobs.ts'
 
 /**

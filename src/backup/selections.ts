@@ -22,8 +22,8 @@ import {
   insertSelection,
   listSelections,
   selectionsOfPlan,
-} from '../store/plans.ts'
-import type { BackupSelectionTable } from '../store/schema-plans.ts'
+} from '../store/plans/plans.ts'
+import type { BackupSelectionTable } from '../store/plans/schema-plans.ts'
 import type { RoleTable } from '../store/schema.ts'
 import { planArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'

@@ -1,10 +1,10 @@
 import { InvalidParameterValueException } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { MAX_LOCK_DAYS, MIN_GRACE_DAYS } from '../plans/vault-lock.ts'
-import { jobBasics } from '../store/jobs.ts'
-import type { NewJob } from '../store/jobs.ts'
+import { jobBasics } from '../store/jobs/jobs.ts'
+import type { NewJob } from '../store/jobs/jobs.ts'
 import type { VaultTable } from '../store/schema.ts'
-import { sealingKey } from '../store/vaults.ts'
+import { sealingKey } from '../store/vaults/vaults.ts'
 
 /** The job that brings a vault's lock from its row into the vault. */
 export function sealingJob(

@@ -6,10 +6,10 @@ import type {
 import type { Context } from '../context.ts'
 import { isImmutable, lockOf } from '../plans/vault-lock.ts'
 import type { VaultLock } from '../plans/vault-lock.ts'
-import { insertJob } from '../store/jobs.ts'
+import { insertJob } from '../store/jobs/jobs.ts'
 import type { VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
-import { findVault, setVaultLock } from '../store/vaults.ts'
+import { findVault, setVaultLock } from '../store/vaults/vaults.ts'
 import { checkRange, sealingJob } from './vault-limits.ts'
 import { noSuchVault } from './vaults.ts'
 

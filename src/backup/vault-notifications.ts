@@ -7,7 +7,7 @@ import type {
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { parseArn } from '../lib/arn.ts'
-import { setNotifications } from '../store/vaults.ts'
+import { setNotifications } from '../store/vaults/vaults.ts'
 import { vaultNamed } from './vaults.ts'
 
 /** As the vault's row keeps it. */

@@ -13,7 +13,7 @@ import type {
 import type { Context } from '../context.ts'
 import { PolicySyntaxError, countedSize, parsePolicy } from '../policy/parse.ts'
 import { sentenceWithPlace } from '../policy/positions.ts'
-import { setAccessPolicy } from '../store/vaults.ts'
+import { setAccessPolicy } from '../store/vaults/vaults.ts'
 import { vaultNamed } from './vaults.ts'
 
 /** Characters of a vault's access policy, white space aside. */

@@ -2,10 +2,10 @@ import { InvalidParameterValueException, InvalidRequestException } from '../aws/
 import type { Lifecycle } from '../aws/generated/backup.ts'
 import { keptDays } from '../plans/lifecycle.ts'
 import { lockOf, parseLockText, reasonToKeep, retentionProblem } from '../plans/vault-lock.ts'
-import { holdsOnPoint } from '../store/legal-holds.ts'
+import { holdsOnPoint } from '../store/points/legal-holds.ts'
 import type { RecoveryPointTable, VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
-import { isSealing } from '../store/vaults.ts'
+import { isSealing } from '../store/vaults/vaults.ts'
 
 /** What a vault's lock and legal holds forbid, by the rows; what only the vault itself knows, the jobs ask (jobs/protection.ts). */
 

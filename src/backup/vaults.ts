@@ -20,11 +20,11 @@ import type { Context } from '../context.ts'
 import { parseLockText } from '../plans/vault-lock.ts'
 import type { VaultLock } from '../plans/vault-lock.ts'
 import { randomHex, uuid } from '../lib/ids.ts'
-import { insertJob, jobBasics, requestCancel } from '../store/jobs.ts'
+import { insertJob, jobBasics, requestCancel } from '../store/jobs/jobs.ts'
 import type { VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
-import { storageOfNewVault } from '../store/storages.ts'
-import { deleteAllTags, putTags } from '../store/tags.ts'
+import { storageOfNewVault } from '../store/vaults/storages.ts'
+import { deleteAllTags, putTags } from '../store/identity/tags.ts'
 import {
   countPoints,
   deleteVault,
@@ -33,7 +33,7 @@ import {
   listVaults,
   sealingKey,
   unfinishedUpkeep,
-} from '../store/vaults.ts'
+} from '../store/vaults/vaults.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { checkTags } from './tags.ts'

@@ -3,7 +3,7 @@ import { ConfigError } from '../config.ts'
 import type { Config } from '../config.ts'
 import { overlaps } from '../roleback/own-places.ts'
 import type { Store } from '../store/store.ts'
-import { regionsOfVaults } from '../store/vaults.ts'
+import { regionsOfVaults } from '../store/vaults/vaults.ts'
 import { vaultsDirectory } from './first-start.ts'
 
 /**

@@ -4,16 +4,16 @@ import { StorageHost } from '../blobs/storage-host.ts'
 import { ConfigError } from '../config.ts'
 import type { Config } from '../config.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
-import { findServer } from '../store/accounts.ts'
-import type { StorageTable } from '../store/schema-storages.ts'
+import { findServer } from '../store/identity/accounts.ts'
+import type { StorageTable } from '../store/vaults/schema-storages.ts'
 import {
   countVaultsIn,
   findStorage,
   putStorage,
   storageSecretOwner,
   storageSettings,
-} from '../store/storages.ts'
-import type { StorageSettings } from '../store/storages.ts'
+} from '../store/vaults/storages.ts'
+import type { StorageSettings } from '../store/vaults/storages.ts'
 import type { Queryable, Store } from '../store/store.ts'
 import { FirstStartError } from './first-start.ts'
 

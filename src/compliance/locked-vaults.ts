@@ -2,7 +2,7 @@ import { arnOf } from '../lib/arn.ts'
 import type { PlanRule } from '../plans/plan.ts'
 import { lockOf } from '../plans/vault-lock.ts'
 import type { Queryable } from '../store/store.ts'
-import { findVaultByArn } from '../store/vaults.ts'
+import { findVaultByArn } from '../store/vaults/vaults.ts'
 import { parameterOf } from './controls.ts'
 import type { FrameworkControl } from './controls.ts'
 

@@ -2,7 +2,7 @@ import type { PlanDocument, PlanRule } from '../plans/plan.ts'
 import { matchSelection } from '../plans/selection.ts'
 import type { Candidate, SelectionDocument } from '../plans/selection.ts'
 import type { Cursor } from '../store/page.ts'
-import { listPlans, selectionsOfPlan } from '../store/plans.ts'
+import { listPlans, selectionsOfPlan } from '../store/plans/plans.ts'
 import { regionSettings } from '../store/region-settings.ts'
 import type { Queryable } from '../store/store.ts'
 

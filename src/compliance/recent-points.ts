@@ -1,5 +1,5 @@
-import { latestRestore } from '../store/jobs.ts'
-import { airGappedPointOf, listRecoveryPoints, RESTORABLE } from '../store/recovery-points.ts'
+import { latestRestore } from '../store/jobs/jobs.ts'
+import { airGappedPointOf, listRecoveryPoints, RESTORABLE } from '../store/points/recovery-points.ts'
 import type { ResourceTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { parameterOf, periodMs } from './controls.ts'

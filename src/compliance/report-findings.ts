@@ -1,6 +1,6 @@
 import { parseArn } from '../lib/arn.ts'
-import { findFramework } from '../store/frameworks.ts'
-import type { FrameworkTable } from '../store/schema-frameworks.ts'
+import { findFramework } from '../store/compliance/frameworks.ts'
+import type { FrameworkTable } from '../store/compliance/schema-frameworks.ts'
 import type { Queryable } from '../store/store.ts'
 import type { FrameworkControl } from './controls.ts'
 import { allFindings } from './evaluate.ts'

@@ -1,5 +1,5 @@
 import { parseArn } from '../lib/arn.ts'
-import type { AuditRecord, StoredAuditRecord } from '../store/audit.ts'
+import type { AuditRecord, StoredAuditRecord } from '../store/audit/audit.ts'
 
 /** CloudTrail's view of a record of the trail. */
 export interface CloudTrailRecord {

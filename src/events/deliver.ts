@@ -1,7 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Log } from '../lib/log.ts'
-import { claimDeliveries, endDeliveries, failDeliveries, owedBehind } from '../store/event-deliveries.ts'
-import type { ClaimedDelivery } from '../store/event-deliveries.ts'
+import {
+  claimDeliveries,
+  endDeliveries,
+  failDeliveries,
+  owedBehind,
+} from '../store/events/event-deliveries.ts'
+import type { ClaimedDelivery } from '../store/events/event-deliveries.ts'
 import { MAIL_EVENTS, MAIL_PAUSE_MS } from './mail.ts'
 import type { Message } from './message.ts'
 import { sendTo } from './send.ts'

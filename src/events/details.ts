@@ -1,13 +1,13 @@
 import { arnOf } from '../lib/arn.ts'
-import type { EventRow } from '../store/events.ts'
-import type { EventKind } from '../store/schema-events.ts'
+import type { EventRow } from '../store/events/events.ts'
+import type { EventKind } from '../store/events/schema-events.ts'
 import type {
   BackupPauseTable,
   BackupPlanRunTable,
   BackupPlanTable,
   BackupSelectionTable,
-} from '../store/schema-plans.ts'
-import type { LegalHoldTable } from '../store/schema-holds.ts'
+} from '../store/plans/schema-plans.ts'
+import type { LegalHoldTable } from '../store/points/schema-holds.ts'
 import type { RecoveryPointTable, RegionSettingsTable, VaultTable } from '../store/schema.ts'
 import { creatorOf, iso, jobFacts, parsed } from './job-details.ts'
 import type { JobBody } from './job-details.ts'

@@ -1,5 +1,5 @@
 import { arnOf } from '../lib/arn.ts'
-import { isFinished } from '../store/job-states.ts'
+import { isFinished } from '../store/jobs/job-states.ts'
 import type { JobKind, JobState, JobTable } from '../store/schema.ts'
 import type { Facts } from './details.ts'
 

@@ -1,4 +1,4 @@
-import { isFinished } from '../store/job-states.ts'
+import { isFinished } from '../store/jobs/job-states.ts'
 import type { VaultTable } from '../store/schema.ts'
 import { stateOf, textIn } from './event.ts'
 import type { Event } from './event.ts'

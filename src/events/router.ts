@@ -1,11 +1,11 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
-import type { AuditRecord } from '../store/audit.ts'
-import { appendAudit } from '../store/audit.ts'
-import type { DecisionRow } from '../store/decisions.ts'
-import { boundDeliveries, insertDeliveries } from '../store/event-deliveries.ts'
-import type { NewDelivery } from '../store/event-deliveries.ts'
-import { listEventTargets } from '../store/event-targets.ts'
+import type { AuditRecord } from '../store/audit/audit.ts'
+import { appendAudit } from '../store/audit/audit.ts'
+import type { DecisionRow } from '../store/audit/decisions.ts'
+import { boundDeliveries, insertDeliveries } from '../store/events/event-deliveries.ts'
+import type { NewDelivery } from '../store/events/event-deliveries.ts'
+import { listEventTargets } from '../store/events/event-targets.ts'
 import {
   claimEvents,
   finishEvents,
@@ -13,10 +13,10 @@ import {
   pruneEvents,
   setEventAside,
   tryEventsAgain,
-} from '../store/events.ts'
-import type { EventRow } from '../store/events.ts'
-import { findAnyJob } from '../store/jobs.ts'
-import type { EventTargetTable } from '../store/schema-events.ts'
+} from '../store/events/events.ts'
+import type { EventRow } from '../store/events/events.ts'
+import { findAnyJob } from '../store/jobs/jobs.ts'
+import type { EventTargetTable } from '../store/events/schema-events.ts'
 import type { Queryable, Store } from '../store/store.ts'
 import { cloudTrailRecord, OF_THE_SERVICE } from './cloudtrail.ts'
 import { factsOf } from './details.ts'

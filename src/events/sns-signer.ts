@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, generateKeyPair, randomBytes, sign } from
 import type { KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { ServerKey } from '../keyring/server-key.ts'
-import { findSnsSigner, insertSnsSigner } from '../store/sns-signer.ts'
+import { findSnsSigner, insertSnsSigner } from '../store/events/sns-signer.ts'
 import type { Store } from '../store/store.ts'
 import { selfSigned } from './certificate.ts'
 

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { ServerKey } from '../keyring/server-key.ts'
-import type { EventTargetTable } from '../store/schema-events.ts'
+import type { EventTargetTable } from '../store/events/schema-events.ts'
 import { stateOf } from './event.ts'
 import type { Event } from './event.ts'
 import type { Message } from './message.ts'

@@ -9,10 +9,10 @@ import { readClaim, verifySignature } from '../aws/sigv4.ts'
 import type { SignatureClaim } from '../aws/sigv4.ts'
 import type { WireRequest } from '../aws/wire.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
-import { findAccessKey, findRoleById, findUserById, touchAccessKey } from '../store/identities.ts'
-import { findSignInSession } from '../store/sign-in.ts'
+import { findAccessKey, findRoleById, findUserById, touchAccessKey } from '../store/identity/identities.ts'
+import { findSignInSession } from '../store/identity/sign-in.ts'
 import type { Queryable } from '../store/store.ts'
-import { tagsOf } from '../store/tags.ts'
+import { tagsOf } from '../store/identity/tags.ts'
 
 /** Services of the whole partition: their requests may be signed for us-east-1 wherever the server is. */
 const GLOBAL_SERVICES = new Set(['iam', 'sts'])

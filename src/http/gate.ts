@@ -10,8 +10,8 @@ import { AwsError } from '../aws/error.ts'
 import type { CallContext } from '../context.ts'
 import type { Decision } from '../policy/evaluate.ts'
 import { evaluate } from '../policy/evaluate.ts'
-import { appendAudit } from '../store/audit.ts'
-import type { AuditRecord } from '../store/audit.ts'
+import { appendAudit } from '../store/audit/audit.ts'
+import type { AuditRecord } from '../store/audit/audit.ts'
 import type { Store } from '../store/store.ts'
 
 /** One request as the gate sees it. */

@@ -21,7 +21,7 @@ import {
   findUserById,
   listAccessKeys,
   setAccessKeyStatus,
-} from '../store/identities.ts'
+} from '../store/identity/identities.ts'
 import type { AccessKeyTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { on } from './conditions.ts'

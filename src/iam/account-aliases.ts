@@ -3,7 +3,7 @@ import { EntityAlreadyExistsException, NoSuchEntityException } from '../aws/gene
 import type { IamApi } from '../aws/generated/iam.ts'
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { findAccount, findAccountByAlias, updateAccount } from '../store/accounts.ts'
+import { findAccount, findAccountByAlias, updateAccount } from '../store/identity/accounts.ts'
 import { anyResource } from './entities.ts'
 import { pageOfItems } from './paging.ts'
 

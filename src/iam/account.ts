@@ -8,9 +8,9 @@ import {
   TRUST_POLICY_LIMIT,
   USER_INLINE_LIMIT,
 } from '../policy/parse.ts'
-import { listOidcProviders } from '../store/oidc-providers.ts'
-import { countIdentities, listAccessKeys } from '../store/identities.ts'
-import { countMfaDevices } from '../store/mfa-devices.ts'
+import { listOidcProviders } from '../store/identity/oidc-providers.ts'
+import { countIdentities, listAccessKeys } from '../store/identity/identities.ts'
+import { countMfaDevices } from '../store/identity/mfa-devices.ts'
 import { authorizationDetails } from './authorization-details.ts'
 import { anyResource } from './entities.ts'
 import { simulation } from './simulate.ts'

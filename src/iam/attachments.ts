@@ -2,7 +2,7 @@ import { LimitExceededException, NoSuchEntityException } from '../aws/generated/
 import type { AttachedPolicy, IamApi } from '../aws/generated/iam.ts'
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { attachmentsOf, attachPolicy, detachPolicy } from '../store/identities-attachments.ts'
+import { attachmentsOf, attachPolicy, detachPolicy } from '../store/identity/identities-attachments.ts'
 import type { Queryable } from '../store/store.ts'
 import { checkAttachable } from './boundaries.ts'
 import { boundaryOfRole, boundaryOfUser, on, policyArn } from './conditions.ts'

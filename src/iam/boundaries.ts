@@ -7,7 +7,7 @@ import {
 import type { AttachedPermissionsBoundary, IamApi } from '../aws/generated/iam.ts'
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { updateRole, updateUser } from '../store/identities.ts'
+import { updateRole, updateUser } from '../store/identity/identities.ts'
 import type { Queryable } from '../store/store.ts'
 import { boundaryOfRole, boundaryOfUser, on, requestedBoundary } from './conditions.ts'
 import { changeableRole, roleTarget, userNamed, userTarget } from './entities.ts'

@@ -1,8 +1,8 @@
 import type { Tag } from '../aws/generated/iam.ts'
 import type { OperationContext } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { findRoleByName, findUserByName } from '../store/identities.ts'
-import { tagsOf } from '../store/tags.ts'
+import { findRoleByName, findUserByName } from '../store/identity/identities.ts'
+import { tagsOf } from '../store/identity/tags.ts'
 
 /** Condition keys that IAM's operations fill in beside the global ones (docs/condition-keys.md). */
 

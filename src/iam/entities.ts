@@ -2,9 +2,9 @@ import { groupArn, instanceProfileArn, roleArn, rootArn, userArn } from '../acce
 import { AwsError } from '../aws/error.ts'
 import { NoSuchEntityException, UnmodifiableEntityException } from '../aws/generated/iam.ts'
 import type { Context } from '../context.ts'
-import { findGroupByName } from '../store/identities-groups.ts'
-import { findInstanceProfile } from '../store/identities-profiles.ts'
-import { findRoleByName, findUserById, findUserByName } from '../store/identities.ts'
+import { findGroupByName } from '../store/identity/identities-groups.ts'
+import { findInstanceProfile } from '../store/identity/identities-profiles.ts'
+import { findRoleByName, findUserById, findUserByName } from '../store/identity/identities.ts'
 import type { GroupTable, InstanceProfileTable, RoleTable, UserTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 

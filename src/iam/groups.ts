@@ -20,7 +20,7 @@ import type {
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
 import { iamId } from '../lib/ids.ts'
-import { attachmentsOf, listInlinePolicies } from '../store/identities-attachments.ts'
+import { attachmentsOf, listInlinePolicies } from '../store/identity/identities-attachments.ts'
 import {
   addMember,
   deleteGroup,
@@ -31,7 +31,7 @@ import {
   listMembers,
   removeMember,
   updateGroup,
-} from '../store/identities-groups.ts'
+} from '../store/identity/identities-groups.ts'
 import type { GroupTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { on } from './conditions.ts'

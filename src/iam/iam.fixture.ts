@@ -10,13 +10,13 @@ import type { CallContext, Context } from '../context.ts'
 import { ServerKey } from '../keyring/server-key.ts'
 import { evaluate } from '../policy/evaluate.ts'
 import type { Decision } from '../policy/evaluate.ts'
-import { findUserByName } from '../store/identities.ts'
-import { insertAccount } from '../store/accounts.ts'
-import { openTestChain } from '../store/audit.fixture.ts'
+import { findUserByName } from '../store/identity/identities.ts'
+import { insertAccount } from '../store/identity/accounts.ts'
+import { openTestChain } from '../store/audit/audit.fixture.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { iam } from './operations.ts'
-import { tagsOf } from '../store/tags.ts'
+import { tagsOf } from '../store/identity/tags.ts'
 
 /** A store in memory and requests against it, gated like those of the server but without HTTP. */
 

@@ -8,7 +8,7 @@ import {
   findInlinePolicy,
   listInlinePolicies,
   putInlinePolicy,
-} from '../store/identities-attachments.ts'
+} from '../store/identity/identities-attachments.ts'
 import type { Queryable } from '../store/store.ts'
 import { boundaryOfRole, boundaryOfUser, on } from './conditions.ts'
 import { checkIdentityPolicy, encodedDocument } from './documents.ts'

@@ -25,11 +25,11 @@ import {
   listInstanceProfiles,
   listInstanceProfilesOfRole,
   setInstanceProfileRole,
-} from '../store/identities-profiles.ts'
-import { findRoleById } from '../store/identities.ts'
+} from '../store/identity/identities-profiles.ts'
+import { findRoleById } from '../store/identity/identities.ts'
 import type { InstanceProfileTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
-import { deleteAllTags, putTags } from '../store/tags.ts'
+import { deleteAllTags, putTags } from '../store/identity/tags.ts'
 import { on, requestTags, tagKeys } from './conditions.ts'
 import {
   anyResource,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { UpdateAccountPasswordPolicyRequest } from '../aws/generated/iam.ts'
-import { findLoginProfile } from '../store/login-profiles.ts'
+import { findLoginProfile } from '../store/identity/login-profiles.ts'
 import { ACCOUNT, allow, asUser, awsError, callIam, openWorld } from './iam.fixture.ts'
 import type { World } from './iam.fixture.ts'
 

@@ -4,7 +4,7 @@ import { inflateSync } from 'node:zlib'
 import { decodeQR } from 'qr/decode.js'
 import { useCode, matchCode, takeCode } from '../access/mfa.ts'
 import { fromBase32, totpCode, totpStep } from '../lib/totp.ts'
-import { findMfaDevice } from '../store/mfa-devices.ts'
+import { findMfaDevice } from '../store/identity/mfa-devices.ts'
 import { ACCOUNT, allow, asUser, awsError, callIam, openWorld } from './iam.fixture.ts'
 import type { World } from './iam.fixture.ts'
 

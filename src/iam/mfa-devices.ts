@@ -29,8 +29,8 @@ import type {
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
 import { toBase32 } from '../lib/totp.ts'
-import { findAccount } from '../store/accounts.ts'
-import { findUserById } from '../store/identities.ts'
+import { findAccount } from '../store/identity/accounts.ts'
+import { findUserById } from '../store/identity/identities.ts'
 import {
   assignMfaDevice,
   countMfaDevices,
@@ -40,10 +40,10 @@ import {
   listMfaDevices,
   unassignMfaDevice,
   useMfaStep,
-} from '../store/mfa-devices.ts'
-import type { MfaDeviceTable } from '../store/schema-credentials.ts'
+} from '../store/identity/mfa-devices.ts'
+import type { MfaDeviceTable } from '../store/identity/schema-credentials.ts'
 import type { Queryable } from '../store/store.ts'
-import { deleteAllTags, putTags } from '../store/tags.ts'
+import { deleteAllTags, putTags } from '../store/identity/tags.ts'
 import { on, requestTags, tagKeys } from './conditions.ts'
 import { anyResource, userNamed, userOrCaller, userOrCallerTarget, userTarget } from './entities.ts'
 import { pageMembers, pageRequest } from './paging.ts'

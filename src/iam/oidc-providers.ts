@@ -22,10 +22,10 @@ import {
   insertOidcProvider,
   listOidcProviders,
   updateOidcProvider,
-} from '../store/oidc-providers.ts'
+} from '../store/identity/oidc-providers.ts'
 import type { OidcProviderTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
-import { deleteAllTags, putTags } from '../store/tags.ts'
+import { deleteAllTags, putTags } from '../store/identity/tags.ts'
 import { on, requestTags, tagKeys } from './conditions.ts'
 import { anyResource } from './entities.ts'
 import { addTags, checkedTags, removeTags, tagMembers, tagPage } from './tags.ts'

@@ -8,7 +8,7 @@ import type {
 } from '../aws/generated/iam.ts'
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { findAccount, updateAccount } from '../store/accounts.ts'
+import { findAccount, updateAccount } from '../store/identity/accounts.ts'
 import { anyResource } from './entities.ts'
 
 type Operations = 'GetAccountPasswordPolicy' | 'UpdateAccountPasswordPolicy' | 'DeleteAccountPasswordPolicy'

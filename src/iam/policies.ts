@@ -23,18 +23,18 @@ import type {
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
 import { iamId } from '../lib/ids.ts'
-import { attachedTo, entitiesOfPolicy, policyUsage } from '../store/identities-attachments.ts'
-import type { PolicyUser } from '../store/identities-attachments.ts'
+import { attachedTo, entitiesOfPolicy, policyUsage } from '../store/identity/identities-attachments.ts'
+import type { PolicyUser } from '../store/identity/identities-attachments.ts'
 import {
   deletePolicy,
   findPolicyByArn,
   insertPolicy,
   listPolicies,
   listPolicyVersions,
-} from '../store/identities-policies.ts'
+} from '../store/identity/identities-policies.ts'
 import type { PolicyTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
-import { deleteAllTags, putTags } from '../store/tags.ts'
+import { deleteAllTags, putTags } from '../store/identity/tags.ts'
 import { on, requestTags, tagKeys } from './conditions.ts'
 import { checkManagedPolicy } from './documents.ts'
 import { anyResource } from './entities.ts'

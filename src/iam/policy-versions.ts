@@ -24,7 +24,7 @@ import {
   insertPolicyVersion,
   listPolicyVersions,
   updatePolicy,
-} from '../store/identities-policies.ts'
+} from '../store/identity/identities-policies.ts'
 import type { PolicyTable, PolicyVersionTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { on } from './conditions.ts'

@@ -4,10 +4,10 @@ import { requestContext } from '../access/request-context.ts'
 import { InvalidInputException, NoSuchEntityException } from '../aws/generated/iam.ts'
 import type { Context } from '../context.ts'
 import { parseArn } from '../lib/arn.ts'
-import { findGroupByName } from '../store/identities-groups.ts'
-import { findRoleByName, findUserByName } from '../store/identities.ts'
+import { findGroupByName } from '../store/identity/identities-groups.ts'
+import { findRoleByName, findUserByName } from '../store/identity/identities.ts'
 import type { Queryable } from '../store/store.ts'
-import { tagsOf } from '../store/tags.ts'
+import { tagsOf } from '../store/identity/tags.ts'
 
 /** A user, group or role whose policies are simulated. */
 export interface SimulatedEntity {

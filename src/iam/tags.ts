@@ -2,8 +2,8 @@ import { InvalidInputException, LimitExceededException } from '../aws/generated/
 import type { Tag } from '../aws/generated/iam.ts'
 import type { Context } from '../context.ts'
 import type { Queryable } from '../store/store.ts'
-import { deleteAllTags, deleteTags, putTags, tagsOf } from '../store/tags.ts'
-import type { Tags } from '../store/tags.ts'
+import { deleteAllTags, deleteTags, putTags, tagsOf } from '../store/identity/tags.ts'
+import type { Tags } from '../store/identity/tags.ts'
 import { pageOfItems } from './paging.ts'
 import type { PageInput, PageMembers } from './paging.ts'
 

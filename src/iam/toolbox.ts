@@ -14,10 +14,10 @@ import type {
 } from '../aws/generated/iam-toolbox.ts'
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { listDecisions } from '../store/decisions.ts'
-import { findDenial, findDenialPolicy } from '../store/denials.ts'
+import { listDecisions } from '../store/audit/decisions.ts'
+import { findDenial, findDenialPolicy } from '../store/audit/denials.ts'
 import type { JobDecisionTable } from '../store/schema.ts'
-import type { DenialTable } from '../store/schema-denials.ts'
+import type { DenialTable } from '../store/audit/schema-denials.ts'
 
 /**
  * AWS's own contract for "why was this denied?" (IAM Toolbox, preview, 2026): what was kept of a refusal, to those of the account that

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { findAccessKey } from '../store/identities.ts'
+import { findAccessKey } from '../store/identity/identities.ts'
 import { ACCOUNT, allow, asUser, awsError, callIam, openWorld } from './iam.fixture.ts'
 
 test('a user is made with path and tags, is found by any case, and its name is taken in any case', async () => {

@@ -14,9 +14,9 @@ import type {
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
 import { iamId } from '../lib/ids.ts'
-import { findAccount } from '../store/accounts.ts'
-import { attachmentsOf, listInlinePolicies } from '../store/identities-attachments.ts'
-import { listGroupsOfUser } from '../store/identities-groups.ts'
+import { findAccount } from '../store/identity/accounts.ts'
+import { attachmentsOf, listInlinePolicies } from '../store/identity/identities-attachments.ts'
+import { listGroupsOfUser } from '../store/identity/identities-groups.ts'
 import {
   deleteUser,
   findUserByName,
@@ -24,12 +24,12 @@ import {
   listAccessKeys,
   listUsers,
   updateUser,
-} from '../store/identities.ts'
-import { findLoginProfile } from '../store/login-profiles.ts'
-import { listMfaDevices } from '../store/mfa-devices.ts'
+} from '../store/identity/identities.ts'
+import { findLoginProfile } from '../store/identity/login-profiles.ts'
+import { listMfaDevices } from '../store/identity/mfa-devices.ts'
 import type { UserTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
-import { deleteAllTags, putTags } from '../store/tags.ts'
+import { deleteAllTags, putTags } from '../store/identity/tags.ts'
 import { boundaryMember, checkAttachable } from './boundaries.ts'
 import { on, requestedBoundary, requestTags, tagKeys } from './conditions.ts'
 import { anyResource, userNamed, userOrCaller, userOrCallerTarget, userTarget } from './entities.ts'

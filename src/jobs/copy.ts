@@ -7,7 +7,7 @@ import { uuid } from '../lib/ids.ts'
 import { coldCopyProblem, noColdStorage } from '../plans/lifecycle.ts'
 import type { StoredLifecycle } from '../plans/lifecycle.ts'
 import { lockOf } from '../plans/vault-lock.ts'
-import { assertClaim, finishJob } from '../store/claims.ts'
+import { assertClaim, finishJob } from '../store/jobs/claims.ts'
 import { globalSettings } from '../store/global-settings.ts'
 import {
   completeRecoveryPoint,
@@ -15,10 +15,10 @@ import {
   findRecoveryPoint,
   isCold,
   latestCopyOfResource,
-} from '../store/recovery-points.ts'
+} from '../store/points/recovery-points.ts'
 import type { JobTable, RecoveryPointTable, VaultTable } from '../store/schema.ts'
-import { putTags, tagsOf, tagsOfAll } from '../store/tags.ts'
-import { findVault, findVaultByArn } from '../store/vaults.ts'
+import { putTags, tagsOf, tagsOfAll } from '../store/identity/tags.ts'
+import { findVault, findVaultByArn } from '../store/vaults/vaults.ts'
 import { ChunkMissingError, PointNotFoundError, VaultDamageError } from '../vault/errors.ts'
 import { JobFailedError, RetryLaterError } from './errors.ts'
 import { openJobRole } from './job-role.ts'

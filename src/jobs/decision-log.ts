@@ -1,5 +1,5 @@
 import type { Decision } from '../policy/evaluate.ts'
-import type { DenialRecord } from '../store/denials.ts'
+import type { DenialRecord } from '../store/audit/denials.ts'
 import type { JobDecisionTable } from '../store/schema.ts'
 
 /** One decision of the policy engine on one ARN for one step of a job. */

@@ -1,5 +1,5 @@
 import { rootArn } from '../access/identity-arns.ts'
-import { quotaState } from '../store/quotas.ts'
+import { quotaState } from '../store/vaults/quotas.ts'
 import type { JobTable, VaultTable } from '../store/schema.ts'
 import { JobFailedError } from './errors.ts'
 import type { JobTools } from './tools.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { JOB_TRANSITIONS } from '../store/job-states.ts'
+import { JOB_TRANSITIONS } from '../store/jobs/job-states.ts'
 import { HEAVY, LIGHT } from './runners.ts'
 
 test('every kind of job runs in exactly one lane', () => {

@@ -3,7 +3,7 @@ import { SealError } from '../keyring/server-key.ts'
 import type { Clock } from '../lib/clock.ts'
 import { uuid } from '../lib/ids.ts'
 import type { ClockReading } from '../plans/vault-lock.ts'
-import { findRunningTime, putRunningTime } from '../store/running-time.ts'
+import { findRunningTime, putRunningTime } from '../store/jobs/running-time.ts'
 import type { Queryable, Store } from '../store/store.ts'
 
 interface Options {

@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { ServerKey } from '../keyring/server-key.ts'
-import type { Claim } from '../store/claims.ts'
+import type { Claim } from '../store/jobs/claims.ts'
 import type { JobTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import type { RunningTime } from './running-time.ts'

@@ -4,8 +4,8 @@ import type { ServerKey } from '../keyring/server-key.ts'
 import { SealError } from '../keyring/server-key.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
-import type { AuditChain } from '../store/audit-chain.ts'
-import type { AuditHead } from '../store/audit-heads.ts'
+import type { AuditChain } from '../store/audit/audit-chain.ts'
+import type { AuditHead } from '../store/audit/audit-heads.ts'
 
 /** A look at the chain's end so often, in milliseconds. */
 const LOOK_MS = 5_000

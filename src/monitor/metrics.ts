@@ -1,5 +1,5 @@
-import { countEventsSetAside } from '../store/events.ts'
-import { findIdentityExport } from '../store/identity-export.ts'
+import { countEventsSetAside } from '../store/events/events.ts'
+import { findIdentityExport } from '../store/identity/identity-export.ts'
 import type { JobKind } from '../store/schema.ts'
 import {
   allPlans,
@@ -10,10 +10,10 @@ import {
   runTotals,
   targetMeasures,
   vaultMeasures,
-} from '../store/measures.ts'
-import type { JobTotals, VaultMeasure } from '../store/measures.ts'
-import { discoveryMeasures } from '../store/discovery.ts'
-import { newestTests, undeletedTests } from '../store/restore-tests.ts'
+} from '../store/points/measures.ts'
+import type { JobTotals, VaultMeasure } from '../store/points/measures.ts'
+import { discoveryMeasures } from '../store/resources/discovery.ts'
+import { newestTests, undeletedTests } from '../store/plans/restore-tests.ts'
 import type { Store } from '../store/store.ts'
 import type { Family, Sample } from './exposition.ts'
 import { MAX_PLANS, objectives } from './objectives.ts'

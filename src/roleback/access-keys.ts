@@ -16,9 +16,9 @@ import type { OperationContext } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
 import { countedSize, parsePolicy, PolicySyntaxError, SESSION_POLICY_LIMIT } from '../policy/parse.ts'
 import { sentenceWithPlace } from '../policy/positions.ts'
-import { findUserByName, listLimitedKeys } from '../store/identities.ts'
+import { findUserByName, listLimitedKeys } from '../store/identity/identities.ts'
 import type { AccessKeyTable, UserTable } from '../store/schema.ts'
-import { tagsOf } from '../store/tags.ts'
+import { tagsOf } from '../store/identity/tags.ts'
 import { nextToken, pageOf } from './paging.ts'
 
 type UserInput = { readonly UserName?: string | undefined }

@@ -16,8 +16,8 @@ import {
   findAccountByAlias,
   insertAccount,
   listAccounts as listRows,
-} from '../store/accounts.ts'
-import { insertAccessKey } from '../store/identities.ts'
+} from '../store/identity/accounts.ts'
+import { insertAccessKey } from '../store/identity/identities.ts'
 import type { AccountTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { nextToken, pageOf } from './paging.ts'

@@ -5,11 +5,11 @@ import type { PlanDocument } from '../plans/plan.ts'
 import { matchSelection } from '../plans/selection.ts'
 import type { SelectionDocument } from '../plans/selection.ts'
 import type { Page, PageRequest } from '../store/page.ts'
-import { listPlans, selectionsOfPlan } from '../store/plans.ts'
-import { countProtection, listProtection } from '../store/protection.ts'
-import type { ProtectionFilter, ProtectionRow } from '../store/protection.ts'
+import { listPlans, selectionsOfPlan } from '../store/plans/plans.ts'
+import { countProtection, listProtection } from '../store/points/protection.ts'
+import type { ProtectionFilter, ProtectionRow } from '../store/points/protection.ts'
 import { regionSettings } from '../store/region-settings.ts'
-import { tagsOfAll } from '../store/tags.ts'
+import { tagsOfAll } from '../store/identity/tags.ts'
 
 /**
  * How old the newest recovery point of a resource may be: by the plan that asks for most of those that select it. Selections are matched

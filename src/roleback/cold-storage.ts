@@ -6,12 +6,12 @@ import type {
   VaultColdStorage,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { countColdPoints, hasColdStore, vaultsWithColdStorage } from '../store/cold-points.ts'
+import { countColdPoints, hasColdStore, vaultsWithColdStorage } from '../store/points/cold-points.ts'
 import type { VaultTable } from '../store/schema.ts'
-import { findStorage, storageSettings, vaultStorage } from '../store/storages.ts'
-import type { VaultStorage } from '../store/storages.ts'
+import { findStorage, storageSettings, vaultStorage } from '../store/vaults/storages.ts'
+import type { VaultStorage } from '../store/vaults/storages.ts'
 import type { Queryable } from '../store/store.ts'
-import { findVaultByArn, setColdStorage } from '../store/vaults.ts'
+import { findVaultByArn, setColdStorage } from '../store/vaults/vaults.ts'
 import { refuseTenants } from './accounts.ts'
 
 /**

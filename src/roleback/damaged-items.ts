@@ -1,8 +1,8 @@
 import { guardHandOuts } from '../access/restore-guard.ts'
 import { AwsError } from '../aws/error.ts'
 import type { Context } from '../context.ts'
-import { findRecoveryPoint } from '../store/recovery-points.ts'
-import type { PointDamage } from '../store/vault-scrubs.ts'
+import { findRecoveryPoint } from '../store/points/recovery-points.ts'
+import type { PointDamage } from '../store/vaults/vault-scrubs.ts'
 
 /**
  * Recovery points that a job found damaged, as its caller may know them: what things are named is content, so the names of the items that are

@@ -3,8 +3,8 @@ import { roleArn } from '../access/identity-arns.ts'
 import type { CreateDefaultServiceRoleOutput } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { iamId } from '../lib/ids.ts'
-import { attachPolicy } from '../store/identities-attachments.ts'
-import { findRoleByName, insertRole } from '../store/identities.ts'
+import { attachPolicy } from '../store/identity/identities-attachments.ts'
+import { findRoleByName, insertRole } from '../store/identity/identities.ts'
 import type { RoleTable } from '../store/schema.ts'
 
 /** Name and path that AWS's console gives it; the managed operator policies name it so. */

@@ -8,10 +8,10 @@ import {
   extendDiscovery,
   finishDiscovery,
   nextDiscoveryAt,
-} from '../store/discovery.ts'
-import type { ClaimedRule } from '../store/discovery.ts'
-import { recordNotice } from '../store/events.ts'
-import type { Notice } from '../store/events.ts'
+} from '../store/resources/discovery.ts'
+import type { ClaimedRule } from '../store/resources/discovery.ts'
+import { recordNotice } from '../store/events/events.ts'
+import type { Notice } from '../store/events/events.ts'
 import type { Store } from '../store/store.ts'
 import { runDiscoveryRound } from './discovery-round.ts'
 import type { ActAs, RoundResult } from './discovery-round.ts'

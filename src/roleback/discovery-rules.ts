@@ -29,8 +29,8 @@ import {
   listDiscoveryRules as listRows,
   makeDiscoveryDue,
   putDiscoveryRule as putRow,
-} from '../store/discovery.ts'
-import type { DiscoveryRoundTable, DiscoveryRuleTable } from '../store/schema-discovery.ts'
+} from '../store/resources/discovery.ts'
+import type { DiscoveryRoundTable, DiscoveryRuleTable } from '../store/resources/schema-discovery.ts'
 import { registrationContext } from './connection-keys.ts'
 import { checkServer } from './connections.ts'
 import type { Settings } from './connections.ts'

@@ -8,7 +8,7 @@ import { CALL_DETAIL_TYPE, parsePattern, PatternError } from '../events/pattern.
 import { newSigningSecret, pingPattern, signingKeyOf, TARGET_KINDS } from '../events/target.ts'
 import type { TargetSecret, TargetSettings } from '../events/target.ts'
 import { parseArn } from '../lib/arn.ts'
-import { findPlan } from '../store/plans.ts'
+import { findPlan } from '../store/plans/plans.ts'
 
 /** What PutEventTarget says, by the target's type: each member that a type has no use for is refused. */
 

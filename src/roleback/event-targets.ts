@@ -20,15 +20,15 @@ import { openTarget, sealTarget, settingsOf } from '../events/target.ts'
 import type { TargetSettings } from '../events/target.ts'
 import { trialOf } from '../events/words.ts'
 import { randomHex, uuid } from '../lib/ids.ts'
-import { deliveryCounts, retryDeliveries } from '../store/event-deliveries.ts'
+import { deliveryCounts, retryDeliveries } from '../store/events/event-deliveries.ts'
 import {
   deleteEventTarget as removeEventTarget,
   findEventTarget,
   forgetDeliveries,
   listEventTargets as eventTargetsOf,
   putEventTarget as storeEventTarget,
-} from '../store/event-targets.ts'
-import type { EventTargetTable } from '../store/schema-events.ts'
+} from '../store/events/event-targets.ts'
+import type { EventTargetTable } from '../store/events/schema-events.ts'
 import {
   kindOf,
   mailSettingsOf,

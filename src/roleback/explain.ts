@@ -9,8 +9,8 @@ import type {
   ProposedChange,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { findDenial } from '../store/denials.ts'
-import type { DenialTable } from '../store/schema-denials.ts'
+import { findDenial } from '../store/audit/denials.ts'
+import type { DenialTable } from '../store/audit/schema-denials.ts'
 
 /**
  * What is kept of a refusal in the caller's own account: another account's id is answered like one that never was.

@@ -10,7 +10,7 @@ import { findingsOf } from '../compliance/evaluate.ts'
 import type { Finding } from '../compliance/finding.ts'
 import type { Context } from '../context.ts'
 import { arnOf } from '../lib/arn.ts'
-import { findFramework } from '../store/frameworks.ts'
+import { findFramework } from '../store/compliance/frameworks.ts'
 import type { Cursor } from '../store/page.ts'
 import { nextToken, pageOf } from './paging.ts'
 

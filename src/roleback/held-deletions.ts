@@ -12,9 +12,9 @@ import {
   approveHeldDeletion,
   findHeldDeletion,
   listHeldDeletions as listRows,
-} from '../store/held-deletions.ts'
-import { tagsOf } from '../store/tags.ts'
-import { findVault } from '../store/vaults.ts'
+} from '../store/points/held-deletions.ts'
+import { tagsOf } from '../store/identity/tags.ts'
+import { findVault } from '../store/vaults/vaults.ts'
 import { nextToken, pageOf } from './paging.ts'
 
 /** Recovery points past their retention that stay until somebody approves, in one vault or in all of the region. */

@@ -6,10 +6,10 @@ import {
 } from '../aws/generated/roleback.ts'
 import type { StartImportJobInput, StartImportJobOutput } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { insertJob, jobBasics } from '../store/jobs.ts'
-import { findResource } from '../store/resources.ts'
+import { insertJob, jobBasics } from '../store/jobs/jobs.ts'
+import { findResource } from '../store/resources/resources.ts'
 import type { ResourceTable } from '../store/schema.ts'
-import { tagsOf } from '../store/tags.ts'
+import { tagsOf } from '../store/identity/tags.ts'
 import { checkPlace, passedRole, vaultNamed } from './jobs.ts'
 
 const SNAPSHOT_ID = /^[0-9a-f]{8,64}$/

@@ -12,10 +12,10 @@ import type {
   StartItemSearchJobOutput,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { findJob, insertJob, jobBasics } from '../store/jobs.ts'
-import { findRecoveryPoint, listRecoveryPoints, RESTORABLE } from '../store/recovery-points.ts'
+import { findJob, insertJob, jobBasics } from '../store/jobs/jobs.ts'
+import { findRecoveryPoint, listRecoveryPoints, RESTORABLE } from '../store/points/recovery-points.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
-import { tagsOf } from '../store/tags.ts'
+import { tagsOf } from '../store/identity/tags.ts'
 import { vaultNamed } from './jobs.ts'
 import { nextToken, pageOf } from './paging.ts'
 

@@ -1,6 +1,6 @@
 import type { DescribeJobLimitsOutput, PutJobLimitsInput } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { DEFAULT_LIMITS, putJobLimits as putRow, storedJobLimits } from '../store/job-limits.ts'
+import { DEFAULT_LIMITS, putJobLimits as putRow, storedJobLimits } from '../store/jobs/job-limits.ts'
 import { refuseTenants } from './accounts.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { ListJobsInput, ListJobsOutput } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { listJobs as listRows } from '../store/jobs.ts'
+import { listJobs as listRows } from '../store/jobs/jobs.ts'
 import type { JobKind, JobState } from '../store/schema.ts'
 import { toJob } from './jobs.ts'
 import { nextToken, pageOf } from './paging.ts'

@@ -23,10 +23,10 @@ import type {
   StartVerifyJobOutput,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { listDecisions } from '../store/decisions.ts'
-import { whyWaiting } from '../store/job-limits.ts'
-import { findJob, insertJob, jobBasics } from '../store/jobs.ts'
-import { findRecoveryPoint, listRecoveryPoints, RESTORABLE } from '../store/recovery-points.ts'
+import { listDecisions } from '../store/audit/decisions.ts'
+import { whyWaiting } from '../store/jobs/job-limits.ts'
+import { findJob, insertJob, jobBasics } from '../store/jobs/jobs.ts'
+import { findRecoveryPoint, listRecoveryPoints, RESTORABLE } from '../store/points/recovery-points.ts'
 import type {
   JobDecisionTable,
   JobTable,
@@ -34,9 +34,9 @@ import type {
   RoleTable,
   VaultTable,
 } from '../store/schema.ts'
-import { tagsOf } from '../store/tags.ts'
-import type { PointDamage } from '../store/vault-scrubs.ts'
-import { findVault } from '../store/vaults.ts'
+import { tagsOf } from '../store/identity/tags.ts'
+import type { PointDamage } from '../store/vaults/vault-scrubs.ts'
+import { findVault } from '../store/vaults/vaults.ts'
 import { damageToShow } from './damaged-items.ts'
 import { nextToken, pageOf } from './paging.ts'
 

@@ -20,12 +20,12 @@ import {
 } from '../aws/generated/roleback.ts'
 import type { PasswordCredentials } from '../aws/generated/roleback.ts'
 import type { UnsignedContext } from '../context.ts'
-import { findAccount, findAccountByAlias } from '../store/accounts.ts'
-import { appendAudit } from '../store/audit.ts'
-import { findUserByName } from '../store/identities.ts'
-import { findLoginProfile } from '../store/login-profiles.ts'
-import { listMfaDevices } from '../store/mfa-devices.ts'
-import type { LoginProfileTable, MfaDeviceTable } from '../store/schema-credentials.ts'
+import { findAccount, findAccountByAlias } from '../store/identity/accounts.ts'
+import { appendAudit } from '../store/audit/audit.ts'
+import { findUserByName } from '../store/identity/identities.ts'
+import { findLoginProfile } from '../store/identity/login-profiles.ts'
+import { listMfaDevices } from '../store/identity/mfa-devices.ts'
+import type { LoginProfileTable, MfaDeviceTable } from '../store/identity/schema-credentials.ts'
 import type { AccountTable, UserTable } from '../store/schema.ts'
 
 /**

@@ -8,10 +8,10 @@ import type {
   ResumeBackupsOutput,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { deletePause, pausesAt, putPause } from '../store/pauses.ts'
-import { findPlan } from '../store/plans.ts'
-import { findResource } from '../store/resources.ts'
-import type { BackupPauseTable } from '../store/schema-plans.ts'
+import { deletePause, pausesAt, putPause } from '../store/jobs/pauses.ts'
+import { findPlan } from '../store/plans/plans.ts'
+import { findResource } from '../store/resources/resources.ts'
+import type { BackupPauseTable } from '../store/plans/schema-plans.ts'
 
 /** Longest pause: a pause nobody remembers is a backup nobody has. */
 const MAX_DAYS = 366

@@ -5,7 +5,7 @@ import type {
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import type { Page } from '../store/page.ts'
-import { listProtection } from '../store/protection.ts'
+import { listProtection } from '../store/points/protection.ts'
 import { allowedAges, filterOf, isOverdue, overduePage, withAges } from './allowed-ages.ts'
 import type { AgedRow, AllowedAges } from './allowed-ages.ts'
 import { nextToken, pageOf } from './paging.ts'

@@ -2,8 +2,8 @@ import { InvalidParameterValueException } from '../aws/generated/roleback.ts'
 import type { ListQuotasOutput, PutQuotaInput, PutQuotaOutput, Quota } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { parseArn } from '../lib/arn.ts'
-import type { QuotaTable } from '../store/schema-holds.ts'
-import { listQuotas as listRows, putQuota as putRow } from '../store/quotas.ts'
+import type { QuotaTable } from '../store/points/schema-holds.ts'
+import { listQuotas as listRows, putQuota as putRow } from '../store/vaults/quotas.ts'
 import { refuseTenants } from './accounts.ts'
 
 /**

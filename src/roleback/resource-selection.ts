@@ -4,8 +4,8 @@ import type { Context } from '../context.ts'
 import { matchSelection, selectionProblem } from '../plans/selection.ts'
 import type { SelectionDocument } from '../plans/selection.ts'
 import { regionSettings } from '../store/region-settings.ts'
-import { listResources } from '../store/resources.ts'
-import { tagsOfAll } from '../store/tags.ts'
+import { listResources } from '../store/resources/resources.ts'
+import { tagsOfAll } from '../store/identity/tags.ts'
 
 /** So many resources are looked at in one call. */
 const MAX_RESOURCES = 10_000

@@ -28,11 +28,11 @@ import {
   listResources as listRows,
   removeResource,
   updateResource as updateRow,
-} from '../store/resources.ts'
+} from '../store/resources/resources.ts'
 import { tagsOver, twinKeys } from '../lib/tag-keys.ts'
-import type { NewResource } from '../store/resources.ts'
+import type { NewResource } from '../store/resources/resources.ts'
 import type { ResourceTable } from '../store/schema.ts'
-import { replaceTags, tagsOf, tagsOfAll } from '../store/tags.ts'
+import { replaceTags, tagsOf, tagsOfAll } from '../store/identity/tags.ts'
 import { checkConnection } from './connections.ts'
 import type { Settings } from './connections.ts'
 import { nextToken, pageOf } from './paging.ts'

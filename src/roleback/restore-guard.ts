@@ -4,7 +4,7 @@ import type {
   PutRestoreGuardOutput,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { restoreGuardOf, updateAccount } from '../store/accounts.ts'
+import { restoreGuardOf, updateAccount } from '../store/identity/accounts.ts'
 
 /**
  * The guard is a rule over the account's security, as its password policy is: IAM's rights on that are needed, too, so that nobody

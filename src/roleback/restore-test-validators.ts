@@ -16,11 +16,15 @@ import { RestoreTestingError, namedArns } from '../plans/restore-testing.ts'
 import type { TestedResources } from '../plans/restore-testing.ts'
 import { checkValidators } from '../plans/validators.ts'
 import type { Validator } from '../plans/validators.ts'
-import { findTestingPlan, findTestingSelection, updateTestingSelection } from '../store/restore-testing.ts'
+import {
+  findTestingPlan,
+  findTestingSelection,
+  updateTestingSelection,
+} from '../store/plans/restore-testing.ts'
 import type {
   RestoreTestingPlanTable,
   RestoreTestingSelectionTable,
-} from '../store/schema-restore-testing.ts'
+} from '../store/plans/schema-restore-testing.ts'
 
 /**
  * Says what the tests of a selection are to find, in the place of what it said before; an empty list takes all away. Tests that have

@@ -7,9 +7,9 @@ import type {
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import type { ValidatorResult } from '../plans/validator-verdicts.ts'
-import { findTestingPlan } from '../store/restore-testing.ts'
-import { listRestoreTests as listRows } from '../store/restore-tests.ts'
-import type { ListedRestoreTest } from '../store/restore-tests.ts'
+import { findTestingPlan } from '../store/plans/restore-testing.ts'
+import { listRestoreTests as listRows } from '../store/plans/restore-tests.ts'
+import type { ListedRestoreTest } from '../store/plans/restore-tests.ts'
 import { nextToken, pageOf } from './paging.ts'
 
 /** Restore tests, the newest first: how each went, how long its restore took. Of one plan also what became of its last run. */

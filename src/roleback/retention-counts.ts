@@ -16,14 +16,18 @@ import type { PlanDocument } from '../plans/plan.ts'
 import { countedRules, countPoints } from '../plans/retention-counts.ts'
 import type { Counted, RetentionCounts } from '../plans/retention-counts.ts'
 import { lockOf, reasonToKeep } from '../plans/vault-lock.ts'
-import { holdsOnPoint } from '../store/legal-holds.ts'
+import { holdsOnPoint } from '../store/points/legal-holds.ts'
 import { pageOf as cut, textCursor } from '../store/page.ts'
-import { selectionsOfPlan } from '../store/plans.ts'
-import type { PlanRow } from '../store/plans.ts'
-import { countedPoints, putRetentionCounts as putRow, retentionCountsOf } from '../store/retention-counts.ts'
-import type { RetentionCountsTable } from '../store/schema-plans.ts'
+import { selectionsOfPlan } from '../store/plans/plans.ts'
+import type { PlanRow } from '../store/plans/plans.ts'
+import {
+  countedPoints,
+  putRetentionCounts as putRow,
+  retentionCountsOf,
+} from '../store/points/retention-counts.ts'
+import type { RetentionCountsTable } from '../store/plans/schema-plans.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
-import { findVault } from '../store/vaults.ts'
+import { findVault } from '../store/vaults/vaults.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { planOf } from './plans.ts'
 

@@ -1,7 +1,7 @@
 import { passRoleContext } from '../access/passed-role.ts'
 import type { Context } from '../context.ts'
 import { evaluate } from '../policy/evaluate.ts'
-import { tagsOf } from '../store/tags.ts'
+import { tagsOf } from '../store/identity/tags.ts'
 
 /**
  * Whether the caller may be told what a role can do: he may pass it, or simulate it. A refusal is not recorded as a denial, since

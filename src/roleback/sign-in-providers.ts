@@ -8,14 +8,14 @@ import type {
 import type { Context } from '../context.ts'
 import { openIssuers } from '../policy/open-issuers.ts'
 import { parsePolicy } from '../policy/parse.ts'
-import { findRoleById, findRoleByName } from '../store/identities.ts'
-import { findOidcProvider } from '../store/oidc-providers.ts'
+import { findRoleById, findRoleByName } from '../store/identity/identities.ts'
+import { findOidcProvider } from '../store/identity/oidc-providers.ts'
 import type { OidcProviderTable, RoleTable } from '../store/schema.ts'
 import {
   deleteSignInProviderRow,
   listSignInProviderRows,
   putSignInProviderRow,
-} from '../store/sign-in-providers.ts'
+} from '../store/identity/sign-in-providers.ts'
 
 /** Which identity providers people may sign in with, and the role that they work under then. */
 

@@ -2,9 +2,9 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import { hashOfToken, subscriptionArnOf, SUBSCRIPTION_DETAIL_TYPE } from '../events/sns.ts'
 import { settingsOf } from '../events/target.ts'
 import { randomHex } from '../lib/ids.ts'
-import { confirmEndpoint, listEndpoints, unsubscribeEndpoint } from '../store/event-targets.ts'
-import { recordNotice } from '../store/events.ts'
-import type { EventTargetTable } from '../store/schema-events.ts'
+import { confirmEndpoint, listEndpoints, unsubscribeEndpoint } from '../store/events/event-targets.ts'
+import { recordNotice } from '../store/events/events.ts'
+import type { EventTargetTable } from '../store/events/schema-events.ts'
 import type { Queryable, Store } from '../store/store.ts'
 
 /** What anybody may do who has an endpoint's token, or the ARN of its subscription: confirm it, and end it. */

@@ -6,8 +6,8 @@ import { answeredCredentials, sealSession, sessionEnd } from '../access/session.
 import { AwsError } from '../aws/error.ts'
 import type { SignInOutput, StartSessionInput } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { listMfaDevices } from '../store/mfa-devices.ts'
-import { insertSignInSession } from '../store/sign-in.ts'
+import { listMfaDevices } from '../store/identity/mfa-devices.ts'
+import { insertSignInSession } from '../store/identity/sign-in.ts'
 
 const ACTION = 'roleback:StartSession'
 const DEFAULT_SECONDS = 3_600

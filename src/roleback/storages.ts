@@ -13,8 +13,8 @@ import type {
   Storage,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { allResourcesOfType } from '../store/resources.ts'
-import type { StorageTable } from '../store/schema-storages.ts'
+import { allResourcesOfType } from '../store/resources/resources.ts'
+import type { StorageTable } from '../store/vaults/schema-storages.ts'
 import {
   countVaultsIn,
   deleteStorage as deleteRow,
@@ -23,8 +23,8 @@ import {
   putStorage as putRow,
   storageSecretOwner,
   storageSettings,
-} from '../store/storages.ts'
-import type { StorageSettings } from '../store/storages.ts'
+} from '../store/vaults/storages.ts'
+import type { StorageSettings } from '../store/vaults/storages.ts'
 import { refuseTenants } from './accounts.ts'
 import { bucketHost, hostPortOf, isSameHost, ownOrForbidden } from './endpoints.ts'
 import { testConnection } from './test-connection.ts'

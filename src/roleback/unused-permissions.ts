@@ -11,9 +11,9 @@ import type { Context } from '../context.ts'
 import { likePattern } from '../policy/pattern.ts'
 import { contextOf } from '../policy/context.ts'
 import type { CompiledPolicy, CompiledStatement } from '../policy/compile.ts'
-import { findRoleByName, findUserByName } from '../store/identities.ts'
-import { firstRecordAt, usesOf } from '../store/uses.ts'
-import type { Use } from '../store/uses.ts'
+import { findRoleByName, findUserByName } from '../store/identity/identities.ts'
+import { firstRecordAt, usesOf } from '../store/identity/uses.ts'
+import type { Use } from '../store/identity/uses.ts'
 
 /** Records older than this are not looked at, as with AWS's last-accessed data. */
 const TRACKED_MS = 400 * 86_400_000

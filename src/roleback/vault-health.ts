@@ -1,10 +1,10 @@
 import type { ListVaultHealthInput, ListVaultHealthOutput, VaultHealth } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { findIdentityExport } from '../store/identity-export.ts'
-import type { SystemScrub } from '../store/identity-export.ts'
+import { findIdentityExport } from '../store/identity/identity-export.ts'
+import type { SystemScrub } from '../store/identity/identity-export.ts'
 import type { JobTable, VaultTable } from '../store/schema.ts'
-import { damageIn, listScrubs, nextPassAt } from '../store/vault-scrubs.ts'
-import type { ScrubState } from '../store/vault-scrubs.ts'
+import { damageIn, listScrubs, nextPassAt } from '../store/vaults/vault-scrubs.ts'
+import type { ScrubState } from '../store/vaults/vault-scrubs.ts'
 import { vaultNamed } from './jobs.ts'
 
 /**

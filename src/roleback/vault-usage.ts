@@ -7,9 +7,9 @@ import type {
   VaultUsage,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { tagsOf } from '../store/tags.ts'
-import { dayOf, listUsage, usageNow } from '../store/vault-usage.ts'
-import type { Usage } from '../store/vault-usage.ts'
+import { tagsOf } from '../store/identity/tags.ts'
+import { dayOf, listUsage, usageNow } from '../store/vaults/vault-usage.ts'
+import type { Usage } from '../store/vaults/vault-usage.ts'
 import { vaultNamed } from './jobs.ts'
 
 const DAY_MS = 86_400_000

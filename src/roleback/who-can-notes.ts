@@ -4,10 +4,10 @@ import type { ListPrincipalsWhoCanInput } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { arnOf } from '../lib/arn.ts'
 import { isImmutable, lockOf, reasonToKeep } from '../plans/vault-lock.ts'
-import { restoreGuardOf } from '../store/accounts.ts'
-import { holdsOnPoint } from '../store/legal-holds.ts'
+import { restoreGuardOf } from '../store/identity/accounts.ts'
+import { holdsOnPoint } from '../store/points/legal-holds.ts'
 import type { RecoveryPointTable, RoleTable, VaultTable } from '../store/schema.ts'
-import { countPoints } from '../store/vaults.ts'
+import { countPoints } from '../store/vaults/vaults.ts'
 
 /** What bears on an act beside the rights of those who could do it. */
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InvalidRequestException } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
-import { isFinished } from '../store/job-states.ts'
-import { findJob, insertJob, jobBasics, requestCancel } from '../store/jobs.ts'
-import type { NewJob } from '../store/jobs.ts'
+import { isFinished } from '../store/jobs/job-states.ts'
+import { findJob, insertJob, jobBasics, requestCancel } from '../store/jobs/jobs.ts'
+import type { NewJob } from '../store/jobs/jobs.ts'
 import type { JobKind } from '../store/schema.ts'
 
 const LOOK_EVERY_MS = 50

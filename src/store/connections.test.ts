@@ -6,7 +6,7 @@ import { after, before, suite, test } from 'node:test'
 import { postgresMissing, startPostgres } from '../../test/servers/postgres.ts'
 import type { PostgresServer } from '../../test/servers/postgres.ts'
 import { freePort, runTool } from '../../test/servers/run-tool.ts'
-import { findAccount, insertAccount } from './accounts.ts'
+import { findAccount, insertAccount } from './identity/accounts.ts'
 import { openStore } from './store.ts'
 
 suite('connections to PostgreSQL', { skip: postgresMissing() ?? false }, () => {

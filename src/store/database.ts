@@ -31,38 +31,42 @@ import type {
   SignInFinishedTable,
   SignInProviderTable,
   SignInSessionTable,
-} from './schema-credentials.ts'
-import type { AuditTable } from './schema-audit.ts'
-import type { DenialPolicyTable, DenialTable } from './schema-denials.ts'
-import type { DiscoveredTable, DiscoveryRoundTable, DiscoveryRuleTable } from './schema-discovery.ts'
-import type { FrameworkTable } from './schema-frameworks.ts'
-import type { PointIndexTable } from './schema-point-index.ts'
-import type { ProtectionTable } from './schema-protection.ts'
-import type { ReportPlanTable } from './schema-reports.ts'
+} from './identity/schema-credentials.ts'
+import type { AuditTable } from './audit/schema-audit.ts'
+import type { DenialPolicyTable, DenialTable } from './audit/schema-denials.ts'
+import type {
+  DiscoveredTable,
+  DiscoveryRoundTable,
+  DiscoveryRuleTable,
+} from './resources/schema-discovery.ts'
+import type { FrameworkTable } from './compliance/schema-frameworks.ts'
+import type { PointIndexTable } from './points/schema-point-index.ts'
+import type { ProtectionTable } from './points/schema-protection.ts'
+import type { ReportPlanTable } from './compliance/schema-reports.ts'
 import type {
   EventDeliveryTable,
   EventTable,
   EventTargetTable,
   SignOfLifeTable,
   SnsSignerTable,
-} from './schema-events.ts'
+} from './events/schema-events.ts'
 import type {
   GlobalSettingsTable,
   JobLimitsTable,
   LegalHoldTable,
   LegalHoldTargetTable,
   QuotaTable,
-} from './schema-holds.ts'
-import type { IdentityChangeTable, IdentityExportTable } from './schema-identity.ts'
+} from './points/schema-holds.ts'
+import type { IdentityChangeTable, IdentityExportTable } from './identity/schema-identity.ts'
 import type {
   RestoreTestingPlanTable,
   RestoreTestingSelectionTable,
   RestoreTestTable,
-} from './schema-restore-testing.ts'
-import type { CountsSeenTable, ExpiryRoundTable, HeldDeletionTable } from './schema-retention.ts'
-import type { VaultScrubTable } from './schema-scrub.ts'
-import type { VaultUsageTable } from './schema-usage.ts'
-import type { StorageTable } from './schema-storages.ts'
+} from './plans/schema-restore-testing.ts'
+import type { CountsSeenTable, ExpiryRoundTable, HeldDeletionTable } from './points/schema-retention.ts'
+import type { VaultScrubTable } from './vaults/schema-scrub.ts'
+import type { VaultUsageTable } from './vaults/schema-usage.ts'
+import type { StorageTable } from './vaults/schema-storages.ts'
 import type {
   BackupPauseTable,
   BackupPlanRunTable,
@@ -71,7 +75,7 @@ import type {
   BackupRuleTable,
   BackupSelectionTable,
   RetentionCountsTable,
-} from './schema-plans.ts'
+} from './plans/schema-plans.ts'
 
 /** Every table by its name, for the query builder. */
 export interface Database {

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { tagsOf } from './tags.ts'
+import { tagsOf } from './identity/tags.ts'
 import { openStore } from './store.ts'
 
 const ROUNDS = 20

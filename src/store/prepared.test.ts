@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { prepared } from './prepared.ts'
 import { openStore } from './store.ts'
-import { putTags } from './tags.ts'
+import { putTags } from './identity/tags.ts'
 
 const ACCOUNT = '123456789012'
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { openTestChain, testMac } from './audit.fixture.ts'
-import { chainIds, chainStarts } from './audit-heads.ts'
-import { verifyAudit } from './audit-verify.ts'
+import { openTestChain, testMac } from './audit/audit.fixture.ts'
+import { chainIds, chainStarts } from './audit/audit-heads.ts'
+import { verifyAudit } from './audit/audit-verify.ts'
 import type { Store } from './store.ts'
-import { appendAudit, listAudit } from './audit.ts'
+import { appendAudit, listAudit } from './audit/audit.ts'
 import { ACCOUNT, NOW, auditRecord, decisionRow, denialRow, readPages } from './contract-rows.ts'
 import type { ContractCase } from './contract-rows.ts'
-import type { DenialTable } from './schema-denials.ts'
+import type { DenialTable } from './audit/schema-denials.ts'
 import {
   boundDenials,
   countDenial,
@@ -15,9 +15,9 @@ import {
   findDenialPolicy,
   insertDenials,
   pruneDenials,
-} from './denials.ts'
-import type { DenialRecord } from './denials.ts'
-import { listDecisions, countDecisions, nextDecisionSeq, saveDecisions } from './decisions.ts'
+} from './audit/denials.ts'
+import type { DenialRecord } from './audit/denials.ts'
+import { listDecisions, countDecisions, nextDecisionSeq, saveDecisions } from './audit/decisions.ts'
 
 const OTHER = '999988887777'
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { findServer, insertAccount, insertServer, listAccounts } from './accounts.ts'
+import { findServer, insertAccount, insertServer, listAccounts } from './identity/accounts.ts'
 import type { PageRequest } from './page.ts'
 import { ACCOUNT, REGION, NOW, vaultRow, pointRow, userRow, roleRow, readPages } from './contract-rows.ts'
 import type { ContractCase } from './contract-rows.ts'
-import { findRecoveryPoint, insertRecoveryPoint } from './recovery-points.ts'
+import { findRecoveryPoint, insertRecoveryPoint } from './points/recovery-points.ts'
 import { regionSettings, updateRegionSettings } from './region-settings.ts'
 import type { Store } from './store.ts'
-import { deleteTags, findByTag, putTags, replaceTags, tagsOf, tagsOfAll } from './tags.ts'
-import { deleteVault, findVault, insertVault, listVaults } from './vaults.ts'
+import { deleteTags, findByTag, putTags, replaceTags, tagsOf, tagsOfAll } from './identity/tags.ts'
+import { deleteVault, findVault, insertVault, listVaults } from './vaults/vaults.ts'
 
 /** Names, numbers, transactions, tags and pages. */
 export const STORE_CONTRACT: readonly ContractCase[] = [

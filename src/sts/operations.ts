@@ -14,7 +14,7 @@ import type {
 } from '../aws/generated/sts.ts'
 import type { Service } from '../aws/operation.ts'
 import type { Context, UnsignedContext } from '../context.ts'
-import { findAccessKey } from '../store/identities.ts'
+import { findAccessKey } from '../store/identity/identities.ts'
 import { assumeRole } from './assume-role.ts'
 import { refuse, refuseFederated, validationError } from './decisions.ts'
 import { assumeRoleWithWebIdentity } from './web-identity.ts'

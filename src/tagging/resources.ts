@@ -10,9 +10,9 @@ import type {
   TagFilter,
 } from '../aws/generated/tagging.ts'
 import type { Context } from '../context.ts'
-import { listTaggable } from '../store/taggable.ts'
-import { tagsOfAll } from '../store/tags.ts'
-import type { Tags } from '../store/tags.ts'
+import { listTaggable } from '../store/identity/taggable.ts'
+import { tagsOfAll } from '../store/identity/tags.ts'
+import type { Tags } from '../store/identity/tags.ts'
 
 /** AWS's page size where ResourcesPerPage is absent. */
 const DEFAULT_PER_PAGE = 50

@@ -10,11 +10,11 @@ import type {
   UntagResourcesOutput,
 } from '../aws/generated/tagging.ts'
 import type { CallContext, Context } from '../context.ts'
-import { queueAmendment } from '../store/amendments.ts'
-import { findRecoveryPoint } from '../store/recovery-points.ts'
+import { queueAmendment } from '../store/points/amendments.ts'
+import { findRecoveryPoint } from '../store/points/recovery-points.ts'
 import type { Queryable } from '../store/store.ts'
-import { isTaggable } from '../store/taggable.ts'
-import { deleteTags, putTags, tagsOf } from '../store/tags.ts'
+import { isTaggable } from '../store/identity/taggable.ts'
+import { deleteTags, putTags, tagsOf } from '../store/identity/tags.ts'
 
 const MAX_TAGS = 50
 

@@ -16,7 +16,7 @@ import {
   trustOf,
 } from '../../src/iam/iam.fixture.ts'
 import type { World } from '../../src/iam/iam.fixture.ts'
-import { findRoleById, findRoleByName } from '../../src/store/identities.ts'
+import { findRoleById, findRoleByName } from '../../src/store/identity/identities.ts'
 import { sts } from '../../src/sts/operations.ts'
 
 async function callSts<K extends keyof StsApi>(

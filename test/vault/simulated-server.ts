@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { copyPoint } from '../../src/jobs/pour/pour-copy.ts'
-import { LeaseLostError } from '../../src/store/claims.ts'
+import { LeaseLostError } from '../../src/store/jobs/claims.ts'
 import type { Lease } from '../../src/vault/lease.ts'
 import { PackWriter } from '../../src/vault/pack-writer.ts'
 import { restore } from '../../src/vault/points.fixture.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { onCrashpoint } from '../../src/lib/crashpoint.ts'
-import { LeaseLostError } from '../../src/store/claims.ts'
+import { LeaseLostError } from '../../src/store/jobs/claims.ts'
 import { PointNotFoundError } from '../../src/vault/errors.ts'
 import { ID_BYTES } from '../../src/vault/keys.ts'
 import { packName } from '../../src/vault/pack.ts'

@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely'
 import type { ServerKey } from '../../keyring/server-key.ts'
 import type { Database } from '../../store/database.ts'
-import { insertIdentityExport } from '../../store/identity-export.ts'
+import { insertIdentityExport } from '../../store/identity/identity-export.ts'
 import type { FoundIdentity } from './identity-found.ts'
 import { importIdentity } from './identity-import.ts'
 import type { ImportedIdentity } from './identity-import.ts'

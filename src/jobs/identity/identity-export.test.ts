@@ -9,10 +9,14 @@ import { makeRecoveryKit } from '../../keyring/recovery-kit.ts'
 import { ServerKey } from '../../keyring/server-key.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
-import { insertAccount, insertServer, setRecoveryKit } from '../../store/accounts.ts'
-import { findIdentityExport, hasIdentityChanges, lastIdentityExport } from '../../store/identity-export.ts'
-import { insertRole } from '../../store/identities.ts'
-import { insertResource } from '../../store/resources.ts'
+import { insertAccount, insertServer, setRecoveryKit } from '../../store/identity/accounts.ts'
+import {
+  findIdentityExport,
+  hasIdentityChanges,
+  lastIdentityExport,
+} from '../../store/identity/identity-export.ts'
+import { insertRole } from '../../store/identity/identities.ts'
+import { insertResource } from '../../store/resources/resources.ts'
 import { resourceRow, roleRow } from '../../store/contract-rows.ts'
 import { openStore } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'

@@ -2,21 +2,21 @@ import { SealError } from '../../keyring/server-key.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { uuid } from '../../lib/ids.ts'
-import { listAccounts } from '../../store/accounts.ts'
+import { listAccounts } from '../../store/identity/accounts.ts'
 import {
   claimIdentityExport,
   dropIdentityChanges,
   hasIdentityChanges,
   identityChanges,
   updateIdentityExport,
-} from '../../store/identity-export.ts'
-import type { SystemScrub } from '../../store/identity-export.ts'
-import { IDENTITY_TABLES, identityRows } from '../../store/identity-rows.ts'
-import type { IdentityRow, IdentityTable } from '../../store/identity-rows.ts'
+} from '../../store/identity/identity-export.ts'
+import type { SystemScrub } from '../../store/identity/identity-export.ts'
+import { IDENTITY_TABLES, identityRows } from '../../store/identity/identity-rows.ts'
+import type { IdentityRow, IdentityTable } from '../../store/identity/identity-rows.ts'
 import { schemaVersion } from '../../store/migrate.ts'
 import type { Cursor } from '../../store/page.ts'
-import type { BlobDamage } from '../../store/vault-scrubs.ts'
-import type { IdentityExportTable } from '../../store/schema-identity.ts'
+import type { BlobDamage } from '../../store/vaults/vault-scrubs.ts'
+import type { IdentityExportTable } from '../../store/identity/schema-identity.ts'
 import {
   identityFolder,
   listIdentityExports,

@@ -7,9 +7,9 @@ import {
   identityColumns,
   insertIdentityRow,
   updateIdentityRow,
-} from '../../store/identity-rows.ts'
-import type { IdentityRow, IdentityTable } from '../../store/identity-rows.ts'
-import { findVaultById, restoreVaultSettings } from '../../store/vaults.ts'
+} from '../../store/identity/identity-rows.ts'
+import type { IdentityRow, IdentityTable } from '../../store/identity/identity-rows.ts'
+import { findVaultById, restoreVaultSettings } from '../../store/vaults/vaults.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
 import type { PointRecord } from '../../vault/heads.ts'
 import { readIdentityPart } from '../../vault/identity-exports.ts'

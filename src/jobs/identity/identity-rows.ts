@@ -1,6 +1,6 @@
 import type { SealPurpose, ServerKey } from '../../keyring/server-key.ts'
-import type { IdentityRow, IdentityTable } from '../../store/identity-rows.ts'
-import { storageSecretOwner } from '../../store/storages.ts'
+import type { IdentityRow, IdentityTable } from '../../store/identity/identity-rows.ts'
+import { storageSecretOwner } from '../../store/vaults/storages.ts'
 
 /** Columns of the export that are sealed under the server's key, and what for: another server must seal them anew. */
 

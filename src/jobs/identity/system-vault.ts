@@ -2,15 +2,15 @@ import { BlobNotFoundError } from '../../blobs/blob-store.ts'
 import { newVaultKey, openVaultKeys, sealVaultKeys } from '../../keyring/vault-key.ts'
 import type { ServerKey } from '../../keyring/server-key.ts'
 import { randomHex } from '../../lib/ids.ts'
-import { findServer } from '../../store/accounts.ts'
+import { findServer } from '../../store/identity/accounts.ts'
 import {
   findIdentityExport,
   insertIdentityExport,
   updateIdentityExport,
-} from '../../store/identity-export.ts'
-import type { IdentityExportTable } from '../../store/schema-identity.ts'
+} from '../../store/identity/identity-export.ts'
+import type { IdentityExportTable } from '../../store/identity/schema-identity.ts'
 import type { ServerTable } from '../../store/schema.ts'
-import { storageOfServer, vaultStorage } from '../../store/storages.ts'
+import { storageOfServer, vaultStorage } from '../../store/vaults/storages.ts'
 import type { Queryable, Store } from '../../store/store.ts'
 import { readHeader } from '../../vault/vault.ts'
 import type { Vault } from '../../vault/vault.ts'

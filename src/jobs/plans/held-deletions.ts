@@ -10,9 +10,9 @@ import {
   putCountsSeen,
   putExpiryRound,
   surprisedVaults,
-} from '../../store/held-deletions.ts'
-import type { Surprise, VaultSurprise } from '../../store/held-deletions.ts'
-import type { HeldDeletionTable } from '../../store/schema-retention.ts'
+} from '../../store/points/held-deletions.ts'
+import type { Surprise, VaultSurprise } from '../../store/points/held-deletions.ts'
+import type { HeldDeletionTable } from '../../store/points/schema-retention.ts'
 import type { RecoveryPointTable } from '../../store/schema.ts'
 import type { Queryable } from '../../store/store.ts'
 import type { JobTools } from '../tools.ts'

@@ -1,10 +1,10 @@
 import { iamId, uuid } from '../../lib/ids.ts'
 import type { PlanRule } from '../../plans/plan.ts'
 import { parseSchedule } from '../../plans/schedule.ts'
-import { insertSelection, writePlanVersion } from '../../store/plans.ts'
-import { insertResource } from '../../store/resources.ts'
+import { insertSelection, writePlanVersion } from '../../store/plans/plans.ts'
+import { insertResource } from '../../store/resources/resources.ts'
 import type { Store } from '../../store/store.ts'
-import { putTags } from '../../store/tags.ts'
+import { putTags } from '../../store/identity/tags.ts'
 
 /** Plans and resources as rows, for what makes jobs of them. */
 

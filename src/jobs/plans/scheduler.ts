@@ -3,10 +3,10 @@ import { retentionDays } from '../../plans/lifecycle.ts'
 import type { PlanDocument, PlanRule } from '../../plans/plan.ts'
 import { DEFAULT_SCHEDULE, DEFAULT_TIMEZONE, parseSchedule } from '../../plans/schedule.ts'
 import type { Schedule } from '../../plans/schedule.ts'
-import { expireUnstarted } from '../../store/claims.ts'
-import { pausesAt } from '../../store/pauses.ts'
-import { nextTestStepAt } from '../../store/restore-tests.ts'
-import { nextTestingPlanDueAt } from '../../store/restore-testing.ts'
+import { expireUnstarted } from '../../store/jobs/claims.ts'
+import { pausesAt } from '../../store/jobs/pauses.ts'
+import { nextTestStepAt } from '../../store/plans/restore-tests.ts'
+import { nextTestingPlanDueAt } from '../../store/plans/restore-testing.ts'
 import {
   advanceRule,
   dueRules,
@@ -14,9 +14,9 @@ import {
   nextRuleDueAt,
   recordPlanRun,
   rulesOfPlan,
-} from '../../store/plans.ts'
-import type { DueRule, PlanRow, ScheduledRule } from '../../store/plans.ts'
-import type { BackupPauseTable, PlanRunOutcome } from '../../store/schema-plans.ts'
+} from '../../store/plans/plans.ts'
+import type { DueRule, PlanRow, ScheduledRule } from '../../store/plans/plans.ts'
+import type { BackupPauseTable, PlanRunOutcome } from '../../store/plans/schema-plans.ts'
 import type { Queryable } from '../../store/store.ts'
 import { runsUpTo } from './missed-runs.ts'
 import { insertPlanJobs, planArn, windowsOf } from './plan-jobs.ts'

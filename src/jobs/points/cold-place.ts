@@ -1,4 +1,4 @@
-import { findVault, setVaultLock } from '../../store/vaults.ts'
+import { findVault, setVaultLock } from '../../store/vaults/vaults.ts'
 import type { VaultTable } from '../../store/schema.ts'
 import type { PointRecord } from '../../vault/heads.ts'
 import type { Vault } from '../../vault/vault.ts'

@@ -1,16 +1,16 @@
 import { BACKUP_SERVICE } from '../../access/passed-role.ts'
-import { assertClaim, finishJob } from '../../store/claims.ts'
-import { hasColdStore } from '../../store/cold-points.ts'
+import { assertClaim, finishJob } from '../../store/jobs/claims.ts'
+import { hasColdStore } from '../../store/points/cold-points.ts'
 import {
   deleteRecoveryPoint,
   findRecoveryPoint,
   isCold,
   setRecoveryPointStatus,
-} from '../../store/recovery-points.ts'
-import { deleteAllTags } from '../../store/tags.ts'
-import { findJob } from '../../store/jobs.ts'
+} from '../../store/points/recovery-points.ts'
+import { deleteAllTags } from '../../store/identity/tags.ts'
+import { findJob } from '../../store/jobs/jobs.ts'
 import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
-import { findVault } from '../../store/vaults.ts'
+import { findVault } from '../../store/vaults/vaults.ts'
 import { headName } from '../../vault/heads.ts'
 import { isEitherThere } from '../../vault/twins.ts'
 import { JobFailedError } from '../errors.ts'

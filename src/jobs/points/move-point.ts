@@ -3,13 +3,19 @@ import { copyCalls } from '../../kinds/job-calls.ts'
 import { crashpoint } from '../../lib/crashpoint.ts'
 import { uuid } from '../../lib/ids.ts'
 import { noColdStorage } from '../../plans/lifecycle.ts'
-import { assertClaim, finishJob, LeaseLostError } from '../../store/claims.ts'
-import { beginColdStore, dueForCold, hasColdStore, MOVABLE, setMovedToCold } from '../../store/cold-points.ts'
-import type { MoveCursor } from '../../store/cold-points.ts'
-import { insertJob } from '../../store/jobs.ts'
-import { findRecoveryPoint, isCold, setRecoveryPointStatus } from '../../store/recovery-points.ts'
+import { assertClaim, finishJob, LeaseLostError } from '../../store/jobs/claims.ts'
+import {
+  beginColdStore,
+  dueForCold,
+  hasColdStore,
+  MOVABLE,
+  setMovedToCold,
+} from '../../store/points/cold-points.ts'
+import type { MoveCursor } from '../../store/points/cold-points.ts'
+import { insertJob } from '../../store/jobs/jobs.ts'
+import { findRecoveryPoint, isCold, setRecoveryPointStatus } from '../../store/points/recovery-points.ts'
 import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
-import { findVault, growStoredBytes } from '../../store/vaults.ts'
+import { findVault, growStoredBytes } from '../../store/vaults/vaults.ts'
 import { copyToCold, leaveWarm, mirrorVault } from '../../vault/cold.ts'
 import { sealColdPlace } from './cold-place.ts'
 import { JobFailedError, RetryLaterError } from '../errors.ts'

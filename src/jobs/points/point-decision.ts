@@ -9,9 +9,9 @@ import { keepRefusal, refusalMessage } from '../../access/refusal.ts'
 import type { JobCall } from '../../kinds/job-calls.ts'
 import type { Decision } from '../../policy/evaluate.ts'
 import { evaluate } from '../../policy/evaluate.ts'
-import { appendAudit } from '../../store/audit.ts'
+import { appendAudit } from '../../store/audit/audit.ts'
 import type { RecoveryPointTable } from '../../store/schema.ts'
-import { tagsOfAll } from '../../store/tags.ts'
+import { tagsOfAll } from '../../store/identity/tags.ts'
 import type { JobTools } from '../tools.ts'
 
 /** What the server itself does with a recovery point when its time has come: decided for the role recorded on it (R5). */

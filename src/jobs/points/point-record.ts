@@ -1,4 +1,4 @@
-import { lastIdentityExport } from '../../store/identity-export.ts'
+import { lastIdentityExport } from '../../store/identity/identity-export.ts'
 import type { RecoveryPointTable } from '../../store/schema.ts'
 import { RUNNING_TIME } from '../plans/protection.ts'
 import type { JobTools } from '../tools.ts'

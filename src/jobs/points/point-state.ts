@@ -1,7 +1,7 @@
-import { holdsOnPoint, targetsOfHold } from '../../store/legal-holds.ts'
+import { holdsOnPoint, targetsOfHold } from '../../store/points/legal-holds.ts'
 import type { RecoveryPointTable } from '../../store/schema.ts'
 import type { Queryable } from '../../store/store.ts'
-import { tagsOf } from '../../store/tags.ts'
+import { tagsOf } from '../../store/identity/tags.ts'
 
 /** A legal hold as the vault has it: all of it, so that any point it keeps brings it back. */
 export interface SealedHold {

@@ -1,8 +1,12 @@
 import { uuid } from '../../lib/ids.ts'
-import { assertClaim } from '../../store/claims.ts'
-import { deleteRecoveryPoint, findRecoveryPoint, insertRecoveryPoint } from '../../store/recovery-points.ts'
+import { assertClaim } from '../../store/jobs/claims.ts'
+import {
+  deleteRecoveryPoint,
+  findRecoveryPoint,
+  insertRecoveryPoint,
+} from '../../store/points/recovery-points.ts'
 import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../../store/schema.ts'
-import { deleteAllTags } from '../../store/tags.ts'
+import { deleteAllTags } from '../../store/identity/tags.ts'
 import type { JobTools } from '../tools.ts'
 
 /** What a recovery point is from its first moment, beside its job, vault and resource. */

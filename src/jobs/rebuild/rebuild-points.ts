@@ -1,9 +1,9 @@
 import { arnOf, parseArn } from '../../lib/arn.ts'
 import { kindOfType } from '../../kinds/kinds.ts'
-import type { LegalHoldTable } from '../../store/schema-holds.ts'
+import type { LegalHoldTable } from '../../store/points/schema-holds.ts'
 import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
 import type { PointHead, PointRecord } from '../../vault/heads.ts'
-import type { HoldTargets } from '../../store/legal-holds.ts'
+import type { HoldTargets } from '../../store/points/legal-holds.ts'
 import { MOVED_AT } from '../../vault/cold.ts'
 import type { Tier } from '../vaults/vault-storages.ts'
 

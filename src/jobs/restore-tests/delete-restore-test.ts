@@ -1,7 +1,7 @@
 import { driverOf } from '../../drivers/drivers.ts'
-import { assertClaim, finishJob } from '../../store/claims.ts'
-import { removeResource } from '../../store/resources.ts'
-import { deleteAllTags } from '../../store/tags.ts'
+import { assertClaim, finishJob } from '../../store/jobs/claims.ts'
+import { removeResource } from '../../store/resources/resources.ts'
+import { deleteAllTags } from '../../store/identity/tags.ts'
 import { openTestedPlace, testedPlaceOf } from './tested-place.ts'
 import type { JobOutcome, JobTools, RunningJob } from '../tools.ts'
 

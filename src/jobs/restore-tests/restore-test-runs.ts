@@ -5,25 +5,25 @@ import { inferredMetadata, readOverrides, restoreTestName } from '../../kinds/re
 import { randomHex, uuid } from '../../lib/ids.ts'
 import { conditionsHold, namedArns, testingSchedule } from '../../plans/restore-testing.ts'
 import type { RestoreTestingDocument, TestedResources } from '../../plans/restore-testing.ts'
-import { expireUnstarted } from '../../store/claims.ts'
-import { insertJob } from '../../store/jobs.ts'
+import { expireUnstarted } from '../../store/jobs/claims.ts'
+import { insertJob } from '../../store/jobs/jobs.ts'
 import {
   advanceTestingPlan,
   dueTestingPlans,
   recordTestingRun,
   testingSelections,
-} from '../../store/restore-testing.ts'
-import { insertRestoreTest } from '../../store/restore-tests.ts'
+} from '../../store/plans/restore-testing.ts'
+import { insertRestoreTest } from '../../store/plans/restore-tests.ts'
 import type {
   RestoreTestingPlanTable,
   RestoreTestingSelectionTable,
-} from '../../store/schema-restore-testing.ts'
+} from '../../store/plans/schema-restore-testing.ts'
 import type { RecoveryPointTable } from '../../store/schema.ts'
 import type { Queryable } from '../../store/store.ts'
-import { tagsOf } from '../../store/tags.ts'
-import { testableResources, testedPoint } from '../../store/tested-points.ts'
-import type { TestedPointFilter } from '../../store/tested-points.ts'
-import { listAllVaults } from '../../store/vaults.ts'
+import { tagsOf } from '../../store/identity/tags.ts'
+import { testableResources, testedPoint } from '../../store/points/tested-points.ts'
+import type { TestedPointFilter } from '../../store/points/tested-points.ts'
+import { listAllVaults } from '../../store/vaults/vaults.ts'
 import { runsUpTo } from '../plans/missed-runs.ts'
 import { eachDue } from '../each-due.ts'
 import type { JobTools } from '../tools.ts'

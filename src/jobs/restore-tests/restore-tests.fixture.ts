@@ -5,16 +5,20 @@ import { createLog } from '../../lib/log.ts'
 import { testingDocument, testingSchedule } from '../../plans/restore-testing.ts'
 import type { GivenTestingPlan, TestedResources } from '../../plans/restore-testing.ts'
 import type { Validator } from '../../plans/validators.ts'
-import { claimJob, finishJob } from '../../store/claims.ts'
-import type { JobEnd } from '../../store/claims.ts'
-import { insertRecoveryPoint } from '../../store/recovery-points.ts'
-import { findTestingPlan, insertTestingPlan, insertTestingSelection } from '../../store/restore-testing.ts'
-import type { RestoreTestTable } from '../../store/schema-restore-testing.ts'
+import { claimJob, finishJob } from '../../store/jobs/claims.ts'
+import type { JobEnd } from '../../store/jobs/claims.ts'
+import { insertRecoveryPoint } from '../../store/points/recovery-points.ts'
+import {
+  findTestingPlan,
+  insertTestingPlan,
+  insertTestingSelection,
+} from '../../store/plans/restore-testing.ts'
+import type { RestoreTestTable } from '../../store/plans/schema-restore-testing.ts'
 import type { JobKind, JobTable } from '../../store/schema.ts'
 import { openStore } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'
-import { putTags } from '../../store/tags.ts'
-import { insertVault } from '../../store/vaults.ts'
+import { putTags } from '../../store/identity/tags.ts'
+import { insertVault } from '../../store/vaults/vaults.ts'
 import { pointRow, vaultRow } from '../../store/contract-rows.ts'
 import { Scheduler } from '../plans/scheduler.ts'
 

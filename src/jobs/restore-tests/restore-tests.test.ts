@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { GivenTestingPlan } from '../../plans/restore-testing.ts'
-import { expireUnstarted } from '../../store/claims.ts'
-import { findTestingPlan, insertTestingPlan } from '../../store/restore-testing.ts'
+import { expireUnstarted } from '../../store/jobs/claims.ts'
+import { findTestingPlan, insertTestingPlan } from '../../store/plans/restore-testing.ts'
 import { vaultRow } from '../../store/contract-rows.ts'
 import {
   ACCOUNT,

@@ -1,6 +1,6 @@
 import { BACKUP_SERVICE } from '../../access/passed-role.ts'
 import { uuid } from '../../lib/ids.ts'
-import { insertJob } from '../../store/jobs.ts'
+import { insertJob } from '../../store/jobs/jobs.ts'
 import type { JobKind } from '../../store/schema.ts'
 import type { VaultTable } from '../../store/schema.ts'
 import type { JobTools } from '../tools.ts'

@@ -1,7 +1,7 @@
 import { printable } from '../../lib/log.ts'
-import type { recordNotice } from '../../store/events.ts'
+import type { recordNotice } from '../../store/events/events.ts'
 import type { VaultTable } from '../../store/schema.ts'
-import type { BlobDamage, KnownDamage, PointDamage } from '../../store/vault-scrubs.ts'
+import type { BlobDamage, KnownDamage, PointDamage } from '../../store/vaults/vault-scrubs.ts'
 
 /** Damage in a vault in words: the events that tell of it, and the parts of sentences that jobs tell it with. */
 

@@ -1,4 +1,4 @@
-import { hasColdStore } from '../../store/cold-points.ts'
+import { hasColdStore } from '../../store/points/cold-points.ts'
 import type { VaultTable } from '../../store/schema.ts'
 import { verifyVault } from '../../vault/verify.ts'
 import type { VerifyResult } from '../../vault/verify.ts'

@@ -1,5 +1,5 @@
 import { BlobNotFoundError } from '../../blobs/blob-store.ts'
-import { findRecoveryPoint, RESTORABLE } from '../../store/recovery-points.ts'
+import { findRecoveryPoint, RESTORABLE } from '../../store/points/recovery-points.ts'
 import type { VaultTable } from '../../store/schema.ts'
 import type { Queryable } from '../../store/store.ts'
 import { PointNotFoundError, VaultDamageError } from '../../vault/errors.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { uuid } from '../../lib/ids.ts'
-import { hasColdStore } from '../../store/cold-points.ts'
+import { hasColdStore } from '../../store/points/cold-points.ts'
 import type { VaultTable } from '../../store/schema.ts'
 import {
   claimScrub,
@@ -10,8 +10,8 @@ import {
   updateScrub,
   PASS_MS,
   YOUNG_MS,
-} from '../../store/vault-scrubs.ts'
-import type { ScrubState } from '../../store/vault-scrubs.ts'
+} from '../../store/vaults/vault-scrubs.ts'
+import type { ScrubState } from '../../store/vaults/vault-scrubs.ts'
 import { SCRUB_START, scrubSlice } from '../../vault/scrub.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { queueCheck } from './check-queue.ts'

@@ -7,7 +7,7 @@ import {
   sameLock,
 } from '../../plans/vault-lock.ts'
 import type { ClockReading, VaultLock } from '../../plans/vault-lock.ts'
-import { findVault, healVaultLock, isSealing, setVaultLock } from '../../store/vaults.ts'
+import { findVault, healVaultLock, isSealing, setVaultLock } from '../../store/vaults/vaults.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
 import type { PointRecord } from '../../vault/heads.ts'
 import type { VaultRecords } from '../../vault/records.ts'

@@ -1,7 +1,7 @@
 import { StoreFullError } from '../../blobs/blob-store.ts'
 import { parseArn } from '../../lib/arn.ts'
 import { uuid } from '../../lib/ids.ts'
-import { insertJob } from '../../store/jobs.ts'
+import { insertJob } from '../../store/jobs/jobs.ts'
 import type { Queryable } from '../../store/store.ts'
 import type { JobTable, VaultTable } from '../../store/schema.ts'
 import { DeadListError } from '../../vault/errors.ts'

@@ -1,6 +1,6 @@
 import type { Log } from '../../lib/log.ts'
-import type { SystemScrub } from '../../store/identity-export.ts'
-import type { BlobDamage } from '../../store/vault-scrubs.ts'
+import type { SystemScrub } from '../../store/identity/identity-export.ts'
+import type { BlobDamage } from '../../store/vaults/vault-scrubs.ts'
 import { pruneIdentityExports } from '../../vault/identity-exports.ts'
 import type { Lease } from '../../vault/lease.ts'
 import { mendDocuments } from '../../vault/mend.ts'

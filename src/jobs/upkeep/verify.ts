@@ -1,5 +1,5 @@
-import { findScrub } from '../../store/vault-scrubs.ts'
-import { findVault } from '../../store/vaults.ts'
+import { findScrub } from '../../store/vaults/vault-scrubs.ts'
+import { findVault } from '../../store/vaults/vaults.ts'
 import type { VerifyResult } from '../../vault/verify.ts'
 import { checkPacksInThreads } from './check-packs.ts'
 import { queueRepair } from './check-queue.ts'

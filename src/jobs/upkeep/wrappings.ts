@@ -15,7 +15,7 @@ import {
 } from '../../keyring/vault-key.ts'
 import type { Wrapping } from '../../keyring/vault-key.ts'
 import { crashpoint } from '../../lib/crashpoint.ts'
-import type { BlobDamage } from '../../store/vault-scrubs.ts'
+import type { BlobDamage } from '../../store/vaults/vault-scrubs.ts'
 import { mirrorVault, unlikeWarm } from '../../vault/cold.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
 import type { PointRecord } from '../../vault/heads.ts'

@@ -6,7 +6,7 @@ import {
   sameLock,
   stricterLock,
 } from '../../plans/vault-lock.ts'
-import { insertJob } from '../../store/jobs.ts'
+import { insertJob } from '../../store/jobs/jobs.ts'
 import { uuid } from '../../lib/ids.ts'
 import { BACKUP_SERVICE } from '../../access/passed-role.ts'
 import type { VaultTable } from '../../store/schema.ts'
@@ -17,7 +17,7 @@ import {
   listAvailableVaults,
   sealingKey,
   setVaultLock,
-} from '../../store/vaults.ts'
+} from '../../store/vaults/vaults.ts'
 import type { VaultRecords } from '../../vault/records.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { RetryLaterError } from '../errors.ts'

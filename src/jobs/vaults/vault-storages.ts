@@ -4,10 +4,15 @@ import { openBlobStore } from '../../blobs/open.ts'
 import { StorageHost } from '../../blobs/storage-host.ts'
 import type { S3StoreSettings } from '../../blobs/thread-wire.ts'
 import type { ServerKey } from '../../keyring/server-key.ts'
-import type { StorageTable } from '../../store/schema-storages.ts'
+import type { StorageTable } from '../../store/vaults/schema-storages.ts'
 import type { VaultTable } from '../../store/schema.ts'
-import { findStorage, storageSecretOwner, storageSettings, vaultStorage } from '../../store/storages.ts'
-import type { VaultStorage } from '../../store/storages.ts'
+import {
+  findStorage,
+  storageSecretOwner,
+  storageSettings,
+  vaultStorage,
+} from '../../store/vaults/storages.ts'
+import type { VaultStorage } from '../../store/vaults/storages.ts'
 import type { Store } from '../../store/store.ts'
 import type { ColdPlace } from '../points/cold-place.ts'
 import { JobFailedError } from '../errors.ts'

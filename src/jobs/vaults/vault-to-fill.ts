@@ -1,6 +1,6 @@
-import { findResourceById } from '../../store/resources.ts'
+import { findResourceById } from '../../store/resources/resources.ts'
 import type { JobTable, ResourceTable, VaultTable } from '../../store/schema.ts'
-import { findVault } from '../../store/vaults.ts'
+import { findVault } from '../../store/vaults/vaults.ts'
 import { JobFailedError, RetryLaterError } from '../errors.ts'
 import type { JobTools } from '../tools.ts'
 

@@ -1,0 +1,71 @@
+import type { ExpressionBuilder } from 'kysely'
+import type { Database } from '../database.ts'
+import type { Page, PageRequest } from '../page.ts'
+import { pageOf, timeCursor } from '../page.ts'
+import type { ProtectionTable } from './schema-protection.ts'
+import type { ResourceTable } from '../schema.ts'
+import type { Queryable } from '../store.ts'
+
+/** Registered resources by how new their newest restorable recovery point is. */
+
+export interface ProtectionFilter {
+  readonly accountId: string
+  readonly region: string
+  readonly type?: string | undefined
+  /** At least so new, in milliseconds since 1970. 1: with any recovery point. */
+  readonly from?: number | undefined
+  /** Older than this. 1: without any. */
+  readonly before?: number | undefined
+}
+
+export type ProtectionRow = Pick<ResourceTable, 'arn' | 'type' | 'name'> & Pick<ProtectionTable, 'newest_at'>
+
+/** Those without a recovery point first, then by the age of the newest, the oldest first. */
+export async function listProtection(
+  db: Queryable,
+  filter: ProtectionFilter,
+  page: PageRequest,
+): Promise<Page<ProtectionRow>> {
+  let query = db
+    .selectFrom('protection')
+    .innerJoin('resource', (join) =>
+      join
+        .onRef('resource.account_id', '=', 'protection.account_id')
+        .onRef('resource.arn', '=', 'protection.arn')
+        .on('resource.removed_at', 'is', null),
+    )
+    .select(['protection.arn', 'protection.type', 'protection.newest_at', 'resource.name'])
+    .where(meant(filter))
+  if (page.after !== undefined) {
+    const [at, arn] = timeCursor(page.after)
+    query = query.where((eb) =>
+      eb(eb.refTuple('protection.newest_at', 'protection.arn'), '>', eb.tuple(at, arn)),
+    )
+  }
+  const rows = await query
+    .orderBy('protection.newest_at')
+    .orderBy('protection.arn')
+    .limit(page.limit + 1)
+    .execute()
+  return pageOf(rows, page.limit, (row) => [row.newest_at, row.arn])
+}
+
+export async function countProtection(db: Queryable, filter: ProtectionFilter): Promise<number> {
+  const row = await db
+    .selectFrom('protection')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where(meant(filter))
+    .executeTakeFirstOrThrow()
+  return Number(row.count)
+}
+
+function meant({ accountId, region, type, from, before }: ProtectionFilter) {
+  return (eb: ExpressionBuilder<Database, 'protection'>) =>
+    eb.and([
+      eb('protection.account_id', '=', accountId),
+      eb('protection.region', '=', region),
+      ...(type === undefined ? [] : [eb('protection.type', '=', type)]),
+      ...(from === undefined ? [] : [eb('protection.newest_at', '>=', from)]),
+      ...(before === undefined ? [] : [eb('protection.newest_at', '<', before)]),
+    ])
+}
