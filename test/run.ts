@@ -106,24 +106,29 @@ function testFiles(prefixes: readonly string[]): string[] {
 }
 
 /**
- * How many files at once: they wait for disks, servers and each other's locks for a good part of their time, so one more than there are
+ * How many files at once: they wait for disks, servers and each other's locks for a good part of their time, so two more than there are
  * cores.
  */
-const AT_ONCE = availableParallelism() + 1
+const AT_ONCE = availableParallelism() + 2
 
 /** Longest first, so that none of them is begun last; what these take is printed at the end. */
 const LONG: readonly string[] = [
-  'src/blobs/s3.test.ts',
-  'src/drivers/s3-bucket.contract.test.ts',
+  'test/terraform.test.ts',
+  'test/delete-table.test.ts',
+  'src/store/store.contract.test.ts',
+  'test/recover.test.ts',
   'console/test/accessible.test.ts',
-  'console/test/first-run.test.ts',
+  'src/blobs/s3.test.ts',
+  'test/wire/operations-restore-tests.test.ts',
+  'src/drivers/s3-bucket.contract.test.ts',
+  'test/serve.test.ts',
   'console/test/flows.test.ts',
   'src/restic/restic.test.ts',
   'test/import.test.ts',
-  'test/recover.test.ts',
+  'test/workers/kill.test.ts',
+  'console/test/first-run.test.ts',
   'test/escalation.test.ts',
   'test/flows-one-door.test.ts',
-  'test/wire/operations-restore-tests.test.ts',
   'src/plans/schedule.test.ts',
   'src/drivers/postgresql.contract.test.ts',
   'src/drivers/postgresql.tools.test.ts',

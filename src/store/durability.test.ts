@@ -15,7 +15,7 @@ after(() => rmSync(dir, { recursive: true, force: true }))
 /** Writes rows, singly and in transactions of two, and prints each number once it is acknowledged. */
 const WRITER = `
   import { openStore } from ${JSON.stringify(new URL('./store.ts', import.meta.url).href)}
-  import { putTags } from ${JSON.stringify(new URL('./tags.ts', import.meta.url).href)}
+  import { putTags } from ${JSON.stringify(new URL('./identity/tags.ts', import.meta.url).href)}
   import { writeSync } from 'node:fs'
   const [file, round] = process.argv.slice(1)
   const store = await openStore({ kind: 'sqlite', file })
