@@ -75,8 +75,21 @@ test(
     await page.getByRole('button', { name: 'Test and add' }).click()
     await page.getByRole('heading', { level: 1, name: '<b>letters</b>' }).waitFor()
 
-    await backUp(page, /letters/)
+    await page.getByRole('link', { name: 'Overview' }).click()
+    await page.getByRole('button', { name: 'Back up now' }).waitFor()
+    await page.getByRole('button', { name: 'Create a backup plan' }).click()
+    await page.getByLabel('Backup plan name').fill('nightly')
+    for (let step = 0; step < 3; step++) await page.getByRole('button', { name: 'Next' }).click()
+    await page.getByRole('button', { name: 'Create plan' }).click()
+    await page.getByLabel('Resource assignment name').fill('everything')
+    await page.getByRole('button', { name: 'Assign resources' }).last().click()
+    await page.getByRole('heading', { level: 1, name: 'nightly' }).waitFor()
     assert.deepEqual(await attachedPolicies(), TWO_POLICIES)
+
+    await page.getByRole('link', { name: 'Overview' }).click()
+    await page.getByRole('button', { name: 'Back up now' }).click()
+    await page.getByRole('heading', { level: 1, name: 'Back up now' }).waitFor()
+    await backUp(page, /letters/)
     assert.equal(
       await page.getByRole('button', { name: /The session works on the resource: allowed/ }).count(),
       1,

@@ -30,6 +30,11 @@ const LIVE_MS = 700
 /** How often everything is read anew where no job moved: time alone makes resources overdue. */
 const UNASKED_MS = 30_000
 
+/** Whether nothing was ever backed up here, nor tried of late. */
+function isFresh({ numbers, strip }: OverviewState): boolean {
+  return numbers.UnprotectedResources === numbers.Resources && strip.every(({ health }) => health === 'none')
+}
+
 export function Overview(): ReactNode {
   const state = useQuery({
     queryKey: ['overview'],
@@ -51,10 +56,10 @@ export function Overview(): ReactNode {
       </Screen>
     )
   const { data } = state
-  if (data.numbers.Resources === 0)
+  if (isFresh(data))
     return (
       <Suspense fallback={<Spinner size="large" />}>
-        <FirstRun />
+        <FirstRun hasResource={data.numbers.Resources > 0} />
       </Suspense>
     )
   return (
