@@ -29,7 +29,6 @@ import {
 import type { IdentityManifest } from '../../vault/identity-exports.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { IdentityExports } from './identity-export.ts'
-import { keptExports } from './identity-retention.ts'
 import type { IdentityLine } from './identity-rows.ts'
 import { openSystemVault } from './system-vault.ts'
 import { VaultRegistry } from '../vaults/vault-registry.ts'
@@ -379,24 +378,6 @@ test('another recovery kit opens what is exported from then on', async () => {
   assert.equal(vault.keys.newest, 2)
   for (const number of ['', '-0002'])
     assert.notEqual(await vault.store.stat(`keys/kit-${kit.kitId}${number}.json`), undefined)
-})
-
-test('the newest ten exports stay, and the last of each of thirty days', () => {
-  const at = (day: number, second: number): string =>
-    new Date(NOW - day * 86_400_000 + second * 1000).toISOString().replaceAll(/[-:]|\.\d+/g, '')
-  const exports = Array.from({ length: 40 }, (_, day) => day)
-    .flatMap((day) => [2, 1].map((second) => ({ day, second })))
-    .map(({ day, second }, index) => ({
-      number: 1_000 - index,
-      folder: `identity/${String(1_000 - index).padStart(8, '0')}-${at(day, second)}`,
-    }))
-  const kept = keptExports(exports, NOW)
-  const numbers = exports.filter(({ folder }) => kept.has(folder)).map(({ number }) => number)
-  assert.deepEqual(numbers.slice(0, 10), [1000, 999, 998, 997, 996, 995, 994, 993, 992, 991])
-  assert.deepEqual(
-    numbers.slice(10),
-    Array.from({ length: 26 }, (_, day) => 990 - day * 2),
-  )
 })
 
 test('rot in the system vault is told each day and mended: by a new export, and by wrapping its keys again', async () => {
