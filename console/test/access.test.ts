@@ -7,12 +7,16 @@ import type { Browser, Page } from 'playwright-core'
 import { fromBase32, totpCode, totpStep } from '../../src/lib/totp.ts'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
+import { CLIENT, startIssuer } from '../../test/servers/issuer.ts'
+import type { Issuer } from '../../test/servers/issuer.ts'
 import { complaintsOf, launch, missing, shows, signInWithKey } from './browser.ts'
 import { goTo } from './screens.ts'
 
-/** Users, roles and policies are made, given rights and asked about in the browser alone. */
+/** Users, roles and policies are made, given rights, asked about and taken on in the browser alone. */
 
 const folder = mkdtempSync(join(tmpdir(), 'roleback-console-'))
+const ACCOUNT = '123456789012'
+let issuer: Issuer
 let server: ServerProcess
 let browser: Browser
 let page: Page
@@ -20,7 +24,8 @@ let complaints: string[]
 
 before(async () => {
   if (missing !== false) return
-  server = await serverProcess(join(folder, 'data'))
+  issuer = await startIssuer()
+  server = await serverProcess(join(folder, 'data'), ['--allow-endpoint', issuer.endpoint])
   await server.start()
   await server.call('roleback', 'CreateDefaultServiceRole', {})
   browser = await launch()
@@ -33,6 +38,7 @@ after(async () => {
   if (missing === false) {
     await browser.close()
     await server.kill('SIGTERM')
+    await issuer[Symbol.asyncDispose]()
   }
   rmSync(folder, { recursive: true, force: true })
 })
@@ -133,7 +139,7 @@ test('a user is given a password and an MFA device, which are asked for', { skip
   await dialog.getByLabel('First code').fill(totpCode(seed, step - 1))
   await dialog.getByLabel('The code after it').fill(totpCode(seed, step))
   await dialog.getByRole('button', { name: 'Add device' }).click()
-  await shows(page, page.getByText('arn:aws:iam::123456789012:mfa/operator'))
+  await shows(page, page.getByText(`arn:aws:iam::${ACCOUNT}:mfa/operator`))
   const { MFADevices } = await server.call('iam', 'ListMFADevices', { UserName: 'operator' })
   assert.equal(MFADevices.length, 1, 'it is enabled, and closing the dialog did not forget it')
   await assert.rejects(
@@ -144,7 +150,7 @@ test('a user is given a password and an MFA device, which are asked for', { skip
 })
 
 test('what a user may is simulated, and the link asks the same again', { skip: missing }, async () => {
-  const who = 'arn:aws:iam::123456789012:user/operator'
+  const who = `arn:aws:iam::${ACCOUNT}:user/operator`
   await goTo(
     page,
     `/access/simulate?who=${encodeURIComponent(who)}&actions=backup%3AStartBackupJob%0Aiam%3APassRole`,
@@ -152,3 +158,167 @@ test('what a user may is simulated, and the link asks the same again', { skip: m
   await shows(page, page.getByText(/decided by starts-backups/))
   await shows(page, page.getByText('no statement allows it.'))
 })
+
+test(
+  'R25 a person signs in at an identity provider, works under its role, switches to another, goes back and signs out',
+  { skip: missing },
+  async () => {
+    const provider = await makeSignInProvider()
+    const context = await browser.newContext()
+    const person = await context.newPage()
+    const itsComplaints = complaintsOf(person)
+    await person.goto(`${server.url}/console/vaults?from=a+link`)
+    await signInAt(person, provider)
+    await shows(person, person.getByRole('heading', { level: 1, name: 'Backup vaults' }))
+    assert.equal(
+      new URL(person.url()).search,
+      '?from=a+link',
+      'the code is gone, what was asked for is there',
+    )
+    const stored = await person.evaluate(async () => ({
+      local: JSON.stringify(localStorage),
+      session: JSON.stringify(sessionStorage),
+      cookies: document.cookie,
+      databases: (await indexedDB.databases()).length,
+    }))
+    assert.deepEqual(stored, { local: '{}', session: '{}', cookies: '', databases: 0 })
+    const account = (name: string) => person.getByRole('button', { name, exact: true })
+    const choose = async (from: string, name: string): Promise<void> => {
+      await account(from).click()
+      await person.getByRole('menuitem', { name }).click()
+    }
+    const createVault = async (name: string): Promise<void> => {
+      await person.getByRole('button', { name: 'Create backup vault' }).first().click()
+      await person.getByRole('dialog').getByLabel('Name').fill(name)
+      await person.getByRole('dialog').getByRole('button', { name: 'Create backup vault' }).click()
+    }
+    const switchTo = async (role: string): Promise<void> => {
+      await person.getByRole('dialog').getByLabel('Role').fill(role)
+      await person.getByRole('dialog').getByRole('button', { name: 'Switch role' }).click()
+    }
+
+    await choose('assumed-role/people/alice', 'Switch role')
+    await switchTo('databases')
+    await shows(
+      person,
+      person.getByText(/Not authorized to perform sts:AssumeRole|not authorized to perform: sts:AssumeRole/),
+    )
+    await switchTo('looker')
+    await account('assumed-role/looker/alice').waitFor()
+    await createVault('not-by-looking')
+    await shows(person, person.getByText('You may not create this backup vault'))
+    await person.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+    await goTo(person, '/access')
+    await shows(person, person.getByText('You may not list users'))
+
+    await choose('assumed-role/looker/alice', 'Back to assumed-role/people/alice')
+    await account('assumed-role/people/alice').waitFor()
+    await goTo(person, '/vaults')
+    await createVault('by-alice')
+    await person.getByRole('link', { name: 'by-alice' }).waitFor()
+
+    await choose('assumed-role/people/alice', 'Sign out')
+    await person.getByRole('heading', { level: 1, name: 'Sign in to Roleback' }).waitFor()
+    const { Sessions } = await server.call('roleback', 'ListSessions', {})
+    assert.ok(!Sessions.some(({ PrincipalArn }) => PrincipalArn.endsWith('/people/alice')), 'it ended')
+    assert.deepEqual(itsComplaints, [])
+    await context.close()
+  },
+)
+
+test(
+  'R25 what the provider refuses is told in its words, and another sign-in’s state or link leads nowhere',
+  { skip: missing },
+  async () => {
+    const provider = `arn:aws:iam::${ACCOUNT}:oidc-provider/${issuer.endpoint}/realm`
+    const context = await browser.newContext()
+    const person = await context.newPage()
+    const console = `${server.url}/console/`
+    /** The provider sends whoever comes back with this. */
+    const answers = (query: (state: string) => Readonly<Record<string, string>>): void => {
+      issuer.instead.set('/authorize', ({ url = '' }, response) => {
+        const state = new URL(url, issuer.url).searchParams.get('state') ?? ''
+        const back = `${console}?${new URLSearchParams(query(state)).toString()}`
+        response.writeHead(302, { location: back }).end()
+      })
+    }
+    const words = { error: 'access_denied', error_description: '<b>Alice</b> said no' }
+    try {
+      await person.goto(console)
+      answers((state) => ({ ...words, state }))
+      await signInAt(person, provider)
+      await shows(
+        person,
+        person.getByText('The identity provider answered access_denied: <b>Alice</b> said no'),
+      )
+      assert.equal(await person.getByLabel('ARN of the identity provider').inputValue(), provider)
+      answers(() => ({ code: 'of-mallory', state: 'of-mallory' }))
+      await person.getByRole('button', { name: 'Sign in' }).click()
+      await shows(person, person.getByText(/with the state of another sign-in than this tab began/))
+      assert.equal(await person.evaluate(() => sessionStorage.length), 0)
+    } finally {
+      issuer.instead.delete('/authorize')
+    }
+    await person.goto(`${console}?${new URLSearchParams({ ...words, state: 'of-a-link' }).toString()}`)
+    await shows(person, person.getByText(/This tab began no sign-in at an identity provider/))
+    assert.equal(await person.getByText('said no').count(), 0, 'a link has no words of its own here')
+    await signInAt(person, `${provider}/other`)
+    await shows(person, person.getByText(/there is no such provider to sign in with/))
+    await context.close()
+  },
+)
+
+/** Alice may sign in with the issuer and works as `people` then, who may take on `looker`. @returns The provider's ARN. */
+async function makeSignInProvider(): Promise<string> {
+  const { call } = server
+  const { OpenIDConnectProviderArn = '' } = await call('iam', 'CreateOpenIDConnectProvider', {
+    Url: issuer.url,
+    ClientIDList: [CLIENT],
+  })
+  const makeRole = async (RoleName: string, trust: object, rights: object): Promise<string> => {
+    const document = (statement: object): string =>
+      JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] })
+    const { Role } = await call('iam', 'CreateRole', {
+      RoleName,
+      AssumeRolePolicyDocument: document(trust),
+    })
+    await call('iam', 'PutRolePolicy', { RoleName, PolicyName: 'own', PolicyDocument: document(rights) })
+    return Role.Arn
+  }
+  const looker = await makeRole(
+    'looker',
+    { Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` }, Action: 'sts:AssumeRole' },
+    { Action: 'backup:ListBackupVaults', Resource: '*' },
+  )
+  const people = await makeRole(
+    'people',
+    {
+      Principal: { Federated: OpenIDConnectProviderArn },
+      Action: 'sts:AssumeRoleWithWebIdentity',
+      Condition: { StringEquals: { [`${issuer.endpoint}/realm:sub`]: 'alice' } },
+    },
+    { NotAction: 'sts:AssumeRole', Resource: '*' },
+  )
+  await call('iam', 'PutRolePolicy', {
+    RoleName: 'people',
+    PolicyName: 'looks',
+    PolicyDocument: JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: looker }],
+    }),
+  })
+  await call('roleback', 'PutSignInProvider', {
+    OpenIDConnectProviderArn,
+    ClientId: CLIENT,
+    RoleArn: people,
+    RedirectUris: [`${server.url}/console/`],
+  })
+  return OpenIDConnectProviderArn
+}
+
+/** To the provider and back: the page goes there by itself, so whoever waits looks for what is shown then. */
+async function signInAt(page: Page, providerArn: string): Promise<void> {
+  await page.getByRole('radio', { name: 'Identity provider' }).check()
+  await page.getByLabel('ARN of the identity provider').fill(providerArn)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+}

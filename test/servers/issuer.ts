@@ -70,7 +70,7 @@ export async function startIssuer(tls?: { readonly key: string; readonly cert: s
     else response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_grant"}')
   }
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
-    const path = request.url ?? ''
+    const [path = ''] = (request.url ?? '').split('?')
     asked.push(path)
     const other = instead.get(path)
     if (other !== undefined) other(request, response)
@@ -81,6 +81,9 @@ export async function startIssuer(tls?: { readonly key: string; readonly cert: s
         authorization_endpoint: `${origin}/authorize`,
         token_endpoint: `${origin}/token`,
       })
+    } else if (path === '/authorize') {
+      // Alice is known here, and has nothing against it.
+      response.writeHead(302, { location: issuer.signIn(`${origin}${request.url}`).href }).end()
     } else if (path === '/keys') json(response, { keys: published })
     else if (path === '/token') void exchange(request, response)
     else response.writeHead(404).end()

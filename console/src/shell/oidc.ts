@@ -7,13 +7,29 @@ import { callWorker } from '../session/session.ts'
 
 const WAITING = 'roleback-sign-in'
 
-interface OidcAnswer {
+/** What a tab keeps while its browser is at the provider. */
+interface Waiting {
   readonly state: string
-  readonly code: string
   readonly codeVerifier: string
+  readonly providerArn: string
+  readonly region: string
+  /** The screen that was asked for. */
+  readonly path: string
 }
 
-export async function beginOidc(providerArn: string): Promise<void> {
+interface OidcAnswer extends Waiting {
+  readonly kind: 'code'
+  readonly code: string
+}
+
+/** Why the way back from the provider leads nowhere; with what the tab had begun, if it is the same sign-in. */
+interface OidcFailure {
+  readonly kind: 'failed'
+  readonly reason: string
+  readonly begun?: Waiting
+}
+
+export async function beginOidc(providerArn: string, region: string, path: string): Promise<void> {
   const codeVerifier = base64url(crypto.getRandomValues(new Uint8Array(32)))
   const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(codeVerifier))
   const response = await fetch('/', {
@@ -29,26 +45,47 @@ export async function beginOidc(providerArn: string): Promise<void> {
     }),
   })
   const answer = (await response.json()) as { AuthorizationUrl?: string; State?: string; message?: string }
-  if (!response.ok || answer.AuthorizationUrl === undefined) throw new Error(answer.message ?? 'It failed')
-  sessionStorage.setItem(WAITING, JSON.stringify({ state: answer.State, codeVerifier }))
+  if (!response.ok || answer.AuthorizationUrl === undefined || answer.State === undefined)
+    throw new Error(answer.message ?? 'It failed')
+  const waiting: Waiting = { state: answer.State, codeVerifier, providerArn, region, path }
+  sessionStorage.setItem(WAITING, JSON.stringify(waiting))
   location.assign(answer.AuthorizationUrl)
 }
 
-/** What the provider sent the browser back with; undefined where it did not, or not to this tab. */
-export function oidcAnswer(): OidcAnswer | undefined {
+/**
+ * What the provider sent the browser back with, once; undefined where nobody comes from there. Its words (RFC 6749, section 4.1.2.1) are
+ * told only with the state that this tab began with: any link could carry words of its author.
+ */
+export function takeOidcAnswer(): OidcAnswer | OidcFailure | undefined {
   const query = new URLSearchParams(location.search)
-  const code = query.get('code')
-  const state = query.get('state')
-  const kept = sessionStorage.getItem(WAITING)
-  if (code === null || state === null || kept === null) return undefined
-  sessionStorage.removeItem(WAITING)
+  const [state, code, error] = ['state', 'code', 'error'].map((name) => query.get(name))
+  if (typeof state !== 'string' || (typeof code !== 'string' && typeof error !== 'string')) return undefined
   history.replaceState(null, '', location.pathname)
-  const waiting = JSON.parse(kept) as { readonly state: string; readonly codeVerifier: string }
-  return waiting.state === state ? { state, code, codeVerifier: waiting.codeVerifier } : undefined
+  const kept = sessionStorage.getItem(WAITING)
+  sessionStorage.removeItem(WAITING)
+  if (kept === null)
+    return {
+      kind: 'failed',
+      reason: 'This tab began no sign-in at an identity provider, or has ended it before. Begin it here.',
+    }
+  const begun = JSON.parse(kept) as Waiting
+  if (begun.state !== state)
+    return {
+      kind: 'failed',
+      reason:
+        'The browser came back with the state of another sign-in than this tab began: somebody may have wanted to slip in his own. Nothing was sent to the server. Begin again.',
+    }
+  if (typeof code === 'string') return { kind: 'code', ...begun, code }
+  const words = query.get('error_description')
+  return {
+    kind: 'failed',
+    reason: `The identity provider answered ${error}${words === null ? '' : `: ${words}`}`.slice(0, 500),
+    begun,
+  }
 }
 
-export async function finishOidc(answer: OidcAnswer, region: string): Promise<void> {
-  await callWorker('signInWithOidc', { ...answer, region })
+export async function finishOidc({ state, code, codeVerifier, region }: OidcAnswer): Promise<void> {
+  await callWorker('signInWithOidc', { state, code, codeVerifier, region })
 }
 
 function base64url(bytes: Uint8Array): string {

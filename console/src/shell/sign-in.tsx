@@ -11,7 +11,8 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import type { ReactNode } from 'react'
-import { beginOidc, finishOidc, oidcAnswer } from './oidc.ts'
+import { useLocation, useNavigate } from 'react-router'
+import { beginOidc, finishOidc, takeOidcAnswer } from './oidc.ts'
 import { SERVER_FACTS, useServerFacts } from './server.ts'
 import { callWorker } from '../session/session.ts'
 
@@ -32,6 +33,8 @@ type Fields = typeof EMPTY
 /** What is typed here goes to the worker, which exchanges it for credentials of an hour at most; nothing of it is kept. */
 export function SignIn(): ReactNode {
   const queries = useQueryClient()
+  const navigate = useNavigate()
+  const { pathname, search } = useLocation()
   const facts = useServerFacts()
   const [way, setWay] = useState<Way>('key')
   const [chosenRegion, setRegion] = useState<string>()
@@ -54,10 +57,17 @@ export function SignIn(): ReactNode {
     setBusy(false)
   }
 
+  // Once: what the browser came back with is taken from its address.
   useEffect(() => {
-    const answer = oidcAnswer()
-    if (answer !== undefined && region !== '') void attempt(async () => await finishOidc(answer, region))
-  }, [region])
+    const answer = takeOidcAnswer()
+    if (answer === undefined) return
+    const begun = answer.kind === 'code' ? answer : answer.begun
+    setWay('oidc')
+    if (begun !== undefined) setFields((before) => ({ ...before, provider: begun.providerArn }))
+    void navigate(begun?.path ?? '/', { replace: true })
+    if (answer.kind === 'code') void attempt(async () => await finishOidc(answer))
+    else setFailure(answer.reason)
+  }, [])
 
   const submit = (): void =>
     void attempt(async () => {
@@ -83,7 +93,7 @@ export function SignIn(): ReactNode {
           newPassword,
           region: of,
         })
-      } else await beginOidc(fields.provider.trim())
+      } else await beginOidc(fields.provider.trim(), of, pathname + search)
     })
 
   const text = (name: keyof Fields, label: string, more: Partial<FieldMore> = {}): ReactNode => (
