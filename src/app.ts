@@ -7,7 +7,7 @@ import { SERVICE_NAMES, modelOf } from './aws/model.ts'
 import { backup } from './backup/operations.ts'
 import { takeDataDir } from './cli/data-dir.ts'
 import { kitDirectory, prepareServer, refuseForeignVaults, serverKeyOf } from './cli/first-start.ts'
-import type { FirstStart } from './cli/first-start.ts'
+import type { FirstStart, FirstStartOptions } from './cli/first-start.ts'
 import { coldRoots, regionRoots } from './cli/region-roots.ts'
 import { configureStorage, refuseForeignStorage } from './cli/serve-storage.ts'
 import { storeConfigOf } from './config.ts'
@@ -81,13 +81,17 @@ const { version: VERSION } = JSON.parse(
 ) as { version: string }
 
 /** Builds the whole server from its configuration: the only place that knows both sides. */
-export async function startServer(config: Config, log: Log): Promise<RunningServer> {
+export async function startServer(
+  config: Config,
+  log: Log,
+  firstStart: FirstStartOptions = {},
+): Promise<RunningServer> {
   checkTables(TABLES, SERVICE_NAMES.map(modelOf))
   const dataDir = takeDataDir(config.dataDir)
   try {
     const store = await openStore(storeConfigOf(config))
     try {
-      return await startOn(config, log, store, () => dataDir.release())
+      return await startOn(config, log, store, { firstStart, release: () => dataDir.release() })
     } catch (error) {
       await store.close()
       throw error
@@ -98,11 +102,16 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   }
 }
 
-async function startOn(config: Config, log: Log, store: Store, release: () => void): Promise<RunningServer> {
+async function startOn(
+  config: Config,
+  log: Log,
+  store: Store,
+  { firstStart, release }: { readonly firstStart: FirstStartOptions; readonly release: () => void },
+): Promise<RunningServer> {
   await refuseForeignVaults(config, store)
   const serverKey = await serverKeyOf(config, store)
   await refuseForeignStorage(config, store)
-  const { server, first } = await prepareServer(config, store, serverKey)
+  const { server, first } = await prepareServer(config, store, serverKey, firstStart)
   const owner = `${hostname()} ${config.dataDir}`
   const chain = openAuditChain(store, {
     mac: (text) => serverKey.fingerprint('audit', text),

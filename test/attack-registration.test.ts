@@ -11,6 +11,7 @@ import { AwsError } from '../src/aws/error.ts'
 import { loadConfig } from '../src/config.ts'
 import { createLog } from '../src/lib/log.ts'
 import { registerOrders, startOrders } from './fixtures/orders.ts'
+import { KIT_COST } from './fixtures/kit-cost.ts'
 import { allow, makeUser, makeVault, openWorld, registerDirectory } from './fixtures/world.ts'
 import type { World } from './fixtures/world.ts'
 import { postgresMissing } from './servers/postgres.ts'
@@ -234,6 +235,7 @@ test('R7 the data directory is known by its real name where the server was given
   const server = await startServer(
     config,
     createLog('json', () => undefined),
+    { kitCost: KIT_COST },
   )
   try {
     const key = { accessKeyId: 'AKIAROOTOFTESTS00001', secretAccessKey: 'root-secret-of-the-tests-1' }

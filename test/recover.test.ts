@@ -286,7 +286,8 @@ describe('recover.mjs', () => {
     const spaced = inScratch('spaced-passphrase')
     fs.writeFileSync(spaced, `\r\n  ${fs.readFileSync(passphraseFile, 'utf8').trim()}\r\n`)
     assert.equal((await recover(['list', vault], { passphrase: spaced })).code, 0)
-    await using other = await openWorld()
+    // With a kit as users get it, which costs what recover.mjs must be able to pay.
+    await using other = await openWorld({ kitCost: 131_072 })
     const folder = `${other.dataDir}-recovery`
     const kit = join(folder, 'recovery-kit.txt')
     const foreign = await recover(['list', vault], {

@@ -13,6 +13,7 @@ import { loadConfig } from '../src/config.ts'
 import { createLog } from '../src/lib/log.ts'
 import { roleback } from './fixtures/command-line.ts'
 import { preflightOf } from './fixtures/preflight.ts'
+import { KIT_COST } from './fixtures/kit-cost.ts'
 import {
   allow,
   backUpWell,
@@ -244,7 +245,7 @@ test('R12 a region’s storage that holds vaults of an earlier server, or that n
   try {
     const start = async (...regionRoot: string[]): Promise<void> => {
       const options = { dataDir: join(scratch, 'data'), listen: '127.0.0.1:0', regionRoot }
-      const server = await startServer(loadConfig(options, {}), createLog('silent'))
+      const server = await startServer(loadConfig(options, {}), createLog('silent'), { kitCost: KIT_COST })
       try {
         if (regionRoot.length === 0) return
         const text = readFileSync(join(scratch, 'data', 'root-credentials'), 'utf8')

@@ -56,6 +56,9 @@ test('serve makes a root key that works, in a file of mode 0600, and prints no s
     }
     const passphrase = readFileSync(join(`${dataDir}-recovery`, 'recovery-passphrase.txt'), 'utf8').trim()
     assert.ok(!stdout.includes(passphrase) && !stderr.includes(passphrase))
+    const kit = readFileSync(join(`${dataDir}-recovery`, 'recovery-kit.txt'), 'utf8')
+    const { scrypt } = JSON.parse(/^\{.*\}$/ms.exec(kit)?.[0] ?? '') as { scrypt: object }
+    assert.deepEqual({ ...scrypt, salt: '' }, { N: 131_072, r: 8, p: 1, salt: '' })
   } finally {
     assert.equal((await server.stop()).code, 0)
   }

@@ -24,6 +24,11 @@ export class FirstStartError extends Error {
   override name = 'FirstStartError'
 }
 
+/** `kitCost` is scrypt's N of the recovery kit: tests that prove nothing of kits take less than the default. */
+export interface FirstStartOptions {
+  readonly kitCost?: number
+}
+
 /** The recovery kit lies beside the data directory, never in it: what opens the vaults must not be lost with them. */
 export function kitDirectory(dataDir: string): string {
   return `${dataDir}-recovery`
@@ -82,13 +87,14 @@ export async function prepareServer(
   config: Config,
   store: Store,
   serverKey: ServerKey,
+  options: FirstStartOptions = {},
 ): Promise<{ readonly server: ServerTable; readonly first: FirstStart | undefined }> {
   const existing = await findServer(store.db)
   if (existing !== undefined) {
     await checkServerKey(store, serverKey, existing)
     return { server: existing, first: undefined }
   }
-  return await firstStart(config, store, serverKey)
+  return await firstStart(config, store, serverKey, options)
 }
 
 /** The root key's secret opens only with the key it was sealed under. */
@@ -132,12 +138,13 @@ async function firstStart(
   config: Config,
   store: Store,
   serverKey: ServerKey,
+  { kitCost }: FirstStartOptions,
 ): Promise<{ readonly server: ServerTable; readonly first: FirstStart }> {
   const now = Date.now()
   const accountId = config.accountId ?? randomAccountId()
   const rootKey = newRootKey(config)
   const passphrase = newPassphrase()
-  const kit = makeRecoveryKit(passphrase)
+  const kit = makeRecoveryKit(passphrase, { ...(kitCost !== undefined && { cost: kitCost }) })
   const files = writeKit(config, kit.withSigners([serverKey.identitySigner]), passphrase)
   const server = await store.transaction(async (tx) => {
     const row = await insertServer(tx, {

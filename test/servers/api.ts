@@ -23,6 +23,7 @@ import type { Store } from '../../src/store/store.ts'
 import { sts } from '../../src/sts/operations.ts'
 import { tagging } from '../../src/tagging/operations.ts'
 import { denialsOf, reportDenials } from '../fixtures/denials.ts'
+import { KIT_COST } from '../fixtures/kit-cost.ts'
 
 export const TABLES: ServiceTables = {
   backup,
@@ -54,7 +55,7 @@ export async function startApiServer(): Promise<ApiServer> {
   const config = loadConfig({ dataDir, listen: '127.0.0.1:0', region: REGION, logFormat: 'json' }, {})
   const store = await openStore({ kind: 'sqlite', file: join(folder, 'roleback.db') })
   const serverKey = loadServerKey(join(folder, 'server.key'))
-  const { server, first } = await prepareServer(config, store, serverKey)
+  const { server, first } = await prepareServer(config, store, serverKey, { kitCost: KIT_COST })
   if (first === undefined) throw new Error('the database is not new')
   openTestChain(store)
   const errors: string[] = []

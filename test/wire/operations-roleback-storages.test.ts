@@ -13,6 +13,7 @@ import { roleback } from '../fixtures/command-line.ts'
 import { s3ClientOf } from '../fixtures/bucket.ts'
 import { exportedNow } from '../fixtures/identity-export.ts'
 import { fillSmallTree, listTree } from '../fixtures/small-tree.ts'
+import { KIT_COST } from '../fixtures/kit-cost.ts'
 import {
   allow,
   backUpWell,
@@ -348,6 +349,7 @@ describe('vaults in buckets', { skip: rgwMissing() }, () => {
       await startServer(
         loadConfig({ ...serve(), dataDir, listen: '127.0.0.1:0', new: isNew }, {}),
         createLog('silent'),
+        { kitCost: KIT_COST },
       )
     for (let i = 0; i < 2; i++)
       await assert.rejects(start(false), /s3:\/\/vaults\/here\/ holds vaults of an earlier server/)
