@@ -11,14 +11,16 @@ export interface FoundPoint {
 
 const NAME = /^points\/([^/]+)\/(head|deleted|amendment-(\d{8}))$/
 
-/** All of them, or `pointId` alone. */
+/** All of them, or `pointId` alone. @param alone Gets the names of which only one of the two twins is there. */
 export async function findPoints(
   store: BlobStore,
   pointId?: string,
+  alone: Set<string> = new Set(),
 ): Promise<ReadonlyMap<string, FoundPoint>> {
   const points = new Map<string, { -readonly [Member in keyof FoundPoint]: FoundPoint[Member] }>()
   const folder = pointId === undefined ? 'points/' : `points/${pointId}/`
   for await (const name of listEither(store, folder)) {
+    if (!alone.delete(name)) alone.add(name)
     const [, id, what, number] = NAME.exec(name) ?? []
     if (id === undefined) continue
     let found = points.get(id)
@@ -30,12 +32,19 @@ export async function findPoints(
   return points
 }
 
-/** Recovery points that have a head and no tombstone, by their ids in byte order; and ids of those that were deleted with something left. */
-export async function listPoints(store: BlobStore): Promise<{
+/** What one listing of all of a vault's recovery points shows. */
+export interface FoundPoints {
+  /** Those that have a head and no tombstone, by their ids in byte order. */
   readonly live: readonly (readonly [pointId: string, found: FoundPoint])[]
+  /** Ids of those that were deleted with something left. */
   readonly deleted: readonly string[]
-}> {
-  const all = [...(await findPoints(store))]
+  /** Names of documents of which only one of the two twins is there. */
+  readonly alone: ReadonlySet<string>
+}
+
+export async function listPoints(store: BlobStore): Promise<FoundPoints> {
+  const alone = new Set<string>()
+  const all = [...(await findPoints(store, undefined, alone))]
   return {
     live: all
       .filter(([, { hasHead, isDeleted }]) => hasHead && !isDeleted)
@@ -43,6 +52,7 @@ export async function listPoints(store: BlobStore): Promise<{
     deleted: all
       .filter(([, { hasHead, isDeleted, amendments }]) => isDeleted && (hasHead || amendments > 0))
       .map(([pointId]) => pointId),
+    alone,
   }
 }
 

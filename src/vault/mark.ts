@@ -3,6 +3,7 @@ import { ChunkReader } from './chunk-reader.ts'
 import { ChunkMissingError, VaultDamageError } from './errors.ts'
 import { readHeads } from './all-heads.ts'
 import { listPoints } from './found-points.ts'
+import type { FoundPoints } from './found-points.ts'
 import { checkTombstone, headName } from './heads.ts'
 import type { PointHead } from './heads.ts'
 import { ID_BYTES } from './keys.ts'
@@ -22,14 +23,17 @@ export interface Marks {
 }
 
 /**
- * Reads the heads, then the index (so that it has all of theirs), then every manifest node once.
+ * Reads the heads, then the index (so that it has all of theirs), then every manifest node once. Nothing may be deleted by a listing
+ * that was made before: a recovery point that came since is not marked.
+ *
  * @throws {VaultDamageError} {ChunkMissingError} When anything of it cannot be read: nothing may be deleted then.
  */
 export async function markUsed(
   vault: Vault,
   options: { readonly signal?: AbortSignal } = {},
+  listed?: FoundPoints,
 ): Promise<Marks> {
-  const points = await headsToMark(vault)
+  const points = await headsToMark(vault, listed ?? (await listPoints(vault.store)))
   const loaded = await vault.refresh()
   const damage = loaded.damage[0]
   if (damage !== undefined) throw damage
@@ -52,8 +56,10 @@ export async function markUsed(
  * Of all recovery points that count as there. What counts as deleted is not marked, and is freed: never by the mere name of a tombstone.
  * @throws {VaultDamageError}
  */
-async function headsToMark({ store, keys }: Vault): Promise<readonly PointHead[]> {
-  const { live, deleted } = await listPoints(store)
+async function headsToMark(
+  { store, keys }: Vault,
+  { live, deleted }: FoundPoints,
+): Promise<readonly PointHead[]> {
   for (const pointId of deleted) await checkTombstone(store, keys, pointId)
   const points = new Map<string, PointHead>()
   for await (const page of readHeads(store, keys, live))

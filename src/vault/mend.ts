@@ -67,10 +67,13 @@ export async function mendDocuments(vault: Vault, lease: Lease): Promise<readonl
   return mended
 }
 
-/** The same, only of what lacks one of the two: vaults once had no twins, and writers are interrupted. */
-export async function completeTwins(vault: Vault, lease: Lease): Promise<void> {
-  for (const folder of FOLDERS)
-    for (const name of await oneOfTwo(vault.store, folder)) await mend(vault, lease, name)
+/**
+ * The same, only of what lacks one of the two: vaults once had no twins, and writers are interrupted.
+ * @param alone Of recovery points, as they were listed: each is looked at again.
+ */
+export async function completeTwins(vault: Vault, lease: Lease, alone: ReadonlySet<string>): Promise<void> {
+  for (const names of [alone, await oneOfTwo(vault.store, 'records/')])
+    for (const name of names) await mend(vault, lease, name)
 }
 
 async function mend(vault: Vault, lease: Lease, name: string): Promise<readonly string[]> {

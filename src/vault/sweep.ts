@@ -3,6 +3,7 @@ import { removeDamage } from './damage-records.ts'
 import { readDeadLists, writeDeadList } from './dead-list.ts'
 import type { DeadList } from './dead-list.ts'
 import { listPoints } from './found-points.ts'
+import type { FoundPoints } from './found-points.ts'
 import { deleteHead } from './heads.ts'
 import { DELTA_BYTES, openIndex, sealIndex } from './index-delta.ts'
 import type { Lease } from './lease.ts'
@@ -41,6 +42,8 @@ export interface SweepOptions {
   readonly now: number
   /** How long a pack lies on a dead list at least. Packs of a vault whose store was lost are safe for that long. */
   readonly graceMs: number
+  /** Recovery points as somebody listed them before; absent, they are listed now. What came since is found before anything is freed. */
+  readonly listed?: FoundPoints
   readonly repack?: RepackUsed
   readonly signal?: AbortSignal
 }
@@ -91,38 +94,39 @@ async function sweepOnce(vault: Vault, options: OnceOptions): Promise<SweepResul
     return of === undefined ? changedAt < now - STALE_PUT_MS : of < Math.min(oldest ?? generation, generation)
   })
   crashpoint('sweep.leavings-removed')
-  await finishDeletions(vault)
+  const listed = options.listed ?? (await listPoints(vault.store))
+  await finishDeletions(vault, listed)
   crashpoint('sweep.deletions-finished')
-  await completeTwins(vault, lease)
+  await completeTwins(vault, lease, listed.alone)
   await dropUnreadableLists(vault, lease)
-  const freed = { blobs: 0, bytes: 0 }
-  await finishLists(vault, options, freed)
+  const before = await finishLists(vault, options)
   crashpoint('sweep.old-lists-finished')
-  const repackedPacks = await listUnused(vault, options, generation)
+  const { marks, written } = await listUnused(vault, options, { generation, listed })
   await options.takeGeneration()
   crashpoint('sweep.generation-closed')
-  await finishLists(vault, options, freed)
+  const after = await finishLists(vault, options)
   crashpoint('sweep.lists-finished')
-  const marks = await markUsed(vault, options)
-  for (const pack of marks.loaded.damaged) {
-    if (!marks.loaded.stored.has(pack)) await removeDamage(vault.store, pack)
-  }
-  const uses = packUse(marks)
+  const { stored, damaged } = after?.marks.loaded ?? marks.loaded
+  const left = new Map([...stored].filter(([name]) => after?.gone.has(name) !== true))
+  if (after === undefined)
+    for (const { type, id, sizeBytes } of written) left.set(packName(type, id), sizeBytes)
+  for (const pack of damaged) if (!left.has(pack)) await removeDamage(vault.store, pack)
   return {
-    deletedBlobs: freed.blobs,
-    deletedBytes: freed.bytes,
-    repackedPacks,
-    waitingBlobs: marks.loaded.deadLists.reduce((sum, { blobs }) => sum + blobs.length, 0),
-    storedBytes: [...marks.loaded.stored.values()].reduce((sum, bytes) => sum + bytes, 0),
-    usedBytes: Math.round(uses.reduce((sum, use) => sum + use.usedBytes, 0)),
+    deletedBlobs: (before?.gone.size ?? 0) + (after?.gone.size ?? 0),
+    deletedBytes: (before?.bytes ?? 0) + (after?.bytes ?? 0),
+    repackedPacks: written.length,
+    waitingBlobs: (await readDeadLists(vault.store, vault.keys)).lists.reduce(
+      (sum, { blobs }) => sum + blobs.length,
+      0,
+    ),
+    storedBytes: [...left.values()].reduce((sum, bytes) => sum + bytes, 0),
+    usedBytes: Math.round(packUse(after?.marks ?? marks).reduce((sum, use) => sum + use.usedBytes, 0)),
   }
 }
 
 /** Deletions of recovery points that were interrupted behind the tombstone. */
-async function finishDeletions(vault: Vault): Promise<void> {
-  for (const pointId of (await listPoints(vault.store)).deleted) {
-    await deleteHead(vault.store, vault.keys, pointId, 'deletion finished by a sweep')
-  }
+async function finishDeletions({ store, keys }: Vault, { deleted }: FoundPoints): Promise<void> {
+  for (const pointId of deleted) await deleteHead(store, keys, pointId, 'deletion finished by a sweep')
 }
 
 /**
@@ -140,14 +144,23 @@ export async function dropUnreadableLists({ store, keys }: Vault, lease: Lease):
   return gone
 }
 
-/** Repacks, and puts what is not used on a dead list of `generation`. @returns How many packs were written anew. */
-async function listUnused(vault: Vault, options: OnceOptions, generation: number): Promise<number> {
+/**
+ * Repacks, and puts what is not used on a dead list of `generation`. What `listed` does not have yet is put there too: whoever ends
+ * the list reads the heads again.
+ *
+ * @returns What was found in use, and the packs that were written anew.
+ */
+async function listUnused(
+  vault: Vault,
+  options: OnceOptions,
+  { generation, listed }: { readonly generation: number; readonly listed: FoundPoints },
+): Promise<{ readonly marks: Marks; readonly written: readonly FinishedPack[] }> {
   const quietBefore = (await options.oldestLive()) === undefined
-  const marks = await markUsed(vault, options)
+  const marks = await markUsed(vault, options, listed)
   const { loaded } = marks
-  const listed = new Set(loaded.deadLists.flatMap(({ blobs }) => blobs))
+  const waiting = new Set(loaded.deadLists.flatMap(({ blobs }) => blobs))
   crashpoint('sweep.marked')
-  const uses = packUse(marks).filter(({ name }) => !listed.has(name))
+  const uses = packUse(marks).filter(({ name }) => !waiting.has(name))
   const orphans = quietBefore ? await orphansOf(vault, options, marks) : []
   const going = {
     unused: uses.filter(({ usedShare }) => usedShare === 0).map(({ name }) => name),
@@ -159,7 +172,7 @@ async function listUnused(vault: Vault, options: OnceOptions, generation: number
           uses.filter(({ name, usedShare }) => usedShare > 0 && !loaded.damaged.has(name)),
           vault.store.isLocal,
         ),
-    orphans: orphans.filter((name) => !listed.has(name)),
+    orphans: orphans.filter((name) => !waiting.has(name)),
   }
   const free = await deletable(
     vault.store,
@@ -192,7 +205,7 @@ async function listUnused(vault: Vault, options: OnceOptions, generation: number
     await writeDeadList(vault.store, vault.keys, { generation, createdAtMs: options.now, blobs })
     crashpoint('sweep.listed')
   }
-  return written.length
+  return { marks, written }
 }
 
 /**
@@ -207,18 +220,22 @@ async function orphansOf(vault: Vault, options: OnceOptions, { loaded }: Marks):
   return [...loaded.stored.keys()].filter((name) => !loaded.packs.has(name))
 }
 
-/** Ends the dead lists that every live job knows of, and that are old enough. */
-async function finishLists(
-  vault: Vault,
-  options: OnceOptions,
-  freed: { blobs: number; bytes: number },
-): Promise<void> {
-  // INVARIANT: asked before the heads are read. Who may rely on a listed pack has ended by then, and its head is there or never will be.
+interface Finished {
+  /** Before anything was deleted. */
+  readonly marks: Marks
+  /** Names of the packs that were deleted, and their bytes together. */
+  readonly gone: ReadonlySet<string>
+  readonly bytes: number
+}
+
+/** Ends the dead lists that every live job knows of, and that are old enough. @returns Undefined where there is none. */
+async function finishLists(vault: Vault, options: OnceOptions): Promise<Finished | undefined> {
+  // INVARIANT: asked before the heads are listed. Who may rely on a listed pack has ended by then, and its head is there or never will be.
   const oldest = await options.oldestLive()
   const isRipe = (list: DeadList): boolean =>
     (oldest === undefined || list.generation < oldest) && options.now - list.createdAtMs >= options.graceMs
   const lists = (await readDeadLists(vault.store, vault.keys)).lists.filter(isRipe)
-  if (lists.length === 0) return
+  if (lists.length === 0) return undefined
   const marks = await markUsed(vault, options)
   const inUse = new Set(packUse(marks).flatMap(({ name, usedShare }) => (usedShare > 0 ? [name] : [])))
   const doomed = new Set(lists.flatMap(({ blobs }) => blobs).filter((name) => !inUse.has(name)))
@@ -226,19 +243,21 @@ async function finishLists(
   await options.lease.check()
   await rewriteIndex(vault, marks, doomed, options.isTight)
   crashpoint('sweep.index-rewritten')
-  let count = 0
+  const gone = new Set<string>()
+  let [count, bytes] = [0, 0]
   for (const name of doomed) {
     if (count++ % CHECK_EVERY === 0) await options.lease.check()
     if (!(await vault.store.delete(name))) continue
     crashpoint('sweep.pack-deleted')
-    freed.blobs++
-    freed.bytes += marks.loaded.stored.get(name) ?? 0
+    gone.add(name)
+    bytes += marks.loaded.stored.get(name) ?? 0
   }
   crashpoint('sweep.packs-deleted')
   for (const { name } of lists) {
     await vault.store.delete(name)
     crashpoint('sweep.list-deleted')
   }
+  return { marks, gone, bytes }
 }
 
 /**

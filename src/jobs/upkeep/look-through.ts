@@ -36,7 +36,8 @@ async function lookAt(
   const inStore = await verifyVault(opened, options)
   await keepDamagedPacks(tools, opened, inStore.damagedPacks)
   await opened.clearDamage(inStore.healedPacks)
-  const result = withMissing(inStore, await missingPoints(tools.store.db, vault, opened, tier))
+  const { missing } = await missingPoints(tools.store.db, vault, opened, tier)
+  const result = withMissing(inStore, missing)
   const owner = await tools.vaults.owner()
   if (tier === 'warm') return withWrappings(result, await checkWrappings(warm, owner))
   const unlike = (await unlikeFirst(warm, opened, owner)).map((blob) => ({

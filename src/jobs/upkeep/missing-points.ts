@@ -3,7 +3,8 @@ import { findRecoveryPoint, RESTORABLE } from '../../store/points/recovery-point
 import type { VaultTable } from '../../store/schema.ts'
 import type { Queryable } from '../../store/store.ts'
 import { PointNotFoundError, VaultDamageError } from '../../vault/errors.ts'
-import { livePointIds } from '../../vault/found-points.ts'
+import { listPoints } from '../../vault/found-points.ts'
+import type { FoundPoints } from '../../vault/found-points.ts'
 import { checkTombstone, headName } from '../../vault/heads.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { VerifyResult } from '../../vault/verify.ts'
@@ -19,21 +20,25 @@ const PAGE = 10_000
 
 /**
  * Recovery points that the rows have, whose heads are gone from the vault, and that nobody deleted: no tombstone of this vault says
- * so. The vault alone cannot know of them. Each of a vault's two stores is asked for its own. What they hold counts as unused there, so nothing may be freed while there is one.
+ * so. The vault alone cannot know of them. Each of a vault's two stores is asked for its own. What they hold counts as unused there, so
+ * nothing may be freed while there is one.
+ *
+ * @returns Also the listing of the store in which they are not.
  */
 export async function missingPoints(
   db: Queryable,
   vault: VaultTable,
   opened: Vault,
   tier: Tier,
-): Promise<MissingPoint[]> {
+): Promise<{ readonly missing: readonly MissingPoint[]; readonly listed: FoundPoints }> {
   // The rows first: a recovery point has its head before its row says that it is there.
   const rows = await restorablePoints(db, vault, tier)
-  const live = new Set(await livePointIds(opened.store))
+  const listed = await listPoints(opened.store)
+  const live = new Set(listed.live.map(([pointId]) => pointId))
   const missing: MissingPoint[] = []
   for (const point of rows)
     if (!live.has(point.pointId) && (await isMissing(db, vault, opened, point))) missing.push(point)
-  return missing
+  return { missing, listed }
 }
 
 async function restorablePoints(db: Queryable, vault: VaultTable, tier: Tier): Promise<MissingPoint[]> {

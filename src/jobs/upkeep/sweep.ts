@@ -7,7 +7,10 @@ import { bumpGeneration, findVault, setStoredBytes } from '../../store/vaults/va
 import { leaveWarm, mirrorVault } from '../../vault/cold.ts'
 import { sweepVault } from '../../vault/sweep.ts'
 import type { SweepResult } from '../../vault/sweep.ts'
+import { readHeads } from '../../vault/all-heads.ts'
 import { livePointIds } from '../../vault/found-points.ts'
+import type { FoundPoints } from '../../vault/found-points.ts'
+import { VaultDamageError } from '../../vault/errors.ts'
 import { headName } from '../../vault/heads.ts'
 import type { PointHead } from '../../vault/heads.ts'
 import type { Vault } from '../../vault/vault.ts'
@@ -42,9 +45,10 @@ export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOut
   let dropped = 0
   let result = NOTHING
   for (const opened of cold === undefined ? [warm] : [warm, cold]) {
-    await checkNoneMissing(tools, opened, vault, opened === cold ? 'cold' : 'warm')
-    dropped += await dropUnfinishedPoints(tools, opened, protection)
+    const listed = await listComplete(tools, opened, vault, opened === cold ? 'cold' : 'warm')
+    dropped += await dropUnfinishedPoints(tools, opened, protection, listed)
     const swept = await sweepVault(opened, {
+      listed,
       // One generation for both: a job on the vault may read either.
       lease: tools.vaults.lease(job, warm),
       takeGeneration: () => bumpGeneration(db, vault),
@@ -70,16 +74,19 @@ export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOut
   }
 }
 
-/** @throws {JobFailedError} When a recovery point is gone that nobody deleted: what it holds must not be freed. */
-async function checkNoneMissing(
+/**
+ * Lists the recovery points of one store of a vault, once for all steps that come.
+ * @throws {JobFailedError} When one is gone that nobody deleted: what it holds must not be freed.
+ */
+async function listComplete(
   tools: JobTools,
   opened: Vault,
   vault: VaultTable,
   tier: Tier,
-): Promise<void> {
-  const missing = await missingPoints(tools.store.db, vault, opened, tier)
+): Promise<FoundPoints> {
+  const { missing, listed } = await missingPoints(tools.store.db, vault, opened, tier)
   const first = missing[0]
-  if (first === undefined) return
+  if (first === undefined) return listed
   const more = missing.length === 1 ? '' : ` (and ${missing.length - 1} more)`
   throw new JobFailedError(
     `The sweep of backup vault ${vault.name} freed nothing: ${headName(first.pointId)} of recovery point ${first.arn}${more} is gone from ` +
@@ -134,22 +141,29 @@ function freedSentence({ deletedBytes, deletedBlobs }: SweepResult): string {
  * Deletes manifest heads that a job wrote and did not live to report: an earlier attempt's, or those of a job that failed. A head
  * whose job this store does not know is left alone: it may belong to a newer copy of the database.
  */
-async function dropUnfinishedPoints(tools: JobTools, opened: Vault, protection: Protection): Promise<number> {
+async function dropUnfinishedPoints(
+  tools: JobTools,
+  opened: Vault,
+  protection: Protection,
+  { live }: FoundPoints,
+): Promise<number> {
   const { vault } = protection
   let dropped = 0
-  const { points, damage } = await opened.listPoints()
-  for (const { message } of damage)
-    tools.log.warn('a recovery point’s head is damaged', { vault: vault.name, reason: message })
-  for (const head of points) {
-    if (await isRecovered(tools, vault, head)) continue
-    const kept = await whyKept(tools, protection, opened, head.pointId, 'sweep')
-    if (kept !== undefined) {
-      tools.log.warn('a recovery point that no job finished stays', { vault: vault.name, reason: kept })
-      continue
+  for await (const page of readHeads(opened.store, opened.keys, live))
+    for (const head of page) {
+      if (head instanceof VaultDamageError) {
+        tools.log.warn('a recovery point’s head is damaged', { vault: vault.name, reason: head.message })
+        continue
+      }
+      if (await isRecovered(tools, vault, head)) continue
+      const kept = await whyKept(tools, protection, opened, head.pointId, 'sweep')
+      if (kept !== undefined) {
+        tools.log.warn('a recovery point that no job finished stays', { vault: vault.name, reason: kept })
+        continue
+      }
+      await opened.deletePoint(head.pointId, 'its job did not finish it')
+      dropped++
     }
-    await opened.deletePoint(head.pointId, 'its job did not finish it')
-    dropped++
-  }
   return dropped
 }
 
