@@ -90,6 +90,7 @@ test(
     await page.getByRole('button', { name: 'Back up now' }).click()
     await page.getByRole('heading', { level: 1, name: 'Back up now' }).waitFor()
     await backUp(page, /letters/)
+    await shows(page, page.locator('.identity').getByText('<b>letters</b>'))
     await page.getByRole('button', { name: /The session works on the resource: allowed/ }).waitFor()
 
     await page.getByRole('button', { name: 'Restore it' }).click()

@@ -173,7 +173,7 @@ test(
       { Sid: 'Mount', Effect: 'Allow', Action: 'elasticfilesystem:ClientMount', Resource: '*' },
     ])
     await shows(seeing, seeing.getByText('You can read the source yourself'))
-    await shows(seeing, seeing.getByText(/because the identity-based policy operate allows it/).first())
+    await shows(seeing, seeing.getByText(/policy operate allows it \(operate, Mount\)/).first())
     await seeing.close()
 
     const trusted = await operator('trusted', [

@@ -67,7 +67,7 @@ test(
 )
 
 test(
-  'who may pass which role is drawn, and listed with the statement that lets him',
+  'who may pass which role, or delete what a vault holds, is listed with the statement that lets him',
   { skip: missing },
   async () => {
     await goTo(page, '/access?tab=pass')
@@ -83,6 +83,12 @@ test(
     assert.equal(await page.getByRole('row', { name: /^grace/ }).count(), 0)
     const drawn = await page.locator('svg.pass-graph text').allTextContents()
     assert.ok(drawn.some((text) => text.startsWith('dba')) && !drawn.some((text) => text.startsWith('grace')))
+    await goTo(page, '/vaults/production?tab=who-can')
+    await shows(
+      page,
+      page.getByRole('row', { name: /^root root Can the account’s root user may everything/ }),
+    )
+    await shows(page, page.getByRole('row', { name: /^ada user Can AdministratorAccess, statement 1/ }))
   },
 )
 

@@ -10,6 +10,7 @@ import type { JobLayers } from './job-scope.ts'
 import { ownSideOf } from './refusal.ts'
 import { describePolicy, literal, propose } from './proposal.ts'
 import type { Proposal, Question } from './proposal.ts'
+import type { DecidingStatement } from './who-can.ts'
 
 /** Whose policies a check is about: the caller's, for the call, for passing the role or by the restore guard; the role's trust policy; its own. */
 export type CheckLayer = 'caller' | 'passrole' | 'guard' | 'trust' | 'job' | 'expiry'
@@ -26,6 +27,8 @@ export interface Check {
   /** True where a refusal takes a power away and fails nothing. */
   readonly isOptional: boolean
   readonly reason: string
+  /** What decided, or what it depends on; none where nothing allows it, or where another account's policy does. */
+  readonly statements: readonly DecidingStatement[]
   /** Of a right on recovery points that are yet to be made: the resource that they will be of. */
   readonly source?: string | undefined
   /** Condition keys that the answer depends on. */
@@ -56,6 +59,7 @@ export class Checker {
       verdict: refusal === undefined ? 'allowed' : 'denied',
       isOptional: false,
       reason: refusal ?? decision.reason,
+      statements: decision.statements.map((ref) => ({ ref, conditions: [] })),
       keys: [],
       proposals: decision.allowed ? [] : this.#proposalsFor('trust', question, decision),
     }
@@ -98,6 +102,7 @@ export class Checker {
   ): Check {
     const { request, resourcePattern } = question
     const { verdict, decision, open, isOptional, step, source } = seen
+    const own = ownSideOf(question, decision)
     return {
       layer,
       step,
@@ -106,7 +111,11 @@ export class Checker {
       verdict,
       isOptional,
       source,
-      reason: verdict === 'depends' ? dependsReason(open) : ownSideOf(question, decision).reason,
+      reason: verdict === 'depends' ? dependsReason(open) : own.reason,
+      statements:
+        verdict === 'depends'
+          ? open.map(({ statement, keys }) => ({ ref: statement, conditions: keys }))
+          : own.statements.map((ref) => ({ ref, conditions: [] })),
       keys: [...new Set(open.flatMap(({ keys }) => keys))],
       proposals: verdict === 'allowed' ? [] : this.#proposalsFor(layer, question, decision, source),
     }

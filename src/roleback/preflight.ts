@@ -19,6 +19,7 @@ import { changesOf } from './policy-changes.ts'
 import { toProposedChange } from './explain.ts'
 import { named, selectedArns } from './resource-selection.ts'
 import { mayKnowRole } from './role-knowledge.ts'
+import { toStatement } from './who-can.ts'
 
 /** Checks listed in one answer; further ones are counted. */
 const MAX_LISTED = 10_000
@@ -233,6 +234,7 @@ function toCheck(check: Check): PreflightCheck {
     Verdict: check.verdict,
     Optional: check.isOptional,
     Reason: check.reason,
+    Statements: check.statements.map(toStatement),
     Keys: [...check.keys],
     Proposals: check.proposals.map(toProposedChange),
   }

@@ -213,7 +213,7 @@ function toPath({ start, verdict, steps }: Path): wire.AssumptionPath {
   }
 }
 
-function toStatement({ ref, conditions }: DecidingStatement): wire.DecidingStatement {
+export function toStatement({ ref, conditions }: DecidingStatement): wire.DecidingStatement {
   const { policy, sid, index, effect } = ref
   return {
     Policy: policy.arn ?? policy.name,

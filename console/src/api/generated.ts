@@ -641,6 +641,7 @@ export interface PreflightCheck {
   readonly Optional: boolean
   readonly Reason: string
   readonly Keys: readonly string[]
+  readonly Statements: readonly DecidingStatement[]
   readonly Proposals: readonly ProposedChange[]
 }
 

@@ -102,3 +102,8 @@ export function statementText(id: string | undefined): string {
   const [, place] = /^#(\d+)$/.exec(id ?? '') ?? []
   return place === undefined ? (id ?? '') : `statement ${Number(place) + 1}`
 }
+
+/** A statement that decided something, with the policy that it is of. */
+export function decidingText(of: { readonly Policy: string; readonly StatementId: string }): string {
+  return `${nameOf(of.Policy)}, ${statementText(of.StatementId)}`
+}

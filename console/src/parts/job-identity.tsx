@@ -13,6 +13,7 @@ import { allPages, roleback } from '../api/roleback.ts'
 import { Arn } from './arn.tsx'
 import { count, nameOf, statementText } from './format.ts'
 import { Problem } from './problem.tsx'
+import { ResourceName } from './resource-link.tsx'
 
 /** Decisions that are looked at; a job's denials are kept singly up to a thousand. */
 const MAX_DECISIONS = 2_000
@@ -221,7 +222,11 @@ function Picture({
       <div className="identity-targets">
         <div>
           {arrow(onResource)}
-          <Node title="Resource" name={nameOf(resourceArn)} detail={resourceArn} />
+          <Node
+            title="Resource"
+            name={resourceArn === undefined ? '–' : <ResourceName arn={resourceArn} />}
+            detail={resourceArn}
+          />
         </div>
         <div>
           {arrow(onVault)}
@@ -238,7 +243,7 @@ function Picture({
 
 function Node(of: {
   readonly title: string
-  readonly name: string
+  readonly name: ReactNode
   readonly detail: string | undefined
 }): ReactNode {
   return (

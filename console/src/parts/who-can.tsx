@@ -6,7 +6,7 @@ import type { ReactNode } from 'react'
 import { useState } from 'react'
 import type { ListPrincipalsWhoCanInput, PrincipalWhoCan } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
-import { nameOf, statementText } from './format.ts'
+import { decidingText, nameOf } from './format.ts'
 import { List } from './list.tsx'
 import { usePages } from './pages.ts'
 
@@ -55,7 +55,7 @@ export function WhoCan({ resourceArn, action }: WhoCanProps): ReactNode {
                 <StatusIndicator type="info">Under conditions</StatusIndicator>
               ),
           },
-          { id: 'by', header: 'By', cell: (principal) => statements(principal) },
+          { id: 'by', header: 'By', cell: statementsOf },
           { id: 'over', header: 'Over roles', cell: ({ Paths }) => paths(Paths) },
         ]}
       />
@@ -73,11 +73,13 @@ export function WhoCan({ resourceArn, action }: WhoCanProps): ReactNode {
   )
 }
 
-function statements({ Rights }: PrincipalWhoCan): string {
+/** The statements that let somebody, with what they ask for; root is let by none. */
+export function statementsOf({ Rights, PrincipalType }: PrincipalWhoCan): string {
   const all = Rights.flatMap(({ Statements }) =>
-    Statements.map(({ Policy, StatementId }) => `${nameOf(Policy)}, ${statementText(StatementId)}`),
+    Statements.map((one) => [decidingText(one), ...one.Conditions].join(' if ')),
   )
-  return [...new Set(all)].join('; ')
+  if (all.length === 0 && PrincipalType === 'root') return 'the account’s root user may everything'
+  return [...new Set(all)].join('; ') || '–'
 }
 
 function paths(all: PrincipalWhoCan['Paths']): string {

@@ -10,6 +10,7 @@ import type { ReactNode } from 'react'
 import { iam } from '../api/iam.ts'
 import type { PreflightCheck, PreflightJobsInput } from '../api/generated.ts'
 import { Arn } from '../parts/arn.tsx'
+import { decidingText } from '../parts/format.ts'
 import { checksOf, usePreflight } from '../parts/preflight.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { resultsByResource, verdictOf, whyOf } from './access/simulated.tsx'
@@ -44,6 +45,7 @@ function Guard({ checks }: { readonly checks: readonly PreflightCheck[] }): Reac
       {may} <b>{check.Action}</b> on <Arn of={check.ResourceArn} />
       {check.Reason.startsWith('because') ? ' ' : ': '}
       {check.Reason}
+      {check.Statements.length > 0 && ` (${check.Statements.map(decidingText).join('; ')})`}
     </>
   )
   if (lacking !== undefined)
@@ -151,9 +153,10 @@ async function differences(arn: string, checks: readonly PreflightCheck[]): Prom
       result,
     ]),
   )
-  return checks.flatMap(({ Action: action, ResourceArn: on, Reason: role }) => {
+  return checks.flatMap(({ Action: action, ResourceArn: on, Reason, Statements }) => {
     const result = own.get(`${action} ${on}`)
     if (result === undefined || verdictOf(result) === 'Allowed') return []
+    const role = Statements.length === 0 ? Reason : Statements.map(decidingText).join('; ')
     return [{ action, on, role, you: whyOf(result) }]
   })
 }

@@ -15,7 +15,7 @@ import { useNavigate, useParams } from 'react-router'
 import type { AuthorizationDetails } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
 import { Facts } from '../../parts/facts.tsx'
-import { fromSeconds, nameOf, when, statementText } from '../../parts/format.ts'
+import { decidingText, fromSeconds, nameOf, when } from '../../parts/format.ts'
 import { PolicyText, changeText } from '../../parts/preflight.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { Screen } from '../../parts/screen.tsx'
@@ -107,7 +107,7 @@ function Details({ of }: { readonly of: AuthorizationDetails }): ReactNode {
               id: 'statement',
               header: 'Statement',
               isRowHeader: true,
-              cell: ({ Policy, StatementId }) => `${nameOf(Policy)}, ${statementText(StatementId)}`,
+              cell: (near) => decidingText(near),
             },
             { id: 'effect', header: 'Effect', cell: ({ Effect }) => Effect },
             { id: 'failed', header: 'Did not match', cell: ({ Failed }) => Failed },

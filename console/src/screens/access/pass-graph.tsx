@@ -8,10 +8,11 @@ import { backupRolesPage } from './backup-roles.ts'
 import type { BackupRole } from './backup-roles.ts'
 import type { PrincipalWhoCan } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
-import { nameOf, statementText } from '../../parts/format.ts'
+import { nameOf } from '../../parts/format.ts'
 import { Stack } from '../../parts/layout.tsx'
 import { List } from '../../parts/list.tsx'
 import { usePages } from '../../parts/pages.ts'
+import { statementsOf } from '../../parts/who-can.tsx'
 
 /** Principals of one role that are drawn and listed. */
 const MAX_PRINCIPALS = 50
@@ -79,16 +80,6 @@ async function edgesOf(role: BackupRole): Promise<readonly Edge[]> {
     MaxResults: MAX_PRINCIPALS,
   })
   return Principals.map((principal) => ({ role, principal }))
-}
-
-function statementsOf({ Rights, PrincipalType }: PrincipalWhoCan): string {
-  const all = Rights.flatMap(({ Statements }) =>
-    Statements.map(({ Policy, StatementId, Conditions }) =>
-      [`${nameOf(Policy)}, ${statementText(StatementId)}`, ...Conditions].join(' if '),
-    ),
-  )
-  if (all.length === 0 && PrincipalType === 'root') return 'the account’s root user may everything'
-  return [...new Set(all)].join('; ') || '–'
 }
 
 const WIDTH = 900
