@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -35,13 +35,19 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
   const places = mkdtempSync(join(tmpdir(), 'roleback-rebuild-cold-'))
   const coldRoot = join(places, 'slow')
   const moved = join(places, 'moved')
+  const asTheyWere = join(places, 'as-they-were')
   const credentialsFile = join(places, 'credentials')
   let rgw: RgwServer
   let client: S3.S3Client
   let world: World
   let tree: Awaited<ReturnType<typeof registerDirectory>>
+  let cold: string
   let before_: Awaited<ReturnType<typeof catalogue>>
   let refused: Ended
+  let planted: Ended
+  /** Of it nothing is left in cold storage. */
+  let lost: string
+  let lostId: string
   let rebuilt: { readonly points: number; readonly holds: number; readonly problems: readonly string[] }
 
   const kitOptions = (): string[] => [
@@ -70,6 +76,8 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
     world = await openWorld({ serve: { coldRoot: [`${REGION}=${coldRoot}`] } })
     await prepare()
     before_ = await catalogue()
+    cold = pointId((await coldPoint('to-disk')).RecoveryPointArn)
+    lostId = pointId(lost)
     let failure: unknown
     await world.offline(async () => {
       try {
@@ -114,6 +122,13 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
       })
       await backUpWell(world, point)
     }
+    lost = await backUpWell(world, {
+      BackupVaultName: 'to-disk',
+      ResourceArn: tree.arn,
+      IamRoleArn,
+      Lifecycle: { MoveToColdStorageAfterDays: 7, DeleteAfterDays: 400 },
+    })
+    cpSync(join(world.dataDir, 'vaults'), asTheyWere, { recursive: true })
     await world.call('backup', 'CreateLegalHold', {
       Title: 'the letters case',
       Description: 'nothing of it may go',
@@ -130,7 +145,7 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
         `select (select count(*) from recovery_point where moved_to_cold_at is not null) as "cold",
           (select count(*) from job where state in ('CREATED', 'PENDING', 'RUNNING')) as "left"`,
       )
-      return row?.cold === 2 && row.left === 0 ? true : undefined
+      return row?.cold === 3 && row.left === 0 ? true : undefined
     })
     await world.call('backup', 'TagResource', {
       ResourceArn: (await coldPoint('to-disk')).RecoveryPointArn ?? '',
@@ -145,6 +160,9 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
     )
   }
 
+  const pointId = (arn: string = ''): string =>
+    world.rows<{ id: string }>('select point_id as "id" from recovery_point where arn = ?', arn)[0]?.id ?? ''
+
   async function pointsIn(BackupVaultName: string) {
     const { RecoveryPoints = [] } = await world.call('backup', 'ListRecoveryPointsByBackupVault', {
       BackupVaultName,
@@ -158,7 +176,9 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
   }
 
   async function coldPoint(vault: string) {
-    const cold = (await pointsIn(vault)).filter(({ StorageClass }) => StorageClass === 'COLD')
+    const cold = (await pointsIn(vault)).filter(
+      ({ StorageClass, RecoveryPointArn }) => StorageClass === 'COLD' && RecoveryPointArn !== lost,
+    )
     assert.equal(cold.length, 1)
     return cold[0] as (typeof cold)[number]
   }
@@ -167,6 +187,7 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
     const points = []
     for (const vault of VAULTS)
       for (const described of await pointsIn(vault)) {
+        if (described.RecoveryPointArn === lost) continue
         const { Tags } = await world.call('backup', 'ListTags', {
           ResourceArn: described.RecoveryPointArn ?? '',
         })
@@ -192,15 +213,31 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
       points,
       lock: { Locked, MinRetentionDays },
       holds: LegalHolds.map(({ Title, Status }) => [Title, Status]),
-      cold: ColdStorages.map(({ BackupVaultArn, RecoveryPoints }) => [BackupVaultArn, RecoveryPoints]),
+      cold: ColdStorages.map(({ BackupVaultArn }) => BackupVaultArn),
     }
   }
 
   async function loseAndRebuild(): Promise<void> {
     renameSync(join(world.dataDir, 'vaults'), join(world.scratch, 'storage'))
     rmSync(world.dataDir, { recursive: true })
-    renameSync(coldRoot, moved)
     const toBucket = ['--cold-credentials-file', credentialsFile]
+    const storage = join(world.scratch, 'storage')
+    const [folder = ''] = readdirSync(coldRoot)
+    const beside = join(storage, folder)
+    mkdirSync(beside)
+    cpSync(join(coldRoot, folder, 'vault.json'), join(beside, 'vault.json'))
+    planted = await rebuild(...toBucket)
+    rmSync(beside, { recursive: true })
+    // Who can write to the first store alone puts back what lay there before the point was moved.
+    const points = ['points', 'twins/points'].map((name) => join(name, cold))
+    for (const point of points) {
+      const at = join(storage, folder.replace('cold-', ''), point)
+      rmSync(at, { recursive: true })
+      cpSync(join(asTheyWere, folder.replace('cold-', ''), point), at, { recursive: true })
+    }
+    for (const twins of ['', 'twins'])
+      rmSync(join(coldRoot, folder, twins, 'points', lostId), { recursive: true })
+    renameSync(coldRoot, moved)
     refused = await rebuild(...toBucket)
     const ended = await rebuild(...toBucket, '--cold', moved)
     assert.equal(ended.code, 0, ended.stderr)
@@ -213,8 +250,22 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
     assert.match(refused.stderr, /say with --cold where it lies now/)
   })
 
+  test('a cold store beside the vaults that is not where they say is not taken for it', () => {
+    assert.equal(planted.code, 1)
+    assert.match(
+      planted.stderr,
+      /a cold store of it lies in ".*storage\/cold-.*", and it says that .* were moved to .*slow\/cold-/,
+    )
+  })
+
+  test('what was moved to cold storage and is gone from there is named', () => {
+    const [problem = '', ...more] = rebuilt.problems
+    assert.deepEqual(more, [])
+    assert.ok(problem.includes(`${lostId} in vault to-disk: it was moved to cold storage`), problem)
+  })
+
   test('every recovery point in cold storage comes back with its retention, tags, lock and hold', async () => {
-    assert.deepEqual([rebuilt.points, rebuilt.holds, rebuilt.problems], [4, 1, []])
+    assert.deepEqual([rebuilt.points, rebuilt.holds], [4, 1])
     const now = await catalogue()
     assert.deepEqual(now, before_)
     const cold = before_.points.filter(({ StorageClass }) => StorageClass === 'COLD')

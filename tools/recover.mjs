@@ -986,26 +986,30 @@ export function readPoints(vault) {
         point.damage.push(error)
       }
     }
+    if (hasHead) trying(() => readHead(vault, point))
     if (names.includes('deleted')) {
       point.isDeleted = true
-      trying(() => checkTombstone(vault, id))
-      point.isUnsure = point.damage.length > 0
+      const before = point.damage.length
+      trying(() => checkTombstone(vault, point))
+      point.isUnsure = point.damage.length > before
     } else if (!hasHead && amendments.length > 0) {
       point.damage.push(
         new Damage(`points/${id}/head`, 'it is missing: there are amendments of it, and no tombstone'),
       )
     } else if (!hasHead) continue
-    if (hasHead) trying(() => readHead(vault, point))
     if (hasHead && !point.isDeleted) trying(() => applyAmendments(vault, point, amendments))
     points.push(point)
   }
   return points
 }
 
-function checkTombstone(vault, id) {
+function checkTombstone(vault, { id, record }) {
   const name = `points/${id}/deleted`
-  const { pointId } = parseJson(openEither(vault, T.deleted, name).payload, name)
+  const { pointId, reason } = parseJson(openEither(vault, T.deleted, name).payload, name)
   if (pointId !== id) throw new Damage(name, 'it is the tombstone of another recovery point')
+  // Both stores of a vault have the same keys.
+  if (reason === 'moved to cold storage' && typeof record.movedToColdAt === 'number')
+    throw new Damage(name, 'it is that of the first store: the recovery point was moved here')
 }
 
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0

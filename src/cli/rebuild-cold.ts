@@ -5,7 +5,7 @@ import { openBlobStore } from '../blobs/open.ts'
 import { StorageHost } from '../blobs/storage-host.ts'
 import { loadConfig } from '../config.ts'
 import type { Config } from '../config.ts'
-import { coldPlaceIn, placeText } from '../jobs/points/cold-place.ts'
+import { bucketText, coldPlaceIn, placeText } from '../jobs/points/cold-place.ts'
 import type { ColdPlace } from '../jobs/points/cold-place.ts'
 import { findVaultsInBucket } from '../jobs/rebuild/rebuild-bucket.ts'
 import { byVaultId, isStoreOf, splitStores } from '../jobs/rebuild/rebuild-cold.ts'
@@ -61,14 +61,35 @@ export class ColdStores implements AsyncDisposable {
     if (this.#options.cold === LEFT_OUT) return undefined
     const said = coldPlaceIn((await vault.records()).record)
     this.#given ??= await this.#openGiven()
-    const known = givenFor(this.#given, vault.id, found) ?? this.#beside.get(vault.id)
-    if (known !== undefined) return known
-    if (said === undefined) return undefined
+    const given = givenFor(this.#given, vault.id, found)
+    if (given !== undefined) return given
+    const beside = this.#beside.get(vault.id)
+    if (said === undefined) return beside
+    if (beside !== undefined) return await this.#besideOr(said, beside, { found, vault })
     const cold = this.#open(said)
     if (await isStoreOf(cold.store, vault.id, cold.place)) return cold
     throw new RebuildError(
       `Cannot rebuild from "${found.place}": recovery points of it were moved to cold storage in ${placeText(said)}, which is not there. ` +
         'Nothing was changed. Mount it, or say with --cold where it lies now; --cold none goes on without what is in it',
+    )
+  }
+
+  /**
+   * The cold store beside a vault, where that is where the vault says, or nothing lies there.
+   * @throws {RebuildError} Else: whoever can write beside the vault can put an empty one there, and nobody would miss what it lacks.
+   */
+  async #besideOr(
+    said: ColdPlace,
+    beside: FoundVault,
+    { found, vault }: { readonly found: FoundVault; readonly vault: Vault },
+  ): Promise<FoundVault> {
+    const place = said.kind === 'directory' ? realOf(said.path) : bucketText(said)
+    if (beside.place === place) return beside
+    if (said.kind === 'directory' && !(await isStoreOf(this.#open(said).store, vault.id, place)))
+      return beside
+    throw new RebuildError(
+      `Cannot rebuild from "${found.place}": a cold store of it lies in "${beside.place}", and it says that recovery points were moved to ${placeText(said)}. ` +
+        'Nothing was changed. Whoever can write beside a vault can put a folder of that name there: say with --cold which of the two it is',
     )
   }
 

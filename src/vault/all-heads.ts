@@ -2,7 +2,7 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import { PointNotFoundError, VaultDamageError } from './errors.ts'
 import { findPoints } from './found-points.ts'
 import type { FoundPoint } from './found-points.ts'
-import { headName, openHead } from './heads.ts'
+import { checkTombstone, headName, openHead } from './heads.ts'
 import type { PointHead } from './heads.ts'
 import type { VaultKeys } from './keys.ts'
 
@@ -19,11 +19,26 @@ export async function* readAllHeads(
   store: BlobStore,
   keys: VaultKeys,
 ): AsyncGenerator<readonly (PointHead | VaultDamageError)[]> {
+  const listed = [...(await findPoints(store))]
+  const hidden = listed.filter(([, { hasHead, isDeleted }]) => hasHead && isDeleted)
+  const deleted = new Set<string>()
+  for (const [pointId] of hidden) if (await isDeleted(store, keys, pointId)) deleted.add(pointId)
   yield* readHeads(
     store,
     keys,
-    [...(await findPoints(store))].filter(([, { isDeleted }]) => !isDeleted),
+    listed.filter(([pointId, found]) => !found.isDeleted || (found.hasHead && !deleted.has(pointId))),
   )
+}
+
+/** A tombstone that does not open deletes nothing: whoever can write to the storage can put one. */
+async function isDeleted(store: BlobStore, keys: VaultKeys, pointId: string): Promise<boolean> {
+  try {
+    await checkTombstone(store, keys, pointId)
+    return true
+  } catch (error) {
+    if (error instanceof VaultDamageError) return false
+    throw error
+  }
 }
 
 /** The same of those that were listed; one that was deleted since is left out. */

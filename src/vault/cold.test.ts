@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MemoryBlobStore } from '../blobs/memory.ts'
 import { onCrashpoint } from '../lib/crashpoint.ts'
-import { copyToCold, leaveWarm, mirrorVault, MOVED_AT } from './cold.ts'
-import { PointNotFoundError, VaultClaimError } from './errors.ts'
-import { checkTombstone, MOVED } from './heads.ts'
+import { copyToCold, leaveWarm, mirrorVault } from './cold.ts'
+import { PointNotFoundError, VaultClaimError, VaultDamageError } from './errors.ts'
+import { checkTombstone, MOVED, MOVED_AT } from './heads.ts'
+import { mendDocuments } from './mend.ts'
 import { backUp, Coordinator, makeVault, randomFiles, restore, VAULT_KEY } from './points.fixture.ts'
+import { twinName } from './twins.ts'
 import { createVault, openVault } from './vault.ts'
 import type { Vault } from './vault.ts'
 import { verifyVault } from './verify.ts'
@@ -107,15 +109,14 @@ for (const step of STEPS) {
     )
     assert.ok(holders.length > 0)
     for (const { value } of holders) assert.deepEqual(value, files)
-    // Between the two tries something is amended where the point is warm still, and both stores are swept.
-    if (!['point.tombstoned', 'point.head-deleted'].includes(step))
-      await warm.amend('p1', { tags: { late: 'yes' } })
+    // Between the two tries something is amended where the point counts as being, and both stores are swept.
+    const isLeft = ['move.amended', 'point.tombstoned', 'point.head-deleted'].includes(step)
+    await (isLeft ? cold : warm).amend('p1', { tags: { late: 'yes' } })
     for (const vault of [warm, cold]) await coordinator.sweep(vault)
     await move(vaults, 'p1').catch((error: unknown) => assert.ok(error instanceof PointNotFoundError))
     assert.deepEqual(await restore(cold, 'p1'), files)
     await assert.rejects(warm.head('p1'), PointNotFoundError)
-    const isAmended = !['point.tombstoned', 'point.head-deleted'].includes(step)
-    assert.deepEqual((await cold.head('p1')).record['tags'], isAmended ? { late: 'yes' } : undefined)
+    assert.deepEqual((await cold.head('p1')).record['tags'], { late: 'yes' })
     for (const vault of [warm, cold]) {
       await coordinator.sweep(vault)
       await assertWhole(vault)
@@ -135,3 +136,53 @@ test('mirrorVault() brings keys and records that came later, and leaves another 
   await createVault(other, { vaultId: 'another', key: VAULT_KEY, wrappings: {}, files: {} })
   await assert.rejects(mirrorVault(warm.store, other), VaultClaimError)
 })
+
+test('leaveWarm() takes nothing from a head that was put back once the point had left, and takes that away again', async () => {
+  const vaults = await openBoth()
+  const { warm, cold, coordinator } = vaults
+  await backUp(warm, coordinator, 'p1', randomFiles(['a']))
+  await warm.amend('p1', { legalHolds: [{ holdId: 'first' }] })
+  const old = await blobsOf(warm, 'p1')
+  await move(vaults, 'p1')
+  await cold.amend('p1', { legalHolds: [{ holdId: 'first' }, { holdId: 'second' }], deleteAfterDays: 900 })
+  const { record } = await cold.head('p1')
+  await putBack(warm, 'p1', old)
+  await leaveWarm(warm, cold, 'p1')
+  assert.deepEqual((await cold.head('p1')).record, record)
+  await assert.rejects(warm.head('p1'), PointNotFoundError)
+})
+
+test('the first store’s tombstone of a moved point deletes nothing in the cold store: it is told, and a repair takes it away', async () => {
+  const vaults = await openBoth()
+  const { warm, cold, coordinator } = vaults
+  const files = randomFiles(['a'])
+  await backUp(warm, coordinator, 'p1', files)
+  await move(vaults, 'p1')
+  for (const [name, bytes] of await blobsOf(warm, 'p1')) await cold.store.put(name, bytes)
+  await assert.rejects(coordinator.sweep(cold), /it is that of the vault’s first store/)
+  await assert.rejects(cold.deletePoint('p1', 'test'), /it is that of the vault’s first store/)
+  await assert.rejects(cold.head('p1'), VaultDamageError)
+  const { problems } = await verifyVault(cold, {})
+  assert.deepEqual(
+    problems.map(({ blob }) => blob),
+    ['points/p1/deleted'],
+  )
+  using lease = coordinator.lease()
+  assert.deepEqual(await mendDocuments(cold, lease), ['points/p1/deleted'])
+  await coordinator.sweep(cold)
+  assert.deepEqual(await restore(cold, 'p1'), files)
+})
+
+/** What lies in a vault of a recovery point, by name, with twins. */
+async function blobsOf({ store }: Vault, pointId: string): Promise<ReadonlyMap<string, Buffer>> {
+  const blobs = new Map<string, Buffer>()
+  for (const folder of [`points/${pointId}/`, twinName(`points/${pointId}/`)])
+    for await (const page of store.names(folder))
+      for (const name of page) blobs.set(name, Buffer.from(await store.get(name)))
+  return blobs
+}
+
+async function putBack(vault: Vault, pointId: string, blobs: ReadonlyMap<string, Buffer>): Promise<void> {
+  for (const name of (await blobsOf(vault, pointId)).keys()) await vault.store.delete(name)
+  for (const [name, bytes] of blobs) await vault.store.put(name, bytes)
+}

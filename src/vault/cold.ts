@@ -4,7 +4,7 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import { crashpoint } from '../lib/crashpoint.ts'
 import { openJson } from './document.ts'
 import { PointNotFoundError, VaultClaimError, VaultDamageError } from './errors.ts'
-import { headName, MOVED, writeHead } from './heads.ts'
+import { headName, MOVED, MOVED_AT, writeHead } from './heads.ts'
 import type { PointHead, PointRecord } from './heads.ts'
 import { sealIndex } from './index-delta.ts'
 import type { Lease } from './lease.ts'
@@ -45,14 +45,17 @@ export interface MoveOptions {
   readonly onProgress?: (bytes: number) => void
 }
 
-/** Member of a head's record in a cold store: when the point came there, in milliseconds since 1970. */
-export const MOVED_AT = 'movedToColdAt'
+/**
+ * Member of a record in a cold store, true once the first store's head says nothing more of the point: whoever can write there can put
+ * an old one back.
+ */
+export const LEFT = 'leftFirstStore'
 
 /** What a cold store has alike, beside the header. */
 const MIRRORED = ['keys/', 'records/', twinName('records/')] as const
 
 /** What of a head's record is of the store it lies in. */
-const OWN_MEMBERS: readonly string[] = [MOVED_AT, IN_HEAD]
+const OWN_MEMBERS: readonly string[] = [MOVED_AT, LEFT, IN_HEAD]
 
 /**
  * Makes, or completes, what the cold store has alike: header, wrappings of the keys and vault records, byte for byte.
@@ -226,9 +229,11 @@ async function indexWith(vault: Vault, { manifest: { root } }: PointHead): Promi
  */
 export async function leaveWarm(warm: Vault, cold: Vault, pointId: string): Promise<void> {
   const { record } = await cold.head(pointId)
-  const before = await headIn(warm, pointId)
-  const change = before === undefined ? {} : changesOf(record, before.record)
-  if (Object.keys(change).length > 0) await cold.amend(pointId, change)
+  if (record[LEFT] !== true) {
+    const before = await headIn(warm, pointId)
+    const change = before === undefined ? {} : changesOf(record, before.record)
+    await cold.amend(pointId, { ...change, [LEFT]: true })
+  }
   crashpoint('move.amended')
   await warm.deletePoint(pointId, MOVED)
   crashpoint('move.finished')

@@ -26,6 +26,8 @@ export interface PointHead {
 export const headName = (pointId: string): string => `points/${pointId}/head`
 /** A tombstone's reason where the recovery point lies in the vault's cold store now: it is not deleted. */
 export const MOVED = 'moved to cold storage'
+/** Member of a head's record in a cold store: when the point came there, in milliseconds since 1970. */
+export const MOVED_AT = 'movedToColdAt'
 export const deletedName = (pointId: string): string => `points/${pointId}/deleted`
 const amendmentName = (pointId: string, number: number): string =>
   `points/${pointId}/amendment-${String(number).padStart(8, '0')}`
@@ -54,16 +56,19 @@ export async function writeHead(store: BlobStore, keys: VaultKeys, head: PointHe
  * @throws {PointNotFoundError} When there is none, or it was deleted. @throws {VaultDamageError}
  */
 export async function readHead(store: BlobStore, keys: VaultKeys, pointId: string): Promise<PointHead> {
-  const { amendments } = await findHead(store, pointId)
+  const { amendments } = await findHead(store, keys, pointId)
   return await openHead(store, keys, pointId, amendments)
 }
 
-/** @throws {PointNotFoundError} */
-async function findHead(store: BlobStore, pointId: string): Promise<FoundPoint> {
+/** @throws {PointNotFoundError} @throws {VaultDamageError} When a tombstone lies there that deletes nothing. */
+async function findHead(store: BlobStore, keys: VaultKeys, pointId: string): Promise<FoundPoint> {
   checkPointId(pointId)
   const found = (await findPoints(store, pointId)).get(pointId)
-  if (found?.hasHead !== true || found.isDeleted) throw new PointNotFoundError(pointId)
-  return found
+  if (found?.hasHead !== true) throw new PointNotFoundError(pointId)
+  if (!found.isDeleted) return found
+  // Whoever can write to the storage can put a blob of that name: it hides no recovery point without saying so.
+  await checkTombstone(store, keys, pointId)
+  throw new PointNotFoundError(pointId)
 }
 
 /**
@@ -144,7 +149,7 @@ export async function writeAmendment(
   pointId: string,
   record: PointRecord,
 ): Promise<number> {
-  const { amendments } = await findHead(store, pointId)
+  const { amendments } = await findHead(store, keys, pointId)
   await openHead(store, keys, pointId, amendments)
   for (let number = amendments + 1; ; number++) {
     const name = amendmentName(pointId, number)
@@ -194,10 +199,31 @@ export async function deleteHead(
   crashpoint('point.deleted')
 }
 
-/** @returns The tombstone's reason. @throws {VaultDamageError} */
+/**
+ * @returns The tombstone's reason.
+ * @throws {VaultDamageError} Where it does not open, or is the first store's that was put into the cold one, where it deletes nothing.
+ */
 export async function checkTombstone(store: BlobStore, keys: VaultKeys, pointId: string): Promise<string> {
   const name = deletedName(pointId)
   const json = await openEither(store, keys, 'deleted', name)
   if (json['pointId'] !== pointId) throw new VaultDamageError(name, 'it is of another recovery point')
-  return String(json['reason'])
+  const reason = String(json['reason'])
+  // Both stores have the same keys, and seals name no store.
+  if (reason === MOVED && (await cameHere(store, keys, pointId)))
+    throw new VaultDamageError(
+      name,
+      'it is that of the vault’s first store: the recovery point was moved here',
+    )
+  return reason
+}
+
+/** Whether a head lies here that was moved here. */
+async function cameHere(store: BlobStore, keys: VaultKeys, pointId: string): Promise<boolean> {
+  try {
+    const { record } = parseHead(keys, pointId, await openEither(store, keys, 'head', headName(pointId)))
+    return typeof record[MOVED_AT] === 'number'
+  } catch (error) {
+    if (error instanceof BlobNotFoundError || error instanceof VaultDamageError) return false
+    throw error
+  }
 }

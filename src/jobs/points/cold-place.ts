@@ -33,9 +33,14 @@ export function coldPlaceIn(record: PointRecord): ColdPlace | undefined {
 
 /** How people name such a place. */
 export const placeText = (place: ColdPlace): string =>
-  place.kind === 'directory'
-    ? place.path
-    : `s3://${place.bucket}/${place.prefix}${place.folder} at ${place.endpoint}`
+  place.kind === 'directory' ? place.path : `${bucketText(place)} at ${place.endpoint}`
+
+export const bucketText = ({
+  bucket,
+  prefix,
+  folder,
+}: Pick<ColdPlace & { kind: 's3' }, 'bucket' | 'prefix' | 'folder'>): string =>
+  `s3://${bucket}/${prefix}${folder}`
 
 /** Seals where the cold storage is into the vault, before the first recovery point is moved there, and when it lies elsewhere since. */
 export async function sealColdPlace(tools: JobTools, row: VaultTable, warm: Vault): Promise<void> {

@@ -1,9 +1,10 @@
 import { basename } from 'node:path'
 import type { BlobStore } from '../../blobs/blob-store.ts'
-import { MOVED_AT } from '../../vault/cold.ts'
+import { LEFT } from '../../vault/cold.ts'
 import { readAllHeads } from '../../vault/all-heads.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
-import { checkTombstone, deletedName, headName, MOVED } from '../../vault/heads.ts'
+import { findPoints } from '../../vault/found-points.ts'
+import { checkTombstone, deletedName, headName, MOVED, MOVED_AT } from '../../vault/heads.ts'
 import type { PointHead } from '../../vault/heads.ts'
 import { isEitherThere } from '../../vault/twins.ts'
 import { readHeader } from '../../vault/vault.ts'
@@ -49,8 +50,8 @@ export async function isStoreOf(store: BlobStore, vaultId: string, place: string
 }
 
 /**
- * The recovery points that lie in the cold store alone, and what is wrong with others. One that the first store still has was being
- * moved: it is whole there, and moved again. One that was deleted there was deleted.
+ * The recovery points that lie in the cold store, and what is wrong with others. One that the first store still has was being moved: it
+ * is whole there, and moved again; but where it had left, whatever lies there was put back. One that was deleted there was deleted.
  */
 export async function* readColdHeads(
   warm: Vault,
@@ -72,7 +73,7 @@ async function countedHead(
     if (await isEitherThere(warm.store, deletedName(head.pointId))) {
       const reason = await checkTombstone(warm.store, warm.keys, head.pointId)
       if (reason !== MOVED) return undefined
-    } else if (await isEitherThere(warm.store, name)) return undefined
+    } else if (head.record[LEFT] !== true && (await isEitherThere(warm.store, name))) return undefined
     if (typeof head.record[MOVED_AT] === 'number') return head
     return new VaultDamageError(
       name,
@@ -80,6 +81,33 @@ async function countedHead(
     )
   } catch (error) {
     if (error instanceof VaultDamageError) return error
+    throw error
+  }
+}
+
+/** Tombstones read at once. */
+const AT_ONCE = 128
+
+/** Ids of recovery points that were moved to the cold store, and of which nothing lies there: no head, and no tombstone. */
+export async function lostFromCold(warm: Vault, cold: BlobStore): Promise<readonly string[]> {
+  const there = await findPoints(cold)
+  const gone = [...(await findPoints(warm.store))].filter(
+    ([pointId, { isDeleted }]) => isDeleted && !there.has(pointId),
+  )
+  const lost: string[] = []
+  for (let at = 0; at < gone.length; at += AT_ONCE) {
+    const page = gone.slice(at, at + AT_ONCE).map(([pointId]) => pointId)
+    const isLost = await Promise.all(page.map((pointId) => wasMoved(warm, pointId)))
+    lost.push(...page.filter((_, index) => isLost[index]))
+  }
+  return lost
+}
+
+async function wasMoved({ store, keys }: Vault, pointId: string): Promise<boolean> {
+  try {
+    return (await checkTombstone(store, keys, pointId)) === MOVED
+  } catch (error) {
+    if (error instanceof VaultDamageError) return false
     throw error
   }
 }

@@ -4,7 +4,7 @@ import type { LegalHoldTable } from '../../store/points/schema-holds.ts'
 import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
 import type { PointHead, PointRecord } from '../../vault/heads.ts'
 import type { HoldTargets } from '../../store/points/legal-holds.ts'
-import { MOVED_AT } from '../../vault/cold.ts'
+import { MOVED_AT } from '../../vault/heads.ts'
 import type { Tier } from '../vaults/vault-storages.ts'
 
 /**

@@ -12,7 +12,7 @@ import { coldPlaceIn, placeText } from '../points/cold-place.ts'
 import { identityExportIn } from '../points/point-record.ts'
 import { ForeignPointError, placeIn, pointOf, vaultRow } from './rebuild-points.ts'
 import type { RebuiltPoint, VaultPlace } from './rebuild-points.ts'
-import { readColdHeads } from './rebuild-cold.ts'
+import { lostFromCold, readColdHeads } from './rebuild-cold.ts'
 import type { TakenVault } from './rebuild-vault.ts'
 import type { Tier } from '../vaults/vault-storages.ts'
 
@@ -87,6 +87,12 @@ export async function rebuildVault(
       rebuilt,
       `vault ${place.name}: recovery points of it that were moved to cold storage in ${placeText(moved)} were left out`,
     )
+  if (found.cold !== undefined)
+    for (const pointId of await lostFromCold(vault, found.cold.store))
+      note(
+        rebuilt,
+        `recovery point ${pointId} in vault ${place.name}: it was moved to cold storage, and nothing of it is in ${found.cold.place}`,
+      )
   const holds = new Set<string>()
   let batch: RebuiltPoint[] = []
   const flush = async (): Promise<void> => {
@@ -119,14 +125,22 @@ export async function rebuildVault(
   await flush()
 }
 
-/** Those of the vault's own store, then those that were moved to its cold one. */
+/** Those that were moved to the vault's cold store, then the others of its own one. */
 async function* headsOf({ vault, found }: TakenVault): AsyncGenerator<{
   readonly tier: Tier
   readonly heads: readonly (PointHead | VaultDamageError)[]
 }> {
-  for await (const heads of readAllHeads(vault.store, vault.keys)) yield { tier: 'warm', heads }
-  if (found.cold === undefined) return
-  for await (const heads of readColdHeads(vault, found.cold.store)) yield { tier: 'cold', heads }
+  const moved = new Set<string>()
+  if (found.cold !== undefined)
+    for await (const heads of readColdHeads(vault, found.cold.store)) {
+      for (const head of heads) if (!(head instanceof VaultDamageError)) moved.add(head.pointId)
+      yield { tier: 'cold', heads }
+    }
+  for await (const heads of readAllHeads(vault.store, vault.keys))
+    yield {
+      tier: 'warm',
+      heads: heads.filter((head) => head instanceof VaultDamageError || !moved.has(head.pointId)),
+    }
 }
 
 function rebuiltPoint(

@@ -5,7 +5,7 @@ import type { Queryable } from '../../store/store.ts'
 import { PointNotFoundError, VaultDamageError } from '../../vault/errors.ts'
 import { listPoints } from '../../vault/found-points.ts'
 import type { FoundPoints } from '../../vault/found-points.ts'
-import { checkTombstone, headName } from '../../vault/heads.ts'
+import { checkTombstone, headName, MOVED } from '../../vault/heads.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { VerifyResult } from '../../vault/verify.ts'
 import type { Tier } from '../vaults/vault-storages.ts'
@@ -37,7 +37,7 @@ export async function missingPoints(
   const live = new Set(listed.live.map(([pointId]) => pointId))
   const missing: MissingPoint[] = []
   for (const point of rows)
-    if (!live.has(point.pointId) && (await isMissing(db, vault, opened, point))) missing.push(point)
+    if (!live.has(point.pointId) && (await isMissing(db, vault, { opened, tier }, point))) missing.push(point)
   return { missing, listed }
 }
 
@@ -65,7 +65,7 @@ async function restorablePoints(db: Queryable, vault: VaultTable, tier: Tier): P
 async function isMissing(
   db: Queryable,
   vault: VaultTable,
-  opened: Vault,
+  { opened, tier }: { readonly opened: Vault; readonly tier: Tier },
   { pointId, arn }: MissingPoint,
 ): Promise<boolean> {
   try {
@@ -77,13 +77,13 @@ async function isMissing(
     if (!(error instanceof PointNotFoundError)) throw error
   }
   const row = await findRecoveryPoint(db, vault.account_id, arn)
-  return row !== undefined && RESTORABLE.includes(row.status) && !(await isDeleted(opened, pointId))
+  return row !== undefined && RESTORABLE.includes(row.status) && !(await isDeleted(opened, tier, pointId))
 }
 
-async function isDeleted({ store, keys }: Vault, pointId: string): Promise<boolean> {
+async function isDeleted({ store, keys }: Vault, tier: Tier, pointId: string): Promise<boolean> {
   try {
-    await checkTombstone(store, keys, pointId)
-    return true
+    // Where it was moved to, the first store's tombstone deletes nothing.
+    return (await checkTombstone(store, keys, pointId)) !== MOVED || tier === 'warm'
   } catch (error) {
     if (error instanceof BlobNotFoundError || error instanceof VaultDamageError) return false
     throw error
