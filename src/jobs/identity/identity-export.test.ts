@@ -26,9 +26,11 @@ import {
   readIdentityPart,
   writeIdentityManifest,
 } from '../../vault/identity-exports.ts'
-import type { IdentityManifest } from '../../vault/identity-exports.ts'
+import type { IdentityExportName, IdentityManifest } from '../../vault/identity-exports.ts'
 import type { Vault } from '../../vault/vault.ts'
+import { identityExportIn } from '../points/point-record.ts'
 import { IdentityExports } from './identity-export.ts'
+import { findIdentity } from './identity-found.ts'
 import type { IdentityLine } from './identity-rows.ts'
 import { openSystemVault } from './system-vault.ts'
 import { VaultRegistry } from '../vaults/vault-registry.ts'
@@ -353,6 +355,25 @@ test('a number that somebody planted is not counted on from, and keeps no export
   }
   const numbers = (await listIdentityExports(blobs)).map((one) => one.number).filter((one) => one < 99)
   assert.deepEqual(numbers, [3, 2, 1])
+})
+
+test('R19 who has the key of a server before cannot pass by a greater number, and no head’s number ends the counting', async () => {
+  await using bench = await openBench()
+  const { serverKey, exports } = bench
+  await exports.run()
+  const vault = await bench.vault()
+  const [own] = await listIdentityExports(vault.store)
+  const { manifest } = await readIdentityManifest(vault.store, vault.keys, own as IdentityExportName)
+  const earlier = new ServerKey(Buffer.alloc(32, 9))
+  const planted = { ...manifest, number: 99, epoch: 9, signer: earlier.identitySigner }
+  const folder = 'identity/00000099-20261128T130000Z'
+  await writeIdentityManifest(vault.store, vault.keys, folder, { ...planted, parts: [] }, (text) =>
+    earlier.signIdentity(text),
+  )
+  const kit = { kitId: 'k', identitySigners: [serverKey.identitySigner, earlier.identitySigner] }
+  assert.equal((await findIdentity([vault], kit)).manifest.number, 1)
+  for (const identityExport of [1e300, 99_999_999, -1, 0.5, '7'])
+    assert.equal(identityExportIn({ identityExport }), 0)
 })
 
 test('a system vault that somebody removed is begun anew', async () => {

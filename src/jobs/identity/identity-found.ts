@@ -28,6 +28,20 @@ interface Candidate {
   readonly name: IdentityExportName
 }
 
+interface Believed {
+  readonly vault: Vault
+  readonly manifest: IdentityManifest
+}
+
+/**
+ * Those of the kit's own server first, then those of the servers before it: who still has the key of one of these can sign greater
+ * numbers for ever.
+ */
+function newestFirst(all: readonly Believed[], signers: readonly string[]): readonly Believed[] {
+  const rank = ({ manifest }: Believed): number => signers.indexOf(manifest.signer)
+  return all.toSorted((a, b) => rank(a) - rank(b) || b.manifest.number - a.manifest.number)
+}
+
 /** Problems told; one that planted more has nothing more to say. */
 const MAX_PROBLEMS = 20
 
@@ -53,17 +67,21 @@ export async function findIdentity(
   }
   const problems: string[] = []
   const told = (problem: string): void => void (problems.length < MAX_PROBLEMS && problems.push(problem))
-  const good: { readonly vault: Vault; readonly manifest: IdentityManifest }[] = []
+  const believed: Believed[] = []
   for (const { vault, name } of candidates) {
     if (wanted !== undefined && name.number > wanted) continue
     const manifest = await believedManifest(vault, name, kit.identitySigners, told)
-    const isGood = manifest !== undefined && (good.length > 0 || (await isWhole(vault, manifest, told)))
-    if (isGood) good.push({ vault, manifest })
-    else if (wanted === name.number) break
+    if (manifest !== undefined) believed.push({ vault, manifest })
+  }
+  const good: Believed[] = []
+  for (const one of newestFirst(believed, kit.identitySigners)) {
+    const { number } = one.manifest
+    if (good.length === 0 && wanted !== undefined && number !== wanted) continue
+    if (good.length > 0 || (await isWhole(one.vault, one.manifest, told))) good.push(one)
     if (good.length === 2) break
   }
   const [chosen, before] = good
-  if (chosen === undefined || (wanted !== undefined && chosen.manifest.number !== wanted)) {
+  if (chosen === undefined) {
     const which =
       wanted === undefined
         ? 'no export of them is whole and signed'

@@ -8,10 +8,15 @@ const IDENTITY_EXPORT = 'identityExport'
 
 const DAY_MS = 86_400_000
 
+/** A greater one nobody has counted to: exports are named by eight digits, and the next one's follows. */
+const MAX_NUMBER = 90_000_000
+
 /** Number of the last identity export when a head was written; 0 where it names none. */
 export function identityExportIn(record: Readonly<Record<string, unknown>>): number {
   const said = record[IDENTITY_EXPORT]
-  return typeof said === 'number' ? said : 0
+  return Number.isSafeInteger(said) && (said as number) >= 0 && (said as number) < MAX_NUMBER
+    ? (said as number)
+    : 0
 }
 
 /** What the manifest's head says of a recovery point, so that the catalogue can be made again from the vault alone. */
