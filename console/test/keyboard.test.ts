@@ -120,6 +120,16 @@ test('by keys alone somebody signs in, backs up and restores', { skip: missing }
   await shows(page, page.getByRole('heading', { level: 1, name: /^Restore / }))
   await shows(page, page.getByText('Completed', { exact: true }))
   assert.equal(readFileSync(join(restored, 'by-keys', 'letter.txt'), 'utf8'), 'dear world\n')
+  // The default role may not elasticfilesystem:ClientRootAccess, without which a restore leaves set-user-id bits away.
+  const goesOn = 'The session works on the resource: allowed, but for a right that it goes on without'
+  await shows(page, identity.getByRole('button', { name: goesOn }))
+  await shows(
+    page,
+    page
+      .getByRole('row', { name: /Goes on without/ })
+      .getByText(/ClientRootAccess/)
+      .first(),
+  )
 })
 
 test('a dialog keeps the focus while it is open, and gives it back', { skip: missing }, async () => {

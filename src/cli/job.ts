@@ -117,11 +117,15 @@ function resultFacts(result: Readonly<Record<string, string>>): Record<string, s
   return facts
 }
 
+function effectOf({ Effect, IsOptional }: JobDecision): string {
+  return Effect === 'Deny' && IsOptional ? 'Deny, goes on without' : Effect
+}
+
 /** Denials come with the reason below their line. */
 export function decisionTable(decisions: readonly JobDecision[]): string {
   const lines = tableOf(
     ['STEP', 'EFFECT', 'ACTION', 'COUNT', 'FIRST RESOURCE', 'DECIDED BY'],
-    decisions.map((d) => [d.Step, d.Effect, d.Action, String(d.Count), d.ResourceArn, decidedBy(d)]),
+    decisions.map((d) => [d.Step, effectOf(d), d.Action, String(d.Count), d.ResourceArn, decidedBy(d)]),
   ).split('\n')
   return lines
     .flatMap((line, at) => {

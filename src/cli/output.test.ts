@@ -119,7 +119,13 @@ test('progressLine() tells state, share, size, counts and the reason', () => {
 })
 
 test('decisionTable() puts the reason below a denial', () => {
-  const decision = { Step: 'Backup', Action: 'elasticfilesystem:Backup', ResourceArn: 'arn:a', Count: 2 }
+  const decision = {
+    Step: 'Backup',
+    IsOptional: false,
+    Action: 'elasticfilesystem:Backup',
+    ResourceArn: 'arn:a',
+    Count: 2,
+  }
   const allow = {
     ...decision,
     Effect: 'Allow',
@@ -127,8 +133,10 @@ test('decisionTable() puts the reason below a denial', () => {
     StatementId: 'S',
     Reason: 'r',
   }
-  const lines = decisionTable([allow, { ...decision, Effect: 'Deny', Reason: 'because' }]).split('\n')
-  assert.equal(lines.length, 4)
+  const deny = { ...decision, Effect: 'Deny', Reason: 'because' }
+  const lines = decisionTable([allow, deny, { ...deny, IsOptional: true }]).split('\n')
+  assert.equal(lines.length, 6)
+  assert.match(lines[4] as string, /^Backup\s+Deny, goes on without\s/)
   assert.match(lines[1] as string, /^Backup\s+Allow\s+elasticfilesystem:Backup\s+2\s+arn:a\s+P S$/)
   assert.equal(lines[3], '  because')
 })

@@ -120,6 +120,7 @@ export interface Kind {
   readonly restoreTarget: (facts: RestoreFacts) => StepTarget
   /** Steps of a backup, in the order in which a job meets them. */
   readonly backup: Readonly<Record<string, Step>>
+  /** Each under its own name. */
   readonly restore: Readonly<Record<string, Step>>
   /** Steps of deleting or expiring a recovery point on the source service's side; empty where there is none. */
   readonly remove: Readonly<Record<string, Step>>

@@ -23,6 +23,7 @@ import type {
   StartVerifyJobOutput,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
+import { kindOfType } from '../kinds/kinds.ts'
 import { listDecisions } from '../store/audit/decisions.ts'
 import { whyWaiting } from '../store/jobs/job-limits.ts'
 import { findJob, insertJob, jobBasics } from '../store/jobs/jobs.ts'
@@ -69,7 +70,7 @@ export async function listJobDecisions(
     { accountId: ctx.accountId, jobId: job.job_id },
     pageOf(ctx, list, input),
   )
-  return { Decisions: rows.map(toDecision), NextToken: nextToken(ctx, list, next) }
+  return { Decisions: rows.map((row) => toDecision(job, row)), NextToken: nextToken(ctx, list, next) }
 }
 
 export async function startVerifyJob(
@@ -271,9 +272,10 @@ function percentOf(row: JobTable): number | undefined {
   return Math.min(100, (100 * row.bytes_done) / row.bytes_total)
 }
 
-function toDecision(row: JobDecisionTable): JobDecision {
+function toDecision(job: JobTable, row: JobDecisionTable): JobDecision {
   return {
     Step: row.step,
+    IsOptional: kindOfType(job.resource_type ?? '')?.restore[row.step]?.optional === true,
     Action: row.action,
     Effect: row.effect,
     ResourceArn: row.first_arn,

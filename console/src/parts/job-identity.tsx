@@ -127,6 +127,7 @@ async function passDecisions({
     }
     return {
       Step: 'caller',
+      IsOptional: false,
       Action: 'iam:PassRole',
       Effect,
       ResourceArn: Resource,
@@ -165,22 +166,25 @@ function stepsOf(decisions: readonly JobDecision[]): readonly Step[] {
   ]
 }
 
-type Health = 'allowed' | 'denied' | 'unasked'
+type Health = 'allowed' | 'lessened' | 'denied' | 'unasked'
 
 /** A session that decided anything was given out, so the role's trust policy admitted the service. */
 function healthOf({ id, decisions }: Step, all: readonly Step[]): Health {
   if (id === 'assume' && decisions.length === 0) return all.some(isOfSession) ? 'allowed' : 'unasked'
   if (decisions.length === 0) return 'unasked'
-  return decisions.some(({ Effect }) => Effect === 'Deny') ? 'denied' : 'allowed'
+  const denied = decisions.filter(({ Effect }) => Effect === 'Deny')
+  if (denied.some(({ IsOptional }) => !IsOptional)) return 'denied'
+  return denied.length > 0 ? 'lessened' : 'allowed'
 }
 
 function isOfSession({ id, decisions }: Step): boolean {
   return ['resource', 'vault', 'key'].includes(id) && decisions.length > 0
 }
 
-const MARKS: Readonly<Record<Health, string>> = { allowed: '✓', denied: '✗', unasked: '·' }
+const MARKS: Readonly<Record<Health, string>> = { allowed: '✓', lessened: '!', denied: '✗', unasked: '·' }
 const WORDS: Readonly<Record<Health, string>> = {
   allowed: 'allowed',
+  lessened: 'allowed, but for a right that it goes on without',
   denied: 'denied',
   unasked: 'nothing recorded in this job',
 }
@@ -249,7 +253,9 @@ function Node(of: {
   return (
     <div className="identity-node" title={of.detail}>
       <span>{of.title}</span>
-      <b>{of.name}</b>
+      <b>
+        <Arn of={of.name} />
+      </b>
     </div>
   )
 }
@@ -303,12 +309,14 @@ function Decisions({
         {
           id: 'effect',
           header: 'Decision',
-          minWidth: 120,
-          cell: ({ Effect }) =>
-            Effect === 'Deny' ? (
-              <StatusIndicator type="error">Denied</StatusIndicator>
-            ) : (
+          minWidth: 165,
+          cell: ({ Effect, IsOptional }) =>
+            Effect !== 'Deny' ? (
               <StatusIndicator type="success">Allowed</StatusIndicator>
+            ) : IsOptional ? (
+              <StatusIndicator type="warning">Goes on without</StatusIndicator>
+            ) : (
+              <StatusIndicator type="error">Denied</StatusIndicator>
             ),
         },
         {
@@ -324,13 +332,14 @@ function Decisions({
           id: 'by',
           header: 'Decided by',
           minWidth: 160,
-          cell: ({ PolicyArn, StatementId, Reason }) => (
-            <span className="arn">
-              {PolicyArn === undefined
-                ? Reason
-                : `${nameOf(PolicyArn)}${StatementId === undefined ? '' : `, ${statementText(StatementId)}`}`}
-            </span>
-          ),
+          cell: ({ PolicyArn, StatementId, Reason }) =>
+            PolicyArn === undefined ? (
+              <span className="arn">{Reason}</span>
+            ) : (
+              <Arn
+                of={`${nameOf(PolicyArn)}${StatementId === undefined ? '' : `, ${statementText(StatementId)}`}`}
+              />
+            ),
         },
       ]}
     />

@@ -60,6 +60,7 @@ export interface Job {
 
 export interface JobDecision {
   readonly Step: string
+  readonly IsOptional: boolean
   readonly Action: string
   readonly Effect: string
   readonly ResourceArn: string
