@@ -97,7 +97,7 @@ export async function goTo(page: Page, path: string): Promise<void> {
   await page.locator(`[data-screen=${JSON.stringify(path)}][aria-busy="false"]`).waitFor()
   await page.getByRole('heading', { level: 1 }).first().waitFor()
   await page.waitForFunction(
-    () => document.querySelector('[class*="spinner"], [class*="status-loading"]') === null,
+    () => document.querySelector('[class*="awsui_circle-left"], [class*="status-loading"]') === null,
   )
 }
 

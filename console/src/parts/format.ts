@@ -6,7 +6,7 @@ export function bytes(count: number | undefined): string {
   if (count === undefined) return '–'
   const step = count < 1 ? 0 : Math.min(Math.floor(Math.log2(count) / 10), UNITS.length - 1)
   const value = count / 1024 ** step
-  return `${step === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[step] as string}`
+  return `${step === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)}\u00a0${UNITS[step] as string}`
 }
 
 export function when(at: Date | undefined): string {

@@ -1,3 +1,4 @@
+import './parts.css'
 import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
@@ -98,7 +99,7 @@ export function PolicyEditor(props: PolicyEditorProps): ReactNode {
       <SpaceBetween size="m">
         {error !== undefined && <Problem error={error} what="save this policy" />}
         <FormField label="Policy document (JSON)" stretch>
-          <div onKeyUp={look} onClick={look}>
+          <div className="code" onKeyUp={look} onClick={look}>
             <Textarea
               value={text}
               rows={Math.min(30, Math.max(10, text.split('\n').length))}

@@ -1,3 +1,4 @@
+import '../../parts/parts.css'
 import {
   CreateGroupCommand,
   CreatePolicyCommand,
@@ -62,7 +63,9 @@ export function CreateIdentity({
                 : 'Its screen has the editor that checks it.'
             }
           >
-            <Textarea value={document} rows={10} onChange={({ detail }) => setDocument(detail.value)} />
+            <div className="code">
+              <Textarea value={document} rows={10} onChange={({ detail }) => setDocument(detail.value)} />
+            </div>
           </FormField>
         </>
       )}

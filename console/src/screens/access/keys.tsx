@@ -1,3 +1,4 @@
+import '../../parts/parts.css'
 import {
   CreateAccessKeyCommand,
   DeleteAccessKeyCommand,
@@ -189,7 +190,9 @@ function CreateKey({
         label="Policy of its own (optional)"
         description="It may then no more than both this and the user’s policies allow."
       >
-        <Textarea value={policy} rows={5} onChange={({ detail }) => setPolicy(detail.value)} />
+        <div className="code">
+          <Textarea value={policy} rows={5} onChange={({ detail }) => setPolicy(detail.value)} />
+        </div>
       </FormField>
     </FormDialog>
   )

@@ -32,7 +32,8 @@ export function PassGraph(): ReactNode {
   return (
     <Stack>
       <Alert type="info">
-        Whoever passes a role to a backup or restore has it do all that the role may, whatever he may himself.
+        Whoever passes a role to a backup or restore has it do all that the role may, whatever they may do
+        themselves.
       </Alert>
       {pages.rows.length > 0 && (
         <Container header={<Header variant="h2">Who may pass which role</Header>}>

@@ -1,3 +1,4 @@
+import '../../parts/parts.css'
 import FormField from '@cloudscape-design/components/form-field'
 import Textarea from '@cloudscape-design/components/textarea'
 import { useState } from 'react'
@@ -24,22 +25,24 @@ export function PlanJson({
       errorText={written?.slip}
       stretch
     >
-      <Textarea
-        value={written?.text ?? now}
-        rows={ROWS}
-        spellcheck={false}
-        onBlur={() => {
-          if (written?.slip === '') setWritten(undefined)
-        }}
-        onChange={({ detail: { value: text } }) => {
-          try {
-            onChange(withPlan(draft, parsePlan(text)))
-            setWritten({ text, slip: '' })
-          } catch (failure) {
-            setWritten({ text, slip: (failure as Error).message })
-          }
-        }}
-      />
+      <div className="code">
+        <Textarea
+          value={written?.text ?? now}
+          rows={ROWS}
+          spellcheck={false}
+          onBlur={() => {
+            if (written?.slip === '') setWritten(undefined)
+          }}
+          onChange={({ detail: { value: text } }) => {
+            try {
+              onChange(withPlan(draft, parsePlan(text)))
+              setWritten({ text, slip: '' })
+            } catch (failure) {
+              setWritten({ text, slip: (failure as Error).message })
+            }
+          }}
+        />
+      </div>
     </FormField>
   )
 }
