@@ -253,9 +253,7 @@ function Node(of: {
   return (
     <div className="identity-node" title={of.detail}>
       <span>{of.title}</span>
-      <b>
-        <Arn of={of.name} />
-      </b>
+      <b>{typeof of.name === 'string' ? <Arn of={of.name} /> : of.name}</b>
     </div>
   )
 }
