@@ -81,8 +81,19 @@ test('a plan takes the packs that free most for what they take, and leaves the o
 test('a plan lets a segment go over whole of which little is unused, and packs again one of which much is', () => {
   // Segments 0 to 19, then twelve of which an eighth is in use, then two of which an eighth is not.
   const { plan, unusedShare } = planFor([[...WHOLE, ...Array.from({ length: 12 }, () => 1), 7, 7]])
-  assert.deepEqual([...plan.whole], [32, 33])
-  assert.ok(unusedShare <= 0.05)
+  assert.deepEqual([...plan.whole].slice(-2), [32, 33])
+  assert.ok(plan.whole.size <= 3)
+  assert.ok(unusedShare <= 0.0527)
+})
+
+test('a plan packs again no more than it must', () => {
+  const { plan, unusedShare } = planFor([
+    [...WHOLE, ...WHOLE.map(() => 6)],
+    [...WHOLE, ...WHOLE.map(() => 6)],
+    ...Array.from({ length: 3 }, () => WHOLE),
+  ])
+  assert.ok(plan.packs.length > 0 && plan.whole.size > 0)
+  assert.ok(unusedShare > 0.051 && unusedShare < 0.0527, `${unusedShare} stays unused`)
 })
 
 test('a plan frees enough, whatever is in use', () => {
@@ -93,7 +104,7 @@ test('a plan frees enough, whatever is in use', () => {
       const { uses, plan, unusedShare } = planFor(packs, isLocal)
       if (uses.every(({ usedShare }) => usedShare === 0)) return
       // Heads and ends of packs are no part of a plan.
-      assert.ok(unusedShare <= 0.0501, `${unusedShare} stays unused`)
+      assert.ok(unusedShare <= 0.0527, `${unusedShare} stays unused`)
       for (const use of plan.packs) assert.ok(uses.includes(use))
     }),
   )
