@@ -1,6 +1,7 @@
 import { BACK_OFF_FORGOTTEN_MS } from '../access/back-off.ts'
 import { expireUnstarted } from '../store/jobs/claims.ts'
 import { pruneDenials } from '../store/audit/denials.ts'
+import { pruneJobs } from '../store/jobs/jobs.ts'
 import { approvedForExpiry, pruneHeldDeletions } from '../store/points/held-deletions.ts'
 import { pruneLegalHolds } from '../store/points/legal-holds.ts'
 import { prunePlanRuns } from '../store/plans/plans.ts'
@@ -109,6 +110,7 @@ export class Housekeeping {
       return
     }
     await pruneLegalHolds(store.db, now)
+    await pruneJobs(store.db, now)
     await prunePlanRuns(store.db, now - KEEP_RUNS_MS)
     await pruneSignIns(store.db, now - BACK_OFF_FORGOTTEN_MS)
     await pruneDenials(store.db, now, () => this.#stop.signal.aborted)

@@ -21,6 +21,9 @@ import { nextToken, pageOf } from './paging.ts'
 
 /** One search looks into so many recovery points at most: the newest that the filters leave. */
 const MAX_SEARCHED = 100
+/** What a search found is kept so long, as AWS Backup keeps it; what a look into one folder found only while somebody looks about. */
+const KEPT_MS = 7 * 86_400_000
+const LOOK_KEPT_MS = 3_600_000
 /** Longer names no file system and no bucket has. */
 const MAX_PATTERN = 1024
 /** More text than a folder's end ever has. */
@@ -42,6 +45,7 @@ export async function startItemSearchJob(
     ...jobBasics(ctx, 'search'),
     vault_name: vault.name,
     guard_warning: warnings.length === 0 ? null : warnings.join('\n'),
+    kept_until: ctx.now + (input.Delimiter === undefined ? KEPT_MS : LOOK_KEPT_MS),
     input: JSON.stringify({
       recoveryPointArns: points.map(({ arn }) => arn),
       prefix: input.Prefix ?? '',
@@ -65,7 +69,10 @@ export async function listItemSearchResults(
 ): Promise<ListItemSearchResultsOutput> {
   const job = await findJob(ctx.store.db, ctx.accountId, input.JobId)
   if (job === undefined || job.kind !== 'search')
-    throw new ResourceNotFoundException(`Cannot find item search ${input.JobId}`, { Context: input.JobId })
+    throw new ResourceNotFoundException(
+      `Cannot find item search ${input.JobId}: what was found is kept for seven days, in one folder for an hour`,
+      { Context: input.JobId },
+    )
   const { recoveryPointArns } = JSON.parse(job.input) as { recoveryPointArns: readonly string[] }
   const points: RecoveryPointTable[] = []
   for (const arn of recoveryPointArns) {

@@ -374,6 +374,8 @@ export interface JobTable {
   plan_id: string | null
   /** What the restore guard would have refused, had it not been set to warn only. */
   guard_warning: string | null
+  /** Its row goes then, once it has ended; null: it stays. */
+  kept_until: Millis | null
 }
 
 /** What the policy engine said to a job: denials singly, allows aggregated. */

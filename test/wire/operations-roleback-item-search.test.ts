@@ -126,6 +126,14 @@ test('tells one level at a time as folders with what lies below, and goes on beh
   ])
   assert.deepEqual(await level({ Prefix: '/', Skip: 2 }), [['/reports/', 'folder', 4004]])
   assert.deepEqual(await level({ Prefix: '/reports/2026/', Skip: 2 }), [])
+  const kept = world.rows<{ hours: number }>(
+    "select distinct (kept_until - created_at) / 3600000 as hours from job where kind = 'search' order by 1",
+  )
+  assert.deepEqual(
+    kept.map(({ hours }) => hours),
+    [1, 168],
+    'who looks about leaves nothing behind for long',
+  )
   for (const slip of [{ Delimiter: '' }, { Delimiter: '/'.repeat(17) }, { Skip: -1 }])
     await assert.rejects(
       search(slip),

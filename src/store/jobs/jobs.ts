@@ -126,6 +126,7 @@ const EMPTY_JOB = {
   created_by: null,
   plan_id: null,
   guard_warning: null,
+  kept_until: null,
 } satisfies Partial<JobTable>
 
 /** `kinds` limits to these, so that a restore's id is not found as a backup's. */
@@ -163,6 +164,11 @@ export interface JobFilter {
   readonly createdBefore?: number | undefined
   readonly completedAfter?: number | undefined
   readonly completedBefore?: number | undefined
+}
+
+/** Removes ended jobs that are kept no longer. */
+export async function pruneJobs(db: Queryable, now: number): Promise<void> {
+  await db.deleteFrom('job').where('kept_until', '<=', now).where('completed_at', 'is not', null).execute()
 }
 
 /** Newest first. */

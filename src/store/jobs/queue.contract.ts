@@ -13,7 +13,7 @@ import {
   takeOverLeases,
   updateClaimed,
 } from './claims.ts'
-import { findJob, hasUnfinishedJob, insertJob, listJobs, requestCancel } from './jobs.ts'
+import { findJob, hasUnfinishedJob, insertJob, listJobs, pruneJobs, requestCancel } from './jobs.ts'
 import type { NewJob } from './jobs.ts'
 import type { JobKind, JobTable } from '../schema.ts'
 import type { ContractCase } from '../contract-rows.ts'
@@ -223,6 +223,27 @@ export const QUEUE_CONTRACT: readonly ContractCase[] = [
       await claimed(store, 'w')
       assert.deepEqual(await expireUnstarted(store.db, 'backup', NOW + 10, 'too late'), [])
       assert.equal((await claimed(store, 'w2', NOW + LEASE_MS)).fence, 2)
+    },
+  },
+  {
+    name: 'an ended job is gone when it is kept no longer, one that runs or is kept for good is not',
+    run: async (store) => {
+      await insertJob(store.db, job({ job_id: 'a ended', kept_until: NOW + 10 }))
+      await insertJob(store.db, job({ job_id: 'b for good' }))
+      await insertJob(store.db, job({ job_id: 'c waits', kept_until: NOW + 10 }))
+      for (const id of ['a ended', 'b for good']) {
+        const row = await claimed(store, 'w')
+        assert.equal(row.job_id, id)
+        await finishJob(store.db, row, { state: 'COMPLETED', now: NOW })
+      }
+      const left = async (): Promise<readonly string[]> =>
+        (await listJobs(store.db, { accountId: ACCOUNT, kinds: ['backup'] }, { limit: 9 })).rows
+          .map(({ job_id }) => job_id)
+          .toSorted()
+      await pruneJobs(store.db, NOW + 9)
+      assert.deepEqual(await left(), ['a ended', 'b for good', 'c waits'])
+      await pruneJobs(store.db, NOW + 10)
+      assert.deepEqual(await left(), ['b for good', 'c waits'])
     },
   },
   {
