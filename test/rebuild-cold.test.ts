@@ -6,12 +6,13 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import * as S3 from '@aws-sdk/client-s3'
-import { s3ClientOf } from './fixtures/bucket.ts'
+import { contentOf, fillBucket, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
 import { roleback } from './fixtures/command-line.ts'
 import type { Ended } from './fixtures/command-line.ts'
 import { letDaysPass } from './fixtures/expiry.ts'
 import { fillSmallTree, listTree } from './fixtures/small-tree.ts'
 import {
+  allow,
   backUpWell,
   makeRole,
   makeVault,
@@ -48,6 +49,7 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
   /** Of it nothing is left in cold storage. */
   let lost: string
   let lostId: string
+  let photos: string
   let rebuilt: { readonly points: number; readonly holds: number; readonly problems: readonly string[] }
 
   const kitOptions = (): string[] => [
@@ -122,6 +124,7 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
       })
       await backUpWell(world, point)
     }
+    await prepareBucket()
     lost = await backUpWell(world, {
       BackupVaultName: 'to-disk',
       ResourceArn: tree.arn,
@@ -139,13 +142,14 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
       MinRetentionDays: 7,
       MaxRetentionDays: 36_500,
     })
-    await letDaysPass(world, 8)
-    await until('both to be cold, and all jobs to end', () => {
-      const [row] = world.rows<{ cold: number; left: number }>(
+    await letDaysPass(world, 61)
+    await until('two to be cold and one tiered, and all jobs to end', () => {
+      const [row] = world.rows<{ cold: number; tiered: number; left: number }>(
         `select (select count(*) from recovery_point where moved_to_cold_at is not null) as "cold",
+          (select count(*) from recovery_point where tiered_at is not null) as "tiered",
           (select count(*) from job where state in ('CREATED', 'PENDING', 'RUNNING')) as "left"`,
       )
-      return row?.cold === 3 && row.left === 0 ? true : undefined
+      return row?.cold === 3 && row.tiered === 1 && row.left === 0 ? true : undefined
     })
     await world.call('backup', 'TagResource', {
       ResourceArn: (await coldPoint('to-disk')).RecoveryPointArn ?? '',
@@ -162,6 +166,21 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
 
   const pointId = (arn: string = ''): string =>
     world.rows<{ id: string }>('select point_id as "id" from recovery_point where arn = ?', arn)[0]?.id ?? ''
+
+  /** A bucket whose recovery point is to be tiered. */
+  async function prepareBucket(): Promise<void> {
+    const IamRoleArn = await makeRole(world, 'bucket-keeper', { statements: [allow('*')] })
+    await fillBucket(client, 'photos', { 'a.jpg': 'first', 'b.jpg': 'second' })
+    photos = await registerBucket(rgw, 'photos', world.call)
+    await backUpWell(world, { BackupVaultName: 'to-disk', ResourceArn: photos, IamRoleArn })
+    await world.call('backup', 'CreateTieringConfiguration', {
+      TieringConfiguration: {
+        TieringConfigurationName: 'buckets',
+        BackupVaultName: '*',
+        ResourceSelection: [{ Resources: [photos], ResourceType: 'S3', TieringDownSettingsInDays: 60 }],
+      },
+    })
+  }
 
   async function pointsIn(BackupVaultName: string) {
     const { RecoveryPoints = [] } = await world.call('backup', 'ListRecoveryPointsByBackupVault', {
@@ -265,7 +284,7 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
   })
 
   test('every recovery point in cold storage comes back with its retention, tags, lock and hold', async () => {
-    assert.deepEqual([rebuilt.points, rebuilt.holds], [4, 1])
+    assert.deepEqual([rebuilt.points, rebuilt.holds], [5, 1])
     const now = await catalogue()
     assert.deepEqual(now, before_)
     const cold = before_.points.filter(({ StorageClass }) => StorageClass === 'COLD')
@@ -301,5 +320,53 @@ describe('vault rebuild with cold storage', { skip: rgwMissing() }, () => {
     const out = join(places, 'by-hand')
     execFileSync(process.execPath, [RECOVER, 'restore', join(moved, folder), id, out, ...kitOptions()])
     assert.deepEqual(listTree(out), listTree(tree.path))
+  })
+
+  test('what was tiered is warm behind the loss, and is restored, copied and made cold from the second store', async () => {
+    const [point, ...others] = (await pointsIn('to-disk')).filter(({ ResourceArn }) => ResourceArn === photos)
+    assert.deepEqual([others.length, point?.StorageClass, point?.Status], [0, 'WARM', 'COMPLETED'])
+    const { ColdStorages } = await world.call('roleback', 'ListVaultColdStorages', {})
+    assert.deepEqual(
+      ColdStorages.map(({ RecoveryPoints }) => RecoveryPoints),
+      [1, 2],
+    )
+    const { RecoveryPointArn = '' } = point ?? {}
+    const IamRoleArn = await makeRole(world, 'bucket-keeper', { statements: [allow('*')] })
+    await fillBucket(client, 'back', {})
+    await registerBucket(rgw, 'back', world.call)
+    const job = await restore(world, {
+      RecoveryPointArn,
+      IamRoleArn,
+      Metadata: { DestinationBucketName: 'back' },
+    })
+    assert.equal(job.Status, 'COMPLETED', job.StatusMessage ?? '')
+    assert.deepEqual(await contentOf(client, 'back'), { 'a.jpg': 'first', 'b.jpg': 'second' })
+
+    const { CopyJobId = '' } = await world.call('backup', 'StartCopyJob', {
+      RecoveryPointArn,
+      SourceBackupVaultName: 'to-disk',
+      DestinationBackupVaultArn: ColdStorages[0]?.BackupVaultArn ?? '',
+      IamRoleArn,
+    })
+    const copy = await until('the copy to end', async () => {
+      const { CopyJob } = await world.call('backup', 'DescribeCopyJob', { CopyJobId })
+      return ['COMPLETED', 'FAILED'].includes(CopyJob?.State ?? '') ? CopyJob : undefined
+    })
+    assert.equal(copy.State, 'COMPLETED', copy.StatusMessage ?? '')
+
+    await world.call('backup', 'UpdateRecoveryPointLifecycle', {
+      BackupVaultName: 'to-disk',
+      RecoveryPointArn,
+      Lifecycle: { MoveToColdStorageAfterDays: 1 },
+    })
+    await letDaysPass(world, 2)
+    const becameCold = await until('it to be cold', async () => {
+      const described = await world.call('backup', 'DescribeRecoveryPoint', {
+        BackupVaultName: 'to-disk',
+        RecoveryPointArn,
+      })
+      return described.StorageClass === 'COLD' ? described : undefined
+    })
+    assert.deepEqual([becameCold.Status, becameCold.StatusMessage], ['COMPLETED', undefined])
   })
 })

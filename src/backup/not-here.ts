@@ -8,13 +8,12 @@ import type {
   DescribeScanJobInput,
   DisassociateRecoveryPointFromParentInput,
   DisassociateRecoveryPointInput,
-  GetTieringConfigurationInput,
   ListRestoreAccessBackupVaultsInput,
   ListRestoreAccessBackupVaultsOutput,
 } from '../aws/generated/backup.ts'
 import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { tieringConfigurationArn, vaultArn } from './arns.ts'
+import { vaultArn } from './arns.ts'
 import { pageOf } from './paging.ts'
 import { pointIn } from './recovery-points.ts'
 import { vaultNamed } from './vaults.ts'
@@ -25,20 +24,15 @@ import { vaultNamed } from './vaults.ts'
  */
 
 type NotHere =
-  | 'DeleteTieringConfiguration'
   | 'DescribeScanJob'
   | 'DisassociateRecoveryPoint'
   | 'DisassociateRecoveryPointFromParent'
-  | 'GetTieringConfiguration'
   | 'ListRestoreAccessBackupVaults'
   | 'ListScanJobSummaries'
   | 'ListScanJobs'
-  | 'ListTieringConfigurations'
 
 const all = (): string => '*'
 const point = (_: Context, input: { readonly RecoveryPointArn: string }): string => input.RecoveryPointArn
-const tiering = (ctx: Context, input: GetTieringConfigurationInput): string =>
-  tieringConfigurationArn(ctx, input.TieringConfigurationName)
 
 export const notHere: Pick<Service<BackupApi, Context>, NotHere> = {
   DisassociateRecoveryPoint: { resource: point, handler: disassociateRecoveryPoint },
@@ -60,13 +54,6 @@ export const notHere: Pick<Service<BackupApi, Context>, NotHere> = {
         AggregationPeriod: input.AggregationPeriod ?? 'FOURTEEN_DAYS',
       }),
   },
-  ListTieringConfigurations: {
-    resource: all,
-    handler: async (ctx, input) =>
-      emptyPage(ctx, 'ListTieringConfigurations', input, { TieringConfigurations: [] }),
-  },
-  GetTieringConfiguration: { resource: tiering, handler: noTieringConfiguration },
-  DeleteTieringConfiguration: { resource: tiering, handler: noTieringConfiguration },
 }
 
 /** A NextToken is nobody's: no page of these lists has one. */
@@ -118,10 +105,4 @@ async function listRestoreAccessBackupVaults(
 async function describeScanJob(_: Context, input: DescribeScanJobInput): Promise<never> {
   await Promise.resolve()
   throw new ResourceNotFoundException(`Cannot find scan job ${input.ScanJobId}`, { Context: input.ScanJobId })
-}
-
-async function noTieringConfiguration(_: Context, input: GetTieringConfigurationInput): Promise<never> {
-  await Promise.resolve()
-  const { TieringConfigurationName: name } = input
-  throw new ResourceNotFoundException(`Cannot find tiering configuration ${name}`, { Context: name })
 }

@@ -53,6 +53,7 @@ import {
   updateRegionSettings,
 } from './settings.ts'
 import { listTags, tagResource, untagResource } from './tags.ts'
+import { tieringOperations } from './tiering.ts'
 import { notHere } from './not-here.ts'
 import { unbuilt } from './unbuilt.ts'
 import {
@@ -113,6 +114,7 @@ export const backup: Service<BackupApi, Context> = {
   ...planOperations,
   ...restoreTestingOperations,
   ...auditOperations,
+  ...tieringOperations,
 
   CreateBackupVault: {
     resource: vault,

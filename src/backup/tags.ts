@@ -18,6 +18,7 @@ import { findPlan } from '../store/plans/plans.ts'
 import { findReportPlan } from '../store/compliance/report-plans.ts'
 import { findRecoveryPoint } from '../store/points/recovery-points.ts'
 import { findTestingPlan } from '../store/plans/restore-testing.ts'
+import { findTiering } from '../store/points/tiering.ts'
 import { deleteTags, putTags, tagsOf } from '../store/identity/tags.ts'
 import type { Queryable } from '../store/store.ts'
 import type { Tags } from '../store/identity/tags.ts'
@@ -118,7 +119,7 @@ function reservedKey(key: string): InvalidParameterValueException {
 async function taggable(ctx: Context, arn: string): Promise<void> {
   if (await isFound(ctx, arn)) return
   throw new ResourceNotFoundException(
-    `Cannot find a backup vault, backup plan, restore testing plan, framework, report plan, legal hold or recovery point with the ARN ${arn}`,
+    `Cannot find a backup vault, backup plan, restore testing plan, framework, report plan, tiering configuration, legal hold or recovery point with the ARN ${arn}`,
     { Context: arn },
   )
 }
@@ -134,6 +135,8 @@ async function isFound(ctx: Context, arn: string): Promise<boolean> {
   }
   const testingPlan = /:restore-testing-plan:([A-Za-z0-9_]+)-[0-9a-f-]{36}$/.exec(arn)?.[1]
   if (testingPlan !== undefined) return (await findTestingPlan(db, ctx, testingPlan))?.arn === arn
+  const tiering = /:tiering-configuration:([A-Za-z0-9_]+)-[0-9a-f-]{36}$/.exec(arn)?.[1]
+  if (tiering !== undefined) return (await findTiering(db, ctx, tiering))?.arn === arn
   const framework = /:framework:([^:-]+)-[^:]+$/.exec(arn)?.[1]
   if (framework !== undefined) {
     const row = await findFramework(db, ctx, framework)

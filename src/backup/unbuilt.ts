@@ -1,6 +1,6 @@
 import type { UnbuiltOperation } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { tieringConfigurationArn, vaultArn } from './arns.ts'
+import { vaultArn } from './arns.ts'
 
 /**
  * Operations that AWS models and this server does not have: each is authorised on its resource and then answered with a
@@ -10,7 +10,6 @@ import { tieringConfigurationArn, vaultArn } from './arns.ts'
 interface Named {
   readonly BackupVaultName?: string | undefined
   readonly RecoveryPointArn?: string | undefined
-  readonly TieringConfigurationName?: string | undefined
 }
 
 /** Takes any input: which members name the resource, the functions below say. */
@@ -22,13 +21,9 @@ function lacking(because: string, resource: (ctx: Context, input: Named) => stri
 
 const onVault = (ctx: Context, input: Named): string => vaultArn(ctx, input.BackupVaultName ?? '*')
 const onPoint = (_: Context, input: Named): string => input.RecoveryPointArn ?? '*'
-const onTiering = (ctx: Context, input: Named): string =>
-  tieringConfigurationArn(ctx, input.TieringConfigurationName ?? '*')
 
 const NO_TEAMS = 'there are no approval teams (Multi-party approval is a service of AWS)'
 const NO_SCANNER = 'there is no malware scanner (GuardDuty is a service of AWS)'
-const NO_TIERS =
-  'there is no second warm tier. A lifecycle with MoveToColdStorageAfterDays moves recovery points to the second store of their vault'
 
 type UnbuiltName =
   | 'AssociateBackupVaultMpaApprovalTeam'
@@ -37,8 +32,6 @@ type UnbuiltName =
   | 'RevokeRestoreAccessBackupVault'
   | 'StartScanJob'
   | 'GetPITRMalwareScanResults'
-  | 'CreateTieringConfiguration'
-  | 'UpdateTieringConfiguration'
 
 export const unbuilt: Readonly<Record<UnbuiltName, Unbuilt>> = {
   AssociateBackupVaultMpaApprovalTeam: lacking(NO_TEAMS, onVault),
@@ -47,6 +40,4 @@ export const unbuilt: Readonly<Record<UnbuiltName, Unbuilt>> = {
   RevokeRestoreAccessBackupVault: lacking(NO_TEAMS, onVault),
   StartScanJob: lacking(NO_SCANNER, onVault),
   GetPITRMalwareScanResults: lacking(NO_SCANNER, onPoint),
-  CreateTieringConfiguration: lacking(NO_TIERS, onTiering),
-  UpdateTieringConfiguration: lacking(NO_TIERS, onTiering),
 }

@@ -214,6 +214,7 @@ function newPoint(
     delete_after_days: days ?? source.delete_after_days,
     cold_after_days: input.coldAfterDays ?? null,
     moved_to_cold_at: null,
+    tiered_at: null,
     delete_at: days === null ? source.delete_at : copiedAt + days * DAY_MS,
     created_by: isOwn ? row.created_by : null,
     // Counts are of what a rule made, not of copies of it.
@@ -241,7 +242,7 @@ async function pour(
   const target = await tools.vaults.open(into)
   return await copyPoint(
     {
-      source: await tools.vaults.open(from),
+      source: await tools.vaults.holding(from, source),
       sourcePointId: source.point_id,
       target,
       pointId: point.point_id,

@@ -85,6 +85,7 @@ export function pointRow(vault: string, more: Partial<RecoveryPointTable> = {}):
     source_point_arn: null,
     retention_cut_at: null,
     moved_to_cold_at: null,
+    tiered_at: null,
     ...more,
   }
 }

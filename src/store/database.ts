@@ -41,6 +41,7 @@ import type {
 } from './resources/schema-discovery.ts'
 import type { FrameworkTable } from './compliance/schema-frameworks.ts'
 import type { PointIndexTable } from './points/schema-point-index.ts'
+import type { TieringConfigurationTable } from './points/schema-tiering.ts'
 import type { ProtectionTable } from './points/schema-protection.ts'
 import type { ReportPlanTable } from './compliance/schema-reports.ts'
 import type {
@@ -136,6 +137,7 @@ export interface Database {
   backup_plan_run: BackupPlanRunTable
   restore_testing_plan: RestoreTestingPlanTable
   restore_testing_selection: RestoreTestingSelectionTable
+  tiering_configuration: TieringConfigurationTable
   restore_test: RestoreTestTable
   job_decision: JobDecisionTable
   audit: AuditTable

@@ -274,6 +274,8 @@ export interface RecoveryPointTable {
   cold_after_days: number | null
   /** When it was moved to cold storage; null: it is warm. Absent in rows of points that are made. */
   moved_to_cold_at?: Millis | null | undefined
+  /** When a tiering configuration moved it to its vault's second store, warm as it is; null: none did. Absent as the one above. */
+  tiered_at?: Millis | null | undefined
   delete_at: Millis | null
   restore_metadata: JsonText
   created_by: JsonText | null

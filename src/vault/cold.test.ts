@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MemoryBlobStore } from '../blobs/memory.ts'
 import { onCrashpoint } from '../lib/crashpoint.ts'
-import { copyToCold, leaveWarm, mirrorVault } from './cold.ts'
+import { copyToCold, leaveWarm, markTier, mirrorVault, TIERED_AT } from './cold.ts'
 import { PointNotFoundError, VaultClaimError, VaultDamageError } from './errors.ts'
 import { checkTombstone, MOVED, MOVED_AT } from './heads.ts'
 import { mendDocuments } from './mend.ts'
@@ -40,6 +40,23 @@ async function move(
 async function assertWhole(vault: Vault): Promise<void> {
   assert.deepEqual((await verifyVault(vault, { readData: true })).problems, [])
 }
+
+test('markTier() has a head say that its point is tiered, or cold and since when, and leaves one alone that says so', async () => {
+  const vaults = await openBoth()
+  const { warm, cold, coordinator } = vaults
+  await backUp(warm, coordinator, 'p1', randomFiles(['a'], 1_000))
+  await move(vaults, 'p1')
+  const said = async (): Promise<unknown> => {
+    const { record } = await cold.head('p1')
+    return [record[MOVED_AT], record[TIERED_AT]]
+  }
+  await markTier(cold, 'p1', 'cold', MOVED_AT_MS + 1)
+  assert.deepEqual(await said(), [MOVED_AT_MS, undefined])
+  await markTier(cold, 'p1', 'tiered', MOVED_AT_MS + 1)
+  assert.deepEqual(await said(), [MOVED_AT_MS, MOVED_AT_MS + 1])
+  await markTier(cold, 'p1', 'cold', MOVED_AT_MS + 2)
+  assert.deepEqual(await said(), [MOVED_AT_MS + 2, undefined])
+})
 
 test('copyToCold() stores what the cold store lacks, and a sweep frees what no warm point uses any more', async () => {
   const vaults = await openBoth()

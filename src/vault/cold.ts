@@ -38,6 +38,8 @@ export interface MoveOptions {
   readonly lease: Lease
   /** Milliseconds since 1970. */
   readonly movedAt: number
+  /** Whether it counts as warm there. */
+  readonly isTiered?: boolean
   /** As of PointWriter.commit. */
   readonly retainUntil?: number | undefined
   readonly signal?: AbortSignal
@@ -45,6 +47,8 @@ export interface MoveOptions {
   readonly onProgress?: (bytes: number) => void
 }
 
+/** Member of a head's record in a cold store: since when a point that a tiering configuration moved there lies there, warm as it was. */
+export const TIERED_AT = 'tieredAt'
 /**
  * Member of a record in a cold store, true once the first store's head says nothing more of the point: whoever can write there can put
  * an old one back.
@@ -55,7 +59,7 @@ export const LEFT = 'leftFirstStore'
 const MIRRORED = ['keys/', 'records/', twinName('records/')] as const
 
 /** What of a head's record is of the store it lies in. */
-const OWN_MEMBERS: readonly string[] = [MOVED_AT, LEFT, IN_HEAD]
+const OWN_MEMBERS: readonly string[] = [MOVED_AT, TIERED_AT, LEFT, IN_HEAD]
 
 /**
  * Makes, or completes, what the cold store has alike: header, wrappings of the keys and vault records, byte for byte.
@@ -140,7 +144,7 @@ function serverFirst(one: string, other: string): number {
  * @returns What the cold store grew by. @throws {PointNotFoundError} {VaultDamageError} {ChunkMissingError} {LeaseLostError}
  */
 export async function copyToCold(warm: Vault, cold: Vault, options: MoveOptions): Promise<number> {
-  const { pointId, jobId, fence, lease, movedAt, retainUntil } = options
+  const { pointId, jobId, fence, lease, movedAt, isTiered = false, retainUntil } = options
   const head = await warm.head(pointId)
   if (await isThere(cold, head)) return 0
   const packs = await copyChunks(warm, cold, head, options)
@@ -157,7 +161,8 @@ export async function copyToCold(warm: Vault, cold: Vault, options: MoveOptions)
   const kept = retainUntil === undefined ? [] : [{ head, retainUntil }]
   const isKept = (await retainPoints(cold, kept, { now: Date.now() })) > 0
   await lease.check()
-  const record = withVaultLock({ ...head.record, [MOVED_AT]: movedAt }, await cold.records())
+  const marks = { [MOVED_AT]: movedAt, ...(isTiered && { [TIERED_AT]: movedAt }) }
+  const record = withVaultLock({ ...head.record, ...marks }, await cold.records())
   try {
     storedBytes += await writeHead(cold.store, cold.keys, { ...head, jobId, fence, record })
   } catch (error) {
@@ -219,6 +224,24 @@ async function indexWith(vault: Vault, { manifest: { root } }: PointHead): Promi
   const loaded = await vault.refresh()
   if (root === undefined || loaded.index.find(root, 0) !== undefined) return loaded
   return await vault.refresh(true)
+}
+
+/**
+ * Has the head of a point in the cold store say what it is there, where it says otherwise: it was tiered before it became cold, or came
+ * there by a move that was given up.
+ *
+ * @param at Since when it is so, in milliseconds since 1970.
+ */
+export async function markTier(
+  cold: Vault,
+  pointId: string,
+  tier: 'cold' | 'tiered',
+  at: number,
+): Promise<void> {
+  const { record } = await cold.head(pointId)
+  const isTiered = tier === 'tiered'
+  if ((typeof record[TIERED_AT] === 'number') === isTiered) return
+  await cold.amend(pointId, isTiered ? { [TIERED_AT]: at } : { [TIERED_AT]: null, [MOVED_AT]: at })
 }
 
 /**

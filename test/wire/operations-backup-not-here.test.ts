@@ -3,16 +3,12 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import {
-  CreateTieringConfigurationCommand,
-  DeleteTieringConfigurationCommand,
   DescribeScanJobCommand,
   DisassociateRecoveryPointCommand,
   DisassociateRecoveryPointFromParentCommand,
-  GetTieringConfigurationCommand,
   ListRestoreAccessBackupVaultsCommand,
   ListScanJobSummariesCommand,
   ListScanJobsCommand,
-  ListTieringConfigurationsCommand,
   StartScanJobCommand,
 } from '@aws-sdk/client-backup'
 import { backUpWell, makeRole, makeVault, registerDirectory, until } from '../fixtures/world.ts'
@@ -83,27 +79,5 @@ test('there are no scans, and none can be started', async () => {
   await assert.rejects(
     backup.send(new StartScanJobCommand({ ...point, ...scan, IamRoleArn: role })),
     sdkError('InvalidRequestException', 400, 'there is no malware scanner'),
-  )
-})
-
-test('there are no tiers, and none can be configured', async () => {
-  assert.deepEqual((await backup.send(new ListTieringConfigurationsCommand({}))).TieringConfigurations, [])
-  const TieringConfigurationName = 'warm'
-  for (const command of [
-    new GetTieringConfigurationCommand({ TieringConfigurationName }),
-    new DeleteTieringConfigurationCommand({ TieringConfigurationName }),
-  ])
-    await assert.rejects(
-      backup.send(command as GetTieringConfigurationCommand),
-      sdkError('ResourceNotFoundException', 400, 'Cannot find tiering configuration warm'),
-    )
-  const TieringConfiguration = { TieringConfigurationName, BackupVaultName: 'vault', ResourceSelection: [] }
-  await assert.rejects(
-    backup.send(new CreateTieringConfigurationCommand({ TieringConfiguration })),
-    sdkError(
-      'InvalidParameterValueException',
-      400,
-      'there is no second warm tier. A lifecycle with MoveToColdStorageAfterDays',
-    ),
   )
 })

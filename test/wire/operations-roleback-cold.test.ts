@@ -16,13 +16,18 @@ import { after, before, describe, test } from 'node:test'
 import {
   BackupClient,
   CreateBackupPlanCommand,
+  CreateTieringConfigurationCommand,
   DeleteRecoveryPointCommand,
+  DeleteTieringConfigurationCommand,
   DescribeRecoveryPointCommand,
+  GetTieringConfigurationCommand,
+  ListTieringConfigurationsCommand,
   StartBackupJobCommand,
   StartCopyJobCommand,
   UpdateRecoveryPointLifecycleCommand,
+  UpdateTieringConfigurationCommand,
 } from '@aws-sdk/client-backup'
-import type { BackupRuleInput, Lifecycle } from '@aws-sdk/client-backup'
+import type { BackupRuleInput, Lifecycle, TieringConfigurationInputForUpdate } from '@aws-sdk/client-backup'
 import { awsError } from '../fixtures/aws-error.ts'
 import { letDaysPass } from '../fixtures/expiry.ts'
 import { listTree } from '../fixtures/small-tree.ts'
@@ -44,6 +49,8 @@ import type { World } from '../fixtures/world.ts'
 import { sdkError } from '../server.ts'
 
 /** Lifecycles that move recovery points to cold storage: AWS's rules for them, and what becomes of the bytes. */
+
+type Tiering = TieringConfigurationInputForUpdate
 
 const VAULT = 'tiered'
 const RIGHTS = ['AWSBackupServiceRolePolicyForBackup', 'AWSBackupServiceRolePolicyForRestores']
@@ -176,6 +183,96 @@ describe('cold storage', () => {
     await assert.rejects(
       put(vaultArn.replace(VAULT, 'gapped')),
       awsError('InvalidRequestException', 'of a logically air-gapped vault are not moved'),
+    )
+  })
+
+  test('tiering configurations: one for a vault and one for all, of buckets alone, where there is a second store', async () => {
+    const bucket = 'arn:aws:s3:::photos'
+    const make = async (TieringConfigurationName: string, more: Partial<Tiering> = {}, token?: string) =>
+      await backup.send(
+        new CreateTieringConfigurationCommand({
+          TieringConfiguration: { TieringConfigurationName, ...tiering(more) },
+          TieringConfigurationTags: { team: 'storage' },
+          CreatorRequestId: token,
+        }),
+      )
+    const tiering = (more: Partial<Tiering>): Tiering => ({
+      BackupVaultName: VAULT,
+      ResourceSelection: [select([bucket], 60), select(['*'], 90)],
+      ...more,
+    })
+    const select = (Resources: string[], TieringDownSettingsInDays: number, ResourceType = 'S3') => ({
+      Resources,
+      ResourceType,
+      TieringDownSettingsInDays,
+    })
+    const refused: [Partial<Tiering>, string][] = [
+      [{ BackupVaultName: 'plain' }, 'Tiering is unavailable: backup vault plain has no cold storage'],
+      [{ BackupVaultName: 'nowhere' }, 'Backup vault "nowhere" does not exist'],
+      [{ ResourceSelection: [] }, 'must have 1 to 5 selections; it has 0'],
+      [{ ResourceSelection: [select(['*'], 60, 'EFS')] }, 'ResourceType EFS cannot be tiered'],
+      [{ ResourceSelection: [select([tree.arn], 60)] }, 'is not the ARN of a bucket'],
+      [{ ResourceSelection: [select(['*', bucket], 60)] }, '"*" alone, or ARNs'],
+      [{ ResourceSelection: [select([bucket], 60), select([bucket], 70)] }, `${bucket} twice`],
+      [{ ResourceSelection: [select([], 60)] }, 'it is empty'],
+    ]
+    for (const [more, text] of refused) await assert.rejects(make('wrong', more), invalid(text))
+    for (const days of [59, 36_501])
+      await assert.rejects(
+        make('wrong', { ResourceSelection: [select(['*'], days)] }),
+        /ValidationException|60|36500/,
+      )
+
+    const made = await make('warm', {}, 'once')
+    assert.match(made.TieringConfigurationArn ?? '', /:tiering-configuration:warm-[0-9a-f-]{36}$/)
+    assert.deepEqual((await make('warm', {}, 'once')).TieringConfigurationArn, made.TieringConfigurationArn)
+    await assert.rejects(
+      make('warm'),
+      sdkError('AlreadyExistsException', 400, 'with name warm already exists'),
+    )
+    await assert.rejects(
+      make('second'),
+      sdkError('ConflictException', 400, `Backup vault ${VAULT} has one already: warm`),
+    )
+    await make('all', { BackupVaultName: '*' })
+    const listed = []
+    let NextToken: string | undefined
+    do {
+      const page = await backup.send(new ListTieringConfigurationsCommand({ MaxResults: 1, NextToken }))
+      NextToken = page.NextToken
+      for (const one of page.TieringConfigurations ?? [])
+        listed.push([one.TieringConfigurationName, one.BackupVaultName])
+    } while (NextToken !== undefined)
+    assert.deepEqual(listed, [
+      ['all', '*'],
+      ['warm', VAULT],
+    ])
+
+    const TieringConfigurationName = 'warm'
+    const changed = tiering({ ResourceSelection: [select(['*'], 365)] })
+    const update = async (TieringConfiguration: Tiering) =>
+      await backup.send(
+        new UpdateTieringConfigurationCommand({ TieringConfigurationName, TieringConfiguration }),
+      )
+    await assert.rejects(
+      update({ ...changed, BackupVaultName: '*' }),
+      sdkError('ConflictException', 400, 'for all vaults already: all'),
+    )
+    const { LastUpdatedTime } = await update(changed)
+    const { TieringConfiguration: now } = await backup.send(
+      new GetTieringConfigurationCommand({ TieringConfigurationName }),
+    )
+    assert.deepEqual(
+      [now?.ResourceSelection, now?.CreatorRequestId, now?.LastUpdatedTime, now?.CreationTime],
+      [changed.ResourceSelection, 'once', LastUpdatedTime, made.CreationTime],
+    )
+    const ResourceArn = made.TieringConfigurationArn ?? ''
+    assert.equal((await world.call('backup', 'ListTags', { ResourceArn })).Tags?.['team'], 'storage')
+    for (const name of ['warm', 'all'])
+      await backup.send(new DeleteTieringConfigurationCommand({ TieringConfigurationName: name }))
+    await assert.rejects(
+      update(changed),
+      sdkError('ResourceNotFoundException', 400, 'Cannot find tiering configuration warm'),
     )
   })
 

@@ -4,7 +4,7 @@ import { hasColdStore } from '../../store/points/cold-points.ts'
 import {
   deleteRecoveryPoint,
   findRecoveryPoint,
-  isCold,
+  isInColdStore,
   setRecoveryPointStatus,
 } from '../../store/points/recovery-points.ts'
 import { deleteAllTags } from '../../store/identity/tags.ts'
@@ -63,7 +63,7 @@ async function deleteCold(
   reason: string,
 ): Promise<void> {
   // Nothing was ever moved there: it need not be reachable yet.
-  if (!isCold(point) && !hasColdStore(vault)) return
+  if (!isInColdStore(point) && !hasColdStore(vault)) return
   const cold = await tools.vaults.openCold(vault)
   if (await isEitherThere(cold.store, headName(point.point_id)))
     await cold.deletePoint(point.point_id, reason)

@@ -3,20 +3,30 @@ import { copyCalls } from '../../kinds/job-calls.ts'
 import { crashpoint } from '../../lib/crashpoint.ts'
 import { uuid } from '../../lib/ids.ts'
 import { noColdStorage } from '../../plans/lifecycle.ts'
+import { tieringDays } from '../../plans/tiering.ts'
+import type { TieringSelection } from '../../plans/tiering.ts'
 import { assertClaim, finishJob, LeaseLostError } from '../../store/jobs/claims.ts'
 import {
   beginColdStore,
   dueForCold,
+  dueForTiering,
   hasColdStore,
   MOVABLE,
   setMovedToCold,
+  setTiered,
 } from '../../store/points/cold-points.ts'
 import type { MoveCursor } from '../../store/points/cold-points.ts'
 import { insertJob } from '../../store/jobs/jobs.ts'
-import { findRecoveryPoint, isCold, setRecoveryPointStatus } from '../../store/points/recovery-points.ts'
+import {
+  findRecoveryPoint,
+  isCold,
+  isInColdStore,
+  setRecoveryPointStatus,
+} from '../../store/points/recovery-points.ts'
+import { allTierings, findTiering } from '../../store/points/tiering.ts'
 import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
 import { findVault, growStoredBytes } from '../../store/vaults/vaults.ts'
-import { copyToCold, leaveWarm, mirrorVault } from '../../vault/cold.ts'
+import { copyToCold, leaveWarm, markTier, mirrorVault } from '../../vault/cold.ts'
 import { sealColdPlace } from './cold-place.ts'
 import { JobFailedError, RetryLaterError } from '../errors.ts'
 import { refusalOf } from './point-decision.ts'
@@ -25,12 +35,28 @@ import { retainUntil } from '../upkeep/retain.ts'
 import { queueSweep } from '../upkeep/sweep-queue.ts'
 import type { JobOutcome, JobRunner, JobTools, RunningJob } from '../tools.ts'
 
-/** How the message of a point begins that stays warm although its lifecycle says otherwise. */
-const STAYS = 'Stays in warm storage'
+/** How the message of a point begins that stays where it is although its lifecycle, or a tiering configuration, says otherwise. */
+const STAYS = { cold: 'Stays in warm storage', tiering: 'Stays in the first store of its vault' }
+const DAY_MS = 86_400_000
 /** Points looked at in one round. */
 const BATCH = 100
 /** What was refused is asked again after so long, in milliseconds. */
 const AGAIN_MS = 300_000
+
+/** What moves a point: its lifecycle to cold storage, or a tiering configuration to the same store, warm as it is (docs/adr/0033). */
+type Why = keyof typeof STAYS
+
+/** What a job is told. */
+interface MoveInput {
+  /** Name of the tiering configuration; absent: the lifecycle. */
+  readonly tiering?: string
+}
+
+/** Points of one reason that are due. */
+type Due = (batch: {
+  readonly limit: number
+  readonly after?: MoveCursor | undefined
+}) => Promise<RecoveryPointTable[]>
 
 /**
  * Queues the moves that are due, each decided for the role recorded on its point (R5): it must be let out of the vault and into it, as
@@ -40,29 +66,46 @@ export class Moves {
   readonly #tools: JobTools
   /** By ARN, until when what was refused is left alone. */
   readonly #refused = new Map<string, number>()
-  #after: MoveCursor | undefined
+  /** By reason, where the last round ended. */
+  readonly #after = new Map<string, MoveCursor>()
 
   constructor(tools: JobTools) {
     this.#tools = tools
   }
 
-  /** The next of the due points, from the first again behind the last: none is tried for ever before the others. */
+  /** What lifecycles say comes first: what is to be cold need not be tiered before. */
   async queueDue(now: number, signal: AbortSignal): Promise<void> {
-    const { store, log } = this.#tools
+    const { db } = this.#tools.store
     for (const [arn, until] of this.#refused) if (until <= now) this.#refused.delete(arn)
-    const due = await dueForCold(store.db, now, { limit: BATCH, after: this.#after })
-    this.#after = due.length < BATCH ? undefined : due.at(-1)
+    await this.#round('', {}, async (batch) => await dueForCold(db, now, batch), { now, signal })
+    for (const one of await allTierings(db)) {
+      const due: Due = async (batch) => await dueForTiering(db, one, now, batch)
+      await this.#round(one.arn, { tiering: one.name }, due, { now, signal })
+    }
+  }
+
+  /** The next of the due points, from the first again behind the last: none is tried for ever before the others. */
+  async #round(
+    key: string,
+    input: MoveInput,
+    duePoints: Due,
+    { now, signal }: { readonly now: number; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const due = await duePoints({ limit: BATCH, after: this.#after.get(key) })
+    const last = due.length < BATCH ? undefined : due.at(-1)
+    if (last === undefined) this.#after.delete(key)
+    else this.#after.set(key, last)
     for (const point of due) {
       if (signal.aborted) return
       if (this.#refused.has(point.arn)) continue
       try {
-        const reason = await this.#queue(point, now)
+        const reason = await this.#queue(point, input, now)
         if (reason === undefined) continue
         this.#refused.set(point.arn, now + AGAIN_MS)
-        await stay(this.#tools, point, reason)
+        await stay(this.#tools, point, whyOf(input), reason)
       } catch (error) {
         if (!(error instanceof RetryLaterError))
-          log.error('a recovery point could not be moved to cold storage', {
+          this.#tools.log.error('a recovery point could not be moved to the second store of its vault', {
             point: point.arn,
             error: String(error),
           })
@@ -71,7 +114,7 @@ export class Moves {
   }
 
   /** @returns Why not. */
-  async #queue(point: RecoveryPointTable, now: number): Promise<string | undefined> {
+  async #queue(point: RecoveryPointTable, input: MoveInput, now: number): Promise<string | undefined> {
     const { store } = this.#tools
     const vault = await findVault(store.db, point.account_id, point.region, point.vault_name)
     const reason =
@@ -92,11 +135,14 @@ export class Moves {
       role_id: point.role_id,
       bytes_total: point.size_bytes,
       lock_key: `point ${point.point_id}`,
+      input: JSON.stringify(input),
     })
     store.wake()
     return undefined
   }
 }
+
+const whyOf = ({ tiering }: MoveInput): Why => (tiering === undefined ? 'cold' : 'tiering')
 
 function moveOf(point: RecoveryPointTable, vault: VaultTable): LifecycleStep {
   return {
@@ -114,14 +160,17 @@ function moveOf(point: RecoveryPointTable, vault: VaultTable): LifecycleStep {
 }
 
 /** Says why a point stays; what its making left to say is kept. */
-async function stay(tools: JobTools, point: RecoveryPointTable, reason: string): Promise<void> {
-  const message = `${STAYS}: ${reason}`
+async function stay(tools: JobTools, point: RecoveryPointTable, why: Why, reason: string): Promise<void> {
+  const message = `${STAYS[why]}: ${reason}`
   const { status, status_message: before } = point
   if (before === message) return
-  if (before === null || before.startsWith(STAYS))
+  if (before === null || saysStays(before))
     await setRecoveryPointStatus(tools.store.db, point, [status], { status, message })
-  tools.log.warn('a recovery point stays in warm storage', { point: point.arn, reason })
+  tools.log.warn('a recovery point stays where it is', { point: point.arn, reason: message })
 }
+
+const saysStays = (message: string): boolean =>
+  Object.values(STAYS).some((begin) => message.startsWith(begin))
 
 /** Moves a recovery point whose move was decided to its vault's cold storage: vault/cold.ts has the order. */
 export const runMovePoint: JobRunner = async (tools, job) => {
@@ -129,26 +178,45 @@ export const runMovePoint: JobRunner = async (tools, job) => {
   const { db } = tools.store
   const point = await findRecoveryPoint(db, row.account_id, row.recovery_point_arn as string)
   const vault = await findVault(db, row.account_id, row.region, row.vault_name as string)
-  if (point === undefined || vault === undefined || !isMovable(point)) return { state: 'COMPLETED' }
+  const input = JSON.parse(row.input) as MoveInput
+  if (point === undefined || vault === undefined || !(await isMovable(tools, point, input)))
+    return { state: 'COMPLETED' }
   try {
-    return await move(tools, job, vault, point)
+    return await move(tools, job, vault, point, whyOf(input))
   } catch (error) {
     if (job.signal.aborted || error instanceof RetryLaterError || error instanceof LeaseLostError) throw error
     const reason = error instanceof Error ? error.message : String(error)
-    await stay(tools, point, `the move failed: ${reason}`)
+    await stay(tools, point, whyOf(input), `the move failed: ${reason}`)
     if (error instanceof JobFailedError) throw error
-    throw new JobFailedError(`Move to cold storage failed: ${reason}`, 'FAILURE', { cause: error })
+    throw new JobFailedError(`Move to the second store of ${vault.name} failed: ${reason}`, 'FAILURE', {
+      cause: error,
+    })
   }
 }
 
-const isMovable = (point: RecoveryPointTable): boolean =>
-  MOVABLE.includes(point.status) && point.cold_after_days !== null
+/** Lifecycle or configuration may have been changed since the job was queued. */
+async function isMovable(
+  { store, clock }: JobTools,
+  point: RecoveryPointTable,
+  { tiering }: MoveInput,
+): Promise<boolean> {
+  if (!MOVABLE.includes(point.status)) return false
+  if (tiering === undefined) return point.cold_after_days !== null
+  // Once the row says so, the first store is still to be left.
+  if (isInColdStore(point)) return true
+  const place = { accountId: point.account_id, region: point.region }
+  const row = await findTiering(store.db, place, tiering)
+  if (row === undefined) return false
+  const days = tieringDays(JSON.parse(row.selections) as readonly TieringSelection[], point.resource_arn)
+  return days !== undefined && (point.copied_at ?? point.created_at) + days * DAY_MS <= clock.now()
+}
 
 async function move(
   tools: JobTools,
   job: RunningJob,
   vault: VaultTable,
   point: RecoveryPointTable,
+  why: Why,
 ): Promise<JobOutcome> {
   const { row, progress } = job
   const { db } = tools.store
@@ -160,34 +228,48 @@ async function move(
   // Keys and locks that came since it was opened: what is written now is sealed under the one and says the other.
   await mirrorVault(warm.store, cold.store)
   progress.bytesDone = 0
-  if (!isCold(point)) {
+  let { moved_to_cold_at: coldAt, tiered_at: tieredAt } = point
+  if (why === 'cold' ? !isCold(point) : !isInColdStore(point)) {
     const movedAt = tools.clock.now()
-    const storedBytes = await copyToCold(warm, cold, {
-      pointId: point.point_id,
-      jobId: row.job_id,
-      fence: row.fence,
-      lease: tools.vaults.lease(job, warm),
-      movedAt,
-      retainUntil: await retainUntil(tools, warm, point),
-      signal: job.signal,
-      onProgress: (bytes) => {
-        progress.bytesDone += bytes
-      },
-    })
-    const message = point.status_message?.startsWith(STAYS) === true ? null : point.status_message
+    // What was tiered lies there already.
+    const storedBytes = isInColdStore(point)
+      ? 0
+      : await copyToCold(warm, cold, {
+          pointId: point.point_id,
+          jobId: row.job_id,
+          fence: row.fence,
+          lease: tools.vaults.lease(job, warm),
+          movedAt,
+          isTiered: why === 'tiering',
+          retainUntil: await retainUntil(tools, warm, point),
+          signal: job.signal,
+          onProgress: (bytes) => {
+            progress.bytesDone += bytes
+          },
+        })
+    const { status_message: before } = point
+    const said = { movedAt, message: before !== null && saysStays(before) ? null : before }
     const isMoved = await tools.store.transaction(async (tx) => {
       await assertClaim(tx, row)
       await growStoredBytes(tx, vault, storedBytes)
-      return await setMovedToCold(tx, point, { movedAt, message })
+      return why === 'cold' ? await setMovedToCold(tx, point, said) : await setTiered(tx, point, said)
     })
     crashpoint('move.noted')
     if (!isMoved)
       return {
         state: 'COMPLETED',
-        message: `${point.arn} stays in warm storage: it is on its way out, or its lifecycle was changed`,
+        message: `${point.arn} stays where it is: it is on its way out, or its lifecycle was changed`,
       }
+    if (why === 'cold') coldAt = movedAt
+    else tieredAt = movedAt
   }
   await job.check()
+  await markTier(
+    cold,
+    point.point_id,
+    typeof coldAt === 'number' ? 'cold' : 'tiered',
+    (coldAt ?? tieredAt) as number,
+  )
   await leaveWarm(warm, cold, point.point_id)
   const now = tools.clock.now()
   await tools.store.transaction(async (tx) => {

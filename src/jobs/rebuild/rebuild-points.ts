@@ -4,6 +4,7 @@ import type { LegalHoldTable } from '../../store/points/schema-holds.ts'
 import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
 import type { PointHead, PointRecord } from '../../vault/heads.ts'
 import type { HoldTargets } from '../../store/points/legal-holds.ts'
+import { TIERED_AT } from '../../vault/cold.ts'
 import { MOVED_AT } from '../../vault/heads.ts'
 import type { Tier } from '../vaults/vault-storages.ts'
 
@@ -66,6 +67,7 @@ export function pointOf(head: PointHead, vault: VaultPlace, now: number, tier: T
   const createdAt = timeOf(record['createdAt'], 'createdAt')
   const days = record['deleteAfterDays']
   const cold = record['coldAfterDays']
+  const tieredAt = tier === 'cold' ? optionalTime(record[TIERED_AT]) : null
   const row: RecoveryPointTable = {
     account_id: vault.account_id,
     region: vault.region,
@@ -87,7 +89,8 @@ export function pointOf(head: PointHead, vault: VaultPlace, now: number, tier: T
     item_count: head.manifest.items,
     delete_after_days: isDays(days) ? days : null,
     cold_after_days: isDays(cold) ? cold : null,
-    moved_to_cold_at: tier === 'cold' ? optionalTime(record[MOVED_AT]) : null,
+    moved_to_cold_at: tier === 'cold' && tieredAt === null ? optionalTime(record[MOVED_AT]) : null,
+    tiered_at: tieredAt,
     delete_at: isDays(days) ? endOf(record, createdAt, days, now) : null,
     restore_metadata: JSON.stringify(textsOf(record['restoreMetadata'])),
     created_by: isObject(record['createdBy']) ? JSON.stringify(record['createdBy']) : null,

@@ -1,5 +1,5 @@
 import { hasColdStore } from '../../store/points/cold-points.ts'
-import { findRecoveryPoint, isCold } from '../../store/points/recovery-points.ts'
+import { findRecoveryPoint, isInColdStore } from '../../store/points/recovery-points.ts'
 import type { JobTable, VaultTable } from '../../store/schema.ts'
 import type { BlobDamage } from '../../store/vaults/vault-scrubs.ts'
 import { findVault } from '../../store/vaults/vaults.ts'
@@ -55,7 +55,7 @@ async function tierOf(tools: JobTools, row: JobTable, vault: VaultTable): Promis
   if (row.recovery_point_arn === null || row.kind === 'backup') return undefined
   const point = await findRecoveryPoint(db, row.account_id, row.recovery_point_arn)
   if (point === undefined) return undefined
-  return isCold(point) ? 'cold' : 'warm'
+  return isInColdStore(point) ? 'cold' : 'warm'
 }
 
 async function tell(

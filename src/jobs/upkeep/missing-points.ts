@@ -51,7 +51,7 @@ async function restorablePoints(db: Queryable, vault: VaultTable, tier: Tier): P
       .where('region', '=', vault.region)
       .where('vault_name', '=', vault.name)
       .where('status', 'in', RESTORABLE)
-      .where('moved_to_cold_at', tier === 'cold' ? 'is not' : 'is', null)
+      .where((eb) => eb.fn.coalesce('moved_to_cold_at', 'tiered_at'), tier === 'cold' ? 'is not' : 'is', null)
       .where('point_id', '>', points.at(-1)?.pointId ?? '')
       .orderBy('point_id')
       .limit(PAGE)

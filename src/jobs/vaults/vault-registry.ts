@@ -10,7 +10,7 @@ import {
 } from '../../keyring/vault-key.ts'
 import type { Log } from '../../lib/log.ts'
 import { findServer } from '../../store/identity/accounts.ts'
-import { isCold } from '../../store/points/recovery-points.ts'
+import { isInColdStore } from '../../store/points/recovery-points.ts'
 import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 import { setVaultState, setWrappedKey } from '../../store/vaults/vaults.ts'
@@ -195,9 +195,9 @@ export class VaultRegistry {
   /** The one of a vault's two stores that a recovery point lies in; while it is moved, either. */
   async holding(
     row: OpenableVault,
-    point: Pick<RecoveryPointTable, 'point_id' | 'moved_to_cold_at'>,
+    point: Pick<RecoveryPointTable, 'point_id' | 'moved_to_cold_at' | 'tiered_at'>,
   ): Promise<Vault> {
-    if (isCold(point)) return await this.openCold(row)
+    if (isInColdStore(point)) return await this.openCold(row)
     const warm = await this.open(row)
     if (typeof row.cold_storage !== 'string') return warm
     // It may have been moved since its row was read.

@@ -64,6 +64,7 @@ export const IDENTITY_TABLES: readonly IdentityTable[] = [
   account('retention_counts', 'plan_id', 'rule_name'),
   account('restore_testing_plan', 'region', 'name'),
   account('restore_testing_selection', 'region', 'plan_name', 'name'),
+  account('tiering_configuration', 'region', 'name'),
   account('backup_pause', 'region', 'target_arn'),
   account('framework', 'framework_id'),
   account('discovery_rule', 'rule_id'),

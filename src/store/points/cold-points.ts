@@ -1,6 +1,7 @@
 import { UNFINISHED_STATES } from '../jobs/job-states.ts'
 import type { RecoveryPointStatus, RecoveryPointTable, VaultTable } from '../schema.ts'
 import type { Queryable } from '../store.ts'
+import type { TieringConfigurationTable } from './schema-tiering.ts'
 import type { VaultName } from '../vaults/vaults.ts'
 
 /** Recovery points on their way to cold storage, and there. */
@@ -14,29 +15,18 @@ const AGAIN_MS = 3_600_000
 /** Where a page of due points ended. */
 export type MoveCursor = Pick<RecoveryPointTable, 'created_at' | 'arn'>
 
-/** Warm points whose time has come, oldest first, but those that are being moved, or were tried to be within the last hour. */
-export async function dueForCold(
-  db: Queryable,
-  now: number,
-  { limit, after }: { readonly limit: number; readonly after?: MoveCursor | undefined },
-): Promise<RecoveryPointTable[]> {
+interface Batch {
+  readonly limit: number
+  readonly after?: MoveCursor | undefined
+}
+
+/** Points that may be moved, oldest first, but those that are being moved, or were tried to be within the last hour. */
+function movable(db: Queryable, now: number, { limit, after }: Batch) {
   let query = db
     .selectFrom('recovery_point as point')
     .selectAll('point')
-    .where('point.cold_after_days', 'is not', null)
     .where('point.moved_to_cold_at', 'is', null)
     .where('point.status', 'in', MOVABLE)
-    .where((eb) =>
-      eb(
-        eb(
-          eb.fn.coalesce('point.copied_at', 'point.created_at'),
-          '+',
-          eb(eb.ref('point.cold_after_days'), '*', DAY_MS),
-        ),
-        '<=',
-        now,
-      ),
-    )
     .where((outer) =>
       outer.not(
         outer.exists(
@@ -59,7 +49,86 @@ export async function dueForCold(
       eb(eb.refTuple('point.created_at', 'point.arn'), '>', eb.tuple(created_at, arn)),
     )
   }
-  return await query.orderBy('point.created_at').orderBy('point.arn').limit(limit).execute()
+  return query.orderBy('point.created_at').orderBy('point.arn').limit(limit)
+}
+
+/** Points whose lifecycle says that they are cold by now, wherever they lie. */
+export async function dueForCold(db: Queryable, now: number, batch: Batch): Promise<RecoveryPointTable[]> {
+  return await movable(db, now, batch)
+    .where('point.cold_after_days', 'is not', null)
+    .where((eb) =>
+      eb(
+        eb(
+          eb.fn.coalesce('point.copied_at', 'point.created_at'),
+          '+',
+          eb(eb.ref('point.cold_after_days'), '*', DAY_MS),
+        ),
+        '<=',
+        now,
+      ),
+    )
+    .execute()
+}
+
+/** What of a tiering configuration says which points are due: plans/tiering.ts has all of it. */
+interface TieringAge {
+  readonly Resources: readonly string[]
+  readonly ResourceType: string
+  readonly TieringDownSettingsInDays: number
+}
+
+/** Points in the first stores of their vaults that a tiering configuration says are to lie in the second by now. */
+export async function dueForTiering(
+  db: Queryable,
+  { account_id, region, vault_name, selections: text }: TieringConfigurationTable,
+  now: number,
+  batch: Batch,
+): Promise<RecoveryPointTable[]> {
+  const selections = JSON.parse(text) as readonly TieringAge[]
+  const named = selections.flatMap(({ Resources }) => Resources).filter((one) => one !== '*')
+  return await movable(db, now, batch)
+    .where('point.account_id', '=', account_id)
+    .where('point.region', '=', region)
+    .where('point.tiered_at', 'is', null)
+    .where((eb) =>
+      eb.or(
+        selections.map(({ Resources, ResourceType: type, TieringDownSettingsInDays: days }) =>
+          eb.and([
+            eb('point.resource_type', '=', type),
+            eb(eb.fn.coalesce('point.copied_at', 'point.created_at'), '<=', now - days * DAY_MS),
+            ...(Resources.includes('*')
+              ? named.map((one) => eb('point.resource_arn', '<>', one))
+              : [eb('point.resource_arn', 'in', Resources)]),
+          ]),
+        ),
+      ),
+    )
+    .where((eb) =>
+      vault_name === '*'
+        ? eb.and([
+            eb(
+              'point.vault_name',
+              'not in',
+              eb
+                .selectFrom('tiering_configuration')
+                .select('vault_name')
+                .where('account_id', '=', account_id)
+                .where('region', '=', region),
+            ),
+            eb(
+              'point.vault_name',
+              'in',
+              eb
+                .selectFrom('vault')
+                .select('name')
+                .where('account_id', '=', account_id)
+                .where('region', '=', region)
+                .where('cold_storage', 'is not', null),
+            ),
+          ])
+        : eb('point.vault_name', '=', vault_name),
+    )
+    .execute()
 }
 
 /** The point lies in cold storage from now on. False where it is gone or on its way out, or its lifecycle no longer says so. */
@@ -80,7 +149,25 @@ export async function setMovedToCold(
   return result.numUpdatedRows === 1n
 }
 
-/** Points of a vault that lie in its cold storage. */
+/** The point lies in its vault's second store from now on, warm as it is. False where it is gone, on its way out, or lies there already. */
+export async function setTiered(
+  db: Queryable,
+  point: Pick<RecoveryPointTable, 'account_id' | 'arn'>,
+  { movedAt, message }: { readonly movedAt: number; readonly message: string | null },
+): Promise<boolean> {
+  const result = await db
+    .updateTable('recovery_point')
+    .set({ tiered_at: movedAt, status_message: message })
+    .where('account_id', '=', point.account_id)
+    .where('arn', '=', point.arn)
+    .where('status', 'in', MOVABLE)
+    .where('moved_to_cold_at', 'is', null)
+    .where('tiered_at', 'is', null)
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** Points of a vault that lie in its cold storage: what is cold, and what was tiered. */
 export async function coldPointsIn(
   db: Queryable,
   { account_id, region, name }: VaultName,
@@ -91,7 +178,7 @@ export async function coldPointsIn(
     .where('account_id', '=', account_id)
     .where('region', '=', region)
     .where('vault_name', '=', name)
-    .where('moved_to_cold_at', 'is not', null)
+    .where((eb) => eb.fn.coalesce('moved_to_cold_at', 'tiered_at'), 'is not', null)
     .execute()
 }
 
@@ -105,7 +192,7 @@ export async function countColdPoints(
     .where('account_id', '=', account_id)
     .where('region', '=', region)
     .where('vault_name', '=', name)
-    .where('moved_to_cold_at', 'is not', null)
+    .where((eb) => eb.fn.coalesce('moved_to_cold_at', 'tiered_at'), 'is not', null)
     .executeTakeFirstOrThrow()
   return Number(points)
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { ACCOUNT, REGION, NOW, vaultRow, pointRow, resourceRow, readPages } from '../contract-rows.ts'
 import type { ContractCase } from '../contract-rows.ts'
+import { countColdPoints, dueForTiering, setTiered } from './cold-points.ts'
+import { allTierings, insertTiering } from './tiering.ts'
 import {
   completeRecoveryPoint,
   deleteRecoveryPoint,
@@ -23,10 +25,85 @@ import {
   removeResource,
   updateResource,
 } from '../resources/resources.ts'
-import { deleteVault, findVaultByArn, insertVault, setVaultState, setWrappedKey } from '../vaults/vaults.ts'
+import {
+  deleteVault,
+  findVaultByArn,
+  insertVault,
+  setColdStorage,
+  setVaultState,
+  setWrappedKey,
+} from '../vaults/vaults.ts'
 
 /** Vaults, recovery points and the resources they are of. */
 export const POINTS_CONTRACT: readonly ContractCase[] = [
+  {
+    name: 'a tiering configuration finds what is old enough in the vaults it is for, and no point twice',
+    run: async (store) => {
+      const day = 86_400_000
+      const place = JSON.stringify({ kind: 'directory', path: 'cold' })
+      for (const name of ['own', 'other', 'single']) {
+        await insertVault(store.db, vaultRow(name))
+        if (name !== 'single') await setColdStorage(store.db, vaultRow(name), place)
+      }
+      const put = async (id: string, vault: string, days: number, more: object = {}): Promise<void> =>
+        await insertRecoveryPoint(
+          store.db,
+          pointRow(vault, {
+            arn: id,
+            point_id: id,
+            resource_type: 'S3',
+            resource_arn: 'arn:aws:s3:::photos',
+            created_at: NOW - days * day,
+            ...more,
+          }),
+        )
+      await put('own-100', 'own', 100)
+      await put('own-70', 'own', 70)
+      await put('own-70-named', 'own', 70, { resource_arn: 'arn:aws:s3:::logs' })
+      await put('own-200-named', 'own', 200, { resource_arn: 'arn:aws:s3:::logs' })
+      await put('own-100-cold', 'own', 100, { moved_to_cold_at: NOW })
+      await put('own-100-going', 'own', 100, { status: 'EXPIRED' })
+      await put('own-100-table', 'own', 100, { resource_type: 'RDS' })
+      await put('own-100-copied', 'own', 100, { copied_at: NOW - day })
+      await put('other-70', 'other', 70)
+      await put('single-70', 'single', 70)
+      const tiering = (vault_name: string, ...selections: readonly (readonly [string, number])[]) => ({
+        account_id: ACCOUNT,
+        region: REGION,
+        name: `of_${vault_name.length}`,
+        arn: `arn:${vault_name}`,
+        vault_name,
+        selections: JSON.stringify(
+          selections.map(([resource, TieringDownSettingsInDays]) => ({
+            Resources: [resource],
+            ResourceType: 'S3',
+            TieringDownSettingsInDays,
+          })),
+        ),
+        creator_request_id: 'r',
+        created_at: NOW,
+        updated_at: NOW,
+      })
+      await insertTiering(store.db, tiering('own', ['*', 90], ['arn:aws:s3:::logs', 150]))
+      await insertTiering(store.db, tiering('*', ['*', 60]))
+      await assert.rejects(insertTiering(store.db, { ...tiering('*', ['*', 70]), name: 'second' }))
+      const found = async (): Promise<readonly string[]> => {
+        const all: string[] = []
+        for (const one of await allTierings(store.db))
+          all.push(...(await dueForTiering(store.db, one, NOW, { limit: 9 })).map(({ arn }) => arn))
+        return all.toSorted()
+      }
+      assert.deepEqual(await found(), ['other-70', 'own-100', 'own-200-named'])
+      const { account_id } = vaultRow('own')
+      const move = { movedAt: NOW, message: null }
+      assert.equal(await setTiered(store.db, { account_id, arn: 'own-100' }, move), true)
+      assert.equal(await setTiered(store.db, { account_id, arn: 'own-100' }, move), false)
+      assert.deepEqual(await found(), ['other-70', 'own-200-named'])
+      assert.equal(await countColdPoints(store.db, vaultRow('own')), 2)
+      const parent = { accountId: ACCOUNT, region: REGION, vaultName: 'own', resourceUniqueId: 'res-1' }
+      assert.equal((await latestPointOfResource(store.db, parent))?.arn, 'own-70-named')
+    },
+  },
   {
     name: 'the parent of a copy is the latest copy out of the same vault whose source is still there',
     run: async (store) => {

@@ -13,9 +13,13 @@ const PARENTS: readonly RecoveryPointStatus[] = ['COMPLETED', 'AVAILABLE', 'PART
 /** A point of these can be copied, while it is warm: one past its retention is on its way out. */
 export const COPYABLE: readonly RecoveryPointStatus[] = PARENTS
 
-/** Whether it lies in its vault's cold storage. */
+/** Whether it is cold, as AWS's storage class. */
 export const isCold = (point: Pick<RecoveryPointTable, 'moved_to_cold_at'>): boolean =>
   typeof point.moved_to_cold_at === 'number'
+
+/** Whether it lies in its vault's second store: what is cold does, and what was tiered. */
+export const isInColdStore = (point: Pick<RecoveryPointTable, 'moved_to_cold_at' | 'tiered_at'>): boolean =>
+  isCold(point) || typeof point.tiered_at === 'number'
 
 /** @throws Where its ARN or its id within the vault is taken, or the vault is gone. */
 export async function insertRecoveryPoint(db: Queryable, row: RecoveryPointTable): Promise<void> {
@@ -261,7 +265,7 @@ export async function reviveUnexpired(db: Queryable, now: number): Promise<void>
     .execute()
 }
 
-/** The parent of a resource's next backup into the vault: the latest whole, warm point of that very resource, by unique id. */
+/** The parent of a resource's next backup into the vault: the latest whole point of that very resource, by unique id, in the first store. */
 export async function latestPointOfResource(
   db: Queryable,
   of: {
@@ -280,6 +284,7 @@ export async function latestPointOfResource(
     .where('region', '=', of.region)
     .where('status', 'in', PARENTS)
     .where('moved_to_cold_at', 'is', null)
+    .where('tiered_at', 'is', null)
     .orderBy('created_at', 'desc')
     .orderBy('arn', 'desc')
     .limit(1)
@@ -308,11 +313,13 @@ export async function latestCopyOfResource(
     .where('copy.vault_name', '=', of.into.name)
     .where('copy.status', 'in', PARENTS)
     .where('copy.moved_to_cold_at', 'is', null)
+    .where('copy.tiered_at', 'is', null)
     .where('source.account_id', '=', of.from.account_id)
     .where('source.region', '=', of.from.region)
     .where('source.vault_name', '=', of.from.name)
     .where('source.status', 'in', PARENTS)
     .where('source.moved_to_cold_at', 'is', null)
+    .where('source.tiered_at', 'is', null)
     .orderBy('copy.created_at', 'desc')
     .orderBy('copy.arn', 'desc')
     .limit(1)
