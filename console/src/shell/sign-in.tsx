@@ -118,6 +118,7 @@ export function SignIn(): ReactNode {
             submit()
           }}
         >
+          <img className="sign-in-mark" src="/console/icon.svg" alt="" />
           <Form
             variant="embedded"
             actions={

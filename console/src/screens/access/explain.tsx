@@ -24,7 +24,7 @@ import { Screen } from '../../parts/screen.tsx'
 export function Explain(): ReactNode {
   const id = useParams()['id'] ?? ''
   const navigate = useNavigate()
-  const [typed, setTyped] = useState(id)
+  const [typed, setTyped] = useState<string>()
   const { data, error, isFetching } = useQuery({
     queryKey: ['authorization', id],
     queryFn: async () => (await roleback('GetAuthorizationDetails', { AuthorizationId: id })).Authorization,
@@ -39,11 +39,12 @@ export function Explain(): ReactNode {
       <form
         onSubmit={(event) => {
           event.preventDefault()
-          void navigate(`/access/explain/${encodeURIComponent(typed.trim())}`)
+          void navigate(`/access/explain/${encodeURIComponent((typed ?? id).trim())}`)
+          setTyped(undefined)
         }}
       >
         <FormField label="Authorization id" secondaryControl={<Button loading={isFetching}>Explain</Button>}>
-          <Input value={typed} onChange={({ detail }) => setTyped(detail.value)} />
+          <Input value={typed ?? id} onChange={({ detail }) => setTyped(detail.value)} />
         </FormField>
       </form>
       {error !== null && <Problem error={error} what="see why this was refused" />}
