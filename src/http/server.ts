@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerOptions as HttpServerOptions, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { answer, answerError, withWarnings } from '../aws/answer.ts'
 import { AwsError } from '../aws/error.ts'
@@ -11,14 +11,12 @@ import {
   missingToken,
   notBuilt,
   throttled,
-  tooLarge,
 } from '../aws/faults.ts'
 import type { ServiceModel } from '../aws/model.ts'
 import { serviceSignedAs } from '../aws/model.ts'
 import { parseInput } from '../aws/parse-input.ts'
 import { route } from '../aws/route.ts'
 import { regionScopeOf, scopeOf } from '../aws/scope.ts'
-import { MAX_BODY_BYTES } from '../aws/wire.ts'
 import type { Routed, WireRequest, WireResponse } from '../aws/wire.ts'
 import type { ServerFacts, UnsignedContext } from '../context.ts'
 import { TooManyPasswordsError } from '../keyring/passwords.ts'
@@ -34,6 +32,7 @@ import type { Console } from './console.ts'
 import type { GateRequest } from './gate.ts'
 import { contextOf, perform } from './perform.ts'
 import type { AnyEntry, AnyUnsigned, ServiceTables } from './perform.ts'
+import { ClientGoneError, RequestReader } from './read-request.ts'
 import { isForSns, serveSns } from './sns.ts'
 import { isUnsigned, routeUnsigned } from './unsigned.ts'
 
@@ -54,6 +53,10 @@ export interface HttpOptions {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
 }
 
+interface Serving extends HttpOptions {
+  readonly bodies: RequestReader
+}
+
 /** A client that sends no more is cut off after so long, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 30_000
 
@@ -63,12 +66,16 @@ const REQUEST_TIMEOUT_MS = 30_000
  */
 const IDLE_TIMEOUT_MS = 65_000
 
+/** Each takes a file descriptor, and what the jobs open takes some, too: strangers must not use them up. */
+const MAX_CONNECTIONS = 2048
+
 export function createHttpServer(options: HttpOptions): Server {
+  const bodies = new RequestReader()
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     const startedAt = options.clock.monotonic()
     if (options.console.answer(request, response)) logConsole(options, request, response, startedAt)
     else if (isForSns(request)) void serveSns(options, request, response)
-    else void serve(options, request, response)
+    else void serve({ ...options, bodies }, request, response)
   }
   const limits = {
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -76,8 +83,18 @@ export function createHttpServer(options: HttpOptions): Server {
     keepAliveTimeout: IDLE_TIMEOUT_MS,
     maxHeaderSize: 32_768,
   }
-  if (options.tls === undefined) return createServer(limits, listener)
-  const { certFile, keyFile } = options.tls
+  const server = serverOf(options, limits, listener)
+  server.maxConnections = MAX_CONNECTIONS
+  return server
+}
+
+function serverOf(
+  { tls }: HttpOptions,
+  limits: HttpServerOptions,
+  listener: (request: IncomingMessage, response: ServerResponse) => void,
+): Server {
+  if (tls === undefined) return createServer(limits, listener)
+  const { certFile, keyFile } = tls
   return createTlsServer(
     { ...limits, cert: readFileSync(certFile), key: readFileSync(keyFile), minVersion: 'TLSv1.2' },
     listener,
@@ -104,11 +121,7 @@ function logConsole(
   )
 }
 
-async function serve(
-  options: HttpOptions,
-  incoming: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+async function serve(options: Serving, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   const requestId = uuid()
   const startedAt = options.clock.monotonic()
   const told: Told = {}
@@ -131,11 +144,6 @@ async function serve(
   })
 }
 
-/** Nobody hears the answer, and nothing of ours failed: strangers must not fill the log with errors. */
-class ClientGoneError extends Error {
-  override name = 'ClientGoneError'
-}
-
 /** What is known of a request when something goes wrong with it. */
 interface Told {
   model?: ServiceModel | undefined
@@ -144,12 +152,12 @@ interface Told {
 }
 
 async function respond(
-  options: HttpOptions,
+  options: Serving,
   incoming: IncomingMessage,
   requestId: string,
   told: Told,
 ): Promise<WireResponse> {
-  const request = await readRequest(incoming)
+  const request = await options.bodies.read(incoming)
   const unsigned = routeUnsigned(options.tables, request)
   told.model = unsigned?.model ?? serviceSignedAs(scopeOf(request) ?? '', request.rawTarget)
   if (told.model === undefined) throw missingToken(undefined)
@@ -226,35 +234,6 @@ function unsignedContextOf(
     sourceIp: incoming.socket.remoteAddress?.replace(/^::ffff:/, ''),
     server: options.facts,
   }
-}
-
-/** The request as it came; the body whole, within its limit. */
-async function readRequest(incoming: IncomingMessage): Promise<WireRequest> {
-  const headers: [string, string][] = []
-  for (let i = 0; i < incoming.rawHeaders.length; i += 2) {
-    headers.push([(incoming.rawHeaders[i] as string).toLowerCase(), incoming.rawHeaders[i + 1] as string])
-  }
-  const chunks: Buffer[] = []
-  let size = 0
-  try {
-    for await (const chunk of incoming as AsyncIterable<Buffer>) {
-      size += chunk.length
-      // Read to the end all the same, so that the client hears the answer; nothing of it is kept.
-      if (size <= MAX_BODY_BYTES) chunks.push(chunk)
-      else if (size > 64 * MAX_BODY_BYTES) incoming.destroy()
-    }
-  } catch (cause) {
-    throw new ClientGoneError('The client left before its request was whole', { cause })
-  }
-  const request = {
-    method: incoming.method ?? '',
-    rawTarget: incoming.url ?? '/',
-    headers,
-    body: Buffer.concat(chunks),
-  }
-  if (size > MAX_BODY_BYTES)
-    throw tooLarge(serviceSignedAs(scopeOf(request) ?? '', request.rawTarget), MAX_BODY_BYTES)
-  return request
 }
 
 /** The one place where errors become answers; what is not meant for clients is logged and stays here. */
