@@ -15,7 +15,7 @@ import { postgresMissing, startPostgres } from '../test/servers/postgres.ts'
 import { machine, say } from './measure.ts'
 
 /**
- * How late jobs are that fall due at one moment: 10,000 of one plan, and of 100 plans with one selection each, by the scheduler's own
+ * How late jobs are that fall due at one moment: 10,000 of one plan, of 100 and of 1,000 plans with one selection each, by the scheduler's own
  * loop on a clock that begins a second before. Late is how long after the moment the last job is in the queue; then how long workers
  * look for the next one with all of them due.
  */
@@ -34,7 +34,7 @@ export async function run(): Promise<void> {
   const missing = postgresMissing()
   const server = missing === undefined ? await startPostgres({ dir: `${dir}-postgres` }) : undefined
   try {
-    for (const plans of [1, 100]) {
+    for (const plans of [1, 100, 1_000]) {
       const file = join(dir, `${plans}.db`)
       await measure('sqlite', plans, await openStore({ kind: 'sqlite', file }))
       if (server === undefined) continue

@@ -7,7 +7,7 @@ import type { Schedule } from '../plans/schedule.ts'
 import type { ResourceMeasure } from '../store/points/measures.ts'
 import { allPlans, resourcesUnderWay } from '../store/points/measures.ts'
 import type { PlanRow } from '../store/plans/plans.ts'
-import { rulesOfPlan } from '../store/plans/plans.ts'
+import { rulesOfPlan, selectionsOfPlan } from '../store/plans/plans.ts'
 import type { Queryable } from '../store/store.ts'
 
 /** Plans looked at; a server with more tells so by their number. */
@@ -40,7 +40,8 @@ export async function objectives(
   const views = new ResourceViews(systemClock)
   for (const plan of await allPlans(db, MAX_PLANS)) {
     const rules = await scheduledRules(db, plan)
-    for (const { resource, selection } of await views.selectedBy(db, plan)) {
+    const selections = await selectionsOfPlan(db, plan.plan_id)
+    for (const { resource, selection } of await views.selectedBy(db, plan, selections)) {
       const key = `${plan.account_id} ${resource.arn}`
       const selectedAt = Math.max(selection.created_at, resource.created_at)
       const since = Math.max(newest.get(key) ?? 0, selectedAt)

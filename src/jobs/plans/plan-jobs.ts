@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import type { NewJob } from '../../store/jobs/jobs.ts'
-import { insertJobs } from '../../store/jobs/jobs.ts'
 import { kindOfType } from '../../kinds/kinds.ts'
 import { arnOf } from '../../lib/arn.ts'
 import { uuid } from '../../lib/ids.ts'
@@ -8,7 +7,6 @@ import { storedLifecycle } from '../../plans/lifecycle.ts'
 import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../../plans/plan.ts'
 import type { PlanDocument, PlanRule } from '../../plans/plan.ts'
 import type { PlanRow } from '../../store/plans/plans.ts'
-import type { Queryable } from '../../store/store.ts'
 import type { PlannedResource, Selected } from './selected-resources.ts'
 
 const MINUTE = 60_000
@@ -30,23 +28,21 @@ export function windowsOf(rule: PlanRule): { readonly startMs: number; readonly 
   }
 }
 
-/** Puts a run's jobs into the queue. `missed` is why they can no longer start; they are then past their start window. */
-export async function insertPlanJobs(
-  db: Queryable,
+/** A run's jobs. `missed` is why they can no longer start; they are then past their start window. */
+export function planJobs(
   run: PlanRunOf,
   selected: readonly Selected[],
   { now, missed }: { readonly now: number; readonly missed?: string | undefined },
-): Promise<void> {
+): readonly NewJob[] {
   const { startMs } = windowsOf(run.rule)
   const apartMs = Math.min(APART_MS, startMs / 2 / Math.max(1, selected.length))
   // Neighbours by name often lie on one server: in the order of a hash they do not all come at once.
   const ordered = selected.map((one) => ({ one, order: orderOf(run, one) }))
   ordered.sort((a, b) => (a.order < b.order ? -1 : 1))
-  const jobs = ordered.map(({ one }, i) => {
+  return ordered.map(({ one }, i) => {
     const runAt = missed === undefined ? Math.max(now, run.dueAt) + Math.floor(i * apartMs) : run.dueAt
     return { ...planJob(run, one, now), run_at: runAt, status_message: missed ?? null }
   })
-  await insertJobs(db, jobs)
 }
 
 function orderOf({ dueAt }: PlanRunOf, { resource }: Selected): string {

@@ -277,12 +277,19 @@ test('a plan that cannot be read keeps no other from running', async () => {
   })
 })
 
-test('10,000 jobs of one moment are spread inside the start window', async () => {
-  await withPlan([daily], 10_000, async ({ clock, scheduler, jobs }) => {
+test('10,000 jobs of one moment are spread inside the start window, and the plans behind them have theirs', async () => {
+  await withPlan([daily], 10_000, async ({ clock, scheduler, store, planId, jobs }) => {
+    const others = ['00000000-0000-4000-8000-000000000000', 'ffffffff-ffff-4fff-8fff-ffffffffffff']
+    await addResource(store.db, 'fs-other', 'other')
+    for (const id of others) {
+      await writePlan(store, id, [daily])
+      await addSelection(store, id, { value: 'other' })
+    }
     clock.ms = Date.UTC(2026, 0, 1, 5)
     await scheduler.runDue()
-    const made = await jobs()
-    assert.equal(made.length, 10_000)
+    const all = await jobs()
+    assert.equal(all.length, 10_002)
+    const made = all.filter(({ plan_id }) => plan_id === planId)
     assert.ok((made.at(-1)?.run_at as number) <= clock.ms + HOUR / 2)
     assert.ok((made.at(-1)?.run_at as number) > clock.ms + HOUR / 4)
   })

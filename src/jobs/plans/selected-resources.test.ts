@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { uuid } from '../../lib/ids.ts'
-import { findPlan } from '../../store/plans/plans.ts'
+import { findPlan, selectionsOfPlan } from '../../store/plans/plans.ts'
 import type { PlanRow } from '../../store/plans/plans.ts'
 import { updateRegionSettings } from '../../store/region-settings.ts'
 import { openStore } from '../../store/store.ts'
@@ -36,7 +36,9 @@ async function withPlans(values: readonly string[], work: (world: World) => Prom
         await store.transaction(async (tx) => {
           const place = { accountId: ACCOUNT, region: REGION }
           const plan = (await findPlan(tx, place, ids.get(value) as string)) as PlanRow
-          return (await views.selectedBy(tx, plan)).map(({ resource }) => resource.name)
+          return (await views.selectedBy(tx, plan, await selectionsOfPlan(tx, plan.plan_id))).map(
+            ({ resource }) => resource.name,
+          )
         }),
     })
   } finally {
@@ -75,7 +77,8 @@ test('a plan sees its own account’s and region’s resources, whichever was lo
     const selectedOf = async (place: Pick<PlanRow, 'account_id' | 'region'>): Promise<number> =>
       await store.transaction(async (tx) => {
         const plan = await tx.selectFrom('backup_plan').selectAll().executeTakeFirstOrThrow()
-        return (await both.selectedBy(tx, { ...plan, document: '', ...place })).length
+        const rows = await selectionsOfPlan(tx, plan.plan_id)
+        return (await both.selectedBy(tx, { ...plan, document: '', ...place }, rows)).length
       })
     assert.deepEqual(await namesOf(both, 'a'), ['fs-a'])
     assert.equal(await selectedOf({ account_id: '444455556666', region: REGION }), 0)

@@ -3,7 +3,6 @@ import type { Clock } from '../../lib/clock.ts'
 import { Candidates } from '../../plans/candidates.ts'
 import type { Candidate, SelectionDocument } from '../../plans/selection.ts'
 import type { PlanRow } from '../../store/plans/plans.ts'
-import { selectionsOfPlan } from '../../store/plans/plans.ts'
 import { regionSettings } from '../../store/region-settings.ts'
 import { listResources } from '../../store/resources/resources.ts'
 import type { BackupSelectionTable } from '../../store/plans/schema-plans.ts'
@@ -49,9 +48,14 @@ export class ResourceViews {
    * the work is for the job to find out, so that what it cannot is seen as a failed job and not as silence.
    *
    * @param db A transaction, so that all that is loaded is of one moment.
+   * @param rows The plan's selections.
    */
-  async selectedBy(db: Queryable, plan: PlanRow): Promise<readonly Selected[]> {
-    const selections = (await selectionsOfPlan(db, plan.plan_id)).map((row) => ({
+  async selectedBy(
+    db: Queryable,
+    plan: PlanRow,
+    rows: readonly BackupSelectionTable[],
+  ): Promise<readonly Selected[]> {
+    const selections = rows.map((row) => ({
       row,
       document: JSON.parse(row.document) as SelectionDocument,
     }))

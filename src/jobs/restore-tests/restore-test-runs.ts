@@ -46,7 +46,11 @@ export async function runDueTestingPlans(
   const now = tools.clock.now()
   return await eachDue<RestoreTestingPlanTable>(tools, signal, {
     page: async (limit, after) => await dueTestingPlans(tools.store.db, now, limit, after),
-    run: async (tx, plan) => await runPlan(tx, plan, now),
+    run: async (tx, plans) => {
+      let isQueued = false
+      for (const plan of plans) isQueued = (await runPlan(tx, plan, now)) || isQueued
+      return { count: plans.length, isQueued }
+    },
     failed: ({ arn: plan }) => ({ message: 'a restore testing plan could not be run', facts: { plan } }),
   })
 }

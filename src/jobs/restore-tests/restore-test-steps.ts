@@ -35,7 +35,11 @@ export async function advanceRestoreTests(
   const now = tools.clock.now()
   return await eachDue<RestoreTestStep>(tools, signal, {
     page: async (limit, after) => await testsToAdvance(tools.store.db, now, limit, after),
-    run: async (tx, test) => await advance(tx, test, now),
+    run: async (tx, tests) => {
+      let isQueued = false
+      for (const test of tests) isQueued = (await advance(tx, test, now)) || isQueued
+      return { count: tests.length, isQueued }
+    },
     failed: ({ job_id: job, phase }) => ({
       message: 'a restore test could not go on',
       facts: { job, phase },

@@ -8,13 +8,8 @@ import { claimEvents } from './events.ts'
 import type { EventRow } from './events.ts'
 import { cancelLegalHold, insertLegalHold } from '../points/legal-holds.ts'
 import { putPause } from '../jobs/pauses.ts'
-import {
-  deletePlan,
-  deleteSelection,
-  insertSelection,
-  recordPlanRun,
-  writePlanVersion,
-} from '../plans/plans.ts'
+import { recordPlanRuns } from '../plans/due-rules.ts'
+import { deletePlan, deleteSelection, insertSelection, writePlanVersion } from '../plans/plans.ts'
 import { updateRegionSettings } from '../region-settings.ts'
 import type { EventTargetTable } from './schema-events.ts'
 import type { BackupPlanTable } from '../plans/schema-plans.ts'
@@ -124,22 +119,16 @@ export const EVENT_TRIGGERS_CONTRACT: readonly ContractCase[] = [
         )
       await write('1')
       await write('2')
-      await recordPlanRun(store.db, {
-        rule: {
-          accountId: ACCOUNT,
-          region: REGION,
-          planId: 'p',
-          ruleId: 'r',
-          dueAt: NOW,
-          writtenAt: NOW,
-        },
+      const rule = {
+        accountId: ACCOUNT,
+        region: REGION,
+        planId: 'p',
+        ruleId: 'r',
         dueAt: NOW,
-        versionId: '2',
-        outcome: 'STARTED',
-        jobs: 2,
-        message: '',
-        now: NOW,
-      })
+        writtenAt: NOW,
+      }
+      const run = { rule, dueAt: NOW, versionId: '2', jobs: 2, message: '', now: NOW }
+      await recordPlanRuns(store.db, [{ ...run, outcome: 'STARTED' }])
       await deletePlan(store.db, 'p', NOW + 1)
       assert.deepEqual(await taken(store, 'before', 'version_id', 'outcome', 'deleted_at'), [
         ['plan', null, '1', undefined, null],

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { ACCOUNT, NOW, REGION, readPages } from '../contract-rows.ts'
 import type { ContractCase } from '../contract-rows.ts'
+import { advanceRule, dueRules, nextRuleDueAt, recordPlanRuns } from './due-rules.ts'
 import {
-  advanceRule,
   countPlans,
   deletePlan,
   deleteSelection,
-  dueRules,
   findPlan,
   findPlanByRequest,
   findPlanVersion,
@@ -16,9 +15,7 @@ import {
   listPlanVersions,
   listPlans,
   listSelections,
-  nextRuleDueAt,
   prunePlanRuns,
-  recordPlanRun,
   selectionsOfPlan,
   writePlanVersion,
 } from './plans.ts'
@@ -115,8 +112,8 @@ export const PLANS_CONTRACT: readonly ContractCase[] = [
         of.transaction(async (tx) => {
           if (!(await advanceRule(tx, rule, NOW + 100))) return false
           const run = { rule, dueAt: NOW, versionId: 'p 1', jobs: 1, message: '', now: NOW } as const
-          await recordPlanRun(tx, { ...run, outcome: 'STARTED' })
-          await recordPlanRun(tx, { ...run, outcome: 'MISSED' })
+          await recordPlanRuns(tx, [{ ...run, outcome: 'STARTED' }])
+          await recordPlanRuns(tx, [{ ...run, outcome: 'MISSED' }])
           return true
         })
       const taken = await Promise.all([take(store), take(other), take(store), take(other)])

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Page, PageRequest } from '../page.ts'
 import { pageOf, timeCursor } from '../page.ts'
 import type {
@@ -6,7 +5,6 @@ import type {
   BackupPlanTable,
   BackupPlanVersionTable,
   BackupSelectionTable,
-  PlanRunOutcome,
 } from './schema-plans.ts'
 import type { Queryable } from '../store.ts'
 
@@ -18,7 +16,7 @@ interface Place {
 /** A plan with the document of one of its versions. */
 export type PlanRow = BackupPlanTable & Pick<BackupPlanVersionTable, 'document'>
 
-const withDocument = (db: Queryable, place: Place) =>
+const allWithDocument = (db: Queryable) =>
   db
     .selectFrom('backup_plan')
     .innerJoin('backup_plan_version as version', (join) =>
@@ -28,12 +26,22 @@ const withDocument = (db: Queryable, place: Place) =>
     )
     .selectAll('backup_plan')
     .select('version.document')
-    .where('account_id', '=', place.accountId)
-    .where('region', '=', place.region)
+
+const withDocument = (db: Queryable, place: Place) =>
+  allWithDocument(db).where('account_id', '=', place.accountId).where('region', '=', place.region)
 
 /** Also a deleted one: see `deleted_at`. */
 export async function findPlan(db: Queryable, place: Place, planId: string): Promise<PlanRow | undefined> {
   return await withDocument(db, place).where('backup_plan.plan_id', '=', planId).executeTakeFirst()
+}
+
+/** Those of these plans that there are, also deleted ones, by their ids. */
+export async function findPlans(
+  db: Queryable,
+  planIds: readonly string[],
+): Promise<ReadonlyMap<string, PlanRow>> {
+  const rows = await allWithDocument(db).where('backup_plan.plan_id', 'in', planIds).execute()
+  return new Map(rows.map((row) => [row.plan_id, row]))
 }
 
 export async function findPlanByRequest(
@@ -169,12 +177,24 @@ async function replaceRules(
 }
 
 export async function rulesOfPlan(db: Queryable, planId: string): Promise<readonly ScheduledRule[]> {
-  const rows = await db.selectFrom('backup_rule').selectAll().where('plan_id', '=', planId).execute()
-  return rows.map((row) => ({
-    ruleId: row.rule_id,
-    writtenAt: row.written_at,
-    nextRunAt: row.next_run_at ?? undefined,
-  }))
+  return (await rulesOfPlans(db, [planId])).get(planId) ?? []
+}
+
+/** Rules of several plans, by the plans' ids. */
+export async function rulesOfPlans(
+  db: Queryable,
+  planIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly ScheduledRule[]>> {
+  const rows = await db.selectFrom('backup_rule').selectAll().where('plan_id', 'in', planIds).execute()
+  return Map.groupBy(
+    rows.map((row) => ({
+      planId: row.plan_id,
+      ruleId: row.rule_id,
+      writtenAt: row.written_at,
+      nextRunAt: row.next_run_at ?? undefined,
+    })),
+    ({ planId }) => planId,
+  )
 }
 
 /** Deletes a plan: it stays to be looked at, its rules are no longer due. Give it a transaction. */
@@ -230,18 +250,27 @@ export async function listSelections(
   return pageOf(rows, page.limit, (row) => [row.created_at, row.selection_id])
 }
 
-/** Every selection of a plan, for a run of it: AWS allows 100. */
+/** Every selection of a plan, in the order of their making, for a run of it: AWS allows 100. */
 export async function selectionsOfPlan(
   db: Queryable,
   planId: string,
 ): Promise<readonly BackupSelectionTable[]> {
-  return await db
+  return (await selectionsOfPlans(db, [planId])).get(planId) ?? []
+}
+
+/** The same of several plans, by the plans' ids. */
+export async function selectionsOfPlans(
+  db: Queryable,
+  planIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly BackupSelectionTable[]>> {
+  const rows = await db
     .selectFrom('backup_selection')
     .selectAll()
-    .where('plan_id', '=', planId)
+    .where('plan_id', 'in', planIds)
     .orderBy('created_at')
     .orderBy('selection_id')
     .execute()
+  return Map.groupBy(rows, ({ plan_id }) => plan_id)
 }
 
 /** True where it was there. */
@@ -252,76 +281,6 @@ export async function deleteSelection(db: Queryable, planId: string, selectionId
     .where('selection_id', '=', selectionId)
     .executeTakeFirst()
   return result.numDeletedRows === 1n
-}
-
-export interface DueRule {
-  readonly accountId: string
-  readonly region: string
-  readonly planId: string
-  readonly ruleId: string
-  readonly writtenAt: number
-  readonly dueAt: number
-}
-
-/** Those due at `now`, in the order of their times, and of one time an account's and region's together. @param after The ones behind it. */
-export async function dueRules(
-  db: Queryable,
-  now: number,
-  limit: number,
-  after?: DueRule,
-): Promise<readonly DueRule[]> {
-  let query = db.selectFrom('backup_rule').selectAll().where('next_run_at', '<=', now)
-  if (after !== undefined)
-    query = query.where((eb) =>
-      eb(
-        eb.refTuple('next_run_at', 'account_id', 'region', 'plan_id', 'rule_id'),
-        '>',
-        eb.tuple(after.dueAt, after.accountId, after.region, after.planId, after.ruleId),
-      ),
-    )
-  const rows = await query
-    .orderBy('next_run_at')
-    .orderBy('account_id')
-    .orderBy('region')
-    .orderBy('plan_id')
-    .orderBy('rule_id')
-    .limit(limit)
-    .execute()
-  return rows.map((row) => ({
-    accountId: row.account_id,
-    region: row.region,
-    planId: row.plan_id,
-    ruleId: row.rule_id,
-    writtenAt: row.written_at,
-    dueAt: row.next_run_at as number,
-  }))
-}
-
-export async function nextRuleDueAt(db: Queryable): Promise<number | undefined> {
-  const row = await db
-    .selectFrom('backup_rule')
-    .select((eb) => eb.fn.min('next_run_at').as('at'))
-    .executeTakeFirst()
-  return row?.at === null || row?.at === undefined ? undefined : Number(row.at)
-}
-
-/**
- * Moves a rule from the run that is due to its next one. Whoever gets true makes that run's jobs, in the same transaction: two
- * servers, or one that starts again, make them once.
- */
-export async function advanceRule(
-  db: Queryable,
-  rule: DueRule,
-  nextRunAt: number | undefined,
-): Promise<boolean> {
-  const result = await db
-    .updateTable('backup_rule')
-    .set({ next_run_at: nextRunAt ?? null })
-    .where('plan_id', '=', rule.planId)
-    .where('rule_id', '=', rule.ruleId)
-    .where('next_run_at', '=', rule.dueAt)
-    .executeTakeFirst()
-  return result.numUpdatedRows === 1n
 }
 
 /** Newest first. */
@@ -346,43 +305,4 @@ export async function listPlanRuns(
 /** Removes the records of runs from before. */
 export async function prunePlanRuns(db: Queryable, before: number): Promise<void> {
   await db.deleteFrom('backup_plan_run').where('recorded_at', '<', before).execute()
-}
-
-export interface PlanRun {
-  readonly rule: DueRule
-  readonly dueAt: number
-  readonly versionId: string
-  readonly outcome: PlanRunOutcome
-  readonly jobs: number
-  readonly message: string
-  readonly now: number
-}
-
-/** Keeps what became of a run, and when the plan last made jobs. */
-export async function recordPlanRun(db: Queryable, run: PlanRun): Promise<void> {
-  const { rule } = run
-  await db
-    .insertInto('backup_plan_run')
-    .values({
-      account_id: rule.accountId,
-      region: rule.region,
-      plan_id: rule.planId,
-      rule_id: rule.ruleId,
-      due_at: run.dueAt,
-      version_id: run.versionId,
-      outcome: run.outcome,
-      jobs: run.jobs,
-      message: run.message,
-      recorded_at: run.now,
-    })
-    .onConflict((conflict) => conflict.columns(['plan_id', 'rule_id', 'due_at']).doNothing())
-    .execute()
-  if (run.outcome !== 'STARTED') return
-  await db
-    .updateTable('backup_plan')
-    .set({
-      last_run_at: sql<number>`case when last_run_at > ${run.dueAt} then last_run_at else ${run.dueAt} end`,
-    })
-    .where('plan_id', '=', rule.planId)
-    .execute()
 }
