@@ -67,7 +67,7 @@ const STALE_PUT_MS = 86_400_000
 const MAX_DELTAS = 64
 /** What a chunk takes of a delta. */
 const CHUNK_BYTES = 36
-const CHECK_EVERY = 100
+const DELETES_AT_ONCE = 16
 const NOTHING_TO_REPACK: RepackPlan = { packs: [], whole: new Set() }
 
 /** @throws {VaultDamageError} {ChunkMissingError} Before anything was deleted, when not all of the vault can be read. */
@@ -243,21 +243,37 @@ async function finishLists(vault: Vault, options: OnceOptions): Promise<Finished
   await options.lease.check()
   await rewriteIndex(vault, marks, doomed, options.isTight)
   crashpoint('sweep.index-rewritten')
-  const gone = new Set<string>()
-  let [count, bytes] = [0, 0]
-  for (const name of doomed) {
-    if (count++ % CHECK_EVERY === 0) await options.lease.check()
-    if (!(await vault.store.delete(name))) continue
-    crashpoint('sweep.pack-deleted')
-    gone.add(name)
-    bytes += marks.loaded.stored.get(name) ?? 0
-  }
+  const gone = await deleteAll(vault, options, [...doomed])
   crashpoint('sweep.packs-deleted')
   for (const { name } of lists) {
     await vault.store.delete(name)
     crashpoint('sweep.list-deleted')
   }
+  const bytes = [...gone].reduce((sum, name) => sum + (marks.loaded.stored.get(name) ?? 0), 0)
   return { marks, gone, bytes }
+}
+
+/** Some at once: a disk makes deletions durable together, and a bucket answers many as fast as one. @returns Those that were there. */
+async function deleteAll(
+  { store }: Vault,
+  { lease }: OnceOptions,
+  names: readonly string[],
+): Promise<Set<string>> {
+  const gone = new Set<string>()
+  for (let at = 0; at < names.length; at += DELETES_AT_ONCE) {
+    await lease.check()
+    const some = names.slice(at, at + DELETES_AT_ONCE)
+    const ended = await Promise.allSettled(
+      some.map(async (name) => {
+        if (!(await store.delete(name))) return
+        crashpoint('sweep.pack-deleted')
+        gone.add(name)
+      }),
+    )
+    // Only once all have ended: who is told of it must find nothing still going on.
+    for (const one of ended) if (one.status === 'rejected') throw one.reason
+  }
+  return gone
 }
 
 /**
