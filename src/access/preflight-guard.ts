@@ -1,5 +1,6 @@
 import type { Access, AccessQuestion, Preview } from './authorize.ts'
 import type { Check, Checker } from './preflight-checks.ts'
+import type { Proposal } from './proposal.ts'
 import type { GuardedCaller } from './restore-guard.ts'
 
 /** Stands for the AccessDenied that the guard would throw. */
@@ -34,8 +35,18 @@ export async function guardChecks(
   // Of the rights that would each be enough, the first is the one to be told of.
   const [missing] = checks.filter(({ verdict }) => verdict !== 'allowed')
   const allowed = checks.filter(({ verdict }) => verdict === 'allowed')
-  if (warnings === undefined && missing !== undefined) return [...allowed, missing]
-  if (warnings !== undefined && warnings.length > 0 && missing !== undefined)
-    return [...allowed, { ...missing, isOptional: true }]
-  return allowed
+  if (missing === undefined || warnings?.length === 0) return allowed
+  const told = { ...missing, proposals: missing.proposals.map(forItsOwner) }
+  return [...allowed, warnings === undefined ? told : { ...told, isOptional: true }]
+}
+
+/** What the guard keeps from somebody is not his to be given because a restore lacks it. */
+function forItsOwner(proposal: Proposal): Proposal {
+  if (proposal.change !== 'add') return proposal
+  return {
+    ...proposal,
+    where:
+      `${proposal.where}, if who answers for what was backed up agrees: it opens to this caller what the restore guard keeps from him. ` +
+      'Else let somebody start the job who may read it at the source',
+  }
 }

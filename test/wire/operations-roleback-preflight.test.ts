@@ -355,6 +355,9 @@ test('R16 restores: what the guard will ask of the caller is missing, told of, o
       Include: 'all',
     })
     const guard = checksOf(found).filter(({ Layer }) => Layer === 'guard')
+    // What the guard keeps from somebody is not proposed to him like what was forgotten.
+    for (const { Where } of guard.flatMap(({ Proposals }) => Proposals))
+      assert.match(Where, /, if who answers for what was backed up agrees/)
     return [found.Verdict, ...guard.map((one) => `${one.Action} ${one.Verdict} ${one.Optional}`)]
   }
   assert.deepEqual(await ask(), ['denied', 'elasticfilesystem:ClientMount denied false'])
