@@ -3,8 +3,9 @@ import { Worker } from 'node:worker_threads'
 import { portsIn } from '../../blobs/open.ts'
 import { ByteReader } from '../../vault/binary.ts'
 import type { FinishedPack } from '../../vault/pack.ts'
+import { fromCrossed } from '../thread-errors.ts'
 import { decodeResult } from './pour-wire.ts'
-import type { FromThread, ItemResult, PourSetup, ToThread } from './pour-wire.ts'
+import type { FromPort, FromThread, ItemResult, PourSetup, ToThread } from './pour-wire.ts'
 import type { PourSteps } from './pour-steps.ts'
 
 /** Somebody who takes messages and answers each task in order: a thread, or this one. */
@@ -36,7 +37,9 @@ export function threadWorker(setup: () => PourSetup): StartWorker {
       transferList: [workerData, workerData.source].flatMap((at) => (at ? portsIn(at.location) : [])),
       resourceLimits: THREAD_LIMITS,
     })
-    worker.on('message', onReply)
+    worker.on('message', (message: FromPort) =>
+      onReply(message.kind === 'failed' ? { ...message, error: fromCrossed(message.error) } : message),
+    )
     worker.on('error', (error) => onReply({ kind: 'failed', error: error as Error }))
     worker.on('exit', (code) => {
       if (code !== 0) onReply({ kind: 'failed', error: new Error(`A pour thread ended with code ${code}`) })

@@ -4,11 +4,12 @@ import { openBlobStore } from '../../blobs/open.ts'
 import { ChunkIndex } from '../../vault/chunk-index.ts'
 import { VaultKeys } from '../../vault/keys.ts'
 import { collector } from '../collector.ts'
+import { toCrossed } from '../thread-errors.ts'
 import type { SourceVault } from './pour-chunks.ts'
 import { THREAD_HALVES } from './pour-halves.ts'
 import { backupSteps, copySteps, restoreSteps } from './pour-steps.ts'
 import type { PourSteps } from './pour-steps.ts'
-import type { FromThread, PourSetup, ToThread } from './pour-wire.ts'
+import type { FromPort, FromThread, PourSetup, ToThread } from './pour-wire.ts'
 
 /**
  * One pour thread: joins a driver's synchronous half and the vault. It shares nothing with its like but the tables of chunks; each
@@ -42,7 +43,9 @@ function stepsOf({ mode, source }: PourSetup): PourSteps {
 
 function post(message: FromThread): void {
   const bytes = message.kind === 'done' ? message.results : message.kind === 'slab' ? message.slab : undefined
-  port.postMessage(message, bytes === undefined ? [] : [bytes.buffer as ArrayBuffer])
+  const crossing: FromPort =
+    message.kind === 'failed' ? { kind: 'failed', error: toCrossed(message.error) } : message
+  port.postMessage(crossing, bytes === undefined ? [] : [bytes.buffer as ArrayBuffer])
 }
 
 async function answer(message: ToThread): Promise<void> {
@@ -52,7 +55,7 @@ async function answer(message: ToThread): Promise<void> {
     if (message.kind === 'end') port.close()
   } catch (error) {
     steps.abort()
-    post({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) })
+    post({ kind: 'failed', error: error as Error })
   }
 }
 

@@ -4,8 +4,10 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { openBlobStore } from '../../blobs/open.ts'
+import { mountTmpfs } from '../../../test/vault/mounts.ts'
+import { StoreFullError } from '../../blobs/blob-store.ts'
 import type { BlobStore } from '../../blobs/blob-store.ts'
+import { openBlobStore } from '../../blobs/open.ts'
 import { contractSession } from '../../drivers/driver.contract.ts'
 import { listing, makeSource, nastyTree, restoredPath } from '../../drivers/directory.fixture.ts'
 import type { TreeSource } from '../../drivers/directory.fixture.ts'
@@ -110,6 +112,21 @@ test('a backup that is stopped ends its threads and leaves no unfinished files',
   await pouring.abort()
   assert.deepEqual(readdirSync(join(disk.path, 'vault', 'tmp')), [])
   assert.deepEqual((await vault.listPoints()).points, [])
+})
+
+test('a full disk that a pour thread meets is told as one', async (t) => {
+  const mounted = mountTmpfs(2 * 1024 * 1024)
+  if (typeof mounted === 'string') return t.skip(`no file system of its own: ${mounted}`)
+  using disk = mounted
+  await using source = makeSource((path) => {
+    for (let i = 0; i < 40; i++) writeFileSync(join(path, String(i)), randomBytes(64 * 1024))
+  })
+  const store = openBlobStore({ kind: 'directory', path: join(disk.path, 'vault') })
+  const vault = await makeVault(store, DEFAULT_CHUNK_SIZES)
+  await assert.rejects(
+    backUpTree(vault, source, {}),
+    (error) => error instanceof StoreFullError && (error.cause as NodeJS.ErrnoException).code === 'ENOSPC',
+  )
 })
 
 test('a restore of little starts no thread, one of more does, and both give everything', async () => {

@@ -7,6 +7,7 @@ import type { TableMemory } from '../../vault/chunk-table.ts'
 import type { ChunkSizes } from '../../vault/chunker.ts'
 import { ID_BYTES } from '../../vault/keys.ts'
 import type { FinishedPack } from '../../vault/pack.ts'
+import type { CrossedError } from '../thread-errors.ts'
 
 /**
  * What the main thread and pour threads say to each other. Many items cross as one transferred buffer: a message costs 57 µs, and
@@ -53,6 +54,11 @@ export type FromThread =
   | { readonly kind: 'slab'; readonly slab: Uint8Array }
   | { readonly kind: 'ended'; readonly packs: readonly FinishedPack[] }
   | { readonly kind: 'failed'; readonly error: Error }
+
+/** The same as it crosses. */
+export type FromPort =
+  | Exclude<FromThread, { readonly kind: 'failed' }>
+  | { readonly kind: 'failed'; readonly error: CrossedError }
 
 /** What became of one item, or of one part of it. */
 export interface ItemResult {

@@ -7,7 +7,7 @@ import { ChunkIndex } from '../../vault/chunk-index.ts'
 import { VaultKeys } from '../../vault/keys.ts'
 import type { CheckSetup } from './check-packs.ts'
 import { collector } from '../collector.ts'
-import type { TaskMessage } from './pack-threads.ts'
+import { workOn } from './pack-threads.ts'
 
 /** One thread of a check: gets names of packs, answers each with its report (pack-threads.ts). */
 
@@ -30,4 +30,4 @@ function check(name: string): PackReport {
   }
 }
 
-port.on('message', ({ task: name }: TaskMessage<string>) => port.postMessage(name && check(name)))
+workOn<string>(port, (name) => (name === undefined ? undefined : check(name)))

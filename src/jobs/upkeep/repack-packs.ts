@@ -48,11 +48,9 @@ export const repackInThreads: RepackUsed = async (vault, chunks, packs, options)
   try {
     const onDone = (): void => undefined
     return (await workInThreads<RepackTask, void, FinishedPack[]>(threads, tasks, onDone, signal)).flat()
-  } catch {
+  } catch (error) {
     await store.removeUnfinished((of) => of === tag)
-    signal?.throwIfAborted()
-    // An error loses its class on its way out of a thread. Here it is met again as what it is, or not at all.
-    return await repackHere(vault, chunks, packs, options)
+    throw error
   }
 }
 

@@ -5,7 +5,7 @@ import { ChunkIndex } from '../../vault/chunk-index.ts'
 import { VaultKeys } from '../../vault/keys.ts'
 import { Repacker, wantedOf } from '../../vault/repack.ts'
 import { collector } from '../collector.ts'
-import type { TaskMessage } from './pack-threads.ts'
+import { workOn } from './pack-threads.ts'
 import type { RepackSetup, RepackTask } from './repack-packs.ts'
 
 /** One thread of a sweep: gets parts of packs, writes them anew, and answers with what it wrote once there are no more (pack-threads.ts). */
@@ -24,11 +24,6 @@ const repacker = new Repacker({
   onSegment: collector(COLLECT_AFTER_BYTES),
 })
 
-async function answer({ task }: TaskMessage<RepackTask>): Promise<void> {
-  port.postMessage(task === undefined ? await repacker.end() : await repacker.add(task.pack, task.part))
-}
-
-port.on('message', (message: TaskMessage<RepackTask>) => {
-  // What it throws ends the thread, and is told to who started it.
-  void answer(message)
-})
+workOn<RepackTask>(port, async (task) =>
+  task === undefined ? await repacker.end() : await repacker.add(task.pack, task.part),
+)
