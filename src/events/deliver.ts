@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Log } from '../lib/log.ts'
+import { Rounds } from '../lib/rounds.ts'
 import {
   claimDeliveries,
   endDeliveries,
@@ -37,33 +38,20 @@ export interface DelivererOptions extends SendOptions {
  */
 export class Deliverer {
   readonly #options: DelivererOptions
-  readonly #stop = new AbortController()
-  #timer: NodeJS.Timeout | undefined
-  #round: Promise<void> = Promise.resolve()
+  readonly #rounds: Rounds
 
   constructor(options: DelivererOptions) {
     this.#options = options
+    const failed = 'events could not be delivered'
+    this.#rounds = new Rounds({ log: options.log, failed, waitMs: IDLE_MS })
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#begin(), IDLE_MS)
+    this.#rounds.start(() => this.run())
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    this.#stop.abort()
-    await this.#round
-  }
-
-  #begin(): void {
-    this.#round = this.#round.then(async () => {
-      if (this.#stop.signal.aborted) return
-      try {
-        await this.run()
-      } catch (error) {
-        this.#options.log.error('events could not be delivered', { error: String(error) })
-      }
-    })
+    await this.#rounds.stop()
   }
 
   /** Sends what is due now, and what becomes due meanwhile. */
@@ -86,7 +74,7 @@ export class Deliverer {
 
   /** @param accounts Of each target that is being told something. */
   async #claim(accounts: readonly string[]): Promise<ClaimedDelivery | undefined> {
-    if (accounts.length >= AT_ONCE || this.#stop.signal.aborted) return undefined
+    if (accounts.length >= AT_ONCE || this.#rounds.signal.aborted) return undefined
     const { store, clock, owner } = this.#options
     const busyAccounts = [...Map.groupBy(accounts, (account) => account)]
       .filter(([, theirs]) => theirs.length >= AT_ONCE_OF_ACCOUNT)

@@ -1,5 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
+import { stackOf } from '../lib/log.ts'
 import type { Log } from '../lib/log.ts'
+import { Rounds } from '../lib/rounds.ts'
 import type { AuditRecord } from '../store/audit/audit.ts'
 import { appendAudit } from '../store/audit/audit.ts'
 import type { DecisionRow } from '../store/audit/decisions.ts'
@@ -63,39 +65,28 @@ interface Read {
  */
 export class EventRouter {
   readonly #options: RouterOptions
-  readonly #stop = new AbortController()
-  #timer: NodeJS.Timeout | undefined
-  #round: Promise<void> = Promise.resolve()
+  readonly #rounds: Rounds
+  #hasTriedAgain = false
   #prunedAt = Number.NEGATIVE_INFINITY
   readonly #patterns = new Map<string, EventPattern>()
 
   constructor(options: RouterOptions) {
     this.#options = options
+    const failed = 'events could not be routed'
+    this.#rounds = new Rounds({ log: options.log, failed, waitMs: IDLE_MS })
   }
 
   start(): void {
-    // This server may be newer than the one that could not read them.
-    this.#round = tryEventsAgain(this.#options.store.db).catch((error: unknown) => {
-      this.#options.log.error('events that were set aside could not be tried again', { error: textOf(error) })
+    this.#rounds.start(async () => {
+      // This server may be newer than the one that could not read them.
+      if (!this.#hasTriedAgain) await tryEventsAgain(this.#options.store.db)
+      this.#hasTriedAgain = true
+      await this.run()
     })
-    this.#timer = setInterval(() => this.#begin(), IDLE_MS)
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    this.#stop.abort()
-    await this.#round
-  }
-
-  #begin(): void {
-    this.#round = this.#round.then(async () => {
-      if (this.#stop.signal.aborted) return
-      try {
-        await this.run()
-      } catch (error) {
-        this.#options.log.error('events could not be routed', { error: textOf(error) })
-      }
-    })
+    await this.#rounds.stop()
   }
 
   /** Routes what there is, and forgets what is old: what comes meanwhile does not wait for that. */
@@ -107,7 +98,7 @@ export class EventRouter {
     await boundDeliveries(store.db, MAX_OWED, clock.now())
     const before = clock.now() - KEEP_MS
     let pruned = await pruneEvents(store, before)
-    while (pruned !== undefined && !this.#stop.signal.aborted) {
+    while (pruned !== undefined && !this.#rounds.signal.aborted) {
       await this.#routeAll()
       pruned = await pruneEvents(store, before, pruned)
     }
@@ -118,7 +109,7 @@ export class EventRouter {
     for (;;) {
       const rows = await claimEvents(store, { now: clock.now(), leaseMs: LEASE_MS, limit: BATCH })
       if (rows.length > 0) await this.#route(rows)
-      if (rows.length < BATCH || this.#stop.signal.aborted) return
+      if (rows.length < BATCH || this.#rounds.signal.aborted) return
     }
   }
 
@@ -136,7 +127,7 @@ export class EventRouter {
           isSetAside
             ? 'an event cannot be read and is set aside: it is in no trail and told to nobody, and tried again at the next start'
             : 'an event could not be read',
-          { event: row.event_id, kind: row.kind, error: textOf(error) },
+          { event: row.event_id, kind: row.kind, error: stackOf(error) },
         )
       }
     }
@@ -309,8 +300,4 @@ async function decisionRecord(db: Queryable, row: EventRow): Promise<AuditRecord
     statement: line.statement,
     detail: JSON.stringify({ jobId: line.job_id, step: line.step, line: line.seq }),
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -24,6 +24,7 @@ import type { ServerKey } from '../keyring/server-key.ts'
 import type { Issuers } from '../oidc/issuers.ts'
 import type { Clock } from '../lib/clock.ts'
 import { uuid } from '../lib/ids.ts'
+import { stackOf } from '../lib/log.ts'
 import type { Log } from '../lib/log.ts'
 import { InvalidCursorError } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
@@ -246,7 +247,7 @@ function asAwsError(options: HttpOptions, told: Told, error: unknown, requestId:
   options.log.error('request failed', {
     requestId,
     operation: told.operation,
-    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    error: stackOf(error),
   })
   return internalFailure(told.model, requestId)
 }

@@ -1,3 +1,4 @@
+import { stackOf } from '../lib/log.ts'
 import type { JobTools } from './tools.ts'
 
 /** What one that failed is called in the log. */
@@ -54,7 +55,7 @@ export async function eachDue<T>(
         const { message, facts } = failed(one)
         log.error(message, {
           ...facts,
-          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+          error: stackOf(error),
         })
       }
     }

@@ -1,4 +1,5 @@
 import { BACK_OFF_FORGOTTEN_MS } from '../access/back-off.ts'
+import { Rounds } from '../lib/rounds.ts'
 import { expireUnstarted } from '../store/jobs/claims.ts'
 import { pruneDenials } from '../store/audit/denials.ts'
 import { pruneJobs } from '../store/jobs/jobs.ts'
@@ -52,12 +53,10 @@ export class Housekeeping {
   readonly #tools: JobTools
   readonly #holdShare: number
   readonly #moves: Moves
-  readonly #stop = new AbortController()
-  #timer: NodeJS.Timeout | undefined
-  #round: Promise<void> = Promise.resolve()
+  readonly #rounds: Rounds
   /** Beside the rounds: it reads all manifests of locked vaults, and nothing that is due waits for that. */
   #retaining: Promise<void> = Promise.resolve()
-  #rounds = 0
+  #roundsRun = 0
   #lastDue: ExpiryCursor | undefined
   #lastHeld: ExpiryCursor | undefined
   #last: { readonly wall: number; readonly monotonic: number } | undefined
@@ -65,30 +64,18 @@ export class Housekeeping {
   /** @param holdShare Share of a vault's recovery points that may go at once by a surprise: held-deletions.ts. */
   constructor(tools: JobTools, holdShare: number) {
     this.#tools = tools
+    this.#rounds = new Rounds({ log: tools.log, failed: 'housekeeping failed', waitMs: ROUND_MS })
     this.#holdShare = holdShare
     this.#moves = new Moves(tools)
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#begin(), ROUND_MS)
-    this.#begin()
+    this.#rounds.start(() => this.run())
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    this.#stop.abort()
-    await this.#round
+    await this.#rounds.stop()
     await this.#retaining
-  }
-
-  #begin(): void {
-    this.#round = this.#round
-      .then(() => this.run())
-      .catch((error: unknown) => {
-        this.#tools.log.error('housekeeping failed', {
-          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-        })
-      })
   }
 
   /** One round; tests call it with a clock of their own. */
@@ -113,20 +100,20 @@ export class Housekeeping {
     await pruneJobs(store.db, now)
     await prunePlanRuns(store.db, now - KEEP_RUNS_MS)
     await pruneSignIns(store.db, now - BACK_OFF_FORGOTTEN_MS)
-    await pruneDenials(store.db, now, () => this.#stop.signal.aborted)
-    if (this.#rounds % GUARD_ROUNDS === 0) await guardVaults(this.#tools)
-    if (this.#rounds % RETAIN_ROUNDS === 0) this.#retain()
-    if (this.#rounds % USAGE_ROUNDS === 0) await recordUsage(store.db, now)
+    await pruneDenials(store.db, now, () => this.#rounds.signal.aborted)
+    if (this.#roundsRun % GUARD_ROUNDS === 0) await guardVaults(this.#tools)
+    if (this.#roundsRun % RETAIN_ROUNDS === 0) this.#retain()
+    if (this.#roundsRun % USAGE_ROUNDS === 0) await recordUsage(store.db, now)
     await reviveUnexpired(store.db, now)
     await pruneHeldDeletions(store.db, now)
     await holdSurprises(this.#tools, this.#holdShare, now)
     await queueDueReports(this.#tools, now)
-    const isCounting = this.#rounds % COUNT_ROUNDS === 0
+    const isCounting = this.#roundsRun % COUNT_ROUNDS === 0
     const due = await this.#duePoints(now)
     due.push(...(await approvedForExpiry(store.db, { now, since: now - FRESH_MS }, BATCH)))
-    if (this.#rounds++ % RETRY_ROUNDS === 0) due.push(...(await this.#heldPoints(now)))
+    if (this.#roundsRun++ % RETRY_ROUNDS === 0) due.push(...(await this.#heldPoints(now)))
     for (const point of oldestFirst(due)) {
-      if (this.#stop.signal.aborted) return
+      if (this.#rounds.signal.aborted) return
       try {
         await expirePoint(this.#tools, point, { reason: 'Expired by its lifecycle', isCounted: false }, now)
       } catch (error) {
@@ -135,13 +122,13 @@ export class Housekeeping {
         log.error('a recovery point could not be expired', { point: point.arn, error: String(error) })
       }
     }
-    await this.#moves.queueDue(now, this.#stop.signal)
-    if (isCounting) await thinOut(this.#tools, { now, holdShare: this.#holdShare }, this.#stop.signal)
+    await this.#moves.queueDue(now, this.#rounds.signal)
+    if (isCounting) await thinOut(this.#tools, { now, holdShare: this.#holdShare }, this.#rounds.signal)
   }
 
   #retain(): void {
     this.#retaining = this.#retaining
-      .then(() => retainLockedVaults(this.#tools, this.#stop.signal))
+      .then(() => retainLockedVaults(this.#tools, this.#rounds.signal))
       .catch((error: unknown) => {
         this.#tools.log.error('locked vaults could not be kept by their storage', { error: String(error) })
       })

@@ -1,5 +1,6 @@
 import { StoreFullError } from '../blobs/blob-store.ts'
 import type { Clock } from '../lib/clock.ts'
+import { stackOf } from '../lib/log.ts'
 import { claimJob, finishJob, heartbeat, LeaseLostError, nextDueAt, putBack } from '../store/jobs/claims.ts'
 import type { JobEnd } from '../store/jobs/claims.ts'
 import type { JobKind, JobTable } from '../store/schema.ts'
@@ -296,8 +297,4 @@ function failureOf(error: unknown): { isUnexpected: boolean; end: Omit<JobEnd, '
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -36,6 +36,11 @@ function textFields(fields: LogFields): string {
   return text
 }
 
+/** Of an error what a log line has: where it came from, too. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
 /** Text with control, bidirectional and other invisible characters written as escapes. */
 export function printable(text: string): string {
   return text.replace(

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
+import { Rounds } from '../lib/rounds.ts'
 import { recordNotice } from '../store/events/events.ts'
 import { resourceMeasures } from '../store/points/measures.ts'
 import { giveSignOfLife } from '../store/jobs/sign-of-life.ts'
@@ -29,29 +30,20 @@ export interface AlertsOptions {
  */
 export class Alerts {
   readonly #options: AlertsOptions
-  #timer: NodeJS.Timeout | undefined
-  #round: Promise<void> = Promise.resolve()
+  readonly #rounds: Rounds
 
   constructor(options: AlertsOptions) {
     this.#options = options
+    const failed = 'nobody could look for backups that did not come'
+    this.#rounds = new Rounds({ log: options.log, failed, waitMs: ROUND_MS })
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#begin(), ROUND_MS)
-    this.#begin()
+    this.#rounds.start(() => this.run())
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#round
-  }
-
-  #begin(): void {
-    this.#round = this.#round
-      .then(() => this.run())
-      .catch((error: unknown) => {
-        this.#options.log.error('nobody could look for backups that did not come', { error: String(error) })
-      })
+    await this.#rounds.stop()
   }
 
   /** One round; tests call it with a clock of their own. */

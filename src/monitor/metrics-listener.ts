@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Clock } from '../lib/clock.ts'
+import { stackOf } from '../lib/log.ts'
 import type { Log } from '../lib/log.ts'
 import type { Store } from '../store/store.ts'
 import { EXPOSITION_TYPE, exposition } from './exposition.ts'
@@ -62,7 +63,7 @@ async function answer(
     response.end(text)
   } catch (error) {
     options.log.error('metrics could not be collected', {
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      error: stackOf(error),
     })
     refuse(500, 'The metrics could not be collected; the log says why')
   }

@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
+import { Rounds } from '../lib/rounds.ts'
 import type { DiscoveryDocument } from '../plans/discovery.ts'
 import {
   claimDiscovery,
@@ -38,35 +38,28 @@ export interface DiscoveryRoundsOptions {
  */
 export class DiscoveryRounds {
   readonly #options: DiscoveryRoundsOptions
-  readonly #stop = new AbortController()
-  #loop: Promise<void> | undefined
+  readonly #rounds: Rounds
 
   constructor(options: DiscoveryRoundsOptions) {
     this.#options = options
+    const failed = 'discovery rules could not be looked at'
+    this.#rounds = new Rounds({ log: options.log, failed, waitMs: MAX_SLEEP_MS })
   }
 
   start(): void {
-    this.#loop ??= this.#run()
+    this.#rounds.start(() => this.#runDue())
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort()
-    await this.#loop
+    await this.#rounds.stop()
   }
 
-  async #run(): Promise<void> {
-    const { store, clock, log } = this.#options
-    while (!this.#stop.signal.aborted) {
-      let sleepMs = MAX_SLEEP_MS
-      try {
-        if (await this.#runOne()) continue
-        const next = await nextDiscoveryAt(store.db)
-        if (next !== undefined) sleepMs = Math.min(MAX_SLEEP_MS, Math.max(50, next - clock.now()))
-      } catch (error) {
-        log.error('discovery rules could not be looked at', { error: stackOf(error) })
-      }
-      await pause(sleepMs, undefined, { signal: this.#stop.signal }).catch(() => undefined)
-    }
+  /** @returns How long to wait, in milliseconds. */
+  async #runDue(): Promise<number> {
+    const { store, clock } = this.#options
+    if (await this.#runOne()) return 0
+    const next = await nextDiscoveryAt(store.db)
+    return next === undefined ? MAX_SLEEP_MS : Math.min(MAX_SLEEP_MS, Math.max(50, next - clock.now()))
   }
 
   /** @returns False where no rule is due. */
@@ -79,7 +72,7 @@ export class DiscoveryRounds {
     if (claimed === undefined) return false
     const result = await this.#round(claimed, now)
     // Cut off: the lease ends, or the next start takes it up at once.
-    const isCutOff = this.#stop.signal.aborted && result.failed
+    const isCutOff = this.#rounds.signal.aborted && result.failed
     const { intervalMinutes } = JSON.parse(claimed.rule.document) as DiscoveryDocument
     const nextRunAt = isCutOff ? now : now + intervalMinutes * MINUTE_MS
     const before = (await discoveryRounds(store.db, [claimed.rule.rule_id])).get(claimed.rule.rule_id)
@@ -94,7 +87,7 @@ export class DiscoveryRounds {
   async #round({ rule }: ClaimedRule, now: number): Promise<RoundResult> {
     const { store, clock, log, owner, actAs } = this.#options
     const keepOn = async (): Promise<boolean> =>
-      !this.#stop.signal.aborted &&
+      !this.#rounds.signal.aborted &&
       (await extendDiscovery(store.db, rule.rule_id, { owner, until: clock.now() + LEASE_MS }))
     try {
       return await runDiscoveryRound(store.db, rule, actAs, keepOn, now)
@@ -117,8 +110,4 @@ function noticeOf(rule: ClaimedRule['rule'], { failed, message }: RoundResult, a
     detail: { ruleName: rule.name, state: failed ? 'FAILED' : 'COMPLETED', statusMessage: message },
     cause: `discovery ${rule.rule_id} ${at}`,
   }
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

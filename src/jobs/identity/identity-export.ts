@@ -2,6 +2,7 @@ import { SealError } from '../../keyring/server-key.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { uuid } from '../../lib/ids.ts'
+import { Rounds } from '../../lib/rounds.ts'
 import { listAccounts } from '../../store/identity/accounts.ts'
 import {
   claimIdentityExport,
@@ -63,29 +64,23 @@ interface Options extends SystemVaultTools {
 export class IdentityExports {
   readonly #tools: Options
   readonly #owner = uuid()
-  readonly #stop = new AbortController()
+  readonly #rounds: Rounds
   #failures = 0
   #notBefore = 0
   #scrubbedAt: number | undefined
-  #timer: NodeJS.Timeout | undefined
-  #round: Promise<void> = Promise.resolve()
 
   constructor(tools: Options) {
     this.#tools = tools
+    const failed = 'the identities could not be looked at'
+    this.#rounds = new Rounds({ log: tools.log, failed, waitMs: ROUND_MS })
   }
 
   start(): void {
-    const begin = (): void => {
-      this.#round = this.#round.then(() => this.run()).then(() => undefined)
-    }
-    this.#timer = setInterval(begin, ROUND_MS)
-    begin()
+    this.#rounds.start(async () => void (await this.run()))
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    this.#stop.abort()
-    await this.#round
+    await this.#rounds.stop()
   }
 
   /**
@@ -94,7 +89,7 @@ export class IdentityExports {
    */
   async run(): Promise<number | undefined> {
     const { store, clock, log } = this.#tools
-    if (this.#stop.signal.aborted) return undefined
+    if (this.#rounds.signal.aborted) return undefined
     try {
       const wait = this.#notBefore - clock.now()
       // A longer one is a clock that was set back.
@@ -144,7 +139,7 @@ export class IdentityExports {
     const { vault } = await openSystemVault(this.#tools, this.#owner)
     const found = await scrubSystemVault(vault, await vaults.owner(), {
       renew: async () => await this.#change({ lease_until: clock.now() + LEASE_MS }),
-      signal: this.#stop.signal,
+      signal: this.#rounds.signal,
     })
     for (const { blob, reason } of found.damage)
       log.error('damage in the system vault', { vaultId: vault.id, blob, reason })
@@ -258,7 +253,7 @@ export class IdentityExports {
     let bytes = 0
     let rows: Record<string, number> = {}
     const flush = async (): Promise<void> => {
-      if (this.#stop.signal.aborted) throw new Error('the server is being stopped')
+      if (this.#rounds.signal.aborted) throw new Error('the server is being stopped')
       await this.#change({ lease_until: this.#tools.clock.now() + LEASE_MS })
       const name = `${folder}/${accountId ?? 'server'}-${String(written.length + 1).padStart(4, '0')}`
       written.push(await writeIdentityPart(vault.store, vault.keys, { name, accountId, rows }, lines))
@@ -297,7 +292,7 @@ export class IdentityExports {
 
   async #fail(error: unknown): Promise<void> {
     const { store, clock, log } = this.#tools
-    if (this.#stop.signal.aborted) return
+    if (this.#rounds.signal.aborted) return
     this.#notBefore = clock.now() + Math.min(MOST_AGAIN_MS, AGAIN_MS * 2 ** this.#failures++)
     const problem = error instanceof Error ? error.message : String(error)
     const { problem_since } = await systemVaultRow(this.#tools)

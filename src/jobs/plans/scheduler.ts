@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { Rounds } from '../../lib/rounds.ts'
 import { dueRules, nextRuleDueAt } from '../../store/plans/due-rules.ts'
 import type { DueRule } from '../../store/plans/due-rules.ts'
 import { nextTestStepAt } from '../../store/plans/restore-tests.ts'
@@ -24,37 +24,28 @@ const STEP_SLEEP_MS = 250
  */
 export class Scheduler {
   readonly #tools: Pick<JobTools, 'store' | 'clock' | 'log'>
-  readonly #stop = new AbortController()
-  #loop: Promise<void> | undefined
+  readonly #rounds: Rounds
 
   constructor(tools: Pick<JobTools, 'store' | 'clock' | 'log'>) {
     this.#tools = tools
+    const failed = 'the scheduler could not look at the plans'
+    this.#rounds = new Rounds({ log: tools.log, failed, waitMs: MAX_SLEEP_MS })
   }
 
   start(): void {
-    this.#loop ??= this.#run()
+    this.#rounds.start(() => this.#round())
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort()
-    await this.#loop
+    await this.#rounds.stop()
   }
 
-  async #run(): Promise<void> {
-    const { clock, log } = this.#tools
-    while (!this.#stop.signal.aborted) {
-      let sleepMs = MAX_SLEEP_MS
-      try {
-        const failed = await this.runDue()
-        const next = failed === 0 ? await this.#nextDueAt() : undefined
-        if (next !== undefined) sleepMs = Math.min(MAX_SLEEP_MS, Math.max(20, next - clock.now()))
-      } catch (error) {
-        log.error('the scheduler could not look at the plans', {
-          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-        })
-      }
-      await pause(sleepMs, undefined, { signal: this.#stop.signal }).catch(() => undefined)
-    }
+  async #round(): Promise<number> {
+    const failed = await this.runDue()
+    const next = failed === 0 ? await this.#nextDueAt() : undefined
+    return next === undefined
+      ? MAX_SLEEP_MS
+      : Math.min(MAX_SLEEP_MS, Math.max(20, next - this.#tools.clock.now()))
   }
 
   async #nextDueAt(): Promise<number | undefined> {
@@ -74,7 +65,7 @@ export class Scheduler {
    * @returns How many could not be run; they are due still.
    */
   async runDue(): Promise<number> {
-    const { signal } = this.#stop
+    const { signal } = this.#rounds
     return (
       (await this.#runRules()) +
       (await runDueTestingPlans(this.#tools, signal)) +
@@ -86,7 +77,7 @@ export class Scheduler {
     const { db } = this.#tools.store
     const now = this.#tools.clock.now()
     const views = new ResourceViews(this.#tools.clock)
-    return await eachDue<DueRule>(this.#tools, this.#stop.signal, {
+    return await eachDue<DueRule>(this.#tools, this.#rounds.signal, {
       page: async (limit, after) => await dueRules(db, now, limit, after),
       run: async (tx, rules) => await runRules(tx, rules, { now, views }),
       failed: ({ planId: plan, ruleId: rule }) => ({

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { uuid } from '../../lib/ids.ts'
+import { Rounds } from '../../lib/rounds.ts'
 import { hasColdStore } from '../../store/points/cold-points.ts'
 import type { VaultTable } from '../../store/schema.ts'
 import {
@@ -41,33 +41,22 @@ type Scrubbed = Awaited<ReturnType<typeof listScrubs>>[number]
 export class Scrubber {
   readonly #tools: JobTools
   readonly #owner = uuid()
-  readonly #stop = new AbortController()
+  readonly #rounds: Rounds
   /** Vaults whose storage did not answer, by id: until when they are left alone. */
   readonly #away = new Map<string, number>()
-  #loop: Promise<void> | undefined
 
   constructor(tools: JobTools) {
     this.#tools = tools
+    const failed = 'the scrub could not look at the vaults'
+    this.#rounds = new Rounds({ log: tools.log, failed, waitMs: IDLE_MS })
   }
 
   start(): void {
-    this.#loop ??= this.#run()
+    this.#rounds.start(() => this.run())
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort()
-    await this.#loop
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stop
-    while (!signal.aborted) {
-      const waitMs = await this.run().catch((error: unknown) => {
-        this.#tools.log.error('the scrub could not look at the vaults', { error: String(error) })
-        return IDLE_MS
-      })
-      await pause(waitMs, undefined, { signal }).catch(() => undefined)
-    }
+    await this.#rounds.stop()
   }
 
   /**
@@ -88,7 +77,7 @@ export class Scrubber {
         const isLate = lagOf(scrub, clock.now()) > 0
         return isLate ? 0 : Math.ceil((bytes * 1000) / BYTES_A_SECOND)
       } catch (error) {
-        if (this.#stop.signal.aborted) return 0
+        if (this.#rounds.signal.aborted) return 0
         this.#away.set(vault.vault_id, now + AGAIN_MS)
         log.warn('a vault could not be scrubbed: it is tried again', {
           vault: vault.arn,
@@ -127,7 +116,7 @@ export class Scrubber {
     const opened = stores[isOfCold ? 1 : 0] as Vault
     const read = await scrubSlice(opened.store, isOfCold ? before.cursor.slice(COLD.length) : before.cursor, {
       maxBytes: SLICE_BYTES,
-      signal: this.#stop.signal,
+      signal: this.#rounds.signal,
     })
     const slice = isOfCold
       ? { ...read, cursor: read.cursor && COLD + read.cursor }
