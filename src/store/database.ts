@@ -64,7 +64,12 @@ import type {
   RestoreTestingSelectionTable,
   RestoreTestTable,
 } from './plans/schema-restore-testing.ts'
-import type { CountsSeenTable, ExpiryRoundTable, HeldDeletionTable } from './points/schema-retention.ts'
+import type {
+  CountsSeenTable,
+  ExpiryRoundTable,
+  HeldDeletionTable,
+  SurprisedExpiryTable,
+} from './points/schema-retention.ts'
 import type { VaultScrubTable } from './vaults/schema-scrub.ts'
 import type { VaultUsageTable } from './vaults/schema-usage.ts'
 import type { StorageTable } from './vaults/schema-storages.ts'
@@ -87,6 +92,7 @@ export interface Database {
   storage: StorageTable
   held_deletion: HeldDeletionTable
   expiry_round: ExpiryRoundTable
+  surprised_expiry: SurprisedExpiryTable
   counts_seen: CountsSeenTable
   running_time: RunningTimeTable
   sign_of_life: SignOfLifeTable

@@ -29,7 +29,9 @@ interface Bench extends AsyncDisposable {
   readonly lines: readonly string[]
   /** Lets both clocks go on, and looks. */
   steady(ms?: number): Promise<void>
-  /** Sets the wall clock forward alone, and looks twice: the first look only sees that it leapt. */
+  /** Sets the wall clock forward alone. */
+  set(ms: number): void
+  /** The same, and looks twice: the first look only sees that it leapt. */
   leap(ms: number): Promise<void>
   /** As `leap`, but while no server runs. */
   restartAfter(ms: number): Promise<void>
@@ -76,6 +78,9 @@ async function openBench(): Promise<Bench> {
     store,
     lines,
     steady,
+    set: (ms) => {
+      time.wall += ms
+    },
     leap: async (ms) => {
       time.wall += ms
       await steady()
@@ -180,6 +185,69 @@ test('a server that was off while retention ran out holds what is too much of a 
   const points = await bench.points()
   assert.equal(points.filter(({ status }) => status === 'EXPIRED').length, 16)
   assert.equal((await bench.held()).length, 16)
+})
+
+test('forty leaps of a day each, with and without the server, let go no more than a share of a vault together', async () => {
+  await using bench = await openBench()
+  await bench.fill(['fs-1', 'fs-2'], 40, 40)
+  await bench.steady()
+  for (let leap = 0; leap < 20; leap++) {
+    await bench.leap(DAY)
+    await bench.restartAfter(DAY)
+  }
+  const gone = async (): Promise<number> =>
+    (await bench.points()).filter(({ status }) => status === 'DELETING').length
+  assert.equal(await gone(), 20)
+  assert.equal((await bench.held()).length, 60)
+  const [held] = (await bench.points()).filter(({ status }) => status === 'EXPIRED')
+  assert.match(
+    held?.status_message ?? '',
+    /would go at once, \d+ went so within a day that this server ran, together more than 25 %/,
+  )
+})
+
+test('leaps of less than an hour are summed, and a day of running time later a share may go again', async () => {
+  await using bench = await openBench()
+  await bench.fill(['fs-1', 'fs-2'], 10, 10)
+  const gone = async (): Promise<number> =>
+    (await bench.points()).filter(({ status }) => status === 'DELETING').length
+  for (let leap = 0; leap < 120; leap++) {
+    bench.set(59 * 60_000)
+    await bench.steady()
+  }
+  // Nearly five days of ten.
+  assert.equal(await gone(), 4)
+  assert.equal((await bench.held()).length, 4)
+  await bench.steady(DAY)
+  bench.set(2 * DAY)
+  await bench.steady(0)
+  await bench.steady()
+  assert.ok((await gone()) > 4, 'what is due a day later is another day’s')
+})
+
+test('a server that is off every night expires what a daily plan keeps for 35 days as it should', async () => {
+  await using bench = await openBench()
+  await bench.fill(['fs-1', 'fs-2', 'fs-3'], 35, 35)
+  for (let day = 0; day < 10; day++) {
+    for (let hour = 0; hour < 16; hour += 8) await bench.steady(DAY / 3)
+    await bench.restartAfter(DAY / 3)
+  }
+  assert.deepEqual(await bench.held(), [])
+  assert.equal((await bench.points()).filter(({ status }) => status === 'DELETING').length, 30)
+})
+
+test('retentions that are made shorter a few at a time are summed', async () => {
+  await using bench = await openBench()
+  await bench.fill(['fs-1'], 10, 100)
+  for (const name of ['fs-1-9', 'fs-1-8', 'fs-1-7', 'fs-1-6', 'fs-1-5']) {
+    const point = (await bench.points()).find(({ point_id: id }) => id === name) as RecoveryPointTable
+    const lifecycle = { delete_after_days: 1, cold_after_days: null, delete_at: point.created_at + DAY }
+    await updateLifecycle(bench.store.db, point, { ...lifecycle, retention_cut_at: bench.now() })
+    await bench.steady()
+  }
+  const going = statuses(await bench.points()).filter((told) => told.endsWith('DELETING'))
+  assert.deepEqual(going, ['fs-1-8 DELETING', 'fs-1-9 DELETING'])
+  assert.deepEqual(await bench.held(), ['fs-1-5 VAULT_SHARE', 'fs-1-6 VAULT_SHARE', 'fs-1-7 VAULT_SHARE'])
 })
 
 test('a retention that a call makes shorter lets no more than a share of a vault go at once', async () => {

@@ -1,18 +1,22 @@
 import {
+  addSurprised,
   countAlive,
   countsSeen,
+  countSurprised,
   deleteHeldDeletion,
   findExpiryRound,
   findHeldDeletion,
+  forgetSurprised,
   holdSurprised,
   insertHeldDeletions,
   isLastPoint,
+  letSurprisedGo,
   putCountsSeen,
   putExpiryRound,
   surprisedVaults,
 } from '../../store/points/held-deletions.ts'
-import type { Surprise, VaultSurprise } from '../../store/points/held-deletions.ts'
-import type { HeldDeletionTable } from '../../store/points/schema-retention.ts'
+import type { Surprise, SurpriseTime, VaultSurprise } from '../../store/points/held-deletions.ts'
+import type { ExpiryRoundTable, HeldDeletionTable } from '../../store/points/schema-retention.ts'
 import type { RecoveryPointTable } from '../../store/schema.ts'
 import type { Queryable } from '../../store/store.ts'
 import type { JobTools } from '../tools.ts'
@@ -26,12 +30,20 @@ import type { JobTools } from '../tools.ts'
  * | VAULT_SHARE | what is due by a surprise, where that is more than a share of its vault | it is approved |
  *
  * A surprise is a wall clock that went on without the server, a retention that a call made shorter, or other counts than were looked
- * at before. Approved, a point goes its usual way: its role, its vault's lock and legal holds have their say. A retention that is not
+ * at before. What surprises let go within a day of running time is summed: forty leaps of a day are as one of forty. Approved, a point goes its usual way: its role, its vault's lock and legal holds have their say. A retention that is not
  * over after all ends what holds the point.
  */
 
-/** A wall clock that went further than the running time between two rounds leapt, in milliseconds. */
+/** Nothing expires in the round that finds the wall clock so far from the monotonic one, in milliseconds. */
 export const MAX_CLOCK_JUMP_MS = 3_600_000
+/** Surprises within so much running time count as one, in milliseconds. */
+const SUMMED_MS = 86_400_000
+/**
+ * How far the wall clock may get ahead of the running time unnoticed, in milliseconds, and what of the running time that grows by:
+ * clocks are set right by a little, those of several servers differ, and a crash loses the last half minute of running time.
+ */
+const SLACK_MS = 600_000
+const SLACK_SHARE = 0.01
 
 const APPROVE = 'It stays until "roleback vault approve" lets it go'
 
@@ -90,39 +102,66 @@ export async function holdSurprises(
 ): Promise<void> {
   const { clock, runningMs } = tools.runningTime.reading()
   const held = await tools.store.transaction(async (tx) => {
-    const last = await findExpiryRound(tx)
-    const ran = last?.clock === clock ? runningMs - last.running_ms : 0
-    const hasLeapt = last === undefined || now - last.wall_ms - ran > MAX_CLOCK_JUMP_MS
+    const { from, slackMs } = leapBetween(await findExpiryRound(tx), { clock, runningMs }, now)
+    await forgetSurprised(tx, { clock, runningMs }, SUMMED_MS)
     const surprises: Surprise[] = [{ kind: 'cut' }]
-    if (hasLeapt) surprises.unshift({ kind: 'leap', from: last?.wall_ms ?? 0 })
+    if (from !== undefined) surprises.unshift({ kind: 'leap', from })
     const all = []
-    for (const surprise of surprises) all.push(...(await holdShare(tx, surprise, share, now)))
-    await putExpiryRound(tx, { clock, running_ms: runningMs, wall_ms: now })
+    for (const surprise of surprises)
+      all.push(...(await holdShare(tx, surprise, share, { now, clock, runningMs })))
+    await putExpiryRound(tx, { clock, running_ms: runningMs, wall_ms: now, slack_ms: slackMs })
     return all
   })
   for (const { reason, ...vault } of held) announceHeld(tools, { ...vault, cause: 'VAULT_SHARE', reason })
+}
+
+/** From where the wall clock leapt to now, by the running time; undefined where it went on with that. And how far it may from now on. */
+function leapBetween(
+  last: ExpiryRoundTable | undefined,
+  { clock, runningMs }: SurpriseTime,
+  now: number,
+): { readonly from: number | undefined; readonly slackMs: number } {
+  if (last === undefined) return { from: 0, slackMs: SLACK_MS }
+  const ran = last.clock === clock ? Math.max(0, runningMs - last.running_ms) : 0
+  const slackMs = Math.min(SLACK_MS, Math.floor(last.slack_ms + ran * SLACK_SHARE))
+  const ahead = now - last.wall_ms - ran
+  // A leap counts whole: none is made of what was let pass.
+  if (ahead > slackMs) return { from: last.wall_ms + ran, slackMs }
+  return { from: undefined, slackMs: Math.min(SLACK_MS, slackMs - ahead) }
 }
 
 async function holdShare(
   tx: Queryable,
   surprise: Surprise,
   share: number,
-  now: number,
+  at: SurpriseTime & { readonly now: number },
 ): Promise<readonly (VaultSurprise & { readonly reason: string })[]> {
   const held = []
-  for (const vault of await surprisedVaults(tx, surprise, now)) {
+  for (const vault of await surprisedVaults(tx, surprise, at.now)) {
+    const gone = await countSurprised(tx, vault)
     const all = await countAlive(tx, vault)
-    if (!isTooMuch(vault.count, all, share)) continue
-    const reason = reasonOf(vault.vault_name, { count: vault.count, all, share }, whatHappened(surprise, now))
-    await holdSurprised(tx, vault, surprise, { now, reason })
+    if (!isTooMuch(vault.count, { gone, all, share })) {
+      await letSurprisedGo(tx, vault, surprise, at)
+      continue
+    }
+    const what = whatHappened(surprise, at.now)
+    const reason = reasonOf(vault.vault_name, { count: vault.count, gone, all, share }, what)
+    await holdSurprised(tx, vault, surprise, { now: at.now, reason })
     held.push({ ...vault, reason })
   }
   return held
 }
 
+interface Shares {
+  /** What went by surprises before, within a day of running time; `all` is without it. */
+  readonly gone: number
+  readonly all: number
+  readonly share: number
+}
+
 /** A single point is no emptying of a vault: the last of a resource is held anyway. */
-function isTooMuch(count: number, all: number, share: number): boolean {
-  return count > 1 && count > share * all
+function isTooMuch(count: number, { gone, all, share }: Shares): boolean {
+  return count + gone > 1 && count + gone > share * (all + gone)
 }
 
 function whatHappened(surprise: Surprise, now: number): string {
@@ -134,12 +173,13 @@ function whatHappened(surprise: Surprise, now: number): string {
 
 function reasonOf(
   vaultName: string,
-  { count, all, share }: { readonly count: number; readonly all: number; readonly share: number },
+  { count, gone, all, share }: Shares & { readonly count: number },
   what: string,
 ): string {
   const percent = Math.round(share * 100)
+  const before = gone === 0 ? '' : `${gone} went so within a day that this server ran, together `
   return (
-    `Held, not deleted: ${count} of the ${all} recovery points of backup vault ${vaultName} would go at once, more than ` +
+    `Held, not deleted: ${count} of the ${all} recovery points of backup vault ${vaultName} would go at once, ${before}more than ` +
     `${percent} %, because ${what}. ${APPROVE}`
   )
 }
@@ -149,7 +189,7 @@ function reasonOf(
  * @param going Points that no count keeps. @param seen The plan's version and counts.
  */
 export async function holdRecounted(
-  tools: Tools,
+  tools: Tools & Pick<JobTools, 'runningTime'>,
   plan: { readonly planId: string; readonly seen: string },
   going: readonly RecoveryPointTable[],
   share: number,
@@ -160,10 +200,17 @@ export async function holdRecounted(
     const all = []
     for (const points of byVault(going)) {
       const { account_id, region, vault_name } = points[0] as RecoveryPointTable
-      const alive = await countAlive(tx, points[0] as RecoveryPointTable)
-      if (!isTooMuch(points.length, alive, share)) continue
+      const shares = {
+        gone: await countSurprised(tx, points[0] as RecoveryPointTable),
+        all: await countAlive(tx, points[0] as RecoveryPointTable),
+        share,
+      }
+      if (!isTooMuch(points.length, shares)) {
+        await addSurprised(tx, points[0] as RecoveryPointTable, points.length, tools.runningTime.reading())
+        continue
+      }
       const what = `the retention counts of backup plan ${plan.planId} or the plan were changed`
-      const reason = reasonOf(vault_name, { count: points.length, all: alive, share }, what)
+      const reason = reasonOf(vault_name, { ...shares, count: points.length }, what)
       const row = {
         account_id,
         region,

@@ -234,6 +234,83 @@ export async function holdSurprised(
     .execute()
 }
 
+/**
+ * What is due by a surprise in the vault goes: it is counted among what went so within a day of running time, and a retention that was
+ * cut surprises nobody any more. Give it a transaction.
+ */
+export async function letSurprisedGo(
+  db: Queryable,
+  vault: VaultSurprise,
+  surprise: Surprise,
+  at: SurpriseTime & { readonly now: number },
+): Promise<void> {
+  const { account_id, region, vault_name, count } = vault
+  await addSurprised(db, vault, count, at)
+  await db
+    .updateTable('recovery_point')
+    .set({ retention_cut_at: null })
+    .where('retention_cut_at', 'is not', null)
+    .where('arn', 'in', (eb) =>
+      surprised(eb.selectFrom('recovery_point as point'), surprise, at.now)
+        .select('point.arn')
+        .where('point.account_id', '=', account_id)
+        .where('point.region', '=', region)
+        .where('point.vault_name', '=', vault_name),
+    )
+    .execute()
+}
+
+/** A moment of the running time. */
+export interface SurpriseTime {
+  readonly clock: string
+  readonly runningMs: number
+}
+
+type VaultOf = Pick<RecoveryPointTable, 'account_id' | 'region' | 'vault_name'>
+
+/** Counts points that a surprise let go. */
+export async function addSurprised(
+  db: Queryable,
+  { account_id, region, vault_name }: VaultOf,
+  points: number,
+  { clock, runningMs }: SurpriseTime,
+): Promise<void> {
+  const row = { account_id, region, vault_name, clock, running_ms: runningMs, points }
+  await db.insertInto('surprised_expiry').values(row).execute()
+}
+
+/** How many points of the vault surprises let go, as far as they are kept. */
+export async function countSurprised(
+  db: Queryable,
+  { account_id, region, vault_name }: VaultOf,
+): Promise<number> {
+  const row = await db
+    .selectFrom('surprised_expiry')
+    .select((eb) => eb.fn.sum<number | null>('points').as('points'))
+    .where('account_id', '=', account_id)
+    .where('region', '=', region)
+    .where('vault_name', '=', vault_name)
+    .executeTakeFirstOrThrow()
+  return Number(row.points ?? 0)
+}
+
+/** Forgets what went longer ago than that. Under another name the running time began anew: what was counted before counts as of now. */
+export async function forgetSurprised(
+  db: Queryable,
+  { clock, runningMs }: SurpriseTime,
+  keptMs: number,
+): Promise<void> {
+  await db
+    .updateTable('surprised_expiry')
+    .set({ clock, running_ms: runningMs })
+    .where('clock', '<>', clock)
+    .execute()
+  await db
+    .deleteFrom('surprised_expiry')
+    .where('running_ms', '<=', runningMs - keptMs)
+    .execute()
+}
+
 type Points = SelectQueryBuilder<Database & { point: RecoveryPointTable }, 'point', object>
 
 function surprised(points: Points, surprise: Surprise, now: number): Points {

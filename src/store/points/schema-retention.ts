@@ -23,6 +23,19 @@ export interface ExpiryRoundTable {
   clock: string
   running_ms: number
   wall_ms: Millis
+  /** How far the wall clock may still get ahead of the running time before that counts as a leap. */
+  slack_ms: number
+}
+
+/** Points of a vault that a surprise let go. */
+export interface SurprisedExpiryTable {
+  account_id: string
+  region: string
+  vault_name: string
+  /** When, in running time: as ExpiryRoundTable. */
+  clock: string
+  running_ms: number
+  points: number
 }
 
 export interface CountsSeenTable {
