@@ -267,6 +267,7 @@ test('each form shows the same as a command line, and never a secret', { skip: m
     ['/access/role/rds-backup?tab=trust', /^aws iam update-assume-role-policy /],
     ['/search?vault=production', /^\.\/roleback search 'production'/],
     ['/settings', /^\.\/roleback guard enforce$/],
+    ['/access/explain', /^\.\/roleback explain ID$/],
     ['/resources/add', /^\.\/roleback resource add directory NAME PATH$/],
   ]
   await goTo(root, `/plans/${filled.planId}`)
@@ -358,6 +359,7 @@ test(
 
     await goTo(page, '/settings?tab=health')
     await shows(page, page.getByText('Damaged: 1 recovery point, 1 object'))
+    await shows(page, page.getByRole('heading', { name: 'System vault' }))
     await page.getByRole('link', { name: 'rotting' }).click()
     await page.getByRole('button', { name: 'Repair' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Repair', exact: true }).click()

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
+import { certificates } from '../../test/fixtures/certificates.ts'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
 import { launch, missing, shows, signInWithKey } from './browser.ts'
@@ -237,6 +238,27 @@ test('whom the server tells is added, tested, and removed', { skip: missing }, a
   assert.ok(await page.getByRole('checkbox', { name: 'Backup failed: pager' }).isChecked())
   assert.ok(!(await page.getByRole('checkbox', { name: 'Backup completed: pager' }).isChecked()))
 
+  await server.call('roleback', 'PutEventTarget', {
+    Name: 'mailbox',
+    Type: 'MAIL',
+    Url: 'smtps://mail.example.com',
+    MailFrom: 'backups@example.com',
+    MailTo: ['ops@example.com'],
+  })
+  // What no marks can say is written as it is; what cannot be a pattern is refused in words, and what is typed stays.
+  await page.getByRole('button', { name: 'Change pager' }).click()
+  const pattern = dialog.getByLabel('Event pattern (JSON)')
+  await pattern.fill('{ "detail": { "state": "FAILED" } }')
+  await dialog.getByRole('button', { name: 'Save target' }).click()
+  await shows(page, dialog.getByText(/^EventPattern/))
+  await pattern.fill('{ "detail": { "state": ["FAILED"], "resourceType": ["RDS"] } }')
+  await dialog.getByRole('button', { name: 'Save target' }).click()
+  await shows(page, page.getByText('pager was changed.'))
+  await page.getByRole('button', { name: 'Backup failed: pager has its own pattern: change it' }).click()
+  assert.match(await pattern.inputValue(), /"resourceType": \[\n/)
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+  await changesMail()
+
   await page.getByRole('button', { name: 'Remove pager' }).click()
   await dialog.getByLabel('Type remove').fill('remove')
   await dialog.getByRole('button', { name: 'Remove target' }).click()
@@ -244,6 +266,38 @@ test('whom the server tells is added, tested, and removed', { skip: missing }, a
   const { EventTargets } = await server.call('roleback', 'ListEventTargets', {})
   assert.deepEqual(EventTargets, [])
 })
+
+/** The authority of a mail server's certificate is given, shown to be there, and taken away. */
+async function changesMail(): Promise<void> {
+  const made = certificates()
+  await made.authority('company')
+  const company = readFileSync(made.at('company.pem'), 'utf8')
+  made.remove()
+  const dialog = page.getByRole('dialog')
+  const ofMailbox = async () =>
+    (await server.call('roleback', 'ListEventTargets', {})).EventTargets.find(
+      ({ Name }) => Name === 'mailbox',
+    )
+  const change = async (authority: string): Promise<void> => {
+    await page.getByRole('button', { name: 'Change mailbox' }).click()
+    await dialog.getByRole('radio', { name: authority }).check()
+  }
+  await change('Of another authority')
+  await dialog.getByLabel('Certificate of the authority (PEM)').fill(company)
+  await dialog.getByLabel('To', { exact: true }).fill('ops@example.com, boss@example.com')
+  await dialog.getByRole('button', { name: 'Save target' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  const changed = await ofMailbox()
+  assert.deepEqual(
+    [changed?.HasCertificateAuthority, changed?.MailTo],
+    [true, ['ops@example.com', 'boss@example.com']],
+  )
+  await change('Of an authority that the server’s host trusts')
+  await dialog.getByRole('button', { name: 'Save target' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  assert.equal((await ofMailbox())?.HasCertificateAuthority, false)
+  await server.call('roleback', 'DeleteEventTarget', { Name: 'mailbox' })
+}
 
 test(
   'a discovery rule is made, what it finds is offered and registered, what its role may not register is told, and a round that failed says why',

@@ -131,6 +131,7 @@ function toTarget(
     BackupPlanId: settings.planId,
     MailFrom: settings.mail?.from,
     MailTo: settings.mail?.to,
+    HasCertificateAuthority: settings.mail && settings.mail.authority !== undefined,
     EventPattern: row.pattern ?? undefined,
     TopicArn: row.topic_arn ?? undefined,
     IsConfirmed: row.kind === 'SNS' ? row.token_hash === null : undefined,

@@ -1181,6 +1181,7 @@ export interface EventTarget {
   readonly BackupPlanId?: string | undefined
   readonly MailFrom?: string | undefined
   readonly MailTo?: readonly string[] | undefined
+  readonly HasCertificateAuthority?: boolean | undefined
   readonly CreationDate?: number | undefined
   readonly LastDeliveredAt?: number | undefined
   readonly LastError?: string | undefined

@@ -109,7 +109,16 @@ export function Jobs(): ReactNode {
   return (
     <List<JobRow>
       title="Jobs"
-      description="What was backed up, copied, restored and done to vaults, under which role, and how it went."
+      description={
+        isUpkeep ? (
+          <>
+            What was done to vaults, and how it went. What the server reads through by itself is no job: when
+            it did and will is told in <Link to="/settings?tab=health">Health</Link>.
+          </>
+        ) : (
+          'What was backed up, copied, restored and done to vaults, under which role, and how it went.'
+        )
+      }
       what={`list ${KIND_NAMES[kind]}s`}
       pages={pages}
       idOf={({ id }) => id}

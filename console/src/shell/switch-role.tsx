@@ -8,6 +8,7 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { callWorker, useSession } from '../session/session.ts'
+import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { useFocusBack } from '../parts/focus-back.ts'
 
 /** Another role's session instead of one's own. */
@@ -18,10 +19,10 @@ export function SwitchRole({ onClose }: { readonly onClose: () => void }): React
   const [failure, setFailure] = useState<string>()
   const [isBusy, setBusy] = useState(false)
   const roleArn = role.startsWith('arn:') ? role : `arn:aws:iam::${session.accountId}:role/${role}`
+  const sessionName = (session.arn.split(/[:/]/).at(-1) ?? 'console').slice(0, 64)
   const submit = async (): Promise<void> => {
     setBusy(true)
     try {
-      const sessionName = (session.arn.split(/[:/]/).at(-1) ?? 'console').slice(0, 64)
       await callWorker('switchRole', { roleArn, sessionName })
       onClose()
     } catch (error) {
@@ -57,6 +58,9 @@ export function SwitchRole({ onClose }: { readonly onClose: () => void }): React
         <FormField label="Role" description="Its name, or the ARN of a role of another account.">
           <Input value={role} autoFocus onChange={({ detail }) => setRole(detail.value)} />
         </FormField>
+        <AwsCommand
+          command={awsCommand('sts', 'assume-role', { RoleArn: roleArn, RoleSessionName: sessionName })}
+        />
       </SpaceBetween>
     </Modal>
   )

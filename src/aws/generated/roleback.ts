@@ -1183,6 +1183,7 @@ export interface EventTarget {
   readonly BackupPlanId?: string | undefined
   readonly MailFrom?: string | undefined
   readonly MailTo?: readonly string[] | undefined
+  readonly HasCertificateAuthority?: boolean | undefined
   readonly CreationDate?: Date | undefined
   readonly LastDeliveredAt?: Date | undefined
   readonly LastError?: string | undefined

@@ -14,6 +14,7 @@ import type { ReactNode } from 'react'
 import { useNavigate, useParams } from 'react-router'
 import type { AuthorizationDetails } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
+import { AwsCommand, rolebackCommand } from '../../parts/aws-command.tsx'
 import { Facts } from '../../parts/facts.tsx'
 import { decidingText, fromSeconds, nameOf, when } from '../../parts/format.ts'
 import { PolicyText, changeText } from '../../parts/preflight.tsx'
@@ -49,6 +50,7 @@ export function Explain(): ReactNode {
       </form>
       {error !== null && <Problem error={error} what="see why this was refused" />}
       {data !== undefined && <Details of={data} />}
+      <AwsCommand command={rolebackCommand(['explain', (typed ?? id).trim() || 'ID'], {})} />
     </Screen>
   )
 }

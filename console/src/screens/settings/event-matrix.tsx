@@ -1,5 +1,4 @@
 import Alert from '@cloudscape-design/components/alert'
-import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
 import Checkbox from '@cloudscape-design/components/checkbox'
 import Header from '@cloudscape-design/components/header'
@@ -22,9 +21,12 @@ type Kinds = ReadonlySet<EventKind>
 export function EventMatrix({
   targets,
   onChange,
+  onChangeOwn,
 }: {
   readonly targets: readonly EventTarget[]
   readonly onChange: () => void
+  /** Asked to change a target whose pattern is none of marks. */
+  readonly onChangeOwn: (target: EventTarget) => void
 }): ReactNode {
   const [drafts, setDrafts] = useState<ReadonlyMap<string, Kinds>>(new Map())
   // A ping hears of its plan's runs, and nothing else.
@@ -80,6 +82,7 @@ export function EventMatrix({
                   kind={kind}
                   draft={drafts.get(target.Name)}
                   onChange={(next) => setDrafts((before) => new Map(before).set(target.Name, next))}
+                  onChangeOwn={() => onChangeOwn(target)}
                 />
               ),
             })),
@@ -105,14 +108,26 @@ function Cell({
   kind,
   draft,
   onChange,
+  onChangeOwn,
 }: {
   readonly target: EventTarget
   readonly kind: EventKind
   readonly draft: Kinds | undefined
   readonly onChange: (kinds: Kinds) => void
+  readonly onChangeOwn: () => void
 }): ReactNode {
   const { kinds, isOwn } = kindsOf(target)
-  if (isOwn) return <Box variant="small">By its own pattern</Box>
+  if (isOwn)
+    return (
+      <Button
+        variant="inline-link"
+        formAction="none"
+        ariaLabel={`${kind.label}: ${target.Name} has its own pattern: change it`}
+        onClick={onChangeOwn}
+      >
+        Own pattern
+      </Button>
+    )
   const now = draft ?? kinds
   return (
     <Checkbox

@@ -7,7 +7,8 @@ import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import Textarea from '@cloudscape-design/components/textarea'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
-import { EVERY_CHANGE } from './event-kinds.ts'
+import { ChangeTarget } from './change-target.tsx'
+import { EVERY_CHANGE, kindsOf } from './event-kinds.ts'
 import { EventMatrix } from './event-matrix.tsx'
 import type { EventTarget } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
@@ -35,6 +36,7 @@ const TYPES = [
 export function Notifications(): ReactNode {
   const [isAdding, setAdding] = useState(false)
   const [doomed, setDoomed] = useState<string>()
+  const [changing, setChanging] = useState<EventTarget>()
   const pages = usePages(['event targets'], async () => ({
     rows: (await roleback('ListEventTargets', {})).EventTargets,
     next: undefined,
@@ -81,33 +83,54 @@ export function Notifications(): ReactNode {
           {
             id: 'do',
             header: 'Actions',
-            cell: ({ Name, MessagesGivenUp = 0 }) => (
-              <Actions>
-                <Button
-                  variant="inline-link"
-                  ariaLabel={`Test ${Name}`}
-                  onClick={() => void attempt(async () => await test(Name))}
-                >
-                  Test
-                </Button>
-                {MessagesGivenUp > 0 && (
+            cell: (target) => {
+              const { Name, Type, MessagesGivenUp = 0 } = target
+              return (
+                <Actions>
                   <Button
                     variant="inline-link"
-                    ariaLabel={`Try again ${Name}`}
-                    onClick={() => void attempt(async () => await retry(Name))}
+                    ariaLabel={`Test ${Name}`}
+                    onClick={() => void attempt(async () => await test(Name))}
                   >
-                    Try again
+                    Test
                   </Button>
-                )}
-                <Button variant="inline-link" ariaLabel={`Remove ${Name}`} onClick={() => setDoomed(Name)}>
-                  Remove
-                </Button>
-              </Actions>
-            ),
+                  {MessagesGivenUp > 0 && (
+                    <Button
+                      variant="inline-link"
+                      ariaLabel={`Try again ${Name}`}
+                      onClick={() => void attempt(async () => await retry(Name))}
+                    >
+                      Try again
+                    </Button>
+                  )}
+                  {Type !== 'PING' && (
+                    <Button
+                      variant="inline-link"
+                      ariaLabel={`Change ${Name}`}
+                      onClick={() => setChanging(target)}
+                    >
+                      Change
+                    </Button>
+                  )}
+                  <Button variant="inline-link" ariaLabel={`Remove ${Name}`} onClick={() => setDoomed(Name)}>
+                    Remove
+                  </Button>
+                </Actions>
+              )
+            },
           },
         ]}
       />
-      <EventMatrix targets={pages.rows} onChange={pages.refresh} />
+      <EventMatrix targets={pages.rows} onChange={pages.refresh} onChangeOwn={setChanging} />
+      {changing !== undefined && (
+        <ChangeTarget
+          target={changing}
+          onClose={() => {
+            setChanging(undefined)
+            pages.refresh()
+          }}
+        />
+      )}
       {isAdding && (
         <AddTarget
           onClose={() => {
@@ -138,16 +161,20 @@ export function Notifications(): ReactNode {
 }
 
 /** What a target asked for, in a few words: its pattern is its own to read. */
-function toldOf({ Type, TopicArn, EventPattern, BackupPlanId }: EventTarget): string {
+function toldOf(target: EventTarget): string {
+  const { Type, TopicArn, EventPattern, BackupPlanId } = target
   const topic = TopicArn === undefined ? undefined : `Topic ${TopicArn.split(':').at(-1)}`
   if (BackupPlanId !== undefined) return 'Runs of one plan'
   if (EventPattern === undefined) return topic ?? '–'
+  const { kinds, isOwn } = kindsOf(target)
   const pattern =
     EventPattern === EVERY_CHANGE
       ? 'Every change of state'
-      : Type === 'MAIL' && EventPattern.startsWith('{"$or"')
-        ? 'What failed or was missed'
-        : 'Its own pattern'
+      : !isOwn
+        ? count(kinds.size, 'kind of event', 'kinds of events')
+        : Type === 'MAIL' && EventPattern.startsWith('{"$or"')
+          ? 'What failed or was missed'
+          : 'Its own pattern'
   return topic === undefined ? pattern : `${topic}, ${pattern.toLowerCase()}`
 }
 
