@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
+import { fillBucket, registerBucket, s3ClientOf } from '../../test/fixtures/bucket.ts'
+import { registerOrders, startOrders } from '../../test/fixtures/orders.ts'
+import type { Orders } from '../../test/fixtures/orders.ts'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
+import { rgwMissing, startRgw } from '../../test/servers/ceph-rgw.ts'
+import type { RgwServer } from '../../test/servers/ceph-rgw.ts'
+import { postgresMissing } from '../../test/servers/postgres.ts'
 import { launch, missing, shows, signInWithKey } from './browser.ts'
 import { backupEnded } from './filled.ts'
 import { goTo } from './screens.ts'
@@ -14,10 +20,14 @@ import { goTo } from './screens.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'roleback-restore-'))
 const back = join(folder, 'back')
+/** Why there is no bucket and no database. */
+const sourcesMissing = missing === false ? (postgresMissing() ?? rgwMissing() ?? false) : missing
+let rgw: RgwServer | undefined
+let orders: Orders | undefined
 let server: ServerProcess
 let browser: Browser
 let page: Page
-let point: string
+let role: string
 let path: string
 
 before(async () => {
@@ -28,26 +38,30 @@ before(async () => {
   for (let n = 0; n < 150; n++) writeFileSync(join(source, 'letters', '2026', `letter-${n}.txt`), `no. ${n}`)
   writeFileSync(join(source, 'letters', 'index.txt'), 'all letters')
   writeFileSync(join(source, 'notes.txt'), 'notes')
-  server = await serverProcess(join(folder, 'data'))
+  if (sourcesMissing === false) {
+    // The database's server runs as another account.
+    chmodSync(folder, 0o755)
+    rgw = await startRgw({ dir: join(folder, 'rgw') })
+    orders = await startOrders({ scratch: folder })
+  }
+  const endpoints = [
+    ...(rgw === undefined ? [] : [new URL(rgw.endpoint).host]),
+    ...(orders === undefined ? [] : [`${orders.connection.Host}:${orders.connection.Port}`]),
+  ]
+  server = await serverProcess(
+    join(folder, 'data'),
+    endpoints.flatMap((endpoint) => ['--allow-endpoint', endpoint]),
+  )
   await server.start()
   const { call } = server
   await call('backup', 'CreateBackupVault', { BackupVaultName: 'nightly' })
-  const { RoleArn: IamRoleArn } = await call('roleback', 'CreateDefaultServiceRole', {})
+  role = (await call('roleback', 'CreateDefaultServiceRole', {})).RoleArn
   const { ResourceArn } = await call('roleback', 'RegisterResource', {
     ResourceType: 'EFS',
     Name: 'office',
     Connection: { Path: source, RestoreRoot: back },
   })
-  for (let n = 0; n < 2; n++) {
-    const { BackupJobId = '' } = await call('backup', 'StartBackupJob', {
-      BackupVaultName: 'nightly',
-      ResourceArn,
-      IamRoleArn,
-    })
-    await backupEnded(server, BackupJobId)
-    point = (await call('backup', 'DescribeBackupJob', { BackupJobId })).RecoveryPointArn ?? ''
-  }
-  path = `/restore/nightly/${encodeURIComponent(point)}`
+  for (let n = 0; n < 2; n++) path = await backedUp(ResourceArn)
   browser = await launch()
   page = await browser.newPage()
   await signInWithKey(page, server.url, server.rootKey)
@@ -57,9 +71,24 @@ after(async () => {
   if (missing === false) {
     await browser.close()
     await server.kill('SIGTERM')
+    await orders?.[Symbol.asyncDispose]()
+    await rgw?.stop()
   }
   rmSync(folder, { recursive: true, force: true })
 })
+
+/** Backs it up. @returns The screen to restore it from. */
+async function backedUp(ResourceArn: string): Promise<string> {
+  const { BackupJobId = '' } = await server.call('backup', 'StartBackupJob', {
+    BackupVaultName: 'nightly',
+    ResourceArn,
+    IamRoleArn: role,
+  })
+  await backupEnded(server, BackupJobId)
+  const job = await server.call('backup', 'DescribeBackupJob', { BackupJobId })
+  assert.equal(job.State, 'COMPLETED', String(job.StatusMessage))
+  return `/restore/nightly/${encodeURIComponent(job.RecoveryPointArn ?? '')}`
+}
 
 test(
   'a recovery point is one of a timeline, and a file in it is found by its name',
@@ -105,6 +134,36 @@ test(
     assert.equal(made.length, 1, made.join())
     const restored = join(back, made[0] as string)
     assert.deepEqual(readdirSync(restored, { recursive: true }).length, 153, restored)
+  },
+)
+
+test(
+  'a bucket is opened by the slashes of its keys, a database by its schemas, of which tables are chosen',
+  { skip: sourcesMissing },
+  async () => {
+    const client = s3ClientOf(rgw as RgwServer)
+    await fillBucket(client, 'console-tree', {
+      'albums/2026/one.jpg': '1',
+      'albums/2026/two.jpg': '22',
+      'index <i>.html': 'i',
+    })
+    client.destroy()
+    await goTo(page, await backedUp(await registerBucket(rgw as RgwServer, 'console-tree', server.call)))
+    await page.getByRole('button', { name: 'Choose files or objects' }).click()
+    const tree = page.getByRole('tree', { name: 'What is in this recovery point' })
+    await shows(page, tree.getByText('index <i>.html'))
+    assert.equal(await tree.getByText('one.jpg').count(), 0, 'nothing is read before it is opened')
+    await tree.getByRole('button', { name: 'Open albums/', exact: true }).click()
+    await tree.getByRole('button', { name: 'Open albums/2026/' }).click()
+    await tree.getByRole('button', { name: 'Choose albums/2026/two.jpg' }).click()
+    assert.equal(await page.getByLabel(/^Only these/).inputValue(), 'albums/2026/two.jpg')
+
+    await goTo(page, await backedUp(await registerOrders(orders as Orders, server.call)))
+    await page.getByRole('button', { name: /^Choose (?:files|tables)/ }).click()
+    await tree.getByRole('button', { name: 'Open public.' }).click()
+    await tree.getByRole('button', { name: 'Choose public.orders' }).click()
+    assert.equal(await tree.getByRole('button', { name: 'Choose public.', exact: true }).count(), 0)
+    assert.equal(await page.getByLabel(/^Only these/).inputValue(), 'public.orders')
   },
 )
 
