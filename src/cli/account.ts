@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Account } from '../aws/generated/roleback.ts'
+import { profileText } from './aws-profile.ts'
 import { clientFrom } from './connect.ts'
 import { note, say, sayJson, tableOf } from './output.ts'
 import { CommandUsageError } from './report.ts'
@@ -43,7 +44,7 @@ async function createAccount(Name: string, options: CreateOptions): Promise<void
       'The key of the root user is not printed where no terminal shows it: give --out FILE',
     )
   }
-  const { call } = clientFrom(process.env)
+  const { call, region } = clientFrom(process.env)
   // Made before the account is: a root key that could not be written down would be lost.
   if (out !== undefined) writeFileSync(out, '', { flag: 'wx', mode: 0o600 })
   const made = await call('roleback', 'CreateAccount', { Name, Alias, AccountId }).catch((error: unknown) => {
@@ -51,7 +52,8 @@ async function createAccount(Name: string, options: CreateOptions): Promise<void
     throw error
   })
   const { Account: account, AccessKeyId, SecretAccessKey } = made
-  const profile = `[roleback-${account.AccountId}]\naws_access_key_id = ${AccessKeyId}\naws_secret_access_key = ${SecretAccessKey}\n`
+  const key = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey }
+  const profile = profileText(`roleback-${account.AccountId}`, key, region)
   if (out === undefined) say(profile.trimEnd())
   else writeFileSync(out, profile, { flush: true })
   if (options.json === true) sayJson({ ...account, AccessKeyId })

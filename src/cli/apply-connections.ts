@@ -1,4 +1,5 @@
 import { rmSync, writeFileSync } from 'node:fs'
+import { profileText } from './aws-profile.ts'
 import { resolve } from 'node:path'
 import { AwsError } from '../aws/error.ts'
 import type { Connection } from '../aws/generated/roleback.ts'
@@ -40,11 +41,8 @@ async function makeAccount(to: Applying, { Name, Alias }: DeclaredAccount, file:
     if (error instanceof AwsError) rmSync(file)
     throw error
   })
-  writeFileSync(
-    file,
-    `[default]\naws_access_key_id = ${made.AccessKeyId}\naws_secret_access_key = ${made.SecretAccessKey}\nregion = ${to.region}\n`,
-    { flush: true },
-  )
+  const key = { accessKeyId: made.AccessKeyId, secretAccessKey: made.SecretAccessKey }
+  writeFileSync(file, profileText('default', key, to.region), { flush: true })
 }
 
 export async function storageChange(to: Applying, declared: DeclaredStorage): Promise<Change> {

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { parseProfiles, profileFrom } from './aws-profile.ts'
+import type { Call } from '../aws/client.ts'
 import { clientFrom, endpointFrom } from './connect.ts'
+import { roleArnOf } from './role-name.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'roleback-profile-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -29,6 +31,18 @@ test('parseProfiles() keeps values whole and skips comments and nested settings'
       ['b c', { k: '' }],
     ],
   )
+})
+
+test('roleArnOf() knows the path of the one role that consoles make', async () => {
+  const call = (() => Promise.resolve({ Account: '111122223333' })) as unknown as Call
+  const of = 'arn:aws:iam::111122223333:role/'
+  for (const [name, arn] of [
+    ['AWSBackupDefaultServiceRole', `${of}service-role/AWSBackupDefaultServiceRole`],
+    ['service-role/AWSBackupDefaultServiceRole', `${of}service-role/AWSBackupDefaultServiceRole`],
+    ['backups', `${of}backups`],
+    ['arn:aws:iam::1:role/x', 'arn:aws:iam::1:role/x'],
+  ] as const)
+    assert.equal(await roleArnOf(call, name), arn)
 })
 
 test('profileFrom() joins the credentials and the config file of the named profile', () => {

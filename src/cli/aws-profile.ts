@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import type { Credentials } from '../aws/client.ts'
 
 /** The settings of one profile in the files that the aws CLI and the SDKs share. */
 export type ProfileSettings = Readonly<Record<string, string>>
@@ -25,6 +26,16 @@ export function parseProfiles(text: string): ReadonlyMap<string, ProfileSettings
       current[(setting[1] as string).toLowerCase()] = setting[2] as string
   }
   return profiles
+}
+
+/** A profile as the files have it. The region goes along: AWS's clients ask for one before they ask anybody else. */
+export function profileText(
+  name: string,
+  { accessKeyId, secretAccessKey, sessionToken }: Credentials,
+  region: string,
+): string {
+  const token = sessionToken === undefined ? '' : `aws_session_token = ${sessionToken}\n`
+  return `[${name}]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n${token}region = ${region}\n`
 }
 
 export interface FoundProfile {

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { profileText } from './aws-profile.ts'
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import { makeRecoveryKit, newPassphrase } from '../keyring/recovery-kit.ts'
@@ -164,7 +165,7 @@ async function firstStart(
     await insertRootKey(tx, serverKey, accountId, rootKey, now)
     return row
   })
-  const file = writeRootKey(config.dataDir, rootKey)
+  const file = writeRootKey(config.dataDir, rootKey, server.region)
   return { server, first: { credentialsFile: file, ...rootKey, ...files } }
 }
 
@@ -193,13 +194,9 @@ export async function insertRootKey(
 }
 
 /** Into a file of mode 0600, as AWS clients read it. */
-export function writeRootKey(dataDir: string, rootKey: RootKey): string {
+export function writeRootKey(dataDir: string, rootKey: RootKey, region: string): string {
   const file = credentialsFile(dataDir)
-  writeFileSync(
-    file,
-    `[roleback]\naws_access_key_id = ${rootKey.accessKeyId}\naws_secret_access_key = ${rootKey.secretAccessKey}\n`,
-    { mode: 0o600, flush: true },
-  )
+  writeFileSync(file, profileText('roleback', rootKey, region), { mode: 0o600, flush: true })
   return file
 }
 

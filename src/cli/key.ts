@@ -2,6 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Call } from '../aws/client.ts'
 import type { CreateLimitedAccessKeyOutput, LimitedAccessKey } from '../aws/generated/roleback.ts'
+import { profileText } from './aws-profile.ts'
 import { clientFrom } from './connect.ts'
 import { note, say, sayJson, tableOf } from './output.ts'
 import { CommandUsageError } from './report.ts'
@@ -37,14 +38,15 @@ export function addKey(program: Command): void {
 }
 
 async function createKey(options: CreateOptions): Promise<void> {
-  const { call } = clientFrom(process.env)
+  const { call, region } = clientFrom(process.env)
   // Made before the key is: one whose secret could not be written down is of no use to anybody.
   if (options.out !== undefined) writeFileSync(options.out, '', { flag: 'wx', mode: 0o600 })
   const { AccessKey, SecretAccessKey } = await madeKey(call, options).catch((error: unknown) => {
     if (options.out !== undefined) rmSync(options.out)
     throw error
   })
-  const profile = `[default]\naws_access_key_id = ${AccessKey.AccessKeyId}\naws_secret_access_key = ${SecretAccessKey}\n`
+  const made = { accessKeyId: AccessKey.AccessKeyId, secretAccessKey: SecretAccessKey }
+  const profile = profileText('default', made, region)
   if (options.out !== undefined) writeFileSync(options.out, profile, { flush: true })
   if (options.json === true) {
     sayJson(options.out === undefined ? { ...AccessKey, SecretAccessKey } : AccessKey)

@@ -2,7 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { callService } from '../aws/client.ts'
 import type { Call, Credentials } from '../aws/client.ts'
 import { AwsError } from '../aws/error.ts'
-import { parseProfiles } from './aws-profile.ts'
+import { parseProfiles, profileText } from './aws-profile.ts'
 import { CommandError } from './report.ts'
 
 /**
@@ -172,10 +172,7 @@ export function storeCredentials(
   profiles: Readonly<Record<string, Credentials>>,
 ): void {
   const text = Object.entries(profiles)
-    .map(
-      ([name, { accessKeyId, secretAccessKey }]) =>
-        `[${name}]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\nregion = ${region}\n`,
-    )
+    .map(([name, credentials]) => profileText(name, credentials, region))
     .join('\n')
   writeFileSync(`${file}.new`, text, { mode: 0o600, flush: true })
   renameSync(`${file}.new`, file)

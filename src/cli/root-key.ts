@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { profileText } from './aws-profile.ts'
 import { writeFileSync } from 'node:fs'
 import { rootArn } from '../access/identity-arns.ts'
 import type { Config } from '../config.ts'
@@ -107,13 +108,7 @@ async function addKey(
   const isManagement = accountId === server.management_account_id
   const file = isManagement ? credentialsFile(dataDir) : `${credentialsFile(dataDir)}-${accountId}`
   const profile = isManagement ? 'roleback' : `roleback-${accountId}`
-  writeFileSync(
-    file,
-    `[${profile}]\naws_access_key_id = ${key.accessKeyId}\naws_secret_access_key = ${key.secret}\n`,
-    {
-      mode: 0o600,
-      flush: true,
-    },
-  )
+  const made = { accessKeyId: key.accessKeyId, secretAccessKey: key.secret }
+  writeFileSync(file, profileText(profile, made, server.region), { mode: 0o600, flush: true })
   return { file, profile }
 }

@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { SessionCredentials, SignInSession } from '../aws/generated/roleback.ts'
+import { profileText } from './aws-profile.ts'
 import { clientFrom, unsignedClientFrom } from './connect.ts'
 import { note, say, sayJson, tableOf } from './output.ts'
 import { CommandUsageError } from './report.ts'
@@ -53,7 +54,7 @@ async function startSession(options: StartOptions): Promise<void> {
   const files = [options.passwordFile, options.mfaCodeFile, options.newPasswordFile]
   if (files.filter((file) => file === '-').length > 1)
     throw new CommandUsageError('Standard input holds one secret only: give - once, and files for the others')
-  const { call } = unsignedClientFrom(process.env)
+  const { call, region } = unsignedClientFrom(process.env)
   const Password = await readSecret(options.passwordFile, 'password', '--password-file')
   const hasCode = options.mfa === true || options.mfaCodeFile !== undefined
   const PasswordCredentials = {
@@ -73,17 +74,18 @@ async function startSession(options: StartOptions): Promise<void> {
     throw error
   })
   const { Credentials, PrincipalArn } = answer
-  if (out !== undefined) writeFileSync(out, profileOf(Credentials), { flush: true })
+  if (out !== undefined) writeFileSync(out, profileOf(Credentials, region), { flush: true })
   else if (options.json === true) sayJson({ Version: 1, ...Credentials })
-  else say(profileOf(Credentials).trimEnd())
+  else say(profileOf(Credentials, region).trimEnd())
   const end = Credentials.Expiration.toISOString()
   note(`signed in as ${PrincipalArn} until ${end}${out === undefined ? '' : `; written to ${out}`}`)
   const passwordEnd = answer.PasswordExpirationDate
   if (passwordEnd !== undefined) note(`the password must be changed by ${passwordEnd.toISOString()}`)
 }
 
-function profileOf(made: SessionCredentials): string {
-  return `[default]\naws_access_key_id = ${made.AccessKeyId}\naws_secret_access_key = ${made.SecretAccessKey}\naws_session_token = ${made.SessionToken}\n`
+function profileOf(made: SessionCredentials, region: string): string {
+  const { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, SessionToken: sessionToken } = made
+  return profileText('default', { accessKeyId, secretAccessKey, sessionToken }, region)
 }
 
 async function endSession(): Promise<void> {

@@ -170,7 +170,7 @@ async function rebuildInto(store: Store, asked: Rebuild): Promise<void> {
     colds,
   }
   const { rebuilt, rootKey, imported } = await makeRows(store, facts, taken)
-  const credentials = writeRootKey(config.dataDir, rootKey)
+  const credentials = writeRootKey(config.dataDir, rootKey, home.region)
   const files = {
     credentialsFile: credentials,
     kitFile: newKit.kitFile,

@@ -67,6 +67,18 @@ const OWN_OBJECTS = `
 
 const NOT_OF_EXTENSION = `NOT EXISTS (SELECT FROM pg_depend d WHERE d.deptype = 'e' AND d.classid = o.classid AND d.objid = o.oid)`
 
+/** What to do about what PostgreSQL says in words of its own. */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [
+    /not support SSL/,
+    ': turn TLS on there, or register with TLS mode "disable" where nobody can listen between',
+  ],
+  [
+    /permission denied to create database/,
+    ': give the account CREATEDB there (ALTER ROLE … CREATEDB), or register the resource with a restore user that has it',
+  ],
+]
+
 /**
  * Connects to one database. A server that asks for the password in clear or as MD5 gets neither unless the settings allow it.
  * @throws {PostgresqlServerError}
@@ -113,9 +125,7 @@ export async function connectDatabase(
     if (signal.aborted) return signal.reason instanceof Error ? signal.reason : new Error('stopped')
     const { message, code } = error as { message: string; code?: string }
     const text = mask(message, [login.password])
-    const advice = /not support SSL/.test(message)
-      ? ': turn TLS on there, or register with TLS mode "disable" where nobody can listen between'
-      : ''
+    const advice = ADVICE.find(([pattern]) => pattern.test(message))?.[1] ?? ''
     return new PostgresqlServerError(
       `PostgreSQL refused at ${place}: ${text}${code ? ` (${code})` : ''}${advice}`,
       { cause: error },

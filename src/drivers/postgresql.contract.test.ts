@@ -10,6 +10,9 @@ import type { PostgresServer } from '../../test/servers/postgres.ts'
 import { backUp, contractSession, driverContract, restoreInto } from './driver.contract.ts'
 import type { ContractSource, DriverUnderTest } from './driver.contract.ts'
 import type { Connection } from './driver.ts'
+import { createDatabase } from './postgresql-restore.ts'
+import type { DatabaseFacts } from './postgresql-server.ts'
+import { parsePostgresqlSettings } from './postgresql-settings.ts'
 import { createPostgresqlDriver, postgresqlDriver } from './postgresql.ts'
 
 const missing = postgresMissing()
@@ -299,6 +302,13 @@ describe('PostgreSQL driver', { skip: missing ?? false }, () => {
     assert.match(warnings.join('\n'), /need CREATEDB/)
     const refused = { ...source, connection: () => connection }
     await assert.rejects(backUp(tested, refused), /pg_dump ended with code 1: .*permission denied/)
+    const place = { database: `${source.name}_new`, mark: 'x', isSurelyOurs: false }
+    const facts = { encoding: 'UTF8', collate: 'C', ctype: 'C' } as DatabaseFacts
+    const settings = parsePostgresqlSettings(connection)
+    await assert.rejects(
+      createDatabase(settings, place, facts, () => undefined),
+      /\(42501\): give the account CREATEDB there/,
+    )
     const healthy = await postgresqlDriver.test(source.connect({}), new AbortController().signal)
     assert.deepEqual(healthy.warnings, [])
     await server

@@ -84,6 +84,7 @@ test('`roleback account create` writes the root key into a file that only its ow
   assert.equal(made.code, 0, made.stderr)
   assert.equal(statSync(out).mode & 0o777, 0o600)
   const [, secret = ''] = /aws_secret_access_key = (\S+)/.exec(readFileSync(out, 'utf8')) ?? []
+  assert.match(readFileSync(out, 'utf8'), new RegExp(`^region = ${world.region}$`, 'm'))
   assert.ok(secret.length > 30 && !made.stdout.includes(secret) && !made.stderr.includes(secret))
   const [, accessKeyId = ''] = /aws_access_key_id = (\S+)/.exec(readFileSync(out, 'utf8')) ?? []
   const root = callerOf(world.url, { accessKeyId, secretAccessKey: secret }, world.region)
@@ -113,6 +114,8 @@ test('`roleback root-key --account` makes a root key of another account, by loca
   assert.equal(statSync(file).mode & 0o777, 0o600)
   const [, accessKeyId = '', secretAccessKey = ''] =
     /aws_access_key_id = (\S+)\naws_secret_access_key = (\S+)/.exec(readFileSync(file, 'utf8')) ?? []
+  for (const one of [file, join(world.dataDir, 'root-credentials')])
+    assert.match(readFileSync(one, 'utf8'), new RegExp(`^region = ${world.region}$`, 'm'))
   const root = callerOf(world.url, { accessKeyId, secretAccessKey }, world.region)
   assert.equal((await root('sts', 'GetCallerIdentity', {})).Arn, `arn:aws:iam::${accountId}:root`)
 })
