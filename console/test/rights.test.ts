@@ -59,6 +59,10 @@ test(
       await shows(page, cell('AWSBackupDefaultServiceRole', work, ofDefault))
       await shows(page, cell('rds-backup', work, ofDatabases))
     }
+    const [needed = 0, there = 0] = await page
+      .getByRole('grid', { name: 'What roles can touch' })
+      .evaluate((table) => [table.scrollWidth, table.parentElement?.clientWidth])
+    assert.ok(needed <= there, `all of it is seen in a window of 1280: it needs ${needed} of ${there}`)
     await cell('rds-backup', 'PostgreSQL: back up', 'Allowed').click()
     await shows(page, page.getByText(/decided by AWSBackupServiceRolePolicyForRDSBackup \(line \d+/))
     await cell('rds-backup', 'Directory: back up', 'No').click()
@@ -169,6 +173,10 @@ test(
     await shows(page, checked.getByRole('row', { name: /Denied.*elasticfilesystem:Backup.*file-system/ }))
     await page.getByRole('button', { name: /^Create a least-privilege role/ }).click()
     await page.getByLabel('Name of the role').fill('just-this')
+    const command = page.getByText(
+      /^aws iam create-role [^]*--role-name just-this[^]*\naws iam put-role-policy /,
+    )
+    assert.equal(await command.count(), 1, 'the same with the aws CLI')
     await page.getByRole('button', { name: 'Create role' }).click()
     await shows(page, page.getByText('The role just-this was created, and is chosen.'))
     await shows(page, page.getByText(/Everything it will need is allowed/))

@@ -12,6 +12,7 @@ import { iam } from '../api/iam.ts'
 import type { SelectionToPreview } from '../api/generated.ts'
 import { queries } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
+import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { count } from '../parts/format.ts'
 import { notify } from '../parts/notices.tsx'
 import { PolicyText } from '../parts/preflight.tsx'
@@ -19,6 +20,7 @@ import { Problem } from '../parts/problem.tsx'
 import { useSubmit } from '../parts/submit.ts'
 
 const POLICY_NAME = 'least-privilege'
+const DESCRIPTION = 'Backs up what one selection means, and nothing else'
 const TRUST = JSON.stringify({
   Version: '2012-10-17',
   Statement: [{ Effect: 'Allow', Principal: { Service: 'backup.amazonaws.com' }, Action: 'sts:AssumeRole' }],
@@ -75,6 +77,7 @@ export function LeastPrivilege({
               {note}
             </Alert>
           ))}
+          {data.FitsInline && <AwsCommand command={commandOf(name || 'NAME', data.PolicyDocument)} />}
           {creating.error !== undefined && <Problem error={creating.error} what="create this role" />}
           {data.FitsInline ? (
             <FormField
@@ -104,13 +107,20 @@ export function LeastPrivilege({
   )
 }
 
+function commandOf(RoleName: string, PolicyDocument: string): string {
+  return [
+    awsCommand('iam', 'create-role', { RoleName, AssumeRolePolicyDocument: TRUST, Description: DESCRIPTION }),
+    awsCommand('iam', 'put-role-policy', { RoleName, PolicyName: POLICY_NAME, PolicyDocument }),
+  ].join('\n')
+}
+
 /** Both or neither: a role that could do nothing is not left behind. */
 async function createRole(RoleName: string, PolicyDocument: string): Promise<string> {
   const { Role } = await iam.send(
     new CreateRoleCommand({
       RoleName,
       AssumeRolePolicyDocument: TRUST,
-      Description: 'Backs up what one selection means, and nothing else',
+      Description: DESCRIPTION,
     }),
   )
   try {

@@ -13,19 +13,49 @@ import { List } from '../../parts/list.tsx'
 import { usePages } from '../../parts/pages.ts'
 import { useSession } from '../../session/session.ts'
 
-/** What each kind of work asks for first: a role without it can do none of the rest. Allowed on all of the resources, or not at all. */
-const WORK = [
-  { label: 'Directory: back up', action: 'elasticfilesystem:Backup', on: ['file'] },
-  { label: 'Directory: restore', action: 'elasticfilesystem:Restore', on: ['file'] },
-  { label: 'PostgreSQL: back up', action: 'rds:CreateDBSnapshot', on: ['db', 'snapshot'] },
-  { label: 'PostgreSQL: restore', action: 'rds:RestoreDBInstanceFromDBSnapshot', on: ['db', 'snapshot'] },
-  { label: 'S3 bucket: back up', action: 's3:GetObject', on: ['object'] },
-  { label: 'S3 bucket: restore', action: 's3:PutObject', on: ['object'] },
-  { label: 'Delete', action: 'backup:DeleteRecoveryPoint', on: ['point'] },
-  { label: 'Copy', action: 'backup:CopyIntoBackupVault', on: ['vault'] },
-] as const
+type Sample = 'db' | 'file' | 'object' | 'point' | 'snapshot' | 'vault'
 
-type Sample = (typeof WORK)[number]['on'][number]
+interface Column {
+  readonly header: string
+  readonly work: readonly {
+    readonly label: string
+    readonly action: string
+    readonly on: readonly Sample[]
+  }[]
+}
+
+/** What each kind of work asks for first: a role without it can do none of the rest. Allowed on all of the resources, or not at all. */
+const COLUMNS: readonly Column[] = [
+  {
+    header: 'Directory',
+    work: [
+      { label: 'back up', action: 'elasticfilesystem:Backup', on: ['file'] },
+      { label: 'restore', action: 'elasticfilesystem:Restore', on: ['file'] },
+    ],
+  },
+  {
+    header: 'PostgreSQL',
+    work: [
+      { label: 'back up', action: 'rds:CreateDBSnapshot', on: ['db', 'snapshot'] },
+      { label: 'restore', action: 'rds:RestoreDBInstanceFromDBSnapshot', on: ['db', 'snapshot'] },
+    ],
+  },
+  {
+    header: 'S3 bucket',
+    work: [
+      { label: 'back up', action: 's3:GetObject', on: ['object'] },
+      { label: 'restore', action: 's3:PutObject', on: ['object'] },
+    ],
+  },
+  {
+    header: 'Recovery point',
+    work: [
+      { label: 'delete', action: 'backup:DeleteRecoveryPoint', on: ['point'] },
+      { label: 'copy', action: 'backup:CopyIntoBackupVault', on: ['vault'] },
+    ],
+  },
+]
+const WORK = COLUMNS.flatMap(({ work }) => work)
 
 /** A resource of each sort that there need not be: what matters is the form of its ARN. */
 function samples(region: string, account: string): Readonly<Record<Sample, string>> {
@@ -57,19 +87,26 @@ export function Matrix(): ReactNode {
     )
     return { rows, next: page.next }
   })
-  const cell = ({ name, results }: Row, action: string, what: string): ReactNode => {
-    const result = results.get(action)
-    if (result === undefined) return '–'
-    return (
-      <Button
-        variant="inline-link"
-        ariaLabel={`${name}: ${what}: ${verdictOf(result)}`}
-        onClick={() => setChosen({ role: name, result })}
-      >
-        <Mark of={result} />
-      </Button>
-    )
-  }
+  const cell = ({ name, results }: Row, { header, work }: Column): ReactNode =>
+    work.map(({ label, action }) => {
+      const result = results.get(action)
+      return (
+        <div key={action}>
+          {result === undefined ? (
+            '–'
+          ) : (
+            <Button
+              variant="inline-link"
+              ariaLabel={`${name}: ${header}: ${label}: ${verdictOf(result)}`}
+              onClick={() => setChosen({ role: name, result })}
+            >
+              <Mark of={result} />
+            </Button>
+          )}{' '}
+          {label}
+        </div>
+      )
+    })
   return (
     <Stack>
       <List<Row>
@@ -87,11 +124,10 @@ export function Matrix(): ReactNode {
             isRowHeader: true,
             cell: ({ name }) => <Link to={identityPath('role', name)}>{name}</Link>,
           },
-          ...WORK.map(({ label, action }) => ({
-            id: action,
-            header: label,
-            minWidth: 110,
-            cell: (row: Row) => cell(row, action, label),
+          ...COLUMNS.map((column) => ({
+            id: column.header,
+            header: column.header,
+            cell: (row: Row) => cell(row, column),
           })),
         ]}
       />
