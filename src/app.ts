@@ -250,7 +250,6 @@ async function startOn(
       await closeHttp(http)
       if (metrics !== undefined) await closeHttp(metrics.server)
       await housekeeping.stop()
-      await identityExports.stop()
       await scheduler.stop()
       await discovery.stop()
       await scrubber.stop()
@@ -258,6 +257,8 @@ async function startOn(
       await alerts.stop()
       await router.stop()
       await deliverer.stop()
+      // Behind all that changes something of what it exports.
+      await identityExports.stop()
       await tools.runningTime.save()
       await tools.vaults.close()
       anchors.stop()

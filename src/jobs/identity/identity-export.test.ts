@@ -156,6 +156,23 @@ test('R19 a change is exported within 60 s: signed, numbered, per account; nothi
   assert.ok(!isSignedBy(serverKey.identitySigner, `${text} `, signature))
 })
 
+test('a server that is stopped ends with what changed last, and writes nothing where nothing did', async () => {
+  await using bench = await openBench()
+  const { store, exports } = bench
+  assert.equal(await exports.run(), 1)
+  const last = bench.another()
+  await insertRole(store.db, role('last', ACCOUNTS[0] as string))
+  await exports.stop()
+  await last.stop()
+  const vault = await bench.vault()
+  assert.deepEqual(
+    (await listIdentityExports(vault.store)).map(({ number }) => number),
+    [2, 1],
+  )
+  const lines = (await linesOf(vault, 2)).get(ACCOUNTS[0] as string) ?? []
+  assert.ok(lines.some(({ row }) => row['name'] === 'last'))
+})
+
 test('an export is written daily although nothing has changed', async () => {
   await using bench = await openBench()
   assert.equal(await bench.exports.run(), 1)

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { SealError } from '../../keyring/server-key.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
@@ -47,6 +48,8 @@ const AGAIN_MS = 20_000
 const MOST_AGAIN_MS = 300_000
 /** A writer that has stored nothing for so long is taken for dead, in milliseconds. */
 const LEASE_MS = 30_000
+/** The last export of a server that stops takes so long at most, in milliseconds. */
+const FINISH_MS = 5_000
 /** Bytes of text that a part begins to be written at. */
 const PART_BYTES = 4 * 1024 * 1024
 /** Accounts asked for at a time. */
@@ -65,6 +68,7 @@ export class IdentityExports {
   readonly #tools: Options
   readonly #owner = uuid()
   readonly #rounds: Rounds
+  #signal: AbortSignal
   #failures = 0
   #notBefore = 0
   #scrubbedAt: number | undefined
@@ -73,14 +77,27 @@ export class IdentityExports {
     this.#tools = tools
     const failed = 'the identities could not be looked at'
     this.#rounds = new Rounds({ log: tools.log, failed, waitMs: ROUND_MS })
+    this.#signal = this.#rounds.signal
   }
 
   start(): void {
     this.#rounds.start(async () => void (await this.run()))
   }
 
+  /**
+   * Ends with what has changed since the last export, where that takes no longer than FINISH_MS: whoever stops a server to carry its vaults
+   * to another one finds all of it in them. The rest is the next start's.
+   */
   async stop(): Promise<void> {
     await this.#rounds.stop()
+    const { store, log } = this.#tools
+    const finish = async (): Promise<void> => {
+      if (await hasIdentityChanges(store.db)) await this.#exportClaimed(() => this.#export())
+    }
+    const failed = (error: unknown): void =>
+      log.warn('what changed last is exported at the next start', { error: String(error) })
+    this.#signal = AbortSignal.timeout(FINISH_MS)
+    await Promise.race([finish().catch(failed), pause(FINISH_MS, undefined, { ref: false })])
   }
 
   /**
@@ -88,7 +105,7 @@ export class IdentityExports {
    * @returns The number of the export that was written.
    */
   async run(): Promise<number | undefined> {
-    const { store, clock, log } = this.#tools
+    const { clock, log } = this.#tools
     if (this.#rounds.signal.aborted) return undefined
     try {
       const wait = this.#notBefore - clock.now()
@@ -97,24 +114,32 @@ export class IdentityExports {
       const row = await systemVaultRow(this.#tools)
       const isDue = await this.#isDue(row)
       if (!isDue && !this.#isScrubDue(row)) return undefined
-      const now = clock.now()
-      if (!(await claimIdentityExport(store.db, this.#owner, { now, until: now + LEASE_MS })))
-        return undefined
-      try {
+      return await this.#exportClaimed(async () => {
         const problems = this.#isScrubDue(row) ? await this.#scrub() : []
         const number = isDue || problems.length > 0 ? await this.#export() : undefined
         if (number !== undefined && problems.length > 0) await this.#mend(problems, number)
-        this.#failures = 0
         return number
-      } catch (error) {
-        await this.#fail(error)
-        return undefined
-      } finally {
-        await updateIdentityExport(store.db, this.#owner, { lease_owner: null, lease_until: 0 })
-      }
+      })
     } catch (error) {
       log.error('the identity export could not be looked after', { error: String(error) })
       return undefined
+    }
+  }
+
+  /** Undefined where another server is at it, or it failed, which is told. */
+  async #exportClaimed(work: () => Promise<number | undefined>): Promise<number | undefined> {
+    const { store, clock } = this.#tools
+    const now = clock.now()
+    if (!(await claimIdentityExport(store.db, this.#owner, { now, until: now + LEASE_MS }))) return undefined
+    try {
+      const number = await work()
+      this.#failures = 0
+      return number
+    } catch (error) {
+      await this.#fail(error)
+      return undefined
+    } finally {
+      await updateIdentityExport(store.db, this.#owner, { lease_owner: null, lease_until: 0 })
     }
   }
 
@@ -139,7 +164,7 @@ export class IdentityExports {
     const { vault } = await openSystemVault(this.#tools, this.#owner)
     const found = await scrubSystemVault(vault, await vaults.owner(), {
       renew: async () => await this.#change({ lease_until: clock.now() + LEASE_MS }),
-      signal: this.#rounds.signal,
+      signal: this.#signal,
     })
     for (const { blob, reason } of found.damage)
       log.error('damage in the system vault', { vaultId: vault.id, blob, reason })
@@ -253,7 +278,7 @@ export class IdentityExports {
     let bytes = 0
     let rows: Record<string, number> = {}
     const flush = async (): Promise<void> => {
-      if (this.#rounds.signal.aborted) throw new Error('the server is being stopped')
+      if (this.#signal.aborted) throw new Error('the server is being stopped')
       await this.#change({ lease_until: this.#tools.clock.now() + LEASE_MS })
       const name = `${folder}/${accountId ?? 'server'}-${String(written.length + 1).padStart(4, '0')}`
       written.push(await writeIdentityPart(vault.store, vault.keys, { name, accountId, rows }, lines))
@@ -292,7 +317,7 @@ export class IdentityExports {
 
   async #fail(error: unknown): Promise<void> {
     const { store, clock, log } = this.#tools
-    if (this.#rounds.signal.aborted) return
+    if (this.#signal.aborted) return
     this.#notBefore = clock.now() + Math.min(MOST_AGAIN_MS, AGAIN_MS * 2 ** this.#failures++)
     const problem = error instanceof Error ? error.message : String(error)
     const { problem_since } = await systemVaultRow(this.#tools)
