@@ -59,9 +59,9 @@ test(
       await shows(page, cell('AWSBackupDefaultServiceRole', work, ofDefault))
       await shows(page, cell('rds-backup', work, ofDatabases))
     }
-    const [needed = 0, there = 0] = await page
+    const [needed, there] = await page
       .getByRole('grid', { name: 'What roles can touch' })
-      .evaluate((table) => [table.scrollWidth, table.parentElement?.clientWidth])
+      .evaluate((table): [number, number] => [table.scrollWidth, table.parentElement?.clientWidth ?? 0])
     assert.ok(needed <= there, `all of it is seen in a window of 1280: it needs ${needed} of ${there}`)
     await cell('rds-backup', 'PostgreSQL: back up', 'Allowed').click()
     await shows(page, page.getByText(/decided by AWSBackupServiceRolePolicyForRDSBackup \(line \d+/))

@@ -14,10 +14,7 @@ interface TaskMessage<Task> {
 type DoneMessage = { readonly answer: unknown } | { readonly failed: CrossedError }
 
 /** What a thread does: `work` for one task after another, and without one at last. */
-export function workOn<Task>(
-  port: MessagePort,
-  work: (task: Task | undefined) => Promise<unknown> | unknown,
-): void {
+export function workOn<Task>(port: MessagePort, work: (task: Task | undefined) => unknown): void {
   const answer = async ({ task }: TaskMessage<Task>): Promise<DoneMessage> => {
     try {
       return { answer: await work(task) }
