@@ -161,6 +161,7 @@ async function startOn(
       serverKey,
       roots,
       coldRoots: cold,
+      readCache: config.readCache,
       dataDir: config.dataDir,
       log,
     }),

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
+import type { ReadCacheSettings } from './blobs/read-cache.ts'
 import type { KeySource } from './keyring/key-source.ts'
 import { KeySourceError, parseKeySource } from './keyring/key-source.ts'
 import type { LogFormat } from './lib/log.ts'
@@ -46,6 +47,8 @@ export interface Config {
   readonly concurrentJobs: number
   /** A job whose worker has not been heard of for so long is taken over, in milliseconds. */
   readonly leaseMs: number
+  /** What is read of vaults in buckets is kept there; undefined: nowhere. */
+  readonly readCache: ReadCacheSettings | undefined
   /** Percent of a vault's recovery points that may go at once by a surprise (jobs/held-deletions.ts). */
   readonly holdPercent: number
   /** Where Prometheus reads; undefined: nowhere. */
@@ -86,6 +89,8 @@ export interface ServeOptions {
   readonly logFormat?: string
   readonly concurrentJobs?: string
   readonly holdPercent?: string
+  readonly readCache?: string
+  readonly readCacheMib?: string
   readonly metricsListen?: string
   readonly metricsTokenFile?: string
 }
@@ -110,8 +115,9 @@ export function storeConfigOf({
 /** @throws {ConfigError} Naming the option, what it was and what it takes. */
 export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Config {
   const { host, port } = parseListen(options.listen ?? DEFAULT_LISTEN)
+  const dataDir = resolve(options.dataDir ?? env['ROLEBACK_DATA_DIR'] ?? 'roleback-data')
   const config: Config = {
-    dataDir: resolve(options.dataDir ?? env['ROLEBACK_DATA_DIR'] ?? 'roleback-data'),
+    dataDir,
     host,
     port,
     region: matching('--region', options.region ?? 'us-east-1', REGION, 'a region such as us-east-1'),
@@ -139,6 +145,7 @@ export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
     holdPercent: Number(
       matching('--hold-percent', options.holdPercent ?? '25', /^([1-9]?\d|100)$/, 'a number from 0 to 100'),
     ),
+    readCache: readCacheOf(dataDir, options),
     leaseMs: Number(env['ROLEBACK_LEASE_MS'] ?? DEFAULT_LEASE_MS),
     metrics: metricsOf(options),
   }
@@ -149,6 +156,17 @@ export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
     )
   }
   return Object.freeze(config)
+}
+
+function readCacheOf(dataDir: string, { readCache, readCacheMib }: ServeOptions): Config['readCache'] {
+  const mib = matching(
+    '--read-cache-mib',
+    readCacheMib ?? '1024',
+    /^\d{1,8}$/,
+    'a number of MiB; 0 keeps nothing',
+  )
+  if (Number(mib) === 0) return undefined
+  return { path: resolve(readCache ?? join(dataDir, 'read-cache')), maxBytes: Number(mib) * 1024 * 1024 }
 }
 
 function publicUrlOf(text: string | undefined): string | undefined {

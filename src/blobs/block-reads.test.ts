@@ -41,7 +41,10 @@ test('two who read one blob in turn have it read once, in blocks', async () => {
   const reads = await readsOf(storage)
   const step = MIB / 4
   for (let at = 0; at < storage.bytes.length; at += 2 * step) {
-    const parts = await Promise.all([reads.read('a', at, step), reads.read('a', at + step, step)])
+    const parts = await Promise.all([
+      reads.read('a', at, step, false),
+      reads.read('a', at + step, step, false),
+    ])
     assert.ok(
       Buffer.concat(parts.map(({ bytes }) => bytes)).equals(storage.bytes.subarray(at, at + 2 * step)),
     )
@@ -53,9 +56,9 @@ test('two who read one blob in turn have it read once, in blocks', async () => {
 test('who asks for little gets no blocks, and the end of a blob at once', async () => {
   const storage = new Storage(randomBytes(20 * MIB))
   const reads = await readsOf(storage)
-  await reads.read('a', 5 * MIB, 300_000)
-  await reads.read('a', storage.bytes.length - 16, 16)
-  const directory = await reads.read('a', storage.bytes.length - 200_000, 200_000)
+  await reads.read('a', 5 * MIB, 300_000, false)
+  await reads.read('a', storage.bytes.length - 16, 16, false)
+  const directory = await reads.read('a', storage.bytes.length - 200_000, 200_000, false)
   assert.ok(storage.bytes.subarray(-200_000).equals(directory.bytes))
   assert.deepEqual(storage.asked, [
     [5 * MIB, 300_000],
@@ -69,7 +72,7 @@ test('who reads here and there is not read ahead for, again and again', async ()
   let asked = 0
   for (let i = 0; i < 200; i++) {
     const from = (i * 7_654_321) % (60 * MIB)
-    const { bytes } = await reads.read('a', from, 100_000)
+    const { bytes } = await reads.read('a', from, 100_000, false)
     asked += bytes.length
   }
   assert.ok(storage.askedBytes < 4 * asked, `${storage.askedBytes} bytes were read for ${asked}`)
@@ -82,7 +85,7 @@ test('bytes are those of the blob, whatever is read, kept and dropped', async ()
     fc.asyncProperty(fc.array(fc.array(read, { maxLength: 4 }), { maxLength: 12 }), async (rounds) => {
       const reads = await readsOf(storage, new BlockMemory(6 * MIB))
       for (const round of rounds) {
-        const got = await Promise.all(round.map(({ from, length }) => reads.read('a', from, length)))
+        const got = await Promise.all(round.map(({ from, length }) => reads.read('a', from, length, false)))
         for (const [i, { bytes, sizeBytes }] of got.entries()) {
           const { from, length } = round[i] as { from: number; length: number }
           assert.equal(sizeBytes, storage.bytes.length)
@@ -99,23 +102,24 @@ test('a read that failed is asked again, and who opens a blob afresh gets what t
   const storage = new Storage(randomBytes(4 * MIB))
   const reads = await readsOf(storage)
   storage.failures = 1
-  await assert.rejects(reads.read('a', 0, 100), /the line is down/)
-  const before = await reads.read('a', 0, 100)
+  await assert.rejects(reads.read('a', 0, 100, false), /the line is down/)
+  const before = await reads.read('a', 0, 100, false)
   assert.ok(storage.bytes.subarray(0, 100).equals(before.bytes))
   storage.bytes[50] = (storage.bytes[50] as number) ^ 1
   await reads.open('a', 10, false)
-  assert.deepEqual(await reads.read('a', 0, 100), before)
+  assert.deepEqual(await reads.read('a', 0, 100, false), before)
   await reads.open('a', 10, true)
-  assert.ok(storage.bytes.subarray(0, 100).equals((await reads.read('a', 0, 100)).bytes))
+  assert.ok(storage.bytes.subarray(0, 100).equals((await reads.read('a', 0, 100, true)).bytes))
+  assert.deepEqual(await reads.read('a', 0, 100, false), before)
 })
 
 test('what is kept goes once nobody reads', async () => {
   const storage = new Storage(randomBytes(4 * MIB))
   const reads = await readsOf(storage, new BlockMemory(48 * MIB, 20))
-  await reads.read('a', 0, 100)
-  await reads.read('a', 0, 100)
+  await reads.read('a', 0, 100, false)
+  await reads.read('a', 0, 100, false)
   assert.equal(storage.asked.length, 1)
   await sleep(60)
-  await reads.read('a', 0, 100)
+  await reads.read('a', 0, 100, false)
   assert.equal(storage.asked.length, 2)
 })

@@ -19,16 +19,17 @@ export class BlockReads {
 
   /**
    * The first bytes of a blob as it is now, and its size.
-   * @param isAfresh Nothing is taken from what others read of it before.
+   * @param isAfresh Nothing is taken from what others read of it before, now or by `read` with the same word.
    */
   async open(name: string, length: number, isAfresh: boolean): Promise<ObjectBytes> {
-    const first = await this.#fetch(name, 0, length)
-    const known = this.#blobs.get(name)
-    this.#blobs.delete(name)
+    const first = await this.#fetch(name, 0, length, true)
+    const key = keyOf(name, isAfresh)
+    const known = this.#blobs.get(key)
+    this.#blobs.delete(key)
     const isSame = known !== undefined && known.sizeBytes === first.sizeBytes && !isAfresh
     if (!isSame) for (const piece of known?.pieces.slice() ?? []) this.#memory.remove(piece)
-    const fresh = { sizeBytes: first.sizeBytes, askedBytes: 0, blockBytes: 0, pieces: [] }
-    this.#blobs.set(name, isSame ? known : fresh)
+    const fresh = { name, isAfresh, sizeBytes: first.sizeBytes, askedBytes: 0, blockBytes: 0, pieces: [] }
+    this.#blobs.set(key, isSame ? known : fresh)
     for (const [oldest, { pieces }] of this.#blobs) {
       if (this.#blobs.size <= MAX_BLOBS) break
       for (const piece of pieces.slice()) this.#memory.remove(piece)
@@ -38,30 +39,30 @@ export class BlockReads {
   }
 
   /** Bytes in memory of their own, which can be handed over; fewer where the blob ends. */
-  async read(name: string, from: number, length: number): Promise<ObjectBytes> {
-    const blob = this.#blobs.get(name)
-    if (blob === undefined || from >= blob.sizeBytes) return await this.#fetch(name, from, length)
+  async read(name: string, from: number, length: number, isAfresh: boolean): Promise<ObjectBytes> {
+    const blob = this.#blobs.get(keyOf(name, isAfresh))
+    if (blob === undefined || from >= blob.sizeBytes) return await this.#fetch(name, from, length, isAfresh)
     const to = Math.min(from + length, blob.sizeBytes)
     blob.askedBytes += to - from
     const parts: Promise<Uint8Array>[] = []
     for (let at = from; at < to;) {
-      const piece = this.#pieceAt(name, blob, at, to)
+      const piece = this.#pieceAt(blob, at, to)
       parts.push(partOf(piece, at, to))
       at = piece.from + piece.length
     }
-    if (isReadOn(blob)) this.#readAhead(name, blob, to)
+    if (isReadOn(blob)) this.#readAhead(blob, to)
     return { bytes: joined(await Promise.all(parts)), sizeBytes: blob.sizeBytes }
   }
 
-  #readAhead(name: string, blob: OpenBlob, to: number): void {
+  #readAhead(blob: OpenBlob, to: number): void {
     const ahead = blob.askedBytes > BLOCK_BYTES ? MOST_AHEAD : 1
     const next = Math.ceil(to / BLOCK_BYTES) * BLOCK_BYTES
     for (let at = next; at < Math.min(next + ahead * BLOCK_BYTES, blob.sizeBytes); at += BLOCK_BYTES)
-      this.#pieceAt(name, blob, at, at + 1)
+      this.#pieceAt(blob, at, at + 1)
   }
 
   /** The piece that has byte `at`: known, or being read; up to `to` where the blob is not read on. */
-  #pieceAt(name: string, blob: OpenBlob, at: number, to: number): Piece {
+  #pieceAt(blob: OpenBlob, at: number, to: number): Piece {
     const known = blob.pieces.find((piece) => piece.from <= at && at < piece.from + piece.length)
     if (known !== undefined) {
       this.#memory.use(known)
@@ -70,7 +71,7 @@ export class BlockReads {
     const isBlock = isReadOn(blob)
     const from = isBlock ? at - (at % BLOCK_BYTES) : Math.min(at, Math.max(0, startOfEnd(blob, at)))
     const end = isBlock || from < at ? Math.min(from + BLOCK_BYTES, blob.sizeBytes) : to
-    const got = this.#fetch(name, from, end - from)
+    const got = this.#fetch(blob.name, from, end - from, blob.isAfresh)
     const piece: Piece = { blob, from, length: end - from, got }
     if (isBlock) blob.blockBytes += piece.length
     got.catch(() => this.#memory.remove(piece))
@@ -79,9 +80,15 @@ export class BlockReads {
   }
 }
 
-type Fetch = (name: string, from: number, length: number) => Promise<ObjectBytes>
+/** @param isAfresh From the storage itself. */
+type Fetch = (name: string, from: number, length: number, isAfresh: boolean) => Promise<ObjectBytes>
+
+/** Who reads afresh shares nothing with who does not. */
+const keyOf = (name: string, isAfresh: boolean): string => (isAfresh ? `afresh ${name}` : name)
 
 interface OpenBlob {
+  readonly name: string
+  readonly isAfresh: boolean
   readonly sizeBytes: number
   /** Of it, by all who read. */
   askedBytes: number

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
-import { mkdtempSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as S3 from '@aws-sdk/client-s3'
 import { rgwMissing, startRgw } from '../../test/servers/ceph-rgw.ts'
 import type { RgwServer } from '../../test/servers/ceph-rgw.ts'
@@ -30,6 +31,8 @@ describe('blobs in a bucket of a Ceph RADOS gateway', { skip: rgwMissing() }, ()
   let settings: S3StoreSettings
   let client: S3.S3Client
   const host = new StorageHost()
+  const cachePath = mkdtempSync(join(tmpdir(), 'roleback-read-cache-'))
+  const cached = new StorageHost({ path: cachePath, maxBytes: 64 * MIB })
   let stores = 0
 
   before(async () => {
@@ -61,15 +64,21 @@ describe('blobs in a bucket of a Ceph RADOS gateway', { skip: rgwMissing() }, ()
   })
   after(async () => {
     await host.close()
+    await cached.close()
+    rmSync(cachePath, { recursive: true })
     await proxy[Symbol.asyncDispose]()
     client.destroy()
     await rgw.stop()
   })
 
   /** A store of its own, reached through the proxy. */
-  async function store(other: Partial<S3StoreSettings> = {}, fault?: string): Promise<BlobStore> {
+  async function store(
+    other: Partial<S3StoreSettings> = {},
+    fault?: string,
+    by: StorageHost = host,
+  ): Promise<BlobStore> {
     await proxy.use(fault)
-    return host.open({ ...settings, prefix: `store-${++stores}/`, ...other })
+    return by.open({ ...settings, prefix: `store-${++stores}/`, ...other })
   }
 
   /** Keys of the bucket as another client sees them. */
@@ -95,8 +104,8 @@ describe('blobs in a bucket of a Ceph RADOS gateway', { skip: rgwMissing() }, ()
       assert.deepEqual(await keysIn('vaults', `store-${stores}/`), [], 'something is left')
       blobs.close()
     })
-    test(`in a bucket, with every second request failing and a limited line, ${name}`, async () => {
-      const blobs = await store({ bandwidth: UNLIMITED }, 'every second request fails')
+    test(`in a bucket, with every second request failing, a limited line and a read cache, ${name}`, async () => {
+      const blobs = await store({ bandwidth: UNLIMITED }, 'every second request fails', cached)
       await run(blobs)
       blobs.close()
     })
@@ -116,6 +125,36 @@ describe('blobs in a bucket of a Ceph RADOS gateway', { skip: rgwMissing() }, ()
       reader.readInto(read, at, Math.min(700_001, read.length - at), at)
     assert.ok(read.equals(bytes))
     blobs.close()
+  })
+
+  test('a pack that is read again comes from the read cache, and from the bucket for who reads afresh', async () => {
+    const cache = { path: join(cachePath, 'again'), maxBytes: 1024 * MIB }
+    const hosts = [new StorageHost(cache), new StorageHost(cache)] as const
+    const blobs = await store({}, undefined, hosts[0])
+    const bytes = randomBytes(3 * MIB)
+    const id = createHash('sha256').update(bytes).digest('hex')
+    const pack = `data/${id.slice(0, 2)}/${id}`
+    await append(blobs, pack, bytes)
+    const requestsOf = async (from: BlobStore, isAfresh: boolean): Promise<number> => {
+      const before = (await proxy.seen()).length
+      const reader = from.open(pack, { isAfresh })
+      const read = Buffer.alloc(reader.sizeBytes)
+      for (let at = 0; at < read.length; at += MIB) reader.readInto(read, at, MIB, at)
+      reader.close()
+      assert.ok(read.equals(bytes))
+      return (await proxy.seen()).length - before
+    }
+    const first = await requestsOf(blobs, false)
+    const isKept = (): boolean =>
+      readdirSync(cache.path, { recursive: true }).filter((name) => /-\d+-\d+$/.test(String(name))).length ===
+      first - 1
+    while (!isKept()) await sleep(1)
+    const others = hosts[1].open({ ...settings, prefix: `store-${stores}/` })
+    // That it is there, and how large it is, the bucket says each time.
+    assert.equal(await requestsOf(others, false), 1)
+    assert.equal(await requestsOf(others, true), first)
+    for (const one of [blobs, others]) one.close()
+    for (const host of hosts) await host.close()
   })
 
   test('two machines that create one blob at once: exactly one of them succeeds, and its bytes are there', async () => {

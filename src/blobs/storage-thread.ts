@@ -1,11 +1,14 @@
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { BandwidthLimit, throttled } from './bandwidth.ts'
 import { BlockMemory, BlockReads } from './block-reads.ts'
 import { ObjectBlobs } from './object-blobs.ts'
+import { ReadCache } from './read-cache.ts'
+import type { ReadCacheSettings } from './read-cache.ts'
 import { retrying } from './retrying.ts'
 import { S3Objects } from './s3-objects.ts'
 import { toWire } from './thread-wire.ts'
+import type { ObjectBytes } from './object-store.ts'
 import type { Answer, AttachMessage, Question, S3StoreSettings } from './thread-wire.ts'
 
 /**
@@ -18,15 +21,29 @@ const limits = new Map<string, BandwidthLimit>()
 
 const memory = new BlockMemory()
 
+const cacheSettings = workerData as ReadCacheSettings | undefined
+const cache = cacheSettings === undefined ? undefined : new ReadCache(cacheSettings)
+
 /** A store, and how parts of its blobs are read. */
 interface Served {
   readonly blobs: ObjectBlobs
   readonly reads: BlockReads
+  /** What tells it from all others. */
+  readonly store: string
 }
 
 function servedBy(settings: S3StoreSettings): Served {
   const blobs = blobsOf(settings)
-  return { blobs, reads: new BlockReads(memory, (name, from, length) => blobs.read(name, from, length)) }
+  const read = async (name: string, from: number, length: number): Promise<ObjectBytes> =>
+    await blobs.read(name, from, length)
+  const { endpoint, bucket, prefix } = settings
+  const store = JSON.stringify([endpoint, bucket, prefix])
+  const reads = new BlockReads(memory, async (name, from, length, isAfresh) =>
+    cache === undefined || isAfresh
+      ? await read(name, from, length)
+      : await cache.read(store, name, from, length, read),
+  )
+  return { blobs, reads, store }
 }
 
 function blobsOf(settings: S3StoreSettings): ObjectBlobs {
@@ -64,9 +81,10 @@ async function reply(served: Served, { kind, about }: Question): Promise<unknown
     case 'get':
       return await blobs.get(about.name, about.maxBytes)
     case 'open':
+      if (about.isAfresh) await cache?.forget(served.store, about.name)
       return await reads.open(about.name, about.length, about.isAfresh)
     case 'read':
-      return await reads.read(about.name, about.from, about.length)
+      return await reads.read(about.name, about.from, about.length, about.isAfresh)
     case 'put':
       return await blobs.put(about.name, about.bytes, about.retention)
     case 'putParts':

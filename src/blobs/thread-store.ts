@@ -89,8 +89,8 @@ export class ThreadBlobStore implements BlobStore {
     checkBlobName(name)
     const first = this.#askNow('open', { name, length: FIRST_READ_BYTES, isAfresh })
     return new ThreadReader(name, first, this.#readahead, {
-      now: (from, length) => this.#askNow('read', { name, from, length }),
-      later: (from, length) => this.#ask('read', { name, from, length }),
+      now: (from, length) => this.#askNow('read', { name, from, length, isAfresh }),
+      later: (from, length) => this.#ask('read', { name, from, length, isAfresh }),
     })
   }
 

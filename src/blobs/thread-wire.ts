@@ -45,7 +45,12 @@ export interface Questions {
     ObjectBytes,
   ]
   readonly read: readonly [
-    { readonly name: string; readonly from: number; readonly length: number },
+    {
+      readonly name: string
+      readonly from: number
+      readonly length: number
+      readonly isAfresh: boolean
+    },
     ObjectBytes,
   ]
   readonly put: readonly [

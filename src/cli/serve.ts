@@ -65,6 +65,11 @@ export function addServe(program: Command): void {
       '--hold-percent <n>',
       'of a vault may expire at once after an edit or a clock that leapt; more is held (default: 25)',
     )
+    .option(
+      '--read-cache <dir>',
+      'what is read of vaults in buckets is kept there (default: read-cache in the data directory)',
+    )
+    .option('--read-cache-mib <n>', 'at most so much of it, 0 for none (default: 1024)')
     .option('--log-format <format>', 'json, text or silent (default: text on a terminal, else json)')
     .option('--new', 'begin anew although vaults of an earlier server lie in the data directory')
     .action(serve)

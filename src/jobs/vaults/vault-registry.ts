@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ReadCacheSettings } from '../../blobs/read-cache.ts'
 import type { ServerKey } from '../../keyring/server-key.ts'
 import {
   kitWrappings,
@@ -38,6 +39,8 @@ export interface VaultRegistryOptions {
   readonly roots: ReadonlyMap<string, string>
   /** By region: where the cold storage of vaults lies that is in directories. */
   readonly coldRoots: ReadonlyMap<string, string>
+  /** For vaults in buckets; nothing is kept where absent. */
+  readonly readCache?: ReadCacheSettings | undefined
   /** The server's: vaults' indexes are kept in there between starts. */
   readonly dataDir: string
   readonly log: Log

@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import type { BlobStore } from '../../blobs/blob-store.ts'
 import { openBlobStore } from '../../blobs/open.ts'
+import type { ReadCacheSettings } from '../../blobs/read-cache.ts'
 import { StorageHost } from '../../blobs/storage-host.ts'
 import type { S3StoreSettings } from '../../blobs/thread-wire.ts'
 import type { ServerKey } from '../../keyring/server-key.ts'
@@ -31,15 +32,17 @@ export class VaultStorages {
     readonly roots: ReadonlyMap<string, string>
     readonly coldRoots: ReadonlyMap<string, string>
   }
-  readonly #host = new StorageHost()
+  readonly #host: StorageHost
 
   constructor(options: {
     readonly store: Store
     readonly serverKey: ServerKey
     readonly roots: ReadonlyMap<string, string>
     readonly coldRoots: ReadonlyMap<string, string>
+    readonly readCache?: ReadCacheSettings | undefined
   }) {
     this.#options = options
+    this.#host = new StorageHost(options.readCache)
   }
 
   /** @throws {JobFailedError} Where the row names a storage that is gone. */
