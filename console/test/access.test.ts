@@ -256,6 +256,13 @@ test(
       await person.getByRole('button', { name: 'Sign in' }).click()
       await shows(person, person.getByText(/with the state of another sign-in than this tab began/))
       assert.equal(await person.evaluate(() => sessionStorage.length), 0)
+      // Whoever turns back at the provider leaves nothing behind, either.
+      issuer.instead.set('/authorize', (_, response) => void response.end('who are you?'))
+      await person.getByRole('button', { name: 'Sign in' }).click()
+      await shows(person, person.getByText('who are you?'))
+      await person.goto(console)
+      await shows(person, person.getByRole('button', { name: 'Sign in' }))
+      assert.equal(await person.evaluate(() => sessionStorage.length), 0)
     } finally {
       issuer.instead.delete('/authorize')
     }

@@ -22,7 +22,7 @@ interface OidcAnswer extends Waiting {
   readonly code: string
 }
 
-/** Why the way back from the provider leads nowhere; with what the tab had begun, if it is the same sign-in. */
+/** Why the way back from the provider leads nowhere; with what the tab had begun, if anything. */
 interface OidcFailure {
   readonly kind: 'failed'
   readonly reason: string
@@ -57,12 +57,13 @@ export async function beginOidc(providerArn: string, region: string, path: strin
  * told only with the state that this tab began with: any link could carry words of its author.
  */
 export function takeOidcAnswer(): OidcAnswer | OidcFailure | undefined {
+  // Whoever comes back without an answer has given it up.
+  const kept = sessionStorage.getItem(WAITING)
+  sessionStorage.removeItem(WAITING)
   const query = new URLSearchParams(location.search)
   const [state, code, error] = ['state', 'code', 'error'].map((name) => query.get(name))
   if (typeof state !== 'string' || (typeof code !== 'string' && typeof error !== 'string')) return undefined
   history.replaceState(null, '', location.pathname)
-  const kept = sessionStorage.getItem(WAITING)
-  sessionStorage.removeItem(WAITING)
   if (kept === null)
     return {
       kind: 'failed',
@@ -74,6 +75,7 @@ export function takeOidcAnswer(): OidcAnswer | OidcFailure | undefined {
       kind: 'failed',
       reason:
         'The browser came back with the state of another sign-in than this tab began: somebody may have wanted to slip in his own. Nothing was sent to the server. Begin again.',
+      begun,
     }
   if (typeof code === 'string') return { kind: 'code', ...begun, code }
   const words = query.get('error_description')
