@@ -116,7 +116,12 @@ class TwoServersRun {
 
   async close(): Promise<void> {
     for (const server of this.#servers) {
-      if (server.pid() > 0) process.kill(server.pid(), 'SIGCONT')
+      try {
+        if (server.pid() > 0) process.kill(server.pid(), 'SIGCONT')
+      } catch (error) {
+        // It ended by itself, and why is in the error that led here.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+      }
       await server.kill('SIGKILL')
     }
   }
