@@ -37,7 +37,7 @@ const CACHED_SEGMENTS = 12
 const SLOT_BYTES = 1152 * 1024
 const MAX_OPEN_PACKS = 64
 /** Vaults of so few segments are asked for the longest. */
-const FEW_SEGMENTS = 64
+const FEW_SEGMENTS = 1_000
 
 /** Memory for one opened segment. It is used again: buffers of zlib that live long cost a collection of all memory now and then. */
 interface Slot {
