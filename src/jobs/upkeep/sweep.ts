@@ -1,8 +1,8 @@
 import { oldestLiveGeneration } from '../../store/jobs/claims.ts'
 import { coldPointsIn, hasColdStore, isMoving } from '../../store/points/cold-points.ts'
 import { isFinished } from '../../store/jobs/job-states.ts'
-import { findAnyJob } from '../../store/jobs/jobs.ts'
-import type { VaultTable } from '../../store/schema.ts'
+import type { JobTable, VaultTable } from '../../store/schema.ts'
+import type { Queryable } from '../../store/store.ts'
 import { bumpGeneration, findVault, setStoredBytes } from '../../store/vaults/vaults.ts'
 import { leaveWarm, mirrorVault } from '../../vault/cold.ts'
 import { sweepVault } from '../../vault/sweep.ts'
@@ -149,13 +149,12 @@ async function dropUnfinishedPoints(
 ): Promise<number> {
   const { vault } = protection
   let dropped = 0
-  for await (const page of readHeads(opened.store, opened.keys, live))
-    for (const head of page) {
-      if (head instanceof VaultDamageError) {
+  for await (const page of readHeads(opened.store, opened.keys, live)) {
+    const heads = page.filter((head): head is PointHead => !(head instanceof VaultDamageError))
+    for (const head of page)
+      if (head instanceof VaultDamageError)
         tools.log.warn('a recovery point’s head is damaged', { vault: vault.name, reason: head.message })
-        continue
-      }
-      if (await isRecovered(tools, vault, head)) continue
+    for (const head of await unfinishedOf(tools, vault, heads)) {
       const kept = await whyKept(tools, protection, opened, head.pointId, 'sweep')
       if (kept !== undefined) {
         tools.log.warn('a recovery point that no job finished stays', { vault: vault.name, reason: kept })
@@ -164,27 +163,63 @@ async function dropUnfinishedPoints(
       await opened.deletePoint(head.pointId, 'its job did not finish it')
       dropped++
     }
+  }
   return dropped
 }
 
-async function isRecovered(tools: JobTools, vault: VaultTable, head: PointHead): Promise<boolean> {
-  const { db } = tools.store
-  // The job first: one that ends between the two looks has its recovery point's row by then.
-  const job = await findAnyJob(db, head.jobId)
-  if (job !== undefined && !isFinished(job.state) && job.fence === head.fence) return true
-  const row = await db
-    .selectFrom('recovery_point')
-    .select('arn')
-    .where('account_id', '=', vault.account_id)
-    .where('region', '=', vault.region)
-    .where('vault_name', '=', vault.name)
-    .where('point_id', '=', head.pointId)
-    .executeTakeFirst()
-  if (row !== undefined || job !== undefined) return row !== undefined
-  tools.log.warn('a recovery point in the vault is not in the catalogue', {
-    vault: vault.name,
-    point: head.pointId,
-    job: head.jobId,
+/** Of these heads, those that a job wrote that is known and will not report them any more. */
+async function unfinishedOf(
+  tools: JobTools,
+  vault: VaultTable,
+  heads: readonly PointHead[],
+): Promise<readonly PointHead[]> {
+  if (heads.length === 0) return []
+  // The jobs first: one that ends between the two looks has its recovery point's row by then.
+  const jobs = await jobsOf(tools.store.db, heads)
+  const known = await knownPoints(tools.store.db, vault, heads)
+  return heads.filter(({ pointId, jobId, fence }) => {
+    const job = jobs.get(jobId)
+    if (job !== undefined && !isFinished(job.state) && job.fence === fence) return false
+    if (job === undefined && !known.has(pointId))
+      tools.log.warn('a recovery point in the vault is not in the catalogue', {
+        vault: vault.name,
+        point: pointId,
+        job: jobId,
+      })
+    return job !== undefined && !known.has(pointId)
   })
-  return true
+}
+
+async function jobsOf(
+  db: Queryable,
+  heads: readonly PointHead[],
+): Promise<ReadonlyMap<string, Pick<JobTable, 'state' | 'fence'>>> {
+  const ids = heads.map(({ jobId }) => jobId)
+  const rows = await db
+    .selectFrom('job')
+    .select(['job_id', 'state', 'fence'])
+    .where('job_id', 'in', ids)
+    .execute()
+  return new Map(rows.map((row) => [row.job_id, row]))
+}
+
+/** Ids of those that have a row. */
+async function knownPoints(
+  db: Queryable,
+  { account_id, region, name }: VaultTable,
+  heads: readonly PointHead[],
+): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectFrom('recovery_point')
+    .select('point_id')
+    .where('account_id', '=', account_id)
+    .where('region', '=', region)
+    .where('vault_name', '=', name)
+    .where(
+      'point_id',
+      'in',
+      heads.map(({ pointId }) => pointId),
+    )
+    .execute()
+  return new Set(rows.map(({ point_id }) => point_id))
 }
