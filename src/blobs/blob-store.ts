@@ -13,8 +13,11 @@ export interface BlobStore {
   readonly isLocal: boolean
   /** Pages of the blobs whose names begin with `prefix` (folders: it ends in `/`, or is empty), in no particular order. */
   list(prefix: string): AsyncIterable<readonly BlobInfo[]>
-  /** Their names alone: a directory looks at each file for its size. */
-  names(prefix: string): AsyncIterable<readonly string[]>
+  /**
+   * Their names alone: a directory looks at each file for its size.
+   * @param without Names of folders right below `prefix` whose blobs need not be given: a directory spares the look into each of them.
+   */
+  names(prefix: string, without?: ReadonlySet<string>): AsyncIterable<readonly string[]>
   /** Undefined where there is no such blob. */
   stat(name: string): Promise<BlobInfo | undefined>
   /** @throws {BlobNotFoundError} @throws {BlobTooLargeError} When it has more than `maxBytes` (default GET_BYTES). */

@@ -70,9 +70,11 @@ export class DiskBlobStore implements BlobStore {
     if (page.length > 0) yield page
   }
 
-  async *names(prefix: string): AsyncIterable<readonly string[]> {
+  async *names(prefix: string, without?: ReadonlySet<string>): AsyncIterable<readonly string[]> {
     let page: string[] = []
-    for await (const name of this.#filesAmong(prefix, await entriesOf(join(this.#path, prefix)))) {
+    const all = await entriesOf(join(this.#path, prefix))
+    const entries = without === undefined ? all : all.filter(({ name }) => !without.has(name))
+    for await (const name of this.#filesAmong(prefix, entries)) {
       if (page.push(name) < PAGE_BLOBS) continue
       yield page
       page = []

@@ -11,15 +11,22 @@ export interface FoundPoint {
 
 const NAME = /^points\/([^/]+)\/(head|deleted|amendment-(\d{8}))$/
 
-/** All of them, or `pointId` alone. @param alone Gets the names of which only one of the two twins is there. */
+/** All of them, or `pointId` alone. */
 export async function findPoints(
   store: BlobStore,
   pointId?: string,
-  alone: Set<string> = new Set(),
 ): Promise<ReadonlyMap<string, FoundPoint>> {
-  const points = new Map<string, { -readonly [Member in keyof FoundPoint]: FoundPoint[Member] }>()
   const folder = pointId === undefined ? 'points/' : `points/${pointId}/`
-  for await (const name of listEither(store, folder)) {
+  return (await pointsAmong(listEither(store, folder))).points
+}
+
+async function pointsAmong(names: AsyncIterable<string>): Promise<{
+  readonly points: ReadonlyMap<string, FoundPoint>
+  readonly alone: ReadonlySet<string>
+}> {
+  const points = new Map<string, { -readonly [Member in keyof FoundPoint]: FoundPoint[Member] }>()
+  const alone = new Set<string>()
+  for await (const name of names) {
     if (!alone.delete(name)) alone.add(name)
     const [, id, what, number] = NAME.exec(name) ?? []
     if (id === undefined) continue
@@ -29,7 +36,7 @@ export async function findPoints(
     else if (what === 'deleted') found.isDeleted = true
     else found.amendments = Math.max(found.amendments, Number(number))
   }
-  return points
+  return { points, alone }
 }
 
 /** What one listing of all of a vault's recovery points shows. */
@@ -38,20 +45,25 @@ export interface FoundPoints {
   readonly live: readonly (readonly [pointId: string, found: FoundPoint])[]
   /** Ids of those that were deleted with something left. */
   readonly deleted: readonly string[]
+  /** Ids of those of which nothing but the tombstone is left. */
+  readonly gone: ReadonlySet<string>
   /** Names of documents of which only one of the two twins is there. */
   readonly alone: ReadonlySet<string>
 }
 
-export async function listPoints(store: BlobStore): Promise<FoundPoints> {
-  const alone = new Set<string>()
-  const all = [...(await findPoints(store, undefined, alone))]
+/** @param without Ids of those that need not be looked at: where {@link FoundPoints.gone} had them, they stay deleted. */
+export async function listPoints(store: BlobStore, without?: ReadonlySet<string>): Promise<FoundPoints> {
+  const { points, alone } = await pointsAmong(listEither(store, 'points/', without))
+  const all = [...points]
+  const hasRest = ({ hasHead, amendments }: FoundPoint): boolean => hasHead || amendments > 0
+  const ids = (isOne: (found: FoundPoint) => boolean): string[] =>
+    all.filter(([, found]) => isOne(found)).map(([pointId]) => pointId)
   return {
     live: all
       .filter(([, { hasHead, isDeleted }]) => hasHead && !isDeleted)
       .sort(([one], [other]) => (one < other ? -1 : 1)),
-    deleted: all
-      .filter(([, { hasHead, isDeleted, amendments }]) => isDeleted && (hasHead || amendments > 0))
-      .map(([pointId]) => pointId),
+    deleted: ids((found) => found.isDeleted && hasRest(found)),
+    gone: new Set(ids((found) => found.isDeleted && !hasRest(found))),
     alone,
   }
 }

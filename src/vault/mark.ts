@@ -2,7 +2,6 @@ import type { ChunkIndex } from './chunk-index.ts'
 import { ChunkReader } from './chunk-reader.ts'
 import { ChunkMissingError, VaultDamageError } from './errors.ts'
 import { readHeads } from './all-heads.ts'
-import { listPoints } from './found-points.ts'
 import type { FoundPoints } from './found-points.ts'
 import { checkTombstone, headName } from './heads.ts'
 import type { PointHead } from './heads.ts'
@@ -23,17 +22,17 @@ export interface Marks {
 }
 
 /**
- * Reads the heads, then the index (so that it has all of theirs), then every manifest node once. Nothing may be deleted by a listing
- * that was made before: a recovery point that came since is not marked.
+ * Reads the heads that were listed, then the index (so that it has all of theirs), then every manifest node once. A recovery point that
+ * came since the listing is not marked.
  *
  * @throws {VaultDamageError} {ChunkMissingError} When anything of it cannot be read: nothing may be deleted then.
  */
 export async function markUsed(
   vault: Vault,
-  options: { readonly signal?: AbortSignal } = {},
-  listed?: FoundPoints,
+  options: { readonly signal?: AbortSignal },
+  listed: FoundPoints,
 ): Promise<Marks> {
-  const points = await headsToMark(vault, listed ?? (await listPoints(vault.store)))
+  const points = await headsToMark(vault, listed)
   const loaded = await vault.refresh()
   const damage = loaded.damage[0]
   if (damage !== undefined) throw damage

@@ -99,20 +99,20 @@ async function sweepOnce(vault: Vault, options: OnceOptions): Promise<SweepResul
   crashpoint('sweep.deletions-finished')
   await completeTwins(vault, lease, listed.alone)
   await dropUnreadableLists(vault, lease)
-  const before = await finishLists(vault, options)
+  const before = await finishLists(vault, options, listed.gone)
   crashpoint('sweep.old-lists-finished')
   const { marks, written } = await listUnused(vault, options, { generation, listed })
   await options.takeGeneration()
   crashpoint('sweep.generation-closed')
-  const after = await finishLists(vault, options)
+  const after = await finishLists(vault, options, listed.gone)
   crashpoint('sweep.lists-finished')
   const { stored, damaged } = after?.marks.loaded ?? marks.loaded
-  const left = new Map([...stored].filter(([name]) => after?.gone.has(name) !== true))
+  const left = new Map([...stored].filter(([name]) => after?.deleted.has(name) !== true))
   if (after === undefined)
     for (const { type, id, sizeBytes } of written) left.set(packName(type, id), sizeBytes)
   for (const pack of damaged) if (!left.has(pack)) await removeDamage(vault.store, pack)
   return {
-    deletedBlobs: (before?.gone.size ?? 0) + (after?.gone.size ?? 0),
+    deletedBlobs: (before?.deleted.size ?? 0) + (after?.deleted.size ?? 0),
     deletedBytes: (before?.bytes ?? 0) + (after?.bytes ?? 0),
     repackedPacks: written.length,
     waitingBlobs: (await readDeadLists(vault.store, vault.keys)).lists.reduce(
@@ -223,34 +223,42 @@ async function orphansOf(vault: Vault, options: OnceOptions, { loaded }: Marks):
 interface Finished {
   /** Before anything was deleted. */
   readonly marks: Marks
-  /** Names of the packs that were deleted, and their bytes together. */
-  readonly gone: ReadonlySet<string>
+  /** Names of the packs, and their bytes together. */
+  readonly deleted: ReadonlySet<string>
   readonly bytes: number
 }
 
-/** Ends the dead lists that every live job knows of, and that are old enough. @returns Undefined where there is none. */
-async function finishLists(vault: Vault, options: OnceOptions): Promise<Finished | undefined> {
+/**
+ * Ends the dead lists that every live job knows of, and that are old enough.
+ * @param gone Ids of recovery points that were deleted to the end before: they need not be looked at again.
+ * @returns Undefined where there is none.
+ */
+async function finishLists(
+  vault: Vault,
+  options: OnceOptions,
+  gone: ReadonlySet<string>,
+): Promise<Finished | undefined> {
   // INVARIANT: asked before the heads are listed. Who may rely on a listed pack has ended by then, and its head is there or never will be.
   const oldest = await options.oldestLive()
   const isRipe = (list: DeadList): boolean =>
     (oldest === undefined || list.generation < oldest) && options.now - list.createdAtMs >= options.graceMs
   const lists = (await readDeadLists(vault.store, vault.keys)).lists.filter(isRipe)
   if (lists.length === 0) return undefined
-  const marks = await markUsed(vault, options)
+  const marks = await markUsed(vault, options, await listPoints(vault.store, gone))
   const inUse = new Set(packUse(marks).flatMap(({ name, usedShare }) => (usedShare > 0 ? [name] : [])))
   const doomed = new Set(lists.flatMap(({ blobs }) => blobs).filter((name) => !inUse.has(name)))
   crashpoint('sweep.marked-again')
   await options.lease.check()
   await rewriteIndex(vault, marks, doomed, options.isTight)
   crashpoint('sweep.index-rewritten')
-  const gone = await deleteAll(vault, options, [...doomed])
+  const deleted = await deleteAll(vault, options, [...doomed])
   crashpoint('sweep.packs-deleted')
   for (const { name } of lists) {
     await vault.store.delete(name)
     crashpoint('sweep.list-deleted')
   }
-  const bytes = [...gone].reduce((sum, name) => sum + (marks.loaded.stored.get(name) ?? 0), 0)
-  return { marks, gone, bytes }
+  const bytes = [...deleted].reduce((sum, name) => sum + (marks.loaded.stored.get(name) ?? 0), 0)
+  return { marks, deleted, bytes }
 }
 
 /** Some at once: a disk makes deletions durable together, and a bucket answers many as fast as one. @returns Those that were there. */

@@ -40,10 +40,14 @@ async function putTwin(store: BlobStore, name: string, bytes: Uint8Array): Promi
   crashpoint('twin.stored')
 }
 
-/** Names below a folder of which the blob or its twin is there. */
-export async function* listEither(store: BlobStore, folder: string): AsyncGenerator<string> {
-  for await (const page of store.names(folder)) yield* page
-  for await (const page of store.names(twinName(folder)))
+/** Names below a folder of which the blob or its twin is there. @param without Folders in it that need not be looked into. */
+export async function* listEither(
+  store: BlobStore,
+  folder: string,
+  without?: ReadonlySet<string>,
+): AsyncGenerator<string> {
+  for await (const page of store.names(folder, without)) yield* page
+  for await (const page of store.names(twinName(folder), without))
     for (const name of page) yield name.slice(TWINS.length)
 }
 
