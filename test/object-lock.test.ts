@@ -18,6 +18,7 @@ import {
   until,
 } from './fixtures/world.ts'
 import type { World } from './fixtures/world.ts'
+import { runTool } from './servers/run-tool.ts'
 import { rgwMissing, startRgw } from './servers/ceph-rgw.ts'
 import type { RgwServer } from './servers/ceph-rgw.ts'
 
@@ -209,6 +210,35 @@ describe('R21 vaults in a bucket with Object Lock', { skip: rgwMissing() }, () =
     const now = await keptIn('locked')
     for (const name of [wrapping, head])
       assert.ok((now.get(name) ?? 0) >= (before.get(name) ?? Infinity), `${name} until ${now.get(name)}`)
+  })
+
+  test('a vault that somebody hid behind delete markers is all there once they are removed, and nothing is freed meanwhile', async () => {
+    const Prefix = prefixOf('locked')
+    const before = await keptIn('locked')
+    for (const name of before.keys())
+      await client.send(new S3.DeleteObjectCommand({ Bucket, Key: Prefix + name }))
+    const jobOf = async (operation: 'StartSweepJob' | 'StartVerifyJob') => {
+      const input = { BackupVaultName: 'locked', ReadData: false }
+      const { JobId } = await world.call('roleback', operation, input)
+      return await jobEnd(world, JobId)
+    }
+    assert.equal((await jobOf('StartSweepJob')).State, 'FAILED')
+    const manual = readFileSync(join(import.meta.dirname, '..', 'docs', 'operations.md'), 'utf8')
+    const [, commands = ''] = /```sh\n(while aws s3api list-object-versions[^`]*)```/.exec(manual) ?? []
+    const { endpoint, accessKeyId, secretAccessKey } = rgw
+    await runTool('sh', ['-c', commands.replaceAll('BUCKET', Bucket).replaceAll('PREFIX', Prefix)], {
+      env: {
+        AWS_ENDPOINT_URL: endpoint,
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: secretAccessKey,
+        AWS_DEFAULT_REGION: 'us-east-1',
+      },
+      cwd: scratch,
+    })
+    const { State, StatusMessage } = await jobOf('StartVerifyJob')
+    assert.equal(State, 'COMPLETED', StatusMessage ?? '')
+    const now = await keptIn('locked')
+    for (const [name, until] of before) if (until > 0) assert.equal(now.get(name), until, name)
   })
 
   test('a recovery point without an end is kept a month ahead', async () => {
