@@ -244,6 +244,8 @@ test('whom the server tells is added, tested, and removed', { skip: missing }, a
     Url: 'smtps://mail.example.com',
     MailFrom: 'backups@example.com',
     MailTo: ['ops@example.com'],
+    EventPattern:
+      '{"$or":[{"detail-type":["Recovery Point Objective Missed"]},{"detail-type":["Vault Damage Detected"]}]}',
   })
   // What no marks can say is written as it is; what cannot be a pattern is refused in words, and what is typed stays.
   await page.getByRole('button', { name: 'Change pager' }).click()
@@ -282,6 +284,12 @@ async function changesMail(): Promise<void> {
     await page.getByRole('button', { name: 'Change mailbox' }).click()
     await dialog.getByRole('radio', { name: authority }).check()
   }
+  // One kind alone is no list of patterns.
+  await page.getByRole('checkbox', { name: 'Recovery point too late: mailbox' }).uncheck()
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await shows(page, page.getByText('1 kind of event'))
+  assert.equal((await ofMailbox())?.EventPattern, '{"detail-type":["Vault Damage Detected"]}')
+  assert.ok(await page.getByRole('checkbox', { name: 'Damage in a vault: mailbox' }).isChecked())
   await change('Of another authority')
   await dialog.getByLabel('Certificate of the authority (PEM)').fill(company)
   await dialog.getByLabel('To', { exact: true }).fill('ops@example.com, boss@example.com')

@@ -32,9 +32,10 @@ const clauseOf = ({ type, states }: EventKind): object => ({
   ...(states !== undefined && { detail: { $or: [{ state: states }, { status: states }] } }),
 })
 
-/** The pattern that fits just these kinds. */
+/** The pattern that fits just these kinds; `$or` takes two or more. */
 export function patternOf(kinds: ReadonlySet<EventKind>): string {
-  return JSON.stringify({ $or: EVENT_KINDS.filter((kind) => kinds.has(kind)).map(clauseOf) })
+  const clauses = EVENT_KINDS.filter((kind) => kinds.has(kind)).map(clauseOf)
+  return JSON.stringify(clauses.length === 1 ? clauses[0] : { $or: clauses })
 }
 
 /** What a target is told of, of these kinds; `isOwn` where its pattern says more or less than kinds can. */
@@ -45,15 +46,15 @@ export function kindsOf({ EventPattern }: EventTarget): {
   if (EventPattern === undefined) return { kinds: new Set(), isOwn: false }
   if (EventPattern === EVERY_CHANGE) return { kinds: new Set(EVENT_KINDS), isOwn: false }
   const named = clausesOf(EventPattern)
-  const kinds = EVENT_KINDS.filter((kind) => named?.includes(JSON.stringify(clauseOf(kind))) === true)
-  if (named !== undefined && kinds.length === named.length) return { kinds: new Set(kinds), isOwn: false }
+  const kinds = EVENT_KINDS.filter((kind) => named.includes(JSON.stringify(clauseOf(kind))))
+  if (kinds.length === named.length) return { kinds: new Set(kinds), isOwn: false }
   return { kinds: new Set(), isOwn: true }
 }
 
-function clausesOf(pattern: string): readonly string[] | undefined {
-  const { $or: clauses, ...others } = JSON.parse(pattern) as { readonly $or?: unknown }
-  if (!Array.isArray(clauses) || Object.keys(others).length > 0) return undefined
-  return clauses.map((clause) => JSON.stringify(clause))
+function clausesOf(pattern: string): readonly string[] {
+  const whole = JSON.parse(pattern) as { readonly $or?: unknown }
+  const isList = Array.isArray(whole.$or) && Object.keys(whole).length === 1
+  return (isList ? (whole.$or as readonly unknown[]) : [whole]).map((clause) => JSON.stringify(clause))
 }
 
 /** The server's own where nothing is asked for. */
