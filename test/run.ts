@@ -106,32 +106,38 @@ function testFiles(prefixes: readonly string[]): string[] {
 }
 
 /**
- * How many files at once: they wait for disks, servers and each other's locks for a good part of their time, so two more than there are
- * cores.
+ * How many files at once: they wait for disks, servers and each other's locks for a good part of their time, so three more than there
+ * are cores: of the longest ones a core does work a third to two thirds of the time.
  */
-const AT_ONCE = availableParallelism() + 2
+const AT_ONCE = availableParallelism() + 3
 
 /** Longest first, so that none of them is begun last; what these take is printed at the end. */
 const LONG: readonly string[] = [
   'test/terraform.test.ts',
+  'test/wire/operations-roleback-storages.test.ts',
   'test/delete-table.test.ts',
-  'src/store/store.contract.test.ts',
-  'test/recover.test.ts',
+  'console/test/flows.test.ts',
   'console/test/accessible.test.ts',
+  'test/recover.test.ts',
   'src/blobs/s3.test.ts',
   'test/wire/operations-restore-tests.test.ts',
-  'src/drivers/s3-bucket.contract.test.ts',
-  'test/serve.test.ts',
-  'console/test/flows.test.ts',
-  'src/restic/restic.test.ts',
   'test/import.test.ts',
   'test/workers/kill.test.ts',
   'console/test/first-run.test.ts',
-  'test/escalation.test.ts',
-  'test/flows-one-door.test.ts',
-  'src/plans/schedule.test.ts',
+  'src/store/store.contract.test.ts',
   'src/drivers/postgresql.contract.test.ts',
   'src/drivers/postgresql.tools.test.ts',
+  'src/drivers/s3-bucket.contract.test.ts',
+  'console/test/plans.test.ts',
+  'console/test/records.test.ts',
+  'console/test/restore.test.ts',
+  'console/test/keyboard.test.ts',
+  'test/serve.test.ts',
+  'test/apply.test.ts',
+  'test/export.test.ts',
+  'src/restic/restic.test.ts',
+  'test/rebuild-cold-elsewhere.test.ts',
+  'test/refusal-demo.test.ts',
 ]
 
 function inOrder(files: readonly string[]): string[] {
