@@ -261,7 +261,8 @@ export async function backupEnded({ call }: ServerProcess, BackupJobId: string):
   await ended(async () => (await call('backup', 'DescribeBackupJob', { BackupJobId })).State)
 }
 
-async function ended(stateOf: () => Promise<string | undefined>): Promise<void> {
+/** Resolves when it is none of a job's states before its end. */
+export async function ended(stateOf: () => Promise<string | undefined>): Promise<void> {
   for (;;) {
     const state = await stateOf()
     if (state !== undefined && !['CREATED', 'PENDING', 'RUNNING', 'ABORTING'].includes(state)) return

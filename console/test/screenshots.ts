@@ -11,6 +11,7 @@ import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
 import { launch, missing, signInWithKey } from './browser.ts'
 import { backdate, fill } from './filled.ts'
+import { fillPictures, letTestsBeDue, startSurroundings, testsEnded } from './pictured.ts'
 import { goTo, screensOf } from './screens.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -30,20 +31,30 @@ if (built.status !== 0) process.exit(1)
 mkdirSync(to, { recursive: true })
 
 const folder = mkdtempSync(join(tmpdir(), 'roleback-screenshots-'))
-const server = await serverProcess(join(folder, 'data'))
+const surroundings = await startSurroundings(folder)
+const server = await serverProcess(
+  join(folder, 'data'),
+  surroundings.endpoints.flatMap((endpoint) => ['--allow-endpoint', endpoint]),
+)
 const browser = await launch()
 try {
   await server.start()
   const filled = await fill(server, folder)
+  const more = await fillPictures(server, filled, surroundings)
   await server.kill('SIGTERM')
   backdate(join(folder, 'data'))
+  letTestsBeDue(join(folder, 'data'))
   await server.start()
-  const screens = [...screensOf(filled)].filter(([name]) => names.length === 0 || names.includes(name))
+  await testsEnded(server)
+  const screens = [...screensOf(filled), ...more].filter(
+    ([name]) => names.length === 0 || names.includes(name),
+  )
   for (const scheme of ['light', 'dark'] as const) await picture(browser, server, screens, scheme)
   process.stdout.write(`${screens.length * 2} pictures and more in ${resolve(to)}\n`)
 } finally {
   await browser.close()
   await server.kill('SIGTERM')
+  await surroundings[Symbol.asyncDispose]()
   rmSync(folder, { recursive: true, force: true })
 }
 
