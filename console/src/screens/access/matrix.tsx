@@ -127,6 +127,7 @@ export function Matrix(): ReactNode {
           ...COLUMNS.map((column) => ({
             id: column.header,
             header: column.header,
+            minWidth: 165,
             cell: (row: Row) => cell(row, column),
           })),
         ]}
