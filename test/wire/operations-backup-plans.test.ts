@@ -94,6 +94,12 @@ test('a plan is made, read with its next runs, changed in versions, listed and d
     const hour = new Intl.DateTimeFormat('en', { timeZone: 'Europe/Berlin', hour: 'numeric', hour12: false })
     assert.equal(hour.format(run.ExecutionTime), '05')
   }
+  const preview = async (MaxScheduledRunsPreview?: number): Promise<number | undefined> => {
+    const plan = await backup.send(new GetBackupPlanCommand({ BackupPlanId, MaxScheduledRunsPreview }))
+    return plan.ScheduledRunsPreview?.length
+  }
+  assert.deepEqual([await preview(), await preview(0), await preview(10)], [undefined, undefined, 10])
+  await assert.rejects(preview(11), /MaxScheduledRunsPreview|maxScheduledRunsPreview/)
 
   const changed = await backup.send(
     new UpdateBackupPlanCommand({
