@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { restoreTestName } from '../kinds/restore-test.ts'
+import { ARN, fingerprint, makeSource } from '../../test/fixtures/database-sources.ts'
 import { startPostgres, postgresMissing } from '../../test/servers/postgres.ts'
 import type { PostgresServer } from '../../test/servers/postgres.ts'
 import { backUp, contractSession, driverContract, restoreInto } from './driver.contract.ts'
-import type { ContractSource, DriverUnderTest } from './driver.contract.ts'
+import type { DriverUnderTest } from './driver.contract.ts'
 import type { Connection } from './driver.ts'
 import { createDatabase } from './postgresql-restore.ts'
 import type { DatabaseFacts } from './postgresql-server.ts'
@@ -16,7 +17,6 @@ import { parsePostgresqlSettings } from './postgresql-settings.ts'
 import { createPostgresqlDriver, postgresqlDriver } from './postgresql.ts'
 
 const missing = postgresMissing()
-const ARN = 'arn:aws:rds:us-east-1:111122223333:db:'
 
 /** Left out of the contract, with the reason. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
@@ -339,107 +339,6 @@ describe('PostgreSQL driver', { skip: missing ?? false }, () => {
     await server.sql(`DROP ROLE ${restorer}`)
   })
 })
-
-interface DatabaseSource extends ContractSource {
-  readonly name: string
-  readonly password: string
-  connect(settings: Connection['settings'], secret?: string): Connection
-}
-
-/** A database with what databases have: schemas, keys, views, functions, types, sequences, large objects, odd names and values. */
-async function makeSource(server: PostgresServer): Promise<DatabaseSource> {
-  const name = `t${randomBytes(5).toString('hex')}`
-  const password = `p:w\\d ${randomBytes(6).toString('hex')}`
-  await server.sql(`CREATE ROLE ${name} LOGIN CREATEDB PASSWORD '${password}'`)
-  await server.sql(`CREATE DATABASE ${name} OWNER ${name}`)
-  await server.sql(`SET ROLE ${name}; ${SCHEMA}`, name)
-  const restoredName = `${name}_new`
-  const connect = (settings: Connection['settings'], secret: string = password): Connection => ({
-    settings: {
-      host: server.host,
-      port: server.port,
-      database: name,
-      user: name,
-      tlsMode: 'require',
-      ...settings,
-    },
-    secret,
-  })
-  return {
-    name,
-    password,
-    connect,
-    resource: { arn: ARN + name, uniqueId: `r-${name}`, name, tags: { team: 'orders' } },
-    connection: () => connect({}),
-    async change() {
-      // A restore fills materialised views anew, so the source's must not be stale when they are compared.
-      await server.sql(
-        `INSERT INTO orders (customer, note) VALUES ('later', 'x'); REFRESH MATERIALIZED VIEW app.sums`,
-        name,
-      )
-    },
-    restore: {
-      metadata: { DBInstanceIdentifier: restoredName },
-      target: { arn: ARN + restoredName, name: restoredName, isNew: true },
-    },
-    async assertSame(summary) {
-      assert.equal(summary.created?.settings['database'], restoredName)
-      assert.equal(await fingerprint(server, restoredName), await fingerprint(server, name))
-    },
-    async restored() {
-      const rows = await server.sql<{ datname: string }>(
-        `SELECT datname FROM pg_database WHERE datname = '${restoredName}' OR datname LIKE 'awsbackup-restore-test-%'`,
-      )
-      return rows.map(({ datname }) => datname)
-    },
-    async [Symbol.asyncDispose]() {
-      await server.sql(`DROP DATABASE IF EXISTS ${restoredName} WITH (FORCE)`)
-      await server.sql(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
-      await server.sql(`DROP ROLE IF EXISTS ${name}`)
-    },
-  }
-}
-
-const SCHEMA = `
-  CREATE SCHEMA app;
-  CREATE EXTENSION pg_trgm;
-  CREATE TYPE app.state AS ENUM ('new', 'paid');
-  CREATE TABLE orders (id serial PRIMARY KEY, customer text NOT NULL, note text, paid numeric(12, 2) DEFAULT 0, state app.state);
-  INSERT INTO orders (customer, note, paid, state)
-    SELECT 'customer ' || i, repeat(md5(i::text), i % 40), i * 1.01, 'paid' FROM generate_series(1, 3000) i;
-  INSERT INTO orders (customer, note) VALUES (E'tab\\there \\\\. \\n newline', NULL), ('日本語', '');
-  CREATE TABLE "odd ""name""" (id int REFERENCES orders (id), raw bytea);
-  INSERT INTO "odd ""name""" VALUES (1, decode(repeat('00ff', 50000), 'hex'));
-  CREATE TABLE nothing (x int);
-  CREATE TABLE measured (at date, v int) PARTITION BY RANGE (at);
-  CREATE TABLE measured_2026 PARTITION OF measured FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
-  INSERT INTO measured VALUES ('2026-05-05', 7);
-  CREATE VIEW app.paid AS SELECT * FROM orders WHERE state = 'paid';
-  CREATE MATERIALIZED VIEW app.sums AS SELECT customer, sum(paid) FROM orders GROUP BY 1;
-  CREATE FUNCTION app.double(x int) RETURNS int LANGUAGE sql AS 'SELECT x * 2';
-  CREATE INDEX ON orders USING gin (customer gin_trgm_ops);
-  SELECT lo_from_bytea(424242, decode(repeat('ab', 100000), 'hex')), lo_from_bytea(424243, '');`
-
-/** Everything that can be seen of a database's contents, by SQL. */
-async function fingerprint(server: PostgresServer, database: string): Promise<string> {
-  const rows = await server.sql<{ all: string }>(
-    `SELECT md5(string_agg(line, E'\\n' ORDER BY line)) || ' ' || count(*) AS all FROM (
-       SELECT 'o' || o::text AS line FROM orders o
-       UNION ALL SELECT 'n' || n::text FROM "odd ""name""" n
-       UNION ALL SELECT 'm' || m::text FROM measured m
-       UNION ALL SELECT 'v' || s::text FROM app.sums s
-       UNION ALL SELECT 'p' || count(*) FROM app.paid
-       UNION ALL SELECT 'f' || app.double(21)
-       UNION ALL SELECT 'l' || oid || md5(lo_get(oid)) FROM pg_largeobject_metadata
-       UNION ALL SELECT 's' || last_value FROM orders_id_seq
-       UNION ALL SELECT 'i' || indexdef FROM pg_indexes WHERE schemaname IN ('public', 'app')
-       UNION ALL SELECT 'x' || extname FROM pg_extension
-       UNION ALL SELECT 'c' || conrelid::regclass || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid <> 0
-     ) lines`,
-    database,
-  )
-  return rows[0]?.all ?? ''
-}
 
 /** Tools that write down their arguments and environment, then become the real ones. */
 async function makeSpy(
