@@ -33,9 +33,10 @@ export function ago(at: Date | undefined, now: number = Date.now()): string {
   return relative.format(Math.round(distance / ms), unit)
 }
 
-/** "1 h 5 min", "12 s", "0.3 s". */
+/** "1 h 5 min", "12 s", "0.3 s", "under 0.1 s". */
 export function duration(ms: number): string {
-  if (ms < 9_950) return `${(Math.max(0, ms) / 1000).toFixed(1)} s`
+  if (ms < 100) return 'under 0.1 s'
+  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`
   const seconds = Math.round(ms / 1000)
   if (seconds < 60) return `${seconds} s`
   const minutes = Math.floor(seconds / 60)

@@ -103,7 +103,7 @@ export function Matrix(): ReactNode {
               <Mark of={result} />
             </Button>
           )}{' '}
-          {label}
+          {label.replace(' ', '\u00a0')}
         </div>
       )
     })

@@ -42,6 +42,7 @@ export function Storages(): ReactNode {
           { id: 'created', header: 'Added', cell: ({ CreationDate }) => when(fromSeconds(CreationDate)) },
           {
             id: 'do',
+            minWidth: 120,
             header: 'Actions',
             cell: ({ Name }) => (
               <Button variant="inline-link" ariaLabel={`Remove ${Name}`} onClick={() => setDoomed(Name)}>
