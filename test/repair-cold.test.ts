@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
 import { letDaysPass } from './fixtures/expiry.ts'
 import { listTree } from './fixtures/small-tree.ts'
@@ -145,6 +156,65 @@ describe('a damaged cold store', () => {
     )
     await assertWhole()
     assert.ok(!filesIn(coldDir(), 'data').includes(data), 'the sweep behind it took the rotten pack')
+  })
+
+  test('that is away hurts no recovery point: a verify and a repair say what was not looked at, and a sweep frees nothing', async () => {
+    // Damage that is known there is told until it can be looked at again.
+    const damage = JSON.stringify({
+      blobs: [{ blob: 'cold storage: data/00', reason: 'it rotted' }],
+      points: [{ recoveryPointArn: cold, itemCount: 1, items: ['/kept-1'], isListHurt: false }],
+    })
+    const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5_000 })
+    db.prepare('update vault_scrub set damage = ?, damaged_blobs = 1, damaged_points = 1').run(damage)
+    db.close()
+    const away = `${coldRoot}-away`
+    renameSync(coldRoot, away)
+    const notThere =
+      /its cold storage could not be read: .* is not there: \S+\/cold-\w+ has no vault\.json\. Mount it, or put it back in place\. Nothing is known of the 1 recovery point there, /
+    const { state, message, repairId } = await verified()
+    assert.deepEqual([state, repairId], ['FAILED', ''])
+    assert.match(message, /^Verify could not look through all of backup vault two-stores: /)
+    assert.match(message, notThere)
+    assert.match(
+      message,
+      /In its first store 1 recovery points with \d+ items, \d+ blobs read: no damage found$/,
+    )
+    const health = async (): Promise<unknown> => {
+      const { Vaults } = await world.call('roleback', 'ListVaultHealth', {})
+      const one = Vaults.find(({ BackupVaultName: name }) => name === BackupVaultName)
+      return [one?.DamagedObjectCount, one?.DamagedRecoveryPointCount]
+    }
+    assert.deepEqual(await health(), [1, 1], 'it stays as it was told')
+    const { JobId: repair } = await world.call('roleback', 'StartRepairJob', {
+      BackupVaultName,
+      IamRoleArn: role,
+    })
+    assert.match((await jobEnd(world, repair)).StatusMessage ?? '', notThere)
+    const { JobId: sweep } = await world.call('roleback', 'StartSweepJob', { BackupVaultName })
+    const swept = await jobEnd(world, sweep)
+    assert.equal(swept.State, 'FAILED')
+    assert.match(swept.StatusMessage ?? '', /The cold storage of backup vault two-stores is not there/)
+    assert.equal(existsSync(coldRoot), false, 'nothing is made where it was')
+    renameSync(away, coldRoot)
+    await assertWhole()
+    assert.deepEqual(await health(), [0, 0])
+  })
+
+  test('whose header rots is no other vault: it is told as damage, and has it back from the first store', async () => {
+    const header = join(coldDir(), 'vault.json')
+    await world.offline(async () => {
+      rot(header, 40)
+      await Promise.resolve()
+    })
+    const { state, message, repairId } = await verified()
+    assert.equal(state, 'FAILED')
+    assert.match(message, /cold storage: vault\.json: .*its bytes are not those of the vault’s first store/)
+    const repair = await jobEnd(world, repairId)
+    assert.equal(repair.State, 'COMPLETED', repair.StatusMessage ?? '')
+    assert.deepEqual(readFileSync(header), readFileSync(join(warmDir(), 'vault.json')))
+    rot(header, 40)
+    assert.match((await verified()).message, /cold storage: vault\.json: /)
+    await assertWhole()
   })
 
   test('has its lists of items and its index back from the copy, the first store and its own packs', async () => {

@@ -56,6 +56,7 @@ export const TIERED_AT = 'tieredAt'
 export const LEFT = 'leftFirstStore'
 
 /** What a cold store has alike, beside the header. */
+const HEADER = 'vault.json'
 const MIRRORED = ['keys/', 'records/', twinName('records/')] as const
 
 /** What of a head's record is of the store it lies in. */
@@ -64,12 +65,16 @@ const OWN_MEMBERS: readonly string[] = [MOVED_AT, TIERED_AT, LEFT, IN_HEAD]
 /**
  * Makes, or completes, what the cold store has alike: header, wrappings of the keys and vault records, byte for byte.
  * @throws {VaultClaimError} When another vault lies there. @throws {BlobNotFoundError} When none lies in the first one.
+ * @returns False where this vault lies there under a header that rotted: `mirrorHeader` brings it back.
  */
-export async function mirrorVault(warm: BlobStore, cold: BlobStore): Promise<void> {
-  if (!(await putOnce(cold, 'vault.json', await warm.get('vault.json')))) {
-    throw new VaultClaimError(
-      'Cannot use this place as cold storage: another vault lies there. Give each vault a cold store of its own',
-    )
+export async function mirrorVault(warm: BlobStore, cold: BlobStore): Promise<boolean> {
+  let isOwn = true
+  if (!(await putOnce(cold, HEADER, await warm.get(HEADER)))) {
+    if (!(await hasWrappingOf(warm, cold)))
+      throw new VaultClaimError(
+        'Cannot use this place as cold storage: another vault lies there. Give each vault a cold store of its own',
+      )
+    isOwn = false
   }
   crashpoint('cold.claimed')
   for (const prefix of MIRRORED) {
@@ -79,21 +84,38 @@ export async function mirrorVault(warm: BlobStore, cold: BlobStore): Promise<voi
     for (const name of missing) await putOnce(cold, name, await warm.get(name))
   }
   crashpoint('cold.mirrored')
+  return isOwn
 }
 
-/** Names of wrappings and vault records that the cold store has otherwise than the first one, where that one's are as they must be. */
+/** Whether keys of the vault are wrapped there: no other vault has these bytes. */
+async function hasWrappingOf(warm: BlobStore, cold: BlobStore): Promise<boolean> {
+  const there = new Set(await namesIn(cold, 'keys/'))
+  for (const name of await namesIn(warm, 'keys/'))
+    if (there.has(name) && Buffer.from(await cold.get(name)).equals(await warm.get(name))) return true
+  return false
+}
+
+/**
+ * Brings back the header of a cold store that is this vault's, from the first one, whose header opened.
+ * @throws {VaultClaimError} When another vault lies there.
+ */
+export async function mirrorHeader(warm: BlobStore, cold: BlobStore): Promise<void> {
+  if (!(await mirrorVault(warm, cold))) await mirrorAgain(warm, cold, [HEADER])
+}
+
+/** Names of the header, wrappings and vault records that the cold store has otherwise than the first one, where that one's are as they must be. */
 export async function unlikeWarm(
   warm: Vault,
   cold: BlobStore,
   isHurt: (name: string) => boolean,
 ): Promise<readonly string[]> {
+  const names: string[] = [HEADER]
+  for (const prefix of MIRRORED) names.push(...(await namesIn(cold, prefix)))
   const unlike: string[] = []
-  for (const prefix of MIRRORED) {
-    for (const name of await namesIn(cold, prefix)) {
-      // What was read wrong once may lie right on the disk.
-      const isUnlike = async (): Promise<boolean> => !isHurt(name) && (await isOtherwise(warm, cold, name))
-      if ((await isUnlike()) && (await isUnlike())) unlike.push(name)
-    }
+  for (const name of names) {
+    // What was read wrong once may lie right on the disk.
+    const isUnlike = async (): Promise<boolean> => !isHurt(name) && (await isOtherwise(warm, cold, name))
+    if ((await isUnlike()) && (await isUnlike())) unlike.push(name)
   }
   return unlike
 }
@@ -102,8 +124,9 @@ async function isOtherwise({ store, keys }: Vault, cold: BlobStore, name: string
   try {
     const bytes = await store.get(name)
     if (Buffer.from(await cold.get(name)).equals(bytes)) return false
-    // Of wrappings the caller knows whether they are whole; a record shows it.
-    if (!name.startsWith('keys/')) openJson(keys, 'record', name.replace(twinName(''), ''), bytes)
+    // The first one's header opened, and of wrappings the caller knows whether they are whole; a record shows it.
+    if (name !== HEADER && !name.startsWith('keys/'))
+      openJson(keys, 'record', name.replace(twinName(''), ''), bytes)
     return true
   } catch (error) {
     if (error instanceof BlobNotFoundError || error instanceof VaultDamageError) return false

@@ -9,8 +9,9 @@ import { damageIn, findScrub, putDamage } from '../../store/vaults/vault-scrubs.
 import type { BlobDamage, KnownDamage, PointDamage, ScrubState } from '../../store/vaults/vault-scrubs.ts'
 import type { HurtPoint } from '../../vault/hurt.ts'
 import type { Vault } from '../../vault/vault.ts'
-import type { VerifyResult } from '../../vault/verify.ts'
+import { coldPointsIn } from '../../store/points/cold-points.ts'
 import { queueCheck } from './check-queue.ts'
+import type { LookResult } from './look-through.ts'
 import { damageEvent, pointSentence, repairEvent } from './damage-words.ts'
 import type { VaultDamage } from './damage-words.ts'
 import type { JobTools } from '../tools.ts'
@@ -20,7 +21,8 @@ import type { Tier } from '../vaults/vault-storages.ts'
 export const MAX_NAMED = 100
 
 /** How a blob of a vault's cold storage is told of. */
-export const inCold = (blob: string): string => `cold storage: ${blob}`
+const COLD = 'cold storage: '
+export const inCold = (blob: string): string => `${COLD}${blob}`
 
 /** Told of damage that is known by now, and of what is found: what is damaged now, with its counts. */
 type Found = (scrub: ScrubState) => VaultDamage
@@ -154,7 +156,8 @@ async function keep(
 }
 
 /** Blobs that every look with keys reads, or knows of: what it does not tell of them is not so any more. */
-const LOOKED_AT = /^(?:cold storage: )?(data|meta|index|points|records|dead|damage|keys)\//
+const LOOKED_AT =
+  /^(?:(?:cold storage: )?(?:data|meta|index|points|records|dead|damage|keys)\/|cold storage: vault\.json$)/
 
 /** What was damaged and is not any more. Nothing where there is more damage than is named: what is not named may be any of it. */
 async function healedOf(
@@ -227,7 +230,7 @@ export async function announceBlobs(
 export async function announceFound(
   tools: JobTools,
   vault: VaultTable,
-  { problems, hurt }: Pick<VerifyResult, 'problems' | 'hurt'>,
+  { problems, hurt, unreachable }: Pick<LookResult, 'problems' | 'hurt' | 'unreachable'>,
   by: string,
   before: ScrubState,
 ): Promise<VaultDamage> {
@@ -237,19 +240,27 @@ export async function announceFound(
   const blobs = [...first].map(([blob, reason]) => ({ blob, reason }))
   const points = await namedPoints(tools, vault, hurt)
   const known = damageIn(before.damage)
+  // What could not be looked at is as it was told before.
+  const cold =
+    unreachable === undefined
+      ? undefined
+      : new Set((await coldPointsIn(tools.store.db, vault)).map(({ arn }) => arn))
   return await announceDamage(
     tools,
     vault,
     (scrub) => {
       const now = damageIn(scrub.damage)
       const newerBlobs = now.blobs.filter(
-        ({ blob }) => !first.has(blob) && known.blobs.every((one) => one.blob !== blob),
+        ({ blob }) =>
+          !first.has(blob) &&
+          (known.blobs.every((one) => one.blob !== blob) || (cold !== undefined && blob.startsWith(COLD))),
       )
+      const unseen = now.points.filter(({ recoveryPointArn: arn }) => cold?.has(arn) === true)
       return {
         blobs: [...blobs, ...newerBlobs],
         blobCount: blobs.length + newerBlobs.length,
-        points,
-        pointCount: hurt.length,
+        points: [...points, ...unseen],
+        pointCount: hurt.length + unseen.length,
       }
     },
     by,

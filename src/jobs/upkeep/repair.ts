@@ -6,6 +6,7 @@ import { findVault } from '../../store/vaults/vaults.ts'
 import { mirrorAgain } from '../../vault/cold.ts'
 import { repairVault } from '../../vault/repair.ts'
 import type { RepairResult } from '../../vault/repair.ts'
+import { VaultDamageError } from '../../vault/errors.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { VerifyResult } from '../../vault/verify.ts'
 import { announceFound, inCold } from './damage.ts'
@@ -38,7 +39,7 @@ export async function runRepair(tools: JobTools, job: RunningJob): Promise<JobOu
   for (const store of stores) result = sumOf(result, await repairStore(tools, job, store, sources))
   progress.itemsDone = result.salvagedChunks + result.besideChunks + result.fetchedChunks
   // What is new must be kept by the storage as long as what it stands for.
-  await retainVault(tools, vault, signal)
+  await retainVault(tools, vault, signal, stores.length > 1)
   const known = await findScrub(db, vault)
   const look = await lookThrough(tools, vault, { signal })
   const left = await announceFound(tools, vault, look, `repair ${row.job_id}`, known)
@@ -48,10 +49,16 @@ export async function runRepair(tools: JobTools, job: RunningJob): Promise<JobOu
   const did = doneSentence(result, sources.readCount)
   if (left.blobCount + left.pointCount > 0) {
     const copies = await copiesOf(tools, vault, look)
-    throw new JobFailedError(leftSentence(vault.name, did, left, sources.refusals, copies), 'DAMAGE', {
-      result: record,
-    })
+    const beside = look.unreachable === undefined ? '' : `. Beside that ${look.unreachable}`
+    const told = leftSentence(vault.name, did, left, sources.refusals, copies)
+    throw new JobFailedError(`${told}${beside}`, 'DAMAGE', { result: record })
   }
+  if (look.unreachable !== undefined)
+    throw new JobFailedError(
+      `Repair could not look through all of backup vault ${vault.name}: ${did}. But ${look.unreachable}`,
+      'FAILURE',
+      { result: record },
+    )
   const wasHurt = before.damaged_blobs + before.damaged_points > 0
   return {
     state: 'COMPLETED',
@@ -68,7 +75,11 @@ interface RepairedStore {
 }
 
 /** The first one, which says whose the vault is, before the cold one. */
-async function openStores(tools: JobTools, vault: VaultTable): Promise<readonly RepairedStore[]> {
+async function openStores(
+  tools: JobTools,
+  vault: VaultTable,
+  isMended: boolean = false,
+): Promise<readonly RepairedStore[]> {
   const warm = await tools.vaults.open(vault)
   const first = { warm, opened: warm, beside: undefined }
   if (!hasColdStore(vault)) return [first]
@@ -80,6 +91,10 @@ async function openStores(tools: JobTools, vault: VaultTable): Promise<readonly 
     ]
   } catch (error) {
     // The first one is repaired all the same; the look behind it ends with what is wrong with the other.
+    if (error instanceof VaultDamageError && !isMended) {
+      await tools.vaults.mendColdHeader(vault)
+      return await openStores(tools, vault, true)
+    }
     tools.log.warn('the cold storage of a vault could not be opened to be repaired', {
       vault: vault.arn,
       error: String(error),

@@ -58,12 +58,17 @@ export async function retainLockedVaults(tools: JobTools, signal: AbortSignal): 
 }
 
 /** The same of one vault. @returns Blobs that are kept longer now. */
-export async function retainVault(tools: JobTools, vault: VaultTable, signal: AbortSignal): Promise<number> {
+export async function retainVault(
+  tools: JobTools,
+  vault: VaultTable,
+  signal: AbortSignal,
+  isColdThere: boolean = hasColdStore(vault),
+): Promise<number> {
   const warm = await tools.vaults.open(vault)
   if (!(await isLockedForGood(warm))) return 0
   const ends = await endsOf(tools, vault)
   const kept = await retainStore(tools, warm, ends, signal)
-  if (!hasColdStore(vault)) return kept
+  if (!isColdThere) return kept
   return kept + (await retainStore(tools, await tools.vaults.openCold(vault), ends, signal))
 }
 

@@ -103,17 +103,39 @@ export class Scrubber {
       .toSorted((one, other) => lagOf(other.scrub, now) - lagOf(one.scrub, now))
   }
 
+  /** The vault's stores that can be reached. */
+  async #reachable(vault: VaultTable, warm: Vault): Promise<readonly Vault[]> {
+    if (!hasColdStore(vault)) return [warm]
+    try {
+      return [warm, await this.#tools.vaults.openCold(vault)]
+    } catch (error) {
+      this.#tools.log.warn(
+        'the cold storage of a vault cannot be reached: the first store is scrubbed alone',
+        {
+          vault: vault.arn,
+          error: String(error),
+        },
+      )
+      return [warm]
+    }
+  }
+
   /** @returns Bytes read. */
   async #slice(vault: VaultTable, scrub: ScrubState, now: number): Promise<number> {
     const { store, vaults, clock } = this.#tools
     const { db } = store
     const warm = await vaults.open(vault)
     const hasCold = hasColdStore(vault)
-    const stores = hasCold ? [warm, await vaults.openCold(vault)] : [warm]
-    const before = scrub.pass_started_at === null ? await beginning(stores, now) : passOf(scrub)
+    let before =
+      scrub.pass_started_at === null
+        ? await beginning(await this.#reachable(vault, warm), now)
+        : passOf(scrub)
+    // A cold storage that was away for all of a pass keeps nobody from reading the first store again; the pass has not ended by that.
+    const isLate = now - (before.pass_started_at ?? now) > PASS_MS && before.cursor === COLD + SCRUB_START
+    if (isLate && (await this.#reachable(vault, warm)).length === 1) before = await beginning([warm], now)
     // Behind all of the first store comes the cold one.
     const isOfCold = hasCold && before.cursor.startsWith(COLD)
-    const opened = stores[isOfCold ? 1 : 0] as Vault
+    const opened = isOfCold ? await vaults.openCold(vault) : warm
     const read = await scrubSlice(opened.store, isOfCold ? before.cursor.slice(COLD.length) : before.cursor, {
       maxBytes: SLICE_BYTES,
       signal: this.#rounds.signal,

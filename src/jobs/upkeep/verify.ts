@@ -35,17 +35,32 @@ export async function runVerify(tools: JobTools, job: RunningJob): Promise<JobOu
     problems: result.problems.slice(0, MAX_NAMED),
     damage: found.points,
   }
+  const unreachable = result.unreachable === undefined ? '' : `. Beside that ${result.unreachable}`
   if (result.problemCount > 0) {
     const repairId = await queueRepair(tools, vault)
-    throw new JobFailedError(damageSentence(vault.name, found, readData, repairId), 'DAMAGE', {
-      result: { ...record, repairJobId: repairId },
-    })
+    throw new JobFailedError(
+      `${damageSentence(vault.name, found, { readData, isAll: unreachable === '' }, repairId)}${unreachable}`,
+      'DAMAGE',
+      { result: { ...record, repairJobId: repairId } },
+    )
   }
+  if (result.unreachable !== undefined)
+    throw new JobFailedError(
+      `Verify could not look through all of backup vault ${vault.name}: ${result.unreachable}. In its first store ${wholeSentence(result, readData)}`,
+      'FAILURE',
+      { result: record },
+    )
   return {
     state: 'COMPLETED',
-    message: `${result.points} recovery points with ${result.items} items, ${readData ? `${result.blobs} blobs read` : 'all blobs there, their data not read'}: no damage found${unneeded(result)}`,
+    message: wholeSentence(result, readData),
     result: record,
   }
+}
+
+function wholeSentence(result: VerifyResult, readData: boolean): string {
+  const { points, items, blobs } = result
+  const read = readData ? `${blobs} blobs read` : 'all blobs there, their data not read'
+  return `${points} recovery points with ${items} items, ${read}: no damage found${unneeded(result)}`
 }
 
 function unneeded({ unneededPacks: { length } }: VerifyResult): string {
@@ -57,11 +72,12 @@ function unneeded({ unneededPacks: { length } }: VerifyResult): string {
 function damageSentence(
   vaultName: string,
   { blobs, points, pointCount }: VaultDamage,
-  readData: boolean,
+  { readData, isAll }: { readonly readData: boolean; readonly isAll: boolean },
   repairId: string,
 ): string {
   const reasons = blobs.map(({ blob, reason }) => `${blob}: ${reason}`)
-  const others = readData ? 'All others are whole' : 'All others have all their blobs'
+  const whole = readData ? 'are whole' : 'have all their blobs'
+  const others = `${isAll ? 'All others' : 'All others of its first store'} ${whole}`
   const hit = firstOf(points.map(pointSentence), '; ')
   return (
     `Verify found damage in backup vault ${vaultName}: ${firstOf(reasons, '; ')}. ` +

@@ -15,7 +15,8 @@ import { isInColdStore } from '../../store/points/recovery-points.ts'
 import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 import { setVaultState, setWrappedKey } from '../../store/vaults/vaults.ts'
-import { mirrorVault } from '../../vault/cold.ts'
+import { mirrorHeader, mirrorVault } from '../../vault/cold.ts'
+import { VaultDamageError } from '../../vault/errors.ts'
 import { headName } from '../../vault/heads.ts'
 import type { PointRecord } from '../../vault/heads.ts'
 import { isEitherThere } from '../../vault/twins.ts'
@@ -23,6 +24,8 @@ import { IndexCache } from '../../vault/index-cache.ts'
 import { createVault, openVault, putOnce } from '../../vault/vault.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { Lease } from '../../vault/lease.ts'
+import type { BlobStore } from '../../blobs/blob-store.ts'
+import { placeText } from '../points/cold-place.ts'
 import type { ColdPlace } from '../points/cold-place.ts'
 import { JobFailedError } from '../errors.ts'
 import type { RunningJob } from '../tools.ts'
@@ -175,7 +178,8 @@ export class VaultRegistry {
    *
    * @param isMade Makes it where nothing lies there yet: never once points were moved, lest an empty place that something else was
    * mounted on is taken for it.
-   * @throws {JobFailedError} Where it is not there, or the vault has none. @throws {VaultTakenOverError}
+   * @throws {JobFailedError} Where it is not there now, or the vault has none. @throws {VaultTakenOverError}
+   * @throws {VaultDamageError} Where its header does not open.
    */
   async openCold(row: OpenableVault, isMade: boolean = false): Promise<Vault> {
     const warm = await this.open(row)
@@ -187,7 +191,29 @@ export class VaultRegistry {
       this.#open.set(key, opened)
       opened.vault.catch(() => this.#open.delete(key))
     }
-    return await opened.vault
+    const cold = await opened.vault
+    // What was mounted once may be gone since, and all that lies there would pass for lost.
+    if (!isMade) await this.#checkThere(row, cold.store)
+    return cold
+  }
+
+  /** Brings back the header of the vault's cold storage, which did not open. @throws {VaultClaimError} Where another vault lies there. */
+  async mendColdHeader(row: OpenableVault): Promise<void> {
+    const warm = await this.open(row)
+    const blobs = await this.#storages.open(row, 'cold')
+    try {
+      await mirrorHeader(warm.store, blobs)
+    } finally {
+      blobs.close()
+    }
+  }
+
+  async #checkThere(row: OpenableVault, cold: BlobStore): Promise<void> {
+    if ((await cold.stat('vault.json')) !== undefined) return
+    const place = placeText(await this.#storages.coldPlace(row))
+    throw new JobFailedError(
+      `The cold storage of backup vault ${row.name} is not there: ${place} has no vault.json. Mount it, or put it back in place`,
+    )
   }
 
   /** Where the vault's cold storage lies. @throws {JobFailedError} Where it has none, or nothing says where. */
@@ -211,13 +237,14 @@ export class VaultRegistry {
 
   async #openColdFrom(row: OpenableVault, warm: Vault, isMade: boolean): Promise<Vault> {
     const blobs = await this.#storages.open(row, 'cold')
-    if (!isMade && (await blobs.stat('vault.json')) === undefined) {
+    try {
+      if (!isMade) await this.#checkThere(row, blobs)
+      if (!(await mirrorVault(warm.store, blobs)))
+        throw new VaultDamageError('vault.json', 'its bytes are not those of the vault’s first store')
+    } catch (error) {
       blobs.close()
-      throw new JobFailedError(
-        `The cold storage of backup vault ${row.name} is not there: it has no vault.json. Mount it, or put it back in place`,
-      )
+      throw error
     }
-    await mirrorVault(warm.store, blobs)
     await putOnce(blobs, 'README.txt', Buffer.from(COLD_README))
     await putOnce(blobs, 'recover.mjs', recoverProgram())
     const key = openVaultKeys(this.#options.serverKey, row.vault_id, row.wrapped_key as string)
