@@ -87,7 +87,7 @@ async function thereAnyway(
 const timeOf = ({ manifest }: FoundIdentity): string => new Date(manifest.exportedAt).toISOString()
 
 function linesOfExport(found: FoundIdentity): readonly string[] {
-  const { manifest, before } = found
+  const { manifest, before, newer } = found
   const now = countRows(manifest)
   const earlier = before === undefined ? undefined : countRows(before)
   const changes = WORDS.flatMap(([word, table]) => {
@@ -100,6 +100,11 @@ function linesOfExport(found: FoundIdentity): readonly string[] {
       server: `${manifest.serverId}, epoch ${manifest.epoch}`,
       ...Object.fromEntries(WORDS.map(([word, table]) => [word, now.get(table) ?? 0])),
     }),
+    ...(newer === undefined
+      ? []
+      : [
+          `export ${newer.number}, of ${new Date(newer.exportedAt).toISOString()}, is newer: rights that were withdrawn until then come back`,
+        ]),
     ...(before === undefined
       ? []
       : [`since export ${before.number}: ${changes.length === 0 ? 'as many of each' : changes.join(', ')}`]),

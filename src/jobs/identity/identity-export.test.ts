@@ -388,7 +388,17 @@ test('R19 who has the key of a server before cannot pass by a greater number, an
     earlier.signIdentity(text),
   )
   const kit = { kitId: 'k', identitySigners: [serverKey.identitySigner, earlier.identitySigner] }
-  assert.equal((await findIdentity([vault], kit)).manifest.number, 1)
+  const numbers = async (wanted?: number): Promise<readonly (number | undefined)[]> => {
+    const { manifest: found, newer } = await findIdentity([vault], kit, wanted)
+    return [found.number, newer?.number]
+  }
+  assert.deepEqual(await numbers(), [1, undefined])
+  await insertRole(bench.store.db, role('later', ACCOUNTS[0] as string))
+  bench.clock.ms += 10_000
+  assert.equal(await exports.run(), 2)
+  assert.deepEqual(await numbers(), [2, undefined])
+  // Whoever asks for an older one is told what he leaves out.
+  assert.deepEqual(await numbers(1), [1, 2])
   for (const identityExport of [1e300, 99_999_999, -1, 0.5, '7'])
     assert.equal(identityExportIn({ identityExport }), 0)
 })

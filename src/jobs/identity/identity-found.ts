@@ -18,6 +18,8 @@ export interface FoundIdentity {
   readonly manifest: IdentityManifest
   /** The one before it, to tell the difference by. */
   readonly before: IdentityManifest | undefined
+  /** The newest, where an older one was asked for. */
+  readonly newer: IdentityManifest | undefined
   readonly server: Pick<ServerTable, 'management_account_id' | 'region'>
   /** Exports that were passed over, and why. */
   readonly problems: readonly string[]
@@ -69,14 +71,14 @@ export async function findIdentity(
   const told = (problem: string): void => void (problems.length < MAX_PROBLEMS && problems.push(problem))
   const believed: Believed[] = []
   for (const { vault, name } of candidates) {
-    if (wanted !== undefined && name.number > wanted) continue
     const manifest = await believedManifest(vault, name, kit.identitySigners, told)
     if (manifest !== undefined) believed.push({ vault, manifest })
   }
+  const ordered = newestFirst(believed, kit.identitySigners)
+  const from = wanted === undefined ? 0 : ordered.findIndex(({ manifest: { number } }) => number === wanted)
   const good: Believed[] = []
-  for (const one of newestFirst(believed, kit.identitySigners)) {
-    const { number } = one.manifest
-    if (good.length === 0 && wanted !== undefined && number !== wanted) continue
+  for (const one of from < 0 ? [] : ordered.slice(from)) {
+    if (good.length === 0 && wanted !== undefined && one.manifest.number !== wanted) break
     if (good.length > 0 || (await isWhole(one.vault, one.manifest, told))) good.push(one)
     if (good.length === 2) break
   }
@@ -101,7 +103,14 @@ export async function findIdentity(
         `here ${known}). Rebuild with that version`,
     )
   }
-  return { vault, manifest, before: before?.manifest, server: await serverIn(vault, manifest), problems }
+  return {
+    vault,
+    manifest,
+    before: before?.manifest,
+    newer: from > 0 ? ordered[0]?.manifest : undefined,
+    server: await serverIn(vault, manifest),
+    problems,
+  }
 }
 
 /** All of it is read before anything of it is believed. */

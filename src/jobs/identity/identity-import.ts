@@ -53,7 +53,7 @@ const STEP_MS = 30_000
  */
 export async function importIdentity(
   tx: Transaction<Database>,
-  { vault, manifest }: FoundIdentity,
+  { vault, manifest, newer }: FoundIdentity,
   by: {
     readonly serverKey: ServerKey
     readonly now: number
@@ -64,10 +64,11 @@ export async function importIdentity(
 ): Promise<ImportedIdentity> {
   const result: ImportedIdentity = { rows: new Map(), keys: [], problems: [], problemCount: 0 }
   const into: Import = { ...by, tx, result, columns: new Map() }
-  if (by.newest > manifest.number)
+  const newest = Math.max(by.newest, newer?.number ?? 0)
+  if (newest > manifest.number)
     note(
       into,
-      `recovery points were made when there was export ${by.newest}: what was changed since export ${manifest.number}, rights that were ` +
+      `there was export ${newest}, which is newer: what was changed since export ${manifest.number}, rights that were ` +
         'withdrawn among it, is as it was before',
     )
   let owner: Owner | undefined
