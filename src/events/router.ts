@@ -42,8 +42,8 @@ const MAX_READS = 10
 /** What was told is kept for so long, in milliseconds. */
 const KEEP_MS = 7 * 86_400_000
 const PRUNE_EVERY_MS = 60_000
-/** Messages that may wait for one target; older ones are given up. */
-const MAX_OWED = 10_000
+/** Messages that may wait for one target, and for all of an account; older ones are given up. */
+const MAX_OWED = { ofTarget: 10_000, ofAccount: 100_000 }
 
 export interface RouterOptions {
   readonly store: Store

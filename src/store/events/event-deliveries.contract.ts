@@ -88,10 +88,14 @@ export const EVENT_DELIVERIES_CONTRACT: readonly ContractCase[] = [
     run: async (store) => {
       await owe(store, 't1', 7)
       await owe(store, 't2', 2)
-      await boundDeliveries(store.db, 3, NOW)
+      await boundDeliveries(store.db, { ofTarget: 3, ofAccount: 100 }, NOW)
       assert.deepEqual(await sequences(store, 't1', true), [2, 3, 4])
       assert.deepEqual(await sequences(store, 't1', false), [5, 6, 7])
       assert.deepEqual(await sequences(store, 't2', false), [1, 2])
+      // Two targets share three of the account.
+      await boundDeliveries(store.db, { ofTarget: 3, ofAccount: 3 }, NOW)
+      assert.deepEqual(await sequences(store, 't1', false), [7])
+      assert.deepEqual(await sequences(store, 't2', false), [2])
     },
   },
   {
@@ -136,7 +140,7 @@ export const EVENT_DELIVERIES_CONTRACT: readonly ContractCase[] = [
           .execute()
       await owe(store, 't1', 3)
       await owe(store, 't2', 2)
-      await boundDeliveries(store.db, 2, NOW + 5_000)
+      await boundDeliveries(store.db, { ofTarget: 2, ofAccount: 100 }, NOW + 5_000)
       const [owed] = await claimDeliveries(store, { owner: 'o', now: NOW + 9_000, leaseMs: 1, limit: 1 })
       assert.ok(owed)
       await store.db.updateTable('event').set({ routed_at: NOW }).execute()

@@ -223,16 +223,28 @@ export async function failDeliveries(
 }
 
 /**
- * Bounds what waits for a target: of what it is owed the newest `most` messages stay, those before are given up, and twice as far
- * back they are gone.
+ * Bounds what waits for a target, and for all targets of an account, which share alike: of what it is owed the newest messages stay,
+ * those before are given up, and twice as far back they are gone.
  */
-export async function boundDeliveries(db: Queryable, most: number, now: number): Promise<void> {
+export async function boundDeliveries(
+  db: Queryable,
+  { ofTarget, ofAccount }: { readonly ofTarget: number; readonly ofAccount: number },
+  now: number,
+): Promise<void> {
   const targets = await db
-    .selectFrom('event_target')
-    .select(['target_id', 'sequence'])
-    .where('sequence', '>', most)
+    .selectFrom('event_target as target')
+    .select(['target.target_id', 'target.sequence'])
+    .select((eb) =>
+      eb
+        .selectFrom('event_target as other')
+        .whereRef('other.account_id', '=', 'target.account_id')
+        .select((of) => of.fn.countAll<number>().as('targets'))
+        .as('targets'),
+    )
     .execute()
-  for (const { target_id, sequence } of targets) {
+  for (const { target_id, sequence, targets: count } of targets) {
+    const most = Math.min(ofTarget, Math.max(1, Math.floor(ofAccount / Number(count))))
+    if (sequence <= most) continue
     await db
       .updateTable('event_delivery')
       .set({ given_up_at: now, last_error: `more than ${most} messages waited` })
