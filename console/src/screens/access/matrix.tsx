@@ -7,6 +7,7 @@ import type { ReactNode } from 'react'
 import { backupRolesPage } from './backup-roles.ts'
 import { Mark, resultsByResource, verdictOf, whyOf } from './simulated.tsx'
 import { iam } from '../../api/iam.ts'
+import { Arn } from '../../parts/arn.tsx'
 import { Stack } from '../../parts/layout.tsx'
 import { Link, identityPath } from '../../parts/link.tsx'
 import { List } from '../../parts/list.tsx'
@@ -122,12 +123,17 @@ export function Matrix(): ReactNode {
             id: 'role',
             header: 'Role',
             isRowHeader: true,
-            cell: ({ name }) => <Link to={identityPath('role', name)}>{name}</Link>,
+            minWidth: 200,
+            cell: ({ name }) => (
+              <Link to={identityPath('role', name)}>
+                <Arn of={name} />
+              </Link>
+            ),
           },
           ...COLUMNS.map((column) => ({
             id: column.header,
             header: column.header,
-            minWidth: 165,
+            minWidth: 175,
             cell: (row: Row) => cell(row, column),
           })),
         ]}
