@@ -58,6 +58,46 @@ test('what is kept back on a disk is no blob and nothing unfinished, and is gone
   await store.releaseReserve()
 })
 
+test('a folder that packs are spread in goes with its last blob, and comes again for a writer that knew it', async () => {
+  using home = folder()
+  const [one, other] = [new DiskBlobStore(home.path), new DiskBlobStore(home.path)]
+  await one.put('data/ab/first', Buffer.from('1'))
+  await one.put('data/ab/second', Buffer.from('2'))
+  await one.put('index/only', Buffer.from('i'))
+  await other.delete('data/ab/first')
+  assert.deepEqual(readdirSync(join(home.path, 'data')), ['ab'])
+  for (const name of ['data/ab/second', 'index/only']) await other.delete(name)
+  assert.deepEqual(readdirSync(join(home.path, 'data')), [])
+  assert.deepEqual(readdirSync(home.path).toSorted(), ['data', 'index', 'tmp'])
+  await one.put('data/ab/third', Buffer.from('3'))
+  await other.delete('data/ab/third')
+  const appender = one.append('job-1')
+  appender.append(Buffer.from('4'))
+  await appender.finish('data/ab/fourth')
+  assert.equal((await other.get('data/ab/fourth')).toString(), '4')
+
+  for (const name of ['a/b/c/d', 'a/b/e']) await one.put(name, Buffer.from('x'))
+  for (const name of ['a/b/c/d', 'a/b/e']) await other.delete(name)
+  assert.deepEqual(readdirSync(join(home.path, 'a')), [])
+  await one.put('a/b/c/d', Buffer.from('y'))
+  assert.equal((await other.get('a/b/c/d')).toString(), 'y')
+})
+
+test('writers lose nothing to others that remove folders as empty', async () => {
+  using home = folder()
+  const work = async (writer: number): Promise<void> => {
+    const store = new DiskBlobStore(home.path)
+    for (let round = 0; round < 100; round++) {
+      const name = `data/ab/${writer}-${round}`
+      await store.put(name, Buffer.from(name))
+      assert.equal((await store.get(name)).toString(), name)
+      assert.equal(await store.delete(name), true)
+    }
+  }
+  await Promise.all([0, 1, 2, 3].map(work))
+  assert.deepEqual(readdirSync(join(home.path, 'data')), [])
+})
+
 test('a link in the place of a blob is not followed', async () => {
   using home = folder()
   writeFileSync(join(home.path, 'secret'), 'secret')
