@@ -79,6 +79,7 @@ function detailOf(place: Place, job: JobBody): Detail {
     retryCount: Math.max(0, job.attempts - 1),
     createdBy: creatorOf(job.created_by),
     previousState: job.before ?? undefined,
+    itemsFailed: job.items_failed === 0 ? undefined : job.items_failed,
   }
   if (job.kind === 'backup') {
     return {

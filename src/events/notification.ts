@@ -24,15 +24,16 @@ export function notificationOf(
 ): Notification | undefined {
   if (vault.notifications === null) return undefined
   const kept = JSON.parse(vault.notifications) as Kept
-  const names = namesOf(event)
-  if (!names.some((name) => kept.events.includes(name))) return undefined
+  const asked = namesOf(event).filter((name) => kept.events.includes(name))
+  if (asked.length === 0) return undefined
   const { eventType, id, state, text } = wordsOf(event)
   return {
     topicArn: kept.topic,
     subject: 'Notification from AWS Backup',
     text,
     attributes: {
-      EventType: eventType,
+      // Whoever asked for objects only filters by that name.
+      EventType: asked.every((name) => OBJECTS_FAILED.includes(name)) ? (asked[0] ?? eventType) : eventType,
       State: state,
       AccountId: event.account,
       Id: id,
@@ -40,6 +41,9 @@ export function notificationOf(
     },
   }
 }
+
+/** AWS tells of each object; here the job's one message tells how many there were. */
+const OBJECTS_FAILED: readonly string[] = ['S3_BACKUP_OBJECT_FAILED', 'S3_RESTORE_OBJECT_FAILED']
 
 const JOBS: Readonly<Record<string, readonly [type: string, id: string]>> = {
   'Backup Job State Change': ['BACKUP_JOB', 'backupJobId'],
@@ -61,9 +65,11 @@ function namesOf(event: Event): readonly string[] {
   if (type !== undefined) {
     const state = stateOf(event) ?? ''
     if (state === 'RUNNING') return [`${type}_STARTED`]
-    return isFinished(state as 'COMPLETED') && ENDS[state] !== undefined
-      ? [`${type}_COMPLETED`, `${type}_${ENDS[state]}`]
-      : []
+    if (!isFinished(state as 'COMPLETED') || ENDS[state] === undefined) return []
+    const ends = [`${type}_COMPLETED`, `${type}_${ENDS[state]}`]
+    return objectsFailed(event) === 0 || type === 'COPY_JOB'
+      ? ends
+      : [...ends, `S3_${type.replace('_JOB', '')}_OBJECT_FAILED`]
   }
   if (event['detail-type'] === 'Recovery Point State Change' && event.detail['status'] === 'MODIFIED')
     return ['RECOVERY_POINT_MODIFIED']
@@ -71,12 +77,19 @@ function namesOf(event: Event): readonly string[] {
   return []
 }
 
+/** Objects of a bucket that a job left out. */
+function objectsFailed({ detail }: Event): number {
+  return detail['resourceType'] === 'S3' && typeof detail['itemsFailed'] === 'number'
+    ? detail['itemsFailed']
+    : 0
+}
+
 const SENTENCES: Readonly<Record<string, string>> = {
   RUNNING: 'was started',
   COMPLETED: 'was completed successfully',
   PARTIAL: 'was completed with some items left out',
   FAILED: 'failed',
-  EXPIRED: 'expired',
+  EXPIRED: 'failed to complete in time',
   ABORTED: 'was stopped',
 }
 
@@ -99,8 +112,12 @@ function wordsOf(event: Event): { eventType: string; id: string; state: string; 
   const state = stateOf(event) ?? ''
   const kind = type === 'BACKUP_JOB' ? 'job' : type === 'COPY_JOB' ? 'copy job' : 'restore job'
   const label = type === 'BACKUP_JOB' ? 'BackupJob' : type === 'COPY_JOB' ? 'CopyJob' : 'RestoreJob'
+  const failed = isFinished(state as 'COMPLETED') ? objectsFailed(event) : 0
   const parts = [
     `An AWS Backup ${kind} ${SENTENCES[state] ?? state}.`,
+    failed === 0
+      ? undefined
+      : `${failed} ${failed === 1 ? 'object' : 'objects'} could not be ${type === 'RESTORE_JOB' ? 'restored' : 'backed up'}.`,
     state === 'COMPLETED' || state === 'PARTIAL' || type === 'RESTORE_JOB'
       ? part('Recovery point ARN', detail['recoveryPointArn'] ?? detail['destinationRecoveryPointArn'])
       : undefined,

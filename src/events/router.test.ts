@@ -13,6 +13,9 @@ import { insertJob } from '../store/jobs/jobs.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { cloudTrailRecord } from './cloudtrail.ts'
+import type { Event } from './event.ts'
+import { failedBackup } from './event.fixture.ts'
+import { notificationOf } from './notification.ts'
 import { EventRouter } from './router.ts'
 
 let now = NOW
@@ -134,4 +137,85 @@ test('an event that cannot be read keeps no other, is set aside after ten tries,
     assert.equal(await attempts(), 11)
     assert.equal(await countEventsSetAside(store.db), 1)
   })
+})
+
+const TOPIC = 'arn:aws:sns:us-east-1:111122223333:backups'
+const BUCKET = 'arn:aws:s3:::photos'
+
+const heard = (event: Event, ...events: readonly string[]) =>
+  notificationOf({ notifications: JSON.stringify({ topic: TOPIC, events }) }, event)
+
+const job = (type: 'Backup' | 'Copy' | 'Restore', detail: Readonly<Record<string, unknown>>): Event => ({
+  ...failedBackup('id'),
+  'detail-type': `${type} Job State Change`,
+  detail,
+})
+
+test('a topic hears of each end of a job that it asked for, in AWS’s words', () => {
+  const backup = { backupJobId: 'J', resourceArn: BUCKET, resourceType: 'S3', recoveryPointArn: 'P' }
+  const restore = { restoreJobId: 'J', resourceType: 'S3', recoveryPointArn: 'P', createdResourceArn: BUCKET }
+  const copy = { copyJobId: 'J', resourceArn: BUCKET, destinationRecoveryPointArn: 'P' }
+  const cases: readonly (readonly [string, Event, string, string])[] = [
+    [
+      'BACKUP_JOB_COMPLETED',
+      job('Backup', { ...backup, state: 'COMPLETED' }),
+      'BACKUP_JOB',
+      `An AWS Backup job was completed successfully. Recovery point ARN: P. Resource ARN : ${BUCKET}. BackupJob ID : J`,
+    ],
+    [
+      'BACKUP_JOB_FAILED',
+      job('Backup', { ...backup, state: 'FAILED' }),
+      'BACKUP_JOB',
+      `An AWS Backup job failed. Resource ARN : ${BUCKET}. BackupJob ID : J`,
+    ],
+    [
+      'BACKUP_JOB_EXPIRED',
+      job('Backup', { ...backup, state: 'EXPIRED' }),
+      'BACKUP_JOB',
+      `An AWS Backup job failed to complete in time. Resource ARN : ${BUCKET}. BackupJob ID : J`,
+    ],
+    [
+      'S3_BACKUP_OBJECT_FAILED',
+      job('Backup', { ...backup, state: 'PARTIAL', itemsFailed: 2 }),
+      'S3_BACKUP_OBJECT_FAILED',
+      `An AWS Backup job was completed with some items left out. 2 objects could not be backed up. Recovery point ARN: P. Resource ARN : ${BUCKET}. BackupJob ID : J`,
+    ],
+    [
+      'S3_RESTORE_OBJECT_FAILED',
+      job('Restore', { ...restore, status: 'COMPLETED', itemsFailed: 1 }),
+      'S3_RESTORE_OBJECT_FAILED',
+      `An AWS Backup restore job was completed successfully. 1 object could not be restored. Recovery point ARN: P. Resource ARN : ${BUCKET}. RestoreJob ID : J`,
+    ],
+    [
+      'COPY_JOB_SUCCESSFUL',
+      job('Copy', { ...copy, state: 'COMPLETED' }),
+      'COPY_JOB',
+      `An AWS Backup copy job was completed successfully. Recovery point ARN: P. Resource ARN : ${BUCKET}. CopyJob ID : J`,
+    ],
+  ]
+  for (const [name, event, eventType, text] of cases) {
+    const told = heard(event, name)
+    assert.deepEqual(
+      [told?.topicArn, told?.attributes['EventType'], told?.text],
+      [TOPIC, eventType, text],
+      name,
+    )
+  }
+  const partial = job('Backup', { ...backup, state: 'PARTIAL', itemsFailed: 2 })
+  const both = heard(partial, 'BACKUP_JOB_COMPLETED', 'S3_BACKUP_OBJECT_FAILED')
+  assert.equal(both?.attributes['EventType'], 'BACKUP_JOB')
+})
+
+test('a topic hears of objects only where objects of a bucket failed, and once the job has ended', () => {
+  const detail = { backupJobId: 'J', resourceType: 'S3', state: 'PARTIAL', itemsFailed: 2 }
+  const asked = 'S3_BACKUP_OBJECT_FAILED'
+  assert.ok(heard(job('Backup', detail), asked))
+  for (const other of [
+    job('Backup', { ...detail, resourceType: 'EFS' }),
+    job('Backup', { ...detail, itemsFailed: undefined }),
+    job('Backup', { ...detail, state: 'RUNNING' }),
+    job('Copy', detail),
+    job('Restore', detail),
+  ])
+    assert.equal(heard(other, asked), undefined)
 })
