@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
-import type { SqlBool } from 'kysely'
+import type { Compilable, SqlBool } from 'kysely'
 import { isWithinLimits } from './job-limits.ts'
 import { ACTIVE_STATES, firstState, statesBefore, WAITING_STATES } from './job-states.ts'
+import { prepared } from '../prepared.ts'
 import { sqlStateOf } from '../postgres.ts'
 import type { JobKind, JobState, JobTable, VaultTable } from '../schema.ts'
 import type { Queryable, Store } from '../store.ts'
@@ -71,16 +72,35 @@ async function tryClaim(store: Store, request: ClaimRequest): Promise<JobTable |
   })
 }
 
+type ClaimQuery = (db: Queryable, owner: string, now: number, leaseUntil: number) => Promise<JobTable[]>
+
+/** By the kinds that a worker takes, which are constants of the query: to build it takes longer than to run it. */
+const claimQueries = new Map<string, ClaimQuery>()
+
 async function claimNext(
   db: Queryable,
-  request: ClaimRequest,
+  { kinds, owner, now, leaseMs }: ClaimRequest,
   isPostgres: boolean,
 ): Promise<JobTable | undefined> {
-  const { now } = request
+  const key = `${isPostgres} ${kinds.join()}`
+  let query = claimQueries.get(key)
+  if (query === undefined) {
+    query = prepared((...of) => claimQuery(kinds, isPostgres, ...of))
+    claimQueries.set(key, query)
+  }
+  const [row] = await query(db, owner, now, now + leaseMs)
+  return row
+}
+
+function claimQuery(
+  kinds: readonly JobKind[],
+  isPostgres: boolean,
+  ...[db, owner, now, leaseUntil]: Parameters<ClaimQuery>
+): Compilable<JobTable> {
   const due = db
     .selectFrom('job as due')
     .select('due.job_id')
-    .where('due.kind', 'in', request.kinds)
+    .where('due.kind', 'in', kinds)
     .where('due.run_at', '<=', now)
     .where((eb) =>
       eb.or([
@@ -113,12 +133,12 @@ async function claimNext(
     .orderBy('due.job_id')
     .limit(1)
     .$if(isPostgres, (query) => query.forUpdate().skipLocked())
-  return await db
+  return db
     .updateTable('job')
     .set((eb) => ({
       state: sql<JobState>`case when state = 'ABORTING' then 'ABORTING' else 'RUNNING' end`,
-      lease_owner: request.owner,
-      lease_until: now + request.leaseMs,
+      lease_owner: owner,
+      lease_until: leaseUntil,
       // The lock on the vault's row keeps a sweep's new generation and this claim in one order: either the sweep sees this
       // lease, or the lease begins at the new generation.
       lease_generation: eb
@@ -139,7 +159,6 @@ async function claimNext(
     }))
     .where('job_id', '=', due)
     .returningAll()
-    .executeTakeFirst()
 }
 
 /** How far a job is; what is undefined stays. */
