@@ -7,7 +7,7 @@ import { retry } from '../lib/retry.ts'
 import { factsOf, ItemError } from './driver.ts'
 import type { BackupRequest, BackupSummary, DriverSession, StoredItem } from './driver.ts'
 import { S3Clients, S3RequestError, isObjectError, request } from './s3-bucket-client.ts'
-import { decodeMeta, encodeMeta, listPage, mapInOrder, printable } from './s3-bucket-objects.ts'
+import { decodeMeta, encodeMeta, listPage, mapInOrder, printable, shownKey } from './s3-bucket-objects.ts'
 import type { ListedObject, ListedPage, ObjectMeta } from './s3-bucket-objects.ts'
 
 /** An object of a bucket; the only kind of item so far. */
@@ -63,14 +63,14 @@ export async function backUpBucket({ session, sink }: BackupRequest): Promise<Ba
     session.signal.throwIfAborted()
     if (prepared.is === 'problem') {
       failed++
-      sink.problem({ item: printable(prepared.object.keyBytes), reason: prepared.reason })
+      sink.problem({ item: shownKey(prepared.object.keyBytes), reason: prepared.reason })
       continue
     }
     if (prepared.is === 'big') {
       const reason = await addBig(run, prepared, sink)
       if (reason !== undefined) {
         failed++
-        sink.problem({ item: printable(prepared.object.keyBytes), reason })
+        sink.problem({ item: shownKey(prepared.object.keyBytes), reason })
         continue
       }
     } else {

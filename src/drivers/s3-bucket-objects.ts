@@ -109,6 +109,11 @@ export function keyText(key: Uint8Array): string | undefined {
   }
 }
 
+/** For lists of problems, which quote what they name. */
+export function shownKey(key: Uint8Array): string {
+  return Buffer.from(key).toString('utf8')
+}
+
 /** For messages: one line, whatever the key holds. */
 export function printable(key: Uint8Array): string {
   return JSON.stringify(Buffer.from(key).toString('utf8'))

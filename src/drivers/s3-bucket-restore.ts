@@ -7,7 +7,7 @@ import type { PointReader, RestoreRequest, RestoreSummary, StoredItem } from './
 import { KIND_OBJECT } from './s3-bucket-backup.ts'
 import { S3Clients, S3RequestError, isObjectError, request, requireBucketName } from './s3-bucket-client.ts'
 import type { BucketSettings } from './s3-bucket-client.ts'
-import { decodeMeta, keyText, listPage, printable } from './s3-bucket-objects.ts'
+import { decodeMeta, keyText, listPage, printable, shownKey } from './s3-bucket-objects.ts'
 import type { ListedPage, ObjectMeta } from './s3-bucket-objects.ts'
 import { PART_BYTES, headersOf, putObject } from './s3-bucket-upload.ts'
 import type { ObjectEncryption } from './s3-bucket-upload.ts'
@@ -307,7 +307,7 @@ async function writeItem(run: Run, item: StoredItem): Promise<void> {
   } catch (error) {
     session.signal.throwIfAborted()
     if (!(error instanceof ItemError) && !isObjectError(error)) throw error
-    restore.problem({ item: name, reason: error.message })
+    restore.problem({ item: shownKey(item.key), reason: error.message })
   }
 }
 

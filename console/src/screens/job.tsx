@@ -159,6 +159,7 @@ export function Job(): ReactNode {
 
 function alertType(state: string | undefined, isWarned: boolean): 'error' | 'info' | 'success' | 'warning' {
   if (state === 'COMPLETED') return isWarned ? 'warning' : 'success'
+  if (state === 'PARTIAL') return 'warning'
   return ENDED.has(state ?? '') ? 'error' : 'info'
 }
 
