@@ -7,6 +7,7 @@ import type {
   BackupPlanTable,
   BackupSelectionTable,
 } from '../store/plans/schema-plans.ts'
+import type { PointIndexTable } from '../store/points/schema-point-index.ts'
 import type { LegalHoldTable } from '../store/points/schema-holds.ts'
 import type { RecoveryPointTable, RegionSettingsTable, VaultTable } from '../store/schema.ts'
 import { creatorOf, iso, jobFacts, parsed } from './job-details.ts'
@@ -22,11 +23,19 @@ export interface Facts {
   readonly eventName: string
 }
 
-type Place = Pick<EventRow, 'account_id' | 'region'>
+type Place = Pick<EventRow, 'account_id' | 'region' | 'at'>
 type Changed<Row> = Row & { readonly before: string | null; readonly is_gone?: number }
 type PlanBody = Changed<BackupPlanTable>
 type VaultBody = Changed<VaultTable> & { readonly changed?: string }
-type PointBody = Changed<RecoveryPointTable> & { readonly is_changed?: number }
+type PointBody = Changed<RecoveryPointTable> & {
+  readonly is_changed?: number
+  readonly was_moved_to_cold_at?: number | null
+}
+type IndexBody = Pick<RecoveryPointTable, 'arn' | 'vault_name' | 'resource_arn' | 'resource_type'> &
+  Pick<PointIndexTable, 'role_arn' | 'created_at'> & {
+    readonly point_created_at: number
+    readonly is_gone?: number
+  }
 
 /** The body of a notice (store/events.ts). */
 interface NoticeBody {
@@ -35,11 +44,14 @@ interface NoticeBody {
   readonly detail: Readonly<Record<string, unknown>>
 }
 
+export const INDEX_DETAIL_TYPE = 'Recovery Point Index State Change'
+
 type Told = Exclude<EventKind, 'decision' | 'audit'>
 
 const FACTS: Readonly<Record<Told, (place: Place, body: never) => Facts>> = {
   job: (place, body: JobBody) => jobFacts(place, body),
   point: pointFacts,
+  index: indexFacts,
   vault: vaultFacts,
   plan: planFacts,
   region: regionFacts,
@@ -113,12 +125,11 @@ function ours(what: string, state: string): Pick<Facts, 'source' | 'detailType' 
 }
 
 function pointFacts(place: Place, body: PointBody): Facts {
-  const isMade = body.before === null
   const status = body.is_gone === 1 ? 'DELETED' : body.is_changed === 1 ? 'MODIFIED' : body.status
   return {
     source: 'aws.backup',
     detailType: 'Recovery Point State Change',
-    eventName: `backup:${isMade ? 'RecoveryPointCreated' : body.is_gone === 1 ? 'BackupDeleted' : 'RecoveryPointStateChanged'}`,
+    eventName: `backup:${pointEventName(body)}`,
     resources: [body.arn],
     detail: {
       recoveryPointArn: body.arn,
@@ -141,6 +152,39 @@ function pointFacts(place: Place, body: PointBody): Facts {
       calculatedLifecycle: { deleteAt: iso(body.delete_at) },
       createdBy: creatorOf(body.created_by),
       sourceBackupVaultArn: body.source_vault_arn ?? undefined,
+    },
+  }
+}
+
+/** CloudTrail's names of service events; what it has none for is a StateChanged. */
+function pointEventName(body: PointBody): string {
+  if (body.before === null) return 'RecoveryPointCreated'
+  if (body.is_gone === 1) return 'BackupDeleted'
+  const isMoved = body.was_moved_to_cold_at === null && typeof body.moved_to_cold_at === 'number'
+  return isMoved ? 'BackupTransitionedToCold' : 'RecoveryPointStateChanged'
+}
+
+/** An index is there as soon as it is asked for: it is made and complete at the same time. */
+function indexFacts(place: Place, body: IndexBody): Facts {
+  const isGone = body.is_gone === 1
+  return {
+    source: 'aws.backup',
+    detailType: INDEX_DETAIL_TYPE,
+    eventName: 'backup:RecoveryPointIndexStateChanged',
+    resources: [body.arn],
+    detail: {
+      recoveryPointArn: body.arn,
+      accountId: place.account_id,
+      indexStatus: isGone ? 'DELETED' : 'ACTIVE',
+      indexStatusMessage: `An AWS Backup recovery point index was ${isGone ? 'deleted' : 'successfully completed'}. Indexed recovery point arn : ${body.arn}`,
+      iamRoleArn: body.role_arn ?? undefined,
+      resourceType: body.resource_type,
+      backupVaultArn: vaultArn(place, body.vault_name),
+      sourceResourceArn: body.resource_arn,
+      backupCreationTime: iso(body.point_created_at),
+      isIndexingContinuous: false,
+      indexCreationTime: iso(body.created_at),
+      ...(isGone ? { indexDeletionTime: iso(place.at) } : { indexCompletionTime: iso(body.created_at) }),
     },
   }
 }

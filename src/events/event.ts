@@ -27,7 +27,7 @@ export function textIn({ detail }: Event, member: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-/** AWS's events have it as `status` or as `state`. */
+/** AWS's events have it as `status`, as `state`, or as `indexStatus`. */
 export function stateOf(event: Event): string | undefined {
-  return textIn(event, 'status') ?? textIn(event, 'state')
+  return textIn(event, 'status') ?? textIn(event, 'state') ?? textIn(event, 'indexStatus')
 }

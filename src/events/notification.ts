@@ -1,5 +1,6 @@
 import { isFinished } from '../store/jobs/job-states.ts'
 import type { VaultTable } from '../store/schema.ts'
+import { INDEX_DETAIL_TYPE } from './details.ts'
 import { stateOf, textIn } from './event.ts'
 import type { Event } from './event.ts'
 
@@ -26,10 +27,11 @@ export function notificationOf(
   const kept = JSON.parse(vault.notifications) as Kept
   const asked = namesOf(event).filter((name) => kept.events.includes(name))
   if (asked.length === 0) return undefined
+  if (event['detail-type'] === INDEX_DETAIL_TYPE) return ofIndex(kept.topic, event)
   const { eventType, id, state, text } = wordsOf(event)
   return {
     topicArn: kept.topic,
-    subject: 'Notification from AWS Backup',
+    subject: SUBJECT,
     text,
     attributes: {
       // Whoever asked for objects only filters by that name.
@@ -38,6 +40,26 @@ export function notificationOf(
       AccountId: event.account,
       Id: id,
       StartTime: textIn(event, 'creationDate') ?? event.time,
+    },
+  }
+}
+
+const SUBJECT = 'Notification from AWS Backup'
+
+/** AWS's message of an index has attributes of its own. */
+function ofIndex(topicArn: string, event: Event): Notification {
+  const arn = textIn(event, 'recoveryPointArn') ?? ''
+  const isGone = stateOf(event) === 'DELETED'
+  return {
+    topicArn,
+    subject: SUBJECT,
+    text: `An AWS Backup backup index ${isGone ? 'was deleted' : 'job was completed'}. Indexed recovery point arn: ${arn}`,
+    attributes: {
+      EventType: isGone ? 'RECOVERY_POINT_INDEX_DELETED' : 'RECOVERY_POINT_INDEXING_COMPLETED',
+      AccountId: event.account,
+      IndexStatus: stateOf(event) ?? '',
+      IsIndexingContinuous: 'false',
+      RecoveryPointArn: arn,
     },
   }
 }
@@ -73,6 +95,8 @@ function namesOf(event: Event): readonly string[] {
   }
   if (event['detail-type'] === 'Recovery Point State Change' && event.detail['status'] === 'MODIFIED')
     return ['RECOVERY_POINT_MODIFIED']
+  if (event['detail-type'] === INDEX_DETAIL_TYPE)
+    return [stateOf(event) === 'DELETED' ? 'RECOVERY_POINT_INDEX_DELETED' : 'RECOVERY_POINT_INDEX_COMPLETED']
   if (event['detail-type'] === 'Backup Plan State Change') return [`BACKUP_PLAN_${stateOf(event)}`]
   return []
 }

@@ -7,14 +7,20 @@ import { openTestChain, testMac } from '../store/audit/audit.fixture.ts'
 import { verifyAudit } from '../store/audit/audit-verify.ts'
 import { claimJob, finishJob } from '../store/jobs/claims.ts'
 import { saveDecisions } from '../store/audit/decisions.ts'
-import { ACCOUNT, decisionRow, NOW, REGION } from '../store/contract-rows.ts'
+import { ACCOUNT, decisionRow, NOW, pointRow, REGION, vaultRow } from '../store/contract-rows.ts'
+import { putEventTarget } from '../store/events/event-targets.ts'
 import { countEventsSetAside, tryEventsAgain } from '../store/events/events.ts'
 import { insertJob } from '../store/jobs/jobs.ts'
+import { deletePointIndex, putPointIndex } from '../store/points/point-index.ts'
+import { insertRecoveryPoint } from '../store/points/recovery-points.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
+import { insertVault } from '../store/vaults/vaults.ts'
 import { cloudTrailRecord } from './cloudtrail.ts'
+import { factsOf } from './details.ts'
 import type { Event } from './event.ts'
 import { failedBackup } from './event.fixture.ts'
+import type { Message } from './message.ts'
 import { notificationOf } from './notification.ts'
 import { EventRouter } from './router.ts'
 
@@ -218,4 +224,135 @@ test('a topic hears of objects only where objects of a bucket failed, and once t
     job('Restore', detail),
   ])
     assert.equal(heard(other, asked), undefined)
+})
+
+test('what became of an index is in AWS’s shape, and told to the topic that asked for it', () => {
+  const arn = `arn:aws:backup:${REGION}:${ACCOUNT}:recovery-point:1`
+  const indexEvent = (isGone: boolean): Event => {
+    const { detailType, resources, detail, eventName } = factsOf({
+      ...eventRow('index', {
+        arn,
+        vault_name: 'gold',
+        resource_arn: BUCKET,
+        resource_type: 'S3',
+        point_created_at: NOW - 5,
+        role_arn: 'role',
+        created_at: NOW - 2,
+        ...(isGone && { is_gone: 1 }),
+      }),
+    })
+    assert.equal(eventName, 'backup:RecoveryPointIndexStateChanged')
+    return { ...failedBackup('id'), 'detail-type': detailType, resources, detail }
+  }
+  const iso = (ms: number): string => new Date(ms).toISOString()
+  const common = {
+    recoveryPointArn: arn,
+    accountId: ACCOUNT,
+    iamRoleArn: 'role',
+    resourceType: 'S3',
+    backupVaultArn: `arn:aws:backup:${REGION}:${ACCOUNT}:backup-vault:gold`,
+    sourceResourceArn: BUCKET,
+    backupCreationTime: iso(NOW - 5),
+    isIndexingContinuous: false,
+    indexCreationTime: iso(NOW - 2),
+  }
+  const made = indexEvent(false)
+  assert.equal(made['detail-type'], 'Recovery Point Index State Change')
+  assert.deepEqual(made.detail, {
+    ...common,
+    indexStatus: 'ACTIVE',
+    indexStatusMessage: `An AWS Backup recovery point index was successfully completed. Indexed recovery point arn : ${arn}`,
+    indexCompletionTime: iso(NOW - 2),
+  })
+  const gone = indexEvent(true)
+  assert.deepEqual(gone.detail, {
+    ...common,
+    indexStatus: 'DELETED',
+    indexStatusMessage: `An AWS Backup recovery point index was deleted. Indexed recovery point arn : ${arn}`,
+    indexDeletionTime: iso(NOW),
+  })
+  assert.deepEqual(heard(made, 'RECOVERY_POINT_INDEX_COMPLETED'), {
+    topicArn: TOPIC,
+    subject: 'Notification from AWS Backup',
+    text: `An AWS Backup backup index job was completed. Indexed recovery point arn: ${arn}`,
+    attributes: {
+      EventType: 'RECOVERY_POINT_INDEXING_COMPLETED',
+      AccountId: ACCOUNT,
+      IndexStatus: 'ACTIVE',
+      IsIndexingContinuous: 'false',
+      RecoveryPointArn: arn,
+    },
+  })
+  assert.equal(
+    heard(gone, 'RECOVERY_POINT_INDEX_DELETED')?.attributes['EventType'],
+    'RECOVERY_POINT_INDEX_DELETED',
+  )
+  assert.equal(heard(gone, 'RECOVERY_POINT_INDEX_COMPLETED', 'RECOVERY_POINT_MODIFIED'), undefined)
+})
+
+test('a topic is owed what becomes of the indexes of its vault', async () => {
+  await withStore(async (store) => {
+    const asked = ['RECOVERY_POINT_INDEX_COMPLETED', 'RECOVERY_POINT_INDEX_DELETED']
+    const vault = vaultRow('gold', { notifications: JSON.stringify({ topic: TOPIC, events: asked }) })
+    await insertVault(store.db, vault)
+    const point = pointRow('gold')
+    await insertRecoveryPoint(store.db, point)
+    await putEventTarget(
+      store.db,
+      {
+        account_id: ACCOUNT,
+        name: 'hook',
+        target_id: 't1',
+        kind: 'WEBHOOK',
+        settings: '{}',
+        secret: '',
+        pattern: null,
+        topic_arn: TOPIC,
+        wants_calls: 0,
+        token_hash: null,
+      },
+      { arn: 'arn', now },
+    )
+    const index = { account_id: ACCOUNT, region: REGION, recovery_point_arn: point.arn, created_at: NOW }
+    await putPointIndex(store.db, { ...index, role_arn: null })
+    await deletePointIndex(store.db, ACCOUNT, point.arn)
+    await routerOf(store).run()
+    const owed = await store.db.selectFrom('event_delivery').select('message').orderBy('sequence').execute()
+    const states = owed.map(({ message }) => {
+      const { notification } = JSON.parse(message) as Message
+      return notification?.attributes['IndexStatus']
+    })
+    assert.deepEqual(states, ['ACTIVE', 'DELETED'])
+  })
+})
+
+test('a move to cold storage is named as CloudTrail names it, another change of a cold point is not', () => {
+  const names = [
+    { before: null },
+    { before: 'COMPLETED', is_changed: 1, was_moved_to_cold_at: null, moved_to_cold_at: NOW },
+    { before: 'COMPLETED', is_changed: 1, was_moved_to_cold_at: NOW, moved_to_cold_at: NOW },
+    { before: 'COMPLETED', is_changed: 1, was_moved_to_cold_at: null, moved_to_cold_at: null },
+    { before: 'DELETING', is_gone: 1 },
+  ].map((changed) => factsOf(eventRow('point', { ...pointRow('gold'), ...changed })).eventName)
+  assert.deepEqual(names, [
+    'backup:RecoveryPointCreated',
+    'backup:BackupTransitionedToCold',
+    'backup:RecoveryPointStateChanged',
+    'backup:RecoveryPointStateChanged',
+    'backup:BackupDeleted',
+  ])
+})
+
+const eventRow = <Kind extends Parameters<typeof factsOf>[0]['kind']>(kind: Kind, body: object) => ({
+  seq: 1,
+  event_id: 'e',
+  at: NOW,
+  account_id: ACCOUNT,
+  region: REGION,
+  kind,
+  body: JSON.stringify(body),
+  cause: null,
+  claimed_until: 0,
+  attempts: 0,
+  routed_at: null,
 })

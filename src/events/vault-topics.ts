@@ -32,7 +32,7 @@ async function vaultsOf(db: Queryable, row: EventRow, event: Event): Promise<rea
     const names = new Set(Rules.map(({ TargetBackupVaultName }) => TargetBackupVaultName))
     return await present([...names].map((name) => findVault(db, row.account_id, row.region, name)))
   }
-  if (row.kind !== 'job' && row.kind !== 'point') return []
+  if (row.kind !== 'job' && row.kind !== 'point' && row.kind !== 'index') return []
   const { vault_name } = JSON.parse(row.body) as { vault_name: string | null }
   const own = vault_name === null ? undefined : findVault(db, row.account_id, row.region, vault_name)
   return await present([own, destinationOf(db, row, event)])

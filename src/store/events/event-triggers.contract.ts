@@ -22,6 +22,8 @@ const TRIGGERS = [
   'event_decision',
   'event_hold_made',
   'event_hold_state',
+  'event_index_gone',
+  'event_index_made',
   'event_job_made',
   'event_job_state',
   'event_pause_changed',

@@ -13,6 +13,7 @@ import {
   setRecoveryPointStatus,
   updateLifecycle,
 } from '../points/recovery-points.ts'
+import { putPointIndex } from '../points/point-index.ts'
 import { updateRegionSettings } from '../region-settings.ts'
 import type { Store } from '../store.ts'
 import { insertVault, setNotifications, setVaultState } from '../vaults/vaults.ts'
@@ -91,14 +92,40 @@ export const EVENTS_CONTRACT: readonly ContractCase[] = [
         cold_after_days: null,
         delete_at: NOW + 7,
       })
+      await store.db.updateTable('recovery_point').set({ moved_to_cold_at: NOW }).execute()
+      const index = { account_id: ACCOUNT, region: REGION, recovery_point_arn: point.arn, created_at: NOW }
+      await putPointIndex(store.db, { ...index, role_arn: null })
+      // There already: no event.
+      await putPointIndex(store.db, { ...index, role_arn: 'role' })
       await setRecoveryPointStatus(store.db, point, ['COMPLETED'], { status: 'DELETING', message: 'm' })
       await deleteRecoveryPoint(store.db, point)
-      assert.deepEqual((await take(store)).map(told), [
+      const events = await take(store)
+      assert.deepEqual(events.map(told), [
         ['point', null, 'COMPLETED', undefined],
         ['point', 'COMPLETED', 'COMPLETED', 1],
+        ['point', 'COMPLETED', 'COMPLETED', 1],
+        ['index', undefined, undefined, undefined],
         ['point', 'COMPLETED', 'DELETING', undefined],
+        ['index', undefined, undefined, 1],
         ['point', 'DELETING', 'DELETING', 1],
       ])
+      const { was_moved_to_cold_at, moved_to_cold_at } = JSON.parse(events[2]?.body ?? '')
+      assert.deepEqual([was_moved_to_cold_at, moved_to_cold_at], [null, NOW])
+      const gone = {
+        arn: point.arn,
+        vault_name: point.vault_name,
+        resource_arn: point.resource_arn,
+        resource_type: point.resource_type,
+        point_created_at: point.created_at,
+        role_arn: 'role',
+        created_at: NOW,
+        is_gone: 1,
+      }
+      assert.deepEqual(
+        JSON.parse(events[5]?.body ?? ''),
+        gone,
+        'while its recovery point is there to be told of',
+      )
       const place = { accountId: ACCOUNT, region: REGION }
       const pause = { account_id: ACCOUNT, region: REGION, target_arn: '*', until: NOW, reason: null }
       await putPause(store.db, { ...pause, paused_by: 'me', paused_at: NOW })

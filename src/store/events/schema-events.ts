@@ -6,6 +6,7 @@ export type EventKind =
   | 'job'
   | 'decision'
   | 'point'
+  | 'index'
   | 'vault'
   | 'plan'
   | 'selection'
