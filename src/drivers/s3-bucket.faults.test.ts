@@ -181,7 +181,7 @@ test('an object shorter than the listing said is a problem', async () => {
     return true
   })
   const { sink, point } = await backUp(tested, source)
-  assert.deepEqual(sink.problems, [{ item: '"one"', reason: 'it was listed with 3 bytes and came with 1' }])
+  assert.deepEqual(sink.problems, [{ item: 'one', reason: 'it was listed with 3 bytes and came with 1' }])
   assert.equal(point.itemCount, 1)
 })
 
@@ -279,7 +279,7 @@ test('an object that the server has in another size after the restore is a probl
     { item: { key: Buffer.from('k'), kind: 1, meta }, bytes: Buffer.from('four') },
   ])
   const { problems, summary } = await restoreInto(tested, source, point)
-  assert.deepEqual(problems, [{ item: '"k"', reason: 'it has 3 bytes after the restore instead of 4' }])
+  assert.deepEqual(problems, [{ item: 'k', reason: 'it has 3 bytes after the restore instead of 4' }])
   assert.equal(summary.itemsRestored, 0)
 })
 
