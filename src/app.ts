@@ -23,6 +23,7 @@ import { iam } from './iam/operations.ts'
 import { iamToolbox } from './iam/toolbox.ts'
 import { Housekeeping } from './jobs/housekeeping.ts'
 import { IdentityExports } from './jobs/identity/identity-export.ts'
+import { VaultAnchors } from './jobs/identity/vault-anchors.ts'
 import { HEAVY, LIGHT } from './jobs/runners.ts'
 import { RunningTime } from './jobs/running-time.ts'
 import { Scheduler } from './jobs/plans/scheduler.ts'
@@ -148,7 +149,10 @@ async function startOn(
     recoveryKitPath: join(kitDirectory(config.dataDir), 'recovery-kit.txt'),
     publicUrl: () => publicUrlOf(config, listen.port),
     listen,
-    auditAnchors: () => anchors.heads(),
+    auditAnchors: async () => {
+      const { heads, problem } = await vaultAnchors.heads()
+      return { heads: [...anchors.heads(), ...heads], problem }
+    },
     ownEndpoints: [...ownEndpoints(config), ...(metricsListen === undefined ? [] : [metricsListen])],
   }
   const tools: JobTools = {
@@ -170,6 +174,7 @@ async function startOn(
     vaultRoots: facts.vaultRoots,
     allowedRoots: config.allowedRoots,
   }
+  const vaultAnchors = new VaultAnchors(tools)
   await takeOver(store, owner, log)
   const { allowedEndpoints, ownEndpoints: own } = facts
   const call = {

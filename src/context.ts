@@ -5,7 +5,7 @@ import type { Log } from './lib/log.ts'
 import type { ServerKey } from './keyring/server-key.ts'
 import type { OwnEndpoint } from './egress/addresses.ts'
 import type { Issuers } from './oidc/issuers.ts'
-import type { AuditHead } from './store/audit/audit-heads.ts'
+import type { AuditAnchorage } from './store/audit/audit-heads.ts'
 import type { Store } from './store/store.ts'
 
 /** Condition keys that a call adds to those of the request itself. */
@@ -68,8 +68,8 @@ export interface ServerFacts {
   readonly publicUrl: () => string
   /** Host and port the server listens on: never an endpoint of a resource. */
   readonly listen: { readonly host: string; readonly port: number }
-  /** Ends of audit chains that are known outside of the database. */
-  readonly auditAnchors?: (() => readonly AuditHead[]) | undefined
+  /** Ends of audit chains that are known outside of the database: in the data directory and the system vault. */
+  readonly auditAnchors?: (() => Promise<AuditAnchorage>) | undefined
   /** The server's own database, where it is a server: never a resource either. */
   readonly ownEndpoints: readonly OwnEndpoint[]
 }

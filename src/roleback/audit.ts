@@ -94,17 +94,22 @@ export async function verifyAudit(ctx: Context, input: VerifyAuditInput): Promis
     chainSeq: Sequence,
     mac: Mac,
   }))
-  const anchors = [...(ctx.server.auditAnchors?.() ?? []), ...given]
+  const anchorage = await ctx.server.auditAnchors?.()
+  const anchors = [...(anchorage?.heads ?? []), ...given]
   const mac = (text: string): string => ctx.serverKey.fingerprint('audit', text)
   const check = await verifyTrail(ctx.store.db, mac, anchors, { limit: CHECKED_PER_CALL, after })
+  const problem = after === undefined ? anchorage?.problem : undefined
   return {
     Checked: check.checked,
-    Findings: check.findings.map(({ kind, chainId, sequence, message }) => ({
-      Kind: kind,
-      Chain: chainId,
-      Sequence: sequence,
-      Message: message,
-    })),
+    Findings: [
+      ...(problem === undefined ? [] : [{ Kind: 'AnchorsMissing', Message: problem }]),
+      ...check.findings.map(({ kind, chainId, sequence, message }) => ({
+        Kind: kind,
+        Chain: chainId,
+        Sequence: sequence,
+        Message: message,
+      })),
+    ],
     NextToken: nextToken(ctx, 'VerifyAudit', check.next),
   }
 }

@@ -40,6 +40,15 @@ export interface IdentityManifest {
   /** Version of the database that the rows are of. */
   readonly schema: number
   readonly parts: readonly IdentityPart[]
+  /** Where the chains of the audit trail ended then; exports of older servers have none. */
+  readonly auditHeads?: readonly AuditEnd[] | undefined
+}
+
+/** A record of the audit trail by its place, and the code over it and all before it, hex. */
+interface AuditEnd {
+  readonly chainId: string
+  readonly chainSeq: number
+  readonly mac: string
 }
 
 export interface SignedManifest {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
 import { BackupClient, CreateBackupVaultCommand } from '@aws-sdk/client-backup'
 import { AwsError } from '../../src/aws/error.ts'
 import type { OutputOf } from '../../src/aws/client.ts'
+import { loadServerKey } from '../../src/keyring/server-key.ts'
+import { sealedText } from '../../src/store/audit/audit-heads.ts'
+import type { AuditRow } from '../../src/store/audit/audit-heads.ts'
 import { roleback } from '../fixtures/command-line.ts'
 import { makeTenant } from '../fixtures/tenant.ts'
 import { allow, makeUser, makeVault, openWorld } from '../fixtures/world.ts'
@@ -226,6 +229,56 @@ test('R24 the newest end of the trail is anchored in the data directory and the 
   assert.ok(kinds(await verify(own)).includes('Truncated'))
 })
 
+/** What somebody does who has the database and the server's key: every code of a chain fits its records again. */
+function chainAnew(of: World, chain: string, change: (db: DatabaseSync) => void): void {
+  const key = loadServerKey(join(of.dataDir, 'server.key'))
+  const db = new DatabaseSync(join(of.dataDir, 'roleback.db'))
+  db.exec('drop trigger if exists audit_keeps_deleted; drop trigger if exists audit_keeps_updated')
+  change(db)
+  let before = ''
+  const rows = db.prepare('select * from audit where chain_id = ? order by chain_seq').all(chain)
+  for (const row of rows as unknown as AuditRow[]) {
+    before = key.fingerprint('audit', sealedText(row, chain, row.chain_seq ?? 0, before))
+    db.prepare('update audit set mac = ? where seq = ?').run(before, row.seq)
+  }
+  db.close()
+}
+
+test('R24 the system vault knows a chain that was written anew, whatever the data directory says', async () => {
+  await using own = await openWorld()
+  await makeVault(own, 'anchored')
+  // The stop exports what changed, and with it the end of the chain.
+  await own.offline(async () => undefined)
+  const [{ chain } = { chain: '' }] = own.rows<{ chain: string }>('select min(chain_id) as chain from audit')
+  const forge = async (change: (db: DatabaseSync) => void): Promise<Findings> => {
+    await own.offline(async () => {
+      chainAnew(own, chain, change)
+      rmSync(join(own.dataDir, 'audit-anchors'))
+    })
+    return await verify(own)
+  }
+  // Later chains, which name the end of the first, are gone with it; so only the vault knows what it was.
+  const later = `delete from audit where chain_id > '${chain}'`
+  assert.deepEqual(await verify(own), [])
+  const rewritten = await forge((db) =>
+    db.exec(`${later}; update audit set effect = 'Deny' where action = 'backup:CreateBackupVault'`),
+  )
+  const found = rewritten.filter(({ Chain }) => Chain === chain)
+  assert.deepEqual(kinds(found), ['Changed'])
+  const cut = await forge((db) => db.exec(`${later}; delete from audit where chain_seq > 2`))
+  assert.ok(
+    cut.some(({ Kind, Chain }) => Kind === 'Truncated' && Chain === chain),
+    JSON.stringify(cut),
+  )
+  // An export that cannot be read does not pass for a trail that was held against it.
+  const [{ vault_id = '' } = {}] = own.rows<{ vault_id: string }>('select vault_id from identity_export')
+  const folder = readdirSync(own.dataDir, { recursive: true }).find((path) =>
+    String(path).endsWith(join(vault_id, 'identity')),
+  )
+  rmSync(join(own.dataDir, String(folder)), { recursive: true })
+  assert.ok(kinds(await verify(own)).includes('AnchorsMissing'))
+})
+
 test('R24 a mutating call has no effect where its record cannot be written, and works again when it can', async () => {
   await using own = await openWorld()
   await makeVault(own, 'before')
@@ -254,11 +307,11 @@ test('R24 a mutating call has no effect where its record cannot be written, and 
 test('R24 what was recorded before there were chains is covered by the first one’s start', async () => {
   await using own = await openWorld()
   await makeVault(own, 'earlier')
-  // As an older version left it: no record in a chain, and no anchor.
+  // As an older version left it: no record in a chain, and no anchor, also none in a system vault.
   await tamper(own, `update audit set chain_id = null, chain_seq = null, mac = null`)
   await own.offline(async () => {
     const db = new DatabaseSync(join(own.dataDir, 'roleback.db'))
-    db.exec(`delete from audit where chain_id is not null`)
+    db.exec(`delete from audit where chain_id is not null; delete from identity_export`)
     db.close()
     writeFileSync(join(own.dataDir, 'audit-anchors'), '')
   })

@@ -196,8 +196,9 @@ function Verdict({ of }: { readonly of: Checked }): ReactNode {
         {checked}: none is missing, and none was changed.
       </Alert>
     )
+  const isUnknown = of.findings.every(({ Kind }) => Kind === 'AnchorsMissing')
   return (
-    <Alert type="error" header="The chain is broken">
+    <Alert type="error" header={isUnknown ? 'The chain could not be checked whole' : 'The chain is broken'}>
       {checked}.
       <ul>
         {of.findings.map(({ Kind, Message, Chain, Sequence }) => (

@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { uuid } from '../../lib/ids.ts'
 import { Rounds } from '../../lib/rounds.ts'
+import { headsToMention } from '../../store/audit/audit-heads.ts'
 import { listAccounts } from '../../store/identity/accounts.ts'
 import {
   claimIdentityExport,
@@ -61,8 +62,8 @@ interface Options extends SystemVaultTools {
 }
 
 /**
- * Keeps the newest identities, plans and settings in the system vault, sealed and signed, for a rebuild (docs/adr/0019). Of all
- * servers on one database one writes at a time.
+ * Keeps the newest identities, plans and settings in the system vault, sealed and signed, for a rebuild (docs/adr/0019), and with them
+ * where the audit trail ended (docs/adr/0017). Of all servers on one database one writes at a time.
  */
 export class IdentityExports {
   readonly #tools: Options
@@ -219,6 +220,8 @@ export class IdentityExports {
         signer: serverKey.identitySigner,
         schema: await schemaVersion(store.db),
         parts,
+        // Read last: as late as the signature.
+        auditHeads: (await headsToMention(store.db)).heads,
       },
       (text) => serverKey.signIdentity(text),
     )

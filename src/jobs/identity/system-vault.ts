@@ -124,6 +124,17 @@ export async function openSystemVault(
   return { vault, row, server }
 }
 
+/** The vault as it lies there; undefined before its first export. @throws Where it cannot be read, or is gone. */
+export async function readSystemVault(
+  tools: Pick<SystemVaultTools, 'store' | 'vaults'>,
+): Promise<{ readonly vault: Vault; readonly exportedNumber: number } | undefined> {
+  const row = await findIdentityExport(tools.store.db)
+  if (row === undefined || row.exported_number === null) return undefined
+  const vault = await openThere(tools, row)
+  if (vault === undefined) throw new Error(`the system vault ${row.vault_id} is gone`)
+  return { vault, exportedNumber: row.exported_number }
+}
+
 const storedAs = (row: IdentityExportTable): OpenableVault => ({
   ...row,
   name: 'of the server itself',
@@ -131,7 +142,10 @@ const storedAs = (row: IdentityExportTable): OpenableVault => ({
 })
 
 /** Undefined where it is gone. */
-async function openThere({ vaults }: SystemVaultTools, row: IdentityExportTable): Promise<Vault | undefined> {
+async function openThere(
+  { vaults }: Pick<SystemVaultTools, 'vaults'>,
+  row: IdentityExportTable,
+): Promise<Vault | undefined> {
   try {
     const vault = await vaults.open(storedAs(row))
     // It may be open from before.

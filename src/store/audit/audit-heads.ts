@@ -47,6 +47,13 @@ export interface AuditHead {
   readonly mac: string
 }
 
+/** Heads that are kept outside of the database. */
+export interface AuditAnchorage {
+  readonly heads: readonly AuditHead[]
+  /** Why some that should be there could not be read, as a sentence. */
+  readonly problem: string | undefined
+}
+
 /** What was recorded before there were chains. */
 export interface UnchainedDigest {
   readonly count: number

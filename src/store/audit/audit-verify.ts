@@ -99,7 +99,8 @@ async function checkChain(
 ): Promise<{ readonly at: At; readonly checked: number; readonly isWhole: boolean }> {
   let at = from
   let checked = 0
-  const named = new Map(to.mentions.map((mention) => [mention.chainSeq, mention.mac]))
+  // Several may name one record: where they differ it was written anew in between, and each counts.
+  const named = Map.groupBy(to.mentions, ({ chainSeq }) => chainSeq)
   while (checked < to.limit && to.findings.length < MAX_FINDINGS) {
     const rows = await chainRecords(db, at.chainId, at.chainSeq, PAGE)
     for (const row of rows) {
@@ -126,7 +127,7 @@ function checkRecord(
   mac: AuditMac,
   before: At,
   row: AuditRow,
-  named: ReadonlyMap<number, string>,
+  named: ReadonlyMap<number, readonly AuditHead[]>,
   findings: AuditFinding[],
 ): void {
   const { chainId } = before
@@ -145,8 +146,7 @@ function checkRecord(
     )
   if (row.seq <= before.rowSeq)
     find('Reordered', `Record ${sequence} lies in row ${row.seq}, before the one that was written before it`)
-  const known = named.get(sequence)
-  if (known !== undefined && known !== row.mac)
+  if (named.get(sequence)?.some((known) => known.mac !== row.mac) === true)
     find('Changed', `Record ${sequence} has another code than a later chain or an anchor knows of it`)
 }
 
