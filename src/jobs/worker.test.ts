@@ -10,7 +10,7 @@ import { findJob, insertJob, requestCancel } from '../store/jobs/jobs.ts'
 import type { JobTable } from '../store/schema.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
-import { JobFailedError, RetryLaterError } from './errors.ts'
+import { AccessDeniedError, JobFailedError, RetryLaterError } from './errors.ts'
 import type { JobRunner, JobTools } from './tools.ts'
 import { RunningTime } from './running-time.ts'
 import { VaultRegistry } from './vaults/vault-registry.ts'
@@ -118,6 +118,33 @@ test('a backup whose source stays down fails when its start window has no room f
     const id = await put({ start_by: clock.ms + 10_000 })
     const ended = await until(store, id, (job) => isFinished(job.state))
     assert.deepEqual([ended.state, ended.status_message], ['FAILED', 'Job failed: Cannot connect'])
+  })
+})
+
+test('a plan’s backup whose role is refused is tried again, and fails visibly when its start window has no room', async () => {
+  const right = 'x is not authorized to perform: s3:GetObject'
+  const trust = 'IAM Role x cannot be assumed by AWS Backup: no such role'
+  const refusals = [new AccessDeniedError(right), new JobFailedError(trust, 'AccessDenied')]
+  let tries = 0
+  const runner: JobRunner = () => Promise.reject(refusals[tries++ % 2] as Error)
+  await withWorker(runner, async ({ store, clock, put }) => {
+    const id = await put({ plan_id: uuid(), start_by: clock.ms + 20_000 })
+    const waiting = await until(store, id, (job) => job.attempts === 1 && job.state !== 'RUNNING')
+    assert.equal(waiting.state, 'CREATED')
+    assert.match(waiting.status_message ?? '', /s3:GetObject\. It is tried again at /)
+    clock.ms += 15_000
+    store.wake()
+    const ended = await until(store, id, (job) => isFinished(job.state))
+    assert.deepEqual(
+      [ended.state, ended.status_message, ended.message_category, ended.attempts],
+      ['FAILED', trust, 'AccessDenied', 2],
+    )
+    const alone = await until(store, await put(), (job) => isFinished(job.state))
+    assert.deepEqual(
+      [alone.state, alone.attempts],
+      ['FAILED', 1],
+      'whoever started it himself is told at once',
+    )
   })
 })
 

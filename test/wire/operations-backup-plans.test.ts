@@ -155,6 +155,14 @@ test('a plan that cannot work is refused with the rule and the reason', async ()
     [{ Lifecycle: { MoveToColdStorageAfterDays: 1 } }, 'MoveToColdStorageAfterDays is unavailable'],
     [{ EnableContinuousBackup: true }, 'EnableContinuousBackup is unavailable'],
     [{ RecoveryPointTags: { 'aws:x': 'y' } }, 'aws:'],
+    [
+      { RecoveryPointTags: Object.fromEntries(Array.from({ length: 11 }, (_, i) => [`t${i}`, 'x'])) },
+      'it adds 11 tags, the limit is 10',
+    ],
+    [
+      { CopyActions: Array.from({ length: 6 }, () => ({ DestinationBackupVaultArn: 'x' })) },
+      'it has 6 copy actions, the limit is 5',
+    ],
   ]
   for (const [more, message] of cases) {
     await assert.rejects(
@@ -167,13 +175,20 @@ test('a plan that cannot work is refused with the rule and the reason', async ()
     makePlan(planNamed('bad', rule(), rule())),
     sdkError('InvalidParameterValueException', 400, 'another rule of the plan has this name'),
   )
+  const eleven = Array.from({ length: 11 }, (_, i) => rule({ RuleName: `r${i}` }))
+  await assert.rejects(
+    makePlan(planNamed('bad', ...eleven)),
+    sdkError('InvalidParameterValueException', 400, 'has 1 to 10 rules; this one has 11'),
+  )
 })
 
 test('plans go out as JSON and come back; templates are plans', async () => {
   const BackupPlanId = await makePlan(planNamed('exported'))
   const { BackupPlanTemplateJson } = await backup.send(new ExportBackupPlanTemplateCommand({ BackupPlanId }))
   const read = await backup.send(new GetBackupPlanFromJSONCommand({ BackupPlanTemplateJson }))
-  assert.equal(read.BackupPlan?.BackupPlanName, 'exported')
+  // Rule ids are no part of the text: a plan that is made of it gets its own.
+  const RuleId = read.BackupPlan?.Rules?.[0]?.RuleId
+  assert.deepEqual(read.BackupPlan, { ...planNamed('exported'), Rules: [{ ...rule(), RuleId }] })
   for (const text of [
     '{',
     '[]',
@@ -187,12 +202,23 @@ test('plans go out as JSON and come back; templates are plans', async () => {
   }
   await makeVault(world, 'Default')
   const { BackupPlanTemplatesList } = await backup.send(new ListBackupPlanTemplatesCommand({}))
+  const made: (readonly [string | undefined, number | undefined, number | undefined])[] = []
   for (const { BackupPlanTemplateId } of BackupPlanTemplatesList ?? []) {
     const { BackupPlanDocument } = await backup.send(
       new GetBackupPlanFromTemplateCommand({ BackupPlanTemplateId }),
     )
-    await makePlan(BackupPlanDocument as BackupPlanInput)
+    const BackupPlanId = await makePlan(BackupPlanDocument as BackupPlanInput)
+    const { BackupPlan, ScheduledRunsPreview } = await backup.send(
+      new GetBackupPlanCommand({ BackupPlanId, MaxScheduledRunsPreview: 1 }),
+    )
+    made.push([BackupPlanTemplateId, BackupPlan?.Rules?.length, ScheduledRunsPreview?.length])
   }
+  assert.deepEqual(made, [
+    ['daily-35-day-retention', 1, 1],
+    ['daily-monthly-1yr-retention', 2, 1],
+    ['daily-weekly-monthly-7yr-retention', 3, 1],
+    ['hourly-daily-monthly-1yr-retention', 3, 1],
+  ])
 })
 
 test('a selection is made under a role that works, read, listed and deleted; its plan stays as long as it does', async () => {
@@ -349,17 +375,21 @@ test('a plan whose time has come backs its resources up under its role, retries 
     [[job?.RecoveryPointArn, BackupPlanId]],
   )
   assert.deepEqual(await pointsOf(randomUUID()), [])
+  const ResourceArn = job?.RecoveryPointArn as string
+  const { Tags } = await fresh.send(new ListTagsCommand({ ResourceArn }))
+  assert.equal(Tags?.['from'], 'plan', 'the rule’s recovery point tags')
 
-  await world.call('iam', 'DetachRolePolicy', {
-    RoleName: 'nightly',
-    PolicyArn: 'arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForEFSBackup',
-  })
+  // The role's own view of what there is, asked at each run: nothing else is taken from it.
+  await setRights(world, 'nightly', { Effect: 'Deny', Action: 'tag:GetResources', Resource: '*' })
   await makeDue(BackupPlanId)
   const waiting = await until('the second job to be refused', async () =>
     (await jobsOf()).find(({ State, StatusMessage }) => State === 'CREATED' && StatusMessage !== undefined),
   )
-  assert.match(waiting.StatusMessage ?? '', /is not authorized to perform: .* It is tried again at /)
-  await setRights(world, 'nightly', allow('*'))
+  assert.match(
+    waiting.StatusMessage ?? '',
+    new RegExp(`^IAM Role ${role} is not authorized to call tag:GetResources: .* It is tried again at `),
+  )
+  await setRights(world, 'nightly', allow('tag:GetResources'))
   await world.offline(async () => {
     const db = new DatabaseSync(join(world.dataDir, 'roleback.db'))
     db.prepare('update job set run_at = ? where job_id = ?').run(Date.now(), waiting.BackupJobId as string)

@@ -21,7 +21,11 @@ interface World {
   readonly runs: () => Promise<readonly BackupPlanRunTable[]>
 }
 
-const daily: Partial<PlanRule> = { ScheduleExpression: 'cron(0 5 ? * * *)', StartWindowMinutes: 60 }
+const daily: Partial<PlanRule> = {
+  ScheduleExpression: 'cron(0 5 ? * * *)',
+  StartWindowMinutes: 60,
+  CompletionWindowMinutes: 120,
+}
 const hourly: Partial<PlanRule> = { ScheduleExpression: 'cron(0 * ? * * *)', StartWindowMinutes: 60 }
 
 /** A plan with rules on a store in memory, `count` resources tagged for it, and a clock the test moves. */
@@ -63,8 +67,8 @@ test('a rule that is due makes one job for each selected resource, once', async 
     const [job] = made
     const dueAt = Date.UTC(2026, 0, 1, 5)
     assert.deepEqual(
-      [job?.state, job?.start_by, job?.caller_arn, job?.plan_id],
-      ['CREATED', dueAt + HOUR, `arn:aws:iam::${ACCOUNT}:user/admin`, planId],
+      [job?.state, job?.start_by, job?.complete_by, job?.caller_arn, job?.plan_id],
+      ['CREATED', dueAt + HOUR, dueAt + 3 * HOUR, `arn:aws:iam::${ACCOUNT}:user/admin`, planId],
     )
     assert.equal(
       (JSON.parse(job?.created_by as string) as { BackupRuleName: string }).BackupRuleName,
