@@ -14,6 +14,7 @@ import { AccessDeniedError, JobFailedError, RetryLaterError } from './errors.ts'
 import type { JobRunner, JobTools } from './tools.ts'
 import { RunningTime } from './running-time.ts'
 import { VaultRegistry } from './vaults/vault-registry.ts'
+import { vaultToFill } from './vaults/vault-to-fill.ts'
 import { Worker } from './worker.ts'
 
 const ACCOUNT = '111122223333'
@@ -167,12 +168,17 @@ test('a backup that finds no room has what expired in its vault swept, and is tr
 })
 
 test('an error that will not pass by itself ends the job at once, with its own words', async () => {
-  const runner: JobRunner = () => Promise.reject(new JobFailedError('The database is gone'))
+  const runner: JobRunner = async (tools, { row }) => {
+    await vaultToFill(tools, row, 'Backup job')
+    return { state: 'COMPLETED' }
+  }
   await withWorker(runner, async ({ store, put }) => {
-    const ended = await until(store, await put(), (job) => isFinished(job.state))
+    const id = await put({ vault_name: 'absent' })
+    const ended = await until(store, id, (job) => isFinished(job.state))
+    const arn = `arn:aws:backup:us-east-1:${ACCOUNT}:backup-vault:absent`
     assert.deepEqual(
       [ended.state, ended.status_message, ended.attempts],
-      ['FAILED', 'The database is gone', 1],
+      ['FAILED', `Backup job failed because backup vault ${arn} does not exist.`, 1],
     )
   })
 })

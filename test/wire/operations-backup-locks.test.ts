@@ -131,7 +131,8 @@ test('retention outside a lock’s limits is refused at the call, and fails the 
     [job.State, job.StatusMessage],
     [
       'FAILED',
-      "Backup job failed because the retention period has no end, which is longer than the maximum retention period of 30 days of the backup vault's lock.",
+      'Backup job failed. The retention specified in the job is not within the range specified for the target Backup Vault. ' +
+        "The retention period has no end, which is longer than the maximum retention period of 30 days of the backup vault's lock.",
     ],
   )
   await backUpFor(BackupVaultName, 7)
@@ -373,7 +374,10 @@ test('a logically air-gapped vault is locked for good at once, takes copies only
       return ['COMPLETED', 'FAILED'].includes(CopyJob?.State ?? '') ? CopyJob : undefined
     })
   }
-  assert.match((await copy(5)).StatusMessage ?? '', /retention period of 5 days is shorter than the minimum/)
+  assert.match(
+    (await copy(5)).StatusMessage ?? '',
+    /^Copy job failed\. The retention specified in the job is not within the range specified for the target Backup Vault\. The retention period of 5 days is shorter than the minimum/,
+  )
   const copied = await copy(8)
   assert.equal(copied.State, 'COMPLETED', copied.StatusMessage ?? '')
   const point = { BackupVaultName, RecoveryPointArn: copied.DestinationRecoveryPointArn ?? '' }

@@ -210,5 +210,10 @@ export async function checkRetention(
 ): Promise<void> {
   const { lock } = await protectionOf(tools, vault, opened)
   const problem = retentionProblem(lock, deleteAfterDays)
-  if (problem !== undefined) throw new JobFailedError(`${jobNoun} failed because ${problem}.`)
+  if (problem === undefined) return
+  // AWS's sentence, of copies, and then the figures that it leaves out.
+  throw new JobFailedError(
+    `${jobNoun} failed. The retention specified in the job is not within the range specified for the target Backup Vault. ` +
+      `${problem.charAt(0).toUpperCase()}${problem.slice(1)}.`,
+  )
 }

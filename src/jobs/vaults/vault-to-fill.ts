@@ -1,3 +1,4 @@
+import { arnOf } from '../../lib/arn.ts'
 import { findResourceById } from '../../store/resources/resources.ts'
 import type { JobTable, ResourceTable, VaultTable } from '../../store/schema.ts'
 import { findVault } from '../../store/vaults/vaults.ts'
@@ -7,8 +8,10 @@ import type { JobTools } from '../tools.ts'
 /** The vault that a job's row names, ready to be written. @throws {JobFailedError} @throws {RetryLaterError} While it is being created. */
 export async function vaultToFill(tools: JobTools, row: JobTable, jobNoun: string): Promise<VaultTable> {
   const vault = await findVault(tools.store.db, row.account_id, row.region, row.vault_name as string)
-  if (vault === undefined)
-    throw new JobFailedError(`${jobNoun} failed because backup vault ${row.vault_name} does not exist.`)
+  if (vault === undefined) {
+    const arn = arnOf('backup', row.region, row.account_id, `backup-vault:${row.vault_name}`)
+    throw new JobFailedError(`${jobNoun} failed because backup vault ${arn} does not exist.`)
+  }
   if (vault.vault_type !== 'BACKUP_VAULT')
     throw new JobFailedError(
       `${jobNoun} failed because ${vault.name} is a logically air-gapped vault. Let the rule back up into another vault and copy into this one`,
