@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Context } from '../context.ts'
+import { uuid } from '../lib/ids.ts'
 import { ACCOUNT, NOW, REGION, vaultRow } from '../store/contract-rows.ts'
 import { findPlan, insertSelection } from '../store/plans/plans.ts'
 import { openStore } from '../store/store.ts'
 import { insertVault } from '../store/vaults/vaults.ts'
-import { createBackupPlan, updateBackupPlan } from './plans.ts'
+import { createLegalHold } from './legal-holds.ts'
+import { checkSelectionCount, createBackupPlan, updateBackupPlan } from './plans.ts'
+import { createRestoreTestingPlan } from './restore-testing-plans.ts'
 
 test('R4 a selection with another role that is made while its plan is changed is not redirected unasked', async () => {
   const store = await openStore({ kind: 'sqlite', file: ':memory:' })
@@ -53,6 +56,74 @@ test('R4 a selection with another role that is made while its plan is changed is
     asked.length = 0
     await updateBackupPlan(ctx, update)
     assert.deepEqual(asked, ['iam:PassRole AROAFIRST', 'iam:PassRole AROASECOND'])
+  } finally {
+    await store.close()
+  }
+})
+
+test('AWS’s quotas of an account hold to the last plan, selection, legal hold and restore testing plan', async () => {
+  const store = await openStore({ kind: 'sqlite', file: ':memory:' })
+  try {
+    await insertVault(store.db, vaultRow('vault'))
+    const principal = { arn: `arn:aws:iam::${ACCOUNT}:root` }
+    const ctx = { accountId: ACCOUNT, region: REGION, now: NOW, store, principal } as unknown as Context
+    const quotas: readonly {
+      readonly table: 'backup_plan' | 'legal_hold' | 'restore_testing_plan'
+      readonly limit: number
+      readonly own: () => object
+      readonly make: (name: string) => Promise<unknown>
+    }[] = [
+      {
+        table: 'backup_plan',
+        limit: 300,
+        own: () => ({ plan_id: uuid(), name: uuid(), creator_request_id: uuid() }),
+        make: (BackupPlanName) =>
+          createBackupPlan(ctx, {
+            BackupPlan: { BackupPlanName, Rules: [{ RuleName: 'daily', TargetBackupVaultName: 'vault' }] },
+          }),
+      },
+      {
+        table: 'legal_hold',
+        limit: 50,
+        own: () => ({ hold_id: uuid() }),
+        make: (Title) =>
+          createLegalHold(ctx, {
+            Title,
+            Description: 'x',
+            RecoveryPointSelection: { VaultNames: ['vault'] },
+          }),
+      },
+      {
+        table: 'restore_testing_plan',
+        limit: 100,
+        own: () => ({ name: uuid(), arn: uuid(), creator_request_id: uuid() }),
+        make: (RestoreTestingPlanName) =>
+          createRestoreTestingPlan(ctx, {
+            RestoreTestingPlan: {
+              RestoreTestingPlanName,
+              ScheduleExpression: 'cron(0 3 ? * SUN *)',
+              RecoveryPointSelection: {
+                Algorithm: 'LATEST_WITHIN_WINDOW',
+                IncludeVaults: ['*'],
+                RecoveryPointTypes: ['SNAPSHOT'],
+              },
+            },
+          }),
+      },
+    ]
+    for (const { table, limit, own, make } of quotas) {
+      await make('first')
+      const row = await store.db.selectFrom(table).selectAll().executeTakeFirstOrThrow()
+      const more = Array.from({ length: limit - 2 }, () => ({ ...row, ...own() }))
+      await store.db
+        .insertInto(table)
+        .values(more as never)
+        .execute()
+      await make('last')
+      await assert.rejects(make('beyond'), { code: 'LimitExceededException' }, table)
+    }
+    checkSelectionCount(99)
+    assert.throws(() => checkSelectionCount(100), { code: 'LimitExceededException' })
   } finally {
     await store.close()
   }

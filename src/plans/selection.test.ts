@@ -106,6 +106,15 @@ test('selectionProblem() says what AWS would not take', () => {
   assert.match(problem({ Resources: arns(501, '') }) ?? '', /501 ARNs/)
   assert.equal(problem({ Resources: arns(30, '*') }), undefined)
   assert.match(problem({ Resources: arns(31, '*') }) ?? '', /31 ARNs with wildcards/)
+  const tags = (count: number) => Array.from({ length: count }, (_, i) => tag(`t${i}`, 'x'))
+  const conditions = (count: number): Rest => ({
+    Resources: ['*'],
+    Conditions: { StringLike: [on('env', '*')], StringEquals: tags(count - 1).map(() => on('env', 'x')) },
+  })
+  assert.equal(problem({ ListOfTags: tags(30) }), undefined)
+  assert.match(problem({ ListOfTags: tags(31) }) ?? '', /31 entries, the limit is 30/)
+  assert.equal(problem(conditions(30)), undefined)
+  assert.match(problem(conditions(31)) ?? '', /31 entries, the limit is 30/)
 })
 
 test('a wildcard beside tags is warned of: the tags would narrow nothing', () => {

@@ -270,3 +270,13 @@ test('a report that is due is delivered once, also where no server ran when it w
   )
   assert.ok((due?.next_run_at ?? 0) > Date.now())
 })
+
+test('an account has 20 report plans at most', async () => {
+  const { ReportPlans = [] } = await client().send(new ListReportPlansCommand({}))
+  const make = (i: number) => client().send(new CreateReportPlanCommand(plan(`plan_${i}`)))
+  for (let i = ReportPlans.length; i < 20; i++) await make(i)
+  await assert.rejects(
+    make(20),
+    sdkError('LimitExceededException', 400, 'the account has 20, which is the limit'),
+  )
+})

@@ -241,10 +241,16 @@ test('a selection that cannot work is refused, and so is one that would say wher
   const RestoreTestingPlanName = 'refusing'
   await backup.send(new CreateRestoreTestingPlanCommand({ RestoreTestingPlan: plan(RestoreTestingPlanName) }))
   const fs = `arn:aws:elasticfilesystem:${place}:file-system/fs-1`
+  const condition = { Key: 'aws:ResourceTag/tier', Value: 'gold' }
   const cases: readonly (readonly [Partial<RestoreTestingSelectionForCreate>, string])[] = [
     [{ ProtectedResourceType: 'EC2' }, 'ProtectedResourceType "EC2" is not supported'],
     [{ ProtectedResourceArns: [] }, 'Either ProtectedResourceArns or ProtectedResourceConditions'],
     [{ ProtectedResourceArns: ['*', fs] }, 'not both'],
+    [{ ProtectedResourceArns: Array.from({ length: 31 }, () => fs) }, 'has 31 ARNs, the limit is 30'],
+    [
+      { ProtectedResourceConditions: { StringEquals: Array.from({ length: 31 }, () => condition) } },
+      'has 31 conditions, the limit is 30',
+    ],
     [{ ProtectedResourceArns: ['arn:aws:s3:::bucket'] }, 'is no ARN of a resource of type EFS'],
     [{ ValidationWindowHours: 169 }, 'ValidationWindowHours must be 0 to 168'],
     [
@@ -276,6 +282,15 @@ test('a selection that cannot work is refused, and so is one that would say wher
       message,
     )
   }
+  const made = (name: string) =>
+    backup.send(
+      new CreateRestoreTestingSelectionCommand({
+        RestoreTestingPlanName,
+        RestoreTestingSelection: selection(name),
+      }),
+    )
+  for (let i = 0; i < 30; i++) await made(`s${i}`)
+  await assert.rejects(made('s30'), sdkError('LimitExceededException', 400, 'the plan has 30, the limit'))
 })
 
 test('a recovery point’s inferred metadata leads to a new place with a name of its own', async () => {
