@@ -45,6 +45,22 @@ before(async () => {
   ;({ named, secrets } = await fill())
 })
 
+const ALLOWED_IN_VAIN = [
+  'DescribeBackupVault',
+  'ListRecoveryPointsByBackupVault',
+  'DescribeRecoveryPoint',
+  'GetRecoveryPointRestoreMetadata',
+  'UpdateRecoveryPointLifecycle',
+  'DeleteRecoveryPoint',
+  'StartBackupJob',
+  'StartRestoreJob',
+  'StartCopyJob',
+  'CopyFromBackupVault',
+  'GetBackupVaultAccessPolicy',
+  'PutBackupVaultAccessPolicy',
+  'DeleteBackupVaultAccessPolicy',
+]
+
 /** One of everything in the first account. */
 async function fill(): Promise<{ named: Readonly<Record<string, unknown>>; secrets: readonly string[] }> {
   const { call } = world
@@ -106,6 +122,16 @@ async function fill(): Promise<{ named: Readonly<Record<string, unknown>>; secre
     PolicyDocument: policy(allow('*')),
   })
   await call('backup', 'TagResource', { ResourceArn: vaultArn, Tags: { canary: 'canary-tag' } })
+  // Of all that it allows to the other account nothing may have an effect: only copies into a vault may be allowed so.
+  await call('backup', 'PutBackupVaultAccessPolicy', {
+    BackupVaultName: 'canary-vault',
+    Policy: policy({
+      Effect: 'Allow',
+      Principal: { AWS: `arn:aws:iam::${tenant.accountId}:root` },
+      Action: ALLOWED_IN_VAIN.map((name) => `backup:${name}`),
+      Resource: '*',
+    }),
+  })
   await call('roleback', 'PauseBackups', {
     TargetArn: tree.arn,
     Reason: 'canary-pause',

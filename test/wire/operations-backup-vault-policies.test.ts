@@ -4,12 +4,19 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import {
   DeleteBackupVaultAccessPolicyCommand,
+  DeleteBackupVaultCommand,
   DeleteRecoveryPointCommand,
   DescribeBackupVaultCommand,
   DescribeRecoveryPointCommand,
   GetBackupVaultAccessPolicyCommand,
+  GetRecoveryPointRestoreMetadataCommand,
+  ListRecoveryPointsByBackupVaultCommand,
   PutBackupVaultAccessPolicyCommand,
+  PutBackupVaultLockConfigurationCommand,
   StartBackupJobCommand,
+  StartCopyJobCommand,
+  StartRestoreJobCommand,
+  UpdateRecoveryPointLifecycleCommand,
 } from '@aws-sdk/client-backup'
 import {
   ALL_RIGHTS,
@@ -66,6 +73,9 @@ test('an access policy is put, read and taken away', async () => {
 })
 
 test('what AWS would not take is refused in its words', async () => {
+  const many = (count: number) => Array.from({ length: count }, () => 'backup:DeleteRecoveryPoint')
+  await put(policy(deny(many(700))))
+  await backup.send(new DeleteBackupVaultAccessPolicyCommand({ BackupVaultName }))
   const refusals: readonly (readonly [string, string])[] = [
     [policy(deny('backup:*')), 'Wildcards are not allowed in the Action'],
     [
@@ -73,27 +83,40 @@ test('what AWS would not take is refused in its words', async () => {
       'Invalid vault access policy',
     ],
     ['{', 'Invalid vault access policy'],
+    [policy(deny(many(710))), 'it has more than 20480 characters'],
     [policy(deny('backup:DeleteRecoveryPoint', { AWS: `${admin.arn}x` })), 'Provided principal is not valid'],
   ]
   for (const [document, message] of refusals)
-    await assert.rejects(put(document), sdkError('InvalidParameterValueException', 400, message), document)
+    await assert.rejects(put(document), sdkError('InvalidParameterValueException', 400, message), message)
 })
 
 test('it binds callers with every right, on the vault and on the points in it, and the job that works in it', async () => {
   const input = { BackupVaultName, ResourceArn: tree.arn, IamRoleArn: role }
   const RecoveryPointArn = await backUpWell(world, input)
-  await put(
-    policy(deny(['backup:StartBackupJob', 'backup:DeleteRecoveryPoint', 'backup:DescribeRecoveryPoint'])),
-  )
   const point = { BackupVaultName, RecoveryPointArn }
-  for (const command of [
-    new StartBackupJobCommand(input),
-    new DeleteRecoveryPointCommand(point),
-    new DescribeRecoveryPointCommand(point),
-  ]) {
+  const commands = {
+    StartBackupJob: new StartBackupJobCommand(input),
+    DeleteRecoveryPoint: new DeleteRecoveryPointCommand(point),
+    DescribeRecoveryPoint: new DescribeRecoveryPointCommand(point),
+    GetRecoveryPointRestoreMetadata: new GetRecoveryPointRestoreMetadataCommand(point),
+    UpdateRecoveryPointLifecycle: new UpdateRecoveryPointLifecycleCommand(point),
+    ListRecoveryPointsByBackupVault: new ListRecoveryPointsByBackupVaultCommand({ BackupVaultName }),
+    StartRestoreJob: new StartRestoreJobCommand({ RecoveryPointArn, IamRoleArn: role, Metadata: {} }),
+    StartCopyJob: new StartCopyJobCommand({
+      RecoveryPointArn,
+      SourceBackupVaultName: BackupVaultName,
+      DestinationBackupVaultArn: vaultArn,
+      IamRoleArn: role,
+    }),
+    PutBackupVaultLockConfiguration: new PutBackupVaultLockConfigurationCommand({ BackupVaultName }),
+    DeleteBackupVault: new DeleteBackupVaultCommand({ BackupVaultName }),
+  }
+  await put(policy(deny(Object.keys(commands).map((name) => `backup:${name}`))))
+  for (const [name, command] of Object.entries(commands)) {
     await assert.rejects(
       asAdmin.send(command as StartBackupJobCommand),
       sdkError('AccessDeniedException', 403, 'with an explicit deny in a resource-based policy'),
+      name,
     )
   }
   assert.ok(await asAdmin.send(new DescribeBackupVaultCommand({ BackupVaultName })))
