@@ -143,13 +143,14 @@ function pointFacts(place: Place, body: PointBody): Facts {
       creationDate: iso(body.created_at),
       completionDate: iso(body.completed_at),
       backupSizeInBytes: String(body.size_bytes),
-      isEncrypted: true,
+      isEncrypted: 'true',
       storageClass: typeof body.moved_to_cold_at === 'number' ? 'COLD' : 'WARM',
       lifecycle: {
         deleteAfterDays: body.delete_after_days ?? undefined,
         moveToColdStorageAfterDays: body.cold_after_days ?? undefined,
       },
-      calculatedLifecycle: { deleteAt: iso(body.delete_at) },
+      // Written so by AWS.
+      calculatedLifeCycle: { deleteAt: iso(body.delete_at) },
       createdBy: creatorOf(body.created_by),
       sourceBackupVaultArn: body.source_vault_arn ?? undefined,
     },
@@ -209,7 +210,7 @@ function vaultFacts(_: Place, body: VaultBody): Facts {
       backupVaultArn: body.arn,
       vaultType: body.vault_type,
       state,
-      isLocked: body.lock_configuration !== null,
+      isLocked: String(body.lock_configuration !== null),
       changed: body.changed,
       lockProblem: body.lock_problem ?? undefined,
       creationDate: iso(body.created_at),
@@ -230,6 +231,7 @@ function planFacts(place: Place, body: PlanBody): Facts {
       backupPlanName: body.name,
       versionId: body.version_id,
       creationDate: iso(body.created_at),
+      modifiedAt: state === 'MODIFIED' ? iso(place.at) : undefined,
       deletionDate: iso(body.deleted_at),
       state,
     },
@@ -243,10 +245,11 @@ function regionFacts(place: Place, body: RegionSettingsTable): Facts {
     eventName: 'backup:RegionSettingModified',
     resources: [],
     detail: {
-      region: place.region,
+      modifiedAt: iso(place.at),
       state: 'MODIFIED',
-      resourceTypeOptInPreference: parsed(body.opt_in),
-      resourceTypeManagementPreference: parsed(body.management),
+      // With a capital letter in AWS's, too.
+      ResourceTypeOptInPreference: parsed(body.opt_in),
+      ResourceTypeManagementPreference: parsed(body.management),
     },
   }
 }

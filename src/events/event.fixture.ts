@@ -1,3 +1,6 @@
+import { ACCOUNT, NOW, REGION } from '../store/contract-rows.ts'
+import type { EventRow } from '../store/events/events.ts'
+import type { EventKind } from '../store/events/schema-events.ts'
 import type { Event } from './event.ts'
 
 /** A backup job's event, as the router makes them. */
@@ -18,5 +21,25 @@ export function failedBackup(id: string, detail: Readonly<Record<string, unknown
       statusMessage: 'the role may not read it',
       ...detail,
     },
+  }
+}
+
+/** What a trigger writes of a row, as it is claimed. */
+export function eventRow<Kind extends EventKind>(
+  kind: Kind,
+  body: object,
+): EventRow & { readonly kind: Kind } {
+  return {
+    seq: 1,
+    event_id: 'e',
+    at: NOW,
+    account_id: ACCOUNT,
+    region: REGION,
+    kind,
+    body: JSON.stringify(body),
+    cause: null,
+    claimed_until: 0,
+    attempts: 0,
+    routed_at: null,
   }
 }

@@ -111,12 +111,14 @@ function detailOf(place: Place, job: JobBody): Detail {
     return {
       restoreJobId: job.job_id,
       ...common,
+      backupVaultArn: vaultArn(place, job.vault_name),
+      sourceResourceArn: job.resource_arn ?? undefined,
       recoveryPointArn: job.recovery_point_arn ?? undefined,
       backupSizeInBytes: String(job.bytes_total ?? job.bytes_done),
       percentDone: percentOf(job),
       createdResourceArn: parsed(job.result)?.['createdResourceArn'],
       // AWS's first event of a restore has `state`, the others `status`.
-      ...(job.before === null ? { state: 'CREATED', status: job.state } : { status: job.state }),
+      ...(job.before === null ? { state: job.state } : { status: job.state }),
     }
   }
   return { jobId: job.job_id, jobKind: job.kind, ...vaultOf(place, job), ...common, state: job.state }
@@ -139,12 +141,15 @@ function percentOf(job: JobBody): number {
   return total === 0 ? 0 : Math.min(99, Math.floor((job.bytes_done / total) * 100))
 }
 
-/** AWS's createdBy has CreatedBy's members, each with a small first letter. */
+/** AWS's createdBy has CreatedBy's members, each with a small first letter, but for the rule's id. */
 export function creatorOf(text: string | null): Detail | undefined {
   const creator = parsed(text)
   if (creator === undefined) return undefined
   return Object.fromEntries(
-    Object.entries(creator).map(([key, value]) => [key.charAt(0).toLowerCase() + key.slice(1), value]),
+    Object.entries(creator).map(([key, value]) => [
+      key === 'BackupRuleId' ? 'backupPlanRuleId' : key.charAt(0).toLowerCase() + key.slice(1),
+      value,
+    ]),
   )
 }
 

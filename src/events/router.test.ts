@@ -19,7 +19,7 @@ import { insertVault } from '../store/vaults/vaults.ts'
 import { cloudTrailRecord } from './cloudtrail.ts'
 import { factsOf } from './details.ts'
 import type { Event } from './event.ts'
-import { failedBackup } from './event.fixture.ts'
+import { eventRow, failedBackup } from './event.fixture.ts'
 import type { Message } from './message.ts'
 import { notificationOf } from './notification.ts'
 import { EventRouter } from './router.ts'
@@ -341,18 +341,4 @@ test('a move to cold storage is named as CloudTrail names it, another change of 
     'backup:RecoveryPointStateChanged',
     'backup:BackupDeleted',
   ])
-})
-
-const eventRow = <Kind extends Parameters<typeof factsOf>[0]['kind']>(kind: Kind, body: object) => ({
-  seq: 1,
-  event_id: 'e',
-  at: NOW,
-  account_id: ACCOUNT,
-  region: REGION,
-  kind,
-  body: JSON.stringify(body),
-  cause: null,
-  claimed_until: 0,
-  attempts: 0,
-  routed_at: null,
 })
