@@ -11,8 +11,11 @@ import { putEventTarget } from '../store/events/event-targets.ts'
 import { claimEvents, recordNotice } from '../store/events/events.ts'
 import { openStore } from '../store/store.ts'
 import { Deliverer } from './deliver.ts'
-import { sealTarget } from './target.ts'
+import type { Event } from './event.ts'
 import { failedBackup } from './event.fixture.ts'
+import { parsePattern } from './pattern.ts'
+import { pingPattern, requestFor, sealTarget } from './target.ts'
+import type { HttpKind } from './target.ts'
 import { trialOf } from './words.ts'
 
 test('a message that its target refuses as such is given up after ten tries, and the next one is taken', async () => {
@@ -130,6 +133,77 @@ test('of a mail that is refused for good the one event that it is refused for is
   assert.deepEqual([...new Set(told)].toSorted(), wanted)
   for (const name of wanted)
     assert.equal(server.taken.filter(({ text }) => text.includes(name)).length, 1, name)
+})
+
+test('each chat gets its own form, whole, and the same plain words', () => {
+  const event = failedBackup('id', { statusMessage: 'a <b> & *c*' })
+  const bodyOf = (kind: HttpKind): unknown =>
+    JSON.parse(requestFor(kind, { url: 'https://chat.example/x' }, { event }, { sequence: 1, at: 0 }).body)
+  const lines = [
+    'Backup Job State Change: FAILED',
+    'arn:aws:backup:us-east-1:111122223333:backup-vault:daily',
+    'a <b> & *c*',
+    'account 111122223333, us-east-1, 2026-11-01T02:00:00Z',
+  ]
+  const [head, arn, , foot] = lines as [string, string, string, string]
+  assert.deepEqual(bodyOf('MATRIX'), {
+    text: lines.join('\n'),
+    html: [head, arn, 'a &lt;b&gt; &amp; *c*', foot].join('<br>'),
+  })
+  assert.deepEqual(bodyOf('TEAMS'), {
+    type: 'message',
+    attachments: [
+      {
+        contentType: 'application/vnd.microsoft.card.adaptive',
+        content: {
+          type: 'AdaptiveCard',
+          $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
+          version: '1.4',
+          body: lines.map((text) => ({ type: 'RichTextBlock', inlines: [{ type: 'TextRun', text }] })),
+        },
+      },
+    ],
+  })
+  assert.deepEqual(bodyOf('SLACK'), {
+    text: [head, arn, 'a &lt;b&gt; &amp; *c*', foot].join('\n'),
+    unfurl_links: false,
+    unfurl_media: false,
+    link_names: false,
+  })
+  assert.deepEqual(bodyOf('DISCORD'), {
+    content: [head, arn, String.raw`a \<b\> & \*c\*`, foot].join('\n').replaceAll('-', String.raw`\-`),
+    allowed_mentions: { parse: [] },
+  })
+})
+
+test('a dead man’s switch hears of every end of a run where healthchecks.io has it, and of a pause nothing', () => {
+  const pattern = parsePattern(pingPattern('p'))
+  const run = (state: string): Event => ({
+    ...failedBackup('id'),
+    source: 'roleback',
+    'detail-type': 'Backup Plan Run State Change',
+    detail: { backupPlanId: 'p', state, statusMessage: 'why' },
+  })
+  const pathOf = (event: Event): string | undefined => {
+    if (!pattern(event)) return undefined
+    const secret = { url: 'https://hc.example/ping/1/?a=b' }
+    const { url, body } = requestFor('PING', secret, { event }, { sequence: 1, at: 0 })
+    assert.match(body, /^Backup Plan Run State Change: [A-Z]+\n.*\nwhy\n/)
+    return url.pathname + url.search
+  }
+  const ends = {
+    STARTED: '/ping/1/start?a=b',
+    COMPLETED: '/ping/1?a=b',
+    PARTIAL: '/ping/1/fail?a=b',
+    FAILED: '/ping/1/fail?a=b',
+    EXPIRED: '/ping/1/fail?a=b',
+    ABORTED: '/ping/1/fail?a=b',
+    MISSED: '/ping/1/fail?a=b',
+    EMPTY: '/ping/1/fail?a=b',
+    PAUSED: undefined,
+  }
+  for (const [state, path] of Object.entries(ends)) assert.equal(pathOf(run(state)), path, state)
+  assert.equal(pathOf({ ...run('FAILED'), detail: { backupPlanId: 'other', state: 'FAILED' } }), undefined)
 })
 
 const MAIL = { from: 'backups@example.com', to: ['a@example.com', 'b@example.com'] }
