@@ -42,6 +42,9 @@ export async function lookupAuditEvents(
   }
 }
 
+/** A refusal and its explanation are written by two looks at the clock. */
+const SAME_REFUSAL_MS = 1_000
+
 /** By which id each refusal is explained. One that happened again within an hour has the id of the first. */
 async function explanationsOf(
   ctx: Context,
@@ -51,8 +54,8 @@ async function explanationsOf(
   if (denied.length === 0) return () => undefined
   const times = denied.map(({ at }) => at)
   const denials = await denialsBetween(ctx.store.db, ctx.accountId, {
-    from: Math.min(...times),
-    to: Math.max(...times),
+    from: Math.min(...times) - SAME_REFUSAL_MS,
+    to: Math.max(...times) + SAME_REFUSAL_MS,
     actions: [...new Set(denied.map(({ action }) => action))],
   })
   return (row) =>
@@ -60,8 +63,8 @@ async function explanationsOf(
       ? undefined
       : denials.findLast(
           (one) =>
-            one.at <= row.at &&
-            row.at <= one.last_at &&
+            one.at - SAME_REFUSAL_MS <= row.at &&
+            row.at <= one.last_at + SAME_REFUSAL_MS &&
             one.principal_arn === row.principal_arn &&
             one.action === row.action &&
             one.resource === row.resource,
