@@ -35,7 +35,7 @@ const FIELDS: Readonly<Record<Type, readonly Field[]>> = {
     {
       name: 'RestoreRoot',
       label: 'Restore below',
-      hint: 'Directory that restores may write into. Without one nothing can be restored to this resource.',
+      hint: 'Directory that restores may write into. Empty: the one that holds the directory.',
       isOptional: true,
     },
   ],

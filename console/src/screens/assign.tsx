@@ -48,10 +48,11 @@ export function Assign(): ReactNode {
   const [excluded, setExcluded] = useState('')
   const [tags, setTags] = useState<readonly Tag[]>([])
   const plan = useQuery({
-    queryKey: ['plan', id],
+    queryKey: ['assigned plan', id],
     queryFn: async () => await backup.send(new GetBackupPlanCommand({ BackupPlanId: id })),
   })
   const selection = selectionOf(isAll, arns, excluded, tags)
+  const selectsNothing = selection.Resources?.length === 0
   const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
 
   const { error, isBusy, onSubmit } = useSubmit(async () => {
@@ -80,7 +81,11 @@ export function Assign(): ReactNode {
               <Button variant="link" formAction="none" onClick={() => void navigate(-1)}>
                 Cancel
               </Button>
-              <Button variant="primary" loading={isBusy} disabled={name === '' || roleArn === undefined}>
+              <Button
+                variant="primary"
+                loading={isBusy}
+                disabled={name === '' || roleArn === undefined || selectsNothing}
+              >
                 Assign resources
               </Button>
             </SpaceBetween>
@@ -157,8 +162,8 @@ export function Assign(): ReactNode {
                 />
               </SpaceBetween>
             </Container>
-            <Matches selection={selection} />
-            {roleArn !== undefined && (
+            {!selectsNothing && <Matches selection={selection} />}
+            {roleArn !== undefined && !selectsNothing && (
               <Container header={<Header variant="h2">Whether the role can do it</Header>}>
                 <SpaceBetween size="m">
                   <Preflight
