@@ -210,6 +210,17 @@ test(
   },
 )
 
+test('a failed job’s picture has a red arrow, and what it stands for', { skip: missing }, async () => {
+  const page = await pageAsRoot(`/jobs/backup/${filled.deniedJobId}`)
+  const arrow = (name: RegExp) => page.getByRole('button', { name })
+  await shows(page, arrow(/^The session works on the vault: allowed$/))
+  await shows(page, arrow(/^The session uses the key: the server holds it/))
+  await arrow(/^The session works on the resource: denied$/).click()
+  const decisions = page.getByRole('table', { name: 'The session works on the resource' })
+  await shows(page, decisions.getByText(/no identity-based policy allows the elasticfilesystem:DescribeTags/))
+  assert.equal(await decisions.getByText('iam:PassRole').count(), 0, 'what another arrow stands for')
+})
+
 test(
   'a resource names the plans that back it up and why, and the roles that can back it up and restore it',
   { skip: missing },

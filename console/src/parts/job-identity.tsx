@@ -189,6 +189,13 @@ const WORDS: Readonly<Record<Health, string>> = {
   unasked: 'nothing recorded in this job',
 }
 
+/** Vaults have keys of their own, which no role can be given or refused. */
+const KEY_WORDS = 'the server holds it, so no role is asked'
+
+function wordsOf({ id }: Step, health: Health): string {
+  return id === 'key' && health === 'unasked' ? KEY_WORDS : WORDS[health]
+}
+
 function Picture({
   callerArn,
   roleArn,
@@ -238,7 +245,7 @@ function Picture({
         </div>
         <div>
           {arrow(onKey)}
-          <Node title="Key" name="Vault key" detail={undefined} />
+          <Node title="Vault key" name="Held by the server" detail={KEY_WORDS} />
         </div>
       </div>
     </div>
@@ -274,8 +281,8 @@ function Arrow({
       type="button"
       className={`identity-arrow ${health}`}
       aria-pressed={isChosen}
-      aria-label={`${step.label}: ${WORDS[health]}`}
-      title={`${step.label}: ${WORDS[health]}`}
+      aria-label={`${step.label}: ${wordsOf(step, health)}`}
+      title={`${step.label}: ${wordsOf(step, health)}`}
       onClick={onChoose}
     >
       <span aria-hidden="true">{MARKS[health]}</span>

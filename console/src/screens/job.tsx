@@ -148,7 +148,7 @@ export function Job(): ReactNode {
           callerArn={own.data?.CallerArn}
           roleArn={data.roleArn}
           resourceArn={data.resourceArn}
-          vault={data.vault}
+          vault={data.vault ?? own.data?.BackupVaultName}
           createdAt={data.created}
           isRunning={isRunning}
         />
