@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,8 +15,10 @@ import {
   makeVault,
   openWorld,
   registerDirectory,
+  restore,
   until,
 } from './fixtures/world.ts'
+import type { World } from './fixtures/world.ts'
 
 /** `/metrics` as Prometheus reads it, of a whole server with real backups behind it. */
 
@@ -94,6 +96,18 @@ test('exposition() escapes what would end a label value or a line', () => {
   assert.ok(!text.includes('roleback_none'))
 })
 
+/** What recovery points put into a vault: packs, their index, and heads twice. */
+function bytesOnDisk(world: World, vault: string): number {
+  const [row] = world.rows<{ vault_id: string }>('select vault_id from vault where name = ?', vault)
+  let bytes = 0
+  for (const folder of ['data', 'meta', 'index', 'points', 'twins/points']) {
+    const path = join(world.dataDir, 'vaults', row?.vault_id ?? '', folder)
+    for (const entry of readdirSync(path, { recursive: true, withFileTypes: true }))
+      if (entry.isFile()) bytes += statSync(join(entry.parentPath, entry.name)).size
+  }
+  return bytes
+}
+
 test('R23 metrics tell of jobs, resources, vaults and broken objectives, and of no secret', async () => {
   await using world = await openWorld({ metricsListen: '127.0.0.1:0' })
   const role = await makeRole(world, 'metrics-role', {
@@ -128,7 +142,7 @@ test('R23 metrics tell of jobs, resources, vaults and broken objectives, and of 
       update backup_selection set created_at = created_at - ${back}; update resource set created_at = created_at - ${back}`)
     db.close()
   })
-  await backUpWell(world, { ...input, ResourceArn: good.arn })
+  const RecoveryPointArn = await backUpWell(world, { ...input, ResourceArn: good.arn })
   assert.equal(
     (
       await backUp(world, {
@@ -139,6 +153,22 @@ test('R23 metrics tell of jobs, resources, vaults and broken objectives, and of 
     ).State,
     'FAILED',
   )
+  const restored = await restore(world, {
+    RecoveryPointArn,
+    IamRoleArn: role,
+    Metadata: { 'file-system-id': 'good', newFileSystem: 'true' },
+  })
+  assert.equal(restored.Status, 'COMPLETED', restored.StatusMessage ?? '')
+  const { CopyJobId = '' } = await world.call('backup', 'StartCopyJob', {
+    RecoveryPointArn,
+    SourceBackupVaultName: 'metered',
+    DestinationBackupVaultArn: await makeVault(world, 'second'),
+    IamRoleArn: role,
+  })
+  await until('the copy to end', async () => {
+    const { CopyJob } = await world.call('backup', 'DescribeCopyJob', { CopyJobId })
+    return CopyJob?.State === 'COMPLETED' ? true : undefined
+  })
   await world.call('roleback', 'PutEventTarget', {
     Name: 'away',
     Type: 'SLACK',
@@ -179,7 +209,11 @@ test('R23 metrics tell of jobs, resources, vaults and broken objectives, and of 
   assert.equal(value('roleback_resource_rpo_breached', { resource_arn: good.arn }), 0)
   assert.equal(value('roleback_resource_rpo_breached', { resource_arn: never.arn }), 1)
   assert.equal(value('roleback_vault_recovery_points', { vault: 'metered' }), 1)
-  assert.ok((value('roleback_backup_bytes_total') ?? 0) > 0)
+  const content = 300_000 + 'line\n'.length * 3000
+  for (const kind of ['backup', 'restore', 'copy'])
+    assert.equal(value(`roleback_${kind}_bytes_total`), content, kind)
+  for (const vault of ['metered', 'second'])
+    assert.equal(value('roleback_vault_stored_bytes', { vault }), bytesOnDisk(world, vault), vault)
   assert.equal(value('roleback_oldest_queued_job_age_seconds'), 0)
   assert.equal(value('roleback_events_set_aside'), 0)
   assert.equal(value('roleback_plan_last_run_timestamp_seconds', { plan: 'hourly' }), 0)
