@@ -11,6 +11,8 @@ import { ACCOUNT, decisionRow, NOW, pointRow, REGION, vaultRow } from '../store/
 import { putEventTarget } from '../store/events/event-targets.ts'
 import { countEventsSetAside, tryEventsAgain } from '../store/events/events.ts'
 import { insertJob } from '../store/jobs/jobs.ts'
+import { recordPlanRuns } from '../store/plans/due-rules.ts'
+import { writePlanVersion } from '../store/plans/plans.ts'
 import { deletePointIndex, putPointIndex } from '../store/points/point-index.ts'
 import { insertRecoveryPoint } from '../store/points/recovery-points.ts'
 import { openStore } from '../store/store.ts'
@@ -288,6 +290,58 @@ test('what became of an index is in AWS’s shape, and told to the topic that as
     'RECOVERY_POINT_INDEX_DELETED',
   )
   assert.equal(heard(gone, 'RECOVERY_POINT_INDEX_COMPLETED', 'RECOVERY_POINT_MODIFIED'), undefined)
+})
+
+test('a target whose pattern asks for missed runs of plans is owed those, and no started one', async () => {
+  await withStore(async (store) => {
+    await putEventTarget(
+      store.db,
+      {
+        account_id: ACCOUNT,
+        name: 'pager',
+        target_id: 't1',
+        kind: 'WEBHOOK',
+        settings: '{}',
+        secret: '',
+        pattern: JSON.stringify({
+          'detail-type': ['Backup Plan Run State Change'],
+          detail: { state: ['MISSED'] },
+        }),
+        topic_arn: null,
+        wants_calls: 0,
+        token_hash: null,
+      },
+      { arn: 'arn', now },
+    )
+    const plan = {
+      account_id: ACCOUNT,
+      region: REGION,
+      plan_id: 'p',
+      name: 'nightly',
+      version_id: '1',
+      creator_request_id: 'request',
+      created_at: NOW,
+      updated_at: NOW,
+      deleted_at: null,
+      last_run_at: null,
+    }
+    await store.transaction(async (tx) => await writePlanVersion(tx, plan, { document: '{}' }, []))
+    const rule = { accountId: ACCOUNT, region: REGION, planId: 'p', ruleId: 'r', dueAt: NOW, writtenAt: NOW }
+    const run = { rule, versionId: '1', jobs: 0, message: 'No server ran', now: NOW }
+    await recordPlanRuns(store.db, [
+      { ...run, dueAt: NOW, outcome: 'MISSED' },
+      { ...run, dueAt: NOW + 1, outcome: 'STARTED' },
+    ])
+    await routerOf(store).run()
+    const owed = await store.db.selectFrom('event_delivery').select('message').execute()
+    assert.deepEqual(
+      owed.map(({ message }) => {
+        const { event } = JSON.parse(message) as Message
+        return [event.detail['backupPlanId'], event.detail['state'], event.detail['statusMessage']]
+      }),
+      [['p', 'MISSED', 'No server ran']],
+    )
+  })
 })
 
 test('a topic is owed what becomes of the indexes of its vault', async () => {

@@ -130,13 +130,17 @@ export const EVENT_TRIGGERS_CONTRACT: readonly ContractCase[] = [
         writtenAt: NOW,
       }
       const run = { rule, dueAt: NOW, versionId: '2', jobs: 2, message: '', now: NOW }
-      await recordPlanRuns(store.db, [{ ...run, outcome: 'STARTED' }])
+      await recordPlanRuns(store.db, [
+        { ...run, outcome: 'STARTED' },
+        { ...run, dueAt: NOW + 1, outcome: 'MISSED', jobs: 0 },
+      ])
       await deletePlan(store.db, 'p', NOW + 1)
       assert.deepEqual(await taken(store, 'before', 'version_id', 'outcome', 'deleted_at'), [
         ['plan', null, '1', undefined, null],
         ['plan', '1', '2', undefined, null],
         // The plan's own last_run_at is no event.
         ['run', null, '2', 'STARTED', undefined],
+        ['run', null, '2', 'MISSED', undefined],
         ['plan', '2', '2', undefined, NOW + 1],
       ])
       const selection = {
