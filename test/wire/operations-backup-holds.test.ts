@@ -23,6 +23,7 @@ import {
   makeRole,
   makeVault,
   registerDirectory,
+  restore,
   until,
 } from '../fixtures/world.ts'
 import { sdkError, startTestServer } from '../server.ts'
@@ -161,6 +162,22 @@ test('job summaries count jobs by day, state and type', async () => {
   assert.equal((one?.EndTime?.getTime() ?? 0) - (one?.StartTime?.getTime() ?? 0), 14 * 86_400_000)
   assert.equal(countOf(await world.call('backup', 'ListBackupJobSummaries', {})), countOf(before) + 1)
   assert.deepEqual((await fresh.send(new ListRestoreJobSummariesCommand({}))).RestoreJobSummaries, [])
+  const RecoveryPointArn = await backUpInto('free')
+  const Metadata = { 'file-system-id': 'tree', newFileSystem: 'true' }
+  await restore(world, { RecoveryPointArn, IamRoleArn: role, Metadata })
+  const { RestoreJobSummaries } = await fresh.send(new ListRestoreJobSummariesCommand({}))
+  assert.deepEqual(
+    RestoreJobSummaries?.map((each) => [
+      each.AccountId,
+      each.Region,
+      each.State,
+      each.ResourceType,
+      each.Count,
+    ]),
+    [[world.accountId, world.region, 'COMPLETED', 'EFS', 1]],
+  )
+  const failed = await fresh.send(new ListRestoreJobSummariesCommand({ State: 'FAILED' }))
+  assert.deepEqual(failed.RestoreJobSummaries, [])
 })
 
 test('global settings are set, kept and read; what cannot be is refused', async () => {
