@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { startMailServer } from '../../test/servers/smtp.ts'
 import { ServerKey } from '../keyring/server-key.ts'
 import { createLog } from '../lib/log.ts'
 import { ACCOUNT, NOW, REGION } from '../store/contract-rows.ts'
-import { insertDeliveries } from '../store/events/event-deliveries.ts'
+import { deliveryCounts, insertDeliveries, retryDeliveries } from '../store/events/event-deliveries.ts'
 import { putEventTarget } from '../store/events/event-targets.ts'
 import { claimEvents, recordNotice } from '../store/events/events.ts'
 import { openStore } from '../store/store.ts'
@@ -27,65 +28,50 @@ test('a message that its target refuses as such is given up after ten tries, and
     else taken.push(sequence)
     response.writeHead(sequence === '1' ? 422 : 204).end()
   })
-  await new Promise<void>((resolve) => void receiver.listen(0, '127.0.0.1', resolve))
-  const place = `127.0.0.1:${(receiver.address() as AddressInfo).port}`
-  const store = await openStore({ kind: 'sqlite', file: ':memory:' })
-  try {
-    let now = NOW
-    const serverKey = new ServerKey(Buffer.alloc(32, 7))
-    const signingSecret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`
-    await putEventTarget(
-      store.db,
-      {
-        account_id: ACCOUNT,
-        name: 'hook',
-        target_id: 't1',
-        kind: 'WEBHOOK',
-        settings: '{}',
-        secret: sealTarget(serverKey, 't1', { url: `http://${place}/`, signingSecret }),
-        pattern: '{}',
-        topic_arn: null,
-        wants_calls: 0,
-        token_hash: null,
-      },
-      { arn: 'arn', now },
-    )
-    const notice = { detailType: 'Test', resources: [], detail: {}, cause: 'c' }
-    await recordNotice(store.db, { ...notice, accountId: ACCOUNT, region: REGION, at: now })
-    const [row] = await claimEvents(store, { now, leaseMs: 1, limit: 1 })
-    const event = trialOf({ id: 'e', account: ACCOUNT, region: REGION, time: new Date(now).toISOString() })
-    const owed = { eventSeq: row?.seq ?? 0, targetId: 't1', message: JSON.stringify({ event }) }
-    await store.transaction(async (tx) => await insertDeliveries(tx, [owed, owed], now))
-    const deliverer = new Deliverer({
-      store,
-      serverKey,
-      clock: { now: () => now, monotonic: () => now },
-      log: createLog('silent'),
-      reach: { own: [], allowedEndpoints: [place] },
-      owner: 'a test',
-      publicUrl: () => 'http://127.0.0.1',
-      managementAccountId: ACCOUNT,
-    })
-    for (let i = 0; i < 9; i++) {
-      await deliverer.run()
-      now += 3_600_000
-    }
-    assert.deepEqual([tries, taken], [9, []], 'nothing overtakes it while there is hope')
-    await deliverer.run()
-    now += 3_600_000
-    await deliverer.run()
-    assert.deepEqual([tries, taken], [10, ['2']])
-    const rows = await store.db
-      .selectFrom('event_delivery')
-      .select(['sequence', 'last_error'])
-      .where('given_up_at', 'is not', null)
-      .execute()
-    assert.deepEqual(rows, [{ sequence: 1, last_error: 'it answered with status 422' }])
-  } finally {
-    await store.close()
-    receiver.closeAllConnections()
-    await new Promise<void>((resolve) => void receiver.close(() => resolve()))
+  await using hook = await openHook(receiver)
+  await hook.owe(2)
+  for (let i = 0; i < 9; i++) {
+    await hook.run()
+    hook.pass(HOUR_MS)
   }
+  assert.deepEqual([tries, taken], [9, []], 'nothing overtakes it while there is hope')
+  await hook.run()
+  hook.pass(HOUR_MS)
+  await hook.run()
+  assert.deepEqual([tries, taken], [10, ['2']])
+  assert.deepEqual(await hook.givenUp(), [{ sequence: 1, last_error: 'it answered with status 422' }])
+})
+
+test('what is not taken for a week is given up, is counted, and can be sent again', async () => {
+  const taken: string[] = []
+  let status = 503
+  const receiver = createServer((request, response) => {
+    if (status === 204) taken.push(String(request.headers['webhook-id']))
+    response.writeHead(status).end()
+  })
+  await using hook = await openHook(receiver)
+  const counts = async () => (await deliveryCounts(hook.store.db, ['t1'])).get('t1')
+  await hook.owe(2)
+  await hook.run()
+  hook.pass(7 * 24 * HOUR_MS - 1)
+  await hook.owe(1)
+  await hook.run()
+  assert.deepEqual(await counts(), { owed: 3, givenUp: 0 }, 'a week is not over')
+  hook.pass(HOUR_MS)
+  await hook.run()
+  assert.deepEqual(await counts(), { owed: 1, givenUp: 2 }, 'those of a week ago, tried or not')
+  const last_error = 'it answered with status 503'
+  assert.deepEqual(await hook.givenUp(), [
+    { sequence: 1, last_error },
+    { sequence: 2, last_error },
+  ])
+  status = 204
+  hook.pass(HOUR_MS)
+  await hook.run()
+  assert.equal(taken.length, 1, 'what was given up is not sent by itself')
+  assert.equal(await retryDeliveries(hook.store, 't1', hook.now()), 2)
+  await hook.run()
+  assert.deepEqual([taken.length, await counts()], [3, { owed: 0, givenUp: 0 }])
 })
 
 test('a mail tells at once, and what comes within the next minute together', async () => {
@@ -205,6 +191,80 @@ test('a dead man’s switch hears of every end of a run where healthchecks.io ha
   for (const [state, path] of Object.entries(ends)) assert.equal(pathOf(run(state)), path, state)
   assert.equal(pathOf({ ...run('FAILED'), detail: { backupPlanId: 'other', state: 'FAILED' } }), undefined)
 })
+
+const HOUR_MS = 3_600_000
+
+/** A webhook that is owed messages, and whoever tells it. */
+async function openHook(receiver: Server) {
+  await new Promise<void>((resolve) => void receiver.listen(0, '127.0.0.1', resolve))
+  const place = `127.0.0.1:${(receiver.address() as AddressInfo).port}`
+  const store = await openStore({ kind: 'sqlite', file: ':memory:' })
+  let now = NOW
+  const serverKey = new ServerKey(Buffer.alloc(32, 7))
+  const signingSecret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`
+  await putEventTarget(
+    store.db,
+    {
+      account_id: ACCOUNT,
+      name: 'hook',
+      target_id: 't1',
+      kind: 'WEBHOOK',
+      settings: '{}',
+      secret: sealTarget(serverKey, 't1', { url: `http://${place}/`, signingSecret }),
+      pattern: '{}',
+      topic_arn: null,
+      wants_calls: 0,
+      token_hash: null,
+    },
+    { arn: 'arn', now },
+  )
+  const notice = { detailType: 'Test', resources: [], detail: {}, cause: 'c' }
+  await recordNotice(store.db, { ...notice, accountId: ACCOUNT, region: REGION, at: now })
+  const [row] = await claimEvents(store, { now, leaseMs: 1, limit: 1 })
+  const deliverer = new Deliverer({
+    store,
+    serverKey,
+    clock: { now: () => now, monotonic: () => now },
+    log: createLog('silent'),
+    reach: { own: [], allowedEndpoints: [place] },
+    owner: 'a test',
+    publicUrl: () => 'http://127.0.0.1',
+    managementAccountId: ACCOUNT,
+  })
+  return {
+    store,
+    now: (): number => now,
+    pass: (ms: number): void => void (now += ms),
+    run: async (): Promise<void> => await deliverer.run(),
+    owe: async (count: number): Promise<void> =>
+      await store.transaction(async (tx) => {
+        const event = trialOf({
+          id: 'e',
+          account: ACCOUNT,
+          region: REGION,
+          time: new Date(now).toISOString(),
+        })
+        const owed = { eventSeq: row?.seq ?? 0, targetId: 't1', message: JSON.stringify({ event }) }
+        await insertDeliveries(
+          tx,
+          Array.from({ length: count }, () => owed),
+          now,
+        )
+      }),
+    givenUp: async () =>
+      await store.db
+        .selectFrom('event_delivery')
+        .select(['sequence', 'last_error'])
+        .where('given_up_at', 'is not', null)
+        .orderBy('sequence')
+        .execute(),
+    [Symbol.asyncDispose]: async (): Promise<void> => {
+      await store.close()
+      receiver.closeAllConnections()
+      await new Promise<void>((resolve) => void receiver.close(() => resolve()))
+    },
+  }
+}
 
 const MAIL = { from: 'backups@example.com', to: ['a@example.com', 'b@example.com'] }
 

@@ -58,15 +58,17 @@ export class Deliverer {
   async run(): Promise<void> {
     const sending = new Map<Promise<void>, string>()
     try {
-      do {
+      for (;;) {
         for (;;) {
           const claimed = await this.#claim([...sending.values()])
           if (claimed === undefined) break
           const sent = this.#send(claimed).finally(() => sending.delete(sent))
           sending.set(sent, claimed.target.account_id)
         }
+        if (sending.size === 0) return
+        // Whoever was told is owed the next one at once.
         await oneOf([...sending.keys()])
-      } while (sending.size > 0)
+      }
     } finally {
       await Promise.allSettled(sending.keys())
     }
