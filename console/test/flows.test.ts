@@ -87,21 +87,28 @@ test(
   async () => {
     const page = await pageAsRoot('/vaults/production?tab=policy')
     const document = page.getByLabel('Policy document (JSON)')
-    const statement = (Action: string): string =>
+    const statement = (Action: string | string[]): string =>
       JSON.stringify({
         Version: '2012-10-17',
         Statement: [{ Effect: 'Deny', Principal: '*', Action, Resource: '*' }],
       })
     await document.fill(statement('backup:DeleteRecoveryPointz'))
     await shows(page, page.getByText(/DeleteRecoveryPointz/).filter({ visible: true }))
-    await document.fill(statement('backup:*'))
-    await shows(page, page.getByText(/lock/i).filter({ visible: true }).last())
+    const changes = ['backup:PutBackupVaultAccessPolicy', 'backup:DeleteBackupVaultAccessPolicy']
+    await document.fill(statement(changes))
+    await shows(page, page.getByText(/you could neither change it nor take it away again line 1, column/))
+    await page.getByRole('button', { name: 'Save' }).click()
+    const dialog = page.getByRole('dialog')
+    await shows(page, dialog.getByText(/you could neither change it nor take it away again/))
+    assert.equal(await dialog.getByRole('button', { name: 'Save policy' }).isEnabled(), false)
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
 
     await document.fill('{"Version": "2012-10-17"')
     await page.getByRole('button', { name: 'Save' }).click()
     await shows(page, page.getByText('Could not save this policy'))
 
     await document.fill(statement('backup:DeleteRecoveryPoint'))
+    assert.equal(await page.getByText('Could not save this policy').count(), 0)
     await page.getByRole('button', { name: 'Save' }).click()
     await shows(page, page.getByText('The policy was saved.'))
     const { Policy = '' } = await server.call('backup', 'GetBackupVaultAccessPolicy', {

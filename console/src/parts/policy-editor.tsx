@@ -15,9 +15,14 @@ import type { PolicyFinding, ValidatePolicyInput } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { AwsCommand } from './aws-command.tsx'
 import { Completion } from './completion.tsx'
+import { Confirm } from './confirm.tsx'
 import { notify } from './notices.tsx'
 import { prettyJson } from './preflight.tsx'
 import { Problem } from './problem.tsx'
+
+/** The linter's code for what its author could not take back. */
+const LOCK_OUT = 'LocksOutAuthor'
+const SAVED = 'The policy was saved.'
 
 interface PolicyEditorProps {
   readonly title: string
@@ -56,6 +61,8 @@ export function PolicyEditor(props: PolicyEditorProps): ReactNode {
     enabled: written.trim() !== '',
     placeholderData: (before) => before,
   })
+  const [isAsking, setAsking] = useState(false)
+  const isLockOut = lint.data?.some(({ Code }) => Code === LOCK_OUT) === true
   const attempt = async (what: () => Promise<void>, done: string): Promise<void> => {
     setBusy(true)
     setError(undefined)
@@ -85,7 +92,10 @@ export function PolicyEditor(props: PolicyEditorProps): ReactNode {
                 variant="primary"
                 loading={isBusy}
                 disabled={text.trim() === ''}
-                onClick={() => void attempt(async () => await save(text), 'The policy was saved.')}
+                onClick={() => {
+                  if (isLockOut) setAsking(true)
+                  else void attempt(async () => await save(text), SAVED)
+                }}
               >
                 Save
               </Button>
@@ -104,7 +114,10 @@ export function PolicyEditor(props: PolicyEditorProps): ReactNode {
               value={text}
               rows={Math.min(30, Math.max(10, text.split('\n').length))}
               spellcheck={false}
-              onChange={({ detail }) => setText(detail.value)}
+              onChange={({ detail }) => {
+                setText(detail.value)
+                setError(undefined)
+              }}
             />
           </div>
         </FormField>
@@ -112,6 +125,22 @@ export function PolicyEditor(props: PolicyEditorProps): ReactNode {
         {written.trim() !== '' && <Findings findings={lint.data} error={lint.error} />}
         {written.trim() !== '' && <AwsCommand command={command(compactJson(written))} />}
       </SpaceBetween>
+      {isAsking && (
+        <Confirm
+          title="Save a policy that locks you out"
+          what="save this policy"
+          word="save"
+          action="Save policy"
+          command={command(compactJson(text))}
+          onClose={() => setAsking(false)}
+          onConfirm={async () => {
+            await save(text)
+            notify(SAVED)
+          }}
+        >
+          {lint.data?.find(({ Code }) => Code === LOCK_OUT)?.Message}
+        </Confirm>
+      )}
     </Container>
   )
 }
@@ -142,9 +171,8 @@ function Findings({
           key={`${Code} ${Line} ${Column} ${Message}`}
           type={/error/i.test(Severity) ? 'error' : 'warning'}
         >
-          {Message}
+          {Message}{' '}
           <Box variant="small">
-            {' '}
             line {Line}, column {Column} ({Code})
           </Box>
         </Alert>
