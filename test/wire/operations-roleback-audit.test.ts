@@ -271,9 +271,9 @@ test('R24 the system vault knows a chain that was written anew, whatever the dat
     JSON.stringify(cut),
   )
   // An export that cannot be read does not pass for a trail that was held against it.
-  const [{ vault_id = '' } = {}] = own.rows<{ vault_id: string }>('select vault_id from identity_export')
+  const [exported] = own.rows<{ vault_id: string }>('select vault_id from identity_export')
   const folder = readdirSync(own.dataDir, { recursive: true }).find((path) =>
-    String(path).endsWith(join(vault_id, 'identity')),
+    String(path).endsWith(join(exported?.vault_id ?? '', 'identity')),
   )
   rmSync(join(own.dataDir, String(folder)), { recursive: true })
   assert.ok(kinds(await verify(own)).includes('AnchorsMissing'))
