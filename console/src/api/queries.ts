@@ -8,3 +8,22 @@ export const queries: QueryClient = new QueryClient({
     queries: { staleTime: FRESH_MS, retry: false, refetchOnWindowFocus: true, throwOnError: false },
   },
 })
+
+/** What asking again does not change: each try would only be one more line of the audit trail. */
+const REFUSED = /^(AccessDenied|ExpiredToken|InvalidClientTokenId|UnrecognizedClient|SessionEnded)/
+
+/**
+ * For a query's `refetchInterval`: asks again every so often, until it is refused. What else fails (a server that starts anew) is tried
+ * on.
+ * @param every Milliseconds, or how they follow from what was answered last; `false` ends it.
+ */
+export function untilRefused<T>(
+  every: number | false | ((data: T | undefined) => number | false),
+): (query: {
+  readonly state: { readonly data: T | undefined; readonly error: Error | null }
+}) => number | false {
+  return ({ state: { data, error } }) => {
+    if (error !== null && REFUSED.test(error.name)) return false
+    return typeof every === 'function' ? every(data) : every
+  }
+}

@@ -9,6 +9,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import type { JobDecision } from '../api/generated.ts'
+import { untilRefused } from '../api/queries.ts'
 import { allPages, roleback } from '../api/roleback.ts'
 import { Arn } from './arn.tsx'
 import { count, nameOf, statementText } from './format.ts'
@@ -55,7 +56,7 @@ export function JobIdentity(props: JobIdentityProps): ReactNode {
         (page) => page.Decisions,
         MAX_DECISIONS,
       ),
-    refetchInterval: isRunning ? FOLLOW_MS : false,
+    refetchInterval: untilRefused(isRunning && FOLLOW_MS),
   })
   const passed = useQuery({
     queryKey: ['passed', jobId],

@@ -1,5 +1,6 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
+import { untilRefused } from '../api/queries.ts'
 
 /** One page of a list that the server cuts: what is shown never grows with what there is. */
 export interface Page<T> {
@@ -32,7 +33,7 @@ export function usePages<T>(
     queryKey: [...key, 'page', token ?? ''],
     queryFn: async () => await fetchPage(token),
     placeholderData: keepPreviousData,
-    ...(every !== undefined && { refetchInterval: every }),
+    refetchInterval: untilRefused(every ?? false),
   })
   // Until a page is there, the one before it is shown, and what followed that one is this page itself.
   const next = isPlaceholderData ? undefined : data?.next

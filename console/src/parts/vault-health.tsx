@@ -18,6 +18,7 @@ import { RoleField, defaultRoleArn, ensureRole } from './role-field.tsx'
 import type { ChosenRole } from './role-field.tsx'
 import { State } from './state.tsx'
 import type { DamagedObject, DamagedRecoveryPoint, VaultHealth } from '../api/generated.ts'
+import { untilRefused } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
 import { useSession } from '../session/session.ts'
 
@@ -31,7 +32,7 @@ export function HealthOfVault({ name }: { readonly name: string }): ReactNode {
   const { data, error } = useQuery({
     queryKey: ['vault health', name],
     queryFn: async () => (await roleback('ListVaultHealth', { BackupVaultName: name })).Vaults[0],
-    refetchInterval: FOLLOW_MS,
+    refetchInterval: untilRefused<unknown>(FOLLOW_MS),
   })
   return (
     <Stack>

@@ -14,6 +14,7 @@ import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams } from 'react-router'
 import { backup } from '../api/backup.ts'
+import { untilRefused } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
 import { Facts } from '../parts/facts.tsx'
 import { bytes, count, duration, fromSeconds, nameOf, when } from '../parts/format.ts'
@@ -55,12 +56,12 @@ export function Job(): ReactNode {
   const { data, error, isPending, refetch } = useQuery({
     queryKey: ['job', kind, id],
     queryFn: async () => await describe(kind, id),
-    refetchInterval: ({ state }) => (ENDED.has(state.data?.state ?? '') ? false : FOLLOW_MS),
+    refetchInterval: untilRefused((job) => !ENDED.has(job?.state ?? '') && FOLLOW_MS),
   })
   const own = useQuery({
     queryKey: ['own job', id, data?.state],
     queryFn: async () => (await roleback('DescribeJob', { JobId: id })).Job,
-    refetchInterval: () => (ENDED.has(data?.state ?? '') ? false : FOLLOW_MS),
+    refetchInterval: untilRefused(!ENDED.has(data?.state ?? '') && FOLLOW_MS),
   })
   const isRunning = data !== undefined && !ENDED.has(data.state ?? '')
   const cancel = async (): Promise<void> => {

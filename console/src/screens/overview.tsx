@@ -12,7 +12,7 @@ import type { ReactNode } from 'react'
 import { DAYS, MAX_ROWS, lastOf, readHeat, readState } from './overview-state.ts'
 import type { OverviewState } from './overview-state.ts'
 import { backup } from '../api/backup.ts'
-import { queries } from '../api/queries.ts'
+import { queries, untilRefused } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
 import { ago, count, fromSeconds, nameOf, when } from '../parts/format.ts'
 import { DayScale, DayStrip, Heatmap } from '../parts/heatmap.tsx'
@@ -40,7 +40,7 @@ export function Overview(): ReactNode {
     queryKey: ['overview'],
     queryFn: readState,
     // The server counts no more often than it can afford; what it counted before is asked for again soon.
-    refetchInterval: ({ state: { data } }) => (data?.numbers.IsCurrent === false ? LIVE_MS : UNASKED_MS),
+    refetchInterval: untilRefused((data) => (data?.numbers.IsCurrent === false ? LIVE_MS : UNASKED_MS)),
   })
   useMoves()
   if (state.error !== null)
@@ -115,7 +115,7 @@ function useMoves(): void {
         .map(({ BackupJobId = '', State = '' }) => `${BackupJobId} ${State}`)
         .join()
     },
-    refetchInterval: LIVE_MS,
+    refetchInterval: untilRefused(LIVE_MS),
   })
   const seen = useRef(moved)
   useEffect(() => {
@@ -186,7 +186,7 @@ function Heat({ of }: { readonly of: number }): ReactNode {
     queryKey: ['heat'],
     queryFn: readHeat,
     placeholderData: keepPreviousData,
-    refetchInterval: UNASKED_MS,
+    refetchInterval: untilRefused(UNASKED_MS),
   })
   const more = of - MAX_ROWS
   return (
@@ -240,7 +240,7 @@ function Denials(): ReactNode {
   const { data, error } = useQuery({
     queryKey: ['denials'],
     queryFn: async () => (await roleback('LookupAuditEvents', { Effect: 'Deny', MaxResults: 5 })).Events,
-    refetchInterval: 10_000,
+    refetchInterval: untilRefused(10_000),
   })
   return (
     <Container fitHeight header={<Header variant="h2">Denied lately</Header>}>

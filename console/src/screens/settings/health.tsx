@@ -6,6 +6,7 @@ import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { backup } from '../../api/backup.ts'
 import type { Pause } from '../../api/generated.ts'
+import { untilRefused } from '../../api/queries.ts'
 import { roleback } from '../../api/roleback.ts'
 import { Facts } from '../../parts/facts.tsx'
 import { ago, fromSeconds, nameOf, when } from '../../parts/format.ts'
@@ -45,7 +46,7 @@ function Queue(): ReactNode {
             await backup.send(new ListBackupJobsCommand({ ByState, MaxResults: MAX_COUNTED })),
         ),
       ),
-    refetchInterval: FOLLOW_MS,
+    refetchInterval: untilRefused(FOLLOW_MS),
   })
   const counted = (at: number): ReactNode => {
     const page = data?.[at]
