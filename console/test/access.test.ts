@@ -164,10 +164,12 @@ async function signsInByName(given: { password: string; next: string; code: stri
   const itsComplaints = complaintsOf(person)
   const field = (name: string) => person.getByRole('textbox', { name, exact: true })
   const password = person.getByLabel('Password', { exact: true })
-  await person.goto(`${server.url}/console/`)
+  const document = await person.goto(`${server.url}/console/`)
+  assert.doesNotMatch((await document?.text()) ?? '', /<script(?![^>]*\ssrc=)/, 'as it was built')
   await person.getByRole('radio', { name: 'User name' }).check()
   await field('Account ID or alias').fill(ACCOUNT)
   await field('User name').fill('operator')
+  assert.equal(await person.getByRole('button', { name: 'Sign in' }).isEnabled(), false)
   await password.fill('wrong')
   await person.getByRole('button', { name: 'Sign in' }).click()
   const refused = person.getByText('You are not signed in')
@@ -176,15 +178,34 @@ async function signsInByName(given: { password: string; next: string; code: stri
   await password.fill(given.password)
   await field('MFA code, if you have a device').fill(given.code)
   await person.getByRole('button', { name: 'Sign in' }).click()
-  await shows(person, person.getByLabel('New password'))
+  await shows(person, person.getByText('Choose a new password'))
+  assert.equal(await refused.count(), 0)
   await person.getByLabel('New password').fill(given.next)
   await person.getByRole('button', { name: 'Sign in' }).click()
   await shows(person, person.getByRole('heading', { level: 1, name: 'Overview' }))
   await shows(person, person.getByRole('button', { name: /operator/ }))
+  await asksNoMoreAndEnds(person)
   assert.deepEqual(itsComplaints, [])
   await context.close()
   const { LoginProfile } = await server.call('iam', 'GetLoginProfile', { UserName: 'operator' })
   assert.notEqual(LoginProfile.PasswordResetRequired, true)
+}
+
+/** R24: an overview that is refused fills no audit trail; and a session that was revoked leads to the sign-in form, at the same address. */
+async function asksNoMoreAndEnds(person: Page): Promise<void> {
+  await shows(person, person.getByText('You may not see how things stand'))
+  // What was asked at the same time is refused, too.
+  await person.waitForTimeout(700)
+  const asked: string[] = []
+  person.on('request', (request) => void asked.push(request.headers()['x-amz-target'] ?? request.url()))
+  await person.waitForTimeout(1_500)
+  assert.deepEqual(asked, [], 'twice the interval of the overview')
+  const { Sessions } = await server.call('roleback', 'ListSessions', {})
+  const own = Sessions.find(({ PrincipalArn }) => PrincipalArn.endsWith(':user/operator'))
+  await server.call('roleback', 'RevokeSessions', { PrincipalArn: own?.PrincipalArn ?? assert.fail() })
+  await person.getByRole('link', { name: 'Backup vaults' }).click()
+  await shows(person, person.getByText('Your session ended'))
+  assert.equal(new URL(person.url()).pathname, '/console/vaults')
 }
 
 test('what a user may is simulated, and the link asks the same again', { skip: missing }, async () => {

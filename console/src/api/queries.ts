@@ -1,9 +1,11 @@
-import { QueryClient } from '@tanstack/react-query'
+import { QueryCache, QueryClient } from '@tanstack/react-query'
+import { endIfRefused } from '../session/session.ts'
 
 /** What one answer is good for, in milliseconds: moving between screens asks no more often. */
 const FRESH_MS = 2_000
 
 export const queries: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: (error) => void endIfRefused(error) }),
   defaultOptions: {
     queries: { staleTime: FRESH_MS, retry: false, refetchOnWindowFocus: true, throwOnError: false },
   },

@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { endIfRefused } from '../session/session.ts'
 
 export interface Submit {
   /** What the last attempt failed with. */
@@ -19,6 +20,7 @@ export function useSubmit(attempt: () => Promise<void>): Submit {
       await attempt()
     } catch (failure) {
       setError(failure)
+      void endIfRefused(failure)
       setBusy(false)
     }
   }

@@ -29,6 +29,7 @@ interface Waiting {
 export type SessionState = 'unknown' | SessionView | undefined
 
 let state: SessionState = 'unknown'
+let hasEnded = false
 let lastId = 0
 const waiting = new Map<number, Waiting>()
 const listeners = new Set<() => void>()
@@ -46,6 +47,7 @@ const worker = new SharedWorker(new URL('./worker.ts', import.meta.url), {
 worker.port.addEventListener('message', ({ data }: MessageEvent<WorkerMessage>) => {
   if (data.kind === 'session') {
     state = data.session
+    hasEnded = data.hasEnded
     for (const listener of listeners) listener()
     return
   }
@@ -74,6 +76,20 @@ export async function callWorker<N extends WorkerCallName>(
 
 export function sessionNow(): SessionState {
   return state
+}
+
+/** Where nobody is signed in: whether somebody was until his session ended without his doing. */
+export function sessionHasEnded(): boolean {
+  return hasEnded
+}
+
+/** What the server says of credentials that it does not take any more. */
+const ENDED = /^(ExpiredToken|InvalidClientTokenId|UnrecognizedClient)/
+
+/** For whatever a call failed with: where the server does not take the session any more, it ends here too. */
+export async function endIfRefused(error: unknown): Promise<void> {
+  if (typeof state === 'object' && error instanceof Error && ENDED.test(error.name))
+    await callWorker('endSession', { accessKeyId: state.accessKeyId })
 }
 
 export function useSessionState(): SessionState {

@@ -49,6 +49,8 @@ export interface WorkerCalls {
   switchRole: { input: { readonly roleArn: string; readonly sessionName: string }; output: SessionView }
   switchBack: { input: undefined; output: SessionView }
   setRegion: { input: { readonly region: string }; output: SessionView }
+  /** The server no longer takes this key: whoever has it is not signed in any more. */
+  endSession: { input: { readonly accessKeyId: string }; output: SessionView | undefined }
   signOut: { input: undefined; output: undefined }
   sign: { input: ToSign; output: string }
 }
@@ -68,6 +70,6 @@ export interface WorkerFailure {
 }
 
 export type WorkerMessage =
-  | { readonly kind: 'session'; readonly session: SessionView | undefined }
+  | { readonly kind: 'session'; readonly session: SessionView | undefined; readonly hasEnded: boolean }
   | { readonly kind: 'answer'; readonly id: number; readonly output: unknown }
   | { readonly kind: 'failure'; readonly id: number; readonly failure: WorkerFailure }

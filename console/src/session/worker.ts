@@ -23,6 +23,9 @@ interface Held {
 
 /** The session that signs, and below it those that it was switched from. */
 let sessions: Held[] = []
+/** Whether the last session ended by itself: its time was over, or the server no longer took it. */
+let hasEnded = false
+let ending: ReturnType<typeof setTimeout> | undefined
 const ports = new Set<MessagePort>()
 
 class CallError extends Error {
@@ -57,6 +60,14 @@ const calls: Readonly<Record<string, (input: never) => Promise<unknown>>> = {
     return await Promise.resolve(published())
   },
   signOut: async () => await signOut(),
+  endSession: async ({ accessKeyId }: { accessKeyId: string }) => {
+    // Of many calls that were refused alike, the first ends it; what is below it may still be good.
+    if (sessions.at(-1)?.view.accessKeyId === accessKeyId) {
+      sessions.pop()
+      hasEnded = sessions.length === 0
+    }
+    return await Promise.resolve(published())
+  },
   sign: async (input: ToSign) => await signatureOf(present().key, input),
 }
 
@@ -68,7 +79,8 @@ const calls: Readonly<Record<string, (input: never) => Promise<unknown>>> = {
     else void respond(port, message.data)
   })
   port.start()
-  tell(port, { kind: 'session', session: current()?.view })
+  const session = current()?.view
+  tell(port, { kind: 'session', session, hasEnded })
 })
 
 async function respond(port: MessagePort, { id, name, input }: WorkerRequest): Promise<void> {
@@ -96,6 +108,7 @@ function current(): Held | undefined {
   const held = sessions.at(-1)
   if (held === undefined || held.view.expiresAt > Date.now()) return held
   sessions.pop()
+  hasEnded = sessions.length === 0
   return current()
 }
 
@@ -105,10 +118,12 @@ function present(): Held {
   return held
 }
 
-/** Tells every tab who is signed in now. */
+/** Tells every tab who is signed in now, and again when that session's time is over. */
 function published(): SessionView | undefined {
   const session = current()?.view
-  for (const port of ports) tell(port, { kind: 'session', session })
+  clearTimeout(ending)
+  if (session !== undefined) ending = setTimeout(published, session.expiresAt - Date.now() + 1)
+  for (const port of ports) tell(port, { kind: 'session', session, hasEnded })
   return session
 }
 
@@ -137,6 +152,7 @@ async function signInWithKey(given: KeySignIn & { region: string }): Promise<Ses
 
 async function open(region: string, answer: unknown): Promise<SessionView | undefined> {
   const { Credentials, AccountId, PrincipalArn } = answer as AnsweredSession
+  hasEnded = false
   sessions = [
     {
       key: await importSecret(Credentials.SecretAccessKey),
@@ -190,6 +206,7 @@ async function switchRole(given: { roleArn: string; sessionName: string }): Prom
 async function signOut(): Promise<undefined> {
   const signedIn = sessions[0]
   sessions = []
+  hasEnded = false
   published()
   if (signedIn === undefined) return undefined
   const { view, key } = signedIn

@@ -14,7 +14,7 @@ import type { ReactNode } from 'react'
 import { useLocation, useNavigate } from 'react-router'
 import { beginOidc, finishOidc, takeOidcAnswer } from './oidc.ts'
 import { SERVER_FACTS, useServerFacts } from './server.ts'
-import { callWorker } from '../session/session.ts'
+import { callWorker, sessionHasEnded } from '../session/session.ts'
 
 type Way = 'key' | 'password' | 'oidc'
 
@@ -30,6 +30,13 @@ const EMPTY = {
 }
 type Fields = typeof EMPTY
 
+/** Without which no way can be gone. */
+const NEEDED: Readonly<Record<Way, readonly (keyof Fields)[]>> = {
+  key: ['accessKeyId', 'secretAccessKey'],
+  password: ['account', 'userName', 'password'],
+  oidc: ['provider'],
+}
+
 /** What is typed here goes to the worker, which exchanges it for credentials of an hour at most; nothing of it is kept. */
 export function SignIn(): ReactNode {
   const queries = useQueryClient()
@@ -39,7 +46,7 @@ export function SignIn(): ReactNode {
   const [way, setWay] = useState<Way>('key')
   const [chosenRegion, setRegion] = useState<string>()
   const [fields, setFields] = useState<Fields>(EMPTY)
-  const [failure, setFailure] = useState<string>()
+  const [failure, setFailure] = useState<{ readonly message: string; readonly isToChange: boolean }>()
   const [mustChange, setMustChange] = useState(false)
   const [isBusy, setBusy] = useState(false)
   const region = chosenRegion ?? facts?.regions[0] ?? ''
@@ -51,8 +58,9 @@ export function SignIn(): ReactNode {
       await what()
     } catch (error) {
       const { name, message } = error as Error
-      if (name === 'PasswordChangeRequiredException') setMustChange(true)
-      setFailure(message)
+      const isToChange = name === 'PasswordChangeRequiredException'
+      if (isToChange) setMustChange(true)
+      setFailure({ message, isToChange })
     }
     setBusy(false)
   }
@@ -66,7 +74,7 @@ export function SignIn(): ReactNode {
     if (begun !== undefined) setFields((before) => ({ ...before, provider: begun.providerArn }))
     void navigate(begun?.path ?? '/', { replace: true })
     if (answer.kind === 'code') void attempt(async () => await finishOidc(answer))
-    else setFailure(answer.reason)
+    else setFailure({ message: answer.reason, isToChange: false })
   }, [])
 
   const submit = (): void =>
@@ -122,7 +130,12 @@ export function SignIn(): ReactNode {
           <Form
             variant="embedded"
             actions={
-              <Button variant="primary" loading={isBusy} formAction="submit">
+              <Button
+                variant="primary"
+                loading={isBusy}
+                disabled={NEEDED[way].some((name) => fields[name] === '')}
+                formAction="submit"
+              >
                 Sign in
               </Button>
             }
@@ -135,9 +148,17 @@ export function SignIn(): ReactNode {
               }
             >
               <SpaceBetween size="l">
+                {failure === undefined && sessionHasEnded() && (
+                  <Alert type="info" header="Your session ended">
+                    Its time was over, or it was revoked. Sign in again to go on where you were.
+                  </Alert>
+                )}
                 {failure !== undefined && (
-                  <Alert type="error" header="You are not signed in">
-                    {failure}
+                  <Alert
+                    type={failure.isToChange ? 'info' : 'error'}
+                    header={failure.isToChange ? 'Choose a new password' : 'You are not signed in'}
+                  >
+                    {failure.message}
                   </Alert>
                 )}
                 {!isSecureContext && (
