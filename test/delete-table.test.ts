@@ -25,12 +25,12 @@ import {
   removeRole,
   until,
 } from './fixtures/world.ts'
-import { sweepNow } from './fixtures/expiry.ts'
+import { approveHeld, sweepNow } from './fixtures/expiry.ts'
 import type { World } from './fixtures/world.ts'
 
 /**
- * The delete table: every way in which a recovery point or its bytes can go, against every mode of a vault's lock, by root and by an
- * administrator. What counts is what lies in the vault afterwards, read beside the server.
+ * The delete table: every way in which a recovery point or its bytes can go, against every mode of a vault's lock, by root, by an
+ * administrator and by a user with rights of its own. What counts is what lies in the vault afterwards, read beside the server.
  */
 
 const MODES = ['none', 'governance', 'grace', 'compliance'] as const
@@ -40,9 +40,9 @@ type Expected = Readonly<Record<Mode, Outcome>>
 
 const LOCKS = {
   none: undefined,
-  governance: { MaxRetentionDays: 400 },
-  grace: { MaxRetentionDays: 400, ChangeableForDays: 40 },
-  compliance: { MaxRetentionDays: 400, ChangeableForDays: 3 },
+  governance: { MinRetentionDays: 1, MaxRetentionDays: 400 },
+  grace: { MinRetentionDays: 1, MaxRetentionDays: 400, ChangeableForDays: 40 },
+  compliance: { MinRetentionDays: 1, MaxRetentionDays: 400, ChangeableForDays: 3 },
 } as const
 
 const NEVER: Expected = { none: 'stays', governance: 'stays', grace: 'stays', compliance: 'stays' }
@@ -58,18 +58,21 @@ interface Spot {
   readonly pointId: string
 }
 
+const CALLERS = ['root', 'administrator', 'user'] as const
+type Caller = (typeof CALLERS)[number]
+/** Who has vaults of their own: each costs time. */
+const WITH_VAULTS: readonly Caller[] = ['root', 'administrator']
+
 let world: World
-const callers = new Map<string, Call>()
+const callers = new Map<Caller, Call>()
 const role = 'worker'
 /** Vaults of their own for what changes the lock or the storage. */
 const KINDS = [
   'table',
-  'unlock-root',
-  'unlock-administrator',
-  'relock-root',
-  'relock-administrator',
+  ...WITH_VAULTS.flatMap((caller) => [`unlock-${caller}`, `relock-${caller}`]),
   'emptied',
   'pointed',
+  'counted',
 ]
 const resources: string[] = []
 let made = 0
@@ -79,8 +82,9 @@ before(async () => {
   callers.set('root', world.call)
   const admin = await makeUser(world, 'admin', [], ['arn:aws:iam::aws:policy/AdministratorAccess'])
   callers.set('administrator', admin.call)
+  callers.set('user', (await makeUser(world, 'user', [ALL_RIGHTS])).call)
   await makeRole(world, role, { statements: [ALL_RIGHTS] })
-  for (let n = 0; n < 8; n++) {
+  for (let n = 0; n < CALLERS.length * MODES.length; n++) {
     const tree = await registerDirectory(world, `tree-${n}`, (path) => writeFileSync(join(path, 'a'), `${n}`))
     resources.push(tree.arn)
   }
@@ -172,7 +176,7 @@ interface Way {
   readonly kind?: string
   readonly expect: Expected
   /** May be refused: what lies in the vault afterwards decides. */
-  readonly go: (call: Call, spot: Spot, caller: string) => Promise<unknown>
+  readonly go: (call: Call, spot: Spot, caller: Caller) => Promise<unknown>
   /** Modes in which the call itself must be refused. */
   readonly refused: readonly Mode[]
 }
@@ -287,6 +291,23 @@ const CALLS: Readonly<Record<string, Way>> = {
     refused: [],
     go: (call, { arn }) => call('backup', 'UntagResource', { ResourceArn: arn, TagKeyList: ['kept'] }),
   },
+  'tags in the place of the tags': {
+    expect: NEVER,
+    refused: [],
+    go: (call, { arn }) => call('backup', 'TagResource', { ResourceArn: arn, Tags: { kept: 'no' } }),
+  },
+  'a copy over the point': {
+    expect: NEVER,
+    refused: ALL,
+    go: (call, { vault, arn }) =>
+      call('backup', 'StartCopyJob', {
+        SourceBackupVaultName: vault,
+        RecoveryPointArn: arn,
+        DestinationBackupVaultArn: `arn:aws:backup:${world.region}:${world.accountId}:backup-vault:${vault}`,
+        IamRoleArn: `arn:aws:iam::${world.accountId}:role/${role}`,
+        Lifecycle: { DeleteAfterDays: 1 },
+      }),
+  },
   'registering the vault’s storage to restore into it': {
     expect: NEVER,
     refused: ALL,
@@ -302,23 +323,69 @@ const CALLS: Readonly<Record<string, Way>> = {
 }
 
 for (const [name, way] of Object.entries(CALLS)) {
-  for (const caller of ['root', 'administrator']) {
-    test(`R21 delete table: ${name}, by ${caller}`, async () => {
-      const spots = await points(way.kind === undefined ? 'table' : `${way.kind}-${caller}`)
-      await Promise.all(
-        spots.map(async (spot) => {
-          const outcome = await way
-            .go(callers.get(caller) as Call, spot, caller)
-            .catch((error: unknown) => error)
-          const isRefused = outcome instanceof Error
-          const said = isRefused ? outcome.message : 'allowed'
-          assert.equal(isRefused, way.refused.includes(spot.mode), `${spot.mode}: ${said}`)
-        }),
+  test(`R21 delete table: ${name}`, async () => {
+    const by = way.kind === undefined ? CALLERS : WITH_VAULTS
+    const all = await Promise.all(
+      by.map(async (caller) => await points(way.kind === undefined ? 'table' : `${way.kind}-${caller}`)),
+    )
+    // One after the other: a hold of the one would keep what the other deletes.
+    for (const [at, caller] of by.entries()) await goAll(way, all[at] as readonly Spot[], caller)
+    await assertOutcomes(all.flat(), way.expect, name)
+  })
+}
+
+async function goAll(way: Way, spots: readonly Spot[], caller: Caller): Promise<void> {
+  await Promise.all(
+    spots.map(async (spot) => {
+      const outcome = await way.go(callers.get(caller) as Call, spot, caller).catch((error: unknown) => error)
+      const isRefused = outcome instanceof Error
+      const said = isRefused ? outcome.message : 'allowed'
+      assert.equal(isRefused, way.refused.includes(spot.mode), `${spot.mode}, by ${caller}: ${said}`)
+    }),
+  )
+}
+
+test('R21 delete table: retention counts that keep the newest, set and approved by who may', async () => {
+  const sets = [await points('counted'), await points('counted'), await points('counted')]
+  const [first] = sets[0] as readonly Spot[]
+  const { BackupPlanId = '' } = await world.call('backup', 'CreateBackupPlan', {
+    BackupPlan: {
+      BackupPlanName: 'counted',
+      Rules: [{ RuleName: 'daily', TargetBackupVaultName: first?.vault ?? '' }],
+    },
+  })
+  for (const call of callers.values())
+    await call('roleback', 'PutRetentionCounts', { BackupPlanId, RuleName: 'daily', KeepLast: 1 })
+  const [one] = world.rows<{ resource_arn: string; resource_unique_id: string }>(
+    'select resource_arn, resource_unique_id from recovery_point where arn = ?',
+    first?.arn ?? '',
+  )
+  const ofRule = `plan_id = '${BackupPlanId}', created_by = '{"BackupRuleName":"daily"}',
+    resource_arn = '${one?.resource_arn}', resource_unique_id = '${one?.resource_unique_id}'`
+  await editRows(world, ...sets.map((spots) => statement(spots, ofRule)))
+  const older = sets.slice(0, 2).flat()
+  await until('the older points to be held', () => {
+    const held = world.rows(`select 1 from held_deletion where vault_name like 'counted-%'`)
+    return held.length === older.length ? true : undefined
+  })
+  await approveHeld(world, callers.get('administrator'))
+  await assertOutcomes(older, UNLOCKED, 'not counted')
+  await assertOutcomes(sets[2] as readonly Spot[], NEVER, 'counted')
+  for (const { arn, mode } of older) {
+    if (mode === 'none') continue
+    await until(`the point in ${mode} to say why it stays`, () => {
+      const [row] = world.rows<{ status_message: string | null }>(
+        'select status_message from recovery_point where arn = ?',
+        arn,
       )
-      await assertOutcomes(spots, way.expect, name)
+      return /no retention count .* is locked in .* mode, and the retention of .* is not over/.test(
+        row?.status_message ?? '',
+      )
+        ? true
+        : undefined
     })
   }
-}
+})
 
 test('R21 delete table: expiry by a row whose date was edited', async () => {
   const spots = await points()
