@@ -25,6 +25,7 @@ export const KEY_BYTES = 32
 export const SEED_BYTES = 32
 export const TAG_BYTES = 16
 export const ID_BYTES = 32
+const KEY_ID_BYTES = 16
 
 export const VAULT_ID: RegExp = /^[A-Za-z0-9-]{1,64}$/
 const GEAR_TABLE_BYTES = 2048
@@ -96,6 +97,11 @@ export class VaultKeys {
     return createSecretKey(
       Buffer.from(hkdfSync('sha256', key, seed, 'roleback-vault/1/index-cache', KEY_BYTES)),
     )
+  }
+
+  /** What names the vault key with this number and tells nothing of it: 32 hex digits. @throws {RangeError} When it is not here. */
+  keyId(number: number): string {
+    return this.#derive('key-id', KEY_ID_BYTES, number).toString('hex')
   }
 
   headerMac(line: Uint8Array): Buffer {

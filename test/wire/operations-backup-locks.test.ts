@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import {
@@ -28,10 +28,12 @@ import {
   allow,
   backUp,
   backUpWell,
+  jobEnd,
   makeRole,
   makeUser,
   makeVault,
   registerDirectory,
+  restore,
   until,
 } from '../fixtures/world.ts'
 import { sdkError, startTestServer } from '../server.ts'
@@ -234,6 +236,60 @@ test('R21 a compliance lock may be changed in its grace time and by nobody after
       return undefined
     }
   })
+})
+
+test('R21 a locked vault whose key record is another is not filled and not swept, says so, and is good again after a repair', async () => {
+  for (const name of ['pinned', 'strange']) await makeVault(world, name)
+  const BackupVaultName = 'pinned'
+  await lock(BackupVaultName, { MinRetentionDays: 7 })
+  const { record } = await sealedIn(world, BackupVaultName, ({ record: r }) => r['lock'] !== undefined)
+  const { number, id } = record['lockKey'] as { readonly number: number; readonly id: string }
+  assert.deepEqual([number, /^[0-9a-f]{32}$/.test(id)], [1, true])
+  const RecoveryPointArn = await backUpFor(BackupVaultName, 20)
+
+  const keyRecord = (name: string): string => {
+    const [row] = world.rows<{ vault_id: string }>('select vault_id from vault where name = ?', name)
+    return join(world.dataDir, 'vaults', row?.vault_id ?? '', 'keys', 'server.json')
+  }
+  const own = keyRecord(BackupVaultName)
+  const input = { BackupVaultName, ResourceArn: tree.arn, IamRoleArn, Lifecycle: { DeleteAfterDays: 20 } }
+  for (const [spoil, said] of [
+    [
+      () => copyFileSync(keyRecord('strange'), own),
+      /"keys\/server.json" is not the one that this server put/,
+    ],
+    [
+      () => undefined,
+      /locked, and its key record "keys\/server.json" is gone\. No recovery point goes into it/,
+    ],
+  ] as const) {
+    rmSync(own)
+    spoil()
+    const job = await backUp(world, input)
+    assert.deepEqual(
+      [job.State, said.test(job.StatusMessage ?? '')],
+      ['FAILED', true],
+      job.StatusMessage ?? '',
+    )
+  }
+  const sweep = await world.call('roleback', 'StartSweepJob', { BackupVaultName })
+  const swept = await jobEnd(world, sweep.JobId ?? '')
+  assert.deepEqual(
+    [swept.State, /^Sweep failed: .* is gone/.test(swept.StatusMessage ?? '')],
+    ['FAILED', true],
+  )
+  const [told] = world.rows<{ lock_problem: string }>(
+    'select lock_problem from vault where name = ?',
+    BackupVaultName,
+  )
+  assert.match(told?.lock_problem ?? '', /key record/)
+  const Metadata = { 'file-system-id': tree.arn.split('/').at(-1) ?? '', newFileSystem: 'false' }
+  const restored = await restore(world, { RecoveryPointArn, IamRoleArn, Metadata })
+  assert.equal(restored.Status, 'COMPLETED', restored.StatusMessage ?? '')
+
+  const repair = await world.call('roleback', 'StartRepairJob', { BackupVaultName, IamRoleArn })
+  assert.equal((await jobEnd(world, repair.JobId ?? '')).State, 'COMPLETED')
+  await backUpFor(BackupVaultName, 20)
 })
 
 test('setting a lock can be granted by how long it may be changed and by its limits', async () => {

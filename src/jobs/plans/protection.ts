@@ -23,6 +23,7 @@ import type { VaultRecords } from '../../vault/records.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { JobFailedError, RetryLaterError } from '../errors.ts'
 import type { JobTools } from '../tools.ts'
+import { pinnedKeyProblem } from '../vaults/pinned-key.ts'
 
 const DAY_MS = 86_400_000
 
@@ -37,6 +38,8 @@ export interface Protection {
   readonly lock: VaultLock | undefined
   /** What is wrong with the records, or where the rows say less; undefined where nothing is. */
   readonly problem: string | undefined
+  /** Why a locked vault must not be used: its key is not the one that it was locked with. */
+  readonly keyProblem: string | undefined
 }
 
 /** Member of a vault's records and of a head's record: the clock when it was written. */
@@ -55,11 +58,13 @@ export async function protectionOf(tools: JobTools, vault: VaultTable, opened: V
     isOlder ? parseVaultLock(known.record['lock']) : undefined,
     records.damage === undefined ? undefined : UNREADABLE_LOCK,
   )
-  const problem = problemOf(vault, records, { asked, sealed, isOlder })
+  const keyProblem =
+    lock === undefined ? undefined : await pinnedKeyProblem(opened, tools.serverKey, records.record)
+  const problem = problemOf(vault, records, { asked, sealed, isOlder }) ?? keyProblem
   if (problem !== undefined && (await isSealing(tools.store.db, vault)))
     throw new RetryLaterError(`A change of the lock of backup vault ${vault.name} is being sealed`, 100)
   await announce(tools, vault, problem)
-  return { vault, records, lock, problem }
+  return { vault, records, lock, problem, keyProblem }
 }
 
 function knownRecords(vault: VaultTable): Pick<VaultRecords, 'number' | 'record'> {
@@ -102,6 +107,8 @@ export async function whyKept(
   pointId: string,
   by: PointFacts['by'],
 ): Promise<string | undefined> {
+  const { keyProblem } = protection
+  if (keyProblem !== undefined) return `backup vault ${protection.vault.name} is locked, and ${keyProblem}`
   const row = await findPointById(tools.store.db, protection.vault, pointId)
   let head: PointHead | undefined
   try {
@@ -196,7 +203,8 @@ export function sealedDays({ record }: Pick<PointHead, 'record'>): number | null
 }
 
 /**
- * Holds a new recovery point's retention against the lock of the vault it goes into: for backups and copies.
+ * Holds a new recovery point's retention against the lock of the vault it goes into, and its key against that which it was locked
+ * with: for backups, copies and imports.
  * @throws {JobFailedError}
  */
 export async function checkRetention(
@@ -208,7 +216,11 @@ export async function checkRetention(
   }: { readonly vault: VaultTable; readonly opened: Vault; readonly jobNoun: string },
   deleteAfterDays: number | null,
 ): Promise<void> {
-  const { lock } = await protectionOf(tools, vault, opened)
+  const { lock, keyProblem } = await protectionOf(tools, vault, opened)
+  if (keyProblem !== undefined)
+    throw new JobFailedError(
+      `${jobNoun} failed because backup vault ${vault.name} is locked, and ${keyProblem}.`,
+    )
   const problem = retentionProblem(lock, deleteAfterDays)
   if (problem === undefined) return
   // AWS's sentence, of copies, and then the figures that it leaves out.

@@ -13,6 +13,7 @@ import type { PointRecord } from '../../vault/heads.ts'
 import type { VaultRecords } from '../../vault/records.ts'
 import { RetryLaterError } from '../errors.ts'
 import { RUNNING_TIME } from '../plans/protection.ts'
+import { LOCK_KEY, pinOf } from '../vaults/pinned-key.ts'
 import type { JobOutcome, JobTools, RunningJob } from '../tools.ts'
 
 /** What the job may do beside sealing what the row says. */
@@ -41,7 +42,11 @@ export async function runSealVault(tools: JobTools, job: RunningJob): Promise<Jo
   const outcome = { isRefused: false }
   const records = await opened
     .addRecord((present) => {
-      const change = lockChange(present, asked, { reading, removesLock: input.removesLock === true })
+      const change = lockChange(present, asked, {
+        reading,
+        removesLock: input.removesLock === true,
+        pin: pinOf(opened),
+      })
       outcome.isRefused = change === 'refused'
       return change === 'refused' ? undefined : change
     })
@@ -64,7 +69,15 @@ export async function runSealVault(tools: JobTools, job: RunningJob): Promise<Jo
 export function lockChange(
   { record }: VaultRecords,
   asked: VaultLock | undefined,
-  { reading, removesLock }: { readonly reading: ClockReading; readonly removesLock: boolean },
+  {
+    reading,
+    removesLock,
+    pin,
+  }: {
+    readonly reading: ClockReading
+    readonly removesLock: boolean
+    readonly pin: ReturnType<typeof pinOf>
+  },
 ): PointRecord | 'refused' | undefined {
   const sealed = parseVaultLock(record['lock'])
   const anchor = parseClockReading(record[RUNNING_TIME])
@@ -75,10 +88,10 @@ export function lockChange(
   if (asked === undefined) {
     if (sealed === undefined) return undefined
     // The row says nothing and nobody asked for that: it was changed by hand.
-    return removesLock ? { lock: null } : 'refused'
+    return removesLock ? { lock: null, [LOCK_KEY]: null } : 'refused'
   }
   if (isDeepStrictEqual(strip(asked), strip(sealed))) return undefined
-  return { lock: strip(asked), [RUNNING_TIME]: reading }
+  return { lock: strip(asked), [LOCK_KEY]: pin, [RUNNING_TIME]: reading }
 }
 
 /** As it is read back: without absent members. */

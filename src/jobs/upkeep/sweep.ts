@@ -40,6 +40,10 @@ export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOut
   if (vault === undefined) throw new JobFailedError(`Sweep failed: backup vault ${row.vault_name} is gone`)
   const warm = await tools.vaults.open(vault)
   const protection = await protectionOf(tools, vault, warm)
+  if (protection.keyProblem !== undefined)
+    throw new JobFailedError(
+      `Sweep failed: backup vault ${vault.name} is locked, and ${protection.keyProblem}`,
+    )
   const cold = hasColdStore(vault) ? await tools.vaults.openCold(vault) : undefined
   if (cold !== undefined) await finishMoves(tools, vault, { warm, cold })
   let dropped = 0

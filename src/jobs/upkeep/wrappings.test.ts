@@ -7,6 +7,7 @@ import { kitWrappings, sealVaultKeys, serverWrapping } from '../../keyring/vault
 import { createVault, openVault } from '../../vault/vault.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { addVaultKey } from '../vaults/vault-owner.ts'
+import { LOCK_KEY, pinnedKeyProblem, pinOf } from '../vaults/pinned-key.ts'
 import { checkWrappings, repairWrappings } from './wrappings.ts'
 import type { WrappingOwner } from './wrappings.ts'
 
@@ -97,6 +98,21 @@ test('a wrapping that is written at this moment, by who gives the vault its next
   // The kit is the server's already, and its wrapping is not there yet.
   store.blobs.delete(namesIn(store).find((name) => name.endsWith('-0002.json')) ?? '')
   assert.deepEqual(await checkWrappings(vault, ownerWith(second.publicKey)), [])
+})
+
+test('R21 the next key of a vault leaves the pinned one in the key record; a record that has it not is told', async () => {
+  const store = new MemoryBlobStore()
+  const record = { [LOCK_KEY]: pinOf(await vaultWithoutRecord(store)) }
+  const vault = await rotated(store)
+  const problem = async (): Promise<string | undefined> => await pinnedKeyProblem(vault, serverKey, record)
+  assert.equal(await problem(), undefined)
+  const name = 'keys/server-0002.json'
+  const others = Buffer.concat([Buffer.alloc(32, 6), vault.keys.export().subarray(32)])
+  store.blobs.set(name, serverWrapping(2, sealVaultKeys(serverKey, VAULT_ID, others)).bytes)
+  assert.match((await problem()) ?? '', /"keys\/server-0002.json" does not hold key 1 \([0-9a-f]{32}\)/)
+  store.blobs.set(name, serverWrapping(2, sealVaultKeys(serverKey, 'another', vault.keys.export())).bytes)
+  assert.match((await problem()) ?? '', /is not the one that this server put there/)
+  assert.equal(await pinnedKeyProblem(vault, serverKey, {}), undefined)
 })
 
 /** Id of the kit that has a wrapping of the first key only. */

@@ -23,6 +23,7 @@ import type { Vault } from '../../vault/vault.ts'
 import { RetryLaterError } from '../errors.ts'
 import { protectionOf, RUNNING_TIME } from '../plans/protection.ts'
 import type { JobTools } from '../tools.ts'
+import { LOCK_KEY, pinOf } from './pinned-key.ts'
 
 /**
  * Holds what rows say of every vault's lock against what is sealed in the vault, and puts the rows right: whoever edits them unlocks
@@ -83,6 +84,11 @@ async function queueSealing(tools: JobTools, vault: VaultTable): Promise<void> {
 async function keepTime(tools: JobTools, opened: Vault, records: VaultRecords): Promise<VaultRecords> {
   const lock = parseVaultLock(records.record['lock'])
   if (lock === undefined) return records
+  // Locked by a version that pinned no key.
+  if (records.record[LOCK_KEY] === undefined)
+    return await opened.addRecord(({ number }) =>
+      number === records.number ? { [LOCK_KEY]: pinOf(opened) } : undefined,
+    )
   const anchor = parseClockReading(records.record[RUNNING_TIME])
   const reading = tools.runningTime.reading()
   if (anchor?.clock !== reading.clock) {
