@@ -55,6 +55,7 @@ interface Spot {
   readonly mode: Mode
   readonly vault: string
   readonly arn: string
+  readonly resource: string
   readonly pointId: string
 }
 
@@ -135,7 +136,7 @@ async function points(
         Lifecycle: { DeleteAfterDays },
       })
       const [row] = world.rows<{ point_id: string }>('select point_id from recovery_point where arn = ?', arn)
-      return { mode, vault: BackupVaultName, arn, pointId: row?.point_id ?? '' }
+      return { mode, vault: BackupVaultName, arn, resource: ResourceArn, pointId: row?.point_id ?? '' }
     }),
   )
 }
@@ -274,7 +275,8 @@ const CALLS: Readonly<Record<string, Way>> = {
       const { LegalHoldId = '' } = await call('backup', 'CreateLegalHold', {
         Title: 'case',
         Description: 'case',
-        RecoveryPointSelection: { VaultNames: [spot.vault] },
+        // Not what others delete at the same time.
+        RecoveryPointSelection: { VaultNames: [spot.vault], ResourceIdentifiers: [spot.resource] },
       })
       await assert.rejects(remove(call, spot), /under legal hold/)
       await call('backup', 'CancelLegalHold', { LegalHoldId, CancelDescription: 'over' })
@@ -328,7 +330,6 @@ for (const [name, way] of Object.entries(CALLS)) {
     const all = await Promise.all(
       by.map(async (caller) => await points(way.kind === undefined ? 'table' : `${way.kind}-${caller}`)),
     )
-    // One after the other: a hold of the one would keep what the other deletes.
     for (const [at, caller] of by.entries()) await goAll(way, all[at] as readonly Spot[], caller)
     await assertOutcomes(all.flat(), way.expect, name)
   })
