@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { BandwidthLimit } from './bandwidth.ts'
+import { BandwidthLimit, throttled } from './bandwidth.ts'
+import type { ObjectStore } from './object-store.ts'
 import type { BandwidthSchedule } from './bandwidth.ts'
 import { StorageError } from './storage-error.ts'
 import { retry } from '../lib/retry.ts'
@@ -58,6 +59,42 @@ test('what is sent takes the time that the limit says, whoever sends it', async 
   limit.add(500 * KIB)
   await limit.take(1)
   assert.equal(Math.round(time.seconds), 16)
+})
+
+test('whatever of a store takes bytes waits for the limit: objects, parts of uploads, and reads whose length is known late', async () => {
+  const time = held('2026-01-15T09:00:00Z')
+  const limit = new BandwidthLimit(BY_DAY, time.clock, time.wait)
+  const kept = new Map<string, Uint8Array>()
+  const inMemory: Pick<ObjectStore, 'put' | 'uploadPart' | 'get'> = {
+    put: async (key, bytes) => void kept.set(key, bytes),
+    uploadPart: async ({ key }, number, bytes) => {
+      kept.set(`${key} ${number}`, bytes)
+      return { etag: String(number), md5: undefined }
+    },
+    get: async (key, what) => {
+      const bytes = kept.get(key) ?? new Uint8Array()
+      return {
+        bytes: 'length' in what ? bytes.slice(what.from, what.from + what.length) : bytes,
+        sizeBytes: bytes.length,
+      }
+    },
+  }
+  const store = throttled(inMemory as ObjectStore, limit)
+  const bytes = new Uint8Array(100 * KIB)
+  const seconds: number[] = []
+  const timed = async (action: Promise<unknown>): Promise<void> => {
+    await action
+    seconds.push(time.seconds)
+  }
+  // Each goes at once where the line is free, and keeps the next one waiting for its second.
+  await timed(store.put('a', bytes))
+  await timed(store.put('b', bytes))
+  await timed(store.uploadPart({ key: 'c', uploadId: 'u' }, 1, bytes))
+  await timed(store.get('a', { from: 0, length: 50 * KIB }))
+  await timed(store.get('a', { maxBytes: 1e9 }))
+  await timed(store.put('d', bytes))
+  assert.deepEqual(seconds, [0, 1, 2, 3, 3.5, 4.5])
+  assert.deepEqual([...kept.keys()], ['a', 'b', 'c 1', 'd'])
 })
 
 test('who waits for a limit goes on once its hours are over', async () => {

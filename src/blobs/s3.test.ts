@@ -111,6 +111,19 @@ describe('blobs in a bucket of a Ceph RADOS gateway', { skip: rgwMissing() }, ()
     })
   }
 
+  test('a limit of the line keeps whoever writes next waiting, in whichever of its stores', async () => {
+    const bandwidth = { timeZone: 'UTC', windows: [{ fromHour: 0, toHour: 0, bytesPerSecond: 64 * 1024 }] }
+    const [blobs, others] = [await store({ bandwidth }), await store({ bandwidth })]
+    // Connections first: they take their time without a limit, too.
+    for (const one of [blobs, others]) await one.put('data/ab/none', randomBytes(1))
+    const start = performance.now()
+    await blobs.put('data/ab/first', randomBytes(64 * 1024))
+    await others.put('data/ab/second', randomBytes(1))
+    const tookMs = performance.now() - start
+    assert.ok(tookMs >= 990, `64 KiB at 64 KiB a second took ${tookMs} ms`)
+    for (const one of [blobs, others]) one.close()
+  })
+
   test('a blob larger than one request goes up in parts, each with its MD5, and reads back from any thread', async () => {
     const blobs = await store()
     const bytes = randomBytes(18 * MIB + 5)
