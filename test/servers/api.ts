@@ -35,7 +35,7 @@ export const TABLES: ServiceTables = {
 } as ServiceTables
 export const REGION = 'eu-central-1'
 
-/** The API side of a server, on SQLite in a directory of its own: the whole chain of a request, and no worker. */
+/** The API side of a server: the whole chain of a request, and no worker. */
 export interface ApiServer extends AsyncDisposable {
   readonly endpoint: string
   readonly accountId: string
@@ -48,12 +48,13 @@ export interface ApiServer extends AsyncDisposable {
   readonly store: Store
 }
 
-export async function startApiServer(): Promise<ApiServer> {
+/** @param given An empty store, closed with the server; SQLite in a directory of its own where none is given. */
+export async function startApiServer(given?: Store): Promise<ApiServer> {
   const folder = mkdtempSync(join(tmpdir(), 'roleback-api-'))
   const dataDir = join(folder, 'data')
   mkdirSync(dataDir)
   const config = loadConfig({ dataDir, listen: '127.0.0.1:0', region: REGION, logFormat: 'json' }, {})
-  const store = await openStore({ kind: 'sqlite', file: join(folder, 'roleback.db') })
+  const store = given ?? (await openStore({ kind: 'sqlite', file: join(folder, 'roleback.db') }))
   const serverKey = loadServerKey(join(folder, 'server.key'))
   const { server, first } = await prepareServer(config, store, serverKey, { kitCost: KIT_COST })
   if (first === undefined) throw new Error('the database is not new')
