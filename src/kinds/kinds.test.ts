@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { StepTarget } from './kind.ts'
+import { efs } from './efs.ts'
+import type { Kind, StepTarget } from './kind.ts'
 import { KINDS, kindOfArn, kindOfType, restoreConnectionArn } from './kinds.ts'
 import { rds } from './rds.ts'
 import { inferredMetadata, restoreTestName } from './restore-test.ts'
@@ -27,12 +28,48 @@ test('resources and recovery points have the ARN forms of AWS', () => {
 })
 
 test('R19 where a restore test goes is not for what a recovery point says of itself', () => {
-  const planted = { DBName: 'production', [TARGET_RESOURCE]: 'arn:aws:rds:us-east-1:111122223333:db:other' }
   const name = restoreTestName('0'.repeat(32))
-  assert.deepEqual(inferredMetadata(rds, { ...planted, Engine: 'postgres', unknown: 'x' }, name), {
-    DBInstanceIdentifier: name,
-    Engine: 'postgres',
-  })
+  const planted = { [TARGET_RESOURCE]: 'arn:aws:rds:us-east-1:111122223333:db:other', unknown: 'x' }
+  const rows: readonly (readonly [Kind, ofPoint: object, inferred: object])[] = [
+    [
+      efs,
+      { 'file-system-id': 'fs-0123456789abcdef0', newFileSystem: 'false', CreationToken: 'production' },
+      {
+        'file-system-id': 'fs-0123456789abcdef0',
+        newFileSystem: 'true',
+        CreationToken: name,
+        Encrypted: 'false',
+      },
+    ],
+    [
+      rds,
+      { DBInstanceIdentifier: 'orders', DBName: 'production', Engine: 'postgres' },
+      { DBInstanceIdentifier: name, Engine: 'postgres' },
+    ],
+    [
+      s3,
+      {
+        DestinationBucketName: 'photos',
+        NewBucket: 'false',
+        RestoreACLs: 'true',
+        EncryptionType: 'SSE-KMS',
+        KMSKey: 'key',
+      },
+      {
+        DestinationBucketName: name,
+        NewBucket: 'true',
+        RestoreACLs: 'false',
+        EncryptionType: 'original',
+        KMSKey: 'key',
+      },
+    ],
+  ]
+  assert.deepEqual(
+    rows.map(([{ type }]) => type),
+    KINDS.map(({ type }) => type).toSorted(),
+  )
+  for (const [kind, ofPoint, inferred] of rows)
+    assert.deepEqual(inferredMetadata(kind, { ...planted, ...ofPoint }, name), inferred, kind.type)
 })
 
 test('kindOfArn() finds every kind by the ARN that the kind itself makes, and no other ARN', () => {
