@@ -3,12 +3,17 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import {
+  AssociateBackupVaultMpaApprovalTeamCommand,
+  CreateRestoreAccessBackupVaultCommand,
   DescribeScanJobCommand,
+  DisassociateBackupVaultMpaApprovalTeamCommand,
   DisassociateRecoveryPointCommand,
   DisassociateRecoveryPointFromParentCommand,
+  GetPITRMalwareScanResultsCommand,
   ListRestoreAccessBackupVaultsCommand,
   ListScanJobSummariesCommand,
   ListScanJobsCommand,
+  RevokeRestoreAccessBackupVaultCommand,
   StartScanJobCommand,
 } from '@aws-sdk/client-backup'
 import { backUpWell, makeRole, makeVault, registerDirectory, until } from '../fixtures/world.ts'
@@ -68,6 +73,27 @@ test('an air-gapped vault has no restore access vaults, and another vault cannot
   )
 })
 
+test('nobody approves in a team, and the vault of another is not opened by one', async () => {
+  const BackupVaultName = 'vault'
+  const vault = (name: string): string =>
+    `arn:aws:backup:${world.region}:${world.accountId}:backup-vault:${name}`
+  const MpaApprovalTeamArn = `arn:aws:mpa:${world.region}:${world.accountId}:approval-team/one`
+  const refusals = [
+    backup.send(new AssociateBackupVaultMpaApprovalTeamCommand({ BackupVaultName, MpaApprovalTeamArn })),
+    backup.send(new DisassociateBackupVaultMpaApprovalTeamCommand({ BackupVaultName })),
+    backup.send(new CreateRestoreAccessBackupVaultCommand({ SourceBackupVaultArn: vault('other') })),
+    backup.send(
+      new RevokeRestoreAccessBackupVaultCommand({
+        BackupVaultName,
+        RestoreAccessBackupVaultArn: vault('access'),
+      }),
+    ),
+  ]
+  const because = 'there are no approval teams (Multi-party approval is a service of AWS)'
+  const refused = sdkError('InvalidRequestException', 400, because)
+  await Promise.all(refusals.map((refusal) => assert.rejects(refusal, refused)))
+})
+
 test('there are no scans, and none can be started', async () => {
   assert.deepEqual((await backup.send(new ListScanJobsCommand({}))).ScanJobs, [])
   assert.deepEqual((await backup.send(new ListScanJobSummariesCommand({}))).ScanJobSummaries, [])
@@ -79,5 +105,11 @@ test('there are no scans, and none can be started', async () => {
   await assert.rejects(
     backup.send(new StartScanJobCommand({ ...point, ...scan, IamRoleArn: role })),
     sdkError('InvalidRequestException', 400, 'there is no malware scanner'),
+  )
+  const pitr = { ...point, MalwareScanner: 'GUARDDUTY', ScanEndTime: new Date() } as const
+  await assert.rejects(
+    backup.send(new GetPITRMalwareScanResultsCommand(pitr)),
+    // InvalidRequestException is none of its modelled errors.
+    sdkError('InvalidParameterValueException', 400, 'there is no malware scanner'),
   )
 })
