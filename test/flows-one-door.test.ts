@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import * as S3 from '@aws-sdk/client-s3'
+import type { InputOf } from '../src/aws/client.ts'
 import { contentOf, fillBucket, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
 import { startOrders } from './fixtures/orders.ts'
 import { recordHttp, recordPostgres } from './fixtures/recorders.ts'
@@ -18,6 +19,7 @@ import {
   backUp,
   backUpWell,
   decisionsOf,
+  jobEnd,
   makeRole,
   makeVault,
   openWorld,
@@ -154,6 +156,49 @@ describe('R1 one door to a bucket', { skip: rgwMissing() ?? false }, () => {
         `${step}: ${times} times, ${recorded.get(step)} decisions`,
       )
     }
+  })
+
+  test('an object is found without a look at the bucket, by name, size and time, and restored alone', async () => {
+    const point = await backUpWell(world, input())
+    recorder.take()
+    const find = async (filter: Partial<InputOf<'roleback', 'StartItemSearchJob'>>) => {
+      const { JobId } = await world.call('roleback', 'StartItemSearchJob', {
+        ...VAULT,
+        RecoveryPointArns: [point],
+        ...filter,
+      })
+      const { State, StatusMessage } = await jobEnd(world, JobId)
+      assert.equal(State, 'COMPLETED', String(StatusMessage))
+      return (await world.call('roleback', 'ListItemSearchResults', { JobId })).Items
+    }
+    const names = async (filter: Parameters<typeof find>[0]) => (await find(filter)).map(({ Name }) => Name)
+    const [found, ...others] = await find({ NamePattern: 'KEY 29' })
+    assert.deepEqual(others, [])
+    assert.deepEqual(
+      [found?.Name, found?.Size, found?.ResourceArn, found?.ResourceType],
+      ['key 29', 'value 29'.length, bucket, 'S3'],
+    )
+    const written = found?.ModifiedAt as Date
+    assert.ok(Math.abs(written.getTime() - Date.now()) < 600_000, written.toISOString())
+    const short = Object.keys(OBJECTS).filter((key) => key.length === 'key 1'.length)
+    assert.deepEqual(await names({ MaxSize: 'value 1'.length }), short)
+    assert.deepEqual(await names({ NamePattern: 'key 29', ModifiedAfter: written }), ['key 29'])
+    const later = new Date(written.getTime() + 600_000)
+    assert.deepEqual(await names({ ModifiedAfter: later }), [])
+    assert.deepEqual(recorder.take(), [])
+
+    const { Status, StatusMessage } = await restore(world, {
+      RecoveryPointArn: point,
+      IamRoleArn: role,
+      Metadata: {
+        DestinationBucketName: 'photos4',
+        NewBucket: 'true',
+        ItemsToRestore: JSON.stringify([found?.Name]),
+      },
+    })
+    assert.equal(Status, 'COMPLETED', `${StatusMessage}`)
+    assert.deepEqual(await contentOf(s3ClientOf(rgw), 'photos4'), { 'key 29': 'value 29' })
+    assert.equal(count(recorder.take().map(stepOf))['WriteObject'], 1)
   })
 
   test('R3 a bucket registered again under the same ARN has no parent: all is read anew', async () => {

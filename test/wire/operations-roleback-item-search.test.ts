@@ -97,6 +97,17 @@ test('finds by folder, whole path, size and time of the last change, in the reco
     '/reports/2026/june.pdf',
   ])
   assert.deepEqual(names(await search({ RecoveryPointArns, MinSize: 1000 })), ['/reports/2026/May.pdf'])
+  assert.deepEqual(names(await search({ RecoveryPointArns, NamePattern: '*.*', MaxSize: 5 })), [
+    '/notes.txt',
+    '/reports/2026/june.pdf',
+  ])
+  assert.deepEqual(
+    names(
+      await search({ RecoveryPointArns, NamePattern: '*.*', ModifiedAfter: new Date('2021-01-01') }),
+    ).slice(1),
+    ['/reports/2026/May.pdf', '/reports/2026/june.pdf'],
+    'behind the hostile name',
+  )
   const old = await search({ RecoveryPointArns, ModifiedBefore: new Date('2021-01-01') })
   assert.deepEqual(
     old.Items.map(({ Name, ModifiedAt }) => [Name, ModifiedAt?.getTime()]),
