@@ -5,16 +5,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { iam } from '../../src/iam/operations.ts'
-import { NOW, pointRow } from '../../src/store/contract-rows.ts'
-import { insertRecoveryPoints } from '../../src/store/points/recovery-points.ts'
-import type { RecoveryPointTable } from '../../src/store/schema.ts'
+import { backup } from '../../src/backup/operations.ts'
 import { fromBase32, totpCode, totpStep } from '../../src/lib/totp.ts'
+import { fillBackupLists } from '../fixtures/backup-lists.ts'
+import type { AskedList } from '../fixtures/backup-lists.ts'
 import { REGION, startApiServer } from '../servers/api.ts'
 import { runTool } from '../servers/run-tool.ts'
 
 /**
- * The aws CLI's paginators and waiters: each list of IAM that botocore has a paginator for is read whole, by ones, by twos, and
- * item by item with the CLI's own token in between, and the lists that grow with the backups over 10,000 recovery points; each waiter waits for what is made only after it has asked in vain.
+ * The aws CLI's paginators and waiters: each list of IAM and of AWS Backup that botocore has a paginator for is read whole, by ones, by
+ * twos, and item by item with the CLI's own token in between; those that list recovery points or what they are of, over 10,000 of them
+ * in parts that end inside of pages; each waiter waits for what is made only after it has asked in vain.
  */
 const server = await startApiServer()
 after(() => server[Symbol.asyncDispose]())
@@ -25,7 +26,7 @@ const skip = hasCli ? false : 'the aws CLI is not installed for python3'
 const ME = 'page-1'
 const policyOf = (...statements: readonly object[]): string =>
   JSON.stringify({ Version: '2012-10-17', Statement: statements })
-const LOOK = policyOf({ Effect: 'Allow', Action: 'backup:List*', Resource: '*' })
+const LOOK = policyOf({ Effect: 'Allow', Action: ['backup:List*', 'tag:GetResources'], Resource: '*' })
 const TRUST = policyOf({
   Effect: 'Allow',
   Principal: { Service: 'backup.amazonaws.com' },
@@ -60,9 +61,6 @@ async function fill(): Promise<void> {
     await call('iam', 'PutUserPolicy', { UserName: ME, ...inline })
     await call('iam', 'PutGroupPolicy', { GroupName: ME, ...inline })
     await call('iam', 'PutRolePolicy', { RoleName: ME, ...inline })
-    await call('backup', 'CreateBackupPlan', {
-      BackupPlan: { BackupPlanName: name, Rules: [{ RuleName: 'r', TargetBackupVaultName: ME }] },
-    })
     await enableDevice(name)
   }
   for (const _ of [2, 3])
@@ -100,7 +98,7 @@ const ROLE = ['--role-name', ME]
 const QUESTIONS = ['--action-names', 'backup:ListBackupVaults', 'backup:ListBackupJobs', 's3:GetObject']
 
 /** What each list is asked for, and how many items it has at least; those that nobody can fill here have none. */
-const lists = (): Readonly<Record<string, readonly [args: readonly string[], atLeast: number]>> => ({
+const lists = (): Readonly<Record<string, AskedList>> => ({
   GetAccountAuthorizationDetails: [[], 9],
   GetGroup: [GROUP, 3],
   ListAccessKeys: [USER, 2],
@@ -161,35 +159,8 @@ const WAITS: Readonly<Record<string, readonly [args: readonly string[], create: 
   ],
 }
 
-const POINTS = 10_000
+/** Of a long list at once: more than a page, and no number of whole ones. */
 const PARTS = 3_500
-/** As many as at once by each of the lists that grow with the backups: arguments, what is listed, and by what it is told apart. */
-const MANY = [
-  [
-    'backup',
-    'ListRecoveryPointsByBackupVault',
-    ['--backup-vault-name', ME],
-    ['RecoveryPoints', 'RecoveryPointArn'],
-    PARTS,
-  ],
-  ['backup', 'ListProtectedResources', [], ['Results', 'ResourceArn'], PARTS],
-] as const
-
-/** A vault as it is after years: each resource with one recovery point, several made in one millisecond. */
-async function fillVault(): Promise<readonly RecoveryPointTable[]> {
-  const place = { account_id: server.accountId, region: REGION }
-  const rows = Array.from({ length: POINTS }, (_, i) =>
-    pointRow(ME, {
-      ...place,
-      created_at: NOW + Math.floor(i / 7),
-      resource_arn: `arn:aws:rds:${REGION}:${server.accountId}:db:orders-${i}`,
-    }),
-  )
-  await server.store.transaction(async (tx) => {
-    for (let at = 0; at < rows.length; at += 500) await insertRecoveryPoints(tx, rows.slice(at, at + 500))
-  })
-  return rows
-}
 
 type Page = {
   readonly whole: readonly (readonly unknown[])[]
@@ -200,9 +171,7 @@ type Page = {
 type Answer = {
   readonly paginators: Readonly<Record<string, object>>
   readonly pages: Readonly<Record<string, Page>>
-  readonly many: Readonly<
-    Record<string, { readonly whole: readonly string[]; readonly parts: readonly (readonly string[])[] }>
-  >
+  readonly many: Readonly<Record<string, readonly (readonly string[])[]>>
   readonly waiters: object
   readonly waited: Readonly<Record<string, readonly string[]>>
 }
@@ -232,35 +201,46 @@ async function answersTo(questions: object): Promise<Answer> {
 }
 
 test(
-  'the aws CLI’s paginators and waiters meet every list and every kind of IAM, and 10,000 recovery points',
+  'the aws CLI’s paginators and waiters meet every list of IAM and AWS Backup, and 10,000 recovery points',
   { skip },
   async () => {
     await fill()
-    const points = await fillVault()
-    const asked = lists()
+    const { short, long } = await fillBackupLists(server, ME, `arn:aws:iam::${server.accountId}:role/${ME}`)
+    const asked: Record<string, Readonly<Record<string, AskedList>>> = { iam: lists(), backup: short }
     const questions = {
-      lists: [
-        ...Object.entries(asked).map(([operation, [args]]) => ['iam', operation, args]),
-        ['backup', 'ListBackupVaults', []],
-        ['backup', 'ListBackupPlans', []],
-      ],
-      many: MANY,
+      lists: Object.entries(asked).flatMap(([service, ofService]) =>
+        Object.entries(ofService).map(([operation, [args]]) => [service, operation, args]),
+      ),
+      many: Object.entries(long).map(([operation, { args, keys }]) => [
+        'backup',
+        operation,
+        args,
+        keys,
+        PARTS,
+      ]),
       waits: Object.entries(WAITS).map(([waiter, [args, create]]) => [waiter, args, create]),
     }
     const answer = await answersTo(questions)
 
-    const served = Object.keys(answer.paginators['iam'] ?? {}).filter(
-      (operation) => !('unbuilt' in iam[operation as keyof typeof iam]),
-    )
-    assert.deepEqual(
-      served.toSorted(),
-      Object.keys(asked).toSorted(),
-      'each list that is built has its entry above',
-    )
+    for (const [service, operations] of Object.entries({ iam, backup })) {
+      const served = Object.keys(answer.paginators[service] ?? {}).filter(
+        (operation) => !('unbuilt' in operations[operation as keyof typeof operations]),
+      )
+      const entries = [
+        ...Object.keys(asked[service] ?? {}),
+        ...(service === 'backup' ? Object.keys(long) : []),
+      ]
+      assert.deepEqual(
+        served.toSorted(),
+        entries.toSorted(),
+        `each list of ${service} that is built has its entry`,
+      )
+    }
     for (const [name, { whole, by, steps, calls }] of Object.entries(answer.pages)) {
       const items = whole.flat()
       assert.deepEqual(by, { '1': whole, '2': whole }, name)
-      const atLeast = asked[name.replace('iam:', '')]?.[1] ?? 3
+      const [service = '', operation = ''] = name.split(':')
+      const atLeast = asked[service]?.[operation]?.[1] ?? Infinity
       assert.ok(items.length >= atLeast, `${name}: ${items.length}`)
       assert.equal(new Set(items.map((item) => JSON.stringify(item))).size, items.length, name)
       if (steps === undefined) continue
@@ -268,19 +248,14 @@ test(
       assert.equal(calls, Math.max(1, items.length), `${name}: a token where nothing follows`)
     }
 
-    const { ListRecoveryPointsByBackupVault: byVault, ListProtectedResources: byResource } = answer.many
-    const newestFirst = points.toSorted((a, b) => b.created_at - a.created_at || (a.arn < b.arn ? 1 : -1))
-    assert.deepEqual(
-      byVault?.whole,
-      newestFirst.map(({ arn }) => arn),
-    )
-    assert.deepEqual(byResource?.whole, points.map(({ resource_arn: arn }) => arn).toSorted())
-    for (const { whole, parts } of Object.values(answer.many)) {
+    for (const [operation, { expected }] of Object.entries(long)) {
+      const parts = answer.many[operation] ?? []
+      assert.deepEqual(parts.flat(), expected, operation)
       assert.deepEqual(
-        parts.map((part) => part.length),
-        [PARTS, PARTS, POINTS - 2 * PARTS],
+        parts.map(({ length }, i) => [i, length]),
+        parts.map((_, i) => [i, Math.min(PARTS, expected.length - i * PARTS)]),
+        operation,
       )
-      assert.deepEqual(parts.flat(), whole)
     }
 
     assert.deepEqual(Object.keys(answer.waiters).toSorted(), Object.keys(WAITS).toSorted())
