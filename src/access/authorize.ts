@@ -55,22 +55,41 @@ export async function questionOf(db: Queryable, request: Authorization): Promise
 export type Asked = Omit<AccessQuestion, 'remark'>
 export type Ask = (asked: Asked) => Promise<Question>
 
-/** Puts many questions for one principal: his policies are read once, with the first. */
+/**
+ * Puts many questions for one principal: his policies are read once, with the first, while the resource's are.
+ *
+ * @param db No transaction, which has one connection only.
+ */
 export function questionsOf(db: Queryable, asker: Asker): Ask {
   let layers: Promise<PolicyLayers> | undefined
   return async (asked) => {
     layers ??= layersOf(db, asker.principal)
-    return await questionWith(db, asker, await layers, asked)
+    const { action, resource } = asked
+    const resourceAccountId = accountOf(resource) ?? asker.principal.accountId
+    const [own, ofResource] = await Promise.all([
+      layers,
+      resourcePolicyOf(db, action, resource, resourceAccountId),
+    ])
+    return await questionWith(db, asker, { own, ofResource, resourceAccountId }, asked)
   }
 }
 
-async function questionWith(db: Queryable, asker: Asker, own: PolicyLayers, asked: Asked): Promise<Question> {
+interface Known {
+  readonly own: PolicyLayers
+  readonly ofResource: CompiledPolicy | undefined
+  readonly resourceAccountId: string
+}
+
+async function questionWith(
+  db: Queryable,
+  asker: Asker,
+  { own, ofResource, resourceAccountId }: Known,
+  asked: Asked,
+): Promise<Question> {
   const { principal, region, now, sourceIp, userAgent, isSecure } = asker
   const { action, resource, below } = asked
-  const resourceAccountId = accountOf(resource) ?? principal.accountId
   const ownPassword = await ownPasswordPolicy(db, principal, action)
   const layers = ownPassword === undefined ? own : { ...own, identity: [...own.identity, ownPassword] }
-  const ofResource = await resourcePolicyOf(db, action, resource, resourceAccountId)
   const facts = { region, now, resourceAccountId, sourceIp, userAgent, isSecure }
   const request = {
     principal: principalView(principal),

@@ -95,8 +95,12 @@ async function vaultContext(ctx: Context, input: VaultInput): Promise<OperationC
 }
 
 async function pointContext(ctx: Context, input: PointInput): Promise<OperationContext> {
-  const row = await findRecoveryPoint(ctx.store.db, ctx.accountId, input.RecoveryPointArn)
-  return row === undefined ? {} : resourceTagKeys(await tagsOf(ctx.store.db, ctx.accountId, row.arn))
+  const { accountId, store } = ctx
+  const [row, tags] = await Promise.all([
+    findRecoveryPoint(store.db, accountId, input.RecoveryPointArn),
+    tagsOf(store.db, accountId, input.RecoveryPointArn),
+  ])
+  return row === undefined ? {} : resourceTagKeys(tags)
 }
 
 async function holdContext(ctx: Context, input: HoldInput): Promise<OperationContext> {

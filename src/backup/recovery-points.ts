@@ -39,6 +39,7 @@ import {
 } from '../store/points/recovery-points.ts'
 import type { RecoveryPointStatus, RecoveryPointTable } from '../store/schema.ts'
 import { tagsOf } from '../store/identity/tags.ts'
+import { findVault } from '../store/vaults/vaults.ts'
 import { defaultKeyArn, vaultArn } from './arns.ts'
 import { statusMessages } from './damaged-points.ts'
 import { kindOf } from './kind-of.ts'
@@ -52,18 +53,22 @@ import {
 } from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { refuseProtected } from './vault-protection.ts'
-import { vaultNamed } from './vaults.ts'
+import { noSuchVault, vaultNamed } from './vaults.ts'
 
 export async function describeRecoveryPoint(
   ctx: Context,
   input: DescribeRecoveryPointInput,
 ): Promise<DescribeRecoveryPointOutput> {
-  const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
-  const { vault_type } = await vaultNamed(ctx, point.vault_name)
-  const messages = await statusMessages(ctx.store.db, [point])
+  const { BackupVaultName: name, RecoveryPointArn: arn } = input
+  const [point, vault] = await Promise.all([
+    pointIn(ctx, name, arn),
+    findVault(ctx.store.db, ctx.accountId, ctx.region, name),
+  ])
+  if (vault === undefined) throw noSuchVault(name)
+  const messages = await statusMessages(ctx.store.db, [point], vault)
   return {
     ...toPoint(ctx, point, messages),
-    VaultType: vault_type,
+    VaultType: vault.vault_type,
     StorageClass: isCold(point) ? 'COLD' : 'WARM',
   }
 }
@@ -90,7 +95,7 @@ export async function listRecoveryPointsByBackupVault(
     },
     pageOf(ctx, list, input),
   )
-  const messages = await statusMessages(ctx.store.db, rows)
+  const messages = await statusMessages(ctx.store.db, rows, vault)
   return {
     RecoveryPoints: rows.map((row) => ({ ...toPoint(ctx, row, messages), VaultType: vault.vault_type })),
     NextToken: nextToken(ctx, list, next),
