@@ -10,6 +10,7 @@ import type { ReactNode } from 'react'
 import { callWorker, useSession } from '../session/session.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { useFocusBack } from '../parts/focus-back.ts'
+import { Message } from '../parts/problem.tsx'
 
 /** Another role's session instead of one's own. */
 export function SwitchRole({ onClose }: { readonly onClose: () => void }): ReactNode {
@@ -52,7 +53,7 @@ export function SwitchRole({ onClose }: { readonly onClose: () => void }): React
       <SpaceBetween size="m">
         {failure !== undefined && (
           <Alert type="error" header="The role was not taken on">
-            {failure}
+            <Message text={failure} />
           </Alert>
         )}
         <FormField label="Role" description="Its name, or the ARN of a role of another account.">

@@ -20,6 +20,7 @@ import { Actions, Stack } from '../../parts/layout.tsx'
 import { List } from '../../parts/list.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
+import { Message } from '../../parts/problem.tsx'
 
 const TYPES = [
   { value: 'WEBHOOK', label: 'Webhook' },
@@ -45,14 +46,14 @@ export function Notifications(): ReactNode {
     try {
       await what()
     } catch (failure) {
-      notify((failure as Error).message, 'error')
+      notify(<Message text={(failure as Error).message} />, 'error')
     }
     pages.refresh()
   }
   const test = async (Name: string): Promise<void> => {
-    const { IsDelivered, Message } = await roleback('TestEventTarget', { Name })
+    const { IsDelivered, Message: why } = await roleback('TestEventTarget', { Name })
     if (IsDelivered) notify(`${Name} took it.`)
-    else notify(`${Name} did not take it: ${Message ?? 'no reason was given'}`, 'error')
+    else notify(`${Name} did not take it: ${why ?? 'no reason was given'}`, 'error')
   }
   const retry = async (Name: string): Promise<void> => {
     const { MessagesRetried = 0 } = await roleback('RetryEventDeliveries', { Name })
