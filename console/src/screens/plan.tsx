@@ -134,16 +134,8 @@ function Selections({ planId }: { readonly planId: string }): ReactNode {
     )
     return { rows: answer.BackupSelectionsList ?? [], next: answer.NextToken }
   })
-  const remove = async ({ SelectionId, SelectionName }: BackupSelectionsListMember): Promise<void> => {
-    try {
-      await backup.send(new DeleteBackupSelectionCommand({ BackupPlanId: planId, SelectionId }))
-      notify(`The assignment ${SelectionName ?? ''} was deleted.`)
-      pages.refresh()
-    } catch (failure) {
-      notify((failure as Error).message, 'error')
-    }
-  }
-  return (
+  const [doomed, setDoomed] = useState<BackupSelectionsListMember>()
+  const list = (
     <List<BackupSelectionsListMember>
       variant="container"
       title="Resource assignments"
@@ -162,7 +154,7 @@ function Selections({ planId }: { readonly planId: string }): ReactNode {
             <Button
               variant="inline-link"
               ariaLabel={`Delete ${one.SelectionName ?? ''}`}
-              onClick={() => void remove(one)}
+              onClick={() => setDoomed(one)}
             >
               Delete
             </Button>
@@ -170,6 +162,29 @@ function Selections({ planId }: { readonly planId: string }): ReactNode {
         },
       ]}
     />
+  )
+  return (
+    <>
+      {list}
+      {doomed !== undefined && (
+        <Confirm
+          title={`Delete ${doomed.SelectionName ?? ''}`}
+          what="delete this resource assignment"
+          word="delete"
+          action="Delete assignment"
+          command={['delete-backup-selection', { BackupPlanId: planId, SelectionId: doomed.SelectionId }]}
+          onClose={() => setDoomed(undefined)}
+          onConfirm={async () => {
+            const { SelectionId, SelectionName } = doomed
+            await backup.send(new DeleteBackupSelectionCommand({ BackupPlanId: planId, SelectionId }))
+            notify(`The assignment ${SelectionName ?? ''} was deleted.`)
+            pages.refresh()
+          }}
+        >
+          What it assigns is backed up by this plan no more. Recovery points stay.
+        </Confirm>
+      )}
+    </>
   )
 }
 

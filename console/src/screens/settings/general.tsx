@@ -17,6 +17,7 @@ import { backup } from '../../api/backup.ts'
 import type { PutRestoreGuardInput } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
 import { AwsCommand, awsCommand, rolebackCommand } from '../../parts/aws-command.tsx'
+import { Confirm } from '../../parts/confirm.tsx'
 import { typeName } from '../../parts/format.ts'
 import { Stack } from '../../parts/layout.tsx'
 import { notify } from '../../parts/notices.tsx'
@@ -159,12 +160,18 @@ function AcrossAccounts(): ReactNode {
   )
 }
 
+type Guard = PutRestoreGuardInput['RestoreGuard']
+
+const GUARD_CHANGED = 'The restore guard was changed.'
+
 function RestoreGuard(): ReactNode {
   const { data, error, refetch } = useQuery({
     queryKey: ['restore guard'],
     queryFn: async () => (await roleback('GetRestoreGuard', {})).RestoreGuard,
   })
   const { error: failure, change } = useChange(refetch)
+  const [isAsking, setAsking] = useState(false)
+  const put = async (to: Guard): Promise<unknown> => await roleback('PutRestoreGuard', { RestoreGuard: to })
   return (
     <Container
       header={
@@ -183,15 +190,11 @@ function RestoreGuard(): ReactNode {
           <RadioGroup
             value={data}
             ariaLabel="Restore guard"
-            onChange={({ detail }) =>
-              change(
-                async () =>
-                  await roleback('PutRestoreGuard', {
-                    RestoreGuard: detail.value as PutRestoreGuardInput['RestoreGuard'],
-                  }),
-                'The restore guard was changed.',
-              )
-            }
+            onChange={({ detail }) => {
+              const to = detail.value as Guard
+              if (to === 'off') setAsking(true)
+              else change(async () => await put(to), GUARD_CHANGED)
+            }}
             items={[
               { value: 'enforce', label: 'Enforce', description: 'Such a restore is refused.' },
               { value: 'warn', label: 'Warn', description: 'It is done, and recorded.' },
@@ -201,6 +204,24 @@ function RestoreGuard(): ReactNode {
         )}
         {data !== undefined && <AwsCommand command={rolebackCommand(['guard', data], {})} />}
       </SpaceBetween>
+      {isAsking && (
+        <Confirm
+          title="Switch the restore guard off"
+          what="change the restore guard"
+          word="off"
+          action="Switch off"
+          command={rolebackCommand(['guard', 'off'], {})}
+          onClose={() => setAsking(false)}
+          onConfirm={async () => {
+            await put('off')
+            await refetch()
+            notify(GUARD_CHANGED)
+          }}
+        >
+          Whoever may restore can then read whatever was ever backed up, and nothing records that he could not
+          at the source.
+        </Confirm>
+      )}
     </Container>
   )
 }
