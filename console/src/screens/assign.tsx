@@ -22,6 +22,7 @@ import type { SelectionToPreview } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { typeName } from '../parts/format.ts'
+import { useLeave } from '../parts/leave.ts'
 import { notify } from '../parts/notices.tsx'
 import { Preflight } from '../parts/preflight.tsx'
 import { Problem } from '../parts/problem.tsx'
@@ -39,6 +40,7 @@ interface Tag {
 
 export function Assign(): ReactNode {
   const id = useParams()['id'] ?? ''
+  const leave = useLeave(`/plans/${encodeURIComponent(id)}`)
   const navigate = useNavigate()
   const session = useSession()
   const [name, setName] = useState('')
@@ -78,7 +80,7 @@ export function Assign(): ReactNode {
         <Form
           actions={
             <SpaceBetween direction="horizontal" size="xs">
-              <Button variant="link" formAction="none" onClick={() => void navigate(-1)}>
+              <Button variant="link" formAction="none" onClick={leave}>
                 Cancel
               </Button>
               <Button

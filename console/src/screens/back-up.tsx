@@ -16,6 +16,7 @@ import { backup } from '../api/backup.ts'
 import { allPages, roleback } from '../api/roleback.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { labelOf, nameOf, typeName } from '../parts/format.ts'
+import { useLeave } from '../parts/leave.ts'
 import { jobPath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
 import { Preflight } from '../parts/preflight.tsx'
@@ -32,6 +33,7 @@ const MAX_OFFERED = 2_000
 
 export function BackUp(): ReactNode {
   const navigate = useNavigate()
+  const leave = useLeave('/resources')
   const session = useSession()
   const [query, setQuery] = useSearchParams()
   const resource = query.get('resource') ?? undefined
@@ -66,7 +68,7 @@ export function BackUp(): ReactNode {
         <Form
           actions={
             <SpaceBetween direction="horizontal" size="xs">
-              <Button variant="link" formAction="none" onClick={() => void navigate(-1)}>
+              <Button variant="link" formAction="none" onClick={leave}>
                 Cancel
               </Button>
               <Button

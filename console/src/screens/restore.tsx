@@ -24,6 +24,7 @@ import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { Escalation } from './restore-escalation.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { bytes, typeName, when } from '../parts/format.ts'
+import { useLeave } from '../parts/leave.ts'
 import { jobPath, restorePath, vaultPath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
 import { Preflight } from '../parts/preflight.tsx'
@@ -50,6 +51,7 @@ export function Restore(): ReactNode {
 
 function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: string }): ReactNode {
   const navigate = useNavigate()
+  const leave = useLeave(vaultPath(vault))
   const session = useSession()
   const point = useQuery({
     queryKey: ['point', vault, arn],
@@ -155,7 +157,7 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
           <Form
             actions={
               <SpaceBetween direction="horizontal" size="xs">
-                <Button variant="link" formAction="none" onClick={() => void navigate(-1)}>
+                <Button variant="link" formAction="none" onClick={leave}>
                   Cancel
                 </Button>
                 <Button variant="primary" loading={isBusy} disabled={!isReady}>
