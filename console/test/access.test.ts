@@ -50,7 +50,7 @@ test(
     await goTo(page, '/access')
     await page.getByRole('button', { name: 'Create user' }).click()
     await page.getByRole('dialog').getByLabel('Name').fill('operator')
-    await page.getByRole('dialog').getByRole('button', { name: 'Create user' }).click()
+    await page.getByRole('dialog').getByLabel('Name').press('Enter')
     await page.getByRole('heading', { level: 1, name: 'operator' }).waitFor()
 
     await page.getByRole('button', { name: 'Add inline policy' }).click()

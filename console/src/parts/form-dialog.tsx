@@ -2,7 +2,7 @@ import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
 import Modal from '@cloudscape-design/components/modal'
 import SpaceBetween from '@cloudscape-design/components/space-between'
-import type { ReactNode } from 'react'
+import type { KeyboardEvent, ReactNode } from 'react'
 import { AwsCommand } from './aws-command.tsx'
 import { Problem } from './problem.tsx'
 import { useSubmit } from './submit.ts'
@@ -33,6 +33,13 @@ export function FormDialog(props: FormDialogProps): ReactNode {
   } = useSubmit(async () => {
     if ((await onSubmit()) !== 'stays') onClose()
   })
+  // Not a <form>: the first button of what is inside, such as one that shows a code, would be pressed instead of this one.
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.key !== 'Enter' || !isPlainField(event.target)) return
+    // Of a dialog over another, the upper alone.
+    event.stopPropagation()
+    if (isReady) submit(event)
+  }
   return (
     <Modal
       visible
@@ -52,11 +59,22 @@ export function FormDialog(props: FormDialogProps): ReactNode {
         </Box>
       }
     >
-      <SpaceBetween size="m">
-        {error !== undefined && <Problem error={error} what={what} />}
-        {children}
-        {command !== undefined && <AwsCommand command={command} />}
-      </SpaceBetween>
+      <div onKeyDown={onKeyDown}>
+        <SpaceBetween size="m">
+          {error !== undefined && <Problem error={error} what={what} />}
+          {children}
+          {command !== undefined && <AwsCommand command={command} />}
+        </SpaceBetween>
+      </div>
     </Modal>
+  )
+}
+
+/** Where Enter means nothing else: it chooses in a list, and begins a line in a text. */
+function isPlainField(target: EventTarget): boolean {
+  return (
+    target instanceof HTMLInputElement &&
+    ['text', 'password', 'number'].includes(target.type) &&
+    target.role !== 'combobox'
   )
 }
