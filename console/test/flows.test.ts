@@ -375,6 +375,14 @@ test(
     await shows(page, page.getByText('Damaged in its vault: 1 item of it cannot be restored as backed up'))
     assert.equal(await page.getByText('Available', { exact: true }).count(), 0)
 
+    await goTo(page, '/vaults')
+    await shows(page, page.getByRole('row', { name: /rotting.*Damaged/ }))
+    await goTo(page, '/')
+    await shows(page, page.getByText('1 recovery point is damaged'))
+    await shows(page, page.getByText(/newest was of .* and is damaged/).last())
+    await page.getByRole('link', { name: 'rotting', exact: true }).click()
+    await shows(page, page.getByRole('heading', { name: 'Damaged recovery points' }))
+
     await goTo(page, '/settings?tab=health')
     await shows(page, page.getByText('Damaged: 1 recovery point, 1 object'))
     await shows(page, page.getByRole('heading', { name: 'System vault' }))

@@ -164,9 +164,39 @@ test('the overview shows a backup that ended about as soon as the API does', { s
   const late = ((await shown.jsonValue()) ?? Infinity) - (CompletionDate?.getTime() ?? 0)
   assert.ok(late < LIVE_LIMIT_MS, `shown ${late} ms after it ended`)
   await shows(page, page.getByText('Everything is backed up'))
+  await partialIsNotGreen(BackupJobId)
   const kept = await page.evaluate(() => (globalThis as unknown as { kept: readonly number[] }).kept)
   assert.ok(Math.min(...kept) <= ASKED_EVERY_MS, `the page asks every ${kept.join(', ')} ms`)
 })
+
+/** What was backed up in part, and what failed or was stopped, is counted and led to as what it is. */
+async function partialIsNotGreen(jobId: string): Promise<void> {
+  const db = new DatabaseSync(join(dataDir, 'roleback.db'), { timeout: 5_000 })
+  const become = (state: string): unknown =>
+    db.prepare('update job set state = ? where job_id = ?').run(state, jobId)
+  const look = async (): Promise<void> => {
+    for (const path of ['/vaults', '/']) await goTo(page, path)
+  }
+  become('PARTIAL')
+  db.prepare("update recovery_point set status = 'PARTIAL' where resource_arn = ?").run(unplannedArn)
+  await look()
+  await shows(page, page.getByText('The newest backup of 1 resource is partial'))
+  await shows(page, page.getByText(/newest was of .* and is partial/).last())
+  await goTo(page, `/jobs/backup/${jobId}`)
+  await shows(page, page.getByRole('button', { name: 'Restore it' }))
+  become('EXPIRED')
+  await look()
+  await page.waitForFunction(timeOf, ['Failed in 24 h', '1'] as const)
+  await page.locator('.tiles').getByRole('link', { name: '1', exact: true }).first().click()
+  await shows(page, page.getByRole('row', { name: /Expired/ }))
+  become('ABORTED')
+  await look()
+  await page.waitForFunction(timeOf, ['Failed in 24 h', '0'] as const)
+  become('COMPLETED')
+  db.prepare("update recovery_point set status = 'COMPLETED' where resource_arn = ?").run(unplannedArn)
+  db.close()
+  await look()
+}
 
 test(
   'what was done to vaults is listed with the jobs, by its kind and its vault, and the address says which',

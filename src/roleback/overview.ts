@@ -21,7 +21,8 @@ const FREE_MS = 250
 const MAX_KEPT = 100
 /** Restore tests of so many days. */
 const TESTS_DAYS = 30
-const BAD: readonly JobState[] = ['FAILED', 'EXPIRED', 'ABORTED']
+/** What a person stopped did not fail. */
+const BAD: readonly JobState[] = ['FAILED', 'EXPIRED']
 
 type Counted = Omit<DescribeOverviewOutput, 'IsCurrent'>
 

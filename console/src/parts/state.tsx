@@ -1,6 +1,7 @@
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import type { StatusIndicatorProps } from '@cloudscape-design/components/status-indicator'
 import type { ReactNode } from 'react'
+import { isDamaged } from './damage.ts'
 
 const STATES: Readonly<Record<string, readonly [StatusIndicatorProps.Type, string]>> = {
   CREATED: ['pending', 'Created'],
@@ -24,9 +25,6 @@ const STATES: Readonly<Record<string, readonly [StatusIndicatorProps.Type, strin
   Expired: ['stopped', 'Expired'],
 }
 
-/** How recovery points say of themselves that something of them can no longer be restored. */
-const DAMAGED = 'Damaged in its vault'
-
 /** A state in words and colour. What is only partly done, or done with warnings, is never green. */
 export function State({
   state,
@@ -36,7 +34,7 @@ export function State({
   readonly warning?: string | undefined
 }): ReactNode {
   const [type, text] = STATES[state ?? ''] ?? ['info', state ?? 'Unknown']
-  if (type === 'success' && warning?.includes(DAMAGED) === true)
+  if (type === 'success' && isDamaged(warning))
     return (
       <StatusIndicator type="error" wrapText={false}>
         Damaged

@@ -7,6 +7,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
+import { isWhole } from './damage.ts'
 import { Facts } from './facts.tsx'
 import { FormDialog } from './form-dialog.tsx'
 import { bytes, count, fromSeconds, nameOf, when } from './format.ts'
@@ -64,8 +65,6 @@ export function HealthOfVault({ name }: { readonly name: string }): ReactNode {
     </Stack>
   )
 }
-
-const isWhole = (of: VaultHealth): boolean => of.DamagedObjectCount + of.DamagedRecoveryPointCount === 0
 
 /** In words: what was never read through is not called whole. */
 export function HealthState({ of }: { readonly of: VaultHealth }): ReactNode {

@@ -31,6 +31,9 @@ import { State } from '../parts/state.tsx'
 const FOLLOW_MS = 1_000
 const ENDED = new Set(['COMPLETED', 'FAILED', 'ABORTED', 'EXPIRED', 'PARTIAL'])
 
+/** A partial backup has a recovery point, too. */
+const RESTORABLE = new Set(['COMPLETED', 'PARTIAL'])
+
 /** Beside those of AWS Backup: what verifies, repairs and sweeps a vault. */
 type ShownKind = JobKind | 'upkeep'
 
@@ -84,7 +87,7 @@ export function Job(): ReactNode {
       actions={
         <>
           {kind === 'backup' && isRunning && <Button onClick={() => void cancel()}>Stop</Button>}
-          {kind === 'backup' && data?.state === 'COMPLETED' && (
+          {kind === 'backup' && RESTORABLE.has(data?.state ?? '') && data?.pointArn !== undefined && (
             <Button
               variant="primary"
               onClick={() => void navigate(restorePath(data.vault ?? '', data.pointArn ?? ''))}

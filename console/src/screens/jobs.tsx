@@ -81,6 +81,7 @@ const STATES = [
   { value: 'COMPLETED', label: 'Completed' },
   { value: 'FAILED', label: 'Failed' },
   { value: 'EXPIRED', label: 'Expired' },
+  { value: 'BAD', label: 'Failed or expired' },
   { value: 'PARTIAL', label: 'Partial' },
 ]
 /** While jobs run the list follows them. */
@@ -215,6 +216,7 @@ async function pageOf(
   filter: Filter,
   NextToken: string | undefined,
 ): Promise<Page<JobRow>> {
+  if (filter.state === 'BAD') return await badPage(kind, filter, NextToken)
   if (kind === 'test') return await testsPage(filter, NextToken)
   if (kind === 'upkeep') return await upkeepPage(filter, NextToken)
   if (kind === 'restore') return await restoresPage(filter, NextToken)
@@ -254,6 +256,26 @@ async function pageOf(
     created: job.CreationDate,
   }))
   return { rows, next: answer.NextToken }
+}
+
+const EXPIRED = 'EXPIRED '
+
+/** What failed, and behind it what expired: only one state can be asked for at once. Only backups expire. */
+async function badPage(kind: ListedKind, filter: Filter, token: string | undefined): Promise<Page<JobRow>> {
+  const isBehind = token?.startsWith(EXPIRED) === true
+  const failed = isBehind
+    ? { rows: [], next: undefined }
+    : await pageOf(kind, { ...filter, state: 'FAILED' }, token)
+  if (failed.next !== undefined || kind !== 'backup') return failed
+  const expired = await pageOf(
+    kind,
+    { ...filter, state: 'EXPIRED' },
+    isBehind ? token.slice(EXPIRED.length) : undefined,
+  )
+  return {
+    rows: [...failed.rows, ...expired.rows],
+    next: expired.next === undefined ? undefined : EXPIRED + expired.next,
+  }
 }
 
 /** Of one resource there is a list of its own, which knows no types and times. */

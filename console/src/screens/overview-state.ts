@@ -1,8 +1,9 @@
 import { ListBackupJobsCommand, ListRecoveryPointsByResourceCommand } from '@aws-sdk/client-backup'
-import type { BackupJob } from '@aws-sdk/client-backup'
+import type { BackupJob, RecoveryPointByResource } from '@aws-sdk/client-backup'
 import { backup } from '../api/backup.ts'
 import type { DescribeOverviewOutput, OverviewDay, ResourceProtection } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
+import { isDamaged, isWholePoint } from '../parts/damage.ts'
 import { ago, count, fromSeconds } from '../parts/format.ts'
 import { daysBack } from '../parts/heatmap.tsx'
 import type { DayState } from '../parts/heatmap.tsx'
@@ -23,6 +24,8 @@ export interface OverviewState {
   readonly failures: readonly BackupJob[]
   /** The resource that is worst off of those that are overdue, or else of those that are unprotected. */
   readonly worst: ResourceProtection | undefined
+  /** Resources whose newest backup is partial, up to as many as are looked at. */
+  readonly partial: readonly string[]
   readonly strip: readonly DayState[]
 }
 
@@ -46,16 +49,37 @@ export async function readState(): Promise<OverviewState> {
     numbers,
     failures,
     worst: await worstOf(numbers),
+    partial: await partialOf(),
     strip: days.map(({ label }, index) => ({ label, ...healthOf(numbers.Days[index]) })),
   }
 }
 
-const BAD = ['FAILED', 'EXPIRED', 'ABORTED'] as const
+/** What a person stopped did not fail. */
+const BAD = ['FAILED', 'EXPIRED'] as const
 
 async function failuresOf(ByState: (typeof BAD)[number]): Promise<readonly BackupJob[]> {
   const ByCreatedAfter = new Date(Date.now() - DAY_MS)
   const asked = { ByState, ByCreatedAfter, MaxResults: MAX_FAILURES }
   return (await backup.send(new ListBackupJobsCommand(asked))).BackupJobs ?? []
+}
+
+/** By ARN: what was backed up in part, and not whole since. */
+async function partialOf(): Promise<readonly string[]> {
+  const ByCreatedAfter = new Date(Date.now() - DAYS * DAY_MS)
+  const asked = { ByState: 'PARTIAL', ByCreatedAfter, MaxResults: 100 } as const
+  const { BackupJobs = [] } = await backup.send(new ListBackupJobsCommand(asked))
+  const newest = new Map(BackupJobs.toReversed().map((job) => [job.ResourceArn ?? '', job]))
+  const found = [...newest].slice(0, MAX_ROWS).map(async ([ByResourceArn, { CreationDate }]) => {
+    const since = {
+      ByResourceArn,
+      ByState: 'COMPLETED',
+      ByCreatedAfter: CreationDate,
+      MaxResults: 1,
+    } as const
+    const whole = await backup.send(new ListBackupJobsCommand(since))
+    return whole.BackupJobs?.length === 0 ? [ByResourceArn] : []
+  })
+  return (await Promise.all(found)).flat()
 }
 
 async function worstOf(numbers: DescribeOverviewOutput): Promise<ResourceProtection | undefined> {
@@ -80,7 +104,15 @@ export async function readHeat(): Promise<readonly HeatRow[]> {
   return await Promise.all(Resources.map(heatOf))
 }
 
-/** A day is good where its end had a recovery point that was as new as the resource's plan asks. */
+interface MadePoint {
+  readonly at: number
+  readonly point: RecoveryPointByResource
+}
+
+const newerOf = (one: MadePoint | undefined, other: MadePoint): MadePoint =>
+  one === undefined || other.at > one.at ? other : one
+
+/** A day is good where its end had a whole recovery point that was as new as the resource's plan asks. */
 async function heatOf(resource: ResourceProtection): Promise<HeatRow> {
   const { ResourceArn, Name: name, LastBackupTime: last } = resource
   const objective = resource.AllowedAgeSeconds * 1000
@@ -88,17 +120,19 @@ async function heatOf(resource: ResourceProtection): Promise<HeatRow> {
     last === undefined
       ? {}
       : await backup.send(new ListRecoveryPointsByResourceCommand({ ResourceArn, MaxResults: MAX_POINTS }))
-  const made = RecoveryPoints.filter(({ Status }) => Status === 'COMPLETED').map(
-    ({ CreationDate }) => CreationDate?.getTime() ?? 0,
+  const made = RecoveryPoints.filter(({ Status }) => Status === 'COMPLETED' || Status === 'PARTIAL').map(
+    (point) => ({ at: point.CreationDate?.getTime() ?? 0, point }),
   )
-  const first = Math.min(...made)
   const days = daysBack(DAYS).map(({ to, label }): DayState => {
     const end = Math.min(to.getTime(), Date.now())
-    const newest = Math.max(...made.filter((at) => at <= end))
-    if (first > end || !Number.isFinite(newest))
-      return { label, health: 'none', text: 'no recovery point yet' }
-    const age = end - newest
-    const text = `newest was of ${ago(new Date(newest), end)}`
+    const newest = made.filter(({ at }) => at <= end).reduce(newerOf, undefined)
+    if (newest === undefined) return { label, health: 'none', text: 'no recovery point yet' }
+    const { at, point } = newest
+    const age = end - at
+    const text = `newest was of ${ago(new Date(at), end)}`
+    if (isDamaged(point.StatusMessage)) return { label, health: 'bad', text: `${text} and is damaged` }
+    if (age <= objective && !isWholePoint(point))
+      return { label, health: 'warning', text: `${text} and is partial` }
     if (age <= objective) return { label, health: 'good', text }
     return { label, health: age <= 2 * objective ? 'warning' : 'bad', text }
   })

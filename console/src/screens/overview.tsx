@@ -12,11 +12,13 @@ import type { ReactNode } from 'react'
 import { DAYS, MAX_ROWS, lastOf, readHeat, readState } from './overview-state.ts'
 import type { OverviewState } from './overview-state.ts'
 import { backup } from '../api/backup.ts'
+import type { VaultHealth } from '../api/generated.ts'
 import { queries, untilRefused } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
+import { useDamage } from '../parts/damage.ts'
 import { ago, count, fromSeconds, nameOf, when } from '../parts/format.ts'
 import { DayScale, DayStrip, Heatmap } from '../parts/heatmap.tsx'
-import { Link, jobPath } from '../parts/link.tsx'
+import { Link, jobPath, vaultPath } from '../parts/link.tsx'
 import { Explain, Message, Problem } from '../parts/problem.tsx'
 import { ResourceName } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
@@ -29,6 +31,7 @@ const Growth = lazy(async () => ({ default: (await import('../parts/growth.tsx')
 const LIVE_MS = 700
 /** How often everything is read anew where no job moved: time alone makes resources overdue. */
 const UNASKED_MS = 30_000
+const MAX_NAMED_VAULTS = 5
 
 /** Whether nothing was ever backed up here, nor tried of late. */
 function isFresh({ numbers, strip }: OverviewState): boolean {
@@ -100,7 +103,7 @@ export function Overview(): ReactNode {
 }
 
 /** What is read anew once a job moved. */
-const SHOWN = ['overview', 'heat', 'denials']
+const SHOWN = ['overview', 'heat', 'denials', 'damage']
 
 /** Two small questions a second tell whether any backup moved; then all that is shown is read anew. */
 function useMoves(): void {
@@ -127,8 +130,14 @@ function useMoves(): void {
 }
 
 /** How things stand, in words; the worst comes first. */
-function Worst({ state: { numbers, failures, worst } }: { readonly state: OverviewState }): ReactNode {
+function Worst({
+  state: { numbers, failures, worst, partial },
+}: {
+  readonly state: OverviewState
+}): ReactNode {
+  const damaged = useDamage()
   const { FailedBackupJobs: failed, OverdueResources: overdue, UnprotectedResources: unprotected } = numbers
+  if (damaged.length > 0) return <Damage vaults={damaged} />
   if (failed > 0)
     return (
       <Alert type="error" header={`${count(failed, 'backup')} failed in the last 24 hours`}>
@@ -147,10 +156,41 @@ function Worst({ state: { numbers, failures, worst } }: { readonly state: Overvi
         There is no recovery point of {worst?.Name} yet.
       </Alert>
     )
+  if (partial.length > 0)
+    return (
+      <Alert type="warning" header={`The newest backup of ${count(partial.length, 'resource')} is partial`}>
+        Something of <ResourceName arn={partial[0] ?? ''} /> could not be backed up: see the{' '}
+        <Link to="/jobs?state=PARTIAL&since=month">partial backups</Link>.
+      </Alert>
+    )
   return (
     <Alert type="success" header="Everything is backed up">
       Each of {count(numbers.Resources, 'resource')} has a recovery point as new as its plan asks; without a
       plan, of the last 36 hours.
+    </Alert>
+  )
+}
+
+function Damage({ vaults }: { readonly vaults: readonly VaultHealth[] }): ReactNode {
+  const points = vaults.reduce((all, { DamagedRecoveryPointCount: some }) => all + some, 0)
+  return (
+    <Alert
+      type="error"
+      header={
+        points > 0
+          ? `${count(points, 'recovery point is', 'recovery points are')} damaged`
+          : 'Stored data is damaged'
+      }
+    >
+      What is stored in{' '}
+      {vaults.slice(0, MAX_NAMED_VAULTS).map(({ BackupVaultName: name }, index) => (
+        <span key={name}>
+          {index > 0 && ', '}
+          <Link to={`${vaultPath(name)}?tab=health`}>{name}</Link>
+        </span>
+      ))}{' '}
+      is not as it was written, and may not restore as backed up. See{' '}
+      <Link to="/settings?tab=health">Health</Link>.
     </Alert>
   )
 }
@@ -162,7 +202,7 @@ function Tiles({ state: { numbers } }: { readonly state: OverviewState }): React
     ['Unprotected', unprotected.toLocaleString(), '/resources?show=unprotected'],
     ['Overdue', numbers.OverdueResources.toLocaleString(), '/resources?show=overdue'],
     ['Running', numbers.RunningBackupJobs.toLocaleString(), '/jobs?state=RUNNING'],
-    ['Failed in 24 h', numbers.FailedBackupJobs.toLocaleString(), '/jobs?state=FAILED&since=day'],
+    ['Failed in 24 h', numbers.FailedBackupJobs.toLocaleString(), '/jobs?state=BAD&since=day'],
     ['Restore tests', tests === 0 ? '0' : `${numbers.GoodRestoreTests} of ${tests}`, '/restore-testing'],
   ]
   return (

@@ -13,6 +13,7 @@ import { ResourceRoles } from './resource-roles.tsx'
 import { backup } from '../api/backup.ts'
 import type { Connection } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
+import { isWholePoint } from '../parts/damage.ts'
 import { Facts } from '../parts/facts.tsx'
 import { useFilters } from '../parts/filters.ts'
 import { bytes, fromSeconds, labelOf, nameOf, typeName, when } from '../parts/format.ts'
@@ -74,7 +75,7 @@ export function Resource(): ReactNode {
             points={pages.rows.map((point) => ({
               at: point.CreationDate ?? new Date(0),
               label: `${when(point.CreationDate)}, ${bytes(point.BackupSizeBytes)}`,
-              isWhole: point.Status === 'COMPLETED',
+              isWhole: isWholePoint(point),
               path: restorePath(point.BackupVaultName ?? '', point.RecoveryPointArn ?? ''),
             }))}
           />
@@ -123,7 +124,11 @@ function Points({ pages }: { readonly pages: Pages<RecoveryPointByResource> }): 
             </Link>
           ),
         },
-        { id: 'state', header: 'State', cell: (point) => <State state={point.Status} /> },
+        {
+          id: 'state',
+          header: 'State',
+          cell: (point) => <State state={point.Status} warning={point.StatusMessage} />,
+        },
         { id: 'size', header: 'Size', cell: (point) => bytes(point.BackupSizeBytes) },
         {
           id: 'vault',

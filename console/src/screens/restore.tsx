@@ -22,6 +22,7 @@ import { ItemChoice } from './item-choice.tsx'
 import { backup } from '../api/backup.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { Escalation } from './restore-escalation.tsx'
+import { isWholePoint } from '../parts/damage.ts'
 import { Facts } from '../parts/facts.tsx'
 import { bytes, typeName, when } from '../parts/format.ts'
 import { useLeave } from '../parts/leave.ts'
@@ -145,7 +146,7 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
             points={others.data.map((one) => ({
               at: one.CreationDate ?? new Date(0),
               label: `${when(one.CreationDate)}, ${bytes(one.BackupSizeBytes)}`,
-              isWhole: one.Status === 'COMPLETED',
+              isWhole: isWholePoint(one),
               isChosen: one.RecoveryPointArn === arn,
               path: restorePath(one.BackupVaultName ?? '', one.RecoveryPointArn ?? ''),
             }))}

@@ -9,6 +9,7 @@ import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { backup } from '../api/backup.ts'
 import { awsCommand } from '../parts/aws-command.tsx'
+import { useDamage } from '../parts/damage.ts'
 import { FormDialog } from '../parts/form-dialog.tsx'
 import { when } from '../parts/format.ts'
 import { Link, vaultPath } from '../parts/link.tsx'
@@ -24,6 +25,7 @@ export function Vaults(): ReactNode {
     const answer = await backup.send(new ListBackupVaultsCommand({ MaxResults: 50, NextToken }))
     return { rows: answer.BackupVaultList ?? [], next: answer.NextToken }
   })
+  const damaged = new Set(useDamage().map(({ BackupVaultName }) => BackupVaultName))
   const create = (
     <Button variant="primary" onClick={() => setCreating(true)}>
       Create backup vault
@@ -50,7 +52,18 @@ export function Vaults(): ReactNode {
             id: 'name',
             header: 'Name',
             isRowHeader: true,
-            cell: ({ BackupVaultName: name = '' }) => <Link to={vaultPath(name)}>{name}</Link>,
+            cell: ({ BackupVaultName: name = '' }) => (
+              <>
+                <Link to={vaultPath(name)}>{name}</Link>
+                {damaged.has(name) && (
+                  <div>
+                    <Link to={`${vaultPath(name)}?tab=health`}>
+                      <StatusIndicator type="error">Damaged</StatusIndicator>
+                    </Link>
+                  </div>
+                )}
+              </>
+            ),
           },
           {
             id: 'points',
