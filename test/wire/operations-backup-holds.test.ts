@@ -81,13 +81,21 @@ test('a hold keeps what it names from being deleted by hand until it is cancelle
     remove(BackupVaultName, held),
     sdkError('InvalidRequestException', 400, `under legal hold "case 4711" (${LegalHoldId})`),
   )
-  await backup.send(new CancelLegalHoldCommand({ LegalHoldId, CancelDescription: 'case closed' }))
+  await backup.send(
+    new CancelLegalHoldCommand({ LegalHoldId, CancelDescription: 'case closed', RetainRecordInDays: 30 }),
+  )
   const { LegalHolds } = await backup.send(new ListLegalHoldsCommand({}))
   assert.deepEqual(
     LegalHolds?.map((hold) => [hold.LegalHoldId, hold.Status]),
     [[LegalHoldId, 'CANCELED']],
   )
-  assert.equal((await backup.send(new GetLegalHoldCommand({ LegalHoldId }))).CancelDescription, 'case closed')
+  const { CancelDescription, CancellationDate, RetainRecordUntil } = await backup.send(
+    new GetLegalHoldCommand({ LegalHoldId }),
+  )
+  assert.deepEqual(
+    [CancelDescription, (RetainRecordUntil?.getTime() ?? 0) - (CancellationDate?.getTime() ?? 0)],
+    ['case closed', 30 * 86_400_000],
+  )
   await assert.rejects(
     backup.send(new CancelLegalHoldCommand({ LegalHoldId, CancelDescription: 'again' })),
     sdkError('InvalidResourceStateException', 400, 'is cancelled already'),
@@ -119,9 +127,17 @@ test('a hold keeps a point past its retention, and the point goes when the hold 
   await gone('free', free)
   const point = { BackupVaultName, RecoveryPointArn: held }
   assert.equal((await world.call('backup', 'DescribeRecoveryPoint', point)).Status, 'COMPLETED')
-  await world.call('backup', 'CancelLegalHold', { LegalHoldId: LegalHoldId ?? '', CancelDescription: 'over' })
+  const cancel = { LegalHoldId: LegalHoldId ?? '', CancelDescription: 'over', RetainRecordInDays: 0 }
+  await assert.rejects(
+    world.call('backup', 'CancelLegalHold', { ...cancel, RetainRecordInDays: 36_501 }),
+    /RetainRecordInDays must be 0 to 36500; it is 36501/,
+  )
+  await world.call('backup', 'CancelLegalHold', cancel)
   await world.offline(() => Promise.resolve())
   await gone(BackupVaultName, held)
+  // Its record was to be kept no longer; those of others stay.
+  const { LegalHolds = [] } = await backup.send(new ListLegalHoldsCommand({}))
+  assert.ok(LegalHolds.length > 0 && LegalHolds.every((hold) => hold.LegalHoldId !== LegalHoldId))
 })
 
 async function gone(vault: string, RecoveryPointArn: string): Promise<void> {
