@@ -90,9 +90,14 @@ test(
     await goTo(page, '/vaults/production?tab=who-can')
     await shows(
       page,
-      page.getByRole('row', { name: /^root root Can the account’s root user may everything/ }),
+      page.getByRole('row', { name: /^root root Can the account’s root user may everything/ }).first(),
     )
-    await shows(page, page.getByRole('row', { name: /^ada user Can AdministratorAccess, statement 1/ }))
+    await shows(
+      page,
+      page.getByRole('row', { name: /^ada user Can AdministratorAccess, statement 1/ }).nth(1),
+    )
+    await shows(page, page.getByRole('heading', { name: 'Who can delete a recovery point in it' }))
+    await shows(page, page.getByText(/^The vault itself can be deleted by nobody as things are: .* holds/))
   },
 )
 

@@ -13,10 +13,21 @@ import { usePages } from './pages.ts'
 interface WhoCanProps {
   readonly resourceArn: string
   readonly action: ListPrincipalsWhoCanInput['Action']
+  /** Where it is not the screen's own subject that is asked about. */
+  readonly title?: string
+  readonly description?: string
+  /** What nobody can as things are, in words. */
+  readonly subject?: string
 }
 
 /** Everybody who could, with the statements that let him, and the roles over which he would come to it. */
-export function WhoCan({ resourceArn, action }: WhoCanProps): ReactNode {
+export function WhoCan({
+  resourceArn,
+  action,
+  title = `Who can ${action} this`,
+  description,
+  subject = 'Nobody as things are',
+}: WhoCanProps): ReactNode {
   const [about, setAbout] = useState<{
     readonly notes: readonly string[]
     readonly barred: string | undefined
@@ -33,11 +44,14 @@ export function WhoCan({ resourceArn, action }: WhoCanProps): ReactNode {
   return (
     <SpaceBetween size="m">
       {about?.barred !== undefined && (
-        <StatusIndicator type="info">Nobody as things are: {about.barred}</StatusIndicator>
+        <StatusIndicator type="info">
+          {subject}: {about.barred}
+        </StatusIndicator>
       )}
       <List<PrincipalWhoCan>
         variant="container"
-        title={`Who can ${action} this`}
+        title={title}
+        description={description}
         what="ask who can"
         pages={pages}
         idOf={({ PrincipalArn }) => PrincipalArn}

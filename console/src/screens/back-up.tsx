@@ -55,7 +55,8 @@ export function BackUp(): ReactNode {
     const { BackupJobId: id = '' } = await backup.send(
       new StartBackupJobCommand({ BackupVaultName: vault, ResourceArn: resource, IamRoleArn, Lifecycle }),
     )
-    notify(`The backup of ${nameOf(resource)} was started.`)
+    const label = resources.data?.find(({ value }) => value === resource)?.label ?? nameOf(resource)
+    notify(`The backup of ${label} was started.`)
     await navigate(jobPath('backup', id))
   })
   return (

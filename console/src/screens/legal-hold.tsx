@@ -102,7 +102,16 @@ function HoldFacts({ hold }: { readonly hold: GetLegalHoldOutput }): ReactNode {
         of={[
           ['State', <State key="state" state={hold.Status} />],
           ['Backup vaults', VaultNames.join(', ') || 'All'],
-          ['Resources', ResourceIdentifiers.map((arn) => nameOf(arn)).join(', ') || 'All'],
+          [
+            'Resources',
+            ResourceIdentifiers.length === 0
+              ? 'All'
+              : ResourceIdentifiers.map((arn) => (
+                  <div key={arn}>
+                    <ResourceLink arn={arn} />
+                  </div>
+                )),
+          ],
           [
             'Made between',
             DateRange === undefined

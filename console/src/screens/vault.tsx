@@ -19,6 +19,7 @@ import { Suspense, lazy, useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams, useSearchParams } from 'react-router'
 import { CopyPoint } from './copy-point.tsx'
+import { VaultDeleters } from './vault-deleters.tsx'
 import { LockState, vaultType } from './vaults.tsx'
 import { backup } from '../api/backup.ts'
 import { awsCommand } from '../parts/aws-command.tsx'
@@ -39,7 +40,6 @@ import { Screen } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
 import { HealthOfVault } from '../parts/vault-health.tsx'
 import { VaultLock } from '../parts/vault-lock.tsx'
-import { WhoCan } from '../parts/who-can.tsx'
 import { TAB_WORDS } from '../parts/tab-words.ts'
 
 const VaultNotifications = lazy(async () => ({
@@ -117,7 +117,7 @@ export function Vault(): ReactNode {
               {
                 id: 'who-can',
                 label: 'Who can delete this',
-                content: <WhoCan resourceArn={data.BackupVaultArn ?? ''} action="delete" />,
+                content: <VaultDeleters name={name} arn={data.BackupVaultArn ?? ''} />,
               },
             ]}
           />
