@@ -73,7 +73,7 @@ export async function describeTimes(
 
 function kept(): Agent & Disposable {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  return Object.assign(agent, { [Symbol.dispose]: () => void agent.destroy() })
+  return Object.assign(agent, { [Symbol.dispose]: () => agent.destroy() })
 }
 
 async function timed(
