@@ -131,20 +131,29 @@ export async function dueForTiering(
     .execute()
 }
 
+/** What is cold already, or on its way out, moves no more. */
+function movedTo(
+  db: Queryable,
+  { account_id, arn }: Pick<RecoveryPointTable, 'account_id' | 'arn'>,
+  change: Partial<Pick<RecoveryPointTable, 'moved_to_cold_at' | 'tiered_at' | 'status_message'>>,
+) {
+  return db
+    .updateTable('recovery_point')
+    .set(change)
+    .where('account_id', '=', account_id)
+    .where('arn', '=', arn)
+    .where('status', 'in', MOVABLE)
+    .where('moved_to_cold_at', 'is', null)
+}
+
 /** The point lies in cold storage from now on. False where it is gone or on its way out, or its lifecycle no longer says so. */
 export async function setMovedToCold(
   db: Queryable,
   point: Pick<RecoveryPointTable, 'account_id' | 'arn'>,
   { movedAt, message }: { readonly movedAt: number; readonly message: string | null },
 ): Promise<boolean> {
-  const result = await db
-    .updateTable('recovery_point')
-    .set({ moved_to_cold_at: movedAt, status_message: message })
-    .where('account_id', '=', point.account_id)
-    .where('arn', '=', point.arn)
-    .where('status', 'in', MOVABLE)
+  const result = await movedTo(db, point, { moved_to_cold_at: movedAt, status_message: message })
     .where('cold_after_days', 'is not', null)
-    .where('moved_to_cold_at', 'is', null)
     .executeTakeFirst()
   return result.numUpdatedRows === 1n
 }
@@ -155,13 +164,7 @@ export async function setTiered(
   point: Pick<RecoveryPointTable, 'account_id' | 'arn'>,
   { movedAt, message }: { readonly movedAt: number; readonly message: string | null },
 ): Promise<boolean> {
-  const result = await db
-    .updateTable('recovery_point')
-    .set({ tiered_at: movedAt, status_message: message })
-    .where('account_id', '=', point.account_id)
-    .where('arn', '=', point.arn)
-    .where('status', 'in', MOVABLE)
-    .where('moved_to_cold_at', 'is', null)
+  const result = await movedTo(db, point, { tiered_at: movedAt, status_message: message })
     .where('tiered_at', 'is', null)
     .executeTakeFirst()
   return result.numUpdatedRows === 1n
