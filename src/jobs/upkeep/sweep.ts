@@ -1,8 +1,9 @@
 import { oldestLiveGeneration } from '../../store/jobs/claims.ts'
 import { coldPointsIn, hasColdStore, isMoving } from '../../store/points/cold-points.ts'
 import { isFinished } from '../../store/jobs/job-states.ts'
-import type { JobTable, VaultTable } from '../../store/schema.ts'
-import type { Queryable } from '../../store/store.ts'
+import { jobStates } from '../../store/jobs/jobs.ts'
+import { knownPointIds } from '../../store/points/recovery-points.ts'
+import type { VaultTable } from '../../store/schema.ts'
 import { bumpGeneration, findVault, setStoredBytes } from '../../store/vaults/vaults.ts'
 import { leaveWarm, mirrorVault } from '../../vault/cold.ts'
 import { sweepVault } from '../../vault/sweep.ts'
@@ -179,8 +180,15 @@ async function unfinishedOf(
 ): Promise<readonly PointHead[]> {
   if (heads.length === 0) return []
   // The jobs first: one that ends between the two looks has its recovery point's row by then.
-  const jobs = await jobsOf(tools.store.db, heads)
-  const known = await knownPoints(tools.store.db, vault, heads)
+  const jobs = await jobStates(
+    tools.store.db,
+    heads.map(({ jobId }) => jobId),
+  )
+  const known = await knownPointIds(
+    tools.store.db,
+    vault,
+    heads.map(({ pointId }) => pointId),
+  )
   return heads.filter(({ pointId, jobId, fence }) => {
     const job = jobs.get(jobId)
     if (job !== undefined && !isFinished(job.state) && job.fence === fence) return false
@@ -192,38 +200,4 @@ async function unfinishedOf(
       })
     return job !== undefined && !known.has(pointId)
   })
-}
-
-async function jobsOf(
-  db: Queryable,
-  heads: readonly PointHead[],
-): Promise<ReadonlyMap<string, Pick<JobTable, 'state' | 'fence'>>> {
-  const ids = heads.map(({ jobId }) => jobId)
-  const rows = await db
-    .selectFrom('job')
-    .select(['job_id', 'state', 'fence'])
-    .where('job_id', 'in', ids)
-    .execute()
-  return new Map(rows.map((row) => [row.job_id, row]))
-}
-
-/** Ids of those that have a row. */
-async function knownPoints(
-  db: Queryable,
-  { account_id, region, name }: VaultTable,
-  heads: readonly PointHead[],
-): Promise<ReadonlySet<string>> {
-  const rows = await db
-    .selectFrom('recovery_point')
-    .select('point_id')
-    .where('account_id', '=', account_id)
-    .where('region', '=', region)
-    .where('vault_name', '=', name)
-    .where(
-      'point_id',
-      'in',
-      heads.map(({ pointId }) => pointId),
-    )
-    .execute()
-  return new Set(rows.map(({ point_id }) => point_id))
 }

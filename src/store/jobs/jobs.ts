@@ -146,6 +146,19 @@ export async function findAnyJob(db: Queryable, jobId: string): Promise<JobTable
   return await db.selectFrom('job').selectAll().where('job_id', '=', jobId).executeTakeFirst()
 }
 
+/** How jobs of any account are that still have a row, by id. */
+export async function jobStates(
+  db: Queryable,
+  jobIds: readonly string[],
+): Promise<ReadonlyMap<string, Pick<JobTable, 'state' | 'fence'>>> {
+  const rows = await db
+    .selectFrom('job')
+    .select(['job_id', 'state', 'fence'])
+    .where('job_id', 'in', jobIds)
+    .execute()
+  return new Map(rows.map((row) => [row.job_id, row]))
+}
+
 /** AWS's filters; times are exclusive on both sides, as milliseconds since 1970. */
 export interface JobFilter {
   readonly accountId: string

@@ -347,3 +347,20 @@ export async function airGappedPointOf(
     .limit(1)
     .executeTakeFirst()
 }
+
+/** Those of the ids whose points have a row in the vault. */
+export async function knownPointIds(
+  db: Queryable,
+  { account_id, region, name }: Pick<VaultTable, 'account_id' | 'region' | 'name'>,
+  pointIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectFrom('recovery_point')
+    .select('point_id')
+    .where('account_id', '=', account_id)
+    .where('region', '=', region)
+    .where('vault_name', '=', name)
+    .where('point_id', 'in', pointIds)
+    .execute()
+  return new Set(rows.map(({ point_id }) => point_id))
+}
