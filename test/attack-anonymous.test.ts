@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { takeDataDir } from '../src/cli/data-dir.ts'
+import { takeDataDir } from '../src/cli/server/data-dir.ts'
 import { openWorld, until } from './fixtures/world.ts'
 import type { World } from './fixtures/world.ts'
 

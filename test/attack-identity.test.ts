@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { sealSession } from '../src/access/session.ts'
 import { callerOf } from '../src/aws/client.ts'
 import type { Credentials } from '../src/aws/client.ts'
-import { serverKeyFile } from '../src/cli/first-start.ts'
+import { serverKeyFile } from '../src/cli/server/first-start.ts'
 import { loadServerKey } from '../src/keyring/server-key.ts'
 import { EXPLAINED } from './fixtures/denials.ts'
 import {

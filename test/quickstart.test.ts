@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { parseProfiles } from '../src/cli/aws-profile.ts'
-import { compareTrees } from '../src/cli/compare-trees.ts'
-import { SAMPLE } from '../src/cli/quickstart-places.ts'
+import { compareTrees } from '../src/cli/quickstart/compare-trees.ts'
+import { SAMPLE } from '../src/cli/quickstart/quickstart-places.ts'
 import { roleback, startRoleback } from './fixtures/command-line.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'roleback-quickstart-'))

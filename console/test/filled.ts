@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Credentials } from '../../src/aws/client.ts'
-import { dbaPolicy } from '../../src/cli/quickstart-identities.ts'
+import { dbaPolicy } from '../../src/cli/quickstart/quickstart-identities.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
 
 /** A server as a small company would have it: what the screens are judged and pictured with. */

@@ -5,7 +5,7 @@ import type { AuditEvent, AuditFinding } from '../aws/generated/roleback.ts'
 import { clientFrom } from './connect.ts'
 import { note, say, sayJson, tableOf } from './output.ts'
 import { CommandError, CommandUsageError } from './report.ts'
-import { collect } from './resource-values.ts'
+import { collect } from './option-values.ts'
 
 interface FilterOptions {
   readonly since?: string

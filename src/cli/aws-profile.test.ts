@@ -6,7 +6,7 @@ import { after, test } from 'node:test'
 import { parseProfiles, profileFrom } from './aws-profile.ts'
 import type { Call } from '../aws/client.ts'
 import { clientFrom, endpointFrom } from './connect.ts'
-import { roleArnOf } from './role-name.ts'
+import { roleArnOf } from './access/role-name.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'roleback-profile-'))
 after(() => rmSync(folder, { recursive: true }))

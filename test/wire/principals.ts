@@ -1,6 +1,6 @@
 import { callerOf } from '../../src/aws/client.ts'
 import type { Credentials, OutputOf } from '../../src/aws/client.ts'
-import { dbaPolicy } from '../../src/cli/quickstart-identities.ts'
+import { dbaPolicy } from '../../src/cli/quickstart/quickstart-identities.ts'
 import type { ApiServer } from '../servers/api.ts'
 import { REGION } from '../servers/api.ts'
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { serverKeyOf, vaultsDirectory } from '../../src/cli/first-start.ts'
+import { serverKeyOf, vaultsDirectory } from '../../src/cli/server/first-start.ts'
 import { Housekeeping } from '../../src/jobs/housekeeping.ts'
 import { HEAVY, LIGHT } from '../../src/jobs/runners.ts'
 import { RunningTime } from '../../src/jobs/running-time.ts'
