@@ -1,36 +1,11 @@
-import type { Page, PageRequest } from '../page.ts'
-import { pageOf, textCursor } from '../page.ts'
+import { findByNameIn, insertInto, listOf } from '../regional.ts'
+import type { FindByName, Insert, List } from '../regional.ts'
 import type { ReportPlanTable } from './schema-reports.ts'
 import type { Queryable } from '../store.ts'
 
-interface Place {
-  readonly accountId: string
-  readonly region: string
-}
-
-/** False where the account has a report plan of this name in this region. */
-export async function insertReportPlan(db: Queryable, row: ReportPlanTable): Promise<boolean> {
-  const result = await db
-    .insertInto('report_plan')
-    .values(row)
-    .onConflict((conflict) => conflict.columns(['account_id', 'region', 'name']).doNothing())
-    .executeTakeFirst()
-  return result.numInsertedOrUpdatedRows === 1n
-}
-
-export async function findReportPlan(
-  db: Queryable,
-  place: Place,
-  name: string,
-): Promise<ReportPlanTable | undefined> {
-  return await db
-    .selectFrom('report_plan')
-    .selectAll()
-    .where('account_id', '=', place.accountId)
-    .where('region', '=', place.region)
-    .where('name', '=', name)
-    .executeTakeFirst()
-}
+export const insertReportPlan: Insert<'report_plan'> = insertInto('report_plan')
+export const findReportPlan: FindByName<'report_plan'> = findByNameIn('report_plan')
+export const listReportPlans: List<'report_plan'> = listOf('report_plan')
 
 export async function findReportPlanById(
   db: Queryable,
@@ -51,25 +26,6 @@ export async function countReportPlans(db: Queryable, accountId: string): Promis
     .where('account_id', '=', accountId)
     .executeTakeFirstOrThrow()
   return Number(count)
-}
-
-/** By name, in byte order. */
-export async function listReportPlans(
-  db: Queryable,
-  place: Place,
-  page: PageRequest,
-): Promise<Page<ReportPlanTable>> {
-  let query = db
-    .selectFrom('report_plan')
-    .selectAll()
-    .where('account_id', '=', place.accountId)
-    .where('region', '=', place.region)
-  if (page.after !== undefined) query = query.where('name', '>', textCursor(page.after))
-  const rows = await query
-    .orderBy('name')
-    .limit(page.limit + 1)
-    .execute()
-  return pageOf(rows, page.limit, (row) => [row.name])
 }
 
 type Change = Partial<

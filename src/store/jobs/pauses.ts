@@ -1,10 +1,6 @@
 import type { BackupPauseTable } from '../plans/schema-plans.ts'
+import type { Place } from '../regional.ts'
 import type { Queryable } from '../store.ts'
-
-interface Place {
-  readonly accountId: string
-  readonly region: string
-}
 
 /** What is paused at `now`, by target. */
 export async function pausesAt(

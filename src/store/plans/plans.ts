@@ -6,12 +6,8 @@ import type {
   BackupPlanVersionTable,
   BackupSelectionTable,
 } from './schema-plans.ts'
+import type { Place } from '../regional.ts'
 import type { Queryable } from '../store.ts'
-
-interface Place {
-  readonly accountId: string
-  readonly region: string
-}
 
 /** A plan with the document of one of its versions. */
 export type PlanRow = BackupPlanTable & Pick<BackupPlanVersionTable, 'document'>

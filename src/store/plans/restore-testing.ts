@@ -1,49 +1,16 @@
 import type { Page, PageRequest } from '../page.ts'
 import { pageOf, textCursor } from '../page.ts'
 import type { RestoreTestingPlanTable, RestoreTestingSelectionTable } from './schema-restore-testing.ts'
+import { findByNameIn, listOf } from '../regional.ts'
+import type { FindByName, List, Place } from '../regional.ts'
 import type { Queryable } from '../store.ts'
-
-interface Place {
-  readonly accountId: string
-  readonly region: string
-}
 
 export async function insertTestingPlan(db: Queryable, row: RestoreTestingPlanTable): Promise<void> {
   await db.insertInto('restore_testing_plan').values(row).execute()
 }
 
-export async function findTestingPlan(
-  db: Queryable,
-  { accountId, region }: Place,
-  name: string,
-): Promise<RestoreTestingPlanTable | undefined> {
-  return await db
-    .selectFrom('restore_testing_plan')
-    .selectAll()
-    .where('account_id', '=', accountId)
-    .where('region', '=', region)
-    .where('name', '=', name)
-    .executeTakeFirst()
-}
-
-/** By name. */
-export async function listTestingPlans(
-  db: Queryable,
-  { accountId, region }: Place,
-  page: PageRequest,
-): Promise<Page<RestoreTestingPlanTable>> {
-  let query = db
-    .selectFrom('restore_testing_plan')
-    .selectAll()
-    .where('account_id', '=', accountId)
-    .where('region', '=', region)
-  if (page.after !== undefined) query = query.where('name', '>', textCursor(page.after))
-  const rows = await query
-    .orderBy('name')
-    .limit(page.limit + 1)
-    .execute()
-  return pageOf(rows, page.limit, (row) => [row.name])
-}
+export const findTestingPlan: FindByName<'restore_testing_plan'> = findByNameIn('restore_testing_plan')
+export const listTestingPlans: List<'restore_testing_plan'> = listOf('restore_testing_plan')
 
 /** Writes what a plan says and when it is due. */
 export async function updateTestingPlan(

@@ -4,12 +4,8 @@ import type { Page, PageRequest } from '../page.ts'
 import { pageOf, textCursor, timeCursor } from '../page.ts'
 import type { LegalHoldTable, LegalHoldTargetTable } from './schema-holds.ts'
 import type { RecoveryPointTable } from '../schema.ts'
+import type { Place } from '../regional.ts'
 import type { Queryable } from '../store.ts'
-
-interface Place {
-  readonly accountId: string
-  readonly region: string
-}
 
 export interface HoldTargets {
   readonly vaultNames: readonly string[]

@@ -1,13 +1,9 @@
 import { sql } from 'kysely'
 import type { JobState } from '../schema.ts'
+import type { Place } from '../regional.ts'
 import type { Queryable } from '../store.ts'
 
 /** Numbers that are read from indexes alone, however many rows there are. */
-
-export interface Place {
-  readonly accountId: string
-  readonly region: string
-}
 
 /** How many backup jobs of each state were made from one time on, up to another, in milliseconds since 1970. */
 export async function countBackupJobs(

@@ -1,50 +1,24 @@
-import type { Page, PageRequest } from '../page.ts'
-import { pageOf, textCursor } from '../page.ts'
+import { findByNameIn, listOf } from '../regional.ts'
+import type { FindByName, List, Place } from '../regional.ts'
 import type { Queryable } from '../store.ts'
 import type { TieringConfigurationTable } from './schema-tiering.ts'
 
-interface Place {
-  readonly accountId: string
-  readonly region: string
-}
-
-const inPlace = (db: Queryable, { accountId, region }: Place) =>
-  db
-    .selectFrom('tiering_configuration')
-    .selectAll()
-    .where('account_id', '=', accountId)
-    .where('region', '=', region)
-
-export async function findTiering(
-  db: Queryable,
-  place: Place,
-  name: string,
-): Promise<TieringConfigurationTable | undefined> {
-  return await inPlace(db, place).where('name', '=', name).executeTakeFirst()
-}
+export const findTiering: FindByName<'tiering_configuration'> = findByNameIn('tiering_configuration')
+export const listTierings: List<'tiering_configuration'> = listOf('tiering_configuration')
 
 /** The one that names this vault, or `*`. */
 export async function tieringOfVault(
   db: Queryable,
-  place: Place,
+  { accountId, region }: Place,
   vaultName: string,
 ): Promise<TieringConfigurationTable | undefined> {
-  return await inPlace(db, place).where('vault_name', '=', vaultName).executeTakeFirst()
-}
-
-/** By name. */
-export async function listTierings(
-  db: Queryable,
-  place: Place,
-  page: PageRequest,
-): Promise<Page<TieringConfigurationTable>> {
-  let query = inPlace(db, place)
-  if (page.after !== undefined) query = query.where('name', '>', textCursor(page.after))
-  const rows = await query
-    .orderBy('name')
-    .limit(page.limit + 1)
-    .execute()
-  return pageOf(rows, page.limit, (row) => [row.name])
+  return await db
+    .selectFrom('tiering_configuration')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('region', '=', region)
+    .where('vault_name', '=', vaultName)
+    .executeTakeFirst()
 }
 
 /** Of all accounts and regions. */
