@@ -6,9 +6,10 @@ import { test } from 'node:test'
 import { startMailServer } from '../../test/servers/smtp.ts'
 import { ServerKey } from '../keyring/server-key.ts'
 import { createLog } from '../lib/log.ts'
-import { ACCOUNT, NOW, REGION } from '../store/contract-rows.ts'
+import { ACCOUNT, NOW, REGION, targetOf } from '../store/contract-rows.ts'
 import { deliveryCounts, insertDeliveries, retryDeliveries } from '../store/events/event-deliveries.ts'
 import { putEventTarget } from '../store/events/event-targets.ts'
+import type { DeclaredTarget } from '../store/events/event-targets.ts'
 import { claimEvents, recordNotice } from '../store/events/events.ts'
 import { openStore } from '../store/store.ts'
 import { Deliverer } from './deliver.ts'
@@ -96,21 +97,15 @@ test('a mail tells at once, and what comes within the next minute together', asy
 
 test('of a mail that is refused for good the one event that it is refused for is given up, and all others are told once', async () => {
   await using box = await openBox()
-  const { server, store, owe } = box
+  const { server, owe } = box
   const names = Array.from({ length: 40 }, (_, i) => `EVENT${String(i + 1).padStart(2, '0')}.`)
   await owe(...names)
   server.refused.push('EVENT23.', 'EVENT24.')
   // Tries that do not reach it are no refusals, however many.
   for (let i = 0; i < 30; i++) server.answers.push(451)
   for (let i = 0; i < 80; i++) await box.run(3_600_000)
-  const rows = await store.db
-    .selectFrom('event_delivery')
-    .select(['sequence', 'last_error'])
-    .where('given_up_at', 'is not', null)
-    .orderBy('sequence')
-    .execute()
   const problem = 'it refused the mail with status 554'
-  assert.deepEqual(rows, [
+  assert.deepEqual(await box.givenUp(), [
     { sequence: 23, last_error: problem },
     { sequence: 24, last_error: problem },
   ])
@@ -194,30 +189,17 @@ test('a dead man’s switch hears of every end of a run where healthchecks.io ha
 
 const HOUR_MS = 3_600_000
 
-/** A webhook that is owed messages, and whoever tells it. */
-async function openHook(receiver: Server) {
-  await new Promise<void>((resolve) => void receiver.listen(0, '127.0.0.1', resolve))
-  const place = `127.0.0.1:${(receiver.address() as AddressInfo).port}`
+type Target = Pick<DeclaredTarget, 'kind' | 'settings'> & {
+  readonly secret: Parameters<typeof sealTarget>[2]
+}
+
+/** A target at `place`, what it is owed, and whoever tells it. */
+async function openTarget(place: string, { secret, ...declared }: Target) {
   const store = await openStore({ kind: 'sqlite', file: ':memory:' })
   let now = NOW
   const serverKey = new ServerKey(Buffer.alloc(32, 7))
-  const signingSecret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`
-  await putEventTarget(
-    store.db,
-    {
-      account_id: ACCOUNT,
-      name: 'hook',
-      target_id: 't1',
-      kind: 'WEBHOOK',
-      settings: '{}',
-      secret: sealTarget(serverKey, 't1', { url: `http://${place}/`, signingSecret }),
-      pattern: '{}',
-      topic_arn: null,
-      wants_calls: 0,
-      token_hash: null,
-    },
-    { arn: 'arn', now },
-  )
+  const target = targetOf('t1', { ...declared, secret: sealTarget(serverKey, 't1', secret) })
+  await putEventTarget(store.db, target, { arn: 'arn', now })
   const notice = { detailType: 'Test', resources: [], detail: {}, cause: 'c' }
   await recordNotice(store.db, { ...notice, accountId: ACCOUNT, region: REGION, at: now })
   const [row] = await claimEvents(store, { now, leaseMs: 1, limit: 1 })
@@ -236,20 +218,14 @@ async function openHook(receiver: Server) {
     now: (): number => now,
     pass: (ms: number): void => void (now += ms),
     run: async (): Promise<void> => await deliverer.run(),
-    owe: async (count: number): Promise<void> =>
+    owe: async (events: readonly Event[]): Promise<void> =>
       await store.transaction(async (tx) => {
-        const event = trialOf({
-          id: 'e',
-          account: ACCOUNT,
-          region: REGION,
-          time: new Date(now).toISOString(),
-        })
-        const owed = { eventSeq: row?.seq ?? 0, targetId: 't1', message: JSON.stringify({ event }) }
-        await insertDeliveries(
-          tx,
-          Array.from({ length: count }, () => owed),
-          now,
-        )
+        const owed = events.map((event) => ({
+          eventSeq: row?.seq ?? 0,
+          targetId: 't1',
+          message: JSON.stringify({ event }),
+        }))
+        await insertDeliveries(tx, owed, now)
       }),
     givenUp: async () =>
       await store.db
@@ -258,8 +234,25 @@ async function openHook(receiver: Server) {
         .where('given_up_at', 'is not', null)
         .orderBy('sequence')
         .execute(),
+  }
+}
+
+/** A webhook behind a receiver. */
+async function openHook(receiver: Server) {
+  await new Promise<void>((resolve) => void receiver.listen(0, '127.0.0.1', resolve))
+  const place = `127.0.0.1:${(receiver.address() as AddressInfo).port}`
+  const signingSecret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`
+  const secret = { url: `http://${place}/`, signingSecret }
+  const target = await openTarget(place, { kind: 'WEBHOOK', settings: '{}', secret })
+  const trial = (): Event => {
+    const time = new Date(target.now()).toISOString()
+    return trialOf({ id: 'e', account: ACCOUNT, region: REGION, time })
+  }
+  return {
+    ...target,
+    owe: async (count: number): Promise<void> => await target.owe(Array.from({ length: count }, trial)),
     [Symbol.asyncDispose]: async (): Promise<void> => {
-      await store.close()
+      await target.store.close()
       receiver.closeAllConnections()
       await new Promise<void>((resolve) => void receiver.close(() => resolve()))
     },
@@ -268,59 +261,23 @@ async function openHook(receiver: Server) {
 
 const MAIL = { from: 'backups@example.com', to: ['a@example.com', 'b@example.com'] }
 
-/** A mailbox behind a real mail server, what it is owed, and whoever tells it. */
+/** A mailbox behind a real mail server. */
 async function openBox() {
   const server = await startMailServer({ hideSTARTTLS: true, disabledCommands: ['STARTTLS'] })
-  const store = await openStore({ kind: 'sqlite', file: ':memory:' })
-  let now = NOW
-  const serverKey = new ServerKey(Buffer.alloc(32, 7))
-  await putEventTarget(
-    store.db,
-    {
-      account_id: ACCOUNT,
-      name: 'box',
-      target_id: 't1',
-      kind: 'MAIL',
-      settings: JSON.stringify({ host: server.place, mail: MAIL }),
-      secret: sealTarget(serverKey, 't1', { url: `smtp://${server.place}` }),
-      pattern: '{}',
-      topic_arn: null,
-      wants_calls: 0,
-      token_hash: null,
-    },
-    { arn: 'arn', now },
-  )
-  const notice = { detailType: 'Test', resources: [], detail: {}, cause: 'c' }
-  await recordNotice(store.db, { ...notice, accountId: ACCOUNT, region: REGION, at: now })
-  const [row] = await claimEvents(store, { now, leaseMs: 1, limit: 1 })
-  const deliverer = new Deliverer({
-    store,
-    serverKey,
-    clock: { now: () => now, monotonic: () => now },
-    log: createLog('silent'),
-    reach: { own: [], allowedEndpoints: [server.place] },
-    owner: 'a test',
-    publicUrl: () => 'http://127.0.0.1',
-    managementAccountId: ACCOUNT,
-  })
+  const settings = JSON.stringify({ host: server.place, mail: MAIL })
+  const secret = { url: `smtp://${server.place}` }
+  const target = await openTarget(server.place, { kind: 'MAIL', settings, secret })
   return {
+    ...target,
     server,
-    store,
     owe: async (...states: readonly string[]): Promise<void> =>
-      await store.transaction(async (tx) => {
-        const owed = states.map((state, i) => ({
-          eventSeq: row?.seq ?? 0,
-          targetId: 't1',
-          message: JSON.stringify({ event: failedBackup(`${state} ${now} ${i}`, { state }) }),
-        }))
-        await insertDeliveries(tx, owed, now)
-      }),
+      await target.owe(states.map((state, i) => failedBackup(`${state} ${target.now()} ${i}`, { state }))),
     run: async (laterMs: number = 0): Promise<void> => {
-      now += laterMs
-      await deliverer.run()
+      target.pass(laterMs)
+      await target.run()
     },
     [Symbol.asyncDispose]: async (): Promise<void> => {
-      await store.close()
+      await target.store.close()
       await server.stop()
     },
   }

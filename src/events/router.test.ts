@@ -7,7 +7,16 @@ import { openTestChain, testMac } from '../store/audit/audit.fixture.ts'
 import { verifyAudit } from '../store/audit/audit-verify.ts'
 import { claimJob, finishJob } from '../store/jobs/claims.ts'
 import { saveDecisions } from '../store/audit/decisions.ts'
-import { ACCOUNT, decisionRow, NOW, pointRow, REGION, vaultRow } from '../store/contract-rows.ts'
+import {
+  ACCOUNT,
+  decisionRow,
+  NOW,
+  planRow,
+  pointRow,
+  REGION,
+  targetOf,
+  vaultRow,
+} from '../store/contract-rows.ts'
 import { putEventTarget } from '../store/events/event-targets.ts'
 import { countEventsSetAside, tryEventsAgain } from '../store/events/events.ts'
 import { insertJob } from '../store/jobs/jobs.ts'
@@ -294,37 +303,12 @@ test('what became of an index is in AWS’s shape, and told to the topic that as
 
 test('a target whose pattern asks for missed runs of plans is owed those, and no started one', async () => {
   await withStore(async (store) => {
-    await putEventTarget(
-      store.db,
-      {
-        account_id: ACCOUNT,
-        name: 'pager',
-        target_id: 't1',
-        kind: 'WEBHOOK',
-        settings: '{}',
-        secret: '',
-        pattern: JSON.stringify({
-          'detail-type': ['Backup Plan Run State Change'],
-          detail: { state: ['MISSED'] },
-        }),
-        topic_arn: null,
-        wants_calls: 0,
-        token_hash: null,
-      },
-      { arn: 'arn', now },
-    )
-    const plan = {
-      account_id: ACCOUNT,
-      region: REGION,
-      plan_id: 'p',
-      name: 'nightly',
-      version_id: '1',
-      creator_request_id: 'request',
-      created_at: NOW,
-      updated_at: NOW,
-      deleted_at: null,
-      last_run_at: null,
-    }
+    const pattern = JSON.stringify({
+      'detail-type': ['Backup Plan Run State Change'],
+      detail: { state: ['MISSED'] },
+    })
+    await putEventTarget(store.db, targetOf('t1', { pattern }), { arn: 'arn', now })
+    const plan = planRow('p', { version_id: '1' })
     await store.transaction(async (tx) => await writePlanVersion(tx, plan, { document: '{}' }, []))
     const rule = { accountId: ACCOUNT, region: REGION, planId: 'p', ruleId: 'r', dueAt: NOW, writtenAt: NOW }
     const run = { rule, versionId: '1', jobs: 0, message: 'No server ran', now: NOW }
@@ -351,22 +335,8 @@ test('a topic is owed what becomes of the indexes of its vault', async () => {
     await insertVault(store.db, vault)
     const point = pointRow('gold')
     await insertRecoveryPoint(store.db, point)
-    await putEventTarget(
-      store.db,
-      {
-        account_id: ACCOUNT,
-        name: 'hook',
-        target_id: 't1',
-        kind: 'WEBHOOK',
-        settings: '{}',
-        secret: '',
-        pattern: null,
-        topic_arn: TOPIC,
-        wants_calls: 0,
-        token_hash: null,
-      },
-      { arn: 'arn', now },
-    )
+    const hook = targetOf('t1', { pattern: null, topic_arn: TOPIC })
+    await putEventTarget(store.db, hook, { arn: 'arn', now })
     const index = { account_id: ACCOUNT, region: REGION, recovery_point_arn: point.arn, created_at: NOW }
     await putPointIndex(store.db, { ...index, role_arn: null })
     await deletePointIndex(store.db, ACCOUNT, point.arn)

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createLog } from '../lib/log.ts'
-import { ACCOUNT, NOW, pointRow, REGION, resourceRow, vaultRow } from '../store/contract-rows.ts'
+import {
+  ACCOUNT,
+  NOW,
+  planRow,
+  pointRow,
+  REGION,
+  resourceRow,
+  selectionRow,
+  vaultRow,
+} from '../store/contract-rows.ts'
 import { insertSelection, writePlanVersion } from '../store/plans/plans.ts'
 import { insertRecoveryPoint } from '../store/points/recovery-points.ts'
 import { insertResource } from '../store/resources/resources.ts'
@@ -58,18 +67,7 @@ async function fill(store: Store): Promise<void> {
     ScheduleExpressionTimezone: 'Etc/UTC',
     StartWindowMinutes: 60,
   }
-  const plan = {
-    account_id: ACCOUNT,
-    region: REGION,
-    plan_id: 'p',
-    name: 'nightly',
-    version_id: '1',
-    creator_request_id: 'request',
-    created_at: NOW,
-    updated_at: NOW,
-    deleted_at: null,
-    last_run_at: null,
-  }
+  const plan = planRow('p', { name: 'nightly' })
   await store.transaction(async (tx) => {
     await writePlanVersion(
       tx,
@@ -79,23 +77,12 @@ async function fill(store: Store): Promise<void> {
     )
   })
   await insertResource(store.db, resourceRow(RESOURCE))
-  await insertSelection(store.db, {
-    account_id: ACCOUNT,
-    region: REGION,
-    plan_id: 'p',
-    selection_id: 's',
-    name: 'all',
-    role_arn: `arn:aws:iam::${ACCOUNT}:role/backup`,
-    role_id: 'AROA',
-    document: JSON.stringify({
-      SelectionName: 'all',
-      IamRoleArn: `arn:aws:iam::${ACCOUNT}:role/backup`,
-      Resources: [RESOURCE],
-    }),
-    creator_request_id: 'request',
-    created_by: 'arn',
-    created_at: NOW,
+  const document = JSON.stringify({
+    SelectionName: 'all',
+    IamRoleArn: `arn:aws:iam::${ACCOUNT}:role/backup`,
+    Resources: [RESOURCE],
   })
+  await insertSelection(store.db, selectionRow('p', 's', { document }))
 }
 
 test('a resource whose backup did not come is told of once for each run that was missed, whoever looks', async () => {

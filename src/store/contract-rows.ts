@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { AuditRecord } from './audit/audit.ts'
 import type { DecisionRow } from './audit/decisions.ts'
+import type { DeclaredTarget } from './events/event-targets.ts'
 import type { Page, PageRequest } from './page.ts'
+import type { BackupPlanTable, BackupSelectionTable } from './plans/schema-plans.ts'
 import type { NewResource } from './resources/resources.ts'
 import type { DenialTable } from './audit/schema-denials.ts'
 import type { RecoveryPointTable, RoleTable, UserTable, VaultTable } from './schema.ts'
@@ -105,6 +107,60 @@ export function resourceRow(arn: string, more: Partial<NewResource> = {}): NewRe
     created_by: `arn:aws:iam::${ACCOUNT}:root`,
     restored_from: null,
     removed_at: null,
+    ...more,
+  }
+}
+
+export function planRow(id: string, more: Partial<BackupPlanTable> = {}): BackupPlanTable {
+  return {
+    account_id: ACCOUNT,
+    region: REGION,
+    plan_id: id,
+    name: id,
+    version_id: `${id} 1`,
+    creator_request_id: `${id} request`,
+    created_at: NOW,
+    updated_at: NOW,
+    deleted_at: null,
+    last_run_at: null,
+    ...more,
+  }
+}
+
+export function selectionRow(
+  planId: string,
+  id: string,
+  more: Partial<BackupSelectionTable> = {},
+): BackupSelectionTable {
+  return {
+    account_id: ACCOUNT,
+    region: REGION,
+    plan_id: planId,
+    selection_id: id,
+    name: id,
+    role_arn: `arn:aws:iam::${ACCOUNT}:role/r`,
+    role_id: 'AROA',
+    document: '{}',
+    creator_request_id: `${id} request`,
+    created_by: `arn:aws:iam::${ACCOUNT}:root`,
+    created_at: NOW,
+    ...more,
+  }
+}
+
+/** A webhook that every event matches. */
+export function targetOf(id: string, more: Partial<DeclaredTarget> = {}): DeclaredTarget {
+  return {
+    account_id: ACCOUNT,
+    name: id,
+    target_id: id,
+    kind: 'WEBHOOK',
+    settings: '{}',
+    secret: 'sealed',
+    pattern: '{}',
+    topic_arn: null,
+    wants_calls: 0,
+    token_hash: null,
     ...more,
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { ACCOUNT, NOW, REGION } from '../contract-rows.ts'
+import { ACCOUNT, NOW, REGION, targetOf } from '../contract-rows.ts'
 import type { ContractCase } from '../contract-rows.ts'
 import {
   boundDeliveries,
@@ -16,20 +16,7 @@ import type { Store } from '../store.ts'
 
 /** A target that is owed so many messages, a second apart. */
 async function owe(store: Store, targetId: string, count: number): Promise<void> {
-  const target = { account_id: ACCOUNT, name: targetId, target_id: targetId, kind: 'WEBHOOK' as const }
-  await putEventTarget(
-    store.db,
-    {
-      ...target,
-      settings: '{}',
-      secret: 'sealed',
-      pattern: '{}',
-      topic_arn: null,
-      wants_calls: 0,
-      token_hash: null,
-    },
-    { arn: 'arn', now: NOW },
-  )
+  await putEventTarget(store.db, targetOf(targetId), { arn: 'arn', now: NOW })
   await recordNotice(store.db, {
     accountId: ACCOUNT,
     region: REGION,

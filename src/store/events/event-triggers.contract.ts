@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { sql } from 'kysely'
-import { ACCOUNT, auditRecord, NOW, REGION, vaultRow } from '../contract-rows.ts'
+import {
+  ACCOUNT,
+  auditRecord,
+  NOW,
+  planRow,
+  REGION,
+  selectionRow,
+  targetOf,
+  vaultRow,
+} from '../contract-rows.ts'
 import type { ContractCase } from '../contract-rows.ts'
 import { appendAudit } from '../audit/audit.ts'
 import { openTestChain } from '../audit/audit.fixture.ts'
@@ -12,7 +21,6 @@ import { recordPlanRuns } from '../plans/due-rules.ts'
 import { deletePlan, deleteSelection, insertSelection, writePlanVersion } from '../plans/plans.ts'
 import { updateRegionSettings } from '../region-settings.ts'
 import type { EventTargetTable } from './schema-events.ts'
-import type { BackupPlanTable } from '../plans/schema-plans.ts'
 import type { Store } from '../store.ts'
 import { deleteVault, insertVault, setAccessPolicy, setVaultLock } from '../vaults/vaults.ts'
 
@@ -49,30 +57,10 @@ const TRIGGERS = [
   'event_vault_state',
 ]
 
-const PLAN: BackupPlanTable = {
-  account_id: ACCOUNT,
-  region: REGION,
-  plan_id: 'p',
-  name: 'nightly',
-  version_id: '1',
-  creator_request_id: 'request',
-  created_at: NOW,
-  updated_at: NOW,
-  deleted_at: null,
-  last_run_at: null,
-}
+const PLAN = planRow('p', { name: 'nightly', version_id: '1' })
 
 const TARGET: EventTargetTable = {
-  account_id: ACCOUNT,
-  name: 'calls',
-  target_id: 't1',
-  kind: 'WEBHOOK',
-  settings: '{}',
-  secret: 'sealed',
-  pattern: '{}',
-  topic_arn: null,
-  wants_calls: 1,
-  token_hash: null,
+  ...targetOf('t1', { name: 'calls', wants_calls: 1 }),
   sequence: 0,
   created_at: NOW,
   created_by: 'arn',
@@ -143,20 +131,7 @@ export const EVENT_TRIGGERS_CONTRACT: readonly ContractCase[] = [
         ['run', null, '2', 'MISSED', undefined],
         ['plan', '2', '2', undefined, NOW + 1],
       ])
-      const selection = {
-        account_id: ACCOUNT,
-        region: REGION,
-        plan_id: 'p',
-        selection_id: 's',
-        name: 'all',
-        role_arn: 'arn',
-        role_id: 'AROA',
-        document: '{}',
-        creator_request_id: 'request',
-        created_by: 'arn',
-        created_at: NOW,
-      }
-      await insertSelection(store.db, selection)
+      await insertSelection(store.db, selectionRow('p', 's', { name: 'all', role_arn: 'arn' }))
       await deleteSelection(store.db, 'p', 's')
       assert.deepEqual(await taken(store, 'selection_id', 'name', 'role_arn', 'is_gone'), [
         ['selection', 's', 'all', 'arn', undefined],

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { ACCOUNT, NOW, REGION, readPages } from '../contract-rows.ts'
+import { ACCOUNT, NOW, planRow, readPages, REGION, selectionRow } from '../contract-rows.ts'
 import type { ContractCase } from '../contract-rows.ts'
 import { advanceRule, dueRules, nextRuleDueAt, recordPlanRuns } from './due-rules.ts'
 import {
@@ -19,42 +19,10 @@ import {
   selectionsOfPlan,
   writePlanVersion,
 } from './plans.ts'
-import type { BackupPlanTable, BackupSelectionTable } from './schema-plans.ts'
+import type { BackupPlanTable } from './schema-plans.ts'
 import type { Store } from '../store.ts'
 
 const PLACE = { accountId: ACCOUNT, region: REGION }
-
-function planRow(id: string, more: Partial<BackupPlanTable> = {}): BackupPlanTable {
-  return {
-    account_id: ACCOUNT,
-    region: REGION,
-    plan_id: id,
-    name: id,
-    version_id: `${id} 1`,
-    creator_request_id: `${id} request`,
-    created_at: NOW,
-    updated_at: NOW,
-    deleted_at: null,
-    last_run_at: null,
-    ...more,
-  }
-}
-
-function selectionRow(planId: string, id: string): BackupSelectionTable {
-  return {
-    account_id: ACCOUNT,
-    region: REGION,
-    plan_id: planId,
-    selection_id: id,
-    name: id,
-    role_arn: 'arn:aws:iam::111122223333:role/r',
-    role_id: 'AROA',
-    document: '{}',
-    creator_request_id: `${id} request`,
-    created_by: 'arn:aws:iam::111122223333:root',
-    created_at: NOW,
-  }
-}
 
 const write = (store: Store, plan: BackupPlanTable, nextRunAt?: number): Promise<void> =>
   store.transaction((tx) =>
