@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import * as S3 from '@aws-sdk/client-s3'
-import { s3ClientOf } from './fixtures/bucket.ts'
+import { s3ClientOf, writeCredentials } from './fixtures/bucket.ts'
 import { letServerRun, sealingDone } from './fixtures/locks.ts'
 import {
   ALL_RIGHTS,
@@ -39,11 +39,7 @@ describe('R21 vaults in a bucket with Object Lock', { skip: rgwMissing() }, () =
     client = s3ClientOf(rgw)
     await client.send(new S3.CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }))
     const storageCredentialsFile = join(scratch, 'credentials')
-    writeFileSync(
-      storageCredentialsFile,
-      `aws_access_key_id = ${rgw.accessKeyId}\naws_secret_access_key = ${rgw.secretAccessKey}\n`,
-      { mode: 0o600 },
-    )
+    writeCredentials(storageCredentialsFile, rgw)
     world = await openWorld({
       serve: { storage: `s3://${Bucket}/here`, storageEndpoint: rgw.endpoint, storageCredentialsFile },
     })

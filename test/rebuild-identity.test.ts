@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { cpSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { inspect } from 'node:util'
 import { callerOf } from '../src/aws/client.ts'
 import type { Credentials } from '../src/aws/client.ts'
 import { DiskBlobStore } from '../src/blobs/disk.ts'
@@ -15,9 +14,9 @@ import {
   writeIdentityManifest,
 } from '../src/vault/identity-exports.ts'
 import { openVault, readHeader } from '../src/vault/vault.ts'
-import { roleback } from './fixtures/command-line.ts'
 import type { Ended } from './fixtures/command-line.ts'
 import { exportedNow } from './fixtures/identity-export.ts'
+import { rebuildOf } from './fixtures/rebuild.ts'
 import { fillSmallTree, listTree } from './fixtures/small-tree.ts'
 import { makeTenant } from './fixtures/tenant.ts'
 import {
@@ -72,32 +71,12 @@ describe('vault rebuild --with-identity', () => {
   const ended = new Map<string, Ended>()
 
   const storage = (): string => join(world.scratch, 'storage')
-  const rebuild = async (from: string, dataDir: string, ...args: readonly string[]): Promise<Ended> => {
-    const kit = (name: string): string => join(`${world.dataDir}-recovery`, name)
-    const given = ['--kit', kit('recovery-kit.txt'), '--passphrase-file', kit('recovery-passphrase.txt')]
-    return await roleback(['vault', 'rebuild', from, ...given, '--json', '--data-dir', dataDir, ...args], {
-      env: {
-        ROLEBACK_ROOT_ACCESS_KEY_ID: world.rootKey.accessKeyId,
-        ROLEBACK_ROOT_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
-      },
-    })
-  }
 
   before(async () => {
     world = await openWorld()
     await prepare()
     there = await declared()
-    let failure: unknown
-    await world.offline(async () => {
-      try {
-        await loseAndRebuild()
-      } catch (error) {
-        // The start behind this fails, too, and would hide it.
-        failure = error
-        process.stderr.write(`${inspect(error)}\n`)
-      }
-    })
-    assert.equal(failure, undefined)
+    await world.offline(loseAndRebuild)
     back = await declared()
   })
   after(() => world[Symbol.asyncDispose]())
@@ -188,12 +167,23 @@ describe('vault rebuild --with-identity', () => {
     const blobs = (): readonly string[] => readdirSync(storage(), { recursive: true, encoding: 'utf8' })
     const before = blobs()
     const elsewhere = join(world.scratch, 'refused')
-    ended.set('unconfirmed', await rebuild(storage(), elsewhere, '--with-identity'))
-    ended.set('planted', await rebuild(storage(), elsewhere, '--with-identity', String(newest + 1)))
-    ended.set('put back', await rebuild(putBack, elsewhere, '--with-identity'))
+    ended.set('unconfirmed', await rebuildOf(world, storage(), ['--data-dir', elsewhere, '--with-identity']))
+    ended.set(
+      'planted',
+      await rebuildOf(world, storage(), ['--data-dir', elsewhere, '--with-identity', String(newest + 1)]),
+    )
+    ended.set('put back', await rebuildOf(world, putBack, ['--data-dir', elsewhere, '--with-identity']))
     assert.deepEqual(blobs(), before)
-    ended.set('older', await rebuild(putBack, join(world.scratch, 'older'), '--with-identity', String(first)))
-    const done = await rebuild(storage(), world.dataDir, '--with-identity', String(newest))
+    ended.set(
+      'older',
+      await rebuildOf(world, putBack, [
+        '--data-dir',
+        join(world.scratch, 'older'),
+        '--with-identity',
+        String(first),
+      ]),
+    )
+    const done = await rebuildOf(world, storage(), ['--with-identity', String(newest)])
     assert.equal(done.code, 0, done.stderr)
     rebuilt = JSON.parse(done.stdout) as Rebuilt
   }

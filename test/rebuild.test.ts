@@ -13,7 +13,6 @@ import {
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { inspect } from 'node:util'
 import { startServer } from '../src/app.ts'
 import { DiskBlobStore } from '../src/blobs/disk.ts'
 import { callerOf } from '../src/aws/client.ts'
@@ -25,6 +24,7 @@ import { openVault } from '../src/vault/vault.ts'
 import { writeHead } from '../src/vault/heads.ts'
 import { roleback } from './fixtures/command-line.ts'
 import type { Ended } from './fixtures/command-line.ts'
+import { kitOptionsOf, rebuildOf } from './fixtures/rebuild.ts'
 import { fillSmallTree, listTree } from './fixtures/small-tree.ts'
 import {
   backUpWell,
@@ -70,45 +70,11 @@ describe('vault rebuild', () => {
     ROLEBACK_ROOT_ACCESS_KEY_ID: world.rootKey.accessKeyId,
     ROLEBACK_ROOT_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
   })
-  const rebuild = async (
-    more: {
-      readonly dataDir?: string
-      readonly args?: readonly string[]
-      readonly env?: Record<string, string>
-    } = {},
-  ): Promise<Ended> =>
-    await roleback(
-      [
-        'vault',
-        'rebuild',
-        storage(),
-        '--kit',
-        kitFile(),
-        '--passphrase-file',
-        passphraseFile(),
-        '--json',
-        '--data-dir',
-        more.dataDir ?? world.dataDir,
-        ...(more.args ?? []),
-      ],
-      { env: { ...rootEnv(), ...more.env } },
-    )
-
   before(async () => {
     world = await openWorld()
     await prepare()
     before_ = await catalogue(world)
-    let failure: unknown
-    await world.offline(async () => {
-      try {
-        await loseAndRebuild()
-      } catch (error) {
-        // The start behind this fails, too, and would hide it.
-        failure = error
-        process.stderr.write(`${inspect(error)}\n`)
-      }
-    })
-    assert.equal(failure, undefined)
+    await world.offline(loseAndRebuild)
   })
   const loseAndRebuild = async (): Promise<void> => {
     cpSync(world.dataDir, inScratch('old'), { recursive: true })
@@ -119,7 +85,7 @@ describe('vault rebuild', () => {
     refusals = await refused()
     plantHostileHeads()
     await crashes()
-    const ended = await rebuild()
+    const ended = await rebuildOf(world, storage())
     assert.equal(ended.code, 0, ended.stderr)
     rebuilt = JSON.parse(ended.stdout) as Rebuilt
   }
@@ -189,10 +155,10 @@ describe('vault rebuild', () => {
     mkdirSync(empty, { recursive: true })
     writeFileSync(wrong, 'not it')
     const command = ['vault', 'rebuild']
-    const given = ['--kit', kitFile(), '--passphrase-file', passphraseFile()]
+    const given = kitOptionsOf(world)
     const at = (name: string): string[] => ['--data-dir', inScratch(`refused-${name}`)]
     return {
-      wrongPassphrase: await rebuild({ args: ['--passphrase-file', wrong] }),
+      wrongPassphrase: await rebuildOf(world, storage(), ['--passphrase-file', wrong]),
       noVaults: await roleback([...command, empty, ...given, ...at('empty')]),
       taken: await roleback([...command, storage(), ...given, '--data-dir', inScratch('old')]),
       freshStart: await freshStart(),
@@ -242,7 +208,7 @@ describe('vault rebuild', () => {
   const crashes = async (): Promise<void> => {
     await writePlanted()
     for (const at of ['vault-key.added', 'vault-key.added', 'vault-key.wrapped:3']) {
-      const ended = await rebuild({ env: { ROLEBACK_CRASH_AT: at } })
+      const ended = await rebuildOf(world, storage(), [], { ROLEBACK_CRASH_AT: at })
       assert.notEqual(ended.code, 0, `${at}: ${ended.stdout}`)
       assert.equal(ended.stdout, '', at)
     }

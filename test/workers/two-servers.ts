@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { globalAgent } from 'node:http'
 import { join } from 'node:path'
 import * as S3 from '@aws-sdk/client-s3'
-import { downloadFrom, s3ClientOf } from '../fixtures/bucket.ts'
+import { downloadFrom, s3ClientOf, writeCredentials } from '../fixtures/bucket.ts'
 import { serverProcess } from '../fixtures/server-process.ts'
 import type { ServerProcess } from '../fixtures/server-process.ts'
 import { listTree } from '../fixtures/small-tree.ts'
@@ -352,8 +352,7 @@ async function bucketArguments(dir: string, rgw: RgwServer): Promise<readonly st
   await client.send(new S3.CreateBucketCommand({ Bucket: BUCKET }))
   client.destroy()
   const credentials = join(dir, 'credentials')
-  const keys = `aws_access_key_id = ${rgw.accessKeyId}\naws_secret_access_key = ${rgw.secretAccessKey}\n`
-  writeFileSync(credentials, keys, { mode: 0o600 })
+  writeCredentials(credentials, rgw)
   const place = ['--storage', `s3://${BUCKET}/here`, '--storage-endpoint', rgw.endpoint]
   return [...place, '--storage-credentials-file', credentials]
 }
