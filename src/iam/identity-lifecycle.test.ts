@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { openContext } from '../../test/fixtures/context.ts'
 import type { Principal } from '../access/principal.ts'
 import { AwsError } from '../aws/error.ts'
 import type { Operation, UnbuiltOperation } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
-import { ServerKey } from '../keyring/server-key.ts'
-import { systemClock } from '../lib/clock.ts'
-import { createLog } from '../lib/log.ts'
-import { insertAccount } from '../store/identity/accounts.ts'
 import { findRoleByName } from '../store/identity/identities.ts'
-import { openTestChain } from '../store/audit/audit.fixture.ts'
-import { openStore } from '../store/store.ts'
 import { attachments } from './attachments.ts'
 import { boundaries } from './boundaries.ts'
 import { groups } from './groups.ts'
@@ -255,52 +249,17 @@ async function refused(call: Promise<unknown>, code: string, message: RegExp): P
 }
 
 async function contextFor(t: TestContext): Promise<Context> {
-  const store = await openStore({ kind: 'sqlite', file: ':memory:' })
-  openTestChain(store)
-  t.after(() => store.close())
-  await insertAccount(store.db, {
-    account_id: ACCOUNT,
-    name: 'own',
-    created_at: NOW,
-    root_last_used_at: null,
-  })
-  const principal: Principal = {
+  const root: Principal = {
     kind: 'root',
     accountId: ACCOUNT,
     arn: `arn:aws:iam::${ACCOUNT}:root`,
     uniqueId: ACCOUNT,
     tags: {},
   }
-  return {
-    requestId: 'request',
-    principal,
-    accountId: ACCOUNT,
-    region: 'us-east-1',
-    now: NOW,
-    clock: systemClock,
-    store,
-    serverKey: new ServerKey(randomBytes(32)),
-    issuers: undefined as never,
-    log: createLog('silent'),
-    sourceIp: '127.0.0.1',
-    server: {
-      version: '0',
-      serverId: 'server',
-      managementAccountId: ACCOUNT,
-      regions: ['us-east-1'],
-      vaultRoots: [],
-      dataDir: '/nowhere',
-      allowedRoots: [],
-      allowedEndpoints: [],
-      recoveryKitPath: undefined,
-      publicUrl: () => 'http://127.0.0.1',
-      listen: { host: '127.0.0.1', port: 0 },
-      ownEndpoints: [],
-    },
-    // The root user may do everything in its own account.
+  // The root user may do everything in its own account.
+  return await openContext(t, root, NOW, {
     ask: () => Promise.resolve({ allowed: true }),
     warn: () => undefined,
-    preview: undefined as never,
     authorize: () => Promise.resolve(),
-  }
+  })
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { openContext } from '../../test/fixtures/context.ts'
 import { questionOf } from '../access/authorize.ts'
 import { roleArn } from '../access/identity-arns.ts'
 import type { Principal } from '../access/principal.ts'
@@ -11,17 +12,12 @@ import { AwsError } from '../aws/error.ts'
 import type { AssumeRoleRequest, AssumeRoleResponse } from '../aws/generated/sts.ts'
 import type { Context } from '../context.ts'
 import { ServerKey } from '../keyring/server-key.ts'
-import { systemClock } from '../lib/clock.ts'
 import { iamId } from '../lib/ids.ts'
-import { createLog } from '../lib/log.ts'
 import { evaluate } from '../policy/evaluate.ts'
-import { insertAccount } from '../store/identity/accounts.ts'
 import { findDenial } from '../store/audit/denials.ts'
 import { putInlinePolicy } from '../store/identity/identities-attachments.ts'
 import { insertRole, insertUser } from '../store/identity/identities.ts'
 import type { RoleTable } from '../store/schema.ts'
-import { openTestChain } from '../store/audit/audit.fixture.ts'
-import { openStore } from '../store/store.ts'
 import { assumeRole } from './assume-role.ts'
 import { sts } from './operations.ts'
 
@@ -263,16 +259,25 @@ interface SetUp {
 }
 
 async function setUp(t: TestContext): Promise<SetUp> {
-  const store = await openStore({ kind: 'sqlite', file: ':memory:' })
-  openTestChain(store)
-  t.after(() => store.close())
-  await insertAccount(store.db, {
-    account_id: ACCOUNT,
-    name: 'own',
-    created_at: NOW,
-    root_last_used_at: null,
-  })
   const userId = iamId('AIDA')
+  const user: Principal = {
+    kind: 'user',
+    accountId: ACCOUNT,
+    arn: `arn:aws:iam::${ACCOUNT}:user/dba`,
+    uniqueId: userId,
+    identityId: userId,
+    userName: 'dba',
+    tags: {},
+    accessKeyId: iamId('AKIA'),
+  }
+  const ctx = await openContext(t, user, NOW, {
+    authorize: async (action, resource) => {
+      const asked = { principal: user, action, resource, region: 'us-east-1', now: NOW }
+      const { request, layers } = await questionOf(store.db, asked)
+      if (!evaluate(request, layers).allowed) throw new AwsError('AccessDenied', 403, action)
+    },
+  })
+  const { store } = ctx
   await insertUser(store.db, {
     account_id: ACCOUNT,
     user_id: userId,
@@ -284,54 +289,6 @@ async function setUp(t: TestContext): Promise<SetUp> {
     password_last_used_at: null,
     revoked_before: null,
   })
-  const user: Principal = {
-    kind: 'user',
-    accountId: ACCOUNT,
-    arn: `arn:aws:iam::${ACCOUNT}:user/dba`,
-    uniqueId: userId,
-    identityId: userId,
-    userName: 'dba',
-    tags: {},
-    accessKeyId: iamId('AKIA'),
-  }
-  const isAllowed = async (action: string, resource: string): Promise<boolean> => {
-    const asked = { principal: user, action, resource, region: 'us-east-1', now: NOW }
-    const { request, layers } = await questionOf(store.db, asked)
-    return evaluate(request, layers).allowed
-  }
-  const ctx: Context = {
-    requestId: 'request',
-    principal: user,
-    accountId: ACCOUNT,
-    region: 'us-east-1',
-    now: NOW,
-    clock: systemClock,
-    store,
-    serverKey: new ServerKey(randomBytes(32)),
-    issuers: undefined as never,
-    log: createLog('silent'),
-    sourceIp: '127.0.0.1',
-    server: {
-      version: '0',
-      serverId: 'server',
-      managementAccountId: ACCOUNT,
-      regions: ['us-east-1'],
-      vaultRoots: [],
-      dataDir: '/nowhere',
-      allowedRoots: [],
-      allowedEndpoints: [],
-      recoveryKitPath: undefined,
-      publicUrl: () => 'http://127.0.0.1',
-      listen: { host: '127.0.0.1', port: 0 },
-      ownEndpoints: [],
-    },
-    ask: undefined as never,
-    warn: undefined as never,
-    preview: undefined as never,
-    authorize: async (action, resource) => {
-      if (!(await isAllowed(action, resource))) throw new AwsError('AccessDenied', 403, action)
-    },
-  }
   const addRole: SetUp['addRole'] = async (name, principal, actions, condition) => {
     const statement = { Effect: 'Allow', Principal: principal, Action: actions }
     const row: RoleTable = {
