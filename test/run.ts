@@ -118,7 +118,7 @@ const LONG: readonly string[] = [
   'test/delete-table.test.ts',
   'console/test/flows.test.ts',
   'console/test/accessible.test.ts',
-  'test/recover.test.ts',
+  'test/recover/recover.test.ts',
   'src/blobs/s3.test.ts',
   'test/wire/operations-restore-tests.test.ts',
   'test/import.test.ts',

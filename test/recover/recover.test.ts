@@ -1,83 +1,43 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as S3 from '@aws-sdk/client-s3'
-import { DiskBlobStore } from '../src/blobs/disk.ts'
-import { nastyTree } from '../src/drivers/directory.fixture.ts'
-import { DIRECTORY, FILE, HARD_LINK, SYMLINK, encodeMeta, fixedPart } from '../src/drivers/directory-meta.ts'
-import { loadServerKey } from '../src/keyring/server-key.ts'
-import { openServerWrapping, wrapForKit } from '../src/keyring/vault-key.ts'
-import { writeDeadList } from '../src/vault/dead-list.ts'
-import { FIXTURE_ID, FIXTURE_KEY, makeVault as makeSmallVault } from '../src/vault/vault.fixture.ts'
-import { preparePoint, putPoint } from '../src/vault/vault.fixture.ts'
-import { openVault, readHeader } from '../src/vault/vault.ts'
-import { fillBucket, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
-import { registerOrders, startOrders } from './fixtures/orders.ts'
-import { backUpWell, jobEnd, makeRole, makeVault, openWorld, registerDirectory } from './fixtures/world.ts'
-import { restore, until } from './fixtures/world.ts'
-import type { World } from './fixtures/world.ts'
-import { rgwMissing, startRgw } from './servers/ceph-rgw.ts'
-import type { RgwServer } from './servers/ceph-rgw.ts'
-import { postgresMissing } from './servers/postgres.ts'
+import { DiskBlobStore } from '../../src/blobs/disk.ts'
+import { nastyTree } from '../../src/drivers/directory.fixture.ts'
+import { loadServerKey } from '../../src/keyring/server-key.ts'
+import { openServerWrapping } from '../../src/keyring/vault-key.ts'
+import { writeDeadList } from '../../src/vault/dead-list.ts'
+import { openVault, readHeader } from '../../src/vault/vault.ts'
+import { fillBucket, registerBucket, s3ClientOf } from '../fixtures/bucket.ts'
+import { registerOrders, startOrders } from '../fixtures/orders.ts'
+import { backUpWell, jobEnd, makeRole, makeVault, openWorld, registerDirectory } from '../fixtures/world.ts'
+import { restore, until } from '../fixtures/world.ts'
+import type { World } from '../fixtures/world.ts'
+import { rgwMissing, startRgw } from '../servers/ceph-rgw.ts'
+import type { RgwServer } from '../servers/ceph-rgw.ts'
+import { postgresMissing } from '../servers/postgres.ts'
+import { assertSameShape, shapeOf } from './shape.ts'
+import type { Shape } from './shape.ts'
+import { manifestOf, recoverWith, TOOL } from './tool.ts'
+import type { Listed, Reader, Restored, Verified } from './tool.ts'
 
 /** The second reader against vaults that a whole server wrote. */
 
-const TOOL = join(import.meta.dirname, '..', 'tools', 'recover.mjs')
 const RIGHTS = ['AWSBackupServiceRolePolicyForBackup', 'AWSBackupServiceRolePolicyForRestores'].concat(
   ['AWSBackupServiceRolePolicyForS3Backup', 'AWSBackupServiceRolePolicyForS3Restore'].map(
     (name) => `arn:aws:iam::aws:policy/${name}`,
   ),
 )
 
-interface Answer {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-interface Verified {
-  readonly isWhole: boolean
-  readonly points: number
-  readonly packs: number
-  readonly damage: readonly { readonly blob: string; readonly reason: string }[]
-  readonly notes: readonly string[]
-}
-
-interface Restored {
-  readonly items: number
-  readonly bytes: number
-  readonly problems: readonly { readonly item: string; readonly reason: string }[]
-}
-
-interface Listed {
-  readonly points: readonly {
-    readonly id: string
-    readonly recoveryPointArn: string
-    readonly resourceType: string
-    readonly items: number
-    readonly damage: readonly unknown[]
-  }[]
-}
-
-/** The same file as a module: thousands of runs would be too slow as processes. */
-interface Reader {
-  parseKit(text: string): object
-  openKit(kit: object, passphrase: string): object
-  openVault(directory: string, kit: object): object
-  verifyVault(vault: object): Verified
-  restorePoint(vault: object, point: string, target: string): Restored
-}
-
 let world: World
 let role: string
 let kitFile: string
 let passphraseFile: string
+const { recover, recoverJson } = recoverWith(() => ({ kit: kitFile, passphrase: passphraseFile }))
 /** It takes its time to start, which the other tests need not wait for. */
 let rgwStarting: Promise<RgwServer> | undefined
 const inScratch = (name: string): string => join(world.scratch, name)
@@ -106,30 +66,6 @@ async function newVault(name: string): Promise<string> {
   return join(vaults, id ?? assert.fail('the vault has no directory'))
 }
 
-/** Runs the tool beside this process, whose server goes on meanwhile. */
-async function recover(
-  args: readonly string[],
-  options: { kit?: string; passphrase?: string; tool?: string } = {},
-): Promise<Answer> {
-  const { kit = kitFile, passphrase = passphraseFile, tool = TOOL } = options
-  const all = [tool, ...args, '--kit', kit, '--passphrase-file', passphrase]
-  const child = spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'pipe'] })
-  const closed = once(child, 'close')
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
-  const [code] = (await closed) as [number | null]
-  return { code, stdout, stderr }
-}
-
-async function recoverJson<T>(
-  args: readonly string[],
-  code: number = 0,
-  options: Parameters<typeof recover>[1] = {},
-): Promise<T> {
-  const answer = await recover([...args, '--json'], options)
-  assert.equal(answer.code, code, answer.stdout + answer.stderr)
-  return JSON.parse(answer.stdout) as T
-}
-
 /** Deletes a recovery point and waits until a sweep has freed what only it used. */
 async function deleteAndSweep(vault: string, RecoveryPointArn: string): Promise<void> {
   await world.call('backup', 'DeleteRecoveryPoint', { BackupVaultName: vault, RecoveryPointArn })
@@ -143,46 +79,6 @@ async function deleteAndSweep(vault: string, RecoveryPointArn: string): Promise<
   })
   const { JobId } = await world.call('roleback', 'StartSweepJob', { BackupVaultName: vault })
   assert.equal((await jobEnd(world, JobId)).State, 'COMPLETED')
-}
-
-interface Shape {
-  readonly facts: string
-  readonly mtimeNs: bigint
-}
-
-/** Everything below `root` by its raw name: type, mode, owner, first name of hard links, link target, SHA-256 of content. */
-function shapeOf(root: string): ReadonlyMap<string, Shape> {
-  const shape = new Map<string, Shape>()
-  const firstNames = new Map<bigint, string>()
-  const walk = (path: Buffer, name: string): void => {
-    const stat = fs.lstatSync(path, { bigint: true })
-    const facts = [stat.mode.toString(8), stat.uid, stat.gid]
-    if (stat.isDirectory()) {
-      for (const entry of fs
-        .readdirSync(path, { encoding: 'buffer' })
-        .toSorted((a, b) => Buffer.compare(a, b))) {
-        walk(Buffer.concat([path, Buffer.from('/'), entry]), `${name}/${entry.toString('latin1')}`)
-      }
-    } else if (!firstNames.has(stat.ino)) firstNames.set(stat.ino, name)
-    if (stat.isFile())
-      facts.push(
-        firstNames.get(stat.ino) ?? '',
-        createHash('sha256').update(fs.readFileSync(path)).digest('hex'),
-      )
-    if (stat.isSymbolicLink()) facts.push(fs.readlinkSync(path, { encoding: 'buffer' }).toString('latin1'))
-    shape.set(name, { facts: facts.join(' '), mtimeNs: stat.mtimeNs })
-  }
-  walk(Buffer.from(root), '')
-  return shape
-}
-
-function assertSameShape(found: ReadonlyMap<string, Shape>, expected: ReadonlyMap<string, Shape>): void {
-  assert.deepEqual([...found.keys()], [...expected.keys()])
-  for (const [name, { facts, mtimeNs }] of expected) {
-    assert.equal(found.get(name)?.facts, facts, name)
-    const off = (found.get(name)?.mtimeNs ?? 0n) - mtimeNs
-    assert.ok(off < 1000n && off > -1000n, `${name} is ${off} ns off`)
-  }
 }
 
 const BIG = 80 * 1024 * 1024
@@ -396,182 +292,6 @@ async function amendAndList(copy: string): Promise<void> {
   await writeDeadList(store, vault.keys, { generation: 3, createdAtMs: 1, blobs: [] })
   await vault.addRecord(() => ({ lock: { mode: 'governance' } }))
 }
-
-/** Makes a vault that knows nothing of servers one that the kit of this server opens. */
-function wrapVault(directory: string, vaultId: string, vaultKey: Uint8Array): void {
-  const kit = /BEGIN ROLEBACK RECOVERY KIT-----\n([^-]+)-----END/.exec(fs.readFileSync(kitFile, 'utf8'))?.[1]
-  const { publicKey } = JSON.parse(kit ?? '') as { publicKey: string }
-  const { name, bytes } = wrapForKit(publicKey, vaultId, vaultKey)
-  fs.mkdirSync(join(directory, 'keys'), { recursive: true })
-  fs.writeFileSync(join(directory, name), bytes)
-}
-
-interface Golden {
-  readonly vaultId: string
-  readonly vaultKey: string
-  readonly blobs: Readonly<Record<string, string>>
-  readonly points: Readonly<Record<string, Readonly<Record<string, string>>>>
-}
-
-interface ManifestLine {
-  readonly key: string
-  readonly file: string
-  readonly size: number
-  readonly metadata?: { readonly tags?: object }
-}
-
-function manifestOf(target: string): readonly ManifestLine[] {
-  const lines = fs.readFileSync(join(target, 'manifest.jsonl'), 'utf8').trimEnd().split('\n')
-  return lines.map((line) => JSON.parse(line) as ManifestLine)
-}
-
-describe('recover.mjs and vaults that no server of today wrote', () => {
-  test('R19 names and links of a hostile manifest lead nowhere outside the target', async () => {
-    const directory = inScratch('hostile')
-    const outside = inScratch('outside')
-    for (const path of [directory, outside]) fs.mkdirSync(path)
-    fs.writeFileSync(join(outside, 'secret'), 'not to be linked')
-    const vault = await makeSmallVault(new DiskBlobStore(directory))
-    const point = await preparePoint(vault, 'hostile', {})
-    const add = (key: string, kind: number, target = ''): void => {
-      const meta = encodeMeta(fixedPart(fs.lstatSync(directory, { bigint: true }), 0), target)
-      point.add({ key: Buffer.from(key), kind, meta, size: 0, depth: 0, ids: Buffer.alloc(0) })
-    }
-    add('/', DIRECTORY)
-    add('/../out/', DIRECTORY)
-    add('/./x', FILE)
-    add('//x', FILE)
-    add('/a\0b', FILE)
-    add('/hard', HARD_LINK, `/../../${outside}/secret`)
-    add('/link', SYMLINK, outside)
-    add('/link/', DIRECTORY)
-    add('/link/in', FILE)
-    add('/link2', HARD_LINK, '/link')
-    add('/ok', FILE)
-    add('x', FILE)
-    await point.commit({ resourceType: 'EFS' })
-    wrapVault(directory, FIXTURE_ID, FIXTURE_KEY)
-    const target = inScratch('hostile-restored')
-    const { problems } = await recoverJson<Restored>(['restore', directory, 'hostile', target], 1)
-    assert.deepEqual(
-      problems.map(({ item }) => item),
-      ['/../out/', '/./x', '//x', '/a\\u{0}b', '/hard', '/link/', '/link/in', '/link2', 'x'],
-    )
-    assert.deepEqual(fs.readdirSync(target).toSorted(), ['link', 'ok'])
-    assert.deepEqual(fs.readdirSync(outside), ['secret'])
-    assert.equal(fs.statSync(join(outside, 'secret')).nlink, 1)
-  })
-
-  test('the golden vault of version 1 is whole, and each of its points has the bytes it had', async () => {
-    const file = join(import.meta.dirname, '..', 'src', 'vault', 'golden', 'version-1.json')
-    const golden = JSON.parse(fs.readFileSync(file, 'utf8')) as Golden
-    const vault = inScratch('golden')
-    for (const [name, bytes] of Object.entries(golden.blobs)) {
-      fs.mkdirSync(dirname(join(vault, name)), { recursive: true })
-      fs.writeFileSync(join(vault, name), Buffer.from(bytes, 'base64'))
-    }
-    wrapVault(vault, golden.vaultId, Buffer.from(golden.vaultKey, 'base64'))
-    assert.deepEqual((await recoverJson<Verified>(['verify', vault])).damage, [])
-    for (const [point, expected] of Object.entries(golden.points)) {
-      const target = inScratch(`golden-${point}`)
-      assert.deepEqual((await recoverJson<Restored>(['restore', vault, point, target])).problems, [])
-      const found = manifestOf(target).map(({ key, file: place }) => [
-        key,
-        fs.readFileSync(join(target, place)).toString('base64'),
-      ])
-      assert.deepEqual(Object.fromEntries(found), expected)
-    }
-  })
-
-  test('the lock of a golden vault is shown and checked, and a record that was taken away is named', async () => {
-    const file = join(import.meta.dirname, '..', 'src', 'vault', 'golden', 'version-1-locked.json')
-    const golden = JSON.parse(fs.readFileSync(file, 'utf8')) as Golden
-    const vault = inScratch('golden-locked')
-    for (const [name, bytes] of Object.entries(golden.blobs)) {
-      fs.mkdirSync(dirname(join(vault, name)), { recursive: true })
-      fs.writeFileSync(join(vault, name), Buffer.from(bytes, 'base64'))
-    }
-    wrapVault(vault, golden.vaultId, Buffer.from(golden.vaultKey, 'base64'))
-    const says =
-      'locked: compliance, retention from 7 days to 365 days, for good from 2026-11-21T11:06:40.000Z'
-    const whole = await recover(['list', vault])
-    assert.equal(whole.code, 0, whole.stderr)
-    assert.ok(whole.stdout.includes(says), whole.stdout)
-    assert.ok((await recoverJson<Verified>(['verify', vault])).notes.includes(`The vault is ${says}`))
-
-    const [first, second] = ['records/00000001', 'records/00000002'] as const
-    fs.renameSync(join(vault, second), inScratch('second'))
-    const older = await recover(['list', vault])
-    assert.equal(older.code, 1)
-    assert.match(older.stdout, /DAMAGED {2}records\/00000002: it is missing/)
-    const { damage } = await recoverJson<Verified>(['verify', vault], 1)
-    assert.deepEqual(
-      damage.map(({ blob }) => blob),
-      [second],
-    )
-    fs.renameSync(inScratch('second'), join(vault, second))
-    fs.rmSync(join(vault, first))
-    const gap = await recoverJson<Verified>(['verify', vault], 1)
-    assert.deepEqual(
-      gap.damage.map(({ blob }) => blob),
-      [first, second],
-    )
-  })
-
-  test('of the golden vault with two keys each kit opens what was sealed while it was the kit', async () => {
-    const file = join(import.meta.dirname, '..', 'src', 'vault', 'golden', 'version-1-keys.json')
-    const golden = JSON.parse(fs.readFileSync(file, 'utf8')) as Golden & {
-      readonly kits: readonly { passphrase: string; kitText: string; points: readonly string[] }[]
-    }
-    const vault = inScratch('golden-keys')
-    for (const [name, bytes] of Object.entries(golden.blobs)) {
-      fs.mkdirSync(dirname(join(vault, name)), { recursive: true })
-      fs.writeFileSync(join(vault, name), Buffer.from(bytes, 'base64'))
-    }
-    for (const [at, { passphrase, kitText, points }] of golden.kits.entries()) {
-      const own = { kit: inScratch(`kit-${at}`), passphrase: inScratch(`passphrase-${at}`) }
-      fs.writeFileSync(own.kit, kitText)
-      fs.writeFileSync(own.passphrase, passphrase)
-      const isNewest = at === golden.kits.length - 1
-      const { damage } = await recoverJson<Verified>(['verify', vault], isNewest ? 0 : 1, own)
-      assert.equal(damage.length === 0, isNewest)
-      for (const { reason } of damage)
-        assert.match(reason, /sealed under vault key 2, .* take the kit that was issued last|lies in no pack/)
-      for (const point of points) {
-        const target = inScratch(`golden-keys-${at}-${point}`)
-        await recoverJson<Restored>(['restore', vault, point, target], 0, own)
-        const found = manifestOf(target).map(({ key, file: place }) => [
-          key,
-          fs.readFileSync(join(target, place)).toString('base64'),
-        ])
-        assert.deepEqual(Object.fromEntries(found), golden.points[point])
-      }
-    }
-  })
-
-  test('a manifest with inner nodes and lists of chunks is walked in order and restored whole', async () => {
-    const directory = inScratch('deep-manifest')
-    fs.mkdirSync(directory)
-    const vault = await makeSmallVault(new DiskBlobStore(directory))
-    const chunks = Array.from({ length: 9000 }, (_, n) => Buffer.from(`chunk ${n % 3000}`))
-    const tree: Record<string, readonly Buffer[]> = { huge: chunks }
-    for (let n = 0; n < 12_000; n++) tree[`item ${n}`] = n % 10 === 0 ? [Buffer.from(`content ${n}`)] : []
-    await putPoint(vault, 'deep', tree)
-    wrapVault(directory, FIXTURE_ID, FIXTURE_KEY)
-    assert.deepEqual((await recoverJson<Verified>(['verify', directory])).damage, [])
-    const target = inScratch('deep-restored')
-    assert.deepEqual((await recoverJson<Restored>(['restore', directory, 'deep', target])).problems, [])
-    const entries = manifestOf(target)
-    assert.deepEqual(
-      entries.map(({ key }) => key),
-      Object.keys(tree).toSorted(),
-    )
-    for (const { key, file } of entries) {
-      if (key !== 'huge' && !key.endsWith('0')) continue
-      assert.ok(fs.readFileSync(join(target, file)).equals(Buffer.concat(tree[key] ?? [])), key)
-    }
-  })
-})
 
 /** Small, so that thousands of runs are quick. */
 function fillTinyTree(path: string): void {
