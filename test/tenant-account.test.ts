@@ -7,21 +7,11 @@ import type { Call } from '../src/aws/client.ts'
 import { AwsError } from '../src/aws/error.ts'
 import { shapeOf } from '../src/aws/model.ts'
 import type { OperationModel, ServiceModel } from '../src/aws/model.ts'
+import { fillWithCanaries } from './fixtures/canaries.ts'
 import { EXPLAINED } from './fixtures/denials.ts'
 import { makeTenant } from './fixtures/tenant.ts'
 import type { Tenant } from './fixtures/tenant.ts'
-import {
-  allow,
-  backUpWell,
-  jobEnd,
-  makeRole,
-  makeUser,
-  makeVault,
-  openWorld,
-  policy,
-  registerDirectory,
-  until,
-} from './fixtures/world.ts'
+import { allow, backUpWell, makeRole, makeUser, makeVault, openWorld, policy } from './fixtures/world.ts'
 import { exampleInput } from './wire/example-input.ts'
 import { EVERY, nameOf } from './wire/rights-matrix.ts'
 
@@ -42,170 +32,8 @@ let tenant: Tenant
 
 before(async () => {
   tenant = await makeTenant(world, 'second')
-  ;({ named, secrets } = await fill())
+  ;({ named, secrets } = await fillWithCanaries(world, tenant.accountId))
 })
-
-const ALLOWED_IN_VAIN = [
-  'DescribeBackupVault',
-  'ListRecoveryPointsByBackupVault',
-  'DescribeRecoveryPoint',
-  'GetRecoveryPointRestoreMetadata',
-  'UpdateRecoveryPointLifecycle',
-  'DeleteRecoveryPoint',
-  'StartBackupJob',
-  'StartRestoreJob',
-  'StartCopyJob',
-  'CopyFromBackupVault',
-  'GetBackupVaultAccessPolicy',
-  'PutBackupVaultAccessPolicy',
-  'DeleteBackupVaultAccessPolicy',
-]
-
-/** One of everything in the first account. */
-async function fill(): Promise<{ named: Readonly<Record<string, unknown>>; secrets: readonly string[] }> {
-  const { call } = world
-  const vaultArn = await makeVault(world, 'canary-vault')
-  const tree = await registerDirectory(world, 'canary-tree', (path) => writeFileSync(`${path}/file`, 'x'))
-  const roleArn = await makeRole(world, 'canary-role', {
-    managed: ['AWSBackupServiceRolePolicyForBackup', 'AWSBackupServiceRolePolicyForRestores'],
-  })
-  const backup = { BackupVaultName: 'canary-vault', ResourceArn: tree.arn, IamRoleArn: roleArn }
-  const pointArn = await backUpWell(world, backup)
-  const { BackupJobs } = await call('backup', 'ListBackupJobs', {})
-  const backupJobId = BackupJobs?.[0]?.BackupJobId ?? ''
-  const restore = { 'file-system-id': tree.arn.slice(tree.arn.lastIndexOf('/') + 1), newFileSystem: 'true' }
-  const { RestoreJobId = '' } = await call('backup', 'StartRestoreJob', {
-    RecoveryPointArn: pointArn,
-    IamRoleArn: roleArn,
-    Metadata: restore,
-  })
-  const { JobId } = await call('roleback', 'StartVerifyJob', { BackupVaultName: 'canary-vault' })
-  await jobEnd(world, JobId)
-  await until('the restore to end', async () => {
-    const { Status } = await call('backup', 'DescribeRestoreJob', { RestoreJobId })
-    return Status === 'COMPLETED' || Status === 'FAILED' ? true : undefined
-  })
-  const { BackupPlanId = '' } = await call('backup', 'CreateBackupPlan', {
-    BackupPlan: {
-      BackupPlanName: 'canary-plan',
-      Rules: [{ RuleName: 'r', TargetBackupVaultName: 'canary-vault' }],
-    },
-  })
-  const { SelectionId = '' } = await call('backup', 'CreateBackupSelection', {
-    BackupPlanId,
-    BackupSelection: { SelectionName: 'canary-selection', IamRoleArn: roleArn, Resources: [tree.arn] },
-  })
-  const { LegalHoldId = '' } = await call('backup', 'CreateLegalHold', {
-    Title: 'canary-hold',
-    Description: 'd',
-    RecoveryPointSelection: { VaultNames: ['canary-vault'] },
-  })
-  const user = await makeUser(world, 'canary-user', [allow('backup:ListBackupVaults')])
-  await call('iam', 'CreateLoginProfile', { UserName: 'canary-user', Password: 'Canary-password-1' })
-  const { VirtualMFADevice } = await call('iam', 'CreateVirtualMFADevice', {
-    VirtualMFADeviceName: 'canary-device',
-  })
-  await call('iam', 'CreateGroup', { GroupName: 'canary-group' })
-  await call('iam', 'AddUserToGroup', { GroupName: 'canary-group', UserName: 'canary-user' })
-  const { Policy } = await call('iam', 'CreatePolicy', {
-    PolicyName: 'canary-policy',
-    PolicyDocument: policy(allow('s3:GetObject')),
-  })
-  await call('iam', 'CreateInstanceProfile', { InstanceProfileName: 'canary-profile' })
-  const { OpenIDConnectProviderArn } = await call('iam', 'CreateOpenIDConnectProvider', {
-    Url: 'https://canary.example.com',
-    ClientIDList: ['canary-client'],
-    ThumbprintList: ['a'.repeat(40)],
-  })
-  const { AccessKey } = await call('roleback', 'CreateLimitedAccessKey', {
-    UserName: 'canary-user',
-    PolicyDocument: policy(allow('*')),
-  })
-  await call('backup', 'TagResource', { ResourceArn: vaultArn, Tags: { canary: 'canary-tag' } })
-  // Of all that it allows to the other account nothing may have an effect: only copies into a vault may be allowed so.
-  await call('backup', 'PutBackupVaultAccessPolicy', {
-    BackupVaultName: 'canary-vault',
-    Policy: policy({
-      Effect: 'Allow',
-      Principal: { AWS: `arn:aws:iam::${tenant.accountId}:root` },
-      Action: ALLOWED_IN_VAIN.map((name) => `backup:${name}`),
-      Resource: '*',
-    }),
-  })
-  await call('roleback', 'PauseBackups', {
-    TargetArn: tree.arn,
-    Reason: 'canary-pause',
-    Until: new Date(Date.now() + 3_600_000),
-  })
-  await call('iam', 'GenerateCredentialReport', {})
-  let AuthorizationId = ''
-  await assert.rejects(user.call('backup', 'ListBackupPlans', {}), ({ message }: Error) => {
-    AuthorizationId = EXPLAINED.exec(message)?.[1] ?? ''
-    return AuthorizationId !== ''
-  })
-  const { User } = await call('iam', 'GetUser', { UserName: 'canary-user' })
-  const { Role } = await call('iam', 'GetRole', { RoleName: 'canary-role' })
-  const { Resource } = await call('roleback', 'DescribeResource', { ResourceArn: tree.arn })
-  return {
-    named: {
-      BackupVaultName: 'canary-vault',
-      SourceBackupVaultName: 'canary-vault',
-      RecoveryPointArn: pointArn,
-      RecoveryPointArns: [pointArn],
-      'backup.ResourceArn': vaultArn,
-      'roleback.ResourceArn': tree.arn,
-      'roleback.ListPrincipalsWhoCan.ResourceArn': vaultArn,
-      ByResourceArn: tree.arn,
-      ByAccountId: FIRST,
-      AccountId: FIRST,
-      DestinationBackupVaultArn: vaultArn,
-      IamRoleArn: roleArn,
-      RoleArn: roleArn,
-      RoleName: 'canary-role',
-      UserName: 'canary-user',
-      GroupName: 'canary-group',
-      PolicyName: 'canary-policy',
-      PolicyArn: Policy?.Arn,
-      PermissionsBoundary: Policy?.Arn,
-      InstanceProfileName: 'canary-profile',
-      OpenIDConnectProviderArn,
-      AccessKeyId: AccessKey.AccessKeyId,
-      SerialNumber: VirtualMFADevice?.SerialNumber,
-      BackupPlanId,
-      SelectionId,
-      LegalHoldId,
-      BackupJobId: backupJobId,
-      RestoreJobId,
-      'roleback.JobId': JobId,
-      AuthorizationId,
-      PrincipalArn: user.arn,
-      PolicySourceArn: user.arn,
-      CallerArn: user.arn,
-      Arn: user.arn,
-      TargetArn: tree.arn,
-      ResourceARNList: [vaultArn, tree.arn],
-      ResourceArns: [vaultArn, tree.arn],
-      EntityArn: user.arn,
-    },
-    secrets: [
-      FIRST,
-      // No input names these: what is made under a name that one has is the second account's own.
-      ...['tree', 'plan', 'selection', 'hold', 'tag', 'pause', 'client'].map((name) => `canary-${name}`),
-      User?.UserId,
-      Role.RoleId,
-      Resource.ResourceId,
-      user.key.accessKeyId,
-      AccessKey.AccessKeyId,
-      BackupPlanId,
-      SelectionId,
-      LegalHoldId,
-      backupJobId,
-      RestoreJobId,
-      JobId,
-      tree.path,
-    ].filter((text) => text !== undefined),
-  }
-}
 
 /** An input of the least that is required, or with everything that can name a thing of the first account. */
 function inputOf(model: ServiceModel, operation: OperationModel, isFull: boolean): Record<string, unknown> {
