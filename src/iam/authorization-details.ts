@@ -27,6 +27,7 @@ import { boundaryMember } from './boundaries.ts'
 import { encodedDocument } from './documents.ts'
 import { anyResource } from './entities.ts'
 import { pageMembers, pageRequest } from './paging.ts'
+import { builtInMember, policyMember } from './policies.ts'
 import { roleMember } from './roles.ts'
 import { tagMembers } from './tags.ts'
 
@@ -215,17 +216,8 @@ type Usage = Awaited<ReturnType<typeof policyUsage>>
 async function localPolicy(ctx: Context, row: PolicyTable, usage: Usage): Promise<ManagedPolicyDetail> {
   const { rows } = await listPolicyVersions(ctx.store.db, row.policy_id, ALL)
   return {
-    PolicyName: row.name,
-    PolicyId: row.policy_id,
-    Arn: row.arn,
-    Path: row.path,
-    DefaultVersionId: `v${row.default_version}`,
-    AttachmentCount: usage.attached.get(row.arn) ?? 0,
-    PermissionsBoundaryUsageCount: usage.boundary.get(row.arn) ?? 0,
-    IsAttachable: true,
+    ...policyMember(row, usage),
     Description: row.description ?? undefined,
-    CreateDate: new Date(row.created_at),
-    UpdateDate: new Date(row.updated_at),
     PolicyVersionList: rows.map(({ version, document, created_at }) => ({
       Document: encodedDocument(document),
       VersionId: `v${version}`,
@@ -249,17 +241,8 @@ function builtInPolicy(arn: string, usage: Usage): ManagedPolicyDetail {
   const policy = managedPolicies.get(arn)
   if (policy === undefined) return { Arn: arn }
   return {
-    PolicyName: policy.name,
-    PolicyId: policy.policyId,
-    Arn: arn,
-    Path: policy.path,
-    DefaultVersionId: policy.versionId,
-    AttachmentCount: usage.attached.get(arn) ?? 0,
-    PermissionsBoundaryUsageCount: usage.boundary.get(arn) ?? 0,
-    IsAttachable: policy.path !== '/aws-service-role/',
+    ...builtInMember(policy, usage),
     Description: policy.description,
-    CreateDate: new Date(policy.createdAt),
-    UpdateDate: new Date(policy.updatedAt),
     PolicyVersionList: [
       {
         Document: encodedDocument(policy.document),

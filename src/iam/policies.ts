@@ -262,7 +262,8 @@ async function listEntities(
 type Usage = Awaited<ReturnType<typeof policyUsage>>
 const NO_USAGE: Usage = { attached: new Map(), boundary: new Map() }
 
-function policyMember(row: PolicyTable, usage: Usage): Policy {
+/** A customer managed policy as IAM tells of it, without its documents. */
+export function policyMember(row: PolicyTable, usage: Usage): Policy {
   return {
     PolicyName: row.name,
     PolicyId: row.policy_id,
@@ -277,7 +278,8 @@ function policyMember(row: PolicyTable, usage: Usage): Policy {
   }
 }
 
-function builtInMember(policy: ManagedPolicy, usage: Usage): Policy {
+/** The same of one of AWS's. */
+export function builtInMember(policy: ManagedPolicy, usage: Usage): Policy {
   return {
     PolicyName: policy.name,
     PolicyId: policy.policyId,
