@@ -95,6 +95,7 @@ export interface ServeOptions {
   readonly metricsTokenFile?: string
 }
 
+/** An option or a variable says what cannot be; nothing was made or opened. */
 export class ConfigError extends Error {
   override name = 'ConfigError'
 }
@@ -180,6 +181,7 @@ function publicUrlOf(text: string | undefined): string | undefined {
   return url.href.replace(/\/+$/, '')
 }
 
+/** Whether only this machine reaches `host`: a name or an address, IPv6 without its brackets. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 }

@@ -111,6 +111,7 @@ export interface ThreadLocation {
   readonly load: SharedArrayBuffer
 }
 
+/** There is no blob of this name, or it went meanwhile. */
 export class BlobNotFoundError extends Error {
   override name = 'BlobNotFoundError'
   readonly blob: string
@@ -121,6 +122,7 @@ export class BlobNotFoundError extends Error {
   }
 }
 
+/** A blob is made once: there is one of this name, and it stays as it is. */
 export class BlobExistsError extends Error {
   override name = 'BlobExistsError'
   readonly blob: string
@@ -155,10 +157,12 @@ export class StoreFullError extends Error {
   }
 }
 
+/** A blob ends before the bytes that were asked for of it. */
 export class BlobTooShortError extends Error {
   override name = 'BlobTooShortError'
 }
 
+/** A blob is larger than who reads it whole bears; nothing of it was read. */
 export class BlobTooLargeError extends Error {
   override name = 'BlobTooLargeError'
 }

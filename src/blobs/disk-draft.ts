@@ -87,6 +87,7 @@ export function isRemovedEmpty(name: string): boolean {
   return name.split('/').length > 2
 }
 
+/** Makes the names in a folder as durable as the content of its files. @throws {Error} Where there is no such folder. */
 export async function syncFolder(path: string): Promise<void> {
   const handle = await fs.promises.open(path, fs.constants.O_RDONLY)
   try {

@@ -40,6 +40,10 @@ const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW
 /** A sixth less CPU than that of `fs.promises`, which is much where a vault has some hundred folders. */
 const readFolder = promisify(fs.readdir)
 
+/**
+ * Blobs as files below a directory, which is made with the first of them. A blob comes to be by a rename of a draft that was synced, and its
+ * folder is synced behind it: what is there is whole, also after a power cut. Drafts lie in `tmp` until their writer, or a sweep, removes them.
+ */
 export class DiskBlobStore implements BlobStore {
   readonly #path: string
   /** Folders known to exist, durably. */

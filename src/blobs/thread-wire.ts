@@ -100,12 +100,14 @@ export interface WireError {
   readonly isTransient: boolean
 }
 
+/** What there is to tell of an error on the other side of a port. */
 export function toWire(error: unknown): WireError {
   const { name, message, blob, code, status } = error as Partial<WireError> & Error
   const isTransient = error instanceof StorageError && error.isTransient
   return { name, message, blob, code, status, isTransient }
 }
 
+/** The error anew, of its class where who calls branches on that. */
 export function fromWire(error: WireError): Error {
   switch (error.name) {
     case 'BlobNotFoundError':

@@ -53,10 +53,12 @@ export interface TargetRequest {
   readonly body: string
 }
 
+/** Address and secrets, sealed for this target alone. */
 export function sealTarget(serverKey: ServerKey, targetId: string, secret: TargetSecret): string {
   return serverKey.seal('event-target', targetId, Buffer.from(JSON.stringify(secret)))
 }
 
+/** @throws {SealError} Where they were sealed for another target, or by another server. */
 export function openTarget(
   serverKey: ServerKey,
   { target_id, secret }: Pick<EventTargetTable, 'target_id' | 'secret'>,

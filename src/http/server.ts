@@ -70,6 +70,7 @@ const IDLE_TIMEOUT_MS = 65_000
 /** Each takes a file descriptor, and what the jobs open takes some, too: strangers must not use them up. */
 const MAX_CONNECTIONS = 2048
 
+/** The server of API and console, with its limits; whoever gets it listens and closes it. @throws {Error} Where certificate and key cannot be read. */
 export function createHttpServer(options: HttpOptions): Server {
   const bodies = new RequestReader()
   const listener = (request: IncomingMessage, response: ServerResponse): void => {

@@ -37,6 +37,7 @@ const CLASSES: readonly { readonly name: string; readonly prototype: Error }[] =
 const MAX_CAUSES = 6
 const PLAIN: readonly string[] = ['string', 'number', 'boolean']
 
+/** @param depth How many errors it is a cause of; chains longer than `MAX_CAUSES` are cut. */
 export function toCrossed(error: unknown, depth: number = 0): CrossedError {
   if (!(error instanceof Error)) {
     return { name: 'Error', message: String(error), stack: undefined, fields: {}, cause: undefined }
@@ -52,6 +53,7 @@ export function toCrossed(error: unknown, depth: number = 0): CrossedError {
   }
 }
 
+/** The error anew, with its stack, its fields and its causes. */
 export function fromCrossed({ name, message, stack, fields, cause }: CrossedError): Error {
   const error = new Error(message, cause === undefined ? undefined : { cause: fromCrossed(cause) })
   const known = CLASSES.find((one) => one.name === name)

@@ -36,6 +36,10 @@ export interface WorkerOptions {
   readonly concurrentJobs: number
 }
 
+/**
+ * Takes jobs from the queue and runs them, so many at a time, until it is stopped. A job is its own as long as its lease, which it renews; who lost
+ * one can write nothing more of it (docs/adr/0005).
+ */
 export class Worker {
   readonly #options: WorkerOptions
   readonly #kinds: readonly JobKind[]

@@ -12,6 +12,7 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 
 export type LogFormat = 'json' | 'text' | 'silent'
 
+/** @param write Takes each line, its end included. */
 export function createLog(
   format: LogFormat,
   write: (line: string) => void = (line) => void process.stderr.write(line),

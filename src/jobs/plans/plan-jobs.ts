@@ -21,6 +21,7 @@ export interface PlanRunOf {
   readonly dueAt: number
 }
 
+/** How long after it is due a run may start, and how long after its start it may go on; AWS's figures where the rule gives none. */
 export function windowsOf(rule: PlanRule): { readonly startMs: number; readonly completionMs: number } {
   return {
     startMs: (rule.StartWindowMinutes ?? DEFAULT_START_WINDOW_MIN) * MINUTE,

@@ -29,6 +29,7 @@ export function defaultThreads(): number {
   return Math.min(4, Math.max(2, availableParallelism()))
 }
 
+/** In a thread of its own. @param setup Made anew for each: ports in it go to the thread. */
 export function threadWorker(setup: () => PourSetup): StartWorker {
   return (onReply) => {
     const workerData = setup()

@@ -86,6 +86,7 @@ export function pointSentence({
   return `${recoveryPointArn}${of} (${[list, counted].filter((part) => part !== '').join('; ')})`
 }
 
+/** The first few, and how many more there are. @param count Of all, where `texts` has not all of them. */
 export function firstOf(texts: readonly string[], separator: string, count: number = texts.length): string {
   const more = count > SHOWN ? `${separator}and ${count - SHOWN} more` : ''
   return `${texts.slice(0, SHOWN).join(separator)}${more}`

@@ -21,6 +21,7 @@ interface PinnedKey {
   readonly id: string
 }
 
+/** What a vault's record says of the key that it is locked with: its newest. */
 export function pinOf({ keys }: Pick<Vault, 'keys'>): PinnedKey {
   return { number: keys.newest, id: keys.keyId(keys.newest) }
 }
