@@ -3,11 +3,13 @@ import { statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { sql } from 'kysely'
 import { postgresMissing, startPostgres } from '../../test/servers/postgres.ts'
 import type { PostgresServer } from '../../test/servers/postgres.ts'
 import { freePort, runTool } from '../../test/servers/run-tool.ts'
 import { findAccount, insertAccount } from './identity/accounts.ts'
 import { openStore } from './store.ts'
+import type { Queryable } from './store.ts'
 
 suite('connections to PostgreSQL', { skip: postgresMissing() ?? false }, () => {
   const dir = join(tmpdir(), `roleback-store-conn-${process.pid}`)
@@ -38,6 +40,36 @@ suite('connections to PostgreSQL', { skip: postgresMissing() ?? false }, () => {
     }
     for (const id of acknowledged) assert.ok(await findAccount(store.db, id), `account ${id} is lost`)
     await store.close()
+  })
+
+  test('a server that stops amidst a transaction keeps its rows from nobody, and goes on once it is back', async () => {
+    const ours = await openStore({ kind: 'postgres', url: urlAt(server.port) })
+    const { rows } = await sql<{
+      name: string
+    }>`select current_setting('idle_in_transaction_session_timeout') as name`.execute(ours.db)
+    assert.deepEqual(rows, [{ name: '10s' }])
+    // As long as that would be waited for; the options of a URL take the place of ours.
+    const soon = '?options=-c%20idle_in_transaction_session_timeout%3D200'
+    const paused = await openStore({ kind: 'postgres', url: urlAt(server.port) + soon })
+    const row = { account_id: 'contended', name: 'x', created_at: 0, root_last_used_at: null }
+    await insertAccount(ours.db, row)
+    const holds = Promise.withResolvers<void>()
+    const goesOn = Promise.withResolvers<void>()
+    const rename = (name: string) => async (tx: Queryable) =>
+      await tx.updateTable('account').set({ name }).where('account_id', '=', 'contended').execute()
+    const stopped = paused.transaction(async (tx) => {
+      await rename('by the one that stopped')(tx)
+      holds.resolve()
+      await goesOn.promise
+      await rename('too late')(tx)
+    })
+    await holds.promise
+    await ours.transaction(rename('by the other'))
+    goesOn.resolve()
+    await assert.rejects(stopped)
+    assert.equal((await findAccount(paused.db, 'contended'))?.name, 'by the other')
+    await ours.close()
+    await paused.close()
   })
 
   test('a hot standby is refused and named', async () => {

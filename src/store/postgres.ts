@@ -11,6 +11,11 @@ import { Wakes } from './wakes.ts'
 
 const MAX_CONNECTIONS = 8
 const CONNECT_TIMEOUT_MS = 10_000
+/**
+ * A transaction in which nothing is asked for so long, in milliseconds, is undone by the database, and its connection cut. A server that is paused
+ * amidst one, or cut off, would else hold its rows for as long, and every other server would wait for them.
+ */
+const MAX_IDLE_IN_TRANSACTION_MS = 10_000
 const CHANNEL = 'roleback_wake'
 /** Between tries to listen again after the connection for wakes was lost; waits end by their own time meanwhile. */
 const LISTEN_AGAIN_MS = 250
@@ -89,7 +94,7 @@ function connectionOf(url: string, from: string): pg.ClientConfig {
     keepAlive: true,
     application_name: 'roleback',
     // What is acknowledged is on disk, whatever the role or database has set.
-    options: '-c synchronous_commit=on -c timezone=UTC',
+    options: `-c synchronous_commit=on -c timezone=UTC -c idle_in_transaction_session_timeout=${MAX_IDLE_IN_TRANSACTION_MS}`,
     // 64-bit integers as numbers: ours are times, sizes and counts below 2^53.
     types: {
       getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
