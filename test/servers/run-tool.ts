@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 
 export interface ToolOptions {
   readonly env?: Readonly<Record<string, string>>
@@ -38,13 +38,22 @@ export async function runTool(
   return output
 }
 
-/** A TCP port of 127.0.0.1 that was free a moment ago. */
+/** Linux gives connections ports from 32768 up: one of these may be taken by any of them before a server begins to listen, or comes back. */
+const SERVER_PORTS = [10_240, 32_767] as const
+
+/** A TCP port of 127.0.0.1 that was free a moment ago, and that no connection is given. */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  for (;;) {
+    const port = randomInt(...SERVER_PORTS)
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!isFree) continue
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
 }
 
 /** Variable with the URL under which a run of the tests shares servers among its files (shared.ts). */
