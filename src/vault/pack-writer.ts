@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { Hash, KeyObject } from 'node:crypto'
 import type { BlobAppender, BlobStore } from '../blobs/blob-store.ts'
 import { crashpoint } from '../lib/crashpoint.ts'
-import { ID_BYTES, SEED_BYTES, TAG_BYTES } from './keys.ts'
+import { ID_BYTES, SEED_BYTES } from './keys.ts'
 import type { ChunkType, VaultKeys } from './keys.ts'
 import { DirectoryWriter, footerOf, packName } from './pack.ts'
 import type { FinishedPack, SegmentEntry } from './pack.ts'
@@ -79,14 +79,13 @@ export class PackWriter {
 
   #append(
     pack: OpenPack,
-    { ciphertext, tag, flags }: SealedSegment,
+    { bytes, flags }: SealedSegment,
     rawLength: number,
     ids: Uint8Array,
     lengths: ArrayLike<number>,
   ): void {
-    append(pack, ciphertext)
-    append(pack, tag)
-    const sealedLength = ciphertext.length + TAG_BYTES
+    append(pack, bytes)
+    const sealedLength = bytes.length
     pack.directory.add(sealedLength, rawLength, flags, ids.subarray(0, lengths.length * ID_BYTES), lengths)
     pack.segments++
     crashpoint('pack.segment-appended')

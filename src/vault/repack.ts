@@ -198,14 +198,17 @@ function unsealer(
   blob.readInto(seed, 0, SEED_BYTES, 0)
   const key = packKey(keys, type, blob, seed)
   const place = keys.place(type)
-  let memory = Buffer.alloc(0)
+  let [memory, packed] = [Buffer.alloc(0), Buffer.alloc(0)]
   return (number, segment) => {
     const { sealedLength, offset } = segment
-    if (memory.length < sealedLength) memory = Buffer.allocUnsafeSlow(Math.max(sealedLength, SEGMENT_BYTES))
+    if (memory.length < sealedLength) {
+      memory = Buffer.allocUnsafeSlow(Math.max(sealedLength, SEGMENT_BYTES))
+      packed = Buffer.allocUnsafeSlow(memory.length)
+    }
     const sealed = memory.subarray(0, sealedLength)
     try {
       blob.readInto(sealed, 0, sealedLength, offset)
-      return unsealSegment(key, { place, seed, number, offset }, sealed, segment)
+      return unsealSegment(key, { place, seed, number, offset }, sealed, segment, packed)
     } catch (cause) {
       throw new VaultDamageError(pack.name, `segment ${number} at byte ${offset} does not open`, { cause })
     }

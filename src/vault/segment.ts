@@ -1,5 +1,7 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
+import { gcm } from './gcm.ts'
+import type { GcmSeal } from './gcm.ts'
 import { TAG_BYTES } from './keys.ts'
 import { zstd } from './zstd.ts'
 
@@ -19,36 +21,43 @@ export interface SegmentPlace {
   readonly offset: number
 }
 
+/** `bytes`, ciphertext and tag, are good until this thread seals the next one. */
 export interface SealedSegment {
-  readonly ciphertext: Buffer
-  readonly tag: Buffer
+  readonly bytes: Buffer
   readonly flags: number
 }
 
 const READ_BACK_DIFFERS =
   'Cannot store a segment: reading it back gave other bytes. Check this machine’s memory'
 
-/** Memory for what is compressed and for what is read back; this thread's. */
-let packedMemory = Buffer.alloc(0)
-let backMemory = Buffer.alloc(0)
+/** Memory of this thread for what is compressed, sealed, and read back. */
+const memory = {
+  packed: Buffer.alloc(0),
+  sealed: Buffer.alloc(0),
+  opened: Buffer.alloc(0),
+  raw: Buffer.alloc(0),
+}
+
+function memoryOf(what: keyof typeof memory, bytes: number): Buffer {
+  if (memory[what].length < bytes) memory[what] = Buffer.allocUnsafeSlow(bytes)
+  return memory[what]
+}
 
 /**
  * Compresses and seals one segment, then opens and decompresses it again and compares: a fault of memory, compressor or cipher
  * must not be found at restore.
  */
 export function sealSegment(key: KeyObject, at: SegmentPlace, raw: Uint8Array): SealedSegment {
-  if (packedMemory.length < raw.length) packedMemory = Buffer.allocUnsafeSlow(raw.length)
-  if (backMemory.length < raw.length) backMemory = Buffer.allocUnsafeSlow(raw.length)
-  const packedLength = zstd().compress(raw, packedMemory.subarray(0, raw.length - 1))
+  const packing = memoryOf('packed', raw.length)
+  const packedLength = zstd().compress(raw, packing.subarray(0, raw.length - 1))
   const flags = packedLength > 0 ? FLAG_ZSTD : 0
-  const nonce = nonceOf(at.number)
-  const aad = aadOf(at, raw.length, flags)
-  const packed = packedLength > 0 ? packedMemory.subarray(0, packedLength) : raw
-  const sealed = { ...seal(key, nonce, aad, packed), flags }
-  const back = backMemory.subarray(0, raw.length)
-  openWith(key, nonce, aad, sealed, back)
+  const packed = packedLength > 0 ? packing.subarray(0, packedLength) : raw
+  const how = howOf(key, at, raw.length, flags)
+  const bytes = gcm().seal(how, packed, memoryOf('sealed', packed.length + TAG_BYTES))
+  const back = memoryOf('raw', raw.length).subarray(0, raw.length)
+  openWith(how, bytes, flags, back)
   if (Buffer.compare(back, raw) !== 0) throw new Error(READ_BACK_DIFFERS)
-  return sealed
+  return { bytes, flags }
 }
 
 /**
@@ -63,24 +72,21 @@ export function openSegment(
   flags: number,
   into: Buffer,
 ): void {
-  const split = sealed.length - TAG_BYTES
-  const parts = { ciphertext: sealed.subarray(0, split), tag: sealed.subarray(split), flags }
-  openWith(key, nonceOf(at.number), aadOf(at, into.length, flags), parts, into)
+  openWith(howOf(key, at, into.length, flags), sealed, flags, into)
 }
 
 /**
  * What a seal holds, as it was compressed: authentic, and known to be compressed well only by who sealed it.
- * @param sealed Ciphertext and tag. @throws When anything about it is not as it was written.
+ * @param sealed Ciphertext and tag. @param into Has room for it. @throws When anything about it is not as it was written.
  */
 export function unsealSegment(
   key: KeyObject,
   at: SegmentPlace,
   sealed: Buffer,
-  { rawLength, flags }: { readonly rawLength: number; readonly flags: number },
+  { rawLength, flags }: Coding,
+  into: Buffer,
 ): Buffer {
-  const split = sealed.length - TAG_BYTES
-  const parts = { ciphertext: sealed.subarray(0, split), tag: sealed.subarray(split), flags }
-  return unseal(key, nonceOf(at.number), aadOf(at, rawLength, flags), parts)
+  return gcm().open(howOf(key, at, rawLength, flags), sealed, into)
 }
 
 /** Seals for another place what `unsealSegment` gave, then opens that again and compares. */
@@ -88,38 +94,29 @@ export function resealSegment(
   key: KeyObject,
   at: SegmentPlace,
   packed: Buffer,
-  { rawLength, flags }: { readonly rawLength: number; readonly flags: number },
+  { rawLength, flags }: Coding,
 ): SealedSegment {
-  const nonce = nonceOf(at.number)
-  const aad = aadOf(at, rawLength, flags)
-  const sealed = { ...seal(key, nonce, aad, packed), flags }
-  if (!unseal(key, nonce, aad, sealed).equals(packed)) throw new Error(READ_BACK_DIFFERS)
-  return sealed
+  const how = howOf(key, at, rawLength, flags)
+  const bytes = gcm().seal(how, packed, memoryOf('sealed', packed.length + TAG_BYTES))
+  if (!gcm().open(how, bytes, memoryOf('opened', packed.length)).equals(packed))
+    throw new Error(READ_BACK_DIFFERS)
+  return { bytes, flags }
 }
 
-function seal(key: KeyObject, nonce: Buffer, aad: Buffer, plain: Uint8Array): Omit<SealedSegment, 'flags'> {
-  const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES })
-  cipher.setAAD(aad)
-  const ciphertext = cipher.update(plain)
-  cipher.final()
-  return { ciphertext, tag: cipher.getAuthTag() }
+interface Coding {
+  readonly rawLength: number
+  readonly flags: number
 }
 
-function unseal(key: KeyObject, nonce: Buffer, aad: Buffer, sealed: SealedSegment): Buffer {
-  const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES })
-  decipher.setAAD(aad)
-  decipher.setAuthTag(sealed.tag)
-  const packed = decipher.update(sealed.ciphertext)
-  decipher.final()
-  return packed
+function howOf(key: KeyObject, at: SegmentPlace, rawLength: number, flags: number): GcmSeal {
+  return { key, nonce: nonceOf(at.number), aad: aadOf(at, rawLength, flags) }
 }
 
-function openWith(key: KeyObject, nonce: Buffer, aad: Buffer, sealed: SealedSegment, into: Buffer): void {
-  const packed = unseal(key, nonce, aad, sealed)
-  if (sealed.flags === FLAG_ZSTD) return zstd().decompress(packed, into)
-  if (packed.length !== into.length)
-    throw new RangeError('the segment has another length than its directory says')
-  packed.copy(into)
+function openWith(how: GcmSeal, sealed: Buffer, flags: number, into: Buffer): void {
+  const length = sealed.length - TAG_BYTES
+  if (flags === FLAG_ZSTD) return zstd().decompress(gcm().open(how, sealed, memoryOf('opened', length)), into)
+  if (length !== into.length) throw new RangeError('the segment has another length than its directory says')
+  gcm().open(how, sealed, into)
 }
 
 function nonceOf(number: number): Buffer {
