@@ -9,10 +9,11 @@ import type { PointHead, PointRecord } from './heads.ts'
 import { sealIndex } from './index-delta.ts'
 import type { Lease } from './lease.ts'
 import type { LoadedIndex } from './load-index.ts'
-import { isUsedFrom, ManifestWalk, packUse } from './mark.ts'
+import { ManifestWalk, packUse } from './mark.ts'
 import type { FinishedPack } from './pack.ts'
 import { IN_HEAD, withVaultLock } from './records.ts'
-import { repack } from './repack.ts'
+import { repackHere } from './repack.ts'
+import type { Repack } from './repack.ts'
 import { forgetRetention, retainHeads, retainPoints } from './retain.ts'
 import { twinName } from './twins.ts'
 import { putOnce } from './vault.ts'
@@ -43,8 +44,9 @@ export interface MoveOptions {
   /** As of PointWriter.commit. */
   readonly retainUntil?: number | undefined
   readonly signal?: AbortSignal
-  /** Stored bytes looked through since the last call. */
+  /** Stored bytes copied since the last call. */
   readonly onProgress?: (bytes: number) => void
+  readonly repack?: Repack
 }
 
 /** Member of a head's record in a cold store: since when a point that a tiering configuration moved there lies there, warm as it was. */
@@ -218,28 +220,25 @@ async function copyChunks(
   warm: Vault,
   cold: Vault,
   head: PointHead,
-  { lease, signal, onProgress }: MoveOptions,
+  { lease, signal, onProgress, repack = repackHere }: MoveOptions,
 ): Promise<readonly FinishedPack[]> {
   const loaded = await indexWith(warm, head)
   const { index: have } = await cold.refresh()
-  const walk = new ManifestWalk(warm, loaded.index)
+  const walk = new ManifestWalk(warm, loaded.index, (ids, at) => have.isLive(ids, at))
   try {
     await walk.point(head, signal)
-    const used = packUse({ loaded, usedBytes: walk.usedBytes }).filter(({ usedShare }) => usedShare > 0)
-    const wanted = {
-      index: loaded.index,
-      isWanted: (ids: Buffer, at: number, pack: number) =>
-        isUsedFrom(loaded.index, walk.used, { ids, at, pack }) && !have.isLive(ids, at),
-    }
-    return await repack(warm, wanted, used, {
-      tag: leaseTag(lease.generation),
-      into: cold.store,
-      signal,
-      onPack: ({ usedBytes }) => onProgress?.(usedBytes),
-    })
   } finally {
     walk.close()
   }
+  const { used, usedBytes } = walk
+  const packs = packUse({ loaded, usedBytes }).filter(({ usedShare }) => usedShare > 0)
+  const chunks = { index: loaded.index, chosen: used, whole: new Set<number>() }
+  return await repack(warm, chunks, packs, {
+    tag: leaseTag(lease.generation),
+    into: cold.store,
+    signal,
+    onProgress,
+  })
 }
 
 /** The index, read from the packs themselves where a delta that the point needs was lost. */

@@ -70,6 +70,8 @@ async function headsToMark(
   return [...points.values()]
 }
 
+type IsLeftOut = (ids: Buffer, at: number) => boolean
+
 /** Goes through manifests and marks what they use; what several of them share is gone through once. */
 export class ManifestWalk {
   /** Raw bytes in use, by number of segment. */
@@ -78,12 +80,18 @@ export class ManifestWalk {
   readonly used: Uint8Array<SharedArrayBuffer>
   readonly #index: ChunkIndex
   readonly #chunks: ChunkReader
+  readonly #isLeftOut: IsLeftOut | undefined
+  /** What was come by: what is used, where nothing is left out. */
+  readonly #met: Uint8Array
   #newSegments: number[] = []
 
-  constructor(vault: Vault, index: ChunkIndex) {
+  /** @param isLeftOut What it says of is gone through, but not marked and not counted. */
+  constructor(vault: Vault, index: ChunkIndex, isLeftOut?: IsLeftOut) {
     this.#index = index
+    this.#isLeftOut = isLeftOut
     this.#chunks = new ChunkReader({ store: vault.store, keys: vault.keys, index })
     this.used = new Uint8Array(new SharedArrayBuffer(Math.ceil(index.capacity / 8)))
+    this.#met = isLeftOut === undefined ? this.used : new Uint8Array(this.used.length)
     this.usedBytes = new Uint32Array(index.size.segments)
   }
 
@@ -139,9 +147,11 @@ export class ManifestWalk {
       throw new ChunkMissingError(`Cannot find chunk ${id} of "${blob}": no pack of the vault has it`)
     }
     const bit = 1 << (entry & 7)
-    const byte = this.used[entry >> 3] as number
+    const byte = this.#met[entry >> 3] as number
     if ((byte & bit) !== 0) return false
-    this.used[entry >> 3] = byte | bit
+    this.#met[entry >> 3] = byte | bit
+    if (this.#isLeftOut?.(ids, at) === true) return true
+    this.used[entry >> 3] = (this.used[entry >> 3] as number) | bit
     if (this.usedBytes[place.segment] === 0) this.#newSegments.push(place.segment)
     this.usedBytes[place.segment] = (this.usedBytes[place.segment] ?? 0) + place.length
     return true

@@ -18,13 +18,13 @@ const SEGMENT_BYTES = 1024 * 1024
 /** Smaller segments are put together: they are many, and compress better so. */
 export const MIN_KEPT_BYTES: number = 256 * 1024
 
-/** Which chunks are to be stored again, of those that an index has. */
-export interface WantedChunks {
+/** What of a vault's chunks is stored again, as it crosses to threads. */
+export interface ChosenChunks {
   readonly index: ChunkIndex
-  /** Whether the copy of this chunk that lies in this pack (its number in the index) is. */
-  isWanted(ids: Buffer, at: number, pack: number): boolean
-  /** Segments (numbers in the index) that go over whole, also the chunks there that nobody wants: taking those out costs more. */
-  readonly whole?: ReadonlySet<number>
+  /** One bit for each chunk of the index: see `isUsedFrom` in mark.ts. */
+  readonly chosen: Uint8Array<SharedArrayBuffer>
+  /** Segments (numbers in the index) that go over whole, also the chunks there that are not chosen: taking those out costs more. */
+  readonly whole: ReadonlySet<number>
 }
 
 export interface RepackOptions {
@@ -32,52 +32,38 @@ export interface RepackOptions {
   /** Where the new packs lie; the vault's own store where absent. */
   readonly into?: BlobStore
   readonly signal?: AbortSignal | undefined
-  /** Told of each pack that is done. */
-  readonly onPack?: (pack: PackUse) => void
+  /** Bytes in use (`PackUse`) of what was gone through since the last call. */
+  readonly onProgress?: ((usedBytes: number) => void) | undefined
 }
 
-/** Stores the wanted chunks of some packs again, in packs of their own. @returns Those, durable but in no index yet. */
-export async function repack(
+/** Stores the chosen chunks of some packs again, in packs of their own. @returns Those, durable but in no index yet. */
+export type Repack = (
   vault: Vault,
-  wanted: WantedChunks,
+  chunks: ChosenChunks,
   packs: readonly PackUse[],
-  { tag, into = vault.store, signal, onPack }: RepackOptions,
-): Promise<FinishedPack[]> {
-  using repacker = new Repacker({ store: vault.store, keys: vault.keys, wanted, into, tag })
+  options: RepackOptions,
+) => Promise<FinishedPack[]>
+
+/** In this thread. */
+export const repackHere: Repack = async (
+  { store, keys },
+  chunks,
+  packs,
+  { tag, into = store, signal, onProgress },
+) => {
+  using repacker = new Repacker({ store, keys, chunks, into, tag })
   for (const pack of packs) {
     signal?.throwIfAborted()
     await repacker.add(pack)
-    onPack?.(pack)
+    onProgress?.(pack.usedBytes)
   }
   return await repacker.end()
-}
-
-/** What of a vault's chunks a sweep moves, as it crosses to threads: see `isUsedFrom` in mark.ts. */
-export interface UsedChunks {
-  readonly index: ChunkIndex
-  readonly used: Uint8Array<SharedArrayBuffer>
-  readonly whole: ReadonlySet<number>
-}
-
-/** Does what `repack` does for a sweep. `repackHere` does it in this thread. */
-export type RepackUsed = (
-  vault: Vault,
-  chunks: UsedChunks,
-  packs: readonly PackUse[],
-  options: Pick<RepackOptions, 'tag' | 'signal'>,
-) => Promise<FinishedPack[]>
-
-export const repackHere: RepackUsed = async (vault, chunks, packs, options) =>
-  await repack(vault, wantedOf(chunks), packs, options)
-
-export function wantedOf({ index, used, whole }: UsedChunks): WantedChunks {
-  return { index, whole, isWanted: (ids, at, pack) => isUsedFrom(index, used, { ids, at, pack }) }
 }
 
 export interface RepackerOptions {
   readonly store: BlobStore
   readonly keys: VaultKeys
-  readonly wanted: WantedChunks
+  readonly chunks: ChosenChunks
   readonly into: BlobStore
   /** Marks its unfinished packs. */
   readonly tag: string
@@ -98,24 +84,24 @@ export interface PackPart {
 
 const WHOLE: PackPart = { number: 0, of: 1 }
 
-/** Stores the wanted chunks of one pack after another again. One serves one thread. What was not ended is given up by `using`. */
+/** Stores the chosen chunks of one pack after another again. One serves one thread. What was not ended is given up by `using`. */
 export class Repacker {
   readonly #options: RepackerOptions
-  readonly #chunks: ChunkReader
+  readonly #reader: ChunkReader
   readonly #outputs = new Map<ChunkType, Output>()
 
   constructor(options: RepackerOptions) {
-    const { store, keys, wanted, onSegment } = options
+    const { store, keys, chunks, onSegment } = options
     this.#options = options
-    this.#chunks = new ChunkReader({ store, keys, index: wanted.index, trustsDirectories: true, onSegment })
+    this.#reader = new ChunkReader({ store, keys, index: chunks.index, trustsDirectories: true, onSegment })
   }
 
   /** @param part Which of its segments, where several share it. */
   async add(pack: PackUse, part: PackPart = WHOLE): Promise<void> {
-    const { store, keys, wanted } = this.#options
+    const { store, keys, chunks } = this.#options
     const type = parsePackName(pack.name)?.type
     if (type === undefined) throw new Error(`Cannot write "${pack.name}" anew: it is no pack`)
-    await copyWanted({ store, keys, wanted, type, chunks: this.#chunks, ...this.#outputOf(type) }, pack, part)
+    await copyChosen({ store, keys, chunks, type, reader: this.#reader, ...this.#outputOf(type) }, pack, part)
   }
 
   /** @returns All packs written, durable but in no index yet. */
@@ -131,7 +117,7 @@ export class Repacker {
 
   [Symbol.dispose](): void {
     for (const { writer } of this.#outputs.values()) writer.abort()
-    this.#chunks.close()
+    this.#reader.close()
   }
 
   #outputOf(type: ChunkType): Output {
@@ -148,27 +134,27 @@ export class Repacker {
 interface Copy extends Output {
   readonly store: BlobStore
   readonly keys: VaultKeys
-  readonly wanted: WantedChunks
+  readonly chunks: ChosenChunks
   readonly type: ChunkType
-  readonly chunks: ChunkReader
+  readonly reader: ChunkReader
 }
 
-async function copyWanted(copy: Copy, pack: PackUse, part: PackPart): Promise<void> {
-  const { wanted, type, chunks, segments, store, keys } = copy
+async function copyChosen(copy: Copy, pack: PackUse, part: PackPart): Promise<void> {
+  const { chunks, type, reader, segments, store, keys } = copy
   const blob = store.open(pack.name)
   try {
     const directory = parseDirectory(readDirectory(keys, pack.name, type, blob), pack.storedBytes)
     const unseal = unsealer(copy, pack, blob, directory)
-    const [first] = wanted.index.segmentsOf(pack.number)
+    const [first] = chunks.index.segmentsOf(pack.number)
     const end = Math.floor((directory.length * (part.number + 1)) / part.of)
     for (let number = Math.floor((directory.length * part.number) / part.of); number < end; number++) {
       const segment = directory[number] as SegmentEntry
-      const places = placesOf(wanted, pack, segment)
+      const places = placesOf(chunks, pack, segment)
       if (places.length > 0) await blob.ready(segment.offset, segment.sealedLength)
-      const isWhole = places.length === segment.lengths.length || wanted.whole?.has(first + number) === true
+      const isWhole = places.length === segment.lengths.length || chunks.whole.has(first + number)
       if (isWhole && segment.rawLength >= MIN_KEPT_BYTES && unseal)
         copy.writer.putPacked(unseal(number, segment), segment)
-      else for (const at of places) segments.add(segment.ids, at, chunks.read(type, segment.ids, at))
+      else for (const at of places) segments.add(segment.ids, at, reader.read(type, segment.ids, at))
       await new Promise((resolve) => setImmediate(resolve))
     }
   } finally {
@@ -176,10 +162,15 @@ async function copyWanted(copy: Copy, pack: PackUse, part: PackPart): Promise<vo
   }
 }
 
-/** Where in `ids` the chunks lie that are wanted from this pack. */
-function placesOf(wanted: WantedChunks, pack: PackUse, { ids }: SegmentEntry): number[] {
+/** Where in `ids` the chunks lie that are chosen, and to be had from this pack. */
+function placesOf(
+  { index, chosen }: ChosenChunks,
+  { number: pack }: PackUse,
+  { ids }: SegmentEntry,
+): number[] {
   const places: number[] = []
-  for (let at = 0; at < ids.length; at += ID_BYTES) if (wanted.isWanted(ids, at, pack.number)) places.push(at)
+  for (let at = 0; at < ids.length; at += ID_BYTES)
+    if (isUsedFrom(index, chosen, { ids, at, pack })) places.push(at)
   return places
 }
 
@@ -188,12 +179,12 @@ function placesOf(wanted: WantedChunks, pack: PackUse, { ids }: SegmentEntry): n
  * it is neither decompressed nor hashed. Undefined for any other pack.
  */
 function unsealer(
-  { keys, wanted, type }: Copy,
+  { keys, chunks, type }: Copy,
   pack: PackUse,
   blob: BlobReader,
   directory: readonly SegmentEntry[],
 ): ((number: number, segment: SegmentEntry) => Buffer) | undefined {
-  if (!wanted.index.describes(pack.number, directory)) return undefined
+  if (!chunks.index.describes(pack.number, directory)) return undefined
   const seed = Buffer.alloc(SEED_BYTES)
   blob.readInto(seed, 0, SEED_BYTES, 0)
   const key = packKey(keys, type, blob, seed)

@@ -13,7 +13,7 @@ import { completeTwins } from './mend.ts'
 import { packName } from './pack.ts'
 import type { FinishedPack } from './pack.ts'
 import { repackHere } from './repack.ts'
-import type { RepackUsed } from './repack.ts'
+import type { Repack } from './repack.ts'
 import { planRepack } from './repack-plan.ts'
 import type { RepackPlan } from './repack-plan.ts'
 import { withReserve } from './reserve.ts'
@@ -44,7 +44,7 @@ export interface SweepOptions {
   readonly graceMs: number
   /** Recovery points as somebody listed them before; absent, they are listed now. What came since is found before anything is freed. */
   readonly listed?: FoundPoints
-  readonly repack?: RepackUsed
+  readonly repack?: Repack
   readonly signal?: AbortSignal
 }
 
@@ -182,7 +182,7 @@ async function listUnused(
   const sparse = going.sparse.packs.filter(({ name }) => free.has(name))
   let written: readonly FinishedPack[] = []
   if (sparse.length > 0) {
-    const chunks = { index: loaded.index, used: marks.used, whole: going.sparse.whole }
+    const chunks = { index: loaded.index, chosen: marks.used, whole: going.sparse.whole }
     written = await (options.repack ?? repackHere)(vault, chunks, sparse, {
       tag: leaseTag(options.lease.generation),
       signal: options.signal,

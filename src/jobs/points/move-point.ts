@@ -31,6 +31,7 @@ import { sealColdPlace } from './cold-place.ts'
 import { JobFailedError, RetryLaterError } from '../errors.ts'
 import { refusalOf } from './point-decision.ts'
 import type { LifecycleStep } from './point-decision.ts'
+import { repackInThreads } from '../upkeep/repack-packs.ts'
 import { retainUntil } from '../upkeep/retain.ts'
 import { queueSweep } from '../upkeep/sweep-queue.ts'
 import type { JobOutcome, JobRunner, JobTools, RunningJob } from '../tools.ts'
@@ -246,6 +247,7 @@ async function move(
           onProgress: (bytes) => {
             progress.bytesDone += bytes
           },
+          repack: repackInThreads,
         })
     const { status_message: before } = point
     const said = { movedAt, message: before !== null && saysStays(before) ? null : before }

@@ -5,9 +5,19 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { openBlobStore } from '../../blobs/open.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
-import { Coordinator, backUp, blobsOf, makeVault, randomFiles, restore } from '../../vault/points.fixture.ts'
+import { copyToCold, mirrorVault } from '../../vault/cold.ts'
+import {
+  Coordinator,
+  VAULT_KEY,
+  backUp,
+  blobsOf,
+  makeVault,
+  randomFiles,
+  restore,
+} from '../../vault/points.fixture.ts'
 import type { Files } from '../../vault/points.fixture.ts'
 import { repackHere } from '../../vault/repack.ts'
+import { openVault } from '../../vault/vault.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { verifyVault } from '../../vault/verify.ts'
 import { repackInThreads } from './repack-packs.ts'
@@ -91,4 +101,38 @@ test('a sweep that is stopped leaves nothing unfinished of its threads', async (
   await assert.rejects(sweep, reason)
   assert.deepEqual(unfinishedIn(at.path), [])
   for (const [pointId, files] of at.kept) assert.deepEqual(await restore(at.vault, pointId), files)
+})
+
+test('a recovery point that moves to cold storage is copied in threads, in parts of its packs', async () => {
+  const path = mkdtempSync(join(tmpdir(), 'roleback-repack-'))
+  try {
+    const [warm, cold] = [join(path, 'warm'), join(path, 'cold')]
+    const vault = await makeVault(openBlobStore({ kind: 'directory', path: warm }))
+    const coordinator = new Coordinator()
+    const names = Array.from({ length: 26 }, (_, i) => `f${i}`)
+    const files = randomFiles(names, 512 * 1024)
+    await backUp(vault, coordinator, 'p1', files)
+    const coldStore = openBlobStore({ kind: 'directory', path: cold })
+    await mirrorVault(vault.store, coldStore)
+    const coldVault = await openVault(coldStore, VAULT_KEY)
+    using lease = coordinator.lease()
+    const reports: number[] = []
+    const storedBytes = await copyToCold(vault, coldVault, {
+      pointId: 'p1',
+      jobId: 'move',
+      fence: 1,
+      lease,
+      movedAt: 1,
+      onProgress: (bytes) => void reports.push(bytes),
+      repack: repackInThreads,
+    })
+    // Two parts of the pack with its content, and the one with its manifest.
+    assert.equal(reports.length, 3)
+    const told = reports.reduce((sum, bytes) => sum + bytes, 0)
+    assert.ok(told > 13 * 2 ** 20 && storedBytes > told * 0.99, `${told} of ${storedBytes}`)
+    assert.deepEqual(await restore(coldVault, 'p1'), files)
+    for (const each of [warm, cold]) assert.deepEqual(unfinishedIn(each), [])
+  } finally {
+    rmSync(path, { recursive: true, force: true })
+  }
 })

@@ -5,17 +5,19 @@ import type { IndexMemory } from '../../vault/chunk-index.ts'
 import type { PackUse } from '../../vault/mark.ts'
 import type { FinishedPack } from '../../vault/pack.ts'
 import { repackHere } from '../../vault/repack.ts'
-import type { PackPart, RepackUsed } from '../../vault/repack.ts'
+import type { PackPart, Repack } from '../../vault/repack.ts'
 import { defaultThreads } from '../pour/pour-pool.ts'
 import { THREAD_LIMITS, workInThreads } from './pack-threads.ts'
 
 /** What a thread that writes packs anew is started with. The vault key crosses in memory only. */
 export interface RepackSetup {
-  readonly location: BlobLocation
+  /** Of the packs that are there, and of those that are written. */
+  readonly from: BlobLocation
+  readonly to: BlobLocation
   readonly vaultId: string
   readonly vaultKey: Uint8Array
   readonly index: IndexMemory
-  readonly used: Uint8Array<SharedArrayBuffer>
+  readonly chosen: Uint8Array<SharedArrayBuffer>
   readonly whole: ReadonlySet<number>
   readonly tag: string
 }
@@ -32,24 +34,25 @@ export interface RepackTask {
   readonly part: PackPart
 }
 
-/** Writes packs anew in threads, each of which takes the next part of one as soon as it is done with one, and fills packs of its own. */
-export const repackInThreads: RepackUsed = async (vault, chunks, packs, options) => {
+/** Stores chunks again in threads, each of which takes the next part of a pack as soon as it is done with one, and fills packs of its own. */
+export const repackInThreads: Repack = async (vault, chunks, packs, options) => {
   const { store, keys } = vault
-  const { locate } = store
+  const { tag, into = store, signal, onProgress } = options
   const bytes = packs.reduce((sum, { usedBytes }) => sum + usedBytes, 0)
-  if (locate === undefined || bytes < LITTLE_BYTES) return await repackHere(vault, chunks, packs, options)
-  const { index, used, whole } = chunks
-  const { tag, signal } = options
-  const setup = { vaultId: keys.vaultId, vaultKey: keys.export(), index: index.memory, used, whole, tag }
+  const [from, to] = [store.locate, into.locate]
+  if (from === undefined || to === undefined || bytes < LITTLE_BYTES)
+    return await repackHere(vault, chunks, packs, options)
+  const { index, chosen, whole } = chunks
+  const setup = { vaultId: keys.vaultId, vaultKey: keys.export(), index: index.memory, chosen, whole, tag }
   const tasks = packs.flatMap(partsOf)
   const threads = Array.from({ length: Math.min(defaultThreads(), tasks.length) }, () =>
-    startThread({ ...setup, location: locate() }),
+    startThread({ ...setup, from: from(), to: to() }),
   )
   try {
-    const onDone = (): void => undefined
-    return (await workInThreads<RepackTask, void, FinishedPack[]>(threads, tasks, onDone, signal)).flat()
+    const onDone = (usedBytes: number): void => onProgress?.(usedBytes)
+    return (await workInThreads<RepackTask, number, FinishedPack[]>(threads, tasks, onDone, signal)).flat()
   } catch (error) {
-    await store.removeUnfinished((of) => of === tag)
+    await into.removeUnfinished((of) => of === tag)
     throw error
   }
 }
@@ -62,7 +65,7 @@ function partsOf(pack: PackUse): RepackTask[] {
 function startThread(setup: RepackSetup): Worker {
   return new Worker(new URL('./repack-thread.ts', import.meta.url), {
     workerData: setup,
-    transferList: portsIn(setup.location),
+    transferList: [...portsIn(setup.from), ...portsIn(setup.to)],
     resourceLimits: THREAD_LIMITS,
   })
 }

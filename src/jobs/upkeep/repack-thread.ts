@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { openBlobStore } from '../../blobs/open.ts'
 import { ChunkIndex } from '../../vault/chunk-index.ts'
 import { VaultKeys } from '../../vault/keys.ts'
-import { Repacker, wantedOf } from '../../vault/repack.ts'
+import { Repacker } from '../../vault/repack.ts'
 import { collector } from '../collector.ts'
 import { workOn } from './pack-threads.ts'
 import type { RepackSetup, RepackTask } from './repack-packs.ts'
@@ -13,17 +13,18 @@ import type { RepackSetup, RepackTask } from './repack-packs.ts'
 const COLLECT_AFTER_BYTES = 8 * 1024 * 1024
 
 const port = parentPort as MessagePort
-const { location, vaultId, vaultKey, index, used, whole, tag } = workerData as RepackSetup
-const store = openBlobStore(location)
+const { from, to, vaultId, vaultKey, index, chosen, whole, tag } = workerData as RepackSetup
 const repacker = new Repacker({
-  store,
-  into: store,
+  store: openBlobStore(from),
+  into: openBlobStore(to),
   keys: new VaultKeys(vaultId, vaultKey),
-  wanted: wantedOf({ index: new ChunkIndex(index), used, whole }),
+  chunks: { index: new ChunkIndex(index), chosen, whole },
   tag,
   onSegment: collector(COLLECT_AFTER_BYTES),
 })
 
-workOn<RepackTask>(port, async (task) =>
-  task === undefined ? await repacker.end() : await repacker.add(task.pack, task.part),
-)
+workOn<RepackTask>(port, async (task) => {
+  if (task === undefined) return await repacker.end()
+  await repacker.add(task.pack, task.part)
+  return task.pack.usedBytes / task.part.of
+})
