@@ -1,7 +1,8 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { CHUNKER_FREE, createChunker, DEFAULT_CHUNK_SIZES } from '../src/vault/chunker.ts'
+import { gcm } from '../src/vault/gcm.ts'
 import { VaultKeys } from '../src/vault/keys.ts'
 import { zstd } from '../src/vault/zstd.ts'
 
@@ -23,8 +24,11 @@ const known = new Set<string>()
 const segment = Buffer.allocUnsafeSlow(SEGMENT_BYTES * 2)
 const packed = Buffer.allocUnsafeSlow(SEGMENT_BYTES * 2)
 const back = Buffer.allocUnsafeSlow(SEGMENT_BYTES * 2)
-const key = randomBytes(32)
+const sealing = Buffer.allocUnsafeSlow(SEGMENT_BYTES * 2 + 16)
+const opening = Buffer.allocUnsafeSlow(SEGMENT_BYTES * 2)
+const key = createSecretKey(randomBytes(32))
 const nonce = Buffer.alloc(12)
+const aad = Buffer.alloc(61)
 const out = fs.openSync(output, 'w')
 let held = 0
 
@@ -33,14 +37,10 @@ function flush(): void {
   const raw = segment.subarray(0, held)
   const length = zstd().compress(raw, packed.subarray(0, held))
   nonce.writeUInt32LE(nonce.readUInt32LE() + 1)
-  const cipher = createCipheriv('aes-256-gcm', key, nonce)
-  const sealed = cipher.update(length === 0 ? raw : packed.subarray(0, length))
-  cipher.final()
+  const how = { key, nonce, aad }
+  const sealed = gcm().seal(how, length === 0 ? raw : packed.subarray(0, length), sealing)
   fs.writeSync(out, sealed)
-  const decipher = createDecipheriv('aes-256-gcm', key, nonce)
-  decipher.setAuthTag(cipher.getAuthTag())
-  const opened = decipher.update(sealed)
-  decipher.final()
+  const opened = gcm().open(how, sealed, opening)
   if (length > 0) zstd().decompress(opened, back.subarray(0, held))
   if (!(length > 0 ? back.subarray(0, held) : opened).equals(raw)) throw new Error('Read back other bytes')
   held = 0
