@@ -154,7 +154,7 @@ export async function fill(server: ServerProcess, folder: string): Promise<Fille
   }
 }
 
-/** People, a group, a second role, a policy of one's own; `dba` as the quickstart makes him, and able to ask why he was refused. */
+/** People, a group, a second role, a policy of one's own; `dba` as the quickstart makes him. */
 async function makeIdentities({ call }: ServerProcess): Promise<Credentials> {
   await call('iam', 'CreateGroup', { GroupName: 'administrators' })
   await call('iam', 'AttachGroupPolicy', { GroupName: 'administrators', PolicyArn: ADMINISTRATOR_ACCESS })
@@ -180,21 +180,6 @@ async function makeIdentities({ call }: ServerProcess): Promise<Credentials> {
     UserName: 'dba',
     PolicyName: 'databases-only',
     PolicyDocument: dbaPolicy(ACCOUNT),
-  })
-  await call('iam', 'PutUserPolicy', {
-    UserName: 'dba',
-    PolicyName: 'console',
-    PolicyDocument: JSON.stringify({
-      Version: '2012-10-17',
-      Statement: [
-        {
-          Sid: 'LookThingsUp',
-          Effect: 'Allow',
-          Action: ['backup:GetRecoveryPointRestoreMetadata', 'roleback:GetAuthorizationDetails'],
-          Resource: '*',
-        },
-      ],
-    }),
   })
   const { AccessKey: key } = await call('iam', 'CreateAccessKey', { UserName: 'dba' })
   return { accessKeyId: key.AccessKeyId, secretAccessKey: key.SecretAccessKey }

@@ -24,7 +24,10 @@ const BACKUP_TRUST = JSON.stringify({
   Statement: [{ Effect: 'Allow', Principal: { Service: 'backup.amazonaws.com' }, Action: 'sts:AssumeRole' }],
 })
 
-/** What dba may do: start jobs and look, pass one role, and read databases, since he may restore no other content. */
+/**
+ * What dba may do: start jobs, look at what the console shows of backups and why he was refused, pass one role, and read databases, since he
+ * may restore no other content.
+ */
 export function dbaPolicy(accountId: string): string {
   return JSON.stringify({
     Version: '2012-10-17',
@@ -32,7 +35,22 @@ export function dbaPolicy(accountId: string): string {
       {
         Sid: 'BackUpAndRestore',
         Effect: 'Allow',
-        Action: ['backup:StartBackupJob', 'backup:StartRestoreJob', 'backup:Describe*', 'backup:List*'],
+        Action: ['backup:StartBackupJob', 'backup:StartRestoreJob'],
+        Resource: '*',
+      },
+      {
+        Sid: 'LookAround',
+        Effect: 'Allow',
+        Action: [
+          'backup:Describe*',
+          'backup:Get*',
+          'backup:List*',
+          'roleback:Describe*',
+          'roleback:List*',
+          'roleback:PreflightJobs',
+          'roleback:GetAuthorizationDetails',
+          'iam:ListRoles',
+        ],
         Resource: '*',
       },
       {
