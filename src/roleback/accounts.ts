@@ -74,7 +74,7 @@ export async function createAccount(ctx: Context, input: CreateAccountInput): Pr
   return { Account: toAccount(ctx, row), AccessKeyId: key.accessKeyId, SecretAccessKey: key.secret }
 }
 
-type NewAccount = Omit<AccountTable, 'restore_guard'>
+type NewAccount = Omit<AccountTable, 'restore_guard' | 'first_steps_dismissed_at'>
 
 async function insertNew(tx: Queryable, row: NewAccount): Promise<void> {
   await refuseTaken(tx, row)

@@ -21,6 +21,7 @@ import {
   startDiscovery,
 } from './discovery-rules.ts'
 import { getAuthorizationDetails } from './explain.ts'
+import { dismissFirstSteps } from './first-steps.ts'
 import { frameworkOf, listFrameworkFindings } from './framework-findings.ts'
 import { validatePolicy } from './policy-lint.ts'
 import {
@@ -158,6 +159,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   ListResources: { resource: all, handler: listResources },
   ListResourceProtection: { resource: all, handler: listResourceProtection },
   DescribeOverview: { resource: all, handler: describeOverview },
+  DismissFirstSteps: { resource: all, handler: dismissFirstSteps },
   DeregisterResource: { resource, context: resourceContext, handler: deregisterResource },
   IssueRecoveryKit: { resource: all, handler: issueRecoveryKit },
   CreateAccount: { resource: all, handler: createAccount },

@@ -7,6 +7,7 @@ import { countProtection } from '../store/points/protection.ts'
 import type { JobState } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { allowedAges, countOverdue, filterOf } from './allowed-ages.ts'
+import { firstStepsOf } from './first-steps.ts'
 
 /**
  * How an account stands in a region, in numbers: exact, however much there is. Where counting takes long its numbers are answered again for
@@ -24,7 +25,7 @@ const TESTS_DAYS = 30
 /** What a person stopped did not fail. */
 const BAD: readonly JobState[] = ['FAILED', 'EXPIRED']
 
-type Counted = Omit<DescribeOverviewOutput, 'IsCurrent'>
+type Counted = Omit<DescribeOverviewOutput, 'IsCurrent' | 'FirstSteps'>
 
 interface Kept {
   /** While it is counted, and afterwards. */
@@ -39,6 +40,13 @@ export async function describeOverview(
   ctx: Context,
   input: DescribeOverviewInput,
 ): Promise<DescribeOverviewOutput> {
+  return { ...(await countedLately(ctx, input)), FirstSteps: await firstStepsOf(ctx) }
+}
+
+async function countedLately(
+  ctx: Context,
+  input: DescribeOverviewInput,
+): Promise<Omit<DescribeOverviewOutput, 'FirstSteps'>> {
   const starts = (input.DayStarts ?? []).map((at) => at.getTime())
   if (starts.some((at, index) => index > 0 && at <= (starts[index - 1] ?? 0)))
     throw new InvalidParameterValueException('DayStarts must be in ascending order', { Context: 'DayStarts' })

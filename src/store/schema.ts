@@ -31,6 +31,7 @@ export interface AccountTable {
   password_policy: JsonText | null
   /** Whether restores hand out what their caller could not read at the source (docs/restore-guard.md). */
   restore_guard: 'off' | 'warn' | 'enforce'
+  first_steps_dismissed_at: Millis | null
 }
 
 export interface RunningTimeTable {

@@ -135,6 +135,7 @@ test('DescribeOverview counts resources, backups of each day and of the last 24 
     RestoreTests: 0,
     GoodRestoreTests: 0,
     IsCurrent: true,
+    FirstSteps: 'OPEN',
   })
   assert.ok(CountedAt.getTime() >= now - 1_000)
   assert.deepEqual(
@@ -156,6 +157,11 @@ test('DescribeOverview counts resources, backups of each day and of the last 24 
     call('roleback', 'DescribeOverview', { DayStarts: DayStarts.toReversed() }),
     awsError('InvalidParameterValueException', 'ascending'),
   )
+})
+
+test('DismissFirstSteps ends the first steps for everybody of the account', async () => {
+  assert.deepEqual(await call('roleback', 'DismissFirstSteps', {}), {})
+  assert.equal((await call('roleback', 'DescribeOverview', {})).FirstSteps, 'ENDED')
 })
 
 test('ListJobs lists what is done to vaults, newest first, by kind, state, vault and time, without what it found', async () => {

@@ -77,6 +77,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   ListResources: { touches: 'connections', policies: READERS, also: [] },
   ListResourceProtection: { touches: 'backups', policies: READERS, also: [] },
   DescribeOverview: { touches: 'backups', policies: READERS, also: [] },
+  DismissFirstSteps: { touches: 'backups', policies: NOBODY, also: [] },
   ListJobs: { touches: 'backups', policies: READERS, also: [] },
   PauseBackups: { touches: 'backups', policies: NOBODY, also: [] },
   GenerateRolePolicy: { touches: 'backups', policies: NOBODY, also: [] },

@@ -482,6 +482,7 @@ export interface LookupAuditEventsInput {
   readonly StartTime?: number | undefined
   readonly EndTime?: number | undefined
   readonly PrincipalArn?: string | undefined
+  readonly Principal?: string | undefined
   readonly Action?: string | undefined
   readonly Resource?: string | undefined
   readonly RequestId?: string | undefined
@@ -1538,7 +1539,12 @@ export interface DescribeOverviewOutput {
   readonly Days: readonly OverviewDay[]
   readonly CountedAt: number
   readonly IsCurrent: boolean
+  readonly FirstSteps: "OPEN" | "ENDED"
 }
+
+export type DismissFirstStepsInput = Readonly<Record<never, never>>
+
+export type DismissFirstStepsOutput = Readonly<Record<never, never>>
 
 export interface ListJobsInput {
   readonly JobType?: "verify" | "repair" | "sweep" | "import" | "export" | "rotate-key" | "move-point" | "delete-point" | "search" | undefined
@@ -1634,5 +1640,6 @@ export interface RolebackApi {
   GetRestoreTestValidators: { input: GetRestoreTestValidatorsInput; output: GetRestoreTestValidatorsOutput }
   ListResourceProtection: { input: ListResourceProtectionInput; output: ListResourceProtectionOutput }
   DescribeOverview: { input: DescribeOverviewInput; output: DescribeOverviewOutput }
+  DismissFirstSteps: { input: DismissFirstStepsInput; output: DismissFirstStepsOutput }
   ListJobs: { input: ListJobsInput; output: ListJobsOutput }
 }

@@ -66,7 +66,9 @@ export async function restoreGuardOf(
   return restore_guard
 }
 
-export type AccountChange = Partial<Pick<AccountTable, 'alias' | 'password_policy' | 'restore_guard'>>
+export type AccountChange = Partial<
+  Pick<AccountTable, 'alias' | 'password_policy' | 'restore_guard' | 'first_steps_dismissed_at'>
+>
 
 /** Throws the engine's error for an alias that is taken: ask findAccountByAlias first. */
 export async function updateAccount(db: Queryable, accountId: string, change: AccountChange): Promise<void> {

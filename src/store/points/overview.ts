@@ -45,6 +45,19 @@ export async function countSaid(
   return Number(row.count)
 }
 
+/** Whether a restore of the account ever went well, in whichever region. */
+export async function hasRestored(db: Queryable, accountId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('job')
+    .select('job_id')
+    .where('account_id', '=', accountId)
+    .where('kind', '=', 'restore')
+    .where('state', '=', 'COMPLETED')
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
 export async function countRunning(db: Queryable, { accountId, region }: Place): Promise<number> {
   const row = await db
     .selectFrom('job')
