@@ -193,7 +193,7 @@ async function signsInByName(given: { password: string; next: string; code: stri
 
 /** R24: an overview that is refused fills no audit trail; and a session that was revoked leads to the sign-in form, at the same address. */
 async function asksNoMoreAndEnds(person: Page): Promise<void> {
-  await shows(person, person.getByText('You may not see how things stand'))
+  await shows(person, person.getByText('You may not see how all backups stand'))
   // What was asked at the same time is refused, too.
   await person.waitForTimeout(700)
   const asked: string[] = []

@@ -93,7 +93,11 @@ test(
     await shows(page, page.locator('.identity').getByText('<b>letters</b>'))
     await page.getByRole('button', { name: /The session works on the resource: allowed/ }).waitFor()
 
-    await page.getByRole('button', { name: 'Restore it' }).click()
+    // They are there until something was restored, and lead to what there is to restore now.
+    await page.getByRole('link', { name: 'Overview' }).click()
+    await shows(page, page.getByRole('list', { name: 'First steps' }).getByText('<b>letters</b>: completed.'))
+    await shows(page, page.getByText('Everything is backed up'))
+    await page.getByRole('button', { name: 'Restore it now' }).click()
     await page.getByLabel('Name of the new directory (optional)').fill('back-again')
     await shows(page, page.getByText(/Everything it will need is allowed/))
     await page.getByRole('button', { name: 'Restore', exact: true }).click()
@@ -101,6 +105,9 @@ test(
     await shows(page, page.getByText('Completed', { exact: true }))
     assert.equal(readFileSync(join(restored, 'back-again', 'letters', 'one.txt'), 'utf8'), 'dear world\n')
     assert.deepEqual(readdirSync(join(restored, 'back-again')).toSorted(), readdirSync(source).toSorted())
+    await page.getByRole('link', { name: 'Overview' }).click()
+    await shows(page, page.getByText('1 resource is not protected'))
+    assert.equal(await page.getByText('First steps').count(), 0)
     assert.deepEqual(complaints, [])
     assert.match(server.output(), /"service":"console","operation":"GET","path":"\/console\/","status":200/)
     await page.close()

@@ -51,9 +51,17 @@ test(
     }
     await page.route('**/console/server.json', held, { times: 1 })
     await signInWithKey(page, server.url, server.rootKey)
+    await dismissFirstSteps(page)
     await page.close()
   },
 )
+
+/** For everybody of the account. */
+async function dismissFirstSteps(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Dismiss' }).click()
+  await shows(page, page.locator('.tiles').getByText('Unprotected'))
+  assert.equal((await server.call('roleback', 'DescribeOverview', {})).FirstSteps, 'ENDED')
+}
 
 /** The day whose last run lies before the backups of three days ago, whenever this runs. */
 function fourDaysAgo(): string {

@@ -206,6 +206,38 @@ test(
 )
 
 test(
+  'whoever may only list jobs sees on the overview what follows from these, and of the rest that he may not and why',
+  { skip: missing },
+  async () => {
+    const { call } = server
+    await call('iam', 'CreateUser', { UserName: 'watcher' })
+    await call('iam', 'PutUserPolicy', {
+      UserName: 'watcher',
+      PolicyName: 'jobs',
+      PolicyDocument: JSON.stringify({
+        Version: '2012-10-17',
+        Statement: [{ Effect: 'Allow', Action: 'backup:ListBackupJobs', Resource: '*' }],
+      }),
+    })
+    const { AccessKey } = await call('iam', 'CreateAccessKey', { UserName: 'watcher' })
+    const watcher = await browser.newPage()
+    await signInWithKey(watcher, server.url, {
+      accessKeyId: AccessKey.AccessKeyId,
+      secretAccessKey: AccessKey.SecretAccessKey,
+    })
+    const tile = (label: string) => watcher.locator('.tiles > div').filter({ hasText: label })
+    await shows(watcher, tile('Failed in 24 h').getByRole('link', { name: '1', exact: true }))
+    await shows(watcher, tile('Running').getByRole('link', { name: '0', exact: true }))
+    await shows(watcher, tile('Protected').getByText('You may not see it.'))
+    await shows(watcher, watcher.getByText('Backups failed in the last 24 hours'))
+    await shows(watcher, watcher.getByText('You may not look at the audit trail'))
+    await tile('Overdue').getByRole('link', { name: 'Explain' }).click()
+    await shows(watcher, watcher.getByText(/roleback:GetAuthorizationDetails/).first())
+    await watcher.close()
+  },
+)
+
+test(
   'R20 vaults are given to another recovery kit by somebody with MFA, and by nobody else',
   { skip: missing },
   async () => {

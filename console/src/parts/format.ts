@@ -9,6 +9,12 @@ export function bytes(count: number | undefined): string {
   return `${step === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)}\u00a0${UNITS[step] as string}`
 }
 
+/** Whole percents of what the API writes as text; undefined for what is none. */
+export function percentOf(text: string | undefined): number | undefined {
+  const number = Number.parseFloat(text ?? '')
+  return Number.isNaN(number) ? undefined : Math.round(number)
+}
+
 export function when(at: Date | undefined): string {
   return at === undefined ? '–' : at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 }

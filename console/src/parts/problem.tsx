@@ -1,4 +1,5 @@
 import Alert from '@cloudscape-design/components/alert'
+import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
 import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
@@ -25,19 +26,34 @@ export function Message({ text }: { readonly text: string | undefined }): ReactN
   )
 }
 
+const authorizationId = (error: Error): string | undefined => AUTHORIZATION_ID.exec(error.message)?.[1]
+
+/** Whether it is a refusal, and nothing that another try would mend. */
+export function isDenied(error: Error | null): boolean {
+  return error !== null && (authorizationId(error) !== undefined || /AccessDenied/.test(error.name))
+}
+
+/** In the place of a small thing that somebody may not see: that he may not, and the way to why. */
+export function Refused({ error }: { readonly error: Error }): ReactNode {
+  return (
+    <Box variant="small" display="block">
+      You may not see it. <Explain id={authorizationId(error)} />
+    </Box>
+  )
+}
+
 /** Whatever went wrong, in the server's words; what was refused can be explained. */
 export function Problem({ error, what }: { readonly error: unknown; readonly what: string }): ReactNode {
   const navigate = useNavigate()
-  const { name, message } = error instanceof Error ? error : new Error(String(error))
-  const id = AUTHORIZATION_ID.exec(message)?.[1]
-  const isDenied = id !== undefined || /AccessDenied/.test(name)
+  const failure = error instanceof Error ? error : new Error(String(error))
+  const id = authorizationId(failure)
   return (
     <Alert
-      type={isDenied ? 'warning' : 'error'}
-      header={isDenied ? `You may not ${what}` : `Could not ${what}`}
+      type={isDenied(failure) ? 'warning' : 'error'}
+      header={isDenied(failure) ? `You may not ${what}` : `Could not ${what}`}
       action={id !== undefined && <Button onClick={() => void navigate(explainPath(id))}>Explain</Button>}
     >
-      {message.replace(AUTHORIZATION_ID, '.')}
+      {failure.message.replace(AUTHORIZATION_ID, '.')}
     </Alert>
   )
 }

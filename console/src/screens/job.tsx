@@ -17,7 +17,7 @@ import { backup } from '../api/backup.ts'
 import { untilRefused } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
 import { Facts } from '../parts/facts.tsx'
-import { bytes, count, duration, fromSeconds, nameOf, when } from '../parts/format.ts'
+import { bytes, count, duration, fromSeconds, nameOf, percentOf, when } from '../parts/format.ts'
 import { JobDamage } from '../parts/job-damage.tsx'
 import { JobIdentity } from '../parts/job-identity.tsx'
 import { Link, restorePath, vaultPath } from '../parts/link.tsx'
@@ -247,9 +247,4 @@ async function describe(kind: ShownKind, id: string): Promise<Described> {
     pointArn: job.RecoveryPointArn,
     madeArn: undefined,
   }
-}
-
-function percentOf(text: string | undefined): number | undefined {
-  const number = Number.parseFloat(text ?? '')
-  return Number.isNaN(number) ? undefined : Math.round(number)
 }

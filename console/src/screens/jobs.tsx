@@ -13,7 +13,7 @@ import { backup } from '../api/backup.ts'
 import { roleback } from '../api/roleback.ts'
 import { ChoiceFilter, SinceFilter, TYPES, TextFilter, sinceOf } from '../parts/filter-fields.tsx'
 import { useFilters } from '../parts/filters.ts'
-import { ago, bytes, fromSeconds, nameOf, typeName, when } from '../parts/format.ts'
+import { ago, bytes, fromSeconds, nameOf, percentOf, typeName, when } from '../parts/format.ts'
 import { Link, jobPath, vaultPath } from '../parts/link.tsx'
 import type { JobKind } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
@@ -354,9 +354,4 @@ async function upkeepPage(
     created: fromSeconds(job.CreationDate),
   }))
   return { rows, next: answer.NextToken }
-}
-
-function percentOf(text: string | undefined): number | undefined {
-  const number = Number.parseFloat(text ?? '')
-  return Number.isNaN(number) ? undefined : Math.round(number)
 }

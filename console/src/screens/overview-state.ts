@@ -1,7 +1,12 @@
-import { ListBackupJobsCommand, ListRecoveryPointsByResourceCommand } from '@aws-sdk/client-backup'
+import {
+  ListBackupJobsCommand,
+  ListProtectedResourcesCommand,
+  ListRecoveryPointsByResourceCommand,
+} from '@aws-sdk/client-backup'
 import type { BackupJob, RecoveryPointByResource } from '@aws-sdk/client-backup'
 import { backup } from '../api/backup.ts'
 import type { DescribeOverviewOutput, OverviewDay, ResourceProtection } from '../api/generated.ts'
+import { untilRefused } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
 import { isDamaged, isWholePoint } from '../parts/damage.ts'
 import { ago, count, fromSeconds } from '../parts/format.ts'
@@ -13,21 +18,23 @@ import { resourcePath } from '../parts/link.tsx'
 
 const DAY_MS = 86_400_000
 export const DAYS = 30
+/** How often what is shown is read anew where no job moved: time alone makes resources overdue. */
+export const UNASKED_MS = 30_000
+/** Whoever comes back sees how things stand now, and not how they stood when he left. */
+export const ASKED_ANEW = { staleTime: 0, refetchInterval: untilRefused(UNASKED_MS) } as const
 /** Failures that are named. */
 const MAX_FAILURES = 5
 /** Rows of the heatmap, each of which takes a call. */
 export const MAX_ROWS = 25
 const MAX_POINTS = 200
 
-export interface OverviewState {
+export interface Numbers {
   readonly numbers: DescribeOverviewOutput
-  readonly failures: readonly BackupJob[]
-  /** The resource that is worst off of those that are overdue, or else of those that are unprotected. */
-  readonly worst: ResourceProtection | undefined
-  /** Resources whose newest backup is partial, up to as many as are looked at. */
-  readonly partial: readonly string[]
   readonly strip: readonly DayState[]
 }
+
+/** Newest first, a few of them. */
+export type Failures = readonly BackupJob[]
 
 export interface HeatRow {
   readonly name: string
@@ -35,21 +42,12 @@ export interface HeatRow {
   readonly days: readonly DayState[]
 }
 
-export async function readState(): Promise<OverviewState> {
+export async function readNumbers(): Promise<Numbers> {
   const days = daysBack(DAYS)
-  const [numbers, ...bad] = await Promise.all([
-    roleback('DescribeOverview', { DayStarts: days.map(({ from }) => from.getTime() / 1000) }),
-    ...BAD.map(failuresOf),
-  ])
-  const failures = bad
-    .flat()
-    .toSorted((a, b) => (b.CreationDate?.getTime() ?? 0) - (a.CreationDate?.getTime() ?? 0))
-    .slice(0, MAX_FAILURES)
+  const DayStarts = days.map(({ from }) => from.getTime() / 1000)
+  const numbers = await roleback('DescribeOverview', { DayStarts })
   return {
     numbers,
-    failures,
-    worst: await worstOf(numbers),
-    partial: await partialOf(),
     strip: days.map(({ label }, index) => ({ label, ...healthOf(numbers.Days[index]) })),
   }
 }
@@ -57,14 +55,50 @@ export async function readState(): Promise<OverviewState> {
 /** What a person stopped did not fail. */
 const BAD = ['FAILED', 'EXPIRED'] as const
 
-async function failuresOf(ByState: (typeof BAD)[number]): Promise<readonly BackupJob[]> {
-  const ByCreatedAfter = new Date(Date.now() - DAY_MS)
-  const asked = { ByState, ByCreatedAfter, MaxResults: MAX_FAILURES }
-  return (await backup.send(new ListBackupJobsCommand(asked))).BackupJobs ?? []
+export async function readFailures(): Promise<Failures> {
+  return (await failed(MAX_FAILURES))
+    .toSorted((a, b) => (b.CreationDate?.getTime() ?? 0) - (a.CreationDate?.getTime() ?? 0))
+    .slice(0, MAX_FAILURES)
 }
 
-/** By ARN: what was backed up in part, and not whole since. */
-async function partialOf(): Promise<readonly string[]> {
+/** So many of each state at most, of the last 24 hours. */
+async function failed(MaxResults: number): Promise<readonly BackupJob[]> {
+  const ByCreatedAfter = new Date(Date.now() - DAY_MS)
+  const asked = BAD.map(async (ByState) => {
+    const { BackupJobs = [] } = await backup.send(
+      new ListBackupJobsCommand({ ByState, ByCreatedAfter, MaxResults }),
+    )
+    return BackupJobs
+  })
+  return (await Promise.all(asked)).flat()
+}
+
+/** One page of a list is what is counted where the server's numbers may not be seen; beyond it, "1,000+". */
+const MAX_COUNTED = 1_000
+
+const counted = (found: number, isMore: boolean): string => `${found.toLocaleString()}${isMore ? '+' : ''}`
+
+export async function countFailed(): Promise<string> {
+  const { length } = await failed(MAX_COUNTED)
+  return counted(length, length >= MAX_COUNTED)
+}
+
+export async function countRunning(): Promise<string> {
+  const { BackupJobs = [], NextToken } = await backup.send(
+    new ListBackupJobsCommand({ ByState: 'RUNNING', MaxResults: MAX_COUNTED }),
+  )
+  return counted(BackupJobs.length, NextToken !== undefined)
+}
+
+export async function countProtected(): Promise<string> {
+  const { Results = [], NextToken } = await backup.send(
+    new ListProtectedResourcesCommand({ MaxResults: MAX_COUNTED }),
+  )
+  return counted(Results.length, NextToken !== undefined)
+}
+
+/** By ARN: what was backed up in part, and not whole since; of as many as are looked at. */
+export async function readPartial(): Promise<readonly string[]> {
   const ByCreatedAfter = new Date(Date.now() - DAYS * DAY_MS)
   const asked = { ByState: 'PARTIAL', ByCreatedAfter, MaxResults: 100 } as const
   const { BackupJobs = [] } = await backup.send(new ListBackupJobsCommand(asked))
@@ -82,11 +116,10 @@ async function partialOf(): Promise<readonly string[]> {
   return (await Promise.all(found)).flat()
 }
 
-async function worstOf(numbers: DescribeOverviewOutput): Promise<ResourceProtection | undefined> {
-  const { OverdueResources: overdue, UnprotectedResources: unprotected } = numbers
-  if (overdue === 0 && unprotected === 0) return undefined
-  const Protection = overdue > 0 ? 'OVERDUE' : 'UNPROTECTED'
-  return (await roleback('ListResourceProtection', { Protection, MaxResults: 1 })).Resources[0]
+/** The resource that is worst off of those that are overdue, or else of those that are unprotected. */
+export async function readWorst(Protection: 'OVERDUE' | 'UNPROTECTED'): Promise<ResourceProtection | null> {
+  // A query's answer may not be undefined.
+  return (await roleback('ListResourceProtection', { Protection, MaxResults: 1 })).Resources[0] ?? null
 }
 
 function healthOf(day: OverviewDay | undefined): Omit<DayState, 'label'> {

@@ -1,5 +1,4 @@
 import { ListBackupJobsCommand } from '@aws-sdk/client-backup'
-import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
 import ColumnLayout from '@cloudscape-design/components/column-layout'
 import Container from '@cloudscape-design/components/container'
@@ -9,66 +8,82 @@ import Spinner from '@cloudscape-design/components/spinner'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Suspense, lazy, useEffect, useRef } from 'react'
 import type { ReactNode } from 'react'
-import { DAYS, MAX_ROWS, lastOf, readHeat, readState } from './overview-state.ts'
-import type { OverviewState } from './overview-state.ts'
+import { Headline } from './overview-headline.tsx'
+import {
+  ASKED_ANEW,
+  DAYS,
+  MAX_ROWS,
+  UNASKED_MS,
+  readFailures,
+  readHeat,
+  readNumbers,
+} from './overview-state.ts'
+import type { Failures, Numbers } from './overview-state.ts'
+import { Tiles } from './overview-tiles.tsx'
 import { backup } from '../api/backup.ts'
-import type { VaultHealth } from '../api/generated.ts'
 import { queries, untilRefused } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
-import { useDamage } from '../parts/damage.ts'
 import { ago, count, fromSeconds, nameOf, when } from '../parts/format.ts'
 import { DayScale, DayStrip, Heatmap } from '../parts/heatmap.tsx'
-import { Link, jobPath, vaultPath } from '../parts/link.tsx'
-import { Explain, Message, Problem } from '../parts/problem.tsx'
+import { Link, jobPath } from '../parts/link.tsx'
+import { Explain, Message, Problem, Refused, isDenied } from '../parts/problem.tsx'
 import { ResourceName } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 
-const FirstRun = lazy(async () => ({ default: (await import('./first-run.tsx')).FirstRun }))
+const FirstSteps = lazy(async () => ({ default: (await import('./first-steps.tsx')).FirstSteps }))
 
 const Growth = lazy(async () => ({ default: (await import('../parts/growth.tsx')).Growth }))
 
 /** With what the answers take, a job that moved shows within a second. */
 const LIVE_MS = 700
-/** How often everything is read anew where no job moved: time alone makes resources overdue. */
-const UNASKED_MS = 30_000
-const MAX_NAMED_VAULTS = 5
 
 /** Whether nothing was ever backed up here, nor tried of late. */
-function isFresh({ numbers, strip }: OverviewState): boolean {
+function isFresh({ numbers, strip }: Numbers): boolean {
   return numbers.UnprotectedResources === numbers.Resources && strip.every(({ health }) => health === 'none')
 }
 
 export function Overview(): ReactNode {
-  const state = useQuery({
-    queryKey: ['overview'],
-    queryFn: readState,
+  const { data, error } = useQuery({
+    queryKey: ['overview', 'numbers'],
+    queryFn: readNumbers,
+    staleTime: 0,
     // The server counts no more often than it can afford; what it counted before is asked for again soon.
-    refetchInterval: untilRefused((data) => (data?.numbers.IsCurrent === false ? LIVE_MS : UNASKED_MS)),
+    refetchInterval: untilRefused((known) => (known?.numbers.IsCurrent === false ? LIVE_MS : UNASKED_MS)),
+  })
+  const failures = useQuery({
+    queryKey: ['overview', 'failures'],
+    queryFn: readFailures,
+    ...ASKED_ANEW,
   })
   useMoves()
-  if (state.error !== null)
+  if (error !== null && !isDenied(error))
     return (
       <Screen title="Overview">
-        <Problem error={state.error} what="see how things stand" />
+        <Problem error={error} what="see how things stand" />
       </Screen>
     )
-  if (state.data === undefined)
+  if (data === undefined && error === null)
     return (
       <Screen title="Overview">
         <Spinner size="large" />
       </Screen>
     )
-  const { data } = state
-  if (isFresh(data))
+  const firstSteps = data?.numbers.FirstSteps === 'OPEN' && (
+    <Suspense fallback={<Spinner size="large" />}>
+      <FirstSteps hasResource={data.numbers.Resources > 0} />
+    </Suspense>
+  )
+  if (firstSteps !== false && data !== undefined && isFresh(data))
     return (
-      <Suspense fallback={<Spinner size="large" />}>
-        <FirstRun hasResource={data.numbers.Resources > 0} />
-      </Suspense>
+      <Screen title="Overview" description="Nothing is backed up yet.">
+        {firstSteps}
+      </Screen>
     )
   return (
     <Screen title="Overview">
-      <Worst state={data} />
-      <Tiles state={data} />
+      {firstSteps}
+      <Headline numbers={data?.numbers} error={error} failures={failures.data} />
+      <Tiles numbers={data?.numbers} refusal={error ?? undefined} />
       <Container
         header={
           <Header variant="h2" description="Each square is a day; the worst that happened on it.">
@@ -76,10 +91,15 @@ export function Overview(): ReactNode {
           </Header>
         }
       >
-        <DayStrip label={`The last ${DAYS} days`} days={data.strip} />
-        <DayScale days={data.strip} />
+        {error !== null && <Refused error={error} />}
+        {data !== undefined && (
+          <>
+            <DayStrip label={`The last ${DAYS} days`} days={data.strip} />
+            <DayScale days={data.strip} />
+          </>
+        )}
       </Container>
-      <Heat of={data.numbers.Resources} />
+      <Heat of={data?.numbers.Resources ?? 0} />
       <Container
         header={
           <Header
@@ -95,7 +115,7 @@ export function Overview(): ReactNode {
         </Suspense>
       </Container>
       <ColumnLayout columns={2}>
-        <Failures state={data} />
+        <FailedLately failures={failures.data} error={failures.error} />
         <Denials />
       </ColumnLayout>
     </Screen>
@@ -103,7 +123,7 @@ export function Overview(): ReactNode {
 }
 
 /** What is read anew once a job moved. */
-const SHOWN = ['overview', 'heat', 'denials', 'damage']
+const SHOWN = ['overview', 'first steps', 'heat', 'denials', 'damage']
 
 /** Two small questions a second tell whether any backup moved; then all that is shown is read anew. */
 function useMoves(): void {
@@ -127,98 +147,6 @@ function useMoves(): void {
     }
     seen.current = moved
   }, [moved])
-}
-
-/** How things stand, in words; the worst comes first. */
-function Worst({
-  state: { numbers, failures, worst, partial },
-}: {
-  readonly state: OverviewState
-}): ReactNode {
-  const damaged = useDamage()
-  const { FailedBackupJobs: failed, OverdueResources: overdue, UnprotectedResources: unprotected } = numbers
-  if (damaged.length > 0) return <Damage vaults={damaged} />
-  if (failed > 0)
-    return (
-      <Alert type="error" header={`${count(failed, 'backup')} failed in the last 24 hours`}>
-        <Message text={failures[0]?.StatusMessage} />
-      </Alert>
-    )
-  if (overdue > 0)
-    return (
-      <Alert type="warning" header={`${count(overdue, 'resource is', 'resources are')} overdue`}>
-        {worst?.Name} was last backed up {worst !== undefined && ago(lastOf(worst))}.
-      </Alert>
-    )
-  if (unprotected > 0)
-    return (
-      <Alert type="warning" header={`${count(unprotected, 'resource is', 'resources are')} not protected`}>
-        There is no recovery point of {worst?.Name} yet.
-      </Alert>
-    )
-  if (partial.length > 0)
-    return (
-      <Alert type="warning" header={`The newest backup of ${count(partial.length, 'resource')} is partial`}>
-        Something of <ResourceName arn={partial[0] ?? ''} /> could not be backed up: see the{' '}
-        <Link to="/jobs?state=PARTIAL&since=month">partial backups</Link>.
-      </Alert>
-    )
-  return (
-    <Alert type="success" header="Everything is backed up">
-      Each of {count(numbers.Resources, 'resource')} has a recovery point as new as its plan asks; without a
-      plan, of the last 36 hours.
-    </Alert>
-  )
-}
-
-function Damage({ vaults }: { readonly vaults: readonly VaultHealth[] }): ReactNode {
-  const points = vaults.reduce((all, { DamagedRecoveryPointCount: some }) => all + some, 0)
-  return (
-    <Alert
-      type="error"
-      header={
-        points > 0
-          ? `${count(points, 'recovery point is', 'recovery points are')} damaged`
-          : 'Stored data is damaged'
-      }
-    >
-      What is stored in{' '}
-      {vaults.slice(0, MAX_NAMED_VAULTS).map(({ BackupVaultName: name }, index) => (
-        <span key={name}>
-          {index > 0 && ', '}
-          <Link to={`${vaultPath(name)}?tab=health`}>{name}</Link>
-        </span>
-      ))}{' '}
-      is not as it was written, and may not restore as backed up. See{' '}
-      <Link to="/settings?tab=health">Health</Link>.
-    </Alert>
-  )
-}
-
-function Tiles({ state: { numbers } }: { readonly state: OverviewState }): ReactNode {
-  const { Resources: all, UnprotectedResources: unprotected, RestoreTests: tests } = numbers
-  const tiles: readonly (readonly [label: string, value: string, path: string])[] = [
-    ['Protected', (all - unprotected).toLocaleString(), '/resources?show=protected'],
-    ['Unprotected', unprotected.toLocaleString(), '/resources?show=unprotected'],
-    ['Overdue', numbers.OverdueResources.toLocaleString(), '/resources?show=overdue'],
-    ['Running', numbers.RunningBackupJobs.toLocaleString(), '/jobs?state=RUNNING'],
-    ['Failed in 24 h', numbers.FailedBackupJobs.toLocaleString(), '/jobs?state=BAD&since=day'],
-    ['Restore tests', tests === 0 ? '0' : `${numbers.GoodRestoreTests} of ${tests}`, '/restore-testing'],
-  ]
-  return (
-    <Container>
-      <div className="tiles">
-        {tiles.map(([label, value, path]) => (
-          <div key={label}>
-            <Box variant="awsui-key-label">{label}</Box>
-            <Link to={path} isLarge>
-              {value}
-            </Link>
-          </div>
-        ))}
-      </div>
-    </Container>
-  )
 }
 
 function Heat({ of }: { readonly of: number }): ReactNode {
@@ -252,14 +180,20 @@ function Heat({ of }: { readonly of: number }): ReactNode {
   )
 }
 
-function Failures({ state: { failures: jobs } }: { readonly state: OverviewState }): ReactNode {
+function FailedLately({
+  failures,
+  error,
+}: {
+  readonly failures: Failures | undefined
+  readonly error: Error | null
+}): ReactNode {
   return (
     <Container fitHeight header={<Header variant="h2">Failed in 24 hours</Header>}>
-      {jobs.length === 0 ? (
-        <Box>Nothing failed.</Box>
-      ) : (
+      {error !== null && <Problem error={error} what="list backup jobs" />}
+      {failures?.length === 0 && <Box>Nothing failed.</Box>}
+      {failures !== undefined && failures.length > 0 && (
         <SpaceBetween size="s">
-          {jobs.map((job) => (
+          {failures.map((job) => (
             <div key={job.BackupJobId}>
               <Link to={jobPath('backup', job.BackupJobId ?? '')}>
                 <ResourceName arn={job.ResourceArn ?? ''} />
