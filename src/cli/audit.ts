@@ -46,7 +46,7 @@ function filters(command: Command): Command {
   return command
     .option('--since <time>', 'from then on, such as 2026-11-01T00:00Z')
     .option('--until <time>', 'until then')
-    .option('--principal <arn>', 'who asked')
+    .option('--principal <name>', 'who asked: an ARN, or a part of one such as a name')
     .option('--action <action>', 'such as backup:StartBackupJob')
     .option('--resource <arn>', 'on what')
     .option('--request <id>', 'of one request')
@@ -57,12 +57,21 @@ function inputOf(options: FilterOptions): InputOf<'roleback', 'LookupAuditEvents
   return {
     StartTime: timeOf('--since', options.since),
     EndTime: timeOf('--until', options.until),
-    PrincipalArn: options.principal,
+    ...principalOf(options.principal),
     Action: options.action,
     Resource: options.resource,
     RequestId: options.request,
     Effect: options.effect,
   }
+}
+
+/** A whole ARN is nobody else's; a name may stand anywhere in one. */
+function principalOf(who: string | undefined): {
+  readonly PrincipalArn?: string
+  readonly Principal?: string
+} {
+  if (who === undefined) return {}
+  return who.startsWith('arn:') ? { PrincipalArn: who } : { Principal: who }
 }
 
 function timeOf(option: string, text: string | undefined): Date | undefined {

@@ -27,6 +27,7 @@ export async function lookupAuditEvents(
   const filter = {
     accountId: ctx.accountId,
     principalArn: input.PrincipalArn,
+    principal: input.Principal,
     action: input.Action,
     resource: input.Resource,
     requestId: input.RequestId,

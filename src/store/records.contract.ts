@@ -147,6 +147,14 @@ export const RECORDS_CONTRACT: readonly ContractCase[] = [
         page.rows.map((row) => row.effect),
         ['Deny'],
       )
+      for (const [principal, found] of [
+        ['USER/Db', 1],
+        ['d_a', 0],
+        ['user\\dba', 0],
+      ] as const) {
+        const named = await listAudit(store.db, { accountId: ACCOUNT, principal }, { limit: 10 })
+        assert.equal(named.rows.length, found, principal)
+      }
     },
   },
   {

@@ -101,6 +101,16 @@ test('LookupAuditEvents tells in CloudTrail’s shape what was asked of this acc
     only.Events.map(({ EventId }) => EventId),
     [again.Events[0]?.EventId, Events[1]?.EventId],
   )
+  const idsOf = async (Principal: string): Promise<readonly string[]> => {
+    const named = await world.call('roleback', 'LookupAuditEvents', { Principal, Effect: 'Deny' })
+    return named.Events.map(({ EventId }) => EventId)
+  }
+  assert.deepEqual(
+    await idsOf('user/ASK'),
+    again.Events.map(({ EventId }) => EventId),
+    'by a part',
+  )
+  for (const other of ['aske_', 'a%r', 'asker\\']) assert.deepEqual(await idsOf(other), [], other)
   const first = await world.call('roleback', 'LookupAuditEvents', { PrincipalArn: user.arn, MaxResults: 1 })
   const second = await world.call('roleback', 'LookupAuditEvents', {
     PrincipalArn: user.arn,

@@ -107,13 +107,14 @@ export function Audit(): ReactNode {
   )
 }
 
-type Filter = Pick<LookupAuditEventsInput, 'PrincipalArn' | 'Action' | 'Resource' | 'Effect'>
+type Filter = Pick<LookupAuditEventsInput, 'PrincipalArn' | 'Principal' | 'Action' | 'Resource' | 'Effect'>
 
 function filterOf(get: (name: string) => string | undefined): Filter {
-  const [PrincipalArn, Action, Resource] = [get('who'), get('action'), get('on')]
+  const [who, Action, Resource] = [get('who'), get('action'), get('on')]
   const Effect = get('effect') as Filter['Effect']
   return {
-    ...(PrincipalArn !== undefined && { PrincipalArn }),
+    // A whole ARN is nobody else's; a name may stand anywhere in one.
+    ...(who !== undefined && (who.startsWith('arn:') ? { PrincipalArn: who } : { Principal: who })),
     ...(Action !== undefined && { Action }),
     ...(Resource !== undefined && { Resource }),
     ...(Effect !== undefined && { Effect }),
@@ -139,7 +140,7 @@ function Narrow({ filters }: { readonly filters: Filters }): ReactNode {
     <SpaceBetween direction="horizontal" size="s">
       <SinceFilter filters={filters} />
       <ChoiceFilter filters={filters} name="effect" label="Decision" options={EFFECTS} />
-      <TextFilter filters={filters} name="who" label="Who (ARN)" placeholder="arn:aws:iam::…" />
+      <TextFilter filters={filters} name="who" label="Who" placeholder="name, or part of an ARN" />
       <TextFilter filters={filters} name="action" label="Action" placeholder="backup:StartBackupJob" />
       <TextFilter filters={filters} name="on" label="On (ARN)" placeholder="arn:aws:backup:…" />
     </SpaceBetween>
@@ -227,9 +228,10 @@ async function exportEvents(filter: Filter, since: Date | undefined): Promise<vo
   else notify(`Only the newest ${count(rows.length, 'event')} were exported: narrow them down.`, 'warning')
 }
 
-function commandOf({ PrincipalArn, Action, Resource, Effect }: Filter): string {
+function commandOf({ PrincipalArn, Principal, Action, Resource, Effect }: Filter): string {
+  const who = PrincipalArn ?? Principal
   const options = [
-    PrincipalArn !== undefined && `--principal '${PrincipalArn}'`,
+    who !== undefined && `--principal '${who}'`,
     Action !== undefined && `--action '${Action}'`,
     Resource !== undefined && `--resource '${Resource}'`,
     Effect !== undefined && `--effect ${Effect}`,

@@ -1,3 +1,5 @@
+import { sql } from 'kysely'
+import type { Expression, SqlBool } from 'kysely'
 import { chainOf } from './audit-chain.ts'
 import type { Page, PageRequest } from '../page.ts'
 import { numberCursor, pageOf } from '../page.ts'
@@ -29,6 +31,8 @@ export async function appendAudit(store: Store, record: AuditRecord): Promise<vo
 export interface AuditFilter {
   readonly accountId: string
   readonly principalArn?: string | undefined
+  /** Any part of the principal's ARN, such as a name, in whatever case. */
+  readonly principal?: string | undefined
   readonly action?: string | undefined
   readonly resource?: string | undefined
   readonly effect?: 'Allow' | 'Deny' | undefined
@@ -36,6 +40,11 @@ export interface AuditFilter {
   /** Milliseconds since 1970, exclusive. */
   readonly after?: number | undefined
   readonly before?: number | undefined
+}
+
+function named(part: string): Expression<SqlBool> {
+  const literal = part.toLowerCase().replaceAll(/[\\%_]/g, '\\$&')
+  return sql<SqlBool>`lower(principal_arn) like ${`%${literal}%`} escape '\\'`
 }
 
 /** Newest first. */
@@ -46,6 +55,7 @@ export async function listAudit(
 ): Promise<Page<StoredAuditRecord>> {
   let query = db.selectFrom('audit').selectAll().where('account_id', '=', filter.accountId)
   if (filter.principalArn !== undefined) query = query.where('principal_arn', '=', filter.principalArn)
+  if (filter.principal !== undefined) query = query.where(named(filter.principal))
   if (filter.action !== undefined) query = query.where('action', '=', filter.action)
   if (filter.resource !== undefined) query = query.where('resource', '=', filter.resource)
   if (filter.effect !== undefined) query = query.where('effect', '=', filter.effect)
