@@ -20,6 +20,10 @@ import { backup } from '../api/backup.ts'
 
 /** AWS's least grace time of a compliance lock, in days. */
 const MIN_GRACE_DAYS = 3
+const MAX_DAYS = 36_500
+
+type Field = 'min' | 'max' | 'grace'
+type Slips = Readonly<Partial<Record<Field, string>>>
 
 type Asked = 'set' | 'remove' | undefined
 
@@ -39,8 +43,13 @@ export function VaultLock({
   const [max, setMax] = useState(MaxRetentionDays?.toString() ?? '')
   const [grace, setGrace] = useState(String(MIN_GRACE_DAYS))
   const [asked, setAsked] = useState<Asked>()
+  const [left, setLeft] = useState<ReadonlySet<Field>>(new Set())
+  const slips = slipsOf(min, max, mode === 'compliance' ? grace : undefined)
+  const leave = (...fields: readonly Field[]): void => setLeft((before) => new Set([...before, ...fields]))
+  const field = (of: Field): { errorText: string | undefined } => ({
+    errorText: left.has(of) ? slips[of] : undefined,
+  })
   const isForGood = LockDate !== undefined && LockDate.getTime() <= Date.now()
-  const days = (text: string): number | undefined => (text.trim() === '' ? undefined : Number(text))
   const input = {
     BackupVaultName: name,
     MinRetentionDays: days(min),
@@ -84,19 +93,49 @@ export function VaultLock({
             />
             <FormField
               label="Keep at least (days)"
-              description="Backups that are to be kept for less are refused."
+              description="Backups that are to be kept for less are refused. Empty: for as short as one likes."
+              {...field('min')}
             >
-              <Input value={min} inputMode="numeric" onChange={({ detail }) => setMin(detail.value)} />
+              <Input
+                value={min}
+                inputMode="numeric"
+                onBlur={() => leave('min')}
+                onChange={({ detail }) => setMin(detail.value)}
+              />
             </FormField>
-            <FormField label="Keep at most (days)" description="Empty: for as long as one likes.">
-              <Input value={max} inputMode="numeric" onChange={({ detail }) => setMax(detail.value)} />
+            <FormField
+              label="Keep at most (days)"
+              description="Empty: for as long as one likes."
+              {...field('max')}
+            >
+              <Input
+                value={max}
+                inputMode="numeric"
+                onBlur={() => leave('max')}
+                onChange={({ detail }) => setMax(detail.value)}
+              />
             </FormField>
             {mode === 'compliance' && (
-              <FormField label="Grace time (days)" constraintText={`At least ${MIN_GRACE_DAYS}.`}>
-                <Input value={grace} inputMode="numeric" onChange={({ detail }) => setGrace(detail.value)} />
+              <FormField
+                label="Grace time (days)"
+                constraintText={`At least ${MIN_GRACE_DAYS} (${MIN_GRACE_DAYS * 24} hours): until then it can be changed or removed.`}
+                {...field('grace')}
+              >
+                <Input
+                  value={grace}
+                  inputMode="numeric"
+                  onBlur={() => leave('grace')}
+                  onChange={({ detail }) => setGrace(detail.value)}
+                />
               </FormField>
             )}
-            <Button variant="primary" onClick={() => setAsked('set')}>
+            <Button
+              variant="primary"
+              onClick={() => {
+                leave('min', 'max', 'grace')
+                if (Object.keys(slips).length === 0) setAsked('set')
+              }}
+            >
               {Locked === true ? 'Change lock' : 'Lock vault'}
             </Button>
           </SpaceBetween>
@@ -140,6 +179,30 @@ export function VaultLock({
       )}
     </Container>
   )
+}
+
+/** Empty is undefined. */
+const days = (text: string): number | undefined => (text.trim() === '' ? undefined : Number(text))
+
+const isDays = (number: number, least: number): boolean =>
+  Number.isInteger(number) && number >= least && number <= MAX_DAYS
+
+/** What AWS would refuse, field by field. @param grace Undefined for a lock that has none. */
+function slipsOf(min: string, max: string, grace: string | undefined): Slips {
+  const [least, most] = [days(min), days(max)]
+  const whole = `A whole number of days from 1 to ${MAX_DAYS.toLocaleString()}.`
+  const isMinWrong = least !== undefined && !isDays(least, 1)
+  const isMaxWrong = most !== undefined && !isDays(most, 1)
+  const isCrossed = !isMinWrong && !isMaxWrong && least !== undefined && most !== undefined && least > most
+  const crossed = `It keeps at least ${least ?? 0} days: this cannot be less.`
+  return {
+    ...(isMinWrong && { min: whole }),
+    ...((isMaxWrong || isCrossed) && { max: isCrossed ? crossed : whole }),
+    ...(grace !== undefined &&
+      !isDays(days(grace) ?? 0, MIN_GRACE_DAYS) && {
+        grace: `A whole number of days from ${MIN_GRACE_DAYS} to ${MAX_DAYS.toLocaleString()}.`,
+      }),
+  }
 }
 
 function Countdown({ until }: { readonly until: Date }): ReactNode {
