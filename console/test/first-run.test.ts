@@ -169,3 +169,33 @@ test(
     await page.close()
   },
 )
+
+/** Runs in the session's worker: what is to happen in an hour happens at once, and then it is an hour later. */
+const HURRY = `{
+  const { setTimeout: later } = globalThis
+  const { now } = Date
+  globalThis.setTimeout = (work, ms) => later(() => { Date.now = () => now() + ms; work() }, 300)
+}`
+
+test(
+  'R25 a session whose time is over ends by itself, and leads back to the form, which says so',
+  { skip: missing },
+  async () => {
+    const context = await browser.newContext()
+    const page = await context.newPage()
+    await page.goto(`${server.url}/console/jobs`)
+    await page.getByLabel('Access key ID').fill(server.rootKey.accessKeyId)
+    await page.getByLabel('Secret access key').fill(server.rootKey.secretAccessKey)
+    const devtools = await browser.newBrowserCDPSession()
+    const { targetInfos } = await devtools.send('Target.getTargets')
+    for (const { targetId } of targetInfos.filter(({ type }) => type === 'shared_worker')) {
+      const { sessionId } = await devtools.send('Target.attachToTarget', { targetId })
+      const message = { id: 1, method: 'Runtime.evaluate', params: { expression: HURRY } }
+      await devtools.send('Target.sendMessageToTarget', { sessionId, message: JSON.stringify(message) })
+    }
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await shows(page, page.getByText('Your session ended'))
+    assert.equal(new URL(page.url()).pathname, '/console/jobs')
+    await context.close()
+  },
+)
