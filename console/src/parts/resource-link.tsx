@@ -6,7 +6,8 @@ import { allPages, roleback } from '../api/roleback.ts'
 
 /** Resources whose names are asked for together; those beyond are asked for one by one where they are shown. */
 const MAX_NAMED = 1_000
-const FRESH_MS = 60_000
+/** Somebody may rename one meanwhile; so long moving between screens asks no more often. */
+const FRESH_MS = 10_000
 
 /** What people call a registered resource; its id for whoever may not know, and where it is registered no more. */
 function useResourceName(arn: string): string {

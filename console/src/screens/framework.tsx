@@ -13,10 +13,10 @@ import { CONTROLS } from './framework-controls.ts'
 import { backup } from '../api/backup.ts'
 import type { FrameworkFinding, ListFrameworkFindingsInput } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
-import { Arn } from '../parts/arn.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { useFilters } from '../parts/filters.ts'
 import { List } from '../parts/list.tsx'
+import { NamedArn } from '../parts/named-arn.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Problem } from '../parts/problem.tsx'
@@ -103,7 +103,7 @@ export function FrameworkFindings(): ReactNode {
             isRowHeader: true,
             cell: ({ ControlName }) => CONTROLS[ControlName] ?? ControlName,
           },
-          { id: 'on', header: 'Of', cell: ({ ResourceArn }) => <Arn of={ResourceArn} /> },
+          { id: 'on', header: 'Of', cell: ({ ResourceArn }) => <NamedArn of={ResourceArn} /> },
           { id: 'state', header: 'State', minWidth: 170, cell: ({ Status }) => <Compliance of={Status} /> },
           { id: 'why', header: 'Why', cell: ({ Reason }) => Reason },
         ]}
