@@ -25,7 +25,7 @@ import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
 import type { ChosenRole } from '../parts/role-field.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { useSubmit } from '../parts/submit.ts'
-import { useVaults } from '../parts/vault-choice.ts'
+import { lookForVaults, useVaults } from '../parts/vault-choice.ts'
 import { useSession } from '../session/session.ts'
 
 /** So many are offered; whoever has more comes from the resource's own screen. */
@@ -110,6 +110,7 @@ export function BackUp(): ReactNode {
                     placeholder="Choose a backup vault"
                     statusType={known.data === undefined ? 'loading' : 'finished'}
                     empty="No backup vaults. Create one first"
+                    onFocus={() => void lookForVaults()}
                     onChange={({ detail }) => setVault(detail.selectedOption.value)}
                   />
                 </FormField>

@@ -6,12 +6,11 @@ import { Screen } from '../parts/screen.tsx'
 import { useVaults } from '../parts/vault-choice.ts'
 
 export function CreatePlan(): ReactNode {
-  const { data: vaults, error } = useVaults()
+  const { data: vaults, error, isFetchedAfterMount: isKnown } = useVaults()
   return (
     <Screen title="Create backup plan" above={[['Backup plans', '/plans']]}>
       {error !== null && <Problem error={error} what="list backup vaults" />}
-      {vaults === undefined && error === null && <Spinner />}
-      {(vaults !== undefined || error !== null) && <PlanBuilder firstVault={vaults?.[0]?.BackupVaultName} />}
+      {isKnown ? <PlanBuilder firstVault={vaults?.[0]?.BackupVaultName} /> : <Spinner />}
     </Screen>
   )
 }

@@ -1,4 +1,3 @@
-import { ListBackupVaultsCommand } from '@aws-sdk/client-backup'
 import Alert from '@cloudscape-design/components/alert'
 import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
@@ -9,11 +8,9 @@ import Input from '@cloudscape-design/components/input'
 import Select from '@cloudscape-design/components/select'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
-import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useSearchParams } from 'react-router'
-import { backup } from '../api/backup.ts'
 import type { FoundItem, StartItemSearchJobInput } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { Arn } from '../parts/arn.tsx'
@@ -26,8 +23,8 @@ import { usePages } from '../parts/pages.ts'
 import { Problem } from '../parts/problem.tsx'
 import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
+import { useVaults } from '../parts/vault-choice.ts'
 
-const MAX_VAULTS = 1_000
 const FOLLOW_MS = 1_000
 
 /** Files, objects and tables in recovery points, by their names. The address has the question and the search that answers it. */
@@ -43,11 +40,7 @@ function Question(): ReactNode {
   )
   const [error, setError] = useState<unknown>()
   const [isBusy, setBusy] = useState(false)
-  const vaults = useQuery({
-    queryKey: ['vault names'],
-    queryFn: async () =>
-      (await backup.send(new ListBackupVaultsCommand({ MaxResults: MAX_VAULTS }))).BackupVaultList ?? [],
-  })
+  const vaults = useVaults()
   const job = query.get('job') ?? undefined
   const submit = async (): Promise<void> => {
     setBusy(true)
