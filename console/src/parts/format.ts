@@ -19,6 +19,9 @@ export function when(at: Date | undefined): string {
   return at === undefined ? '–' : at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 }
 
+/** The time zone that `when` writes in. */
+export const ownZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone
+
 export function day(at: Date): string {
   return at.toLocaleDateString(undefined, { dateStyle: 'medium' })
 }

@@ -21,7 +21,7 @@ import type { BackupPlanRun } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { Confirm } from '../parts/confirm.tsx'
-import { fromSeconds, nameOf, when } from '../parts/format.ts'
+import { fromSeconds, nameOf, ownZone, when } from '../parts/format.ts'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -111,7 +111,13 @@ function NextRuns({
 }): ReactNode {
   const names = new Map((plan.Rules ?? []).map(({ RuleId, RuleName }) => [RuleId, RuleName]))
   return (
-    <Container header={<Header variant="h2">Next runs</Header>}>
+    <Container
+      header={
+        <Header variant="h2" description={`Your own times, ${ownZone()}.`}>
+          Next runs
+        </Header>
+      }
+    >
       {runs.length === 0 ? (
         <Box>None: no rule has a schedule, or nothing is assigned.</Box>
       ) : (

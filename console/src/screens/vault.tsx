@@ -153,7 +153,7 @@ function Summary({ vault }: { readonly vault: DescribeBackupVaultOutput }): Reac
           ['Type', vaultType(vault.VaultType)],
           ['Lock', <LockState key="lock" vault={vault} />],
           ['Retention', retention(vault)],
-          ['Key', nameOf(vault.EncryptionKeyArn)],
+          ['Encryption key', keyText(vault.EncryptionKeyArn)],
           ['Created', when(vault.CreationDate)],
           ['ARN', vault.BackupVaultArn],
         ]}
@@ -161,6 +161,10 @@ function Summary({ vault }: { readonly vault: DescribeBackupVaultOutput }): Reac
     </Container>
   )
 }
+
+/** Each vault has one of its own; AWS's name of the default one says nothing of that. */
+const keyText = (arn: string | undefined): string =>
+  arn?.endsWith(':alias/aws/backup') === true ? 'Its own' : nameOf(arn)
 
 function retention({ MinRetentionDays: min, MaxRetentionDays: max }: DescribeBackupVaultOutput): string {
   if (min === undefined && max === undefined) return 'Any'
