@@ -65,6 +65,9 @@ test(
     await goTo(page, '/plans/create')
     await next()
     await shows(page, page.getByText('The plan needs a name.'))
+    await page.getByLabel('Backup plan name').fill('each monday')
+    await page.getByLabel('Backup plan name').press('Tab')
+    await shows(page, page.getByText('“each monday” is not allowed: use 1 to 50 letters, digits'))
     await page.getByLabel('Backup plan name').fill('mondays')
     await next()
     const runs = page.getByRole('table', { name: 'Next 10 runs' }).getByRole('row')
@@ -77,6 +80,7 @@ test(
     await open('How often')
     await page.getByRole('option', { name: 'As I write it' }).click()
     await page.getByLabel('Schedule', { exact: true }).fill('each day')
+    await page.getByLabel('Schedule', { exact: true }).press('Tab')
     await shows(page, page.getByText('"each day" is no schedule'))
     await page.getByLabel('Schedule', { exact: true }).fill('cron(0 3 ? * MON *)')
     // Cold storage needs 90 days more, and a vault that has some.

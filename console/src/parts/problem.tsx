@@ -3,6 +3,7 @@ import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
 import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
+import { inWords } from './allowed.ts'
 import { Link } from './link.tsx'
 
 /** The id by which a refusal is explained, as the server says it at the end of its sentence. */
@@ -18,7 +19,7 @@ export function Explain({ id }: { readonly id: string | undefined }): ReactNode 
 /** A message of the server as it stands; where it is a refusal, with the way to its reasons instead of the id. */
 export function Message({ text }: { readonly text: string | undefined }): ReactNode {
   const id = AUTHORIZATION_ID.exec(text ?? '')?.[1]
-  if (id === undefined) return text
+  if (id === undefined) return text === undefined ? undefined : inWords(text)
   return (
     <>
       {text?.replace(AUTHORIZATION_ID, '.')} <Explain id={id} />
@@ -53,7 +54,7 @@ export function Problem({ error, what }: { readonly error: unknown; readonly wha
       header={isDenied(failure) ? `You may not ${what}` : `Could not ${what}`}
       action={id !== undefined && <Button onClick={() => void navigate(explainPath(id))}>Explain</Button>}
     >
-      {failure.message.replace(AUTHORIZATION_ID, '.')}
+      {inWords(failure.message.replace(AUTHORIZATION_ID, '.'))}
     </Alert>
   )
 }

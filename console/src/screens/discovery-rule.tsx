@@ -11,6 +11,7 @@ import { quoted } from '../parts/aws-command.tsx'
 import { ConnectionFields, NO_CONNECTION, connectionOf } from '../parts/connection-fields.tsx'
 import type { GivenConnection, Type } from '../parts/connection-fields.tsx'
 import { FormDialog } from '../parts/form-dialog.tsx'
+import { NameField, isName } from '../parts/name-field.tsx'
 import { notify } from '../parts/notices.tsx'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
 import type { ChosenRole } from '../parts/role-field.tsx'
@@ -62,7 +63,7 @@ export function PutRule({
       title={before === undefined ? 'Create discovery rule' : `Edit discovery rule ${before.Name}`}
       what="put this discovery rule"
       action={before === undefined ? 'Create rule' : 'Save'}
-      isReady={name !== '' && roleArn !== undefined && linesOf(include).length > 0}
+      isReady={isName('discoveryRule', name) && roleArn !== undefined && linesOf(include).length > 0}
       command={commandOf(input, roleArn ?? 'ROLE')}
       onClose={onClose}
       onSubmit={async () => {
@@ -73,9 +74,7 @@ export function PutRule({
     >
       {before === undefined && (
         <>
-          <FormField label="Name" constraintText="Letters, digits, hyphens and underscores.">
-            <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
-          </FormField>
+          <NameField kind="discoveryRule" value={name} autoFocus onChange={setName} />
           <FormField label="What to look for">
             <Select
               selectedOption={TYPES.find(({ value }) => value === type) ?? null}

@@ -3,7 +3,6 @@ import type { Framework } from '@aws-sdk/client-backup'
 import Button from '@cloudscape-design/components/button'
 import Checkbox from '@cloudscape-design/components/checkbox'
 import FormField from '@cloudscape-design/components/form-field'
-import Input from '@cloudscape-design/components/input'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
@@ -14,6 +13,7 @@ import { FormDialog } from '../parts/form-dialog.tsx'
 import { when } from '../parts/format.ts'
 import { Link, frameworkPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
+import { NameField, isName } from '../parts/name-field.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
 import { useTitle } from '../parts/screen.tsx'
@@ -91,7 +91,7 @@ function CreateFramework({ onClose }: { readonly onClose: () => void }): ReactNo
       title="Create framework"
       what="create this framework"
       action="Create framework"
-      isReady={name !== '' && chosen.size > 0}
+      isReady={isName('framework', name) && chosen.size > 0}
       command={awsCommand('backup', 'create-framework', input)}
       onClose={onClose}
       onSubmit={async () => {
@@ -99,9 +99,7 @@ function CreateFramework({ onClose }: { readonly onClose: () => void }): ReactNo
         notify(`Framework ${name} was created.`)
       }}
     >
-      <FormField label="Name" constraintText="Letters, digits and underscores; a letter first.">
-        <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
-      </FormField>
+      <NameField kind="framework" value={name} autoFocus onChange={setName} />
       <FormField
         label="What must be so"
         description="Their limits are those of AWS; the aws CLI sets others."

@@ -2,8 +2,6 @@ import { CreateRoleCommand, DeleteRoleCommand, PutRolePolicyCommand } from '@aws
 import Alert from '@cloudscape-design/components/alert'
 import Button from '@cloudscape-design/components/button'
 import ExpandableSection from '@cloudscape-design/components/expandable-section'
-import FormField from '@cloudscape-design/components/form-field'
-import Input from '@cloudscape-design/components/input'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -14,6 +12,7 @@ import { queries } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { count } from '../parts/format.ts'
+import { NameField, isName } from '../parts/name-field.tsx'
 import { notify } from '../parts/notices.tsx'
 import { PolicyText } from '../parts/preflight.tsx'
 import { Problem } from '../parts/problem.tsx'
@@ -80,21 +79,22 @@ export function LeastPrivilege({
           {data.FitsInline && <AwsCommand command={commandOf(name || 'NAME', data.PolicyDocument)} />}
           {creating.error !== undefined && <Problem error={creating.error} what="create this role" />}
           {data.FitsInline ? (
-            <FormField
+            <NameField
               label="Name of the role"
-              secondaryControl={
+              kind="identity"
+              value={name}
+              onChange={setName}
+              control={
                 <Button
                   formAction="none"
                   loading={creating.isBusy}
-                  disabled={name === ''}
+                  disabled={!isName('identity', name)}
                   onClick={creating.onSubmit}
                 >
                   Create role
                 </Button>
               }
-            >
-              <Input value={name} onChange={({ detail }) => setName(detail.value)} />
-            </FormField>
+            />
           ) : (
             <Alert type="warning">
               This is too long for a policy within a role: make managed policies of it, with roleback role

@@ -13,6 +13,7 @@ import Input from '@cloudscape-design/components/input'
 import Multiselect from '@cloudscape-design/components/multiselect'
 import Select from '@cloudscape-design/components/select'
 import { useQuery } from '@tanstack/react-query'
+import type { UseQueryResult } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { backup } from '../api/backup.ts'
@@ -24,6 +25,7 @@ import { FormDialog } from '../parts/form-dialog.tsx'
 import { ago, labelOf, when } from '../parts/format.ts'
 import { Actions } from '../parts/layout.tsx'
 import { List } from '../parts/list.tsx'
+import { NameField, isName } from '../parts/name-field.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Message, Problem } from '../parts/problem.tsx'
@@ -50,6 +52,7 @@ export function Reports(): ReactNode {
     const answer = await backup.send(new ListReportPlansCommand({ MaxResults: 50, NextToken }))
     return { rows: answer.ReportPlans ?? [], next: answer.NextToken }
   })
+  const places = useReportPlaces()
   const run = async (ReportPlanName: string): Promise<void> => {
     try {
       await backup.send(new StartReportJobCommand({ ReportPlanName }))
@@ -86,8 +89,12 @@ export function Reports(): ReactNode {
           {
             id: 'to',
             header: 'Written to',
-            cell: ({ ReportDeliveryChannel: to }) =>
-              [to?.S3BucketName, to?.S3KeyPrefix].filter((part) => part !== undefined).join('/'),
+            cell: ({ ReportDeliveryChannel: to }) => (
+              <>
+                {places.data?.find(({ value }) => value === to?.S3BucketName)?.label ?? to?.S3BucketName}
+                {to?.S3KeyPrefix !== undefined && `, below ${to.S3KeyPrefix}`}
+              </>
+            ),
           },
           {
             id: 'last',
@@ -192,7 +199,7 @@ function CreateReport({ onClose }: { readonly onClose: () => void }): ReactNode 
   const [prefix, setPrefix] = useState('')
   const [frameworks, setFrameworks] = useState<readonly string[]>([])
   const isOfCompliance = template.endsWith('COMPLIANCE_REPORT')
-  const places = useQuery({ queryKey: ['report places'], queryFn: reportPlaces })
+  const places = useReportPlaces()
   const known = useQuery({
     queryKey: ['framework arns'],
     queryFn: async () =>
@@ -216,7 +223,7 @@ function CreateReport({ onClose }: { readonly onClose: () => void }): ReactNode 
       title="Create report plan"
       what="create this report plan"
       action="Create report plan"
-      isReady={name !== '' && to !== undefined && (!isOfCompliance || frameworks.length > 0)}
+      isReady={isName('framework', name) && to !== undefined && (!isOfCompliance || frameworks.length > 0)}
       command={awsCommand('backup', 'create-report-plan', input)}
       onClose={onClose}
       onSubmit={async () => {
@@ -224,9 +231,7 @@ function CreateReport({ onClose }: { readonly onClose: () => void }): ReactNode 
         notify(`Report plan ${name} was created.`)
       }}
     >
-      <FormField label="Name" constraintText="Letters, digits and underscores; a letter first.">
-        <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
-      </FormField>
+      <NameField kind="framework" value={name} autoFocus onChange={setName} />
       <FormField label="About">
         <Select
           selectedOption={TEMPLATES.find(({ value }) => value === template) ?? null}
@@ -266,6 +271,10 @@ function CreateReport({ onClose }: { readonly onClose: () => void }): ReactNode 
     </FormDialog>
   )
 }
+
+/** Where reports can be written, with the names that people know. */
+const useReportPlaces = (): UseQueryResult<Awaited<ReturnType<typeof reportPlaces>>> =>
+  useQuery({ queryKey: ['report places'], queryFn: reportPlaces })
 
 /** Buckets and directories, by what a delivery channel calls them: the end of their ARN. */
 async function reportPlaces(): Promise<{ value: string; label: string; description: string }[]> {

@@ -9,7 +9,6 @@ import {
 import type { RestoreTestingPlanForList } from '@aws-sdk/client-backup'
 import Button from '@cloudscape-design/components/button'
 import FormField from '@cloudscape-design/components/form-field'
-import Input from '@cloudscape-design/components/input'
 import Select from '@cloudscape-design/components/select'
 import SegmentedControl from '@cloudscape-design/components/segmented-control'
 import { useState } from 'react'
@@ -24,6 +23,7 @@ import { useFilters } from '../parts/filters.ts'
 import { FormDialog } from '../parts/form-dialog.tsx'
 import { ago, typeName } from '../parts/format.ts'
 import { List } from '../parts/list.tsx'
+import { NameField, isName } from '../parts/name-field.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
@@ -199,7 +199,7 @@ function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
       title="Create restore testing plan"
       what="create this restore testing plan"
       action="Create restore testing plan"
-      isReady={name !== '' && role !== undefined && areReady(drafts)}
+      isReady={isName('testingPlan', name) && role !== undefined && areReady(drafts)}
       command={command}
       onClose={onClose}
       onSubmit={async () => {
@@ -226,9 +226,7 @@ function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
         notify(`Restore testing plan ${name} was created.`)
       }}
     >
-      <FormField label="Name" constraintText="Letters, digits and underscores.">
-        <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
-      </FormField>
+      <NameField kind="testingPlan" value={name} autoFocus onChange={setName} />
       <FormField label="When">
         <Select
           selectedOption={SCHEDULES.find(({ value }) => value === schedule) ?? null}

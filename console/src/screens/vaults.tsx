@@ -1,8 +1,6 @@
 import { CreateBackupVaultCommand, ListBackupVaultsCommand } from '@aws-sdk/client-backup'
 import type { BackupVaultListMember } from '@aws-sdk/client-backup'
 import Button from '@cloudscape-design/components/button'
-import FormField from '@cloudscape-design/components/form-field'
-import Input from '@cloudscape-design/components/input'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { useState } from 'react'
@@ -14,9 +12,11 @@ import { FormDialog } from '../parts/form-dialog.tsx'
 import { when } from '../parts/format.ts'
 import { Link, vaultPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
+import { NameField, isName } from '../parts/name-field.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
 import { useTitle } from '../parts/screen.tsx'
+import { lookForVaults } from '../parts/vault-choice.ts'
 
 export function Vaults(): ReactNode {
   useTitle('Backup vaults')
@@ -113,20 +113,16 @@ function CreateVault({ onClose }: { readonly onClose: () => void }): ReactNode {
       title="Create backup vault"
       what="create this backup vault"
       action="Create backup vault"
-      isReady={name !== ''}
+      isReady={isName('vault', name)}
       command={awsCommand('backup', 'create-backup-vault', { BackupVaultName: name })}
       onClose={onClose}
       onSubmit={async () => {
         await backup.send(new CreateBackupVaultCommand({ BackupVaultName: name }))
+        await lookForVaults()
         notify(`Backup vault ${name} was created.`)
       }}
     >
-      <FormField
-        label="Name"
-        constraintText="2 to 50 letters, digits, hyphens and underscores. It cannot be changed."
-      >
-        <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
-      </FormField>
+      <NameField kind="vault" hint="It cannot be changed." value={name} autoFocus onChange={setName} />
     </FormDialog>
   )
 }

@@ -18,6 +18,7 @@ import { awsCommand } from '../../parts/aws-command.tsx'
 import { FormDialog } from '../../parts/form-dialog.tsx'
 import { identityPath } from '../../parts/link.tsx'
 import type { IdentityKind } from '../../parts/link.tsx'
+import { NameField, isName } from '../../parts/name-field.tsx'
 import { notify } from '../../parts/notices.tsx'
 
 /** A new user, group, role or policy; its screen, where the rest is done, comes next. */
@@ -32,13 +33,14 @@ export function CreateIdentity({
   const [name, setName] = useState('')
   const [description, setDescription] = useState('')
   const [document, setDocument] = useState(kind === 'role' ? BACKUP_TRUST : TEMPLATE)
+  const nameKind = kind === 'user' || kind === 'role' ? 'identity' : 'policy'
   const { input, create } = callOf(kind, name, description, document)
   return (
     <FormDialog
       title={`Create ${kind}`}
       what={`create this ${kind}`}
       action={`Create ${kind}`}
-      isReady={name !== ''}
+      isReady={isName(nameKind, name)}
       command={awsCommand('iam', `create-${kind}`, input)}
       onClose={onClose}
       onSubmit={async () => {
@@ -47,9 +49,7 @@ export function CreateIdentity({
         await navigate(identityPath(kind, id))
       }}
     >
-      <FormField label="Name" constraintText="Letters, digits and any of _+=,.@-">
-        <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
-      </FormField>
+      <NameField kind={nameKind} value={name} autoFocus onChange={setName} />
       {(kind === 'role' || kind === 'policy') && (
         <>
           <FormField label="Description (optional)">

@@ -2,7 +2,6 @@ import { ListPoliciesCommand } from '@aws-sdk/client-iam'
 import type { AttachedPolicy } from '@aws-sdk/client-iam'
 import Button from '@cloudscape-design/components/button'
 import FormField from '@cloudscape-design/components/form-field'
-import Input from '@cloudscape-design/components/input'
 import Select from '@cloudscape-design/components/select'
 import Spinner from '@cloudscape-design/components/spinner'
 import { useQuery } from '@tanstack/react-query'
@@ -17,6 +16,7 @@ import { FormDialog } from '../../parts/form-dialog.tsx'
 import { Stack } from '../../parts/layout.tsx'
 import { Link, identityPath } from '../../parts/link.tsx'
 import { List } from '../../parts/list.tsx'
+import { NameField, isName } from '../../parts/name-field.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
 import { PolicyEditor } from '../../parts/policy-editor.tsx'
@@ -224,16 +224,14 @@ function NamePolicy({
       title="Add inline policy"
       what="name this policy"
       action="Write it"
-      isReady={/^[\w+=,.@-]{1,128}$/.test(name)}
+      isReady={isName('policy', name)}
       onClose={onClose}
       onSubmit={async () => {
         onNamed(name)
         await Promise.resolve()
       }}
     >
-      <FormField label="Name" constraintText="Letters, digits and any of _+=,.@-">
-        <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
-      </FormField>
+      <NameField kind="policy" value={name} autoFocus onChange={setName} />
     </FormDialog>
   )
 }

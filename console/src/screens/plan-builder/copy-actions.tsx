@@ -4,6 +4,7 @@ import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
 import FormField from '@cloudscape-design/components/form-field'
 import SpaceBetween from '@cloudscape-design/components/space-between'
+import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { LifecycleFields } from './lifecycle-fields.tsx'
 import { useVaults } from '../../parts/vault-choice.ts'
@@ -21,6 +22,7 @@ interface CopyActionsProps {
 /** Where each recovery point is copied to, and how long the copy is kept. */
 export function CopyActions({ copies, from, onChange }: CopyActionsProps): ReactNode {
   const { data: vaults = [] } = useVaults()
+  const [left, setLeft] = useState<ReadonlySet<number>>(new Set())
   const others = vaults.filter(({ BackupVaultName }) => BackupVaultName !== from)
   const set = (index: number, part: Partial<CopyAction>): void =>
     onChange(copies.map((copy, at) => (at === index ? { ...copy, ...part } : copy)))
@@ -33,6 +35,9 @@ export function CopyActions({ copies, from, onChange }: CopyActionsProps): React
             label="Copy to destination"
             description="A vault of yours, or the ARN of another account’s."
             stretch
+            errorText={
+              left.has(index) && (copy.DestinationBackupVaultArn ?? '') === '' && 'Say where it is copied to.'
+            }
             secondaryControl={
               <Button
                 formAction="none"
@@ -45,6 +50,7 @@ export function CopyActions({ copies, from, onChange }: CopyActionsProps): React
           >
             <Autosuggest
               value={copy.DestinationBackupVaultArn ?? ''}
+              onBlur={() => setLeft((before) => new Set([...before, index]))}
               placeholder="arn:aws:backup:…:backup-vault:…"
               enteredTextLabel={(text) => `Use ${text}`}
               options={others.map(({ BackupVaultName: label = '', BackupVaultArn: value = '' }) => ({

@@ -1,5 +1,6 @@
 import type { BackupPlanInput, BackupRule, BackupRuleInput } from '@aws-sdk/client-backup'
 import type { RetentionCounts } from '../../api/generated.ts'
+import { isName } from '../../parts/name-field.tsx'
 import type { Tags } from '../../parts/tag-fields.tsx'
 
 /** A backup plan while it is written: what AWS's calls take, rule by rule, and what this server has beside it. */
@@ -136,6 +137,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 /** What of a lifecycle AWS's rules forbid; undefined where nothing. */
 export function lifecycleSlip(lifecycle: BackupRuleInput['Lifecycle']): string | undefined {
   const { DeleteAfterDays: days, MoveToColdStorageAfterDays: cold } = lifecycle ?? {}
+  if (days === 0 || cold === 0) return 'A whole number of days, 1 or more.'
   if (cold === undefined || days === undefined || days >= cold + MIN_COLD_DAYS) return undefined
   return `What is moved after ${cold} days is kept for at least ${cold + MIN_COLD_DAYS}: ${MIN_COLD_DAYS} days in cold storage, as with AWS.`
 }
@@ -147,6 +149,7 @@ export function rulesSlip({ rules }: Draft): string | undefined {
   for (const [index, { rule }] of rules.entries()) {
     const name = names[index] as string
     if (name === '') return `Rule ${index + 1} has no name.`
+    if (!isName('plan', name)) return `The name of rule ${index + 1} is not allowed.`
     if (names.indexOf(name) !== index) return `Two rules have the name ${name}.`
     if ((rule.TargetBackupVaultName ?? '') === '') return `Choose a backup vault for rule ${name}.`
     const slip = lifecycleSlip(rule.Lifecycle)

@@ -14,6 +14,7 @@ import { RulesStep } from './rules-step.tsx'
 import { commandOf, savePlan } from './save.ts'
 import type { Present } from './save.ts'
 import { StartStep } from './start-step.tsx'
+import { isName } from '../../parts/name-field.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { TagFields } from '../../parts/tag-fields.tsx'
@@ -46,7 +47,12 @@ export function PlanBuilder({
     await navigate(`/plans/${encodeURIComponent(id)}${present === undefined ? '/assign' : ''}`)
   })
 
-  const nameSlip = draft.name === '' ? 'The plan needs a name.' : undefined
+  const nameSlip =
+    draft.name === ''
+      ? 'The plan needs a name.'
+      : isName('plan', draft.name)
+        ? undefined
+        : 'Its name is not allowed.'
   const slip = rulesSlip(draft)
   const steps: readonly (WizardProps.Step & { readonly slip?: string | undefined })[] = [
     ...(present === undefined

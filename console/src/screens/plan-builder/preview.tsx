@@ -9,13 +9,11 @@ import { useDeferredValue } from 'react'
 import type { ReactNode } from 'react'
 import { COUNTS } from './draft.ts'
 import type { DraftRule } from './draft.ts'
-import { roleback } from '../../api/roleback.ts'
-import { count, fromSeconds, when } from '../../parts/format.ts'
-import { Problem } from '../../parts/problem.tsx'
+import { RUNS, scheduleQuery } from './schedule.ts'
+import { count, fromSeconds, ownZone, when } from '../../parts/format.ts'
+import { Problem, isDenied } from '../../parts/problem.tsx'
 
 const DAY_MS = 86_400_000
-/** As many as AWS shows. */
-const RUNS = 10
 
 interface Run {
   readonly at: Date
@@ -26,18 +24,8 @@ interface Run {
 export function PlanPreview({ rules }: { readonly rules: readonly DraftRule[] }): ReactNode {
   const asked = useDeferredValue(rules)
   const answers = useQueries({
-    queries: asked.map(
-      ({ rule: { ScheduleExpression: schedule = '', ScheduleExpressionTimezone: zone } }) => ({
-        queryKey: ['schedule', schedule, zone],
-        queryFn: async () =>
-          await roleback('PreviewSchedule', {
-            ScheduleExpression: schedule,
-            ...(zone !== '' && { ScheduleExpressionTimezone: zone }),
-            MaxRuns: RUNS,
-          }),
-        enabled: schedule !== '',
-        retry: false,
-      }),
+    queries: asked.map(({ rule: { ScheduleExpression: schedule = '', ScheduleExpressionTimezone: zone } }) =>
+      scheduleQuery(schedule, zone),
     ),
   })
   const byRule = asked.map((of, index) => ({
@@ -50,7 +38,7 @@ export function PlanPreview({ rules }: { readonly rules: readonly DraftRule[] })
     <Container header={<Header variant="h2">What it would do</Header>}>
       <SpaceBetween size="s">
         {byRule.map(({ of, error }, index) =>
-          error === null || error === undefined ? null : (
+          error === undefined || !isDenied(error) ? null : (
             <Problem key={index} error={error} what={`read the schedule of ${of.rule.RuleName ?? ''}`} />
           ),
         )}
@@ -63,7 +51,11 @@ export function PlanPreview({ rules }: { readonly rules: readonly DraftRule[] })
           variant="embedded"
           items={runs.toSorted((a, b) => a.at.getTime() - b.at.getTime()).slice(0, RUNS)}
           ariaLabels={{ tableLabel: `Next ${RUNS} runs` }}
-          header={<Header variant="h3">{`Next ${RUNS} runs`}</Header>}
+          header={
+            <Header variant="h3" description={`Your own times, ${ownZone()}.`}>
+              {`Next ${RUNS} runs`}
+            </Header>
+          }
           empty="No rule has a schedule that will be due."
           wrapLines
           columnDefinitions={[

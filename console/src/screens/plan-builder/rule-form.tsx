@@ -14,8 +14,10 @@ import { CopyActions } from './copy-actions.tsx'
 import { COUNTS } from './draft.ts'
 import type { DraftRule } from './draft.ts'
 import { LifecycleFields, NumberField } from './lifecycle-fields.tsx'
+import { useScheduleSlips } from './schedule.ts'
+import { NameField } from '../../parts/name-field.tsx'
 import { TagFields } from '../../parts/tag-fields.tsx'
-import { useVaults } from '../../parts/vault-choice.ts'
+import { lookForVaults, useVaults } from '../../parts/vault-choice.ts'
 
 const SCHEDULES = [
   { value: 'cron(30 0 * * ? *)', label: 'Daily at 00:30' },
@@ -28,12 +30,16 @@ const SCHEDULES = [
 interface RuleFormProps {
   readonly of: DraftRule
   readonly title: string
+  /** Whether another rule has its name. */
+  readonly isTwice: boolean
   readonly onChange: (next: DraftRule) => void
   readonly onRemove: (() => void) | undefined
 }
 
 /** One rule: when, where to, how long, and what becomes of it meanwhile. */
-export function RuleForm({ of: { rule, counts }, title, onChange, onRemove }: RuleFormProps): ReactNode {
+export function RuleForm(props: RuleFormProps): ReactNode {
+  const { title, isTwice, onChange, onRemove } = props
+  const { rule, counts } = props.of
   const set = (part: Partial<BackupRuleInput>): void => onChange({ rule: { ...rule, ...part }, counts })
   return (
     <Container
@@ -53,9 +59,13 @@ export function RuleForm({ of: { rule, counts }, title, onChange, onRemove }: Ru
       }
     >
       <SpaceBetween size="m">
-        <FormField label="Name" stretch>
-          <Input value={rule.RuleName ?? ''} onChange={({ detail }) => set({ RuleName: detail.value })} />
-        </FormField>
+        <NameField
+          kind="plan"
+          stretch
+          value={rule.RuleName ?? ''}
+          slip={isTwice ? 'Another rule of this plan has this name.' : undefined}
+          onChange={(RuleName) => set({ RuleName })}
+        />
         <VaultField rule={rule} set={set} />
         <Schedule rule={rule} set={set} />
         <LifecycleFields
@@ -123,19 +133,26 @@ interface PartProps {
 
 function VaultField({ rule: { TargetBackupVaultName: vault = '' }, set }: PartProps): ReactNode {
   const { data: vaults } = useVaults()
+  const [wasLeft, setLeft] = useState(false)
   const names = (vaults ?? []).map(({ BackupVaultName = '' }) => BackupVaultName)
   const isUnknown = vault !== '' && vaults !== undefined && !names.includes(vault)
   return (
     <FormField
       label="Backup vault"
       stretch
-      errorText={isUnknown && `There is no backup vault ${vault} here. Choose one, or create it first.`}
+      errorText={
+        isUnknown
+          ? `There is no backup vault ${vault} here. Choose one, or create it first.`
+          : wasLeft && vault === '' && 'Choose a backup vault.'
+      }
     >
       <Select
         selectedOption={vault === '' ? null : { value: vault, label: vault }}
         options={names.map((name) => ({ value: name, label: name }))}
         placeholder="Choose a backup vault"
         empty="No backup vaults. Create one first"
+        onFocus={() => void lookForVaults()}
+        onBlur={() => setLeft(true)}
         onChange={({ detail }) => set({ TargetBackupVaultName: detail.selectedOption.value })}
       />
     </FormField>
@@ -147,6 +164,8 @@ function Schedule({ rule, set }: PartProps): ReactNode {
   const common = SCHEDULES.find(({ value }) => value === expression && value !== '')
   const [isCustom, setCustom] = useState(common === undefined)
   const chosen = isCustom ? SCHEDULES.at(-1) : common
+  const [wasLeft, setLeft] = useState(false)
+  const slips = useScheduleSlips(expression, zone)
   return (
     <SpaceBetween size="m">
       <FormField label="How often" stretch>
@@ -164,13 +183,27 @@ function Schedule({ rule, set }: PartProps): ReactNode {
         <FormField
           label="Schedule"
           description="cron(minute hour day month weekday year) or rate(number unit)"
+          errorText={wasLeft && slips.schedule}
           stretch
         >
-          <Input value={expression} onChange={({ detail }) => set({ ScheduleExpression: detail.value })} />
+          <Input
+            value={expression}
+            onBlur={() => setLeft(true)}
+            onChange={({ detail }) => set({ ScheduleExpression: detail.value })}
+          />
         </FormField>
       )}
-      <FormField label="Time zone" description="As in Europe/Berlin; it moves with summer time." stretch>
-        <Input value={zone} onChange={({ detail }) => set({ ScheduleExpressionTimezone: detail.value })} />
+      <FormField
+        label="Time zone"
+        description="As in Europe/Berlin; it moves with summer time."
+        errorText={wasLeft && slips.zone}
+        stretch
+      >
+        <Input
+          value={zone}
+          onBlur={() => setLeft(true)}
+          onChange={({ detail }) => set({ ScheduleExpressionTimezone: detail.value })}
+        />
       </FormField>
     </SpaceBetween>
   )

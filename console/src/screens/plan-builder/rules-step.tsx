@@ -29,6 +29,10 @@ export function RulesStep({
           key={index}
           of={rule}
           title={`Rule ${index + 1}`}
+          isTwice={rules.some(
+            (other, at) =>
+              at !== index && rule.rule.RuleName !== '' && other.rule.RuleName === rule.rule.RuleName,
+          )}
           onChange={(next) =>
             onChange({ ...draft, rules: rules.map((one, at) => (at === index ? next : one)) })
           }

@@ -6,7 +6,6 @@ import {
 } from '@aws-sdk/client-backup'
 import Container from '@cloudscape-design/components/container'
 import FormField from '@cloudscape-design/components/form-field'
-import Input from '@cloudscape-design/components/input'
 import RadioGroup from '@cloudscape-design/components/radio-group'
 import Select from '@cloudscape-design/components/select'
 import SpaceBetween from '@cloudscape-design/components/space-between'
@@ -19,6 +18,7 @@ import { PlanJson } from './plan-json.tsx'
 import { backup } from '../../api/backup.ts'
 import { allPages, roleback } from '../../api/roleback.ts'
 import { count } from '../../parts/format.ts'
+import { NameField } from '../../parts/name-field.tsx'
 import { Problem } from '../../parts/problem.tsx'
 
 /** Plans that are offered to begin with. */
@@ -56,9 +56,14 @@ export function StartStep({ draft, scratch, onChange }: StartProps): ReactNode {
         />
         {way === 'template' && <Template draft={draft} onChange={onChange} />}
         {way === 'plan' && <Existing draft={draft} onChange={onChange} />}
-        <FormField label="Backup plan name" description="It stays as it is once the plan is made." stretch>
-          <Input value={draft.name} onChange={({ detail }) => onChange({ ...draft, name: detail.value })} />
-        </FormField>
+        <NameField
+          label="Backup plan name"
+          kind="plan"
+          hint="It stays as it is once the plan is made."
+          stretch
+          value={draft.name}
+          onChange={(name) => onChange({ ...draft, name })}
+        />
         {way === 'json' && <PlanJson draft={draft} onChange={onChange} />}
       </SpaceBetween>
     </Container>

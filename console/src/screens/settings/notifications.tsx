@@ -18,6 +18,7 @@ import { FormDialog } from '../../parts/form-dialog.tsx'
 import { ago, count, fromSeconds } from '../../parts/format.ts'
 import { Actions, Stack } from '../../parts/layout.tsx'
 import { List } from '../../parts/list.tsx'
+import { NameField, isName } from '../../parts/name-field.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
 import { Message } from '../../parts/problem.tsx'
@@ -223,7 +224,7 @@ function AddTarget({ onClose }: { readonly onClose: () => void }): ReactNode {
         }),
       })}
       isReady={
-        name !== '' &&
+        isName('target', name) &&
         url !== '' &&
         (!isEndpoint || topic !== '') &&
         (!isMail || (mail.from !== '' && mail.to !== ''))
@@ -246,9 +247,7 @@ function AddTarget({ onClose }: { readonly onClose: () => void }): ReactNode {
         )
       }}
     >
-      <FormField label="Name">
-        <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
-      </FormField>
+      <NameField kind="target" value={name} autoFocus onChange={setName} />
       <FormField label="Type">
         <Select
           selectedOption={TYPES.find(({ value }) => value === type) ?? null}

@@ -11,6 +11,7 @@ import { Confirm } from '../../parts/confirm.tsx'
 import { FormDialog } from '../../parts/form-dialog.tsx'
 import { fromSeconds, when } from '../../parts/format.ts'
 import { List } from '../../parts/list.tsx'
+import { NameField, isName } from '../../parts/name-field.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
 
@@ -91,7 +92,6 @@ function AddStorage({ onClose }: { readonly onClose: () => void }): ReactNode {
       <Input
         value={form[name]}
         {...(type !== undefined && { type })}
-        autoFocus={name === 'name'}
         onChange={({ detail }) => setForm({ ...form, [name]: detail.value })}
       />
     </FormField>
@@ -111,7 +111,7 @@ function AddStorage({ onClose }: { readonly onClose: () => void }): ReactNode {
         }),
         ...(isForNew ? ['--new-vaults'] : []),
       ].join(' ')}
-      isReady={[name, location, endpoint, key, secret].every((value) => value !== '')}
+      isReady={isName('storage', name) && [location, endpoint, key, secret].every((value) => value !== '')}
       onClose={onClose}
       onSubmit={async () => {
         await roleback('PutStorage', {
@@ -126,7 +126,13 @@ function AddStorage({ onClose }: { readonly onClose: () => void }): ReactNode {
         notify(`Storage ${name} was added.`)
       }}
     >
-      {text('name', 'Name', 'By which vaults name it.')}
+      <NameField
+        kind="storage"
+        value={name}
+        autoFocus
+        hint="By which vaults name it."
+        onChange={(given) => setForm({ ...form, name: given })}
+      />
       {text('location', 'Bucket and prefix', 's3://bucket/prefix')}
       {text('endpoint', 'Endpoint', 'https://s3.example.com')}
       {text('region', 'Region (optional)', 'Of the bucket, where its service has regions.')}
