@@ -1,13 +1,5 @@
 import assert from 'node:assert/strict'
-import {
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -18,6 +10,7 @@ import { complaintsOf, launch, missing, shows, signInWithKey } from './browser.t
 import { ACCOUNT, backupEnded, fill } from './filled.ts'
 import type { Filled } from './filled.ts'
 import { goTo } from './screens.ts'
+import { startLongJob } from './views.ts'
 
 /** What people do in the console with things that matter: refusals, policies, locks, jobs that run. */
 
@@ -179,20 +172,7 @@ test(
 )
 
 test('a running job is stopped from its screen', { skip: missing }, async () => {
-  const path = join(folder, 'huge')
-  mkdirSync(path)
-  writeFileSync(join(path, 'disk.img'), '')
-  truncateSync(join(path, 'disk.img'), 2 ** 38)
-  const { ResourceArn } = await server.call('roleback', 'RegisterResource', {
-    ResourceType: 'EFS',
-    Name: 'huge',
-    Connection: { Path: path },
-  })
-  const { BackupJobId = '' } = await server.call('backup', 'StartBackupJob', {
-    BackupVaultName: 'production',
-    ResourceArn,
-    IamRoleArn: `arn:aws:iam::${ACCOUNT}:role/service-role/AWSBackupDefaultServiceRole`,
-  })
+  const BackupJobId = await startLongJob(server, folder, 'production')
   const page = await pageAsRoot(`/jobs/backup/${BackupJobId}`)
   await shows(page, page.getByText('Running'))
   await page.getByRole('button', { name: 'Stop' }).click()

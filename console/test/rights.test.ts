@@ -12,6 +12,7 @@ import { launch, missing, shows, signInWithKey } from './browser.ts'
 import { ACCOUNT, fill } from './filled.ts'
 import type { Filled } from './filled.ts'
 import { goTo } from './screens.ts'
+import { makeWatcher } from './views.ts'
 
 /** Who may do what: how the console says it, by which statement, and how it helps with what is missing. */
 
@@ -209,22 +210,8 @@ test(
   'whoever may only list jobs sees on the overview what follows from these, and of the rest that he may not and why',
   { skip: missing },
   async () => {
-    const { call } = server
-    await call('iam', 'CreateUser', { UserName: 'watcher' })
-    await call('iam', 'PutUserPolicy', {
-      UserName: 'watcher',
-      PolicyName: 'jobs',
-      PolicyDocument: JSON.stringify({
-        Version: '2012-10-17',
-        Statement: [{ Effect: 'Allow', Action: 'backup:ListBackupJobs', Resource: '*' }],
-      }),
-    })
-    const { AccessKey } = await call('iam', 'CreateAccessKey', { UserName: 'watcher' })
     const watcher = await browser.newPage()
-    await signInWithKey(watcher, server.url, {
-      accessKeyId: AccessKey.AccessKeyId,
-      secretAccessKey: AccessKey.SecretAccessKey,
-    })
+    await signInWithKey(watcher, server.url, await makeWatcher(server))
     const tile = (label: string) => watcher.locator('.tiles > div').filter({ hasText: label })
     await shows(watcher, tile('Failed in 24 h').getByRole('link', { name: '1', exact: true }))
     await shows(watcher, tile('Running').getByRole('link', { name: '0', exact: true }))
