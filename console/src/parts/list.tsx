@@ -50,6 +50,8 @@ export function List<T>(props: ListProps<T>): ReactNode {
     )
   }
   const hasPages = pages.number > 1 || pages.hasNext
+  // Of what the server cuts only the first page says how many there are, or that there are more.
+  const isCounted = !pages.isLoading && pages.error === null && pages.number === 1
   return (
     <Table
       variant={variant}
@@ -69,6 +71,7 @@ export function List<T>(props: ListProps<T>): ReactNode {
           variant={variant === 'full-page' ? 'awsui-h1-sticky' : 'h2'}
           description={description}
           actions={<Actions>{actions}</Actions>}
+          {...(isCounted && { counter: `(${pages.rows.length}${pages.hasNext ? '+' : ''})` })}
         >
           {title}
         </Header>
