@@ -22,7 +22,7 @@ export interface ChunkReaderOptions {
   readonly store: BlobStore
   readonly keys: VaultKeys
   readonly index: ChunkIndex
-  /** Segments kept for the next chunk; default 12, of about a MiB each. */
+  /** Segments kept for the next chunk; default 12, of up to two MiB each. */
   readonly cachedSegments?: number
   /**
    * Hashes no chunk of a pack whose own sealed directory says what the index says. Chunks of other packs, and those whose directory
@@ -34,7 +34,7 @@ export interface ChunkReaderOptions {
 }
 
 const CACHED_SEGMENTS = 12
-const SLOT_BYTES = 1152 * 1024
+const SLOT_BYTES = 2048 * 1024
 const MAX_OPEN_PACKS = 64
 /** Vaults of so few segments are asked for the longest. */
 const FEW_SEGMENTS = 1_000

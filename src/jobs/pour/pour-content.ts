@@ -29,8 +29,8 @@ const MIB = 1024 * 1024
 /** Content of up to this size is one chunk and lies with its neighbours in segments of half a MiB. */
 export const SMALL_BYTES: number = 128 * 1024
 const SMALL_SEGMENT_BYTES = MIB / 2
-const LARGE_SEGMENT_BYTES = MIB
-/** A segment ends at three quarters of its size, since the next chunk may be half of it. */
+const LARGE_SEGMENT_BYTES = 2 * MIB
+/** A segment ends at three quarters of its memory, since the next chunk may be a quarter of it. */
 const LARGE_TARGET_BYTES = (LARGE_SEGMENT_BYTES * 3) / 4
 const WINDOW_BYTES = 3 * MIB
 
@@ -71,7 +71,7 @@ export class ContentPour {
     this.#windowBytes = Math.max(WINDOW_BYTES, chunkSizes.max * 3)
     this.#windowAt = this.#smallAt + MIB
     const largeAt = this.#windowAt + this.#windowBytes
-    this.#streamAt = largeAt + LARGE_SEGMENT_BYTES * 2
+    this.#streamAt = largeAt + LARGE_SEGMENT_BYTES
     this.#chunker = createChunker(keys.gearTable(), chunkSizes, this.#streamAt + this.#windowBytes)
     const { memory } = this.#chunker
     this.#packs = new PackWriter({ store, keys, type: 'data', tag, onSegment })
