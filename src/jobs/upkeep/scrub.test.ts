@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { DiskBlobStore } from '../../blobs/disk.ts'
 import { makeRecoveryKit } from '../../keyring/recovery-kit.ts'
 import { ServerKey } from '../../keyring/server-key.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -26,6 +27,7 @@ import { VaultRegistry } from '../vaults/vault-registry.ts'
 const NOW = Date.UTC(2026, 10, 28, 12)
 const DAY = 86_400_000
 const VAULT = { vault_id: '0123456789abcdef'.repeat(2) }
+const COLD = `cold-${VAULT.vault_id}`
 
 interface Bench extends AsyncDisposable {
   readonly dir: string
@@ -40,8 +42,8 @@ interface Bench extends AsyncDisposable {
   checks(): Promise<readonly string[]>
 }
 
-/** A store, a vault on a disk with a recovery point of `files` small files, a day old, and a clock that the test moves. */
-async function openBench(files: number = 3): Promise<Bench> {
+/** A store, a vault on a disk with a recovery point of small files, a day old, and a clock that the test moves; with cold storage, too. */
+async function openBench(coldRoot?: string): Promise<Bench> {
   const dir = mkdtempSync(join(tmpdir(), 'roleback-scrub-'))
   const store = await openStore({ kind: 'sqlite', file: ':memory:' })
   const serverKey = new ServerKey(Buffer.alloc(32, 7))
@@ -71,18 +73,28 @@ async function openBench(files: number = 3): Promise<Bench> {
   const vaults = new VaultRegistry({
     store,
     serverKey,
-    coldRoots: new Map(),
+    coldRoots: new Map(coldRoot === undefined ? [] : [[REGION, coldRoot]]),
     roots: new Map([[REGION, dir]]),
     dataDir: dir,
     log,
   })
   const storage = JSON.stringify({ kind: 'directory', path: VAULT.vault_id })
-  const row = vaultRow('old', { ...VAULT, storage, created_at: NOW - DAY })
+  const row = vaultRow('old', {
+    ...VAULT,
+    storage,
+    created_at: NOW - DAY,
+    ...(coldRoot !== undefined && {
+      cold_storage: JSON.stringify({ kind: 'directory', path: COLD }),
+      cold_begun_at: NOW - DAY,
+    }),
+  })
   await insertVault(store.db, row)
   await vaults.create(row)
   const stored = await store.db.selectFrom('vault').selectAll().executeTakeFirstOrThrow()
   const vault = await vaults.open(stored)
-  await backUp(vault, new Coordinator(), 'p1', randomFiles(Array.from({ length: files }, (_, i) => `f${i}`)))
+  await backUp(vault, new Coordinator(), 'p1', randomFiles(['f0', 'f1', 'f2']))
+  if (coldRoot !== undefined)
+    await backUp(await vaults.openCold(stored, true), new Coordinator(), 'p2', randomFiles(['f3']))
   const tools = { store, serverKey, vaults, clock: passed, log } as unknown as JobTools
   return {
     dir: join(dir, VAULT.vault_id),
@@ -100,6 +112,7 @@ async function openBench(files: number = 3): Promise<Bench> {
             await whileOpening?.()
             return await vaults.open(of)
           },
+          openCold: (of: VaultTable) => vaults.openCold(of),
         } as unknown as VaultRegistry,
       }),
     checks: async () =>
@@ -260,6 +273,41 @@ test('a vault whose storage is away keeps no other from being read, and is tried
   await server.run()
   const rows = await store.db.selectFrom('vault_scrub').select('vault_id').execute()
   assert.deepEqual(rows, [VAULT], 'nothing is kept of a vault that is gone')
+})
+
+test('a cold storage that is away keeps the first store from nothing, and its pass has not ended until it was read', async () => {
+  const coldRoot = mkdtempSync(join(tmpdir(), 'roleback-scrub-cold-'))
+  try {
+    await using bench = await openBench(coldRoot)
+    const { store, clock, vault, dir, lines } = bench
+    const [pack] = (await blobsOf(vault.store, 'data/')) as [string]
+    renameSync(join(coldRoot, COLD), `${coldRoot}/away`)
+    const server = bench.server()
+    await runUntilIdle(bench, server)
+    const isRead = async (): Promise<boolean> => (await findScrub(store.db, VAULT)).pass_blobs > 0
+    assert.ok(await isRead())
+    assert.equal((await findScrub(store.db, VAULT)).last_ended_at, null, 'half of it is not all of it')
+    assert.ok(lines.some((line) => line.includes(`${COLD} has no vault.json`)))
+    assert.deepEqual(await bench.checks(), [])
+    // Rot in the first store is found all the same, once it is to be read again.
+    flip(join(dir, pack))
+    clock.ms += 2 * PASS_MS + DAY
+    await runUntilIdle(bench, server)
+    assert.equal((await findScrub(store.db, VAULT)).damaged_blobs, 1)
+    assert.equal((await findScrub(store.db, VAULT)).last_ended_at, null)
+    renameSync(`${coldRoot}/away`, join(coldRoot, COLD))
+    clock.ms += DAY
+    await runUntilIdle(bench, server)
+    const { last_ended_at: endedAt, last_blobs: blobs } = await findScrub(store.db, VAULT)
+    const stores = [vault.store, new DiskBlobStore(join(coldRoot, COLD))]
+    const there = (await Promise.all(stores.map((one) => blobsOf(one)))).flat()
+    assert.deepEqual(
+      [endedAt !== null, blobs],
+      [true, there.filter((name) => !name.startsWith('damage/')).length],
+    )
+  } finally {
+    rmSync(coldRoot, { recursive: true, force: true })
+  }
 })
 
 test('a server reads 12 MiB a second, and without a pause while a pass is behind', async () => {
