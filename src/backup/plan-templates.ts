@@ -11,6 +11,7 @@ import type {
   ListBackupPlanTemplatesOutput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
+import { nextToken, pageOf } from './paging.ts'
 import { planDocument } from './plan-document.ts'
 import { documentOf, planOf } from './plans.ts'
 
@@ -20,7 +21,7 @@ interface TemplateRule {
   readonly days: number
 }
 
-/** Plans to begin with; they write into the vault that AWS's console makes, `Default`. */
+/** Plans to begin with, by their ids; they write into the vault that AWS's console makes, `Default`. */
 const TEMPLATES: readonly {
   readonly id: string
   readonly name: string
@@ -62,16 +63,21 @@ const TEMPLATES: readonly {
 const DEFAULT_VAULT = 'Default'
 
 export async function listBackupPlanTemplates(
-  _: Context,
+  ctx: Context,
   input: ListBackupPlanTemplatesInput,
 ): Promise<ListBackupPlanTemplatesOutput> {
-  if (input.NextToken !== undefined)
-    throw new InvalidParameterValueException('Invalid NextToken: all templates are on one page')
+  const list = 'ListBackupPlanTemplates'
+  const { limit, after } = pageOf(ctx, list, input)
+  const [last = ''] = after ?? []
+  const left = TEMPLATES.filter(({ id }) => id > last)
+  const page = left.slice(0, limit)
+  const end = page.at(-1)
   return {
-    BackupPlanTemplatesList: TEMPLATES.map(({ id, name }) => ({
+    BackupPlanTemplatesList: page.map(({ id, name }) => ({
       BackupPlanTemplateId: id,
       BackupPlanTemplateName: name,
     })),
+    NextToken: nextToken(ctx, list, end !== undefined && left.length > limit ? [end.id] : undefined),
   }
 }
 

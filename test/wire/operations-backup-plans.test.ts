@@ -23,6 +23,7 @@ import {
   ListRecoveryPointsByBackupVaultCommand,
   paginateListBackupPlanVersions,
   paginateListBackupPlans,
+  paginateListBackupPlanTemplates,
 } from '@aws-sdk/client-backup'
 import type { BackupPlanInput, BackupRuleInput } from '@aws-sdk/client-backup'
 import {
@@ -201,9 +202,19 @@ test('plans go out as JSON and come back; templates are plans', async () => {
     )
   }
   await makeVault(world, 'Default')
-  const { BackupPlanTemplatesList } = await backup.send(new ListBackupPlanTemplatesCommand({}))
+  const templates = []
+  for await (const page of paginateListBackupPlanTemplates({ client: backup, pageSize: 3 }, {}))
+    templates.push(page.BackupPlanTemplatesList ?? [])
+  assert.deepEqual(
+    templates.map(({ length }) => length),
+    [3, 1],
+  )
+  await assert.rejects(
+    backup.send(new ListBackupPlanTemplatesCommand({ NextToken: 'forged' })),
+    sdkError('InvalidParameterValueException', 400, 'Invalid NextToken'),
+  )
   const made: (readonly [string | undefined, number | undefined, number | undefined])[] = []
-  for (const { BackupPlanTemplateId } of BackupPlanTemplatesList ?? []) {
+  for (const { BackupPlanTemplateId } of templates.flat()) {
     const { BackupPlanDocument } = await backup.send(
       new GetBackupPlanFromTemplateCommand({ BackupPlanTemplateId }),
     )
