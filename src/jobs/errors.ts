@@ -32,6 +32,11 @@ export class JobFailedError extends Error {
   }
 }
 
+/** What the job was to do must not be done: no other try helps, also of a job that is tried until it succeeds. */
+export class JobRefusedError extends JobFailedError {
+  override name = 'JobRefusedError'
+}
+
 /** Worth another try inside the start window. */
 export class RetryLaterError extends Error {
   override name = 'RetryLaterError'

@@ -10,7 +10,7 @@ import { findJob, insertJob, requestCancel } from '../store/jobs/jobs.ts'
 import type { JobTable } from '../store/schema.ts'
 import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
-import { AccessDeniedError, JobFailedError, RetryLaterError } from './errors.ts'
+import { AccessDeniedError, JobFailedError, JobRefusedError, RetryLaterError } from './errors.ts'
 import type { JobRunner, JobTools } from './tools.ts'
 import { RunningTime } from './running-time.ts'
 import { VaultRegistry } from './vaults/vault-registry.ts'
@@ -20,7 +20,7 @@ import { Worker } from './worker.ts'
 const ACCOUNT = '111122223333'
 const HOUR = 3_600_000
 
-/** A worker on a store in memory that runs `runner` for backups, under a clock the test moves. */
+/** A worker on a store in memory that runs `runner` for backups and deletions, under a clock the test moves. */
 async function withWorker(
   runner: JobRunner,
   run: (at: {
@@ -49,7 +49,7 @@ async function withWorker(
   }
   const worker = new Worker({
     tools,
-    runners: { backup: runner },
+    runners: { backup: runner, 'delete-point': runner },
     owner: 'test',
     leaseMs: 60_000,
     concurrentJobs: 1,
@@ -179,6 +179,35 @@ test('an error that will not pass by itself ends the job at once, with its own w
     assert.deepEqual(
       [ended.state, ended.status_message, ended.attempts],
       ['FAILED', `Backup job failed because backup vault ${arn} does not exist.`, 1],
+    )
+  })
+})
+
+test('a deletion that was decided is tried until it succeeds, and ends at once where it must not be', async () => {
+  let tries = 0
+  const away = (): never => {
+    throw new JobFailedError('The cold storage of the vault is not there')
+  }
+  const runner: JobRunner = () => (++tries <= 12 ? away() : Promise.resolve({ state: 'COMPLETED' }))
+  await withWorker(runner, async ({ store, clock, put }) => {
+    const id = await put({ kind: 'delete-point' })
+    for (let attempts = 1; attempts <= 12; attempts++) {
+      const waiting = await until(store, id, (job) => job.attempts === attempts && job.state !== 'RUNNING')
+      assert.equal(waiting.state, 'CREATED')
+      assert.match(waiting.status_message ?? '', /is not there\. It is tried again at /)
+      assert.ok(waiting.run_at <= clock.ms + 600_000)
+      clock.ms = waiting.run_at
+      store.wake()
+    }
+    assert.equal((await until(store, id, (job) => isFinished(job.state))).state, 'COMPLETED')
+  })
+  const refuse: JobRunner = () => Promise.reject(new JobRefusedError('the vault is locked'))
+  await withWorker(refuse, async ({ store, put }) => {
+    const id = await put({ kind: 'delete-point' })
+    const ended = await until(store, id, (job) => isFinished(job.state))
+    assert.deepEqual(
+      [ended.state, ended.status_message, ended.attempts],
+      ['FAILED', 'the vault is locked', 1],
     )
   })
 })

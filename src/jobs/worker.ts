@@ -4,7 +4,13 @@ import { stackOf } from '../lib/log.ts'
 import { claimJob, finishJob, heartbeat, LeaseLostError, nextDueAt, putBack } from '../store/jobs/claims.ts'
 import type { JobEnd } from '../store/jobs/claims.ts'
 import type { JobKind, JobTable } from '../store/schema.ts'
-import { AccessDeniedError, JobFailedError, JobStoppedError, RetryLaterError } from './errors.ts'
+import {
+  AccessDeniedError,
+  JobFailedError,
+  JobRefusedError,
+  JobStoppedError,
+  RetryLaterError,
+} from './errors.ts'
 import type { JobOutcome, JobRunner, JobTools, RunningJob } from './tools.ts'
 import { isTransient } from './transient.ts'
 import { behindRoom } from './upkeep/sweep-queue.ts'
@@ -23,6 +29,14 @@ const MAX_BEAT_MS = 1_000
 /** Between two tries of a job whose source is down, in milliseconds. */
 const MIN_RETRY_MS = 15_000
 const MAX_RETRY_MS = 600_000
+/** Who asked to be run later so often is run later still each time, up to this, in milliseconds. */
+const SOON_TRIES = 20
+const MAX_LATER_MS = 60_000
+/**
+ * What carries out what was decided before, and nobody asks for again: tried until it succeeds or must not be done. A storage that is
+ * away for an hour would leave a recovery point on its way out, or a hold that ended sealed in it, for ever.
+ */
+const UNTIL_DONE: readonly JobKind[] = ['delete-point', 'amend-point', 'delete-vault']
 /** Copies are tried again for so long from their first try, as AWS's, in milliseconds. */
 const COPY_RETRY_MS = 7_200_000
 
@@ -258,16 +272,27 @@ function triedUntil(row: JobTable): number | undefined {
 }
 
 /**
- * Backups wait inside their start window for a source that is down, and copies for some time for their vaults, as AWS's do: longer
- * each time, ten minutes at most.
+ * Backups wait inside their start window for a source that is down, copies for some time for their vaults, as AWS's do, and what must be
+ * done until it is: longer each time, ten minutes at most.
  */
 function delayBefore(error: unknown, row: JobTable): number | undefined {
-  if (error instanceof RetryLaterError) return error.delayMs
+  if (error instanceof RetryLaterError) {
+    const later = error.delayMs * 2 ** Math.max(0, Math.min(20, row.attempts - SOON_TRIES))
+    return Math.max(error.delayMs, Math.min(MAX_LATER_MS, later))
+  }
+  if (UNTIL_DONE.includes(row.kind)) {
+    const isOver = error instanceof JobRefusedError || error instanceof JobStoppedError
+    return isOver ? undefined : waitBefore(row)
+  }
   if ((row.kind !== 'backup' && row.kind !== 'copy') || triedUntil(row) === undefined) return undefined
   // Nobody waits for a plan's job: while its window is open, somebody may give its role what it lacks.
   const mayBeMended = row.plan_id !== null && isRefusal(error)
-  if (!mayBeMended && !isTransient(error)) return undefined
-  return Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** Math.min(10, row.attempts - 1))
+  return mayBeMended || isTransient(error) ? waitBefore(row) : undefined
+}
+
+/** Longer after each try. */
+function waitBefore({ attempts }: JobTable): number {
+  return Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** Math.min(10, attempts - 1))
 }
 
 function isRefusal(error: unknown): boolean {

@@ -1,10 +1,13 @@
 import { lifecycleChangeProblem } from '../../plans/vault-lock.ts'
+import { LeaseLostError } from '../../store/jobs/claims.ts'
 import { isMoving } from '../../store/points/cold-points.ts'
 import { listPointsOfHold } from '../../store/points/legal-holds.ts'
 import { findRecoveryPoint, updateLifecycle } from '../../store/points/recovery-points.ts'
 import type { RecoveryPointTable } from '../../store/schema.ts'
 import { findVault } from '../../store/vaults/vaults.ts'
+import { PointNotFoundError } from '../../vault/errors.ts'
 import type { PointHead } from '../../vault/heads.ts'
+import type { Vault } from '../../vault/vault.ts'
 import { RetryLaterError } from '../errors.ts'
 import { pointState } from './point-state.ts'
 import { protectionOf, sealedDays, sealedHolds } from '../plans/protection.ts'
@@ -40,6 +43,7 @@ async function amendHeld(
   isEnded: boolean,
 ): Promise<JobOutcome> {
   let isAll = true
+  let failure: unknown
   let after: readonly string[] | undefined
   do {
     const { rows, next } = await listPointsOfHold(tools.store.db, holdId, { limit: PAGE, after })
@@ -47,11 +51,17 @@ async function amendHeld(
       job.signal.throwIfAborted()
       // What is amended while a point is moved goes where it is then.
       if (point.status === 'CREATING' || (await isMoving(tools.store.db, point))) isAll = false
-      else await amend(tools, job, point, isEnded ? holdId : undefined)
+      else
+        // One that cannot be reached keeps no other from knowing of the hold.
+        await amend(tools, job, point, isEnded ? holdId : undefined).catch((error: unknown) => {
+          if (job.signal.aborted || error instanceof LeaseLostError) throw error
+          failure ??= error
+        })
       job.progress.itemsDone++
     }
     after = next
   } while (after !== undefined)
+  if (failure !== undefined) throw failure
   // Its head may have been written before the hold was there.
   if (!isAll) throw new RetryLaterError('A recovery point under the hold is being made or moved', RETRY_MS)
   return { state: 'COMPLETED' }
@@ -71,7 +81,9 @@ async function amend(
   const opened = await tools.vaults.open(vault)
   const { lock } = await protectionOf(tools, vault, opened)
   const holding = await tools.vaults.holding(vault, point)
-  const head = await holding.head(point.point_id)
+  const head = await headOf(holding, point.point_id)
+  // Gone from its storage by other hands, which a sweep tells: there is nothing to say it to.
+  if (head === undefined) return undefined
   const before = sealedDays(head)
   const problem = lifecycleChangeProblem(lock, before, point.delete_after_days)
   if (problem === undefined) {
@@ -82,6 +94,15 @@ async function amend(
   const state = await pointState(db, { ...point, delete_after_days: before })
   await holding.amend(point.point_id, withHolds(state, head, endedHoldId))
   return `The lifecycle of ${point.arn} was not changed: ${problem}`
+}
+
+async function headOf(holding: Vault, pointId: string): Promise<PointHead | undefined> {
+  try {
+    return await holding.head(pointId)
+  } catch (error) {
+    if (error instanceof PointNotFoundError) return undefined
+    throw error
+  }
 }
 
 /** A sealed hold is ended by its own cancelling only: a row that is edited or lost takes none away with the next change of tags. */

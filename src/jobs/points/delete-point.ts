@@ -1,5 +1,5 @@
 import { BACKUP_SERVICE } from '../../access/passed-role.ts'
-import { assertClaim, finishJob } from '../../store/jobs/claims.ts'
+import { assertClaim, finishJob, LeaseLostError } from '../../store/jobs/claims.ts'
 import { hasColdStore } from '../../store/points/cold-points.ts'
 import {
   deleteRecoveryPoint,
@@ -13,7 +13,7 @@ import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
 import { findVault } from '../../store/vaults/vaults.ts'
 import { headName } from '../../vault/heads.ts'
 import { isEitherThere } from '../../vault/twins.ts'
-import { JobFailedError } from '../errors.ts'
+import { JobRefusedError, RetryLaterError } from '../errors.ts'
 import { protectionOf, whyKept } from '../plans/protection.ts'
 import { queueSweep, SWEEP_OF_EXPIRED_MS } from '../upkeep/sweep-queue.ts'
 import type { JobOutcome, JobTools, RunningJob } from '../tools.ts'
@@ -28,13 +28,41 @@ export async function runDeletePoint(tools: JobTools, job: RunningJob): Promise<
   const point = await findRecoveryPoint(db, row.account_id, row.recovery_point_arn as string)
   const vault = await findVault(db, row.account_id, row.region, row.vault_name as string)
   if (point === undefined || vault === undefined || point.status !== 'DELETING') return { state: 'COMPLETED' }
+  try {
+    return await deletePoint(tools, job, vault, point)
+  } catch (error) {
+    const isToldElsewhere = [JobRefusedError, RetryLaterError, LeaseLostError].some(
+      (of) => error instanceof of,
+    )
+    if (!isToldElsewhere && !job.signal.aborted) await sayWhyNotYet(tools, point, error)
+    throw error
+  }
+}
+
+/** The job is tried again until it succeeds; meanwhile the point says why it is still there. */
+async function sayWhyNotYet(tools: JobTools, point: RecoveryPointTable, error: unknown): Promise<void> {
+  const reason = error instanceof Error ? error.message : String(error)
+  const message = `Not deleted yet: ${reason}. It is tried again until it is`
+  if (point.status_message === message) return
+  await setRecoveryPointStatus(tools.store.db, point, ['DELETING'], { status: 'DELETING', message })
+  tools.log.warn('a recovery point could not be deleted yet', { point: point.arn, reason })
+}
+
+async function deletePoint(
+  tools: JobTools,
+  job: RunningJob,
+  vault: VaultTable,
+  point: RecoveryPointTable,
+): Promise<JobOutcome> {
+  const { row } = job
   await job.check()
   const opened = await tools.vaults.open(vault)
   const by = row.caller_arn === BACKUP_SERVICE ? 'expiry' : 'caller'
   const holding = await tools.vaults.holding(vault, point)
   const kept = await whyKept(tools, await protectionOf(tools, vault, opened), holding, point.point_id, by)
   if (kept !== undefined) return await keepPoint(tools, job, point, kept)
-  const { reason = `job ${row.job_id} of ${row.caller_arn}` } = JSON.parse(row.input) as { reason?: string }
+  const { reason: why } = JSON.parse(row.input) as { readonly reason?: string }
+  const reason = why ?? `job ${row.job_id} of ${row.caller_arn}`
   // A move that was interrupted may have left it in both.
   if (typeof vault.cold_storage === 'string') await deleteCold(tools, vault, point, reason)
   await opened.deletePoint(point.point_id, reason)
@@ -48,7 +76,7 @@ export async function runDeletePoint(tools: JobTools, job: RunningJob): Promise<
     await finishJob(tx, row, {
       state: 'COMPLETED',
       now,
-      status_message: point.status_message,
+      status_message: why ?? null,
       message_category: 'SUCCESS',
     })
   })
@@ -86,5 +114,5 @@ async function keepPoint(
     await setRecoveryPointStatus(tx, point, ['DELETING'], { status, message })
   })
   tools.log.error('a recovery point was to be deleted that must stay', { point: point.arn, reason })
-  throw new JobFailedError(message)
+  throw new JobRefusedError(message)
 }

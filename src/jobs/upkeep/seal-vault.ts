@@ -7,6 +7,7 @@ import {
   sameLock,
 } from '../../plans/vault-lock.ts'
 import type { ClockReading, VaultLock } from '../../plans/vault-lock.ts'
+import type { VaultTable } from '../../store/schema.ts'
 import { findVault, healVaultLock, isSealing, setVaultLock } from '../../store/vaults/vaults.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
 import type { PointRecord } from '../../vault/heads.ts'
@@ -35,7 +36,7 @@ export async function runSealVault(tools: JobTools, job: RunningJob): Promise<Jo
   if (vault === undefined || vault.state === 'FAILED') return { state: 'COMPLETED' }
   if (vault.state === 'CREATING')
     throw new RetryLaterError(`Backup vault ${vault.name} is being created`, 200)
-  const opened = await tools.vaults.open(vault)
+  const opened = await tools.vaults.open(vault).catch(tryAgain(vault))
   await job.check()
   const asked = parseLockText(vault.lock_configuration)
   const reading = tools.runningTime.reading()
@@ -50,11 +51,7 @@ export async function runSealVault(tools: JobTools, job: RunningJob): Promise<Jo
       outcome.isRefused = change === 'refused'
       return change === 'refused' ? undefined : change
     })
-    .catch((error: unknown) => {
-      if (error instanceof VaultDamageError) throw error
-      // Until it is sealed only rows know it: tried again for as long as it takes.
-      throw new RetryLaterError(`The lock of ${vault.name} could not be sealed: ${String(error)}`, 5_000)
-    })
+    .catch(tryAgain(vault))
   const sealed = JSON.stringify({ number: records.number, record: records.record })
   await setVaultLock(db, vault, { sealed_records: sealed })
   // What came after this job was made has a job of its own.
@@ -63,6 +60,14 @@ export async function runSealVault(tools: JobTools, job: RunningJob): Promise<Jo
   const message = `The lock of backup vault ${vault.name} was not changed: it is for good, or nobody asked for the change`
   tools.log.error('a vault’s lock was put right', { vault: vault.arn, reason: message })
   return { state: 'COMPLETED', message }
+}
+
+/** Until it is sealed only rows know it: tried again for as long as it takes. */
+function tryAgain({ name }: VaultTable): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof VaultDamageError) throw error
+    throw new RetryLaterError(`The lock of ${name} could not be sealed: ${String(error)}`, 5_000)
+  }
 }
 
 /** The vault record that makes the sealed lock the one that was asked for; undefined where it is that already. */

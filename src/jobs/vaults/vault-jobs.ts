@@ -3,7 +3,7 @@ import type { VaultTable } from '../../store/schema.ts'
 import { hasColdStore } from '../../store/points/cold-points.ts'
 import { findVault, setVaultState, unfinishedUpkeep } from '../../store/vaults/vaults.ts'
 import type { Vault } from '../../vault/vault.ts'
-import { JobFailedError, RetryLaterError } from '../errors.ts'
+import { JobRefusedError, RetryLaterError } from '../errors.ts'
 import type { Protection } from '../plans/protection.ts'
 import { protectionOf, whyKept } from '../plans/protection.ts'
 import type { JobOutcome, JobTools, RunningJob } from '../tools.ts'
@@ -37,7 +37,7 @@ export async function runDeleteVault(tools: JobTools, job: RunningJob): Promise<
   if (reason !== undefined) {
     const message = `The storage of backup vault ${vault.name} (${vault.vault_id}) was not deleted: ${reason}`
     tools.log.error('a vault’s storage was to be deleted that must stay', { vault: vault.arn, reason })
-    throw new JobFailedError(message)
+    throw new JobRefusedError(message)
   }
   await tools.vaults.remove(vault.vault_id, vault)
   return { state: 'COMPLETED' }
