@@ -13,6 +13,7 @@ import { pruneEvents } from '../src/store/events/events.ts'
 import { targetMeasures } from '../src/store/points/measures.ts'
 import { openStore } from '../src/store/store.ts'
 import type { Store } from '../src/store/store.ts'
+import { givenUpNotice } from '../src/events/given-up.ts'
 import { postgresMissing, startPostgres } from '../test/servers/postgres.ts'
 import { machine, say } from './measure.ts'
 
@@ -62,7 +63,13 @@ async function measure(engine: string, store: Store): Promise<void> {
     ['the metrics of targets', await msOf(() => targetMeasures(store.db, 1_000))],
     [
       'bound what is owed',
-      await msOf(() => boundDeliveries(store.db, { ofTarget: 10_000, ofAccount: 100_000 }, NOW)),
+      await msOf(() =>
+        boundDeliveries(
+          store,
+          { ofTarget: 10_000, ofAccount: 100_000 },
+          { now: NOW, tell: (of) => givenUpNotice(of, 'us-east-1') },
+        ),
+      ),
     ],
   ]
   const took = await msOf(() => deliver(store))

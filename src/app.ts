@@ -218,6 +218,7 @@ async function startOn(
     log,
     reach: { own: [listen, ...own], allowedEndpoints },
     owner: `${owner} ${process.pid} deliverer`,
+    region: server.region,
     publicUrl: facts.publicUrl,
     managementAccountId: server.management_account_id,
   })

@@ -7,6 +7,7 @@ import { startMailServer } from '../../test/servers/smtp.ts'
 import { ServerKey } from '../keyring/server-key.ts'
 import { createLog } from '../lib/log.ts'
 import { ACCOUNT, NOW, REGION, targetOf } from '../store/contract-rows.ts'
+import { openAuditChain } from '../store/audit/audit-chain.ts'
 import { deliveryCounts, insertDeliveries, retryDeliveries } from '../store/events/event-deliveries.ts'
 import { putEventTarget } from '../store/events/event-targets.ts'
 import type { DeclaredTarget } from '../store/events/event-targets.ts'
@@ -16,6 +17,8 @@ import { Deliverer } from './deliver.ts'
 import type { Event } from './event.ts'
 import { failedBackup } from './event.fixture.ts'
 import { parsePattern } from './pattern.ts'
+import type { Message } from './message.ts'
+import { EventRouter } from './router.ts'
 import { pingPattern, requestFor, sealTarget } from './target.ts'
 import type { HttpKind } from './target.ts'
 import { trialOf } from './words.ts'
@@ -73,6 +76,9 @@ test('what is not taken for a week is given up, is counted, and can be sent agai
   assert.equal(await retryDeliveries(hook.store, 't1', hook.now()), 2)
   await hook.run()
   assert.deepEqual([taken.length, await counts()], [3, { owed: 0, givenUp: 0 }])
+  assert.deepEqual(await hook.told(), [
+    '2 messages to event target t1 were given up: it answered with status 503',
+  ])
 })
 
 test('a mail tells at once, and what comes within the next minute together', async () => {
@@ -181,6 +187,7 @@ test('a dead man’s switch hears of every end of a run where healthchecks.io ha
     ABORTED: '/ping/1/fail?a=b',
     MISSED: '/ping/1/fail?a=b',
     EMPTY: '/ping/1/fail?a=b',
+    SUPERSEDED: '/ping/1/log?a=b',
     PAUSED: undefined,
   }
   for (const [state, path] of Object.entries(ends)) assert.equal(pathOf(run(state)), path, state)
@@ -198,7 +205,8 @@ async function openTarget(place: string, { secret, ...declared }: Target) {
   const store = await openStore({ kind: 'sqlite', file: ':memory:' })
   let now = NOW
   const serverKey = new ServerKey(Buffer.alloc(32, 7))
-  const target = targetOf('t1', { ...declared, secret: sealTarget(serverKey, 't1', secret) })
+  const pattern = JSON.stringify({ source: ['roleback'] })
+  const target = targetOf('t1', { ...declared, pattern, secret: sealTarget(serverKey, 't1', secret) })
   await putEventTarget(store.db, target, { arn: 'arn', now })
   const notice = { detailType: 'Test', resources: [], detail: {}, cause: 'c' }
   await recordNotice(store.db, { ...notice, accountId: ACCOUNT, region: REGION, at: now })
@@ -210,6 +218,7 @@ async function openTarget(place: string, { secret, ...declared }: Target) {
     log: createLog('silent'),
     reach: { own: [], allowedEndpoints: [place] },
     owner: 'a test',
+    region: REGION,
     publicUrl: () => 'http://127.0.0.1',
     managementAccountId: ACCOUNT,
   })
@@ -227,6 +236,27 @@ async function openTarget(place: string, { secret, ...declared }: Target) {
         }))
         await insertDeliveries(tx, owed, now)
       }),
+    /** What another target of the account is told of what was given up. */
+    told: async (): Promise<readonly string[]> => {
+      const options = { store, clock: { now: () => now, monotonic: () => now }, log: createLog('silent') }
+      await putEventTarget(store.db, { ...target, name: 'other', target_id: 't2' }, { arn: 'arn', now })
+      openAuditChain(store, {
+        mac: (text) => serverKey.fingerprint('audit', text),
+        accountId: ACCOUNT,
+        writer: 'a test',
+        now: () => now,
+      })
+      await new EventRouter({ ...options, region: REGION }).run()
+      const rows = await store.db
+        .selectFrom('event_delivery')
+        .select('message')
+        .where('target_id', '=', 't2')
+        .execute()
+      return rows
+        .map(({ message }) => (JSON.parse(message) as Message).event)
+        .filter((event) => event['detail-type'] === 'Event Delivery Given Up')
+        .map(({ detail }) => String(detail['statusMessage']))
+    },
     givenUp: async () =>
       await store.db
         .selectFrom('event_delivery')

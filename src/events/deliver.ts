@@ -8,6 +8,7 @@ import {
   owedBehind,
 } from '../store/events/event-deliveries.ts'
 import type { ClaimedDelivery } from '../store/events/event-deliveries.ts'
+import { givenUpNotice } from './given-up.ts'
 import { MAIL_EVENTS, MAIL_PAUSE_MS } from './mail.ts'
 import type { Message } from './message.ts'
 import { sendTo } from './send.ts'
@@ -30,6 +31,8 @@ const MAX_WAIT_MS = 3_600_000
 export interface DelivererOptions extends SendOptions {
   readonly log: Log
   readonly owner: string
+  /** Of what lies in none. */
+  readonly region: string
 }
 
 /**
@@ -92,7 +95,7 @@ export class Deliverer {
   }
 
   async #send({ delivery, target }: ClaimedDelivery): Promise<void> {
-    const { store, clock, log } = this.#options
+    const { store, clock, log, region } = this.#options
     const isMail = target.kind === 'MAIL'
     // A mail tells all that waits: whoever has the first has those behind it, too.
     const behind = isMail ? await owedBehind(store.db, delivery, toldTogether(delivery.refusals) - 1) : []
@@ -106,13 +109,14 @@ export class Deliverer {
     const isHopeless = isRefused && delivery.refusals + 1 >= MAX_REFUSALS
     const giveUpBefore = now - GIVE_UP_MS
     const waitMs = Math.min(MAX_WAIT_MS, MIN_WAIT_MS * 2 ** Math.min(20, target.failures))
-    await failDeliveries(store, deliveries, {
+    await failDeliveries(store, target, deliveries, {
       now,
       problem,
       retryAt: now + waitMs * (0.5 + Math.random() / 2),
       giveUpBefore,
       isRefused,
       isHopeless,
+      tell: (of) => givenUpNotice(of, region),
     })
     if (isHopeless)
       log.error('an event was refused again and again and is given up', {

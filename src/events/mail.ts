@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Mail } from '../egress/pinned-mail.ts'
 import { stateOf, textIn } from './event.ts'
 import type { Event } from './event.ts'
+import { GIVEN_UP_DETAIL_TYPE } from './given-up.ts'
 import type { Message } from './message.ts'
 import { plain } from './words.ts'
 
@@ -12,7 +13,7 @@ export const MAIL_PAUSE_MS = 60_000
 const MAX_SUBJECT = 160
 
 /** What a mailbox gets that asks for nothing in particular: what somebody has to look at. */
-const TROUBLES = ['FAILED', 'EXPIRED', 'PARTIAL', 'ABORTED', 'MISSED', 'DAMAGED', 'UNSUBSCRIBED']
+const TROUBLES = ['FAILED', 'EXPIRED', 'PARTIAL', 'ABORTED', 'MISSED', 'DAMAGED', 'UNSUBSCRIBED', 'GIVEN_UP']
 export const TROUBLE_PATTERN: string = JSON.stringify({
   $or: [
     { detail: { state: TROUBLES } },
@@ -128,6 +129,8 @@ function nextStepOf(event: Event): string | undefined {
       return 'find out why no server ran; runs that were missed are made up for only where their start window is still open'
     case 'Vault Damage Detected':
       return `see ./roleback vault status ${textIn(event, 'backupVaultName') ?? ''}: it is repaired from what the vault and copies still have; back up anew what a repair cannot bring back`
+    case GIVEN_UP_DETAIL_TYPE:
+      return `see ./roleback notify list, and send again within a week what was given up: ./roleback notify retry ${textIn(event, 'targetName') ?? ''}`
     case 'Recovery Point State Change':
       return isTrouble
         ? 'read its StatusMessage: a right is missing, or its deletion is held until somebody approves it'

@@ -6,7 +6,7 @@ import type { AuditRecord } from '../store/audit/audit.ts'
 import { appendAudit } from '../store/audit/audit.ts'
 import type { DecisionRow } from '../store/audit/decisions.ts'
 import { boundDeliveries, insertDeliveries } from '../store/events/event-deliveries.ts'
-import type { NewDelivery } from '../store/events/event-deliveries.ts'
+import type { GivenUp, NewDelivery } from '../store/events/event-deliveries.ts'
 import { listEventTargets } from '../store/events/event-targets.ts'
 import {
   claimEvents,
@@ -16,7 +16,7 @@ import {
   setEventAside,
   tryEventsAgain,
 } from '../store/events/events.ts'
-import type { EventRow } from '../store/events/events.ts'
+import type { EventRow, Notice } from '../store/events/events.ts'
 import { findAnyJob } from '../store/jobs/jobs.ts'
 import type { EventTargetTable } from '../store/events/schema-events.ts'
 import type { Queryable, Store } from '../store/store.ts'
@@ -25,6 +25,7 @@ import { factsOf } from './details.ts'
 import type { Facts } from './details.ts'
 import { stateOf, uuidOf } from './event.ts'
 import type { Event } from './event.ts'
+import { givenUpNotice } from './given-up.ts'
 import type { Message } from './message.ts'
 import { CALL_DETAIL_TYPE, parsePattern } from './pattern.ts'
 import type { EventPattern } from './pattern.ts'
@@ -91,11 +92,12 @@ export class EventRouter {
 
   /** Routes what there is, and forgets what is old: what comes meanwhile does not wait for that. */
   async run(): Promise<void> {
-    const { store, clock } = this.#options
+    const { store, clock, region } = this.#options
     await this.#routeAll()
     if (clock.monotonic() - this.#prunedAt < PRUNE_EVERY_MS) return
     this.#prunedAt = clock.monotonic()
-    await boundDeliveries(store.db, MAX_OWED, clock.now())
+    const tell = (of: GivenUp): Notice => givenUpNotice(of, region)
+    await boundDeliveries(store, MAX_OWED, { now: clock.now(), tell })
     const before = clock.now() - KEEP_MS
     let pruned = await pruneEvents(store, before)
     while (pruned !== undefined && !this.#rounds.signal.aborted) {

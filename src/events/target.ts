@@ -122,6 +122,8 @@ const PING_ENDS: Readonly<Record<string, string>> = {
   ABORTED: '/fail',
   MISSED: '/fail',
   EMPTY: '/fail',
+  // Another run stands for it, and says how it ended.
+  SUPERSEDED: '/log',
 }
 
 /** The events that a switch of a plan is told of: how its runs begin and end. */

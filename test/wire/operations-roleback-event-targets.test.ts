@@ -285,6 +285,58 @@ test('a ping tells a dead man’s switch how a plan’s runs begin and end, and 
   await world.call('roleback', 'DeleteEventTarget', { Name: 'switch' })
 })
 
+test('a target is told of a resource whose backup did not come, and that no server ran', async () => {
+  const { arn } = await registerDirectory(world, 'forgotten', (path) => writeFileSync(join(path, 'a'), 'a'))
+  const { BackupPlanId = '' } = await world.call('backup', 'CreateBackupPlan', {
+    BackupPlan: {
+      BackupPlanName: 'hourly',
+      Rules: [
+        {
+          RuleName: 'hourly',
+          TargetBackupVaultName: 'told',
+          ScheduleExpression: 'cron(0 * ? * * *)',
+          StartWindowMinutes: 60,
+        },
+      ],
+    },
+  })
+  await world.call('backup', 'CreateBackupSelection', {
+    BackupPlanId,
+    BackupSelection: { SelectionName: 's', IamRoleArn: role, Resources: [arn] },
+  })
+  const EventPattern = JSON.stringify({
+    'detail-type': ['Recovery Point Objective Missed', 'Server Silence'],
+  })
+  await put({ Name: 'watch', Type: 'WEBHOOK', Url: urlOf('/watch'), EventPattern })
+  // Five hours go by while the server is off, and no run is made up for.
+  await world.offline(() => {
+    const db = new DatabaseSync(join(world.dataDir, 'roleback.db'))
+    const passed = 5 * 3_600_000
+    db.prepare('update sign_of_life set at = at - ?').run(passed)
+    db.prepare('update resource set created_at = created_at - ? where arn = ?').run(passed, arn)
+    db.prepare('update backup_selection set created_at = created_at - ?').run(passed)
+    db.prepare(
+      'update backup_rule set written_at = written_at - ?, next_run_at = next_run_at + ? where plan_id = ?',
+    ).run(passed, passed, BackupPlanId)
+    db.close()
+    return Promise.resolve()
+  })
+  const told = await until('both', () => {
+    const events = at('/watch').map(
+      ({ text }) => JSON.parse(text) as { 'detail-type': string; detail: Record<string, unknown> },
+    )
+    return events.length >= 2 ? events : undefined
+  })
+  assert.deepEqual(
+    told.map((event) => [event['detail-type'], event.detail['state'], event.detail['resourceArn']]),
+    [
+      ['Server Silence', 'ENDED', undefined],
+      ['Recovery Point Objective Missed', 'MISSED', arn],
+    ],
+  )
+  await world.call('roleback', 'DeleteEventTarget', { Name: 'watch' })
+})
+
 test('mail tells of what failed: its password is sealed, and what it refuses is shown', async () => {
   const Url = `smtp://${mail.place}`
   const box = { Name: 'box', Type: 'MAIL', Url, MailFrom: 'backups@example.com', MailTo: ['ops@example.com'] }

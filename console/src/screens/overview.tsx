@@ -24,6 +24,7 @@ import { backup } from '../api/backup.ts'
 import { queries, untilRefused } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
 import { ago, count, fromSeconds, nameOf, when } from '../parts/format.ts'
+import { GivenUp } from '../parts/given-up.tsx'
 import { DayScale, DayStrip, Heatmap } from '../parts/heatmap.tsx'
 import { Link, jobPath } from '../parts/link.tsx'
 import { Explain, Message, Problem, Refused, isDenied } from '../parts/problem.tsx'
@@ -83,6 +84,7 @@ export function Overview(): ReactNode {
     <Screen title="Overview">
       {firstSteps}
       <Headline numbers={data?.numbers} error={error} failures={failures.data} />
+      <GivenUp />
       <Tiles numbers={data?.numbers} refusal={error ?? undefined} />
       <Container
         header={

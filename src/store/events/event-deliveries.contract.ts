@@ -10,8 +10,10 @@ import {
   insertDeliveries,
   retryDeliveries,
 } from './event-deliveries.ts'
+import type { GivenUp } from './event-deliveries.ts'
 import { putEventTarget } from './event-targets.ts'
 import { claimEvents, pruneEvents, recordNotice } from './events.ts'
+import type { Notice } from './events.ts'
 import type { Store } from '../store.ts'
 
 /** A target that is owed so many messages, a second apart. */
@@ -45,6 +47,25 @@ const sequences = async ({ db }: Store, targetId: string, isGivenUp: boolean): P
   return rows.map(({ sequence }) => Number(sequence))
 }
 
+/** What was given up, as it is told. */
+const tell = ({ target, messages, problem, at }: GivenUp): Notice => ({
+  accountId: target.account_id,
+  region: REGION,
+  at,
+  detailType: 'Given Up',
+  resources: [],
+  detail: { said: `${messages} of ${target.name}: ${problem}` },
+  cause: `${messages} of ${target.name}`,
+})
+
+async function told({ db }: Store): Promise<readonly string[]> {
+  const rows = await db.selectFrom('event').select('body').orderBy('seq').execute()
+  return rows
+    .map(({ body }) => JSON.parse(body) as Notice)
+    .filter(({ detailType }) => detailType === 'Given Up')
+    .map(({ detail }) => String(detail['said']))
+}
+
 /** What targets are owed. */
 export const EVENT_DELIVERIES_CONTRACT: readonly ContractCase[] = [
   {
@@ -53,14 +74,16 @@ export const EVENT_DELIVERIES_CONTRACT: readonly ContractCase[] = [
       await owe(store, 't1', 5)
       const [first] = await claimDeliveries(store, { owner: 'o', now: NOW + 9_000, leaseMs: 1_000, limit: 8 })
       assert.equal(first?.delivery.sequence, 1)
-      await failDeliveries(store, [first.delivery], {
+      await failDeliveries(store, first.target, [first.delivery], {
         now: NOW + 9_000,
         problem: 'away',
         retryAt: NOW + 10_000,
         giveUpBefore: NOW + 2_000,
         isRefused: false,
         isHopeless: false,
+        tell,
       })
+      assert.deepEqual(await told(store), ['3 of t1: away'])
       assert.deepEqual(await sequences(store, 't1', true), [1, 2, 3])
       const counts = await deliveryCounts(store.db, ['t1'])
       assert.deepEqual(counts.get('t1'), { owed: 2, givenUp: 3 })
@@ -75,12 +98,17 @@ export const EVENT_DELIVERIES_CONTRACT: readonly ContractCase[] = [
     run: async (store) => {
       await owe(store, 't1', 7)
       await owe(store, 't2', 2)
-      await boundDeliveries(store.db, { ofTarget: 3, ofAccount: 100 }, NOW)
+      await boundDeliveries(store, { ofTarget: 3, ofAccount: 100 }, { now: NOW, tell })
       assert.deepEqual(await sequences(store, 't1', true), [2, 3, 4])
       assert.deepEqual(await sequences(store, 't1', false), [5, 6, 7])
       assert.deepEqual(await sequences(store, 't2', false), [1, 2])
       // Two targets share three of the account.
-      await boundDeliveries(store.db, { ofTarget: 3, ofAccount: 3 }, NOW)
+      await boundDeliveries(store, { ofTarget: 3, ofAccount: 3 }, { now: NOW, tell })
+      assert.deepEqual(await told(store), [
+        '4 of t1: more than 3 messages waited',
+        '2 of t1: more than 1 messages waited',
+        '1 of t2: more than 1 messages waited',
+      ])
       assert.deepEqual(await sequences(store, 't1', false), [7])
       assert.deepEqual(await sequences(store, 't2', false), [2])
     },
@@ -127,7 +155,7 @@ export const EVENT_DELIVERIES_CONTRACT: readonly ContractCase[] = [
           .execute()
       await owe(store, 't1', 3)
       await owe(store, 't2', 2)
-      await boundDeliveries(store.db, { ofTarget: 2, ofAccount: 100 }, NOW + 5_000)
+      await boundDeliveries(store, { ofTarget: 2, ofAccount: 100 }, { now: NOW + 5_000, tell })
       const [owed] = await claimDeliveries(store, { owner: 'o', now: NOW + 9_000, leaseMs: 1, limit: 1 })
       assert.ok(owed)
       await store.db.updateTable('event').set({ routed_at: NOW }).execute()

@@ -2,6 +2,8 @@ import { sql } from 'kysely'
 import type { RawBuilder, Selectable } from 'kysely'
 import type { EventDeliveryTable, EventTargetTable } from './schema-events.ts'
 import type { Queryable, Store } from '../store.ts'
+import { recordNotice } from './events.ts'
+import type { Notice } from './events.ts'
 
 export interface NewDelivery {
   readonly eventSeq: number
@@ -170,12 +172,24 @@ export async function endDeliveries(
   })
 }
 
+/** Messages that a target did not take, nor will. */
+export interface GivenUp {
+  readonly target: Pick<EventTargetTable, 'account_id' | 'target_id' | 'name' | 'kind'>
+  readonly messages: number
+  readonly problem: string
+  readonly at: number
+}
+
+/** What is told of messages that are given up, in the same transaction. */
+type Tell = (of: GivenUp) => Notice
+
 /**
  * It did not: nothing goes to the target before `retryAt`. All that it is owed since `giveUpBefore` or longer is given up, whether tried or
  * not: a target that is away is tried seldom, and its queue would only grow.
  */
 export async function failDeliveries(
   store: Store,
+  target: GivenUp['target'],
   deliveries: readonly [Delivery, ...Delivery[]],
   end: {
     readonly now: number
@@ -186,9 +200,10 @@ export async function failDeliveries(
     readonly isRefused: boolean
     /** These are given up now. */
     readonly isHopeless: boolean
+    readonly tell: Tell
   },
 ): Promise<void> {
-  const [{ target_id }] = deliveries
+  const { target_id } = target
   await store.transaction(async (tx) => {
     await tx
       .updateTable('event_delivery')
@@ -201,14 +216,17 @@ export async function failDeliveries(
       }))
       .where('delivery_id', 'in', idsOf(deliveries))
       .execute()
-    await tx
+    const old = await tx
       .updateTable('event_delivery')
       .set({ given_up_at: end.now, last_error: end.problem })
       .where('target_id', '=', target_id)
       .where('delivered_at', 'is', null)
       .where('given_up_at', 'is', null)
       .where('created_at', '<=', end.giveUpBefore)
-      .execute()
+      .executeTakeFirst()
+    const messages = (end.isHopeless ? deliveries.length : 0) + Number(old.numUpdatedRows)
+    if (messages > 0)
+      await recordNotice(tx, end.tell({ target, messages, problem: end.problem, at: end.now }))
     await tx
       .updateTable('event_target')
       .set((eb) => ({
@@ -227,13 +245,13 @@ export async function failDeliveries(
  * those before are given up, and twice as far back they are gone.
  */
 export async function boundDeliveries(
-  db: Queryable,
+  store: Store,
   { ofTarget, ofAccount }: { readonly ofTarget: number; readonly ofAccount: number },
-  now: number,
+  { now, tell }: { readonly now: number; readonly tell: Tell },
 ): Promise<void> {
-  const targets = await db
+  const targets = await store.db
     .selectFrom('event_target as target')
-    .select(['target.target_id', 'target.sequence'])
+    .select(['target.account_id', 'target.target_id', 'target.name', 'target.kind', 'target.sequence'])
     .select((eb) =>
       eb
         .selectFrom('event_target as other')
@@ -242,18 +260,24 @@ export async function boundDeliveries(
         .as('targets'),
     )
     .execute()
-  for (const { target_id, sequence, targets: count } of targets) {
+  for (const { sequence, targets: count, ...target } of targets) {
     const most = Math.min(ofTarget, Math.max(1, Math.floor(ofAccount / Number(count))))
     if (sequence <= most) continue
-    await db
-      .updateTable('event_delivery')
-      .set({ given_up_at: now, last_error: `more than ${most} messages waited` })
-      .where('target_id', '=', target_id)
-      .where('delivered_at', 'is', null)
-      .where('given_up_at', 'is', null)
-      .where('sequence', '<=', sequence - most)
-      .execute()
-    await db
+    const { target_id } = target
+    const problem = `more than ${most} messages waited`
+    await store.transaction(async (tx) => {
+      const result = await tx
+        .updateTable('event_delivery')
+        .set({ given_up_at: now, last_error: problem })
+        .where('target_id', '=', target_id)
+        .where('delivered_at', 'is', null)
+        .where('given_up_at', 'is', null)
+        .where('sequence', '<=', sequence - most)
+        .executeTakeFirst()
+      const messages = Number(result.numUpdatedRows)
+      if (messages > 0) await recordNotice(tx, tell({ target, messages, problem, at: now }))
+    })
+    await store.db
       .deleteFrom('event_delivery')
       .where('target_id', '=', target_id)
       .where('given_up_at', 'is not', null)

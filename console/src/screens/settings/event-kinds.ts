@@ -23,6 +23,7 @@ export const EVENT_KINDS: readonly EventKind[] = [
   { label: 'Recovery point too late', type: 'Recovery Point Objective Missed', states: undefined },
   { label: 'Damage in a vault', type: 'Vault Damage Detected', states: undefined },
   { label: 'Discovery failed', type: 'Discovery State Change', states: ['FAILED'] },
+  { label: 'Messages given up', type: 'Event Delivery Given Up', states: undefined },
   { label: 'No server for a while', type: 'Server Silence', states: undefined },
 ]
 
