@@ -26,6 +26,7 @@ import { IdentityExports } from './jobs/identity/identity-export.ts'
 import { VaultAnchors } from './jobs/identity/vault-anchors.ts'
 import { HEAVY, LIGHT } from './jobs/runners.ts'
 import { RunningTime } from './jobs/running-time.ts'
+import { SourceBandwidth } from './jobs/source-bandwidth.ts'
 import { Scheduler } from './jobs/plans/scheduler.ts'
 import { Scrubber } from './jobs/upkeep/scrub.ts'
 import type { JobTools } from './jobs/tools.ts'
@@ -170,6 +171,7 @@ async function startOn(
       log,
     }),
     runningTime: await RunningTime.open({ store, serverKey, clock: systemClock }),
+    sourceBandwidth: new SourceBandwidth(store, systemClock),
     dataDir: config.dataDir,
     vaultRoots: facts.vaultRoots,
     allowedRoots: config.allowedRoots,

@@ -122,6 +122,7 @@ async function pour(
     parentPointId: parent?.point_id,
     resourceType: resource.type as ResourceType,
     signal: job.signal,
+    take: (bytes, signal) => tools.sourceBandwidth.take(bytes, signal),
     onProblem: (problem: ItemProblem) => {
       problems.add(problem)
       progress.itemsFailed = problems.count

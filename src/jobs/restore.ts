@@ -197,6 +197,7 @@ async function restore(
     resourceType: point.resource_type as ResourceType,
     signal: job.signal,
     onProgress: (bytes, items) => told.read(bytes, items),
+    take: (bytes, signal) => tools.sourceBandwidth.take(bytes, signal),
   })
   try {
     return await driverOf(point.resource_type as ResourceType).restore({

@@ -5,6 +5,7 @@ import type { Claim } from '../store/jobs/claims.ts'
 import type { JobTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import type { RunningTime } from './running-time.ts'
+import type { SourceBandwidth } from './source-bandwidth.ts'
 import type { VaultRegistry } from './vaults/vault-registry.ts'
 
 /** What the worker side works with. */
@@ -15,6 +16,7 @@ export interface JobTools {
   readonly log: Log
   readonly vaults: VaultRegistry
   readonly runningTime: RunningTime
+  readonly sourceBandwidth: SourceBandwidth
   /** Directories that restores and exports may write below, beside those of registered resources. */
   readonly allowedRoots: readonly string[]
   /** The server's own data: no job reads or writes it. */

@@ -12,6 +12,7 @@ import { openStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { AccessDeniedError, JobFailedError, JobRefusedError, RetryLaterError } from './errors.ts'
 import type { JobRunner, JobTools } from './tools.ts'
+import { SourceBandwidth } from './source-bandwidth.ts'
 import { RunningTime } from './running-time.ts'
 import { VaultRegistry } from './vaults/vault-registry.ts'
 import { vaultToFill } from './vaults/vault-to-fill.ts'
@@ -43,6 +44,7 @@ async function withWorker(
     log,
     vaults: new VaultRegistry({ store, serverKey, coldRoots: new Map(), roots: new Map(), dataDir, log }),
     runningTime: await RunningTime.open({ store, serverKey, clock: passed }),
+    sourceBandwidth: new SourceBandwidth(store, passed),
     allowedRoots: [],
     vaultRoots: [],
     dataDir,

@@ -5,7 +5,6 @@ import {
   ResourceNotFoundException,
 } from '../aws/generated/roleback.ts'
 import type {
-  Bandwidth,
   DeleteStorageInput,
   ListStoragesOutput,
   PutStorageInput,
@@ -26,6 +25,7 @@ import {
 } from '../store/vaults/storages.ts'
 import type { StorageSettings } from '../store/vaults/storages.ts'
 import { refuseTenants } from './accounts.ts'
+import { bandwidthOf, toBandwidth } from './bandwidth.ts'
 import { bucketHost, hostPortOf, isSameHost, ownOrForbidden } from './endpoints.ts'
 import { testConnection } from './test-connection.ts'
 
@@ -35,6 +35,8 @@ import { testConnection } from './test-connection.ts'
  */
 const READ_RULES = 'iam:GetAccountPasswordPolicy'
 const CHANGE_RULES = 'iam:UpdateAccountPasswordPolicy'
+/** How refusals of a storage begin. */
+const CANNOT = 'Cannot put this storage'
 
 export async function putStorage(ctx: Context, input: PutStorageInput): Promise<PutStorageOutput> {
   await refuseTenants(ctx, 'roleback:PutStorage')
@@ -112,23 +114,7 @@ function settingsOf(input: PutStorageInput): StorageSettings {
     prefix: folders.map((folder) => `${folder}/`).join(''),
     accessKeyId: input.AccessKeyId,
     forcePathStyle: input.ForcePathStyle ?? true,
-    ...(input.Bandwidth !== undefined && { bandwidth: bandwidthOf(input.Bandwidth) }),
-  }
-}
-
-function bandwidthOf({ TimeZone, Windows }: Bandwidth): NonNullable<StorageSettings['bandwidth']> {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: TimeZone })
-  } catch {
-    throw invalid('Bandwidth', `"${TimeZone}" is no time zone, such as Europe/Berlin`)
-  }
-  return {
-    timeZone: TimeZone,
-    windows: Windows.map(({ FromHour, ToHour, BytesPerSecond }) => ({
-      fromHour: FromHour,
-      toHour: ToHour,
-      bytesPerSecond: BytesPerSecond,
-    })),
+    ...(input.Bandwidth !== undefined && { bandwidth: bandwidthOf(input.Bandwidth, CANNOT) }),
   }
 }
 
@@ -211,14 +197,7 @@ async function toStorage(ctx: Context, row: StorageTable): Promise<Storage> {
       row.for_new_vaults === 0
         ? undefined
         : { AccountId: row.account_id ?? undefined, Region: row.region ?? undefined },
-    Bandwidth: bandwidth && {
-      TimeZone: bandwidth.timeZone,
-      Windows: bandwidth.windows.map(({ fromHour, toHour, bytesPerSecond }) => ({
-        FromHour: fromHour,
-        ToHour: toHour,
-        BytesPerSecond: bytesPerSecond,
-      })),
-    },
+    Bandwidth: bandwidth && toBandwidth(bandwidth),
     Vaults: await countVaultsIn(ctx.store.db, row.name),
     CreationDate: new Date(row.created_at),
     CreatedBy: row.created_by,
@@ -226,5 +205,5 @@ async function toStorage(ctx: Context, row: StorageTable): Promise<Storage> {
 }
 
 function invalid(member: string, reason: string): InvalidParameterValueException {
-  return new InvalidParameterValueException(`Cannot put this storage: ${reason}`, { Context: member })
+  return new InvalidParameterValueException(`${CANNOT}: ${reason}`, { Context: member })
 }

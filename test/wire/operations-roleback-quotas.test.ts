@@ -102,10 +102,18 @@ test('R22 a copy is held to the quotas of the vault it goes into, and quotas are
 
 test('PutJobLimits sets how many jobs may work at a time, DescribeJobLimits shows it, and no tenant does either', async () => {
   assert.deepEqual(await world.call('roleback', 'DescribeJobLimits', {}), { PerConnection: 2, PerHost: 8 })
-  const set = { PerConnection: 1, PerHost: 3, PerServer: 5 }
+  const Bandwidth = {
+    TimeZone: 'Europe/Berlin',
+    Windows: [{ FromHour: 8, ToHour: 18, BytesPerSecond: 1_000_000 }],
+  }
+  const set = { PerConnection: 1, PerHost: 3, PerServer: 5, Bandwidth }
   assert.deepEqual(await world.call('roleback', 'PutJobLimits', set), set)
   assert.deepEqual(await world.call('roleback', 'DescribeJobLimits', {}), set)
   await assert.rejects(world.call('roleback', 'PutJobLimits', { PerHost: 0 }), /perHost/)
+  await assert.rejects(
+    world.call('roleback', 'PutJobLimits', { Bandwidth: { ...Bandwidth, TimeZone: 'Nowhere' } }),
+    /Cannot limit the bandwidth of jobs: "Nowhere" is no time zone/,
+  )
   const { call } = await makeTenant(world, 'limited')
   await assert.rejects(
     call('roleback', 'PutJobLimits', set),

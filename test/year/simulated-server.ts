@@ -3,6 +3,7 @@ import { serverKeyOf, vaultsDirectory } from '../../src/cli/server/first-start.t
 import { Housekeeping } from '../../src/jobs/housekeeping.ts'
 import { HEAVY, LIGHT } from '../../src/jobs/runners.ts'
 import { RunningTime } from '../../src/jobs/running-time.ts'
+import { SourceBandwidth } from '../../src/jobs/source-bandwidth.ts'
 import { Scheduler } from '../../src/jobs/plans/scheduler.ts'
 import type { JobTools } from '../../src/jobs/tools.ts'
 import { VaultRegistry } from '../../src/jobs/vaults/vault-registry.ts'
@@ -48,6 +49,7 @@ export async function simulatedServer(world: World, start: number): Promise<Simu
     log,
     vaults: new VaultRegistry({ coldRoots: new Map(), store, serverKey, roots, dataDir, log }),
     runningTime: await RunningTime.open({ store, serverKey, clock }),
+    sourceBandwidth: new SourceBandwidth(store, clock),
     dataDir,
     vaultRoots: [],
     allowedRoots: [],

@@ -1038,12 +1038,14 @@ export interface PutJobLimitsInput {
   readonly PerConnection?: number | undefined
   readonly PerHost?: number | undefined
   readonly PerServer?: number | undefined
+  readonly Bandwidth?: Bandwidth | undefined
 }
 
 export interface PutJobLimitsOutput {
   readonly PerConnection: number
   readonly PerHost: number
   readonly PerServer?: number | undefined
+  readonly Bandwidth?: Bandwidth | undefined
 }
 
 export type DescribeJobLimitsInput = Readonly<Record<never, never>>
@@ -1052,6 +1054,7 @@ export interface DescribeJobLimitsOutput {
   readonly PerConnection: number
   readonly PerHost: number
   readonly PerServer?: number | undefined
+  readonly Bandwidth?: Bandwidth | undefined
 }
 
 export interface ListFrameworkFindingsInput {

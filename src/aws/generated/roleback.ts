@@ -1040,12 +1040,14 @@ export interface PutJobLimitsInput {
   readonly PerConnection?: number | undefined
   readonly PerHost?: number | undefined
   readonly PerServer?: number | undefined
+  readonly Bandwidth?: Bandwidth | undefined
 }
 
 export interface PutJobLimitsOutput {
   readonly PerConnection: number
   readonly PerHost: number
   readonly PerServer?: number | undefined
+  readonly Bandwidth?: Bandwidth | undefined
 }
 
 export type DescribeJobLimitsInput = Readonly<Record<never, never>>
@@ -1054,6 +1056,7 @@ export interface DescribeJobLimitsOutput {
   readonly PerConnection: number
   readonly PerHost: number
   readonly PerServer?: number | undefined
+  readonly Bandwidth?: Bandwidth | undefined
 }
 
 export interface ListFrameworkFindingsInput {

@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import type { Call } from '../../aws/client.ts'
 import type { Job, JobDecision } from '../../aws/generated/roleback.ts'
+import { bandwidthFrom, bandwidthText } from '../bandwidth.ts'
 import { clientFrom } from '../connect.ts'
+import { collect } from '../option-values.ts'
 import { factsOf, humanBytes, say, sayJson, tableOf } from '../output.ts'
 
 export function addJob(program: Command): void {
@@ -30,11 +32,17 @@ export function addJob(program: Command): void {
   job
     .command('limits')
     .description(
-      'how many jobs may work at a time; with options, set them (what is left out is the default again)',
+      'how many jobs may work at a time, and how fast; with options, set them (what is left out is the default again)',
     )
     .option('--per-connection <n>', 'backups, restores, exports and restore tests of one resource')
     .option('--per-host <n>', 'the same, of all resources on one host')
     .option('--per-server <n>', 'these, copies and verifications, on all servers of the database together')
+    .option(
+      '--limit <hours=bytes>',
+      'bytes a second that each server reads from databases and buckets and writes to them, in some hours of the day, e.g. 8-18=4194304; may be given again',
+      collect,
+    )
+    .option('--time-zone <zone>', 'whose hours those are (default: UTC)')
     .option('--default', 'set all to their defaults')
     .option('--json', 'print the result as JSON')
     .action(async (options: LimitOptions) => {
@@ -43,6 +51,7 @@ export function addJob(program: Command): void {
         PerConnection: limitOf(options.perConnection),
         PerHost: limitOf(options.perHost),
         PerServer: limitOf(options.perServer),
+        Bandwidth: bandwidthFrom(options.limit, options.timeZone),
       }
       const isSet = options.default === true || Object.values(input).some((limit) => limit !== undefined)
       const found = isSet
@@ -54,6 +63,10 @@ export function addJob(program: Command): void {
           'per connection': found.PerConnection,
           'per host': found.PerHost,
           'per server': found.PerServer ?? 'as many as the workers take',
+          'bytes a second':
+            found.Bandwidth === undefined
+              ? 'no limit'
+              : `${bandwidthText(found.Bandwidth)} (${found.Bandwidth.TimeZone})`,
         }),
       )
     })
@@ -63,6 +76,8 @@ interface LimitOptions {
   readonly perConnection?: string
   readonly perHost?: string
   readonly perServer?: string
+  readonly limit?: readonly string[]
+  readonly timeZone?: string
   readonly default?: boolean
   readonly json?: boolean
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
-import type { BandwidthWindow, Storage } from '../../aws/generated/roleback.ts'
+import type { Storage } from '../../aws/generated/roleback.ts'
+import { bandwidthFrom, bandwidthText } from '../bandwidth.ts'
 import { clientFrom } from '../connect.ts'
-import { humanBytes, note, say, sayJson, tableOf } from '../output.ts'
-import { CommandUsageError } from '../report.ts'
+import { note, say, sayJson, tableOf } from '../output.ts'
 import { collect } from '../option-values.ts'
 import { readSecret } from '../secret-input.ts'
 
@@ -97,7 +97,6 @@ async function putStorage(name: string, location: string, options: PutOptions): 
     options.keepSecret === true
       ? undefined
       : await readSecret(options.secretFile, 'secret access key', '--secret-file')
-  const Windows = (options.limit ?? []).map(windowOf)
   await call('roleback', 'PutStorage', {
     Name: name,
     Location: location,
@@ -107,16 +106,9 @@ async function putStorage(name: string, location: string, options: PutOptions): 
     Region: options.region,
     ForcePathStyle: options.virtualHosts === true ? false : undefined,
     NewVaults: isForNew ? { AccountId: options.account, Region: options.vaultRegion } : undefined,
-    Bandwidth: Windows.length === 0 ? undefined : { TimeZone: options.timeZone ?? 'UTC', Windows },
+    Bandwidth: bandwidthFrom(options.limit, options.timeZone),
   })
   note(isForNew ? `new vaults lie in ${location}` : `${location} is known as ${name}; no vault lies there`)
-}
-
-function windowOf(text: string): BandwidthWindow {
-  const match = /^(\d{1,2})-(\d{1,2})=(\d+)$/.exec(text)
-  if (match === null)
-    throw new CommandUsageError(`--limit "${text}" is not FROM-TO=BYTES, such as 8-18=4194304`)
-  return { FromHour: Number(match[1]), ToHour: Number(match[2]), BytesPerSecond: Number(match[3]) }
 }
 
 async function listStorages(options: { readonly json?: boolean }): Promise<void> {
@@ -136,9 +128,7 @@ function storageTable(storages: readonly Storage[]): string {
       one.Endpoint,
       newVaultsOf(one),
       String(one.Vaults),
-      (one.Bandwidth?.Windows ?? [])
-        .map((window) => `${window.FromHour}-${window.ToHour} ${humanBytes(window.BytesPerSecond)}/s`)
-        .join(', '),
+      bandwidthText(one.Bandwidth),
     ]),
   )
 }

@@ -17,6 +17,7 @@ import { openStore } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'
 import { insertVault } from '../../store/vaults/vaults.ts'
 import { Housekeeping } from '../housekeeping.ts'
+import { SourceBandwidth } from '../source-bandwidth.ts'
 import { RunningTime } from '../running-time.ts'
 import type { JobTools } from '../tools.ts'
 import { VaultRegistry } from '../vaults/vault-registry.ts'
@@ -62,7 +63,8 @@ async function openBench(): Promise<Bench> {
   })
   const start = async (): Promise<Housekeeping> => {
     const runningTime = await RunningTime.open({ store, serverKey, clock })
-    const rest = { dataDir: dir, vaultRoots: [], allowedRoots: [] }
+    const sourceBandwidth = new SourceBandwidth(store, clock)
+    const rest = { sourceBandwidth, dataDir: dir, vaultRoots: [], allowedRoots: [] }
     const tools: JobTools = { store, serverKey, clock, log, vaults, runningTime, ...rest }
     return new Housekeeping(tools, 0.25)
   }

@@ -9,6 +9,7 @@ import type { Vault } from '../../vault/vault.ts'
 import { THREAD_HALVES } from './pour-halves.ts'
 import { PourPool, defaultThreads, inlineWorker, threadWorker } from './pour-pool.ts'
 import { restoreSteps } from './pour-steps.ts'
+import type { TakeBytes } from './pour-stream.ts'
 import { encodeWrite, leftOut } from './pour-wire.ts'
 import type { ItemResult } from './pour-wire.ts'
 import { RestoreRoutes } from '../restore-routes.ts'
@@ -20,6 +21,8 @@ export interface PointReaderOptions {
   readonly signal: AbortSignal
   /** Bytes and items written by `pour` since the last call. */
   readonly onProgress: (bytes: number, items: number) => void
+  /** Asked for the bytes that a driver reads to send them elsewhere. */
+  readonly take?: TakeBytes | undefined
   /** 0 does all in this thread. */
   readonly threads?: number
   /** Another half than the kind's own; only without threads. */
@@ -69,13 +72,23 @@ export async function openPointReader(options: PointReaderOptions): Promise<Open
     itemCount: point.itemCount,
     contentBytes: point.contentBytes,
     items: (filter) => point.items(filter),
-    read: (item, readOptions) => point.read(item, readOptions),
+    read: (item, readOptions) => takenFrom(point.read(item, readOptions), options),
     pour: async (tasks, { writer, signal }) => {
       const { isSmall, orders } = await lookAhead(tasks)
       const pour = new RestorePour(point, options, writer, isSmall)
       return await pour.run(orders, AbortSignal.any([options.signal, signal]))
     },
     close: () => point.close(),
+  }
+}
+
+async function* takenFrom(
+  content: AsyncIterable<Uint8Array>,
+  { take, signal }: PointReaderOptions,
+): AsyncGenerator<Uint8Array> {
+  for await (const bytes of content) {
+    await take?.(bytes.length, signal)
+    yield bytes
   }
 }
 

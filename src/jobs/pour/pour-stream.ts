@@ -4,6 +4,8 @@ import type { Lane, PourPool } from './pour-pool.ts'
 import type { ItemResult } from './pour-wire.ts'
 
 type Open = (signal: AbortSignal) => AsyncIterable<Uint8Array>
+/** Resolves when so many bytes may be taken from where they come. */
+export type TakeBytes = (bytes: number, signal: AbortSignal) => Promise<void>
 
 /** Streams open at once: objects come over the network one round trip each. */
 const MAX_STREAMS = 8
@@ -22,6 +24,7 @@ export class StreamPour {
   readonly #pool: () => PourPool
   readonly #window: ItemWindow
   readonly #onFailure: (error: Error) => void
+  readonly #take: TakeBytes | undefined
   readonly #controller = new AbortController()
   readonly #free: Uint8Array[] = []
   #slabs = 0
@@ -30,8 +33,13 @@ export class StreamPour {
   #batch: { readonly pending: PendingItem; readonly bytes: Buffer }[] = []
   #batchBytes = 0
 
-  constructor(pool: () => PourPool, window: ItemWindow, onFailure: (error: Error) => void) {
+  constructor(
+    pool: () => PourPool,
+    window: ItemWindow,
+    { take, onFailure }: { readonly take: TakeBytes | undefined; readonly onFailure: (error: Error) => void },
+  ) {
     this.#pool = pool
+    this.#take = take
     this.#window = window
     this.#onFailure = onFailure
   }
@@ -85,6 +93,7 @@ export class StreamPour {
     try {
       for await (const bytes of open(signal)) {
         signal.throwIfAborted()
+        await this.#take?.(bytes.length, signal)
         if (large === undefined && held + bytes.length <= INLINE_BYTES) {
           first.push(Uint8Array.from(bytes))
           held += bytes.length

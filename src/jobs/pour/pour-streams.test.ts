@@ -13,6 +13,7 @@ import { createVault } from '../../vault/vault.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { verifyVault } from '../../vault/verify.ts'
 import { openPointReader } from './pour-restore.ts'
+import type { TakeBytes } from './pour-stream.ts'
 import { pourBackup } from './pour.ts'
 
 /** Streams of every size that has an edge, through one thread or several, come back as they were. */
@@ -65,6 +66,7 @@ async function pour(
   pointId: string,
   contents: readonly (readonly [string, number, Content])[],
   threads: number,
+  take?: TakeBytes,
 ): Promise<Poured> {
   const problems: ItemProblem[] = []
   const pouring = await pourBackup({
@@ -76,6 +78,7 @@ async function pour(
     resourceType: 'S3',
     signal: NEVER,
     threads,
+    take,
     onProblem: (problem) => problems.push(problem),
     onProgress: () => undefined,
   })
@@ -91,13 +94,18 @@ async function pour(
 }
 
 /** Size and SHA-256 of each item. */
-async function read(vault: Vault, pointId: string): Promise<Map<string, readonly [number, string]>> {
+async function read(
+  vault: Vault,
+  pointId: string,
+  take?: TakeBytes,
+): Promise<Map<string, readonly [number, string]>> {
   const point = await openPointReader({
     vault,
     pointId,
     resourceType: 'S3',
     signal: NEVER,
     threads: 0,
+    take,
     onProgress: () => undefined,
   })
   const found = new Map<string, readonly [number, string]>()
@@ -156,6 +164,31 @@ test('a stream’s true length counts, not the one it was listed with', async ()
   const { contentBytes } = await pour(vault, 'p1', [['a', 5, stream('a', 70_000)]], 0)
   assert.equal(contentBytes, 70_000)
   assert.equal((await read(vault, 'p1')).get('a')?.[0], 70_000)
+})
+
+test('each byte of a stream is asked for before the next is read, and so is each that goes back', async () => {
+  const vault = await makeVault(new MemoryBlobStore())
+  const asked = { bytes: 0 }
+  const handed = { bytes: 0 }
+  const take = async (bytes: number): Promise<void> => {
+    asked.bytes += bytes
+    await Promise.resolve()
+  }
+  const content: Content = {
+    from: 'stream',
+    open: async function* () {
+      for (const part of bytesOf('a', 2 * MIB, 100_000)) {
+        assert.equal(asked.bytes, handed.bytes)
+        handed.bytes += part.length
+        await Promise.resolve()
+        yield part
+      }
+    },
+  }
+  await pour(vault, 'p1', [['a', 2 * MIB, content]], 0, take)
+  assert.equal(asked.bytes, 2 * MIB)
+  await read(vault, 'p1', take)
+  assert.equal(asked.bytes, 4 * MIB)
 })
 
 test('the same streams again cost next to nothing', async () => {

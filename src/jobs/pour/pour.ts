@@ -12,6 +12,7 @@ import type { PendingItem } from './pour-window.ts'
 import { PourPool, defaultThreads, inlineWorker, threadWorker } from './pour-pool.ts'
 import { backupSteps } from './pour-steps.ts'
 import { StreamPour } from './pour-stream.ts'
+import type { TakeBytes } from './pour-stream.ts'
 import { encodeTask } from './pour-wire.ts'
 import type { ItemResult } from './pour-wire.ts'
 
@@ -28,6 +29,8 @@ export interface PourBackupOptions {
   readonly onProblem: (problem: ItemProblem) => void
   /** Bytes and items done so far. */
   readonly onProgress: (bytes: number, items: number) => void
+  /** Asked for the bytes of streams; absent: they come as fast as they can. */
+  readonly take?: TakeBytes | undefined
   /** 0 does all in this thread. */
   readonly threads?: number
   /** Another half than the kind's own; only without threads. */
@@ -99,11 +102,10 @@ class PourSink implements BackupSink {
     this.#options = options
     this.parent = point.parent
     this.#window = new ItemWindow(point, { ...options, onFailure: (error) => this.#fail(error) })
-    this.#streams = new StreamPour(
-      () => this.#openPool(false),
-      this.#window,
-      (error) => this.#fail(error),
-    )
+    this.#streams = new StreamPour(() => this.#openPool(false), this.#window, {
+      take: options.take,
+      onFailure: (error) => this.#fail(error),
+    })
     options.signal.addEventListener('abort', this.#onAbort)
   }
 

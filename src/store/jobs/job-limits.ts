@@ -16,9 +16,26 @@ export interface JobLimits {
   readonly perHost: number
   /** These, copies, verifications and repairs; undefined: as many as the workers take. */
   readonly perServer: number | undefined
+  /** What each server reads from databases and buckets and writes to them, by the hour; undefined: no limit. */
+  readonly bandwidth: Bandwidth | undefined
 }
 
-export const DEFAULT_LIMITS: JobLimits = { perConnection: 2, perHost: 8, perServer: undefined }
+/** Bytes a second by hour of the day, both ways together. */
+export interface Bandwidth {
+  readonly timeZone: string
+  readonly windows: readonly {
+    readonly fromHour: number
+    readonly toHour: number
+    readonly bytesPerSecond: number
+  }[]
+}
+
+export const DEFAULT_LIMITS: JobLimits = {
+  perConnection: 2,
+  perHost: 8,
+  perServer: undefined,
+  bandwidth: undefined,
+}
 
 /** Jobs that read or write where a resource lies; those of restore tests work where the restore did. */
 const AT_SOURCE: readonly JobKind[] = [
@@ -38,6 +55,7 @@ export async function storedJobLimits(db: Queryable): Promise<Partial<JobLimits>
     ...(row?.per_connection != null && { perConnection: row.per_connection }),
     ...(row?.per_host != null && { perHost: row.per_host }),
     ...(row?.per_server != null && { perServer: row.per_server }),
+    ...(row?.bandwidth != null && { bandwidth: JSON.parse(row.bandwidth) as Bandwidth }),
   }
 }
 
@@ -46,6 +64,7 @@ export async function putJobLimits(db: Queryable, limits: Partial<JobLimits>): P
     per_connection: limits.perConnection ?? null,
     per_host: limits.perHost ?? null,
     per_server: limits.perServer ?? null,
+    bandwidth: limits.bandwidth === undefined ? null : JSON.stringify(limits.bandwidth),
   }
   await db
     .insertInto('job_limits')

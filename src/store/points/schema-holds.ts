@@ -40,6 +40,8 @@ export interface JobLimitsTable {
   per_connection: number | null
   per_host: number | null
   per_server: number | null
+  /** {"timeZone","windows":[{"fromHour","toHour","bytesPerSecond"}]} */
+  bandwidth: JsonText | null
 }
 
 export interface QuotaTable {

@@ -1,6 +1,7 @@
 import type { StorageTable } from './schema-storages.ts'
 import type { VaultTable } from '../schema.ts'
 import type { Queryable } from '../store.ts'
+import type { Bandwidth } from '../jobs/job-limits.ts'
 import { UNFINISHED_STATES } from '../jobs/job-states.ts'
 
 /** Buckets that vaults lie in. A vault's row names its storage; settings and secret are the storage's. */
@@ -21,14 +22,7 @@ export interface StorageSettings {
   readonly prefix: string
   readonly accessKeyId: string
   readonly forcePathStyle: boolean
-  readonly bandwidth?: {
-    readonly timeZone: string
-    readonly windows: readonly {
-      readonly fromHour: number
-      readonly toHour: number
-      readonly bytesPerSecond: number
-    }[]
-  }
+  readonly bandwidth?: Bandwidth
 }
 
 /** What a storage's secret is sealed for. */

@@ -5,11 +5,11 @@ import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { backup } from '../../api/backup.ts'
-import type { Pause } from '../../api/generated.ts'
+import type { Bandwidth, Pause } from '../../api/generated.ts'
 import { untilRefused } from '../../api/queries.ts'
 import { roleback } from '../../api/roleback.ts'
 import { Facts } from '../../parts/facts.tsx'
-import { ago, fromSeconds, nameOf, when } from '../../parts/format.ts'
+import { ago, bytes, fromSeconds, nameOf, when } from '../../parts/format.ts'
 import { Stack } from '../../parts/layout.tsx'
 import { Link } from '../../parts/link.tsx'
 import { List } from '../../parts/list.tsx'
@@ -101,11 +101,20 @@ function Limits(): ReactNode {
             ['Over one connection', data.PerConnection],
             ['On one host', data.PerHost],
             ['On a server', data.PerServer ?? 'By its processors'],
+            ['Bandwidth to databases and buckets', bandwidthOf(data.Bandwidth)],
           ]}
         />
       )}
     </Container>
   )
+}
+
+function bandwidthOf(limits: Bandwidth | undefined): string {
+  if (limits === undefined) return 'No limit'
+  const windows = limits.Windows.map(
+    (one) => `${one.FromHour}–${one.ToHour} h: ${bytes(one.BytesPerSecond)}/s`,
+  )
+  return `${windows.join(', ')} (${limits.TimeZone})`
 }
 
 function Locks(): ReactNode {
