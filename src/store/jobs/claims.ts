@@ -364,20 +364,31 @@ export async function oldestLiveGeneration(
   return generations.length === 0 ? undefined : Math.min(...generations)
 }
 
+type DueQuery = (db: Queryable) => Promise<{ readonly at: number | null }[]>
+
+/** By the kinds of jobs: every look of a worker that finds nothing asks, and building it takes longer than the answer. */
+const dueQueries = new Map<string, DueQuery>()
+
 /** When the next waiting job is due or the next lease runs out, so that a worker knows how long it may sleep. */
 export async function nextDueAt(db: Queryable, kinds: readonly JobKind[]): Promise<number | undefined> {
-  const waiting = await db
-    .selectFrom('job')
-    .select((eb) => eb.fn.min('run_at').as('at'))
-    .where('kind', 'in', kinds)
-    .where('state', 'in', WAITING_STATES)
-    .executeTakeFirst()
-  const active = await db
-    .selectFrom('job')
-    .select((eb) => eb.fn.min('lease_until').as('at'))
-    .where('kind', 'in', kinds)
-    .where('state', 'in', ACTIVE_STATES)
-    .executeTakeFirst()
-  const times = [waiting?.at, active?.at].filter((at) => typeof at === 'number')
+  const key = kinds.join()
+  let query = dueQueries.get(key)
+  if (query === undefined) {
+    query = prepared((of) => dueQuery(of, kinds))
+    dueQueries.set(key, query)
+  }
+  const times = (await query(db)).flatMap(({ at }) => (at === null ? [] : [Number(at)]))
   return times.length === 0 ? undefined : Math.min(...times)
+}
+
+function dueQuery(db: Queryable, kinds: readonly JobKind[]): Compilable<{ readonly at: number | null }> {
+  const ofKinds = db.selectFrom('job').where('kind', 'in', kinds)
+  return ofKinds
+    .where('state', 'in', WAITING_STATES)
+    .select((eb) => eb.fn.min<number | null>('run_at').as('at'))
+    .unionAll(
+      ofKinds
+        .where('state', 'in', ACTIVE_STATES)
+        .select((eb) => eb.fn.min<number | null>('lease_until').as('at')),
+    )
 }
