@@ -226,7 +226,7 @@ describe('vault rebuild with cold storage that lies elsewhere', { skip: rgwMissi
     await approveHeld(world)
     await until('the cold point to be gone with its bytes', async () => {
       if (world.rows('select 1 from recovery_point where arn = ?', cold).length > 0) return undefined
-      sweepNow(world)
+      await sweepNow(world)
       const keys = await keysIn('there')
       return keys.some((key) => key.includes('/data/')) ? undefined : true
     })

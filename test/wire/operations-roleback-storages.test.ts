@@ -11,6 +11,7 @@ import { createLog } from '../../src/lib/log.ts'
 import { awsError } from '../fixtures/aws-error.ts'
 import { roleback } from '../fixtures/command-line.ts'
 import { s3ClientOf } from '../fixtures/bucket.ts'
+import { letDaysPass, sweepNow } from '../fixtures/expiry.ts'
 import { exportedNow } from '../fixtures/identity-export.ts'
 import { fillSmallTree, listTree } from '../fixtures/small-tree.ts'
 import { KIT_COST } from '../fixtures/kit-cost.ts'
@@ -251,6 +252,71 @@ describe('vaults in buckets', { skip: rgwMissing() }, () => {
       world.call('roleback', 'DeleteStorage', { Name: 'others' }),
       awsError('ResourceNotFoundException', 'There is no storage others'),
     )
+  })
+
+  test('cold storage in a bucket: what rots there is found, and repaired from the first store and from a copy', async () => {
+    const role = await makeRole(world, 'mover', { managed: RIGHTS })
+    const BackupVaultName = 'two-places'
+    const BackupVaultArn = await makeVault(world, BackupVaultName)
+    const copies = await makeVault(world, 'copies')
+    await world.call('roleback', 'PutStorage', own('cold', 's3://others/cold'))
+    await world.call('roleback', 'PutVaultColdStorage', { BackupVaultArn, Storage: 'cold' })
+    const tree = await registerDirectory(world, 'archive', fillSmallTree)
+    const point = await backUpWell(world, {
+      BackupVaultName,
+      ResourceArn: tree.arn,
+      IamRoleArn: role,
+      Lifecycle: { MoveToColdStorageAfterDays: 7, DeleteAfterDays: 400 },
+    })
+    await world.call('backup', 'StartCopyJob', {
+      RecoveryPointArn: point,
+      SourceBackupVaultName: BackupVaultName,
+      DestinationBackupVaultArn: copies,
+      IamRoleArn: role,
+    })
+    const settled = async (): Promise<void> =>
+      void (await until('all jobs to end', async () => {
+        await sweepNow(world)
+        const open = world.rows(`select 1 from job where state in ('CREATED', 'PENDING', 'RUNNING')`)
+        return open.length === 0 ? true : undefined
+      }))
+    await settled()
+    await letDaysPass(world, 8)
+    await until('the point to be cold', () =>
+      world.rows('select 1 from recovery_point where moved_to_cold_at is not null').length === 1
+        ? true
+        : undefined,
+    )
+    await settled()
+    const keys = (await keysIn('others')).filter((key) => key.startsWith('cold/'))
+    for (const kind of ['data', 'meta', 'index']) {
+      const Key = keys.find((key) => key.includes(`/${kind}/`)) ?? assert.fail(`no ${kind} in ${keys.join()}`)
+      const { Body } = await client.send(new S3.GetObjectCommand({ Bucket: 'others', Key }))
+      const bytes = Buffer.from((await Body?.transformToByteArray()) ?? '')
+      bytes[40] = (bytes[40] ?? 0) ^ 1
+      await client.send(new S3.PutObjectCommand({ Bucket: 'others', Key, Body: bytes }))
+    }
+    const verified = async () => {
+      const { JobId } = await world.call('roleback', 'StartVerifyJob', { BackupVaultName, ReadData: true })
+      return await jobEnd(world, JobId)
+    }
+    const found = await verified()
+    assert.equal(found.State, 'FAILED')
+    for (const kind of ['data', 'meta', 'index'])
+      assert.ok((found.StatusMessage ?? '').includes(`cold storage: ${kind}/`), found.StatusMessage ?? '')
+    const repair = await jobEnd(world, found.Result?.['repairJobId'] ?? '')
+    assert.equal(repair.State, 'COMPLETED', repair.StatusMessage ?? '')
+    await settled()
+    const again = await verified()
+    assert.equal(again.State, 'COMPLETED', again.StatusMessage ?? '')
+    const { RestoreMetadata } = await world.call('backup', 'GetRecoveryPointRestoreMetadata', {
+      BackupVaultName,
+      RecoveryPointArn: point,
+    })
+    const Metadata = { ...RestoreMetadata, newFileSystem: 'true', CreationToken: 'from-cold' }
+    const job = await restore(world, { RecoveryPointArn: point, IamRoleArn: role, Metadata })
+    assert.equal(job.Status, 'COMPLETED', String(job.StatusMessage))
+    assert.deepEqual(listTree(join(tree.restoreRoot, 'from-cold')).slice(1), listTree(tree.path).slice(1))
   })
 
   test('a storage that cannot be reached, or is no place for vaults, is refused with the reason', async () => {
