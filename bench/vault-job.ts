@@ -98,6 +98,9 @@ async function restore(path: string, pointId: string, file: string | undefined):
     },
     restoreMetadata: {},
     target: { arn: resource.arn, name: 'fs-1', isNew: true },
+    isAgain: false,
+    begin: () => Promise.resolve(),
+    left: () => undefined,
     problem: fail,
     progress: () => undefined,
   })

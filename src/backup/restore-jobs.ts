@@ -36,9 +36,6 @@ import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
 import { pointNamed } from './recovery-points.ts'
 
-/** AWS's limit for all of a restore's metadata. */
-const MAX_METADATA_BYTES = 200 * 1024
-
 interface RestoreResult {
   readonly createdResourceArn?: string
 }
@@ -112,13 +109,7 @@ function checkMetadata(
     const Wrong = read.problem === 'missing' ? MissingParameterValueException : InvalidParameterValueException
     throw new Wrong(read.message, { Context: 'Metadata' })
   }
-  const { metadata } = read
-  if (JSON.stringify(metadata).length > MAX_METADATA_BYTES) {
-    throw new InvalidParameterValueException('Restore metadata must not exceed 200 KB', {
-      Context: 'Metadata',
-    })
-  }
-  return metadata
+  return read.metadata
 }
 
 export async function describeRestoreJob(

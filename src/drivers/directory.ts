@@ -15,7 +15,8 @@ import { walkTree } from './directory-walk.ts'
 import { displayKey } from './directory-meta.ts'
 import { factsOf } from './driver.ts'
 import type { BackupRequest, BackupSummary, Connection, Driver, DriverSession } from './driver.ts'
-import type { RestoreRequest, RestoreSummary } from './driver.ts'
+import type { RestoreRequest, RestoreSummary, RestoreWish } from './driver.ts'
+import type { RestoreChecks } from './restore-checks.ts'
 
 /**
  * EFS: a directory tree on the server's host (Linux).
@@ -29,6 +30,7 @@ export const directoryDriver: Driver = {
   discover: discoverDirectories,
   backup,
   restore,
+  checkRestore,
   removeRestored: removeRestoredDirectory,
   validation: directoryValidation,
 }
@@ -86,6 +88,57 @@ async function restore(request: RestoreRequest): Promise<RestoreSummary> {
   }
 }
 
+/** What `restore` looks at before it writes. */
+async function checkRestore(wish: RestoreWish, checks: RestoreChecks): Promise<void> {
+  const { session, metadata, point, target: made } = wish
+  const target = efs.restoreTarget({ ...factsOf(session), targetArn: made.arn })
+  const { isNew, name } = await checks.need(
+    'Restore metadata',
+    () => {
+      parseItemsToRestore(metadata['ItemsToRestore'])
+      const isNew = flag(metadata, 'newFileSystem')
+      return { isNew, name: isNew ? newName(wish) : 'aws-backup-restore_…' }
+    },
+    () => 'It is understood',
+  )
+  const { parent, free } = await checks.need(
+    'Target',
+    async () => {
+      await session.call(restoreStep('DescribeFileSystems'), target, () => undefined)
+      if (isNew) await session.call(restoreStep('TagResource'), target, () => undefined)
+      return await session.call(restoreStep(isNew ? 'CreateFileSystem' : 'Restore'), target, (connection) =>
+        lookAtPlace(folderSetting(connection, isNew ? 'restoreRoot' : 'path'), isNew ? name : undefined),
+      )
+    },
+    (place) => `"${displayKey(Buffer.from(`${place.parent}/${name}`).toString('latin1'))}" can be made`,
+  )
+  const needs = point.contentBytes
+  const figures = `${needs} bytes at most are to be written, and ${free} bytes are free in "${parent}"`
+  checks.note('Space', free >= needs ? 'yes' : 'unknown', figures)
+}
+
+/** @throws Where nothing can be made in `parent`, or something of that name is there. */
+function lookAtPlace(parent: string, name: string | undefined): { parent: string; free: number } {
+  const fd = openReal(parent)
+  try {
+    fs.accessSync(pathIn(fd, '.'), fs.constants.W_OK | fs.constants.X_OK)
+    if (name !== undefined) refuseTaken(parent, name)
+    const { bavail, bsize } = fs.statfsSync(pathIn(fd, '.'))
+    return { parent, free: bavail * bsize }
+  } catch (cause) {
+    if (codeOf(cause) === undefined) throw cause
+    throw new Error(`Cannot make a directory in "${parent}": ${reasonOf(cause)}`, { cause })
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+function refuseTaken(root: string, name: string): void {
+  const path = `${root}/${name}`
+  if (fs.lstatSync(path, { throwIfNoEntry: false }) === undefined) return
+  throw new Error(`Cannot restore to "${path}": something of that name is there already`)
+}
+
 interface Place {
   readonly staging: Staging
   readonly restoreRoot: string | undefined
@@ -94,11 +147,7 @@ interface Place {
 async function createFileSystem(session: DriverSession, target: StepTarget, name: string): Promise<Place> {
   await session.call(restoreStep('TagResource'), target, () => undefined)
   return await session.call(restoreStep('CreateFileSystem'), target, async (connection) => {
-    const root = folderSetting(connection, 'restoreRoot')
-    const path = `${root}/${name}`
-    if (fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
-      throw new Error(`Cannot restore to "${path}": something of that name is there already`)
-    }
+    refuseTaken(folderSetting(connection, 'restoreRoot'), name)
     return await stage(connection, 'restoreRoot', session)
   })
 }
@@ -124,6 +173,7 @@ async function fill(
   const { session, point } = request
   const mayRestorePrivileges = session.may(restoreStep('ClientRootAccess'), target)
   const write = async (): Promise<RestoreSummary> => {
+    await request.begin()
     const done = await restoreTree({
       point,
       ...select(point, paths),
@@ -148,17 +198,16 @@ async function fill(
   return isNew ? await session.call(restoreStep('Restore'), target, write) : await write()
 }
 
-/** Removes what a failed restore made; a new file system only where the role may. What stays is said. */
+/** Removes what a restore made that did not end well; a new file system only where the role may. What stays is said. */
 async function discard(request: RestoreRequest, target: StepTarget, staging: Staging): Promise<void> {
-  const item = `${staging.path}/${staging.name}`
-  if (request.target.isNew && !request.session.may(restoreStep('DeleteFileSystem'), target)) {
-    const reason = 'What was restored so far stays here: the role may not elasticfilesystem:DeleteFileSystem'
-    return request.problem({ item, reason })
-  }
+  const path = displayKey(Buffer.from(`${staging.path}/${staging.name}`).toString('latin1'))
+  const left = `What was restored by then stays in "${path}"`
+  if (request.target.isNew && !request.session.may(restoreStep('DeleteFileSystem'), target))
+    return request.left(`${left}: the role may not elasticfilesystem:DeleteFileSystem`)
   try {
     await discardStaging(staging)
   } catch (error) {
-    request.problem({ item, reason: `What was restored so far stays here: ${reasonOf(error)}` })
+    request.left(`${left}: ${reasonOf(error)}`)
   }
 }
 
@@ -171,7 +220,7 @@ function flag(metadata: Readonly<Record<string, string>>, name: string): boolean
 /** One plain name: it becomes a directory's. */
 const NEW_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 
-function newName({ metadata, target }: RestoreRequest): string {
+function newName({ metadata, target }: RestoreWish): string {
   const token = metadata['CreationToken']
   const name = token === undefined || token === '' ? target.name : token
   if (NEW_NAME.test(name)) return name

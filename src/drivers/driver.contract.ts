@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { RestoreChecks, UnmetError } from './restore-checks.ts'
 import type { Kind, Step, StepTarget } from '../kinds/kind.ts'
 import { restoreTargetOf } from '../kinds/restore-target.ts'
 import type { RestoreTarget } from '../kinds/restore-target.ts'
@@ -136,16 +137,49 @@ export async function restoreInto(
 ): Promise<{ summary: RestoreSummary; problems: ItemProblem[]; session: ContractSession }> {
   const session = contractSession(source, options)
   const problems: ItemProblem[] = []
-  const summary = await tested.driver.restore({
+  const left: string[] = []
+  const restored = tested.driver.restore({
     session,
     point,
     metadata: options.metadata ?? source.restore.metadata,
     restoreMetadata: options.restoreMetadata ?? {},
     target: options.target ?? source.restore.target,
+    isAgain: false,
+    begin: () => Promise.resolve(),
+    left: (what) => left.push(what),
     problem: (problem) => problems.push(problem),
     progress: () => undefined,
   })
+  // As the job tells it.
+  const summary = await restored.catch((cause: Error) => {
+    throw left.length === 0 ? cause : new Error([cause.message, ...left].join('. '), { cause })
+  })
   return { summary, problems, session }
+}
+
+/** The answers of a dry run, in their order, and the names of the steps that it was decided on. */
+async function dryRun(
+  tested: DriverUnderTest,
+  source: ContractSource,
+  point: MemoryPoint,
+  options: SessionOptions = {},
+): Promise<{
+  readonly answers: readonly string[]
+  readonly last: string
+  readonly steps: readonly string[]
+}> {
+  const session = contractSession(source, options)
+  const checks = new RestoreChecks()
+  const wish = { session, point, ...source.restore, restoreMetadata: {} }
+  await tested.driver.checkRestore(wish, checks).catch((error: unknown) => {
+    if (!(error instanceof UnmetError)) throw error
+  })
+  const answers = checks.made.map(({ answer }) => answer)
+  return {
+    answers,
+    last: checks.made.at(-1)?.message ?? '',
+    steps: session.calls.map(({ step }) => step.name),
+  }
 }
 
 const required = (steps: Kind['backup']): Step[] =>
@@ -208,11 +242,23 @@ export const driverContract: readonly ContractCase[] = [
       const { sink, point, restoreMetadata } = await backUp(tested, source)
       assert.deepEqual(sink.problems, [])
       assert.ok(point.itemCount > 0)
+      const before = await dryRun(tested, source, point)
+      assert.ok(before.answers.length > 2 && !before.answers.includes('no'), before.last)
+      for (const name of before.steps) assert.ok(name in tested.driver.kind.restore, name)
+      assert.deepEqual(await source.restored(), [], 'it made something')
+      for (const denied of new Set(before.steps)) {
+        const { answers, last } = await dryRun(tested, source, point, { denied: [denied] })
+        assert.equal(answers.at(-1), 'no', denied)
+        assert.match(last, /^Not authorized to perform: /)
+      }
       const { summary, problems } = await restoreInto(tested, source, point, { restoreMetadata })
       assert.deepEqual(problems, [])
       assert.equal(summary.createdResourceArn, source.restore.target.arn)
       assert.ok(summary.itemsRestored > 0)
       await source.assertSame(summary)
+      const after = await dryRun(tested, source, point)
+      assert.equal(after.answers.at(-1), 'no')
+      assert.match(after.last, /there already|exists/)
     },
   },
   {

@@ -1,5 +1,6 @@
 import type { BackupFacts, Kind, Step, StepTarget } from '../kinds/kind.ts'
 import type { RestoreTarget } from '../kinds/restore-target.ts'
+import type { RestoreChecks } from './restore-checks.ts'
 
 /**
  * The contract between a driver (code for one resource kind) and the job that runs it.
@@ -133,7 +134,8 @@ export interface PointReader {
   ): Promise<{ readonly written: number; readonly bytes: number; readonly problems: readonly ItemProblem[] }>
 }
 
-export interface RestoreRequest {
+/** What a restore is to make of what. */
+export interface RestoreWish {
   readonly session: DriverSession
   readonly point: PointReader
   /** Metadata of the StartRestoreJob call: string to string, unknown keys already refused. */
@@ -141,6 +143,18 @@ export interface RestoreRequest {
   readonly restoreMetadata: Readonly<Record<string, string>>
   /** The connection the target is reached through when it is not the source's own. */
   readonly target: RestoreTarget
+}
+
+export interface RestoreRequest extends RestoreWish {
+  /** An earlier run of the same job was cut off: what it made may be there. */
+  readonly isAgain: boolean
+  /**
+   * Called once what an earlier run of the same job left is removed, and before anything new is made.
+   * @throws Where the job is to end: nothing is there then.
+   */
+  begin(): Promise<void>
+  /** Tells, in a sentence without its period, what stays at the target of a restore that does not end well. */
+  left(what: string): void
   problem(problem: ItemProblem): void
   /** Bytes and items done since the last call. */
   progress(bytes: number, items: number): void
@@ -235,6 +249,11 @@ export interface Driver {
   discover(connection: Connection, signal: AbortSignal): Promise<Discovered>
   backup(request: BackupRequest): Promise<BackupSummary>
   restore(request: RestoreRequest): Promise<RestoreSummary>
+  /**
+   * Looks at everything that `restore` finds out before it writes, under the same decisions, and changes nothing.
+   * @throws {UnmetError} Behind the first that does not hold; it is among the checks.
+   */
+  checkRestore(wish: RestoreWish, checks: RestoreChecks): Promise<void>
   /** Removes what a restore test made, whole or in part; well done where nothing of its name is there. */
   removeRestored(thing: RestoredThing): Promise<void>
   readonly validation: DriverValidation

@@ -74,6 +74,18 @@ export async function checkPlace(
   return existing.exists
 }
 
+/** @throws {PostgresqlServerError} Where the restore account may make no database. */
+export async function requireCreation(settings: PostgresqlSettings, signal: AbortSignal): Promise<void> {
+  await using session = await connectServer(settings, signal)
+  const [row] = await session.query<{ creates: boolean }>(
+    'SELECT rolcreatedb OR rolsuper AS creates FROM pg_roles WHERE rolname = current_user',
+  )
+  if (row?.creates === true) return
+  throw new PostgresqlServerError(
+    `The account ${quoted(settings.restoreUser)} at ${settings.host}:${settings.port} may not create databases: grant it CREATEDB, or restore into an empty database that is registered`,
+  )
+}
+
 async function refuseFilled(
   session: DatabaseSession,
   settings: PostgresqlSettings,

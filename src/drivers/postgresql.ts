@@ -1,8 +1,8 @@
 import { RDS_SOURCE_INFO, rds } from '../kinds/rds.ts'
 import { TARGET_RESOURCE } from '../kinds/target-resource.ts'
 import { factsOf } from './driver.ts'
-import type { BackupRequest, BackupSummary, Connection, Driver, PointReader } from './driver.ts'
-import type { RestoreRequest, RestoreSummary, StoredItem } from './driver.ts'
+import type { BackupRequest, BackupSummary, Connection, Driver } from './driver.ts'
+import type { RestoreRequest, RestoreSummary } from './driver.ts'
 import { discoverDatabases } from './postgresql-discovery.ts'
 import { ArchiveReader, DumpDamagedError } from './postgresql-archive.ts'
 import { chooseTables, DUMP_KIND, parseTables, readContents } from './postgresql-tables.ts'
@@ -21,7 +21,8 @@ import { removeRestoredDatabase } from './postgresql-removal.ts'
 import { databaseValidation } from './postgresql-validation.ts'
 import { checkPlace, createDatabase, dropHalfMade, loadDump, unmark } from './postgresql-restore.ts'
 import type { HalfMade, RestorePlace } from './postgresql-restore.ts'
-import { parsePostgresqlSettings, quoted, requireDatabaseName } from './postgresql-settings.ts'
+import { checkRestore, KIND_FACTS, newName, readPoint } from './postgresql-restore-look.ts'
+import { parsePostgresqlSettings, quoted } from './postgresql-settings.ts'
 import type { PostgresqlSettings } from './postgresql-settings.ts'
 import { findTool, openToolFolder, toolArguments, toolWarning } from './postgresql-tools.ts'
 
@@ -45,9 +46,7 @@ export interface PostgresqlOptions {
 
 const FACTS_KEY = Buffer.from('database.json')
 const DUMP_KEY = Buffer.from('dump.pgc')
-const KIND_FACTS = 1
 const META = Uint8Array.of(1)
-const MAX_FACTS_BYTES = 4 * 1024 * 1024
 /** pg_dump is silent while it waits for locks (10 min at most) and reads a big catalogue. */
 const STALL_MS = 30 * 60_000
 
@@ -58,12 +57,18 @@ export function createPostgresqlDriver(options: PostgresqlOptions = {}): Driver 
     discover: discoverDatabases,
     backup: (request) => backUp(request, options),
     restore: (request) => restore(request, options),
+    checkRestore: (wish, checks) => checkRestore(wish, checks, toolsOf(options)),
     removeRestored: removeRestoredDatabase,
     validation: databaseValidation,
   }
 }
 
 export const postgresqlDriver: Driver = createPostgresqlDriver()
+
+const toolsOf = ({ toolDirectories, stallMs = STALL_MS }: PostgresqlOptions) => ({
+  directories: toolDirectories,
+  stallMs,
+})
 
 async function testConnection(
   connection: Connection,
@@ -198,11 +203,7 @@ async function restore(request: RestoreRequest, options: PostgresqlOptions): Pro
   const step = (name: string) => rds.restore[name] as NonNullable<(typeof rds.restore)[string]>
   const stepTarget = rds.restoreTarget({ ...factsOf(session), targetArn: target.arn })
   const mark = `Restore job ${session.jobId} is not done`
-  const tools = {
-    directories: options.toolDirectories,
-    stallMs: options.stallMs ?? STALL_MS,
-    signal: session.signal,
-  }
+  const tools = { ...toolsOf(options), signal: session.signal }
 
   const names = parseTables(metadata['ItemsToRestore'])
   await session.call(step('DescribeSnapshot'), stepTarget, () => undefined)
@@ -231,9 +232,14 @@ async function restore(request: RestoreRequest, options: PostgresqlOptions): Pro
       request.progress(0, only?.tables ?? 1)
       return bytes
     }
-    session.signal.throwIfAborted()
+    if (!place.isNew) await request.begin()
     const bytes = await (place.isNew
-      ? inNewDatabase(settings, { database: place.database, mark }, { facts, leftover, mayDelete }, work)
+      ? inNewDatabase(
+          request,
+          settings,
+          { database: place.database, mark },
+          { facts, leftover, mayDelete, work },
+        )
       : work())
     return {
       createdResourceArn: target.arn,
@@ -258,10 +264,15 @@ async function restore(request: RestoreRequest, options: PostgresqlOptions): Pro
 
 /** Runs `work` in a database made for it; when it fails the database goes away again, if the role may delete it. */
 async function inNewDatabase<T>(
+  request: RestoreRequest,
   settings: PostgresqlSettings,
   place: HalfMade,
-  options: { readonly facts: DatabaseFacts; readonly leftover: boolean; readonly mayDelete: () => boolean },
-  work: () => Promise<T>,
+  options: {
+    readonly facts: DatabaseFacts
+    readonly leftover: boolean
+    readonly mayDelete: () => boolean
+    readonly work: () => Promise<T>
+  },
 ): Promise<T> {
   const left = `The half-made database ${quoted(place.database)} at ${settings.host}:${settings.port} is still there`
   const mayNot = `${left}, since the role may not perform rds:DeleteDBInstance on it`
@@ -270,56 +281,21 @@ async function inNewDatabase<T>(
       throw new PostgresqlServerError(`An earlier run of this job was cut off. ${mayNot}`)
     await dropHalfMade(settings, place)
   }
+  await request.begin()
   const made = { ...place, isSurelyOurs: false }
   try {
     await createDatabase(settings, place, options.facts, () => (made.isSurelyOurs = true))
-    return await work()
+    return await options.work()
   } catch (error) {
-    const message = (error as Error).message
     if (!made.isSurelyOurs) throw error
-    if (!options.mayDelete()) throw new PostgresqlServerError(`${message}. ${mayNot}`, { cause: error })
-    try {
-      await dropHalfMade(settings, made)
-    } catch (cause) {
-      throw new PostgresqlServerError(`${message}. ${left}: ${(cause as Error).message}`, { cause: error })
+    if (!options.mayDelete()) request.left(mayNot)
+    else {
+      await dropHalfMade(settings, made).catch((cause: unknown) =>
+        request.left(`${left}: ${(cause as Error).message}`),
+      )
     }
     throw error
   }
-}
-
-/** DBName, else DBInstanceIdentifier, else the name in the target's ARN. */
-function newName({ metadata, target }: RestoreRequest): string {
-  const { DBName, DBInstanceIdentifier } = metadata
-  if (DBName !== undefined && DBName !== '') return requireDatabaseName('DBName', DBName)
-  return requireDatabaseName('DBInstanceIdentifier', DBInstanceIdentifier ?? target.name)
-}
-
-async function readPoint(
-  point: PointReader,
-  signal: AbortSignal,
-): Promise<{ facts: DatabaseFacts; dump: StoredItem }> {
-  let factsItem: StoredItem | undefined
-  let dump: StoredItem | undefined
-  for await (const page of point.items()) {
-    for (const item of page) {
-      if (item.kind === KIND_FACTS) factsItem = item
-      if (item.kind === DUMP_KIND) dump = item
-    }
-  }
-  if (factsItem === undefined || dump === undefined) {
-    throw new DumpDamagedError('The recovery point holds no whole PostgreSQL dump')
-  }
-  if (factsItem.meta[0] !== 1 || dump.meta[0] !== 1) {
-    throw new DumpDamagedError('The recovery point was made by a newer version of this program')
-  }
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of point.read(factsItem, { signal })) {
-    size += chunk.length
-    if (size > MAX_FACTS_BYTES) throw new DumpDamagedError('The recovery point’s database.json is too long')
-    chunks.push(Uint8Array.from(chunk))
-  }
-  return { facts: JSON.parse(Buffer.concat(chunks).toString('utf8')) as DatabaseFacts, dump }
 }
 
 function notesOf(

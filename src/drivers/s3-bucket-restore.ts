@@ -1,37 +1,34 @@
-import { CreateBucketCommand, GetBucketVersioningCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
+import { CreateBucketCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
 import { PutObjectTaggingCommand } from '@aws-sdk/client-s3'
-import type { Step, StepTarget } from '../kinds/kind.ts'
-import { S3_MAX_ITEMS_TO_RESTORE, s3, s3ItemsToRestore, s3ObjectArn } from '../kinds/s3.ts'
+import type { StepTarget } from '../kinds/kind.ts'
+import { s3 } from '../kinds/s3.ts'
 import { factsOf, ItemError } from './driver.ts'
-import type { PointReader, RestoreRequest, RestoreSummary, StoredItem } from './driver.ts'
+import type { RestoreRequest, RestoreSummary, StoredItem } from './driver.ts'
 import { KIND_OBJECT } from './s3-bucket-backup.ts'
-import { S3Clients, S3RequestError, isObjectError, request, requireBucketName } from './s3-bucket-client.ts'
-import type { BucketSettings } from './s3-bucket-client.ts'
+import { S3Clients, isObjectError, request } from './s3-bucket-client.ts'
 import { decodeMeta, keyText, listPage, printable, shownKey } from './s3-bucket-objects.ts'
-import type { ListedPage, ObjectMeta } from './s3-bucket-objects.ts'
+import type { ListedPage } from './s3-bucket-objects.ts'
+import {
+  bucketOf,
+  decideBeforehand,
+  firstItem,
+  itemsOf,
+  lookAtTarget,
+  objectTarget,
+  parseMetadata,
+  step,
+} from './s3-bucket-restore-look.ts'
+import type { Look, Wanted } from './s3-bucket-restore-look.ts'
 import { PART_BYTES, headersOf, putObject } from './s3-bucket-upload.ts'
-import type { ObjectEncryption } from './s3-bucket-upload.ts'
 
 /** Writers at once, and the bytes that all of them hold at most. */
 const WRITERS = 16
 const HELD_BYTES = 32 * 1024 * 1024
 
-/** The metadata of a restore asks for what cannot be done; nothing was written. */
-export class RestoreRequestError extends Error {
-  override name = 'RestoreRequestError'
-}
-
-interface Run {
+interface Run extends Look {
   readonly restore: RestoreRequest
-  readonly clients: S3Clients
-  readonly bucketTarget: StepTarget
   readonly wanted: Wanted
   readonly counts: { restored: number; skipped: number; bytes: number }
-}
-
-interface Wanted {
-  readonly prefixes: readonly Uint8Array[] | undefined
-  readonly encryption: ObjectEncryption
 }
 
 /**
@@ -47,8 +44,7 @@ export async function restoreBucket(restore: RestoreRequest): Promise<RestoreSum
   const first = await firstItem(point, wanted)
   await lookAtTarget(run)
   await decideBeforehand(run, first)
-  const settings = target.isNew ? await createBucket(run) : undefined
-  await writeAll(run)
+  const settings = await write(run)
   return {
     createdResourceArn: target.arn,
     created: settings,
@@ -58,121 +54,22 @@ export async function restoreBucket(restore: RestoreRequest): Promise<RestoreSum
   }
 }
 
-function step(name: string): Step {
-  return s3.restore[name] as Step
-}
-
-/** @throws {RestoreRequestError} Naming the key that cannot be served. */
-function parseMetadata({ metadata, session }: RestoreRequest): Wanted {
-  const {
-    ItemsToRestore: items,
-    RestoreACLs: acls = 'false',
-    EncryptionType: encryption = 'original',
-    KMSKey: kmsKey,
-    RestoreLatestVersionsUpTo: versions = '1',
-  } = metadata
-  if (acls.toLowerCase() !== 'false') {
-    throw new RestoreRequestError(
-      `RestoreACLs is "${acls}": access control lists of objects are not part of recovery points; leave it out`,
-    )
-  }
-  if (!/^(?:all|[1-9]\d*)$/i.test(versions)) {
-    throw new RestoreRequestError(
-      `RestoreLatestVersionsUpTo is "${versions}", which is neither a number nor all`,
-    )
-  }
-  return {
-    prefixes: items === undefined || items === '' ? undefined : parseItems(items, session.resource.name),
-    encryption: parseEncryption(encryption, kmsKey),
-  }
-}
-
-function parseItems(json: string, sourceBucket: string): readonly Uint8Array[] {
-  const items = s3ItemsToRestore(json, sourceBucket)
-  if (items === undefined) {
-    throw new RestoreRequestError('ItemsToRestore is no JSON array of keys or prefixes')
-  }
-  if (items.length === 0 || items.length > S3_MAX_ITEMS_TO_RESTORE) {
-    throw new RestoreRequestError(
-      `ItemsToRestore names ${items.length} keys or prefixes: 1 to ${S3_MAX_ITEMS_TO_RESTORE} are served`,
-    )
-  }
-  return items.map((item) => Buffer.from(item))
-}
-
-function parseEncryption(type: string, kmsKey: string | undefined): Wanted['encryption'] {
-  if (type === 'original') return {}
-  if (type === 'SSE-S3') return { ServerSideEncryption: 'AES256' }
-  if (type === 'SSE-KMS') {
-    return {
-      ServerSideEncryption: 'aws:kms',
-      ...(kmsKey === undefined || kmsKey === '' ? {} : { SSEKMSKeyId: kmsKey }),
-    }
-  }
-  throw new RestoreRequestError(`EncryptionType is "${type}", which is none of original, SSE-S3 and SSE-KMS`)
-}
-
-async function firstItem(point: PointReader, wanted: Wanted): Promise<StoredItem | undefined> {
-  for await (const page of itemsOf(point, wanted)) {
-    if (page[0] !== undefined) return page[0]
-  }
-  if (wanted.prefixes === undefined) return undefined
-  throw new RestoreRequestError('ItemsToRestore names no object of the recovery point')
-}
-
-function itemsOf(point: PointReader, { prefixes }: Wanted): AsyncIterable<readonly StoredItem[]> {
-  return point.items(prefixes === undefined ? {} : { prefixes })
-}
-
-/** The bucket to write to: a new one's name from the metadata, an existing one's from its own registration. */
-function bucketOf({ restore }: Run, settings: BucketSettings): string {
-  const { metadata, target } = restore
-  if (!target.isNew) return settings.bucket
-  return requireBucketName(metadata['DestinationBucketName'] ?? target.name)
-}
-
-/** A bucket to be made must not be there, one to be filled must. */
-async function lookAtTarget(run: Run): Promise<void> {
-  const { restore, clients, bucketTarget } = run
-  const { session, target } = restore
-  const found = await session.call(step('GetTargetVersioning'), bucketTarget, async (connection) => {
-    const { client, settings } = clients.of(connection)
-    const Bucket = bucketOf(run, settings)
-    try {
-      await request(`Looking for bucket "${Bucket}"`, session.signal, () =>
-        client.send(new GetBucketVersioningCommand({ Bucket }), { abortSignal: session.signal }),
-      )
-      return Bucket
-    } catch (error) {
-      if (error instanceof S3RequestError && error.status === 404 && target.isNew) return undefined
-      throw error
-    }
-  })
-  if (target.isNew && found !== undefined) {
-    throw new RestoreRequestError(
-      `Bucket "${found}" exists: restore into it with NewBucket false (keys that are there are skipped), or choose another name`,
-    )
-  }
-}
-
-/** Every step is decided once before anything is made, so that a role that lacks one leaves nothing behind. */
-async function decideBeforehand(run: Run, first: StoredItem | undefined): Promise<void> {
-  const { session } = run.restore
-  await session.call(step('ListTarget'), run.bucketTarget, () => undefined)
-  const key = first && keyText(first.key)
-  if (first === undefined || key === undefined) return
-  const target = objectTarget(run, key, decodeMeta(first.meta))
-  for (const name of ['WriteObject', 'TagObject', 'CheckObject']) {
-    await session.call(step(name), target, () => undefined)
-  }
-}
-
-function objectTarget(run: Run, key: string, meta: ObjectMeta): StepTarget {
-  const { target } = run.restore
-  return {
-    ...run.bucketTarget,
-    objectArn: s3ObjectArn(target.arn, key),
-    ...(meta.tags === undefined ? {} : { requestTags: meta.tags }),
+/** No role is asked whether it may delete objects: what is there when a restore ends early stays, and is told. */
+async function write(run: Run): Promise<RestoreSummary['created']> {
+  const { restore, counts } = run
+  const { target, isAgain } = restore
+  let created: RestoreSummary['created']
+  try {
+    await restore.begin()
+    if (target.isNew) created = await createBucket(run)
+    await writeAll(run)
+    return created
+  } catch (error) {
+    const objects = `${counts.restored} ${counts.restored === 1 ? 'object' : 'objects'} written by then`
+    if (created !== undefined) restore.left(`The new bucket ${target.arn} stays, with ${objects}`)
+    else if (counts.restored > 0 || isAgain)
+      restore.left(`In ${target.arn} stay ${objects}${isAgain ? ', and those of its earlier runs' : ''}`)
+    throw error
   }
 }
 

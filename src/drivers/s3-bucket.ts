@@ -8,6 +8,7 @@ import { S3Clients, S3RequestError, isObjectError, request } from './s3-bucket-c
 import { listPage } from './s3-bucket-objects.ts'
 import { removeRestoredBucket } from './s3-bucket-removal.ts'
 import { restoreBucket } from './s3-bucket-restore.ts'
+import { checkBucketRestore } from './s3-bucket-restore-look.ts'
 import { bucketValidation } from './s3-bucket-validation.ts'
 
 /**
@@ -20,6 +21,7 @@ export const s3BucketDriver: Driver = {
   discover: discoverBuckets,
   backup: backUpBucket,
   restore: restoreBucket,
+  checkRestore: checkBucketRestore,
   removeRestored: removeRestoredBucket,
   validation: bucketValidation,
 }

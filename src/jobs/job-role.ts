@@ -13,7 +13,7 @@ import { arnOf } from '../lib/arn.ts'
 import type { PolicyLayers } from '../policy/evaluate.ts'
 import { insertDenials } from '../store/audit/denials.ts'
 import { nextDecisionSeq, saveDecisions } from '../store/audit/decisions.ts'
-import type { JobTable } from '../store/schema.ts'
+import type { JobKind, JobTable } from '../store/schema.ts'
 import { DecisionLog } from './decision-log.ts'
 import { JobFailedError, JobStoppedError } from './errors.ts'
 import { JobSession } from './job-session.ts'
@@ -156,13 +156,16 @@ function planArnOf(row: JobTable, planId: string): string {
   return arnOf('backup', row.region, row.account_id, `backup-plan:${planId}`)
 }
 
+/** For these a role is passed on the recovery point. */
+const OF_POINTS: readonly JobKind[] = ['restore', 'check-restore', 'copy']
+
 function sourceArnOf(row: JobTable, scope: JobScope): string {
   if (row.plan_id !== null) return planArnOf(row, row.plan_id)
   const { RestoreTestingPlanArn: testingPlan } = JSON.parse(row.created_by ?? '{}') as Record<string, string>
   if (testingPlan !== undefined) return testingPlan
   // The vault that is repaired: for it the role was passed.
   if (row.kind === 'repair') return scope.destinationVaultArn ?? scope.backupVaultArn
-  return row.kind === 'restore' || row.kind === 'copy' ? scope.recoveryPointArn : scope.backupVaultArn
+  return OF_POINTS.includes(row.kind) ? scope.recoveryPointArn : scope.backupVaultArn
 }
 
 function assume(tools: JobTools, row: JobTable, scope: JobScope): Promise<AssumedRole> {

@@ -1,75 +1,36 @@
 import { driverOf } from '../drivers/drivers.ts'
 import type { Connection, DriverSession, RestoreSummary } from '../drivers/driver.ts'
-import { tagCalls, wayCalls } from '../kinds/job-calls.ts'
-import type { Kind, ResourceType } from '../kinds/kind.ts'
-import { kindOfType, restoreConnectionArn } from '../kinds/kinds.ts'
-import { RestoreTargetError, restoreTargetOf } from '../kinds/restore-target.ts'
-import { RESTORE_TEST } from '../kinds/restore-test.ts'
+import type { ResourceType } from '../kinds/kind.ts'
 import type { RestoreTarget } from '../kinds/restore-target.ts'
-import { TARGET_RESOURCE } from '../kinds/target-resource.ts'
 import { randomHex } from '../lib/ids.ts'
-import { assertClaim, finishJob } from '../store/jobs/claims.ts'
-import { findRecoveryPoint, RESTORABLE, setLastRestore } from '../store/points/recovery-points.ts'
-import { findResource, findResourceById, insertResource } from '../store/resources/resources.ts'
+import { assertClaim, finishJob, LeaseLostError } from '../store/jobs/claims.ts'
+import { setLastRestore } from '../store/points/recovery-points.ts'
+import { insertResource } from '../store/resources/resources.ts'
 import type { NewResource } from '../store/resources/resources.ts'
-import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../store/schema.ts'
-import { replaceTags, tagsOf, tagsOfAll } from '../store/identity/tags.ts'
-import { findVault } from '../store/vaults/vaults.ts'
+import type { JobTable } from '../store/schema.ts'
+import { replaceTags } from '../store/identity/tags.ts'
 import { connectionOf } from './connections.ts'
-import { JobFailedError } from './errors.ts'
+import { AccessDeniedError, JobFailedError, JobStoppedError } from './errors.ts'
 import { guardTest } from './restore-tests/restore-test-guard.ts'
-import { openJobRole } from './job-role.ts'
 import { openPointReader } from './pour/pour-restore.ts'
+import { decideBeforehand, openRestoreRole, restorePlan, tagsToSet } from './restore-plan.ts'
+import type { RestorePlan } from './restore-plan.ts'
 import { tellMetDamage } from './upkeep/met-damage.ts'
 import { Problems } from './problems.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
 
-interface RestoreInput {
-  readonly metadata: Readonly<Record<string, string>>
-  readonly copyTags: boolean
-  /** Of a restore test: what it makes is tagged so, and is deleted again. */
-  readonly isTest?: boolean
-  /** Of a restore test: unique id of who had it done. */
-  readonly selectedBy?: string | null
-}
-
-/** What a restore works on, looked up before anything is decided. */
-interface Plan {
-  readonly point: RecoveryPointTable
-  readonly vault: VaultTable
-  readonly target: RestoreTarget
-  /** The resource whose connection leads to the target. */
-  readonly via: ResourceTable
-  readonly input: RestoreInput
-}
-
 /** A restore job: the role's session, the driver, and at the end the new resource registered with tags as the role may set. */
 export async function runRestore(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
   const { row } = job
-  const plan = await planOf(tools, row)
+  const plan = await restorePlan(tools, row)
   const warnings = plan.input.isTest === true ? await guardTest(tools, row, { ...plan, ...plan.input }) : []
   const tags = await tagsToSet(tools, row, plan)
-  const role = await openJobRole(tools, job, {
-    resource: {
-      arn: plan.point.resource_arn,
-      uniqueId: plan.point.resource_unique_id,
-      name: plan.point.resource_name,
-      tags,
-    },
-    scope: {
-      resourceArn: plan.point.resource_arn,
-      recoveryPointArn: plan.point.arn,
-      backupVaultArn: plan.vault.arn,
-      targetArn: plan.target.arn,
-      throughArn: plan.via.arn,
-    },
-    tags: await tagsOfAll(tools.store.db, row.account_id, [plan.point.arn, plan.target.arn, plan.via.arn]),
-    connect: () => connectionOf(tools.serverKey, plan.via),
-  })
+  const role = await openRestoreRole(tools, job, plan, tags)
+  const left: string[] = []
   try {
     const problems = new Problems()
     await decideBeforehand(role.session, plan, tags)
-    const summary = await restore(tools, job, plan, role.session, problems)
+    const summary = await restore(tools, job, plan, role.session, { problems, left })
     await role.close()
     if (problems.count > 0) {
       await tellMetDamage(tools, job, plan.vault.name, problems.damage)
@@ -87,105 +48,31 @@ export async function runRestore(tools: JobTools, job: RunningJob): Promise<JobO
   } catch (error) {
     if (!job.signal.aborted && !(error instanceof JobFailedError))
       await tellMetDamage(tools, job, plan.vault.name, [(error as Error).message])
-    throw error
+    throw leaving(job.signal.aborted ? job.signal.reason : error, plan.target, left)
   } finally {
     await role.close()
   }
 }
 
-/** Tags that what is made gets. */
-async function tagsToSet(
-  tools: JobTools,
-  row: JobTable,
-  { input, point }: Plan,
-): Promise<Readonly<Record<string, string>>> {
-  if (input.isTest === true) return { [RESTORE_TEST]: row.job_id }
-  return input.copyTags ? await tagsOf(tools.store.db, row.account_id, point.resource_arn) : {}
-}
-
-async function planOf(tools: JobTools, row: JobTable): Promise<Plan> {
-  const { db } = tools.store
-  const point = await findRecoveryPoint(db, row.account_id, row.recovery_point_arn as string)
-  if (point === undefined || !RESTORABLE.includes(point.status)) {
-    throw new JobFailedError(
-      `Restore job failed: recovery point ${row.recovery_point_arn} is ${point?.status ?? 'gone'}`,
-    )
+/** The end of a restore that did not end well, with what it leaves at its target. */
+function leaving(error: unknown, target: RestoreTarget, left: readonly string[]): unknown {
+  if (error instanceof JobStoppedError) {
+    const what = left.length === 0 ? `Nothing of it stays at ${target.arn}` : left.join('. ')
+    return new JobStoppedError(error.state, `${error.message.replace(/\.$/, '')}. ${what}`)
   }
-  const vault = await findVault(db, row.account_id, row.region, point.vault_name)
-  if (vault === undefined)
-    throw new JobFailedError(`Restore job failed: backup vault ${point.vault_name} is gone`)
-  const input = JSON.parse(row.input) as RestoreInput
-  const target = await targetOf(tools, row, point, input)
-  return { point, vault, target, via: await connectionResource(tools, row, point, target, input), input }
-}
-
-async function targetOf(
-  tools: JobTools,
-  row: JobTable,
-  point: RecoveryPointTable,
-  { metadata }: RestoreInput,
-): Promise<RestoreTarget> {
-  const { db } = tools.store
-  try {
-    return await restoreTargetOf({
-      type: point.resource_type,
-      place: { region: row.region, accountId: row.account_id },
-      metadata,
-      isRegistered: async (arn) => (await findResource(db, row.account_id, arn)) !== undefined,
-    })
-  } catch (error) {
-    if (error instanceof RestoreTargetError)
-      throw new JobFailedError(error.message, 'FAILURE', { cause: error })
-    throw error
-  }
-}
-
-async function connectionResource(
-  tools: JobTools,
-  row: JobTable,
-  point: RecoveryPointTable,
-  target: RestoreTarget,
-  input: RestoreInput,
-): Promise<ResourceTable> {
-  const { db } = tools.store
-  const arn = restoreConnectionArn({ metadata: input.metadata, target, resourceArn: point.resource_arn })
-  if (!target.isNew && arn !== target.arn) {
-    throw new JobFailedError(
-      `Restore job failed: ${target.arn} is registered, so it is reached through its own connection, not that of ${arn}. ` +
-        `Leave ${TARGET_RESOURCE} out`,
-    )
-  }
-  const found =
-    arn === point.resource_arn
-      ? await findResourceById(db, row.account_id, point.resource_unique_id)
-      : await findResource(db, row.account_id, arn)
-  if (found === undefined || found.removed_at !== null || found.type !== point.resource_type) {
-    throw new JobFailedError(
-      `Restore job failed: ${arn} is not registered as a resource of type ${point.resource_type}, so there is no way to the target. ` +
-        'Register one, and name it with the restore metadata key roleback:TargetResourceArn',
-    )
-  }
-  return found
-}
-
-/** What a restore is asked for before its driver begins: another resource's connection, and tags that are copied. */
-async function decideBeforehand(
-  session: DriverSession,
-  { point, target, via }: Plan,
-  copiedTags: Readonly<Record<string, string>>,
-): Promise<void> {
-  const kind = kindOfType(point.resource_type) as Kind
-  const facts = { resourceArn: point.resource_arn, targetArn: target.arn, throughArn: via.arn }
-  const calls = [...wayCalls(kind, facts), ...tagCalls(kind, { ...facts, isNew: target.isNew, copiedTags })]
-  for (const { step, target: asked } of calls) await session.call(step, asked, () => undefined)
+  if (left.length === 0 || !(error instanceof Error) || error instanceof LeaseLostError) return error
+  const message = `${error.message.replace(/\.$/, '')}. ${left.join('. ')}`
+  if (error instanceof AccessDeniedError) return new AccessDeniedError(message, { cause: error })
+  if (error instanceof JobFailedError) return new JobFailedError(message, error.category, { cause: error })
+  return new Error(message, { cause: error })
 }
 
 async function restore(
   tools: JobTools,
   job: RunningJob,
-  { point, vault, target, input }: Plan,
-  session: Awaited<ReturnType<typeof openJobRole>>['session'],
-  problems: Problems,
+  { point, vault, target, input }: RestorePlan,
+  session: DriverSession,
+  { problems, left }: { readonly problems: Problems; readonly left: string[] },
 ): Promise<RestoreSummary> {
   const { progress } = job
   progress.bytesTotal = point.size_bytes
@@ -206,6 +93,9 @@ async function restore(
       metadata: input.metadata,
       restoreMetadata: JSON.parse(point.restore_metadata) as Record<string, string>,
       target,
+      isAgain: job.row.attempts > 1,
+      begin: async () => await job.check(),
+      left: (what) => void left.push(what),
       problem: (problem) => {
         problems.add(problem)
         progress.itemsFailed = problems.count
@@ -238,7 +128,7 @@ function restoreProgress(progress: RunningJob['progress']): {
 async function commit(
   tools: JobTools,
   job: RunningJob,
-  plan: Plan,
+  plan: RestorePlan,
   summary: RestoreSummary,
   tags: Readonly<Record<string, string>>,
 ): Promise<JobOutcome> {
@@ -278,7 +168,7 @@ async function commit(
 function newResource(
   tools: JobTools,
   row: JobTable,
-  plan: Plan,
+  plan: RestorePlan,
   summary: RestoreSummary,
   created: { readonly name: string; readonly settings: Connection['settings'] },
   now: number,

@@ -1,6 +1,7 @@
 import type { JobKind } from '../store/schema.ts'
 import { runAmendPoint } from './points/amend-point.ts'
 import { runBackup } from './backup.ts'
+import { runCheckRestore } from './check-restore.ts'
 import { runCopy } from './copy.ts'
 import { runDeletePoint } from './points/delete-point.ts'
 import { runDeleteRestoreTest } from './restore-tests/delete-restore-test.ts'
@@ -45,6 +46,7 @@ export const LIGHT: Readonly<Partial<Record<JobKind, JobRunner>>> = {
   'seal-vault': runSealVault,
   report: runReport,
   'test-connection': runTestConnection,
+  'check-restore': runCheckRestore,
   discover: runDiscover,
   search: runSearch,
 }

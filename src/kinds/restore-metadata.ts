@@ -2,7 +2,10 @@ import type { Kind } from './kind.ts'
 
 export type ReadMetadata =
   | { readonly ok: true; readonly metadata: Readonly<Record<string, string>> }
-  | { readonly ok: false; readonly problem: 'unknown' | 'missing'; readonly message: string }
+  | { readonly ok: false; readonly problem: 'invalid' | 'missing'; readonly message: string }
+
+/** AWS's limit for all of a restore's metadata. */
+const MAX_METADATA_BYTES = 200 * 1024
 
 /**
  * A restore's metadata with its keys as the kind spells them. Unknown keys are refused: a mistyped one would change what is restored
@@ -19,7 +22,7 @@ export function readRestoreMetadata(
     const name = Object.keys(known).find((candidate) => candidate.toLowerCase() === key.toLowerCase())
     if (name === undefined) {
       const message = `Restore metadata key "${key}" is not known for resource type ${kind.type}. Known keys: ${Object.keys(known).join(', ')}`
-      return { ok: false, problem: 'unknown', message }
+      return { ok: false, problem: 'invalid', message }
     }
     metadata[name] = value
   }
@@ -29,5 +32,7 @@ export function readRestoreMetadata(
       return { ok: false, problem: 'missing', message }
     }
   }
+  if (JSON.stringify(metadata).length > MAX_METADATA_BYTES)
+    return { ok: false, problem: 'invalid', message: 'Restore metadata must not exceed 200 KB' }
   return { ok: true, metadata }
 }

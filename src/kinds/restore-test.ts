@@ -127,7 +127,7 @@ export function readOverrides(kind: Kind, overrides: Readonly<Record<string, str
   const wrong = Object.keys(read.metadata).find((key) => fixed.includes(key))
   if (wrong === undefined) return read
   const message = `RestoreMetadataOverrides must not contain "${wrong}": a restore test always goes to a new place of its own (${Object.keys(inferred).join(', ')} are set by the server), since it is deleted afterwards`
-  return { ok: false, problem: 'unknown', message }
+  return { ok: false, problem: 'invalid', message }
 }
 
 /**

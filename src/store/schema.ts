@@ -310,6 +310,7 @@ export type JobKind =
   | 'import'
   | 'report'
   | 'test-connection'
+  | 'check-restore'
   | 'discover'
   | 'validate-restore-test'
   | 'delete-restore-test'

@@ -64,6 +64,9 @@ async function restoreTree(
     metadata: source.restore.metadata,
     restoreMetadata: {},
     target: source.restore.target,
+    isAgain: false,
+    begin: () => Promise.resolve(),
+    left: () => undefined,
     problem: (problem) => assert.fail(`${problem.item}: ${problem.reason}`),
     progress: () => undefined,
   })

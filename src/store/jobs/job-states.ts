@@ -67,6 +67,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobKind, Transitions>> = {
   import: IMPORT,
   report: OWN,
   'test-connection': OWN,
+  'check-restore': OWN,
   discover: OWN,
   'validate-restore-test': OWN,
   'delete-restore-test': OWN,
