@@ -163,7 +163,7 @@ ${listRows()}
 | \`${PREFIX}S3Backup\` | Also \`tag:GetResources\`, \`backup:DescribeBackupVault\`, \`backup:CopyIntoBackupVault\`, \`backup:CopyFromBackupVault\` | A role with this policy alone can back up buckets |
 | \`${PREFIX}S3Restore\`, \`${PREFIX}Restores\` | Also \`s3:PutBucketTagging\` | A restore that copies the source's tags to a new bucket sets them |
 | \`…RDSBackup\`, \`…RDSRestore\` and the other pairs but S3 | AWS has no such policies | AWS lists statements to copy by hand instead |
-| \`AWSBackupFullAccess\`, \`AWSBackupOperatorAccess\` | Also \`roleback:Describe*\` and \`roleback:List*\`; FullAccess \`roleback:StartVerifyJob\` too | Reading and checking of what only this server has; it changes nothing |
+| \`AWSBackupFullAccess\`, \`AWSBackupOperatorAccess\` | Also \`roleback:Describe*\` and \`roleback:List*\`; FullAccess \`roleback:StartVerifyJob\` and \`roleback:StopJob\` too | Reading and checking of what only this server has, and ending what was started, as \`backup:StopBackupJob\` does |
 | \`AWSServiceRolePolicyForBackupReports\` | Also \`s3:PutObject\` and \`elasticfilesystem:ClientWrite\` | On AWS the bucket's policy lets the service write; buckets here have none. A job writes where its plan's maker might, and nowhere else |
 | \`PowerUserAccess\` | Does not grant \`roleback:*\` | Administration of this server is for administrators |
 | \`AdministratorAccess\` | None; it is the only built-in policy that grants the rest of \`roleback:*\` | |

@@ -171,11 +171,43 @@ test(
   },
 )
 
-test('a running job is stopped from its screen', { skip: missing }, async () => {
+test('jobs that run and wait are stopped from their screens and lists', { skip: missing }, async () => {
   const BackupJobId = await startLongJob(server, folder, 'production')
   const page = await pageAsRoot(`/jobs/backup/${BackupJobId}`)
   await shows(page, page.getByText('Running'))
-  await page.getByRole('button', { name: 'Stop' }).click()
+  await server.call('roleback', 'PutJobLimits', { PerServer: 1 })
+  const IamRoleArn = `arn:aws:iam::${ACCOUNT}:role/service-role/AWSBackupDefaultServiceRole`
+  const { CopyJobId = '' } = await server.call('backup', 'StartCopyJob', {
+    RecoveryPointArn: filled.pointArn,
+    SourceBackupVaultName: 'production',
+    DestinationBackupVaultArn: `arn:aws:backup:us-east-1:${ACCOUNT}:backup-vault:archive`,
+    IamRoleArn,
+  })
+  const { RestoreJobId = '' } = await server.call('backup', 'StartRestoreJob', {
+    RecoveryPointArn: filled.pointArn,
+    Metadata: { 'file-system-id': 'any', newFileSystem: 'true' },
+    IamRoleArn,
+  })
+  const dialog = page.getByRole('dialog')
+  for (const [kind, id, stays] of [
+    ['copy', CopyJobId, /No copy is made/],
+    ['restore', RestoreJobId, /half restored is removed, if the role may; in a bucket the objects .* stay/],
+  ] as const) {
+    await goTo(page, `/jobs?kind=${kind}`)
+    await page.getByRole('button', { name: `Stop job ${id.slice(0, 8)}` }).click()
+    await shows(page, dialog.getByText(stays))
+    await dialog.getByRole('button', { name: 'Stop it' }).click()
+    await shows(page, page.getByRole('row', { name: id.slice(0, 8) }).getByText('Stopped', { exact: true }))
+    await page.getByRole('link', { name: id.slice(0, 8) }).click()
+    await shows(page, page.getByText('Asked to stop'))
+    await shows(page, page.getByText(/ job was stopped by arn:aws:iam::/))
+  }
+  await server.call('roleback', 'PutJobLimits', {})
+
+  await goTo(page, `/jobs/backup/${BackupJobId}`)
+  await page.getByRole('button', { name: 'Stop', exact: true }).click()
+  await shows(page, dialog.getByText(/No recovery point is made of it/))
+  await dialog.getByRole('button', { name: 'Stop it' }).click()
   await shows(page, page.getByText('Stopped', { exact: true }))
   assert.equal((await server.call('backup', 'DescribeBackupJob', { BackupJobId })).State, 'ABORTED')
 })

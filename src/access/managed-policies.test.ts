@@ -283,13 +283,14 @@ test('R6 no built-in service-role policy passes a role to EC2, nor one of the de
   assert.equal(decide(administrator, 'iam:PassRole', passed, to('ec2.amazonaws.com')).allowed, true)
 })
 
-/** What else than AdministratorAccess grants of this server's own API: reading and checking. */
+/** What else than AdministratorAccess grants of this server's own API: reading, checking, and ending what was started. */
 const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   AWSBackupFullAccess: [
     'roleback:Describe*',
     'roleback:List*',
     'roleback:PreflightJobs',
     'roleback:StartVerifyJob',
+    'roleback:StopJob',
   ],
   AWSBackupOperatorAccess: ['roleback:Describe*', 'roleback:List*', 'roleback:PreflightJobs'],
 }

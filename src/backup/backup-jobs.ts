@@ -214,7 +214,9 @@ export async function listBackupJobs(
 
 export async function stopBackupJob(ctx: Context, input: StopBackupJobInput): Promise<Record<string, never>> {
   const job = await backupJob(ctx, input.BackupJobId)
-  const state = await requestCancel(ctx.store.db, job, ctx.now, 'Backup job was stopped by user.')
+  const message = 'Backup job was stopped by user.'
+  const stop = { now: ctx.now, message, callerArn: ctx.principal.arn }
+  const state = await requestCancel(ctx.store.db, job, stop)
   if (state === undefined) {
     throw new InvalidRequestException(`Cannot stop backup job ${job.job_id}: it is ${job.state} already`)
   }

@@ -211,7 +211,11 @@ export async function deleteBackupVault(
       )
     }
     for (const job of await unfinishedUpkeep(tx, vault))
-      await requestCancel(tx, job, ctx.now, `Backup vault ${vault.name} was deleted`)
+      await requestCancel(tx, job, {
+        now: ctx.now,
+        message: `Backup vault ${vault.name} was deleted`,
+        callerArn: ctx.principal.arn,
+      })
     await deleteAllTags(tx, ctx.accountId, vault.arn)
     await insertJob(tx, {
       ...jobBasics(ctx, 'delete-vault'),

@@ -233,7 +233,7 @@ test('a running job that is cancelled ends ABORTED in AWS’s words', async () =
   await withWorker(untilAborted, async ({ store, clock, put }) => {
     const id = await put()
     const running = await until(store, id, (job) => job.state === 'RUNNING')
-    await requestCancel(store.db, running, clock.ms, 'Backup job was stopped by user.')
+    await requestCancel(store.db, running, { now: clock.ms, message: 'Backup job was stopped by user.' })
     const ended = await until(store, id, (job) => isFinished(job.state))
     assert.deepEqual([ended.state, ended.status_message], ['ABORTED', 'Backup job was stopped by user.'])
   })

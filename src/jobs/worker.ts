@@ -132,8 +132,17 @@ export class Worker {
       })
     } catch (thrown) {
       stopBeating()
-      await this.#fail(job, controller.signal.aborted ? (controller.signal.reason as unknown) : thrown)
+      // What ended the job counts, not what came of it in its midst; a JobStoppedError may say more than the one it began as.
+      const isOwn = !controller.signal.aborted || thrown instanceof JobStoppedError
+      await this.#fail(job, isOwn ? thrown : (controller.signal.reason as unknown))
     }
+  }
+
+  /** Why a job is not put back: somebody asked it to stop. @throws {LeaseLostError} */
+  async #stopOf({ claim }: RunningJob): Promise<JobStoppedError> {
+    const { tools, leaseMs } = this.#options
+    const { stop = '' } = await heartbeat(tools.store.db, claim, { now: tools.clock.now(), leaseMs })
+    return new JobStoppedError('ABORTED', stop)
   }
 
   async #finish(job: RunningJob, end: Omit<JobEnd, 'now'>): Promise<void> {
@@ -156,7 +165,8 @@ export class Worker {
         tools.log.info('job put back', { job: row.job_id, kind: row.kind, reason: again.message })
         return
       }
-      const end = again === undefined ? failureOf(error) : STOPPED_BY_USER
+      const last = again === undefined ? error : await this.#stopOf(job)
+      const end = failureOf(last instanceof JobStoppedError ? stopped(last, row.kind) : last)
       if (end.isUnexpected)
         tools.log.error('job failed unexpectedly', { job: row.job_id, kind: row.kind, error: stackOf(error) })
       await this.#finish(job, end.end)
@@ -192,9 +202,8 @@ function runningJob(
     abort: (reason) => controller.abort(reason),
     check: async () => {
       const now = tools.clock.now()
-      const { cancelRequested } = await heartbeat(tools.store.db, row, { now, leaseMs, progress })
-      if (cancelRequested)
-        controller.abort(new JobStoppedError('ABORTED', `${jobNoun(row)} was stopped by user.`))
+      const { stop } = await heartbeat(tools.store.db, row, { now, leaseMs, progress })
+      if (stop !== undefined) controller.abort(new JobStoppedError('ABORTED', stop))
       else if (row.complete_by !== null && now > row.complete_by) {
         controller.abort(new JobStoppedError('EXPIRED', `${jobNoun(row)} expired before completion.`))
       }
@@ -234,11 +243,6 @@ function endOf(outcome: JobOutcome): Omit<JobEnd, 'now'> {
     ...(outcome.result !== undefined && { result: JSON.stringify(outcome.result) }),
   }
 }
-
-const STOPPED_BY_USER = {
-  isUnexpected: false,
-  end: { state: 'ABORTED', status_message: 'Backup job was stopped by user.', message_category: 'ABORTED' },
-} as const
 
 /** When and why a job is tried again; undefined where its end is final. */
 function retryOf(
@@ -300,6 +304,23 @@ function isRefusal(error: unknown): boolean {
     error instanceof AccessDeniedError ||
     (error instanceof JobFailedError && error.category === 'AccessDenied')
   )
+}
+
+/** What jobs leave that are ended before their time, for those who look whether something is to be done. */
+const LEAVES: Readonly<Partial<Record<JobKind, string>>> = {
+  copy: 'No recovery point was made; what it had stored by then is freed by the next sweep of the destination',
+  verify: 'What it had read by then counts for nothing: start it again',
+  repair: 'What it had stored again by then is whole; start it again for the rest',
+  sweep: 'What it had freed by then is freed, and the next sweep frees the rest',
+  export: 'The snapshots that it had written whole by then are in the repository',
+  import: 'The recovery points that were whole by then are there; start it again for the rest',
+}
+
+/** As the runner tells it, or as it is with every job of its kind. */
+function stopped(error: JobStoppedError, kind: JobKind): JobStoppedError {
+  const leaves = error.state === 'ABORTED' ? LEAVES[kind] : undefined
+  if (leaves === undefined) return error
+  return new JobStoppedError(error.state, `${error.message.replace(/\.$/, '')}. ${leaves}`)
 }
 
 function failureOf(error: unknown): { isUnexpected: boolean; end: Omit<JobEnd, 'now'> } {

@@ -250,6 +250,8 @@ export function toJob(row: JobTable, result: Readonly<Record<string, unknown>>):
     CompletionDate: row.completed_at === null ? undefined : new Date(row.completed_at),
     IamRoleArn: row.role_arn ?? undefined,
     CallerArn: row.caller_arn,
+    StopRequestedBy: row.stop_asked_by ?? undefined,
+    StopRequestedAt: row.stop_asked_at === null ? undefined : new Date(row.stop_asked_at),
     ResourceArn: row.resource_arn ?? undefined,
     RecoveryPointArn: row.recovery_point_arn ?? undefined,
     BackupVaultName: row.vault_name ?? undefined,

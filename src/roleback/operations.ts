@@ -72,6 +72,7 @@ import { listSessions, principalContext, revokeSessions, signOut } from './sessi
 import { beginSignIn } from './oidc-sign-in.ts'
 import { deleteSignInProvider, listSignInProviders, putSignInProvider } from './sign-in-providers.ts'
 import { signIn } from './sign-in.ts'
+import { stoppedArn, stoppedContext, stopJob } from './stop-job.ts'
 import { startSession } from './start-session.ts'
 import { listVaultHealth } from './vault-health.ts'
 import { listVaultUsage } from './vault-usage.ts'
@@ -195,6 +196,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   StartItemSearchJob: { resource: vault, context: vaultContext, handler: startItemSearchJob },
   ListItemSearchResults: { resource: all, handler: listItemSearchResults },
   DescribeJob: { resource: all, handler: describeJob },
+  StopJob: { resource: stoppedArn, context: stoppedContext, handler: stopJob },
   ListJobs: { resource: all, handler: listJobs },
   ListJobDecisions: { resource: all, handler: listJobDecisions },
   GetAuthorizationDetails: { resource: all, handler: getAuthorizationDetails },

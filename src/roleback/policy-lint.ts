@@ -26,6 +26,7 @@ const OWN_KEYS = [
   'roleback:Endpoint',
   'roleback:FederatedBy',
   'roleback:Host',
+  'roleback:JobType',
   'roleback:Path',
   'roleback:ResourceType',
   'roleback:RestoreGuard',

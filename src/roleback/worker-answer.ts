@@ -37,7 +37,8 @@ export async function askWorker(ctx: Context, question: WorkerQuestion): Promise
       Context: about.resource_arn ?? undefined,
     })
   }
-  await requestCancel(ctx.store.db, row, ctx.clock.now(), 'Nobody waits for the answer any more')
+  const message = 'Nobody waits for the answer any more'
+  await requestCancel(ctx.store.db, row, { now: ctx.clock.now(), message })
   throw new InvalidRequestException(
     `${late} within ${patienceMs / 1000} s: no worker took it up, or the source does not answer`,
   )

@@ -373,6 +373,11 @@ export interface JobTable {
   fence: number
   attempts: number
   cancel_requested: number
+  /** ARN of who first asked it to stop; null where nobody did, or the server by itself. */
+  stop_asked_by: string | null
+  stop_asked_at: Millis | null
+  /** What its message says once it has stopped. */
+  stop_message: string | null
   /** The plan, rule and selection that made it, as AWS's CreatedBy; null for jobs that a call started. */
   created_by: JsonText | null
   plan_id: string | null

@@ -294,6 +294,25 @@ test('a vault is verified, swept and exported by jobs whose record can be read',
     awsError('ResourceNotFoundException', '"none"'),
   )
   await assert.rejects(call('DescribeJob', { JobId: 'none' }), awsError('ResourceNotFoundException', 'none'))
+  await assert.rejects(call('StopJob', { JobId: 'none' }), awsError('ResourceNotFoundException', 'none'))
+  await assert.rejects(
+    call('StopJob', { JobId }),
+    awsError('InvalidRequestException', 'backup:StopBackupJob'),
+  )
+  const vaultArn = `arn:aws:backup:us-east-1:${world.accountId}:backup-vault:${BackupVaultName}`
+  const stopper = await makeUser(world, 'stopper', [
+    { ...allow('roleback:StopJob', vaultArn), Condition: { StringEquals: { 'roleback:JobType': 'export' } } },
+  ])
+  await assert.rejects(
+    stopper.call('roleback', 'StopJob', { JobId: exported.JobId }),
+    awsError('InvalidRequestException', 'it is COMPLETED already'),
+  )
+  for (const other of [imported.JobId, JobId, 'none'])
+    await assert.rejects(
+      stopper.call('roleback', 'StopJob', { JobId: other }),
+      awsError('AccessDeniedException', 'roleback:StopJob on resource'),
+      'another kind of job, another resource, no job',
+    )
 })
 
 test('GetAuthorizationDetails explains a refusal from its id, in its own account', async () => {

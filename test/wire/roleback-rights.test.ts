@@ -132,6 +132,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   ListDiscoveredResources: { touches: 'connections', policies: READERS, also: [] },
   ListEventTargets: { touches: 'connections', policies: READERS, also: [] },
   StartVerifyJob: { touches: 'backups', policies: ['AWSBackupFullAccess'], also: [] },
+  StopJob: { touches: 'backups', policies: ['AWSBackupFullAccess'], also: [] },
   UpdateResource: { touches: 'connections', policies: NOBODY, also: [] },
   ValidatePolicy: { touches: 'backups', policies: NOBODY, also: [] },
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomFillSync } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, mock, test } from 'node:test'
 import { AwsError } from '../../src/aws/error.ts'
+import { awsError } from '../fixtures/aws-error.ts'
 import { registerOrders, startOrders } from '../fixtures/orders.ts'
 import type { Orders } from '../fixtures/orders.ts'
 import { fillSmallTree } from '../fixtures/small-tree.ts'
@@ -12,10 +13,12 @@ import {
   ALL_RIGHTS,
   backUp,
   backupEnd,
+  jobEnd,
   makeRole,
   makeVault,
   openWorld,
   registerDirectory,
+  restoreEnd,
   until,
 } from '../fixtures/world.ts'
 import type { World } from '../fixtures/world.ts'
@@ -81,8 +84,18 @@ describe('Jobs', { skip: postgresMissing() ?? false }, () => {
     )
   })
 
-  test('a backup stopped while its bytes are on their way ends ABORTED, and the next one comes through', async () => {
-    const { arn } = await registerDirectory(world, 'large', (path) => {
+  /** Has a job run whose heartbeats wait until it was asked to stop. */
+  async function stopMidway(JobId: string): Promise<void> {
+    await until('the job to run', async () => {
+      const { Job } = await world.call('roleback', 'DescribeJob', { JobId })
+      return Job.State === 'RUNNING' ? true : undefined
+    })
+    await world.call('roleback', 'StopJob', { JobId })
+    mock.timers.tick(1_000)
+  }
+
+  test('a backup, a copy and a restore stopped while their bytes are on their way end ABORTED, and the next ones come through', async () => {
+    const { arn, restoreRoot } = await registerDirectory(world, 'large', (path) => {
       const bytes = Buffer.alloc(4 * 1024 * 1024)
       for (let i = 0; i < 30; i++) writeFileSync(join(path, `file-${i}`), randomFillSync(bytes))
     })
@@ -106,10 +119,70 @@ describe('Jobs', { skip: postgresMissing() ?? false }, () => {
       ResourceArn: arn,
     })
     assert.equal(RecoveryPoints.length, 1)
-    await world.call('backup', 'DeleteRecoveryPoint', {
-      ...VAULT,
-      RecoveryPointArn: next.RecoveryPointArn ?? '',
+    const { RecoveryPointArn = '' } = next
+
+    const elsewhere = await makeVault(world, 'copied')
+    mock.timers.enable({ apis: ['setInterval'] })
+    const { CopyJobId = '' } = await world.call('backup', 'StartCopyJob', {
+      RecoveryPointArn,
+      SourceBackupVaultName: VAULT.BackupVaultName,
+      DestinationBackupVaultArn: elsewhere,
+      IamRoleArn: role,
     })
+    await stopMidway(CopyJobId)
+    const copied = await jobEnd(world, CopyJobId)
+    const root = `arn:aws:iam::${world.accountId}:root`
+    assert.deepEqual([copied.State, copied.StopRequestedBy], ['ABORTED', root])
+    assert.ok(copied.StopRequestedAt !== undefined)
+    const stopped = `was stopped by ${root}. `
+    assert.match(copied.StatusMessage ?? '', new RegExp(`^Copy job ${stopped}No recovery point was made`))
+    // AWS has no such state of copies.
+    const { CopyJob } = await world.call('backup', 'DescribeCopyJob', { CopyJobId })
+    assert.deepEqual([CopyJob?.State, CopyJob?.MessageCategory], ['FAILED', 'ABORTED'])
+    const copies = await world.call('backup', 'ListRecoveryPointsByBackupVault', {
+      BackupVaultName: 'copied',
+    })
+    assert.deepEqual(copies.RecoveryPoints, [])
+
+    const { RestoreJobId = '' } = await world.call('backup', 'StartRestoreJob', {
+      RecoveryPointArn,
+      IamRoleArn: role,
+      Metadata: {
+        newFileSystem: 'true',
+        'file-system-id': 'fs-0',
+        Encrypted: 'false',
+        PerformanceMode: 'generalPurpose',
+        CreationToken: 'half',
+      },
+    })
+    await stopMidway(RestoreJobId)
+    mock.timers.reset()
+    const restored = await restoreEnd(world, RestoreJobId)
+    assert.equal(restored.Status, 'ABORTED')
+    assert.match(
+      restored.StatusMessage ?? '',
+      new RegExp(`^Restore job ${stopped}Nothing of it stays at arn:`),
+    )
+    assert.deepEqual(readdirSync(restoreRoot), [])
+
+    // Its server dies after the stop, and before the restore heard of it.
+    await world.offline(async () => {
+      const db = new DatabaseSync(join(world.dataDir, 'roleback.db'))
+      db.prepare(
+        "update job set state = 'RUNNING', completed_at = null, lease_until = 0 where job_id = ?",
+      ).run(RestoreJobId)
+      db.close()
+      mkdirSync(join(restoreRoot, `.roleback-restore-${RestoreJobId}`, 'half'), { recursive: true })
+    })
+    const again = await restoreEnd(world, RestoreJobId)
+    assert.equal(again.Status, 'ABORTED', again.StatusMessage ?? '')
+    assert.deepEqual(readdirSync(restoreRoot), [])
+    await assert.rejects(
+      world.call('roleback', 'StopJob', { JobId: RestoreJobId }),
+      awsError('InvalidRequestException', 'it is ABORTED already'),
+    )
+
+    await world.call('backup', 'DeleteRecoveryPoint', { ...VAULT, RecoveryPointArn })
     await until('the recovery point to go', async () => {
       const left = await world.call('backup', 'ListRecoveryPointsByBackupVault', VAULT)
       return left.RecoveryPoints?.length === 0 ? true : undefined
@@ -158,6 +231,15 @@ describe('Jobs', { skip: postgresMissing() ?? false }, () => {
     await world.call('backup', 'StopBackupJob', { BackupJobId })
     const { State } = await world.call('backup', 'DescribeBackupJob', { BackupJobId })
     assert.equal(State, 'ABORTED')
+
+    await world.call('roleback', 'PutJobLimits', { PerServer: 1 })
+    const { JobId } = await world.call('roleback', 'StartVerifyJob', VAULT)
+    const answer = await world.call('roleback', 'StopJob', { JobId })
+    assert.deepEqual(answer, { JobId, JobType: 'verify', State: 'ABORTED' })
+    const { Job } = await world.call('roleback', 'DescribeJob', { JobId })
+    const root = `arn:aws:iam::${world.accountId}:root`
+    assert.equal(Job.StatusMessage, `Verification was stopped by ${root}.`)
+    await world.call('roleback', 'PutJobLimits', {})
     await world.call('backup', 'StopBackupJob', { BackupJobId: first })
     await backupEnd(world, first)
   })

@@ -2,7 +2,6 @@ import {
   DescribeBackupJobCommand,
   DescribeCopyJobCommand,
   DescribeRestoreJobCommand,
-  StopBackupJobCommand,
 } from '@aws-sdk/client-backup'
 import Alert from '@cloudscape-design/components/alert'
 import Button from '@cloudscape-design/components/button'
@@ -10,7 +9,6 @@ import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
 import ProgressBar from '@cloudscape-design/components/progress-bar'
 import { useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams } from 'react-router'
 import { backup } from '../api/backup.ts'
@@ -22,11 +20,12 @@ import { JobDamage } from '../parts/job-damage.tsx'
 import { JobIdentity } from '../parts/job-identity.tsx'
 import { Link, restorePath, vaultPath } from '../parts/link.tsx'
 import type { JobKind } from '../parts/link.tsx'
-import { notify } from '../parts/notices.tsx'
+import { copyState } from '../parts/copy-state.ts'
 import { Message, Problem } from '../parts/problem.tsx'
 import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
+import { StopJob, canStop } from '../parts/stop-job.tsx'
 
 const FOLLOW_MS = 1_000
 const ENDED = new Set(['COMPLETED', 'FAILED', 'ABORTED', 'EXPIRED', 'PARTIAL'])
@@ -55,7 +54,6 @@ interface Described {
 export function Job(): ReactNode {
   const { kind, id } = useParams() as { kind: ShownKind; id: string }
   const navigate = useNavigate()
-  const [failure, setFailure] = useState<unknown>()
   const { data, error, isPending, refetch } = useQuery({
     queryKey: ['job', kind, id],
     queryFn: async () => await describe(kind, id),
@@ -67,15 +65,10 @@ export function Job(): ReactNode {
     refetchInterval: untilRefused(!ENDED.has(data?.state ?? '') && FOLLOW_MS),
   })
   const isRunning = data !== undefined && !ENDED.has(data.state ?? '')
-  const cancel = async (): Promise<void> => {
-    try {
-      await backup.send(new StopBackupJobCommand({ BackupJobId: id }))
-      notify('The job is asked to stop.', 'info')
-      await refetch()
-    } catch (problem) {
-      setFailure(problem)
-    }
-  }
+  const type = own.data?.JobType ?? (kind === 'upkeep' ? undefined : kind)
+  // AWS has no state for a copy or a restore that is about to stop.
+  const isStopping = isRunning && own.data?.StopRequestedAt !== undefined
+  const state = isStopping ? 'ABORTING' : data?.state
   const { name, path } = titleOf(kind, own.data?.JobType)
   // A restore says where it restored to, upkeep what it found; of the others a message beside success is a warning.
   const isWarned = kind === 'backup' || kind === 'copy'
@@ -86,7 +79,9 @@ export function Job(): ReactNode {
       isLoading={isPending}
       actions={
         <>
-          {kind === 'backup' && isRunning && <Button onClick={() => void cancel()}>Stop</Button>}
+          {canStop(type, state) && (
+            <StopJob id={id} type={type} onStopped={() => void Promise.all([refetch(), own.refetch()])} />
+          )}
           {kind === 'backup' && RESTORABLE.has(data?.state ?? '') && data?.pointArn !== undefined && (
             <Button
               variant="primary"
@@ -99,7 +94,6 @@ export function Job(): ReactNode {
       }
     >
       {error !== null && <Problem error={error} what="look at this job" />}
-      {failure !== undefined && <Problem error={failure} what="stop this job" />}
       {data?.message !== undefined && data.message !== '' && (
         <Alert type={alertType(data.state, isWarned)}>
           <Message text={data.message} />
@@ -112,10 +106,7 @@ export function Job(): ReactNode {
           )}
           <Facts
             of={[
-              [
-                'State',
-                <State key="state" state={data.state} warning={isWarned ? data.message : undefined} />,
-              ],
+              ['State', <State key="state" state={state} warning={isWarned ? data.message : undefined} />],
               ['Resource', <ResourceLink key="resource" arn={data.resourceArn} />],
               [
                 'Backup vault',
@@ -127,6 +118,12 @@ export function Job(): ReactNode {
               ],
               ['Size', bytes(data.size)],
               ['Created', when(data.created)],
+              ...(own.data?.StopRequestedAt === undefined
+                ? []
+                : [
+                    ['Asked to stop', when(fromSeconds(own.data.StopRequestedAt))] as const,
+                    ['By', nameOf(own.data.StopRequestedBy)] as const,
+                  ]),
               [
                 'Took',
                 data.completed === undefined || data.created === undefined
@@ -164,6 +161,7 @@ export function Job(): ReactNode {
 function alertType(state: string | undefined, isWarned: boolean): 'error' | 'info' | 'success' | 'warning' {
   if (state === 'COMPLETED') return isWarned ? 'warning' : 'success'
   if (state === 'PARTIAL') return 'warning'
+  if (state === 'ABORTED') return 'info'
   return ENDED.has(state ?? '') ? 'error' : 'info'
 }
 
@@ -220,7 +218,7 @@ async function describe(kind: ShownKind, id: string): Promise<Described> {
   if (kind === 'copy') {
     const job = (await backup.send(new DescribeCopyJobCommand({ CopyJobId: id }))).CopyJob ?? {}
     return {
-      state: job.State,
+      state: copyState(job),
       message: job.StatusMessage,
       percent: undefined,
       resourceArn: job.ResourceArn,

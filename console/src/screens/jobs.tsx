@@ -18,11 +18,13 @@ import { Link, jobPath, vaultPath } from '../parts/link.tsx'
 import type { JobKind } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import type { ListProps } from '../parts/list.tsx'
+import { copyState } from '../parts/copy-state.ts'
 import { usePages } from '../parts/pages.ts'
 import type { Page } from '../parts/pages.ts'
 import { ResourceLink } from '../parts/resource-link.tsx'
 import { useTitle } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
+import { StopJob, canStop } from '../parts/stop-job.tsx'
 
 /** What the list shows of a job, whichever kind. */
 export interface JobRow {
@@ -37,6 +39,8 @@ export interface JobRow {
   readonly size: number | undefined
   readonly roleArn: string | undefined
   readonly created: Date | undefined
+  /** Of a restore test whose restore is done: it goes on. */
+  readonly isTesting?: boolean
 }
 
 interface Filter {
@@ -174,9 +178,24 @@ export function Jobs(): ReactNode {
           header: 'Created',
           cell: ({ created }) => <span title={when(created)}>{ago(created)}</span>,
         },
+        {
+          id: 'stop',
+          header: 'Stop',
+          cell: ({ id, state, type, isTesting }) => {
+            const stopped = stoppedType(kind, type)
+            if (!canStop(stopped, state) && isTesting !== true) return '–'
+            return <StopJob id={id} type={stopped} isInRow onStopped={pages.refresh} />
+          },
+        },
       ]}
     />
   )
+}
+
+/** What a stop is asked for, by the list that the job is in. */
+function stoppedType(kind: ListedKind, work: string | undefined): string | undefined {
+  if (kind === 'upkeep') return work
+  return kind === 'test' ? 'restore' : kind
 }
 
 const KIND_NAMES: Readonly<Record<ListedKind, string>> = {
@@ -229,12 +248,14 @@ async function pageOf(
     ByCreatedAfter: filter.since,
   }
   if (kind === 'copy') {
-    const answer = await backup.send(new ListCopyJobsCommand(asked))
+    const ofState =
+      filter.state === 'ABORTED' ? { ByState: 'FAILED' as never, ByMessageCategory: 'ABORTED' } : {}
+    const answer = await backup.send(new ListCopyJobsCommand({ ...asked, ...ofState }))
     const rows = (answer.CopyJobs ?? []).map((job) => ({
       id: job.CopyJobId ?? '',
       resourceArn: job.ResourceArn,
       type: job.ResourceType,
-      state: job.State,
+      state: copyState(job),
       message: job.StatusMessage,
       percent: undefined,
       size: job.BackupSizeInBytes,
@@ -324,6 +345,7 @@ async function testsPage({ resourceArn }: Filter, NextToken: string | undefined)
     size: undefined,
     roleArn: undefined,
     created: fromSeconds(test.DueAt),
+    isTesting: test.ValidationStatus === 'VALIDATING',
   }))
   return { rows, next: answer.NextToken }
 }

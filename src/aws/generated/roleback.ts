@@ -56,6 +56,8 @@ export interface Job {
   readonly BackupVaultName?: string | undefined
   readonly Result?: Readonly<Record<string, string>> | undefined
   readonly Warnings?: readonly string[] | undefined
+  readonly StopRequestedBy?: string | undefined
+  readonly StopRequestedAt?: Date | undefined
 }
 
 export interface JobDecision {
@@ -629,6 +631,7 @@ export interface PreflightJobsInput {
   readonly RecoveryPointTags?: Readonly<Record<string, string>> | undefined
   readonly DeleteAfterDays?: number | undefined
   readonly Include?: "missing" | "all" | undefined
+  readonly CheckTarget?: boolean | undefined
 }
 
 export interface PreflightFinding {
@@ -656,6 +659,13 @@ export interface PreflightResource {
   readonly CheckCount: number
   readonly Findings: readonly PreflightFinding[]
   readonly Checks: readonly PreflightCheck[]
+  readonly TargetChecks?: readonly TargetCheck[] | undefined
+}
+
+export interface TargetCheck {
+  readonly Name: string
+  readonly Answer: "yes" | "no" | "unknown"
+  readonly Message: string
 }
 
 export interface PolicyChange {
@@ -1565,6 +1575,16 @@ export interface ListJobsOutput {
   readonly NextToken?: string | undefined
 }
 
+export interface StopJobInput {
+  readonly JobId: string
+}
+
+export interface StopJobOutput {
+  readonly JobId: string
+  readonly JobType: string
+  readonly State: string
+}
+
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
@@ -1578,6 +1598,7 @@ export interface RolebackApi {
   StartImportJob: { input: StartImportJobInput; output: StartImportJobOutput }
   StartExportJob: { input: StartExportJobInput; output: StartExportJobOutput }
   DescribeJob: { input: DescribeJobInput; output: DescribeJobOutput }
+  StopJob: { input: StopJobInput; output: StopJobOutput }
   ListJobDecisions: { input: ListJobDecisionsInput; output: ListJobDecisionsOutput }
   GetAuthorizationDetails: { input: GetAuthorizationDetailsInput; output: GetAuthorizationDetailsOutput }
   ValidatePolicy: { input: ValidatePolicyInput; output: ValidatePolicyOutput }

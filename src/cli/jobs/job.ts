@@ -4,10 +4,12 @@ import type { Job, JobDecision } from '../../aws/generated/roleback.ts'
 import { bandwidthFrom, bandwidthText } from '../bandwidth.ts'
 import { clientFrom } from '../connect.ts'
 import { collect } from '../option-values.ts'
+import { followJob, progressOutput } from './follow-job.ts'
 import { factsOf, humanBytes, say, sayJson, tableOf } from '../output.ts'
+import { FAILED } from '../report.ts'
 
 export function addJob(program: Command): void {
-  const job = program.command('job').description('what a job did, and what it was allowed')
+  const job = program.command('job').description('what a job did, what it was allowed, and its end')
   job
     .command('show <id>')
     .description('state, progress and result of a job of any kind')
@@ -28,6 +30,18 @@ export function addJob(program: Command): void {
       if (options.json === true) sayJson(decisions)
       else if (decisions.length === 0) say('This job has not asked for anything yet.')
       else say(decisionTable(decisions))
+    })
+  job
+    .command('stop <id>')
+    .description('end a job that waits or runs, and tell what it leaves')
+    .option('--json', 'print the result as JSON')
+    .action(async (id: string, options: { json?: boolean }) => {
+      const { call } = clientFrom(process.env)
+      await stop(call, id)
+      // A job that came to its end before it heard of the stop is what it is.
+      const ended = await followJob(call, id, 'job', progressOutput(options.json === true))
+      if (options.json === true) sayJson(ended)
+      if (ended.State !== 'ABORTED') process.exitCode = FAILED
     })
   job
     .command('limits')
@@ -70,6 +84,13 @@ export function addJob(program: Command): void {
         }),
       )
     })
+}
+
+/** Of backups AWS has a call for it, and a right of its own. */
+async function stop(call: Call, id: string): Promise<void> {
+  const { Job: job } = await call('roleback', 'DescribeJob', { JobId: id })
+  if (job.JobType === 'backup') await call('backup', 'StopBackupJob', { BackupJobId: id })
+  else await call('roleback', 'StopJob', { JobId: id })
 }
 
 interface LimitOptions {
@@ -115,6 +136,8 @@ export function jobFacts(job: Job): Record<string, string | number | undefined> 
     'recovery point': job.RecoveryPointArn,
     role: job.IamRoleArn,
     caller: job.CallerArn,
+    'asked to stop by': job.StopRequestedBy,
+    'asked to stop': job.StopRequestedAt?.toISOString(),
     created: job.CreationDate?.toISOString(),
     ended: job.CompletionDate?.toISOString(),
     ...resultFacts(job.Result ?? {}),

@@ -73,7 +73,7 @@ async function stopValidators(tx: Queryable, test: RestoreTestStep, now: number)
     job_id: test.step_job_id as string,
     kind: 'validate-restore-test',
   } as const
-  await requestCancel(tx, job, now, 'Its time was over')
+  await requestCancel(tx, job, { now, message: 'Its time was over' })
   return await moveRestoreTest(tx, test, {
     next_at: null,
     validation_status: 'TIMED_OUT',

@@ -180,13 +180,14 @@ function columnsOf(progress: Progress): Partial<JobTable> {
 
 /**
  * Renews the lease and writes the progress in the same statement.
+ * @returns Where somebody asked the job to stop, what its message says then.
  * @throws {LeaseLostError}
  */
 export async function heartbeat(
   db: Queryable,
   claim: Claim,
   beat: { readonly now: number; readonly leaseMs: number; readonly progress?: Progress | undefined },
-): Promise<{ cancelRequested: boolean }> {
+): Promise<{ readonly stop: string | undefined }> {
   const row = await db
     .updateTable('job')
     .set({ lease_until: beat.now + beat.leaseMs, ...columnsOf(beat.progress ?? {}) })
@@ -194,10 +195,10 @@ export async function heartbeat(
     .where('fence', '=', claim.fence)
     .where('lease_owner', '=', claim.lease_owner)
     .where('state', 'in', ACTIVE_STATES)
-    .returning('cancel_requested')
+    .returning(['cancel_requested', 'stop_message'])
     .executeTakeFirst()
   if (row === undefined) throw new LeaseLostError(claim)
-  return { cancelRequested: row.cancel_requested !== 0 }
+  return { stop: row.cancel_requested === 0 ? undefined : (row.stop_message ?? 'The job was stopped') }
 }
 
 /** Columns that a worker sets of its own job while it runs: what it made, and what it found out. */

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import { uuid } from '../../lib/ids.ts'
 import { firstState, JOB_TRANSITIONS, UNFINISHED_STATES, WAITING_STATES } from './job-states.ts'
 import type { Page, PageRequest } from '../page.ts'
@@ -123,6 +124,9 @@ const EMPTY_JOB = {
   fence: 0,
   attempts: 0,
   cancel_requested: 0,
+  stop_asked_by: null,
+  stop_asked_at: null,
+  stop_message: null,
   created_by: null,
   plan_id: null,
   guard_warning: null,
@@ -227,22 +231,32 @@ export async function listJobs(db: Queryable, filter: JobFilter, page: PageReque
   return pageOf(rows, page.limit, (row) => [row.created_at, row.job_id])
 }
 
+export interface Stop {
+  readonly now: number
+  /** What the job's message says once it has stopped. */
+  readonly message: string
+  /** ARN of who asks; absent where the server does by itself. */
+  readonly callerArn?: string
+}
+
 /**
  * Asks a job to stop. One that waits is ABORTED at once; one under way gets the flag, which its worker finds at the next
- * heartbeat, and becomes ABORTING where its kind has that state.
+ * heartbeat, and becomes ABORTING where its kind has that state. Of several who ask the first is remembered.
  * @returns The state it has now; undefined where there is no such unfinished job.
  */
 export async function requestCancel(
   db: Queryable,
   job: Pick<JobTable, 'account_id' | 'job_id' | 'kind'>,
-  now: number,
-  message: string,
+  { now, message, callerArn }: Stop,
 ): Promise<JobState | undefined> {
   const whenActive: JobState = JOB_TRANSITIONS[job.kind].ABORTING === undefined ? 'RUNNING' : 'ABORTING'
   const row = await db
     .updateTable('job')
     .set((eb) => ({
       cancel_requested: 1,
+      stop_asked_by: ofFirst<string | null>('stop_asked_by', callerArn ?? null, 'text'),
+      stop_asked_at: ofFirst<number | null>('stop_asked_at', now, 'bigint'),
+      stop_message: ofFirst<string | null>('stop_message', message, 'text'),
       state: eb
         .case()
         .when('state', 'in', WAITING_STATES)
@@ -261,6 +275,12 @@ export async function requestCancel(
         .then(eb.cast<string>(eb.val(message), 'text'))
         .else(eb.ref('status_message'))
         .end(),
+      message_category: eb
+        .case()
+        .when('state', 'in', WAITING_STATES)
+        .then(sql<string>`'ABORTED'`)
+        .else(eb.ref('message_category'))
+        .end(),
     }))
     .where('account_id', '=', job.account_id)
     .where('job_id', '=', job.job_id)
@@ -269,6 +289,11 @@ export async function requestCancel(
     .returning('state')
     .executeTakeFirst()
   return row?.state
+}
+
+/** A column that the first who asks a job to stop sets, and nobody after him. */
+function ofFirst<T>(column: string, value: T, type: 'bigint' | 'text'): RawBuilder<T> {
+  return sql<T>`case when cancel_requested = 0 then cast(${value} as ${sql.raw(type)}) else ${sql.ref(column)} end`
 }
 
 /** True while a job of one of these kinds for the vault, or for the recovery point, has not ended. */

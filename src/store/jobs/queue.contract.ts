@@ -36,6 +36,12 @@ function job(more: Partial<NewJob> = {}): NewJob {
   }
 }
 
+const stopOf = (callerArn: string, now = NOW + 3): Parameters<typeof requestCancel>[2] => ({
+  now,
+  message: `stopped by ${callerArn}`,
+  callerArn,
+})
+
 async function claim(
   store: Store,
   owner: string,
@@ -183,7 +189,7 @@ export const QUEUE_CONTRACT: readonly ContractCase[] = [
       const held = await claimed(store, 'w1')
       const progress = { bytesTotal: 100, bytesDone: 40, itemsDone: 3, itemsFailed: 1 }
       const beat = await heartbeat(store.db, held, { now: NOW + 20_000, leaseMs: LEASE_MS, progress })
-      assert.deepEqual(beat, { cancelRequested: false })
+      assert.deepEqual(beat, { stop: undefined })
       assert.equal(await claim(store, 'w2', NOW + LEASE_MS), undefined)
       assert.equal(await nextDueAt(store.db, ['backup']), NOW + 20_000 + LEASE_MS)
       await heartbeat(store.db, held, { now: NOW + 21_000, leaseMs: LEASE_MS, progress: { bytesDone: 50 } })
@@ -265,11 +271,14 @@ export const QUEUE_CONTRACT: readonly ContractCase[] = [
     name: 'a waiting job is stopped at once, one under way by its worker, an ended one not at all',
     run: async (store) => {
       const stop = async (id: string, kind: JobKind = 'backup'): Promise<string | undefined> =>
-        await requestCancel(store.db, { account_id: ACCOUNT, job_id: id, kind }, NOW + 3, 'stopped by user')
+        await requestCancel(store.db, { account_id: ACCOUNT, job_id: id, kind }, stopOf('dba'))
       await insertJob(store.db, job({ job_id: 'a' }))
       assert.equal(await stop('a'), 'ABORTED')
       const waiting = await read(store, 'a')
-      assert.deepEqual([waiting.status_message, waiting.completed_at], ['stopped by user', NOW + 3])
+      assert.deepEqual(
+        [waiting.status_message, waiting.message_category, waiting.completed_at],
+        ['stopped by dba', 'ABORTED', NOW + 3],
+      )
       assert.equal(await stop('a'), undefined)
       assert.equal(await claim(store, 'w'), undefined)
 
@@ -277,9 +286,12 @@ export const QUEUE_CONTRACT: readonly ContractCase[] = [
       const held = await claimed(store, 'w')
       assert.equal(await stop('b', 'restore'), undefined)
       assert.equal(await stop('b'), 'ABORTING')
+      assert.equal(await requestCancel(store.db, held, stopOf('another', NOW + 5)), 'ABORTING')
+      const asked = await read(store, 'b')
+      assert.deepEqual([asked.stop_asked_by, asked.stop_asked_at], ['dba', NOW + 3], 'the first who asked')
       assert.equal((await read(store, 'b')).completed_at, null)
       const beat = await heartbeat(store.db, held, { now: NOW, leaseMs: LEASE_MS })
-      assert.deepEqual(beat, { cancelRequested: true })
+      assert.deepEqual(beat, { stop: 'stopped by dba' })
       assert.equal(await putBack(store.db, held, { runAt: NOW, message: 'again' }), false)
       await finishJob(store.db, held, { state: 'ABORTED', now: NOW + 4, status_message: 'stopped by user' })
       assert.equal((await read(store, 'b')).state, 'ABORTED')
@@ -296,7 +308,7 @@ export const QUEUE_CONTRACT: readonly ContractCase[] = [
       await insertJob(store.db, job({ job_id: 'a', lock_key: 'k' }))
       await insertJob(store.db, job({ job_id: 'b', lock_key: 'k' }))
       const held = await claimed(store, 'w1')
-      await requestCancel(store.db, held, NOW, 'stopped by user')
+      await requestCancel(store.db, held, stopOf('dba'))
       assert.equal(await claim(store, 'w2'), undefined)
       const next = await claimed(store, 'w2', NOW + LEASE_MS)
       assert.deepEqual([next.job_id, next.state, next.cancel_requested], [held.job_id, 'ABORTING', 1])
