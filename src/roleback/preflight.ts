@@ -8,6 +8,7 @@ import type {
   PreflightJobsInput,
   PreflightJobsOutput,
   PreflightResource,
+  TargetCheck,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { arnOf } from '../lib/arn.ts'
@@ -17,6 +18,7 @@ import { selectionWarnings } from '../plans/selection.ts'
 import { findPlan } from '../store/plans/plans.ts'
 import { changesOf } from './policy-changes.ts'
 import { toProposedChange } from './explain.ts'
+import { MAX_LOOKED_AT, targetChecks } from './restore-dry-run.ts'
 import { named, selectedArns } from './resource-selection.ts'
 import { mayKnowRole } from './role-knowledge.ts'
 import { toStatement } from './who-can.ts'
@@ -26,7 +28,7 @@ const MAX_LISTED = 10_000
 
 /**
  * Everything that a backup, a restore, a copy or a selection will be asked for, answered before anything runs. Nothing is started and nothing
- * is recorded as a denial; the call itself is recorded like any other.
+ * is recorded as a denial; the call itself is recorded like any other. With CheckTarget a worker looks at the targets of restores, too.
  */
 export async function preflightJobs(ctx: Context, input: PreflightJobsInput): Promise<PreflightJobsOutput> {
   const wish = await wishOf(ctx, input)
@@ -44,7 +46,33 @@ export async function preflightJobs(ctx: Context, input: PreflightJobsInput): Pr
     },
     wish,
   )
-  return answerOf(input, done)
+  return answerOf(input, done, await targetsOf(ctx, input, done))
+}
+
+type Targets = ReadonlyMap<string, TargetCheck[]>
+
+/** What is found at the targets of restores, where that is asked for: by recovery point. */
+async function targetsOf(
+  ctx: Context,
+  input: PreflightJobsInput,
+  { findings, subjects }: Preflight,
+): Promise<Targets> {
+  const targets = new Map<string, TargetCheck[]>()
+  if (input.CheckTarget !== true) return targets
+  if (input.Operation !== 'StartRestoreJob')
+    throw new InvalidParameterValueException('CheckTarget is for a preflight of StartRestoreJob', {
+      Context: 'CheckTarget',
+    })
+  if (subjects.length > MAX_LOOKED_AT)
+    throw new InvalidParameterValueException(
+      `CheckTarget takes ${MAX_LOOKED_AT} recovery points at most, not ${subjects.length}`,
+      { Context: 'RecoveryPointArns' },
+    )
+  for (const subject of subjects) {
+    const all = { ...subject, findings: [...findings, ...subject.findings] }
+    targets.set(subject.arn, await targetChecks(ctx, input, all))
+  }
+  return targets
 }
 
 async function wishOf(ctx: Context, input: PreflightJobsInput): Promise<Wish> {
@@ -153,15 +181,16 @@ function callInput(input: PreflightJobsInput, RecoveryPointArn: string | undefin
 
 type Verdict = PreflightJobsOutput['Verdict']
 
-function answerOf(input: PreflightJobsInput, { checks, findings, subjects }: Preflight): PreflightJobsOutput {
+function answerOf(
+  input: PreflightJobsInput,
+  { checks, findings, subjects }: Preflight,
+  targets: Targets,
+): PreflightJobsOutput {
   const all = [...checks, ...subjects.flatMap((subject) => subject.checks)]
   const listing = new Listing(input.Include === 'all')
   const shared = listing.take(checks)
-  const resources = subjects.map((subject) => toResource(subject, listing))
-  const verdicts = [
-    verdictOf(checks, findings),
-    ...subjects.map((subject) => verdictOf(subject.checks, subject.findings)),
-  ]
+  const resources = subjects.map((subject) => toResource(subject, listing, targets.get(subject.arn)))
+  const verdicts = [verdictOf(checks, findings), ...resources.map(({ Verdict }) => Verdict)]
   const warnings = input.BackupSelection === undefined ? [] : selectionWarnings(named(input.BackupSelection))
   return {
     Verdict: worst(verdicts),
@@ -210,11 +239,17 @@ class Listing {
   }
 }
 
-function toResource(subject: CheckedSubject, listing: Listing): PreflightResource {
+function toResource(
+  subject: CheckedSubject,
+  listing: Listing,
+  target: TargetCheck[] | undefined,
+): PreflightResource {
+  const isBarred = target?.some(({ Answer }) => Answer === 'no') === true
   return {
     ResourceArn: subject.arn,
     ResourceType: subject.type,
-    Verdict: verdictOf(subject.checks, subject.findings),
+    Verdict: isBarred ? 'denied' : verdictOf(subject.checks, subject.findings),
+    TargetChecks: target,
     CheckCount: subject.checks.length,
     Findings: subject.findings.map(toFinding),
     Checks: listing.take(subject.checks),

@@ -11,7 +11,10 @@ const LOOK_EVERY_MS = 50
 /** What only workers can do, since only they reach resources. */
 export interface WorkerQuestion {
   readonly kind: JobKind
-  readonly about: Pick<NewJob, 'resource_arn' | 'resource_type' | 'input'>
+  readonly about: Omit<
+    Partial<NewJob>,
+    'account_id' | 'region' | 'job_id' | 'kind' | 'created_at' | 'caller_arn'
+  >
   /** How long somebody waits for the answer, in milliseconds. */
   readonly patienceMs: number
   /** Begins the sentences: what does not work, and what was not done. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
@@ -336,6 +336,60 @@ test('restores: metadata, the way to the target, copied tags and every step', as
     const asked = new Set((await decisionsOf(world, RestoreJobId)).map(({ Action }) => Action))
     assert.equal(asked.has('elasticfilesystem:CreateFileSystem'), isNew)
   }
+
+  /** What a worker says of the target, the last of it in words. */
+  const target = async (more: object, IamRoleArn: string = full): Promise<string> => {
+    const answer = await preflightOf(world, {
+      ...ask,
+      IamRoleArn,
+      Metadata: { ...Metadata, ...more },
+      CheckTarget: true,
+    })
+    const checks = answer.Resources[0]?.TargetChecks ?? []
+    assert.equal(
+      answer.Verdict === 'denied',
+      checks.some(({ Answer }) => Answer === 'no'),
+    )
+    return `${checks.map(({ Answer }) => Answer).join(' ')}: ${checks.at(-1)?.Name}: ${checks.at(-1)?.Message}`
+  }
+  const before = readdirSync(tree.restoreRoot)
+  assert.match(
+    await target({}),
+    /^yes yes yes yes yes yes yes yes yes: Space: 1 bytes at most are to be written, and \d+ bytes are free in/,
+  )
+  assert.match(await target({ newFileSystem: 'false' }), /^(?:yes ?){9}: Space/)
+  assert.match(
+    await target({ CreationToken: '../out' }),
+    / no: Restore metadata: CreationToken "..\/out" cannot name/,
+  )
+  mkdirSync(join(tree.restoreRoot, 'taken'))
+  assert.match(
+    await target({ CreationToken: 'taken' }),
+    / no: Target: .*something of that name is there already$/,
+  )
+  assert.match(
+    await target({ newFileSystem: 'maybe' }),
+    / no: Restore metadata: Restore metadata newFileSystem is "maybe"/,
+  )
+  assert.match(
+    await target({}, bare),
+    /^no: Rights: \d+ are missing: without them the target is not looked at$/,
+  )
+  chmodSync(tree.restoreRoot, 0o500)
+  try {
+    if (process.getuid?.() !== 0) assert.match(await target({}), / no: Target: Cannot make a directory in /)
+  } finally {
+    chmodSync(tree.restoreRoot, 0o755)
+  }
+  assert.deepEqual(
+    readdirSync(tree.restoreRoot).toSorted(),
+    [...before, 'taken'].toSorted(),
+    'nothing was made',
+  )
+  await assert.rejects(
+    preflightOf(world, { ...BACKUP, IamRoleArn: full, ResourceArns: [tree.arn], CheckTarget: true }),
+    /CheckTarget is for a preflight of StartRestoreJob/,
+  )
 })
 
 test('R16 restores: what the guard will ask of the caller is missing, told of, or allowed, as the guard has it', async () => {

@@ -23,6 +23,7 @@ import { backup } from '../api/backup.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { Escalation } from './restore-escalation.tsx'
 import { isWholePoint } from '../parts/damage.ts'
+import { DryRun } from '../parts/dry-run.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { bytes, typeName, when } from '../parts/format.ts'
 import { useLeave } from '../parts/leave.ts'
@@ -235,6 +236,7 @@ function Rights({
     <SpaceBetween size="m">
       <Escalation {...asked} />
       <Preflight {...asked} />
+      <DryRun key={JSON.stringify(asked.input)} input={asked.input} />
     </SpaceBetween>
   )
 }

@@ -1,5 +1,10 @@
 import type { Command } from 'commander'
-import type { PreflightCheck, PreflightJobsInput, PreflightJobsOutput } from '../../aws/generated/roleback.ts'
+import type {
+  PreflightCheck,
+  PreflightJobsInput,
+  PreflightJobsOutput,
+  TargetCheck,
+} from '../../aws/generated/roleback.ts'
 import { printable } from '../../lib/log.ts'
 import { clientFrom } from '../connect.ts'
 import { policyLines } from './policy-lines.ts'
@@ -28,6 +33,9 @@ interface RestoreOptions extends Common {
   readonly metadata?: readonly string[]
   readonly copyTags?: boolean
 }
+
+/** As many as the server looks at the targets of in one call. */
+const MAX_LOOKED_AT = 10
 
 const ROLE = ['--role <role>', 'name or ARN of the role to pass'] as const
 const ALL = ['--all', 'list what is allowed, too'] as const
@@ -76,6 +84,8 @@ export function addPreflight(program: Command): void {
       await run(options, {
         Operation: 'StartRestoreJob',
         RecoveryPointArns,
+        // Each of them is looked at by a worker; of many the rights alone are asked.
+        CheckTarget: RecoveryPointArns.length <= MAX_LOOKED_AT,
         Metadata: metadataOf(options.metadata ?? []),
         CopySourceTagsToRestoredResource: options.copyTags === true,
       })
@@ -130,6 +140,9 @@ export function report(found: PreflightJobsOutput): string {
   const parts = [
     summary(found),
     findings.map(({ Code, Message }) => printable(`${Code}: ${Message}`)).join('\n'),
+    ...found.Resources.map(({ ResourceArn, TargetChecks = [] }) =>
+      TargetChecks.length === 0 ? '' : `${ResourceArn}\n${targetTable(TargetChecks)}`,
+    ),
     checks.length === 0 ? '' : tableOf(HEADER, checks.map(row)),
     found.LeftOut === 0 ? '' : `${found.LeftOut} further lines are left out`,
     reasons(checks),
@@ -139,6 +152,13 @@ export function report(found: PreflightJobsOutput): string {
 }
 
 const HEADER = ['answer', 'asks', 'step', 'action', 'on']
+
+function targetTable(checks: readonly TargetCheck[]): string {
+  const rows = checks.map(({ Name, Answer, Message }) => [Name, ANSWERS[Answer], printable(Message)])
+  return tableOf(['checked', 'answer', 'found'], rows)
+}
+
+const ANSWERS = { yes: 'yes', no: 'NO', unknown: 'unknown' } as const
 
 function row(check: PreflightCheck): readonly string[] {
   const answer = check.Verdict === 'denied' ? 'MISSING' : check.Verdict
