@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
 import {
   assertClaim,
-  claimJob,
   expireUnstarted,
   finishJob,
   heartbeat,
@@ -13,55 +11,13 @@ import {
   takeOverLeases,
   updateClaimed,
 } from './claims.ts'
-import { findJob, hasUnfinishedJob, insertJob, listJobs, pruneJobs, requestCancel } from './jobs.ts'
-import type { NewJob } from './jobs.ts'
-import type { JobKind, JobTable } from '../schema.ts'
+import { hasUnfinishedJob, insertJob, listJobs, pruneJobs } from './jobs.ts'
 import type { ContractCase } from '../contract-rows.ts'
 import { ACCOUNT, NOW, readPages, REGION, vaultRow } from '../contract-rows.ts'
-import type { Store } from '../store.ts'
+import { claim, claimed, job, LEASE_MS, read } from './queue.fixture.ts'
 import { LIMITS_CONTRACT } from './job-limits.contract.ts'
+import { STOPS_CONTRACT } from './stops.contract.ts'
 import { bumpGeneration, deleteVault, insertVault, unfinishedUpkeep } from '../vaults/vaults.ts'
-
-const LEASE_MS = 30_000
-
-function job(more: Partial<NewJob> = {}): NewJob {
-  return {
-    account_id: ACCOUNT,
-    region: REGION,
-    job_id: randomUUID(),
-    kind: 'backup',
-    created_at: NOW,
-    caller_arn: `arn:aws:iam::${ACCOUNT}:user/dba`,
-    ...more,
-  }
-}
-
-const stopOf = (callerArn: string, now = NOW + 3): Parameters<typeof requestCancel>[2] => ({
-  now,
-  message: `stopped by ${callerArn}`,
-  callerArn,
-})
-
-async function claim(
-  store: Store,
-  owner: string,
-  now = NOW,
-  kinds: JobKind[] = ['backup'],
-): Promise<JobTable | undefined> {
-  return await claimJob(store, { kinds, owner, now, leaseMs: LEASE_MS })
-}
-
-async function claimed(store: Store, owner: string, now = NOW, kinds?: JobKind[]): Promise<JobTable> {
-  const row = await claim(store, owner, now, kinds)
-  assert.ok(row, `${owner} gets a job`)
-  return row
-}
-
-async function read(store: Store, jobId: string): Promise<JobTable> {
-  const row = await findJob(store.db, ACCOUNT, jobId)
-  assert.ok(row)
-  return row
-}
 
 /** The jobs' part of what every engine must do alike. */
 export const QUEUE_CONTRACT: readonly ContractCase[] = [
@@ -267,55 +223,7 @@ export const QUEUE_CONTRACT: readonly ContractCase[] = [
       assert.ok(again.fence > dead.fence)
     },
   },
-  {
-    name: 'a waiting job is stopped at once, one under way by its worker, an ended one not at all',
-    run: async (store) => {
-      const stop = async (id: string, kind: JobKind = 'backup'): Promise<string | undefined> =>
-        await requestCancel(store.db, { account_id: ACCOUNT, job_id: id, kind }, stopOf('dba'))
-      await insertJob(store.db, job({ job_id: 'a' }))
-      assert.equal(await stop('a'), 'ABORTED')
-      const waiting = await read(store, 'a')
-      assert.deepEqual(
-        [waiting.status_message, waiting.message_category, waiting.completed_at],
-        ['stopped by dba', 'ABORTED', NOW + 3],
-      )
-      assert.equal(await stop('a'), undefined)
-      assert.equal(await claim(store, 'w'), undefined)
-
-      await insertJob(store.db, job({ job_id: 'b' }))
-      const held = await claimed(store, 'w')
-      assert.equal(await stop('b', 'restore'), undefined)
-      assert.equal(await stop('b'), 'ABORTING')
-      assert.equal(await requestCancel(store.db, held, stopOf('another', NOW + 5)), 'ABORTING')
-      const asked = await read(store, 'b')
-      assert.deepEqual([asked.stop_asked_by, asked.stop_asked_at], ['dba', NOW + 3], 'the first who asked')
-      assert.equal((await read(store, 'b')).completed_at, null)
-      const beat = await heartbeat(store.db, held, { now: NOW, leaseMs: LEASE_MS })
-      assert.deepEqual(beat, { stop: 'stopped by dba' })
-      assert.equal(await putBack(store.db, held, { runAt: NOW, message: 'again' }), false)
-      await finishJob(store.db, held, { state: 'ABORTED', now: NOW + 4, status_message: 'stopped by user' })
-      assert.equal((await read(store, 'b')).state, 'ABORTED')
-
-      await insertJob(store.db, job({ job_id: 'c', kind: 'restore' }))
-      assert.equal((await read(store, 'c')).state, 'PENDING')
-      await claimed(store, 'w', NOW, ['restore'])
-      assert.equal(await stop('c', 'restore'), 'RUNNING')
-    },
-  },
-  {
-    name: 'a job that was to stop when its worker died stays ABORTING for the next worker, under its lock',
-    run: async (store) => {
-      await insertJob(store.db, job({ job_id: 'a', lock_key: 'k' }))
-      await insertJob(store.db, job({ job_id: 'b', lock_key: 'k' }))
-      const held = await claimed(store, 'w1')
-      await requestCancel(store.db, held, stopOf('dba'))
-      assert.equal(await claim(store, 'w2'), undefined)
-      const next = await claimed(store, 'w2', NOW + LEASE_MS)
-      assert.deepEqual([next.job_id, next.state, next.cancel_requested], [held.job_id, 'ABORTING', 1])
-      await finishJob(store.db, next, { state: 'ABORTED', now: NOW })
-      assert.notEqual((await claimed(store, 'w2')).job_id, held.job_id)
-    },
-  },
+  ...STOPS_CONTRACT,
   {
     name: 'a job put back waits for its new time and keeps the reason',
     run: async (store) => {
