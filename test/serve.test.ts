@@ -1,14 +1,24 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { callerOf } from '../src/aws/client.ts'
 import type { Credentials } from '../src/aws/client.ts'
 import { AwsError } from '../src/aws/error.ts'
 import { parseProfiles } from '../src/cli/aws-profile.ts'
+import { loadServerKey } from '../src/keyring/server-key.ts'
 import { roleback, startRoleback } from './fixtures/command-line.ts'
 import type { RunningCommand } from './fixtures/command-line.ts'
 
@@ -33,17 +43,17 @@ async function whoAmI(
   return (await call('sts', 'GetCallerIdentity', {})).Arn
 }
 
-test('serve makes a root key that works, in a file of mode 0600, and prints no secret without a terminal', async () => {
+describe('a server on a new data directory', () => {
   const dataDir = join(scratch, 'first')
-  const server = await startRoleback([
-    'serve',
-    ...ON_ANY_PORT,
-    '--data-dir',
-    dataDir,
-    '--account-id',
-    '111122223333',
-  ])
-  try {
+  const args = ['serve', ...ON_ANY_PORT, '--data-dir', dataDir]
+  const keyFile = join(dataDir, 'server.key')
+  let server: RunningCommand
+  before(async () => {
+    server = await startRoleback([...args, '--account-id', '111122223333'])
+  })
+  after(async () => void (await server.stop()))
+
+  test('serve makes a root key that works, in a file of mode 0600, and prints no secret without a terminal', async () => {
     const key = rootKey(dataDir)
     assert.equal(statSync(join(dataDir, 'root-credentials')).mode & 0o777, 0o600)
     assert.equal(await whoAmI(server, key), 'arn:aws:iam::111122223333:root')
@@ -59,54 +69,96 @@ test('serve makes a root key that works, in a file of mode 0600, and prints no s
     const kit = readFileSync(join(`${dataDir}-recovery`, 'recovery-kit.txt'), 'utf8')
     const { scrypt } = JSON.parse(/^\{.*\}$/ms.exec(kit)?.[0] ?? '') as { scrypt: object }
     assert.deepEqual({ ...scrypt, salt: '' }, { N: 131_072, r: 8, p: 1, salt: '' })
-  } finally {
-    assert.equal((await server.stop()).code, 0)
-  }
-})
+  })
 
-test('serve ends cleanly at SIGTERM and SIGINT and is the same server when it comes back', async () => {
-  const dataDir = join(scratch, 'again')
-  const args = ['serve', ...ON_ANY_PORT, '--data-dir', dataDir]
-  const first = await startRoleback(args)
-  const identity = await whoAmI(first, rootKey(dataDir))
-  assert.equal((await first.stop('SIGINT')).code, 0)
-  const second = await startRoleback(args)
-  assert.equal(await whoAmI(second, rootKey(dataDir)), identity)
-  const { code, stdout } = await second.stop('SIGTERM')
-  assert.equal(code, 0)
-  assert.doesNotMatch(stdout, /root credentials/)
-})
-
-test('serve takes the root key of the environment at its first start, also a short one', async () => {
-  const dataDir = join(scratch, 'given')
-  const key = { accessKeyId: 'ops', secretAccessKey: 'chosen-by-the-operator' }
-  const env = {
-    ROLEBACK_ROOT_ACCESS_KEY_ID: key.accessKeyId,
-    ROLEBACK_ROOT_SECRET_ACCESS_KEY: key.secretAccessKey,
-  }
-  const server = await startRoleback(['serve', ...ON_ANY_PORT, '--data-dir', dataDir], { env })
-  try {
-    assert.match((await whoAmI(server, key)) ?? '', /:root$/)
-    assert.deepEqual(rootKey(dataDir), key)
-  } finally {
-    await server.stop()
-  }
-})
-
-test('a second serve on the same data directory refuses and names the first', async () => {
-  const dataDir = join(scratch, 'shared')
-  const server = await startRoleback(['serve', ...ON_ANY_PORT, '--data-dir', dataDir])
-  try {
-    const { code, stdout, stderr } = await roleback(['serve', ...ON_ANY_PORT, '--data-dir', dataDir])
+  test('a second serve on the same data directory refuses and names the first', async () => {
+    const { code, stdout, stderr } = await roleback(args)
     assert.equal(code, 1)
     assert.equal(stdout, '')
     assert.match(
       stderr,
       new RegExp(`^roleback serve: Cannot use the data directory .*process ${server.pid} on .*\\n$`),
     )
-  } finally {
-    await server.stop()
-  }
+  })
+
+  test('serve ends cleanly at SIGTERM and SIGINT and is the same server when it comes back', async () => {
+    const identity = await whoAmI(server, rootKey(dataDir))
+    assert.equal((await server.stop('SIGINT')).code, 0)
+    server = await startRoleback(args)
+    assert.equal(await whoAmI(server, rootKey(dataDir)), identity)
+    const { code, stdout } = await server.stop('SIGTERM')
+    assert.equal(code, 0)
+    assert.doesNotMatch(stdout, /root credentials/)
+  })
+
+  test('serve refuses a database that was made with another server key', async () => {
+    const aside = join(scratch, 'aside.key')
+    renameSync(keyFile, aside)
+    loadServerKey(keyFile)
+    const { code, stderr } = await roleback(args)
+    rmSync(keyFile)
+    renameSync(aside, keyFile)
+    assert.equal(code, 1)
+    assert.match(
+      stderr,
+      /^roleback serve: Cannot start: the server key is not the one this database was made with/,
+    )
+  })
+
+  test('serve and root-key refuse a database whose server key is gone, and make no other', async () => {
+    const key = readFileSync(keyFile)
+    rmSync(keyFile)
+    for (const [name, command] of [
+      ['serve', args],
+      ['root-key', ['root-key', '--data-dir', dataDir]],
+    ] as const) {
+      const { code, stderr } = await roleback(command)
+      assert.equal(code, 1, name)
+      assert.match(
+        stderr,
+        /: Cannot start: ".*server\.key" is missing, .* Bring it back from your copy/,
+        name,
+      )
+      assert.equal(existsSync(keyFile), false, name)
+    }
+    writeFileSync(keyFile, key, { mode: 0o400 })
+    server = await startRoleback(args)
+    assert.match((await whoAmI(server, rootKey(dataDir))) ?? '', /:root$/)
+  })
+})
+
+describe('a server that is given its root key and its region', () => {
+  const dataDir = join(scratch, 'given')
+  const key = { accessKeyId: 'ops', secretAccessKey: 'chosen-by-the-operator' }
+  let server: RunningCommand
+  before(async () => {
+    server = await startRoleback(
+      ['serve', ...ON_ANY_PORT, '--data-dir', dataDir, '--region', 'eu-central-1'],
+      {
+        env: {
+          ROLEBACK_ROOT_ACCESS_KEY_ID: key.accessKeyId,
+          ROLEBACK_ROOT_SECRET_ACCESS_KEY: key.secretAccessKey,
+        },
+      },
+    )
+  })
+  after(async () => void (await server.stop()))
+
+  test('serve takes the root key of the environment at its first start, also a short one', async () => {
+    assert.match((await whoAmI(server, key)) ?? '', /:root$/)
+    assert.deepEqual(rootKey(dataDir), key)
+  })
+
+  test('a request signed for another region is refused with the region that this server serves', async () => {
+    const elsewhere = callerOf(server.url, key, 'us-west-2')
+    await assert.rejects(elsewhere('backup', 'ListBackupVaults', {}), (error) => {
+      assert.ok(error instanceof AwsError)
+      assert.match(error.message, /eu-central-1/)
+      return true
+    })
+    // IAM and STS have one region in AWS, so clients sign for us-east-1 whatever they are set to.
+    assert.match((await whoAmI(server, key)) ?? '', /:root$/)
+  })
 })
 
 test('serve refuses to listen beyond loopback without TLS, before it makes anything', async () => {
@@ -179,47 +231,6 @@ test('R12 the kit of an earlier server is never written over', async () => {
   assert.equal(readFileSync(join(`${dataDir}-recovery`, 'recovery-kit.txt'), 'utf8'), 'earlier')
 })
 
-test('serve refuses a database that was made with another server key', async () => {
-  const dataDir = join(scratch, 'keyed')
-  const other = join(scratch, 'keyed-other')
-  for (const dir of [dataDir, other]) {
-    const server = await startRoleback(['serve', ...ON_ANY_PORT, '--data-dir', dir])
-    await server.stop()
-  }
-  const key = readFileSync(join(other, 'server.key'))
-  rmSync(join(dataDir, 'server.key'))
-  writeFileSync(join(dataDir, 'server.key'), key, { mode: 0o400 })
-  const { code, stderr } = await roleback(['serve', ...ON_ANY_PORT, '--data-dir', dataDir])
-  assert.equal(code, 1)
-  assert.match(
-    stderr,
-    /^roleback serve: Cannot start: the server key is not the one this database was made with/,
-  )
-})
-
-test('serve and root-key refuse a database whose server key is gone, and make no other', async () => {
-  const dataDir = join(scratch, 'keyless')
-  const server = await startRoleback(['serve', ...ON_ANY_PORT, '--data-dir', dataDir])
-  await server.stop()
-  const file = join(dataDir, 'server.key')
-  const key = readFileSync(file)
-  rmSync(file)
-  for (const args of [['serve', ...ON_ANY_PORT], ['root-key']] as const) {
-    const { code, stderr } = await roleback([...args, '--data-dir', dataDir])
-    assert.equal(code, 1, args[0])
-    assert.match(
-      stderr,
-      /: Cannot start: ".*server\.key" is missing, .* Bring it back from your copy/,
-      args[0],
-    )
-    assert.equal(existsSync(file), false, args[0])
-  }
-  writeFileSync(file, key, { mode: 0o400 })
-  const again = await startRoleback(['serve', ...ON_ANY_PORT, '--data-dir', dataDir])
-  assert.match((await whoAmI(again, rootKey(dataDir))) ?? '', /:root$/)
-  await again.stop()
-})
-
 test('serve and root-key take the server key from a command, and leave none in the data directory', async () => {
   const dataDir = join(scratch, 'unwrapped')
   const wrapped = join(scratch, 'wrapped')
@@ -243,30 +254,6 @@ test('serve and root-key take the server key from a command, and leave none in t
   const again = await startRoleback(['serve', ...ON_ANY_PORT, ...from])
   assert.match((await whoAmI(again, rootKey(dataDir))) ?? '', /:root$/)
   await again.stop()
-})
-
-test('a request signed for another region is refused with the region that this server serves', async () => {
-  const dataDir = join(scratch, 'region')
-  const server = await startRoleback([
-    'serve',
-    ...ON_ANY_PORT,
-    '--data-dir',
-    dataDir,
-    '--region',
-    'eu-central-1',
-  ])
-  try {
-    const elsewhere = callerOf(server.url, rootKey(dataDir), 'us-west-2')
-    await assert.rejects(elsewhere('backup', 'ListBackupVaults', {}), (error) => {
-      assert.ok(error instanceof AwsError)
-      assert.match(error.message, /eu-central-1/)
-      return true
-    })
-    // IAM and STS have one region in AWS, so clients sign for us-east-1 whatever they are set to.
-    assert.match((await whoAmI(server, rootKey(dataDir))) ?? '', /:root$/)
-  } finally {
-    await server.stop()
-  }
 })
 
 test('wrong use ends with 2, a failure with 1, and each says so in one line without a stack trace', async () => {

@@ -18,7 +18,8 @@ import { runTool } from '../servers/run-tool.ts'
 const KILLS = 20
 const KILLS_WITH_PACK = 15
 const MAX_KILLS = 32
-const FILES = 40
+/** Three packs of 32 MiB. */
+const FILES = 24
 const FILE_BYTES = 4 * 1024 * 1024
 /** A lease of 30 s would be waited for by any server but the same one. */
 const AT_ONCE_MS = 5_000
@@ -158,7 +159,7 @@ describe('kill -9', () => {
       await until('the job to run', () => (rowOf(jobId).state === 'RUNNING' ? true : undefined))
       // Every fifth in the first half by the clock, where nothing is stored yet; else when some packs are there.
       if (kill % 5 === 0) await pause((lengthMs * kill) / KILLS / 2)
-      else await newPacks(jobId, packsBefore, 1 + (kill % 3))
+      else await newPacks(jobId, packsBefore, 1 + (kill % 2))
       await server.kill('SIGKILL')
       counted.kills++
       const { state } = rowOf(jobId)
