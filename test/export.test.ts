@@ -9,7 +9,7 @@ import * as S3 from '@aws-sdk/client-s3'
 import { AwsError } from '../src/aws/error.ts'
 import type { Call, InputOf } from '../src/aws/client.ts'
 import { listing, nastyTree } from '../src/drivers/directory.fixture.ts'
-import { RESTIC_VERSION, WITHOUT_RESTIC } from '../src/restic/restic.fixture.ts'
+import { makeKeysCheap, RESTIC_VERSION, WITHOUT_RESTIC } from '../src/restic/restic.fixture.ts'
 import { contentOf, registerBucket, s3ClientOf } from './fixtures/bucket.ts'
 import { registerOrders, startOrders } from './fixtures/orders.ts'
 import type { Orders } from './fixtures/orders.ts'
@@ -115,6 +115,7 @@ describe('An export job', () => {
 
   /** What restic makes of the snapshot of one recovery point, after it has read every byte of the repository. */
   const checkAndRestore = async (repository: string, point: string, target: string): Promise<string> => {
+    await makeKeysCheap(repository, PASSWORD)
     assert.match(await restic(repository, 'check', '--read-data'), /no errors were found/)
     await restic(repository, 'restore', 'latest', '--tag', point, '--target', target)
     return target

@@ -20,7 +20,7 @@ import type { Call, InputOf } from '../src/aws/client.ts'
 import { listing, nastyTree } from '../src/drivers/directory.fixture.ts'
 import { BlobWriter } from '../src/restic/packs.ts'
 import { createRepository, saveSealed } from '../src/restic/repository.ts'
-import { RESTIC_VERSION, WITHOUT_RESTIC } from '../src/restic/restic.fixture.ts'
+import { CHEAP_COSTS, makeKeysCheap, RESTIC_VERSION, WITHOUT_RESTIC } from '../src/restic/restic.fixture.ts'
 import {
   allow,
   backUp,
@@ -71,6 +71,11 @@ describe('An import job', () => {
     const all = ['--repo', repository, '--password-file', passwordFile, '--no-cache', ...args]
     const { stdout } = await promisify(execFile)('restic', all, { encoding: 'utf8', maxBuffer: 1 << 28 })
     return stdout
+  }
+  /** As restic makes it, but for what its password costs. */
+  const init = async (repository: string, ...args: readonly string[]): Promise<void> => {
+    await restic(repository, 'init', ...args)
+    await makeKeysCheap(repository, PASSWORD)
   }
   const snapshotsIn = async (repository: string): Promise<readonly Snapshot[]> =>
     JSON.parse(await restic(repository, 'snapshots', '--json')) as Snapshot[]
@@ -143,7 +148,7 @@ describe('An import job', () => {
           writeFileSync(join(path, 'excluded', 'x'), '')
         })
         first = listing(tree.path).filter((line) => !line.startsWith('excluded'))
-        await restic(repository(), 'init', '--repository-version', `${version}`)
+        await init(repository(), '--repository-version', `${version}`)
         const tags = ['--tag', 'nightly', '--tag', 'team=admin', '--host', 'nas']
         await restic(repository(), 'backup', ...tags, '--exclude', 'excluded', tree.path)
         rmSync(join(tree.path, 'excluded'), { recursive: true })
@@ -210,6 +215,7 @@ describe('An import job', () => {
           })
           const exported = await jobEnd(world, JobId)
           assert.equal(exported.State, 'COMPLETED', exported.StatusMessage ?? '')
+          await makeKeysCheap(TargetPath, PASSWORD)
           assert.match(await restic(TargetPath, 'check', '--read-data'), /no errors were found/)
           const back = await snapshotsIn(TargetPath)
           assert.deepEqual(
@@ -247,7 +253,7 @@ describe('An import job', () => {
       const { arn, path } = await registerDirectory(world, 'old', (folder) =>
         writeFileSync(join(folder, 'a'), 'a'),
       )
-      await restic(repository, 'init')
+      await init(repository)
       await restic(repository, 'backup', '--time', '2020-01-02 03:04:05', path)
       await restic(repository, 'backup', '--host', 'elsewhere', path)
       const [old, recent] = await snapshotsIn(repository)
@@ -283,7 +289,7 @@ describe('An import job', () => {
       const { arn, path } = await registerDirectory(world, 'damaged', (folder) =>
         writeFileSync(join(folder, 'a'), 'a'),
       )
-      await restic(repository, 'init')
+      await init(repository)
       await restic(repository, 'backup', path)
       const sound = new Set(packsIn(repository))
       writeFileSync(join(path, 'big'), randomBytes(300_000))
@@ -311,7 +317,7 @@ describe('An import job', () => {
     const { arn } = await registerDirectory(world, 'hostile', () => undefined)
     const time = '2026-01-02T03:04:05Z'
     const directory = inScratch('hostile')
-    const repository = await createRepository(directory, PASSWORD)
+    const repository = await createRepository(directory, PASSWORD, CHEAP_COSTS)
     const blobs = await BlobWriter.open(repository)
     const node = { type: 'file', mtime: time, ctime: time, content: null }
     for (const name of ['../../etc/cron.d/x', 'sound']) {
@@ -333,7 +339,7 @@ describe('An import job', () => {
   test('R17 refuses files that are links or under another name, and a wrong password', async () => {
     const { arn } = await registerDirectory(world, 'swapped', () => undefined)
     const directory = inScratch('swapped')
-    const repository = await createRepository(directory, PASSWORD)
+    const repository = await createRepository(directory, PASSWORD, CHEAP_COSTS)
     const saved = await saveSealed(repository, 'snapshots', '{"time":"2026-01-02T03:04:05Z","tree":"x"}')
     const snapshots = join(directory, 'snapshots')
     writeFileSync(join(snapshots, 'cd'.repeat(32)), readFileSync(join(snapshots, saved)))
@@ -379,7 +385,7 @@ describe('An import job', () => {
     assert.equal(job.State, 'FAILED')
     assert.match(job.StatusMessage, /restore-only is not authorized to perform: /)
     const directory = inScratch('allowed')
-    await createRepository(directory, PASSWORD)
+    await createRepository(directory, PASSWORD, CHEAP_COSTS)
     const allowed = await run(directory, { ResourceArn: arn })
     assert.match(allowed.StatusMessage, /the repository has no snapshot/)
     const asked = (await decisionsOf(world, allowed.JobId)).map(({ Action }) => Action)

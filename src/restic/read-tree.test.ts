@@ -6,7 +6,7 @@ import { goFileMode } from './node.ts'
 import { BlobWriter } from './packs.ts'
 import { readTree } from './read-tree.ts'
 import { createRepository } from './repository.ts'
-import { openScratch, PASSWORD } from './restic.fixture.ts'
+import { CHEAP_COSTS, openScratch, PASSWORD } from './restic.fixture.ts'
 
 const time = '2026-01-02T03:04:05Z'
 const file = (name: string, more: object = {}): object => ({
@@ -37,7 +37,7 @@ const cases: readonly (readonly [string, readonly object[] | string, RegExp])[] 
 
 test('trees that are not what restic writes are refused with the reason', async () => {
   await using scratch = await openScratch()
-  const repository = await createRepository(scratch.repository, PASSWORD)
+  const repository = await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS)
   const writer = await BlobWriter.open(repository)
   const ids: string[] = []
   for (const [, nodes] of cases) {

@@ -7,7 +7,7 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { ensureDirectory, syncDirectory, writeDurably } from './durable-file.ts'
 import { randomPolynomial } from './polynomial.ts'
 import { readRegular } from './regular-file.ts'
-import type { SealKeys } from './sealing.ts'
+import type { ScryptCosts, SealKeys } from './sealing.ts'
 import { keysFrom, keysFromPassword, SCRYPT_COSTS, seal, SealBrokenError, unseal } from './sealing.ts'
 
 /**
@@ -66,23 +66,25 @@ export function parseJson(what: string, text: string): unknown {
   }
 }
 
-async function writeKey(directory: string, password: string, master: Buffer): Promise<void> {
+async function writeKey(
+  directory: string,
+  password: string,
+  master: Buffer,
+  costs: ScryptCosts,
+): Promise<void> {
   const salt = randomBytes(64)
   const secrets = {
     mac: { k: master.toString('base64', 32, 48), r: master.toString('base64', 48, 64) },
     encrypt: master.toString('base64', 0, 32),
   }
-  const data = seal(
-    await keysFromPassword(password, salt, SCRYPT_COSTS),
-    Buffer.from(JSON.stringify(secrets)),
-  )
+  const data = seal(await keysFromPassword(password, salt, costs), Buffer.from(JSON.stringify(secrets)))
   const key = Buffer.from(
     JSON.stringify({
       created: new Date().toISOString(),
       username: 'roleback',
       hostname: hostname(),
       kdf: 'scrypt',
-      ...SCRYPT_COSTS,
+      ...costs,
       salt: salt.toString('base64'),
       data: data.toString('base64'),
     }),
@@ -92,9 +94,14 @@ async function writeKey(directory: string, password: string, master: Buffer): Pr
 
 /**
  * Makes a repository in a directory that is empty or not there yet (its parent must be).
+ * @param costs Of guessing the password; tests take less than the default.
  * @throws {RepositoryError} When the directory holds anything, or the password is empty.
  */
-export async function createRepository(directory: string, password: string): Promise<Repository> {
+export async function createRepository(
+  directory: string,
+  password: string,
+  costs: ScryptCosts = SCRYPT_COSTS,
+): Promise<Repository> {
   if (password === '')
     throw new RepositoryError(`making a restic repository in "${directory}" needs a password`)
   await ensureDirectory(directory)
@@ -108,7 +115,7 @@ export async function createRepository(directory: string, password: string): Pro
   for (const folder of FOLDERS) await mkdir(join(directory, folder), { mode: 0o700 })
   await syncDirectory(directory)
   const master = randomBytes(64)
-  await writeKey(directory, password, master)
+  await writeKey(directory, password, master, costs)
   const id = randomBytes(32).toString('hex')
   const repository = repositoryOf(directory, id, 2, master)
   const config = { version: 2, id, chunker_polynomial: randomPolynomial().toString(16) }

@@ -1,12 +1,14 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, hash, randomBytes } from 'node:crypto'
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 import type { ResticNode } from './node.ts'
+import { keysFromPassword, seal, unseal } from './sealing.ts'
+import type { ScryptCosts } from './sealing.ts'
 import type { SnapshotRequest } from './snapshot.ts'
 
 /** Runs the restic that is on PATH against repositories that tests make. */
@@ -14,6 +16,32 @@ import type { SnapshotRequest } from './snapshot.ts'
 const run = promisify(execFile)
 
 export const PASSWORD = 'a password only of tests'
+
+/** What users get takes half a second of each command that opens a repository. */
+export const CHEAP_COSTS: ScryptCosts = { N: 16, r: 1, p: 1 }
+
+/** Puts keys that are cheap to open into the place of those of a repository, whoever made it. */
+export async function makeKeysCheap(repository: string, password: string): Promise<void> {
+  const folder = join(repository, 'keys')
+  for (const name of await readdir(folder)) {
+    const key = JSON.parse(await readFile(join(folder, name), 'utf8')) as ScryptCosts & {
+      readonly salt: string
+      readonly data: string
+    }
+    const dear = await keysFromPassword(password, Buffer.from(key.salt, 'base64'), key)
+    const salt = randomBytes(64)
+    const cheap = await keysFromPassword(password, salt, CHEAP_COSTS)
+    const data = seal(cheap, unseal(dear, Buffer.from(key.data, 'base64')))
+    const text = JSON.stringify({
+      ...key,
+      ...CHEAP_COSTS,
+      salt: salt.toString('base64'),
+      data: data.toString('base64'),
+    })
+    await writeFile(join(folder, hash('sha256', text)), text, { mode: 0o600 })
+    await rm(join(folder, name))
+  }
+}
 
 const found = spawnSync('restic', ['version'], { encoding: 'utf8' })
 export const RESTIC_VERSION: string | undefined = found.status === 0 ? found.stdout.trim() : undefined

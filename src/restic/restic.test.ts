@@ -8,6 +8,7 @@ import { describe, it } from 'node:test'
 import type { ResticNode } from './node.ts'
 import { createRepository, openRepository } from './repository.ts'
 import {
+  CHEAP_COSTS,
   describeNodes,
   describeTree,
   node,
@@ -69,7 +70,10 @@ describe(`a snapshot read by ${RESTIC_VERSION ?? 'restic'}`, { skip: WITHOUT_RES
   it('checks clean and is restored as it was', async () => {
     await using scratch = await openScratch()
     const nodes = everything()
-    const result = await writeSnapshot(await createRepository(scratch.repository, PASSWORD), request(nodes))
+    const result = await writeSnapshot(
+      await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS),
+      request(nodes),
+    )
     assert.equal(result.files, nodes.filter(({ type }) => type === 'file').length)
     assert.match(await scratch.restic('check', '--read-data'), /no errors were found/)
     const target = join(scratch.directory, 'restored')
@@ -82,7 +86,7 @@ describe(`a snapshot read by ${RESTIC_VERSION ?? 'restic'}`, { skip: WITHOUT_RES
 
   it('tells its time, host, paths, tags and user', async () => {
     await using scratch = await openScratch()
-    const repository = await createRepository(scratch.repository, PASSWORD)
+    const repository = await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS)
     const { snapshotId } = await writeSnapshot(repository, request([], { tags: ['one', 'two'] }))
     assert.match(await scratch.restic('check', '--read-data'), /no errors were found/)
     const [snapshot] = JSON.parse(await scratch.restic('snapshots', '--json')) as Record<string, unknown>[]
@@ -96,7 +100,7 @@ describe(`a snapshot read by ${RESTIC_VERSION ?? 'restic'}`, { skip: WITHOUT_RES
 
   it('is not disturbed by what a crash leaves behind', async () => {
     await using scratch = await openScratch()
-    const repository = await createRepository(scratch.repository, PASSWORD)
+    const repository = await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS)
     await writeSnapshot(repository, request([node('a', 'file', { bytes: Buffer.from('a') })]))
     const [folder] = readdirSync(join(scratch.repository, 'data'))
     for (const place of ['index', 'snapshots', 'locks', 'keys', `data/${folder}`]) {
@@ -111,7 +115,7 @@ describe(`a snapshot read by ${RESTIC_VERSION ?? 'restic'}`, { skip: WITHOUT_RES
     await using scratch = await openScratch()
     const value = Uint8Array.of(0, 1, 254, 255)
     const xattrs = [{ name: 'user.roleback.test', value }]
-    const repository = await createRepository(scratch.repository, PASSWORD)
+    const repository = await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS)
     await writeSnapshot(
       repository,
       request([node('file', 'file', { xattrs }), node('dir', 'dir', { xattrs })]),
@@ -132,7 +136,7 @@ describe(`a snapshot read by ${RESTIC_VERSION ?? 'restic'}`, { skip: WITHOUT_RES
 
   it('has device files and sockets in its listing', async () => {
     await using scratch = await openScratch()
-    const repository = await createRepository(scratch.repository, PASSWORD)
+    const repository = await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS)
     const nodes = [
       node('null', 'chardev', { device: 0x103n }),
       node('disk', 'dev', { device: 0x800n }),
@@ -150,7 +154,7 @@ describe(`a snapshot read by ${RESTIC_VERSION ?? 'restic'}`, { skip: WITHOUT_RES
 
   it('holds 20,000 small files in one directory', async () => {
     await using scratch = await openScratch()
-    const repository = await createRepository(scratch.repository, PASSWORD)
+    const repository = await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS)
     const nodes = (async function* () {
       yield node('many', 'dir')
       for (let i = 0; i < 20_000; i++) yield node(`many/${i}`, 'file', { bytes: Buffer.from(`content ${i}`) })
@@ -168,7 +172,7 @@ describe(`a snapshot read by ${RESTIC_VERSION ?? 'restic'}`, { skip: WITHOUT_RES
     const big = (name: string): ResticNode =>
       node(name, 'file', { size, content: () => randomContent(1, size) })
     const first = await writeSnapshot(
-      await createRepository(scratch.repository, PASSWORD),
+      await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS),
       request([big('big')]),
     )
     assert.equal(first.bytes, size)
@@ -193,7 +197,10 @@ describe(`a snapshot read by ${RESTIC_VERSION ?? 'restic'}`, { skip: WITHOUT_RES
     { skip: VERSION < 15 && '`restic rewrite` came with 0.15' },
     async () => {
       await using scratch = await openScratch()
-      await writeSnapshot(await createRepository(scratch.repository, PASSWORD), request(everything()))
+      await writeSnapshot(
+        await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS),
+        request(everything()),
+      )
       await scratch.restic('rewrite', '--exclude', 'zebra', '--forget', 'latest')
       assert.match(await scratch.restic('check', '--read-data'), /no errors were found/)
       assert.doesNotMatch(await scratch.restic('ls', 'latest'), /zebra/)
@@ -202,7 +209,10 @@ describe(`a snapshot read by ${RESTIC_VERSION ?? 'restic'}`, { skip: WITHOUT_RES
 
   it('lies beside snapshots that restic adds, prunes and leaves', async () => {
     await using scratch = await openScratch()
-    await writeSnapshot(await createRepository(scratch.repository, PASSWORD), request(everything()))
+    await writeSnapshot(
+      await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS),
+      request(everything()),
+    )
     await scratch.restic('backup', '--quiet', join(scratch.directory, 'password'))
     const repository = await openRepository(scratch.repository, PASSWORD)
     const third = [node('third', 'file', { bytes: Buffer.from('three') })]

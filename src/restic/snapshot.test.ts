@@ -7,7 +7,7 @@ import { describe, it } from 'node:test'
 
 import type { ResticNode } from './node.ts'
 import { createRepository, openRepository, RepositoryError, saveSealed } from './repository.ts'
-import { node, openScratch, PASSWORD, request, streamOf, TIME } from './restic.fixture.ts'
+import { CHEAP_COSTS, node, openScratch, PASSWORD, request, streamOf, TIME } from './restic.fixture.ts'
 import { writeSnapshot } from './snapshot.ts'
 import { ResticNodeError } from './tree.ts'
 
@@ -50,13 +50,13 @@ describe('openRepository()', () => {
   it('refuses a wrong password and a directory that is none', async () => {
     await using scratch = await openScratch()
     await assert.rejects(openRepository(scratch.directory, PASSWORD), /Name an empty directory/)
-    await createRepository(scratch.repository, PASSWORD)
+    await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS)
     await assert.rejects(openRepository(scratch.repository, 'another'), /check the password/)
   })
 
   it('gives the same repository as was made', async () => {
     await using scratch = await openScratch()
-    const made = await createRepository(scratch.repository, PASSWORD)
+    const made = await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS)
     const opened = await openRepository(scratch.repository, PASSWORD)
     assert.equal(opened.id, made.id)
     assert.deepEqual(opened.gear, made.gear)
@@ -87,7 +87,7 @@ describe('writeSnapshot()', () => {
   for (const [what, nodes, message] of refused) {
     it(`refuses ${what} and leaves no snapshot`, async () => {
       await using scratch = await openScratch()
-      const repository = await createRepository(scratch.repository, PASSWORD)
+      const repository = await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS)
       await assert.rejects(writeSnapshot(repository, request(nodes)), (error: Error) => {
         assert.ok(error instanceof ResticNodeError)
         assert.match(error.message, message)
@@ -102,7 +102,7 @@ describe('writeSnapshot()', () => {
 
   it('leaves no snapshot, pack or lock when it is aborted in the middle of a file', async () => {
     await using scratch = await openScratch()
-    const repository = await createRepository(scratch.repository, PASSWORD)
+    const repository = await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS)
     const abort = new AbortController()
     let isClosed = false
     const content = async function* (): AsyncGenerator<Uint8Array> {
@@ -128,7 +128,7 @@ describe('writeSnapshot()', () => {
 
   it('passes on what a source throws and leaves no snapshot', async () => {
     await using scratch = await openScratch()
-    const repository = await createRepository(scratch.repository, PASSWORD)
+    const repository = await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS)
     const nodes = (async function* () {
       yield* streamOf(node('a', 'file', { bytes: Buffer.from('a') }))
       throw new Error('the point is damaged')
@@ -139,7 +139,7 @@ describe('writeSnapshot()', () => {
 
   it('fails with the disk, without a snapshot', async () => {
     await using scratch = await openScratch()
-    const repository = await createRepository(scratch.repository, PASSWORD)
+    const repository = await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS)
     await rm(join(scratch.repository, 'index'), { recursive: true })
     await symlink('/dev/null', join(scratch.repository, 'index'))
     await assert.rejects(writeSnapshot(repository, request([node('a', 'file')])), { code: 'ENOTDIR' })
@@ -148,7 +148,7 @@ describe('writeSnapshot()', () => {
 
   it('is refused while somebody prunes, and not by a lock left behind', async () => {
     await using scratch = await openScratch()
-    const repository = await createRepository(scratch.repository, PASSWORD)
+    const repository = await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS)
     const lock = { exclusive: true, hostname: 'elsewhere', username: 'u', pid: 1 }
     await saveSealed(repository, 'locks', JSON.stringify({ ...lock, time: TIME.toISOString() }))
     await writeSnapshot(repository, request([]))
@@ -162,7 +162,7 @@ describe('writeSnapshot()', () => {
 
   it('writes packs again whose files are gone', async () => {
     await using scratch = await openScratch()
-    const repository = await createRepository(scratch.repository, PASSWORD)
+    const repository = await createRepository(scratch.repository, PASSWORD, CHEAP_COSTS)
     const nodes = [node('a', 'file', { bytes: Buffer.from('content') })]
     const first = await writeSnapshot(repository, request(nodes))
     assert.equal((await writeSnapshot(repository, request(nodes))).addedBytes, 0)
