@@ -46,7 +46,7 @@ import {
 import { listJobs } from './job-list.ts'
 import { describeOverview } from './overview.ts'
 import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts'
-import { listBackupPlanRuns, previewBackupSelection, previewSchedule } from './plans.ts'
+import { listBackupPlanRuns, previewSchedule } from './plans.ts'
 import { preflightJobs } from './preflight.ts'
 import { listResourceProtection } from './protection.ts'
 import { listQuotas, putQuota } from './quotas.ts'
@@ -61,6 +61,7 @@ import {
   registerResource,
   updateResource,
 } from './resources.ts'
+import { previewBackupSelection } from './selection-preview.ts'
 import { issueRecoveryKit } from './recovery-kit.ts'
 import { getRestoreGuard, putRestoreGuard } from './restore-guard.ts'
 import { getRestoreTestValidators, putRestoreTestValidators } from './restore-test-validators.ts'

@@ -24,6 +24,7 @@ import { kindOfArn, kindOfType } from '../kinds/kinds.ts'
 import { randomHex } from '../lib/ids.ts'
 import {
   findResource,
+  findResourcesByName,
   insertResource,
   listResources as listRows,
   removeResource,
@@ -232,13 +233,21 @@ export async function describeResource(
   return { Resource: toResource(row, await tagsOf(ctx.store.db, ctx.accountId, row.arn)) }
 }
 
+/** Resources looked through for one page of a search: nobody waits for it longer than a few hundredths of a second. */
+const SEARCHED = 10_000
+
+/** With `NameContains` a page may be short, or empty, and others follow. */
 export async function listResources(ctx: Context, input: ListResourcesInput): Promise<ListResourcesOutput> {
   const page = pageOf(ctx, 'ListResources', input)
-  const { rows, next } = await listRows(
-    ctx.store.db,
-    { accountId: ctx.accountId, type: input.ResourceType },
-    page,
-  )
+  const filter = { accountId: ctx.accountId, type: input.ResourceType }
+  const { rows, next } =
+    input.NameContains === undefined
+      ? await listRows(ctx.store.db, filter, page)
+      : await findResourcesByName(
+          ctx.store.db,
+          { ...filter, part: input.NameContains, atOnce: SEARCHED },
+          page,
+        )
   const tags = await tagsOfAll(
     ctx.store.db,
     ctx.accountId,

@@ -49,6 +49,17 @@ test('PreviewBackupSelection tells what a plan, or a selection not made yet, wou
       [other.arn, [false, undefined, 'neither Resources nor ListOfTags name it']],
     ]),
   )
+  const only = async (Selected: boolean) => {
+    const { Matches, SelectedCount, ResourceCount } = await world.call('roleback', 'PreviewBackupSelection', {
+      BackupPlanId,
+      Selected,
+      Count: Selected,
+      MaxResults: 1,
+    })
+    return [Matches.map(({ Name }) => Name), SelectedCount, ResourceCount]
+  }
+  assert.deepEqual(await only(true), [['daily'], 1, 2])
+  assert.deepEqual(await only(false), [['other'], undefined, undefined])
   const ofOne = await world.call('roleback', 'PreviewBackupSelection', {
     BackupPlanId,
     ResourceArn: other.arn,

@@ -121,6 +121,11 @@ test('resources are registered, described, listed, changed and deregistered', as
   })
   const listed = [...first.Resources, ...second.Resources].map((each) => each.ResourceArn)
   assert.deepEqual(listed.toSorted(), [arn, ResourceArn].toSorted())
+  const named = await call('ListResources', { NameContains: 'MOR', ResourceType: 'EFS' })
+  assert.deepEqual(
+    named.Resources.map((each) => each.ResourceArn),
+    [arn],
+  )
   await call('DeregisterResource', { ResourceArn })
   await call('DeregisterResource', { ResourceArn: arn })
   assert.deepEqual((await call('ListResources', {})).Resources, [])

@@ -112,6 +112,7 @@ export interface DescribeResourceOutput {
 
 export interface ListResourcesInput {
   readonly ResourceType?: "EFS" | "RDS" | "S3" | undefined
+  readonly NameContains?: string | undefined
   readonly MaxResults?: number | undefined
   readonly NextToken?: string | undefined
 }
@@ -410,6 +411,8 @@ export interface PreviewBackupSelectionInput {
   readonly BackupPlanId?: string | undefined
   readonly ResourceArn?: string | undefined
   readonly BackupSelection?: SelectionToPreview | undefined
+  readonly Selected?: boolean | undefined
+  readonly Count?: boolean | undefined
   readonly MaxResults?: number | undefined
   readonly NextToken?: string | undefined
 }
@@ -417,6 +420,7 @@ export interface PreviewBackupSelectionInput {
 export interface SelectionMatch {
   readonly ResourceArn: string
   readonly ResourceType: string
+  readonly Name: string
   readonly Selected: boolean
   readonly Reason: string
   readonly SelectionName?: string | undefined
@@ -425,6 +429,8 @@ export interface SelectionMatch {
 export interface PreviewBackupSelectionOutput {
   readonly Matches: readonly SelectionMatch[]
   readonly Warnings: readonly string[]
+  readonly SelectedCount?: number | undefined
+  readonly ResourceCount?: number | undefined
   readonly NextToken?: string | undefined
 }
 

@@ -20,11 +20,13 @@ import { insertJob } from '../jobs/jobs.ts'
 import {
   findResource,
   findResourceById,
+  findResourcesByName,
   insertResource,
   listResources,
   removeResource,
   updateResource,
 } from '../resources/resources.ts'
+import { putTags } from '../identity/tags.ts'
 import {
   deleteVault,
   findVaultByArn,
@@ -333,6 +335,28 @@ export const POINTS_CONTRACT: readonly ContractCase[] = [
       assert.equal(await insertResource(store.db, again), true)
       const page = await listResources(store.db, { accountId: ACCOUNT, type: 'RDS' }, { limit: 10 })
       assert.deepEqual(page, { rows: [{ ...again, host: null }] })
+    },
+  },
+  {
+    name: 'resources are found by a part of their name or tag Name, in pages that look through so many at once',
+    run: async ({ db }) => {
+      const names = ['orders', 'Orders-old', 'a%b', 'aXb', 'users']
+      const arns = names.map((name, at) => `arn:aws:rds:us-east-1:111122223333:db:${at}-${name}`)
+      for (const [at, arn] of arns.entries())
+        await insertResource(db, resourceRow(arn, { name: names[at] ?? '' }))
+      const [users = ''] = arns.slice(-1)
+      await putTags(db, ACCOUNT, users, { Name: 'People ORDERING', team: 'a%b' })
+      const found = async (part: string, atOnce: number): Promise<readonly string[]> => {
+        const filter = { accountId: ACCOUNT, part, atOnce }
+        return (await readPages(async (page) => await findResourcesByName(db, filter, page), 2)).map(
+          ({ name }) => name,
+        )
+      }
+      for (const atOnce of [1, 2, 5, 100])
+        assert.deepEqual(await found('oRDer', atOnce), ['orders', 'Orders-old', 'users'], `${atOnce} at once`)
+      assert.deepEqual(await found('a%b', 3), ['a%b'])
+      assert.deepEqual(await found(users, 3), ['users'])
+      assert.deepEqual(await found('us-east-1', 3), [])
     },
   },
 ]

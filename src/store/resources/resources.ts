@@ -78,19 +78,65 @@ export async function listResources(
   filter: ResourceFilter,
   page: PageRequest,
 ): Promise<Page<ResourceTable>> {
-  let query = db
-    .selectFrom('resource')
+  const rows = await behind(db, filter, page)
     .selectAll()
-    .where('account_id', '=', filter.accountId)
-    .where('removed_at', 'is', null)
-  if (filter.region !== undefined) query = query.where('region', '=', filter.region)
-  if (filter.type !== undefined) query = query.where('type', '=', filter.type)
-  if (page.after !== undefined) query = query.where('arn', '>', textCursor(page.after))
-  const rows = await query
     .orderBy('arn')
     .limit(page.limit + 1)
     .execute()
   return pageOf(rows, page.limit, (row) => [row.arn])
+}
+
+const behind = (db: Queryable, filter: ResourceFilter, { after }: PageRequest) => {
+  let query = db
+    .selectFrom('resource')
+    .where('account_id', '=', filter.accountId)
+    .where('removed_at', 'is', null)
+  if (filter.region !== undefined) query = query.where('region', '=', filter.region)
+  if (filter.type !== undefined) query = query.where('type', '=', filter.type)
+  return after === undefined ? query : query.where('arn', '>', textCursor(after))
+}
+
+/**
+ * Those of {@link listResources} whose name or tag `Name` has `part` in it, whatever the case of its letters (in SQLite of those of ASCII),
+ * and the one whose ARN it is.
+ * A page may be short, or empty, and others follow: `atOnce` resources are looked through for it at most.
+ */
+export async function findResourcesByName(
+  db: Queryable,
+  filter: ResourceFilter & { readonly part: string; readonly atOnce: number },
+  page: PageRequest,
+): Promise<Page<ResourceTable>> {
+  const pattern = `%${filter.part.replaceAll(/[\\%_]/g, '\\$&')}%`
+  const has = (column: string) => sql<boolean>`lower(${sql.ref(column)}) like lower(${pattern}) escape '\\'`
+  const rows = await db
+    .selectFrom(behind(db, filter, page).selectAll().orderBy('arn').limit(filter.atOnce).as('looked'))
+    .selectAll()
+    .where((eb) =>
+      eb.or([
+        has('looked.name'),
+        eb('looked.arn', '=', filter.part),
+        eb.exists(
+          eb
+            .selectFrom('tag')
+            .select('tag.key')
+            .whereRef('tag.account_id', '=', 'looked.account_id')
+            .whereRef('tag.arn', '=', 'looked.arn')
+            .where('tag.key', '=', 'Name')
+            .where(has('tag.value')),
+        ),
+      ]),
+    )
+    .orderBy('arn')
+    .limit(page.limit + 1)
+    .execute()
+  if (rows.length > page.limit) return pageOf(rows, page.limit, (row) => [row.arn])
+  const last = await behind(db, filter, page)
+    .select('arn')
+    .orderBy('arn')
+    .offset(filter.atOnce - 1)
+    .limit(1)
+    .executeTakeFirst()
+  return last === undefined ? { rows } : { rows, next: [last.arn] }
 }
 
 /**
