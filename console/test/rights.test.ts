@@ -65,7 +65,7 @@ test(
       .evaluate((table): [number, number] => [table.scrollWidth, table.parentElement?.clientWidth ?? 0])
     assert.ok(needed <= there, `all of it is seen in a window of 1280: it needs ${needed} of ${there}`)
     await cell('rds-backup', 'PostgreSQL: back up', 'Allowed').click()
-    await shows(page, page.getByText(/decided by AWSBackupServiceRolePolicyForRDSBackup \(line \d+/))
+    await shows(page, page.getByText(/decided by AWSBackupServiceRolePolicyForRDSBackup, RDS\w+/))
     await cell('rds-backup', 'Directory: back up', 'No').click()
     await shows(page, page.getByText('rds-backup, elasticfilesystem:Backup: no statement allows it.'))
   },
@@ -138,7 +138,7 @@ test(
     await shows(
       page,
       answers.getByRole('row', {
-        name: /^backup:StartBackupJob .* Allowed decided by databases-only \(line/,
+        name: /^backup:StartBackupJob .* Allowed decided by databases-only, BackUpAndRestore/,
       }),
     )
     assert.match(page.url(), /who=arn.*dba&actions=iam%3APassRole/)

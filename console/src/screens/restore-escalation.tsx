@@ -139,9 +139,10 @@ function Comparison({ checks }: { readonly checks: readonly PreflightCheck[] }):
 }
 
 async function differences(arn: string, checks: readonly PreflightCheck[]): Promise<readonly Difference[]> {
+  const PolicySourceArn = await sourceOf(arn)
   const { EvaluationResults = [] } = await iam.send(
     new SimulatePrincipalPolicyCommand({
-      PolicySourceArn: await sourceOf(arn),
+      PolicySourceArn,
       ActionNames: [...new Set(checks.map(({ Action }) => Action))],
       ResourceArns: [...new Set(checks.map(({ ResourceArn }) => ResourceArn))],
       MaxItems: 1000,
@@ -153,12 +154,14 @@ async function differences(arn: string, checks: readonly PreflightCheck[]): Prom
       result,
     ]),
   )
-  return checks.flatMap(({ Action: action, ResourceArn: on, Reason, Statements }) => {
+  const found: Difference[] = []
+  for (const { Action: action, ResourceArn: on, Reason, Statements } of checks) {
     const result = own.get(`${action} ${on}`)
-    if (result === undefined || verdictOf(result) === 'Allowed') return []
+    if (result === undefined || verdictOf(result) === 'Allowed') continue
     const role = Statements.length === 0 ? Reason : Statements.map(decidingText).join('; ')
-    return [{ action, on, role, you: whyOf(result) }]
-  })
+    found.push({ action, on, role, you: await whyOf(PolicySourceArn, result) })
+  }
+  return found
 }
 
 /** Whose policies a session has: of a role's, the role, whose path its ARN does not say. */

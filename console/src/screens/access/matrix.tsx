@@ -2,6 +2,8 @@ import { SimulatePrincipalPolicyCommand } from '@aws-sdk/client-iam'
 import type { EvaluationResult } from '@aws-sdk/client-iam'
 import Box from '@cloudscape-design/components/box'
 import Button from '@cloudscape-design/components/button'
+import Spinner from '@cloudscape-design/components/spinner'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { backupRolesPage } from './backup-roles.ts'
@@ -80,7 +82,7 @@ interface Row {
 export function Matrix(): ReactNode {
   const { region, accountId } = useSession()
   const arns = samples(region, accountId)
-  const [chosen, setChosen] = useState<{ readonly role: string; readonly result: EvaluationResult }>()
+  const [chosen, setChosen] = useState<Chosen>()
   const pages = usePages(['role matrix'], async (Marker) => {
     const page = await backupRolesPage(Marker)
     const rows = await Promise.all(
@@ -88,7 +90,7 @@ export function Matrix(): ReactNode {
     )
     return { rows, next: page.next }
   })
-  const cell = ({ name, results }: Row, { header, work }: Column): ReactNode =>
+  const cell = ({ name, arn, results }: Row, { header, work }: Column): ReactNode =>
     work.map(({ label, action }) => {
       const result = results.get(action)
       return (
@@ -99,7 +101,7 @@ export function Matrix(): ReactNode {
             <Button
               variant="inline-link"
               ariaLabel={`${name}: ${header}: ${label}: ${verdictOf(result)}`}
-              onClick={() => setChosen({ role: name, result })}
+              onClick={() => setChosen({ role: name, arn, result })}
             >
               <Mark of={result} />
             </Button>
@@ -167,10 +169,20 @@ async function simulate(
   return new Map(decided)
 }
 
-function Deciding({ role, result }: { readonly role: string; readonly result: EvaluationResult }): ReactNode {
+interface Chosen {
+  readonly role: string
+  readonly arn: string
+  readonly result: EvaluationResult
+}
+
+function Deciding({ role, arn, result }: Chosen): ReactNode {
+  const { data: why } = useQuery({
+    queryKey: ['why', arn, result],
+    queryFn: async () => await whyOf(arn, result),
+  })
   return (
     <Box>
-      <b>{role}</b>, {result.EvalActionName}: {whyOf(result)}
+      <b>{role}</b>, {result.EvalActionName}: {why ?? <Spinner />}
     </Box>
   )
 }

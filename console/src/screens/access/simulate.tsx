@@ -37,9 +37,7 @@ export function Simulate(): ReactNode {
   const isAsked = asked.PolicySourceArn !== '' && asked.ActionNames.length > 0
   const { data, error, isFetching } = useQuery({
     queryKey: ['simulate', asked],
-    queryFn: async () =>
-      (await iam.send(new SimulatePrincipalPolicyCommand({ ...asked, MaxItems: 1000 }))).EvaluationResults ??
-      [],
+    queryFn: async () => await answersTo(asked),
     enabled: isAsked,
   })
   return (
@@ -88,20 +86,41 @@ export function Simulate(): ReactNode {
   )
 }
 
-function Results({ of }: { readonly of: readonly EvaluationResult[] }): ReactNode {
+interface Answer {
+  readonly result: EvaluationResult
+  readonly why: string
+}
+
+async function answersTo(asked: {
+  readonly PolicySourceArn: string
+  readonly ActionNames: string[]
+  readonly ResourceArns: string[]
+}): Promise<readonly Answer[]> {
+  const { EvaluationResults = [] } = await iam.send(
+    new SimulatePrincipalPolicyCommand({ ...asked, MaxItems: 1000 }),
+  )
+  return await Promise.all(
+    EvaluationResults.flatMap(resultsByResource).map(async (result) => ({
+      result,
+      why: await whyOf(asked.PolicySourceArn, result),
+    })),
+  )
+}
+
+function Results({ of }: { readonly of: readonly Answer[] }): ReactNode {
   return (
-    <Table
+    <Table<Answer>
       variant="container"
       wrapLines
       header={<Header variant="h2">Answer</Header>}
-      items={of.flatMap(resultsByResource)}
-      trackBy={({ EvalActionName, EvalResourceName }) => `${EvalActionName ?? ''} ${EvalResourceName ?? ''}`}
+      items={of}
+      trackBy={({ result }) => `${result.EvalActionName ?? ''} ${result.EvalResourceName ?? ''}`}
       ariaLabels={{ tableLabel: 'Answer' }}
       columnDefinitions={[
-        { id: 'action', header: 'Action', isRowHeader: true, cell: ({ EvalActionName }) => EvalActionName },
-        { id: 'on', header: 'On', cell: ({ EvalResourceName }) => <Arn of={EvalResourceName} /> },
-        { id: 'verdict', header: 'Verdict', minWidth: 130, cell: (result) => <Mark of={result} /> },
-        { id: 'why', header: 'Why', cell: (result) => whyOf(result) },
+        { id: 'action', header: 'Action', isRowHeader: true, cell: ({ result }) => result.EvalActionName },
+        { id: 'on', header: 'On', cell: ({ result }) => <Arn of={result.EvalResourceName} /> },
+        { id: 'verdict', header: 'Verdict', minWidth: 130, cell: ({ result }) => <Mark of={result} /> },
+        { id: 'why', header: 'Why', cell: ({ why }) => why },
       ]}
     />
   )

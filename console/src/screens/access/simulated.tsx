@@ -1,6 +1,7 @@
 import type { EvaluationResult } from '@aws-sdk/client-iam'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import type { ReactNode } from 'react'
+import { statementName } from './statements.ts'
 
 /** IAM answers once an action where it was asked about several resources; here it is once a resource. */
 export function resultsByResource(result: EvaluationResult): readonly EvaluationResult[] {
@@ -35,11 +36,15 @@ export function Mark({ of }: { readonly of: EvaluationResult }): ReactNode {
   )
 }
 
-/** The statements that decided, or that none did. */
-export function whyOf({ MatchedStatements = [], MissingContextValues = [] }: EvaluationResult): string {
-  const by = MatchedStatements.map(
-    ({ SourcePolicyId = '', StartPosition }) =>
-      `${SourcePolicyId} (line ${StartPosition?.Line ?? 1}, column ${StartPosition?.Column ?? 1})`,
+/**
+ * The statements that decided, or that none did.
+ *
+ * @param holderArn The user, group or role that was simulated.
+ */
+export async function whyOf(holderArn: string, result: EvaluationResult): Promise<string> {
+  const { MatchedStatements = [], MissingContextValues = [] } = result
+  const by = await Promise.all(
+    MatchedStatements.map(async (statement) => await statementName(holderArn, statement)),
   )
   const missing =
     MissingContextValues.length === 0 ? '' : ` It depends on ${MissingContextValues.join(', ')}.`
