@@ -87,7 +87,7 @@ function Partial({ of }: { readonly of: number }): ReactNode {
     queryFn: readPartial,
     ...ASKED_ANEW,
   })
-  const text = `Each of ${count(of, 'resource')} has a recovery point as new as its plan asks; without a plan, of the last 36 hours.`
+  const text = `${of === 1 ? 'The one resource' : `Each of ${of.toLocaleString()} resources`} has a recovery point as new as its plan asks; without a plan, of the last 36 hours.`
   if (error !== null)
     return (
       <>
