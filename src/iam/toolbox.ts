@@ -16,7 +16,7 @@ import type { Service } from '../aws/operation.ts'
 import type { Context } from '../context.ts'
 import { listDecisions } from '../store/audit/decisions.ts'
 import { findDenial, findDenialPolicy } from '../store/audit/denials.ts'
-import type { JobDecisionTable } from '../store/schema.ts'
+import type { JobDecisionTable } from '../store/audit/schema-decisions.ts'
 import type { DenialTable } from '../store/audit/schema-denials.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { Decision } from '../policy/evaluate.ts'
 import type { DenialRecord } from '../store/audit/denials.ts'
-import type { JobDecisionTable } from '../store/schema.ts'
+import type { JobDecisionTable } from '../store/audit/schema-decisions.ts'
 
 /** One decision of the policy engine on one ARN for one step of a job. */
 export interface StepDecision {

@@ -25,16 +25,11 @@ import type {
 import type { Context } from '../context.ts'
 import { kindOfType } from '../kinds/kinds.ts'
 import { listDecisions } from '../store/audit/decisions.ts'
+import type { JobDecisionTable } from '../store/audit/schema-decisions.ts'
 import { whyWaiting } from '../store/jobs/job-limits.ts'
 import { findJob, insertJob, jobBasics } from '../store/jobs/jobs.ts'
 import { findRecoveryPoint, listRecoveryPoints, RESTORABLE } from '../store/points/recovery-points.ts'
-import type {
-  JobDecisionTable,
-  JobTable,
-  RecoveryPointTable,
-  RoleTable,
-  VaultTable,
-} from '../store/schema.ts'
+import type { JobTable, RecoveryPointTable, RoleTable, VaultTable } from '../store/schema.ts'
 import { tagsOf } from '../store/identity/tags.ts'
 import type { PointDamage } from '../store/vaults/vault-scrubs.ts'
 import { findVault } from '../store/vaults/vaults.ts'

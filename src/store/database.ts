@@ -6,7 +6,6 @@ import type {
   GroupTable,
   InlinePolicyTable,
   InstanceProfileTable,
-  JobDecisionTable,
   JobTable,
   OidcProviderTable,
   PolicyTable,
@@ -33,6 +32,7 @@ import type {
   SignInSessionTable,
 } from './identity/schema-credentials.ts'
 import type { AuditTable } from './audit/schema-audit.ts'
+import type { JobDecisionTable } from './audit/schema-decisions.ts'
 import type { DenialPolicyTable, DenialTable } from './audit/schema-denials.ts'
 import type {
   DiscoveredTable,

@@ -1,6 +1,7 @@
 import type { Page, PageRequest } from '../page.ts'
 import { numberCursor, pageOf } from '../page.ts'
-import type { JobDecisionTable, JobTable } from '../schema.ts'
+import type { JobTable } from '../schema.ts'
+import type { JobDecisionTable } from './schema-decisions.ts'
 import type { Queryable } from '../store.ts'
 
 /** One line of a job's record, as `jobs/decision-log.ts` aggregates them. */
