@@ -58,9 +58,9 @@ type Options = Partial<KitFiles> & { readonly tool?: string }
 
 /** Runs the tool with a kit, unless told otherwise; beside this process, whose server goes on meanwhile. */
 export function recoverWith(kitFiles: () => KitFiles): {
-  recover(args: readonly string[], options?: Options): Promise<Answer>
+  readonly recover: (args: readonly string[], options?: Options) => Promise<Answer>
   /** @param code What it must end with. */
-  recoverJson<T>(args: readonly string[], code?: number, options?: Options): Promise<T>
+  readonly recoverJson: <T>(args: readonly string[], code?: number, options?: Options) => Promise<T>
 } {
   const recover = async (args: readonly string[], options: Options = {}): Promise<Answer> => {
     const { kit, passphrase, tool = TOOL } = { ...kitFiles(), ...options }
