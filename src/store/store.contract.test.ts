@@ -37,21 +37,7 @@ const CONTRACT = [
   ...RECORDS_CONTRACT,
 ]
 
-suite('the store on SQLite in memory', () => {
-  for (const { name, run } of CONTRACT) {
-    test(name, async () => {
-      const store = await openStore({ kind: 'sqlite', file: ':memory:' })
-      openTestChain(store)
-      try {
-        await run(store, { other: store })
-      } finally {
-        await store.close()
-      }
-    })
-  }
-})
-
-suite('the store on SQLite in a file', () => {
+suite('the store on SQLite', () => {
   const dir = mkdtempSync(join(tmpdir(), 'roleback-store-'))
   before(async () => await (await openStore({ kind: 'sqlite', file: join(dir, 'migrated.db') })).close())
   after(() => rmSync(dir, { recursive: true, force: true }))
