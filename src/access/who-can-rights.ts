@@ -30,12 +30,16 @@ interface Place {
   readonly now: number
 }
 
-/** An act that takes these rights and no others. */
-export function claimTo(inquiry: Inquiry, asked: readonly Asked[]): ClaimOf {
+/** An act that takes these rights and no others; `isOpen` as `decide` takes it. */
+export function claimTo(
+  inquiry: Inquiry,
+  asked: readonly Asked[],
+  isOpen?: (key: string) => boolean,
+): ClaimOf {
   return async (somebody) => {
     const rights: DecidedRight[] = []
     for (const one of asked) {
-      const right = await inquiry.decide(somebody, one)
+      const right = await inquiry.decide(somebody, one, isOpen)
       if (right.verdict === 'denied') return undefined
       rights.push(right)
     }

@@ -75,17 +75,21 @@ export class Inquiry {
     return await (this.#everybody ??= everybodyOf(this.#db, this.#place.accountId))
   }
 
-  /** Whether somebody has a right that the gate asks for. */
-  async decide(somebody: Somebody, asked: Asked): Promise<DecidedRight> {
+  /**
+   * Whether somebody has a right that the gate asks for.
+   * @param isOpen True for the lower-cased names of keys that only his request would say, beside those that all requests have.
+   */
+  async decide(somebody: Somebody, asked: Asked, isOpen?: (key: string) => boolean): Promise<DecidedRight> {
     const asker = { ...this.#place, principal: somebody.principal }
     const ask = this.#asks.get(somebody) ?? questionsOf(this.#db, asker)
     this.#asks.set(somebody, ask)
     const question = await ask(asked)
     this.decisions++
-    return decided(somebody, question, (principal) => ({
+    const questionFor = (principal: Principal): Question => ({
       ...question,
       ...withPrincipal(question, principal),
-    }))
+    })
+    return decided(somebody, question, questionFor, isOpen)
   }
 
   /** The ARN that a policy's principal stands for, where it is not of this account; undefined where it is, or nobody is named by it. */

@@ -7,6 +7,7 @@ import type { Context } from '../context.ts'
 import { lintPolicy } from '../policy/lint.ts'
 import type { Finding, LintOptions } from '../policy/lint.ts'
 import type { PolicyKind } from '../policy/policy.ts'
+import type { ServiceReference } from '../policy/reference.ts'
 
 export type PolicyType = ValidatePolicyInput['PolicyType']
 
@@ -49,12 +50,17 @@ export function lintedAs(
   type: PolicyType,
   options: Omit<LintOptions, 'reference'> = {},
 ): readonly Finding[] {
+  return lintPolicy(document, KINDS[type], { ...options, reference: knownActions() })
+}
+
+/** AWS's services and our own, as policies name them. */
+export function knownActions(): ServiceReference {
   const own: OwnService = {
     prefix: 'roleback',
     actions: [...Object.keys(modelOf('roleback').operations), ...OWN_RIGHTS],
     keys: OWN_KEYS,
   }
-  return lintPolicy(document, KINDS[type], { ...options, reference: serviceReference([own]) })
+  return serviceReference([own])
 }
 
 const toMember = ({ severity, code, message, Line, Column, path }: Finding): PolicyFinding => ({

@@ -16,12 +16,23 @@ export type Subject =
   | { readonly kind: 'vault'; readonly vault: VaultTable }
   | { readonly kind: 'point'; readonly point: RecoveryPointTable; readonly vault: VaultTable | undefined }
   | { readonly kind: 'role'; readonly role: RoleTable }
+  /** Of a named action: anything else that policies name, there or not. */
+  | { readonly kind: 'other' }
 
 type Action = ListPrincipalsWhoCanInput['Action']
 
+/** What is barred of a named action, too. */
+const SAME_AS: Readonly<Record<string, Action>> = {
+  'backup:deletebackupvault': 'delete',
+  'backup:deleterecoverypoint': 'delete',
+  'backup:deletebackupvaultlockconfiguration': 'unlock',
+}
+
 /** What stops everybody as it stands, whatever his rights; undefined where nothing does. */
-export async function barredBy(ctx: Context, subject: Subject, action: Action): Promise<string | undefined> {
+export async function barredBy(ctx: Context, subject: Subject, asked: Action): Promise<string | undefined> {
   const { db } = ctx.store
+  const action = SAME_AS[asked.toLowerCase()] ?? asked
+  if (action.includes(':')) return undefined
   if (subject.kind === 'vault') {
     const { vault } = subject
     if (action === 'unlock') return whyNotUnlocked(ctx, vault)
@@ -51,6 +62,10 @@ function whyNotUnlocked({ now }: Context, vault: VaultTable): string | undefined
 }
 
 export async function notesOn(ctx: Context, subject: Subject, action: Action): Promise<string[]> {
+  if (action.includes(':'))
+    return [
+      `It is ${action} alone that is asked about: a call may take further rights, such as iam:PassRole on a role`,
+    ]
   if (subject.kind === 'role' && action === 'pass') {
     const { accountId: sourceAccount, now } = ctx
     const sourceArn = arnOf('backup', ctx.region, sourceAccount, 'backup-vault:*')

@@ -11,12 +11,14 @@ import type { DecidedRight, DecidingStatement } from '../access/who-can.ts'
 import { InvalidParameterValueException, ResourceNotFoundException } from '../aws/generated/roleback.ts'
 import type * as wire from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
+import { parseArn } from '../lib/arn.ts'
 import { findRoleByName } from '../store/identity/identities.ts'
 import type { Cursor } from '../store/page.ts'
 import { findRecoveryPoint } from '../store/points/recovery-points.ts'
 import { tagsOf } from '../store/identity/tags.ts'
 import { findVault, findVaultByArn } from '../store/vaults/vaults.ts'
 import { nextToken, pageOf } from './paging.ts'
+import { isOfRequest, namedAction, requireFit } from './who-can-action.ts'
 import { barredBy, notesOn } from './who-can-notes.ts'
 import type { Subject } from './who-can-notes.ts'
 
@@ -41,7 +43,9 @@ const NO_PATHS: Paths = { paths: [], isWhole: true }
  */
 export async function listPrincipalsWhoCan(ctx: Context, input: Input): Promise<Output> {
   await authorizeKnowing(ctx)
-  const subject = await subjectOf(ctx, input.ResourceArn)
+  const named = namedAction(input.Action)
+  const subject = await subjectOf(ctx, input.ResourceArn, named !== undefined)
+  if (named !== undefined) requireFit(named, input.ResourceArn, subject.kind === 'vault')
   const vaultArn = vaultArnOf(subject)
   if (vaultArn !== undefined) {
     const tags = resourceTagKeys(await tagsOf(ctx.store.db, ctx.accountId, vaultArn))
@@ -49,7 +53,10 @@ export async function listPrincipalsWhoCan(ctx: Context, input: Input): Promise<
   }
   const { accountId, region, now } = ctx
   const inquiry = new Inquiry(ctx.store.db, { accountId, region, now })
-  const claimOf = await claimFor(ctx, inquiry, subject, input)
+  const claimOf =
+    named === undefined
+      ? await claimFor(ctx, inquiry, subject, input)
+      : await claimToAction(ctx, inquiry, named.name, input.ResourceArn)
   const list = `ListPrincipalsWhoCan ${input.Action} ${input.ResourceArn}`
   const { limit, after } = pageOf(ctx, list, input)
   const everybody = (await inquiry.everybody()).filter(({ place }) => isBehind(place, after))
@@ -88,7 +95,27 @@ async function authorizeKnowing(ctx: Context): Promise<void> {
   }
 }
 
-async function subjectOf(ctx: Context, arn: string): Promise<Subject> {
+/** @param isAnything True where the answer is of rights on an ARN, whatever it stands for: those of others' accounts are theirs to tell. */
+async function subjectOf(ctx: Context, arn: string, isAnything: boolean): Promise<Subject> {
+  const found = await foundSubject(ctx, arn)
+  if (found !== undefined) return found
+  const owner = parseArn(arn)?.accountId
+  const isOurs = arn === '*' || owner === '' || owner === ctx.accountId
+  if (isAnything && isOurs && !(await isElsewhere(ctx, arn))) return { kind: 'other' }
+  throw new ResourceNotFoundException(
+    `Cannot find ${arn} in this account and region: expected the ARN of a backup vault, a recovery point or a role` +
+      (isAnything ? ', or of something else that this account’s policies can name' : ''),
+    { Context: 'ResourceArn' },
+  )
+}
+
+/** A vault or recovery point of another region has an access policy, which is asked about there. */
+async function isElsewhere({ store: { db }, accountId }: Context, arn: string): Promise<boolean> {
+  if (arn.includes(':backup-vault:')) return true
+  return (await findRecoveryPoint(db, accountId, arn)) !== undefined
+}
+
+async function foundSubject(ctx: Context, arn: string): Promise<Subject | undefined> {
   const { accountId } = ctx
   const { db } = ctx.store
   const name = parseRoleArn(arn)?.name
@@ -104,14 +131,22 @@ async function subjectOf(ctx: Context, arn: string): Promise<Subject> {
     if (point !== undefined && point.region === ctx.region)
       return { kind: 'point', point, vault: await findVault(db, accountId, point.region, point.vault_name) }
   }
-  throw new ResourceNotFoundException(
-    `Cannot find ${arn} in this account and region: expected the ARN of a backup vault, a recovery point or a role`,
-    { Context: 'ResourceArn' },
-  )
+  return undefined
 }
 
 function vaultArnOf(subject: Subject): string | undefined {
-  return subject.kind === 'role' ? undefined : subject.vault?.arn
+  return subject.kind === 'vault' || subject.kind === 'point' ? subject.vault?.arn : undefined
+}
+
+/** One action as policies name it, on one resource as it is tagged. */
+async function claimToAction(
+  ctx: Context,
+  inquiry: Inquiry,
+  action: string,
+  resource: string,
+): Promise<ClaimOf> {
+  const context = resourceTagKeys(await tagsOf(ctx.store.db, ctx.accountId, resource))
+  return claimTo(inquiry, [{ action, resource, context }], isOfRequest)
 }
 
 /** What the act takes, in the words of the operations that do it. */
@@ -166,6 +201,7 @@ const FITTING = {
   vault: 'delete or unlock a backup vault',
   point: 'delete or restore a recovery point',
   role: 'pass, assume or delete a role',
+  other: 'do a named action',
 } as const
 
 function isBehind(place: Somebody['place'], after: Cursor | undefined): boolean {

@@ -16,6 +16,7 @@ const TEXTS = [
   'us-east-1',
   'arn:aws:s3:::abcdefghijklmnop',
   'o-abcdefghij/r-abcd',
+  'delete',
 ]
 
 /** The smallest input that the model's constraints let by: required members only. ARNs are of account 123456789012. */

@@ -474,6 +474,40 @@ test('the list comes in pages, the same whatever their size', async () => {
   )
 })
 
+test('one action, as policies name it, is asked about on whatever can be named', async () => {
+  const short = verdicts(await whoCan('delete', vaultArn))
+  assert.deepEqual(verdicts(await whoCan('backup:deletebackupvault', vaultArn)), short)
+  await makeUser(world, 'copier', [
+    when(allow('backup:CopyFromBackupVault', pointArn), {
+      'ForAllValues:ArnEquals': { 'backup:CopyTargets': [vaultArn] },
+    }),
+    allow('s3:GetObject', 'arn:aws:s3:::photos/*'),
+  ])
+  const copiers = verdicts(await whoCan('backup:CopyFromBackupVault', pointArn))
+  assert.deepEqual([copiers['copier'], copiers['root'], copiers['direct']], ['depends', 'allowed', undefined])
+  const readers = verdicts(await whoCan('s3:GetObject', 'arn:aws:s3:::photos/2026/a.jpg'))
+  assert.deepEqual([readers['copier'], readers['root']], ['allowed', 'allowed'])
+  assert.equal(verdicts(await whoCan('s3:GetObject', 'arn:aws:s3:::other/a'))['copier'], undefined)
+  const { Notes, Barred } = await world.call('roleback', 'ListPrincipalsWhoCan', {
+    Action: 'backup:DeleteBackupVault',
+    ResourceArn: vaultArn,
+  })
+  assert.match(Notes.join(), /backup:DeleteBackupVault alone that is asked about/)
+  assert.match(Barred ?? '', /holds 1 recovery point/)
+  for (const [action, arn, message] of [
+    ['backup:DeleteRecoveryPoint', vaultArn, /is not asked for on .*, but on a recovery point$/],
+    [
+      'backup:DeleteBackupVault',
+      tree.arn,
+      /is not asked for on .*, but on arn:aws:backup:\*:\*:backup-vault:\*$/,
+    ],
+    ['backup:DeleteVault', vaultArn, /is no action of AWS or of this server/],
+    ['sts:AssumeRole', keeper, /ask who can "assume" the role/],
+    ['backup:DeleteBackupVault', `${vaultArn}x`, /^Cannot find /],
+  ] as const)
+    await assert.rejects(whoCan(action, arn), { message })
+})
+
 test('`roleback who-can` prints everybody with statements and paths', async () => {
   const env = {
     AWS_ENDPOINT_URL: world.url,
@@ -499,6 +533,8 @@ test('`roleback who-can` prints everybody with statements and paths', async () =
     restorers.stdout,
     /^user \S+user\/back\n {2}backup:StartRestoreJob on .*\n {2}only back into where it came from, for lack of elasticfilesystem:ClientMount on \S+: because no identity-based policy allows/m,
   )
+  const acting = await roleback(['who-can', 'safe', 'backup:PutBackupVaultAccessPolicy'], { env })
+  assert.match(acting.stdout, /^\d+ may backup:PutBackupVaultAccessPolicy arn:\S+:backup-vault:safe: /m)
   const wrong = await roleback(['who-can', 'safe', 'paint'], { env })
   assert.equal(wrong.code, 2)
 })

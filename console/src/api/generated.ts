@@ -799,7 +799,7 @@ export interface ListUnusedPermissionsOutput {
 
 export interface ListPrincipalsWhoCanInput {
   readonly ResourceArn: string
-  readonly Action: "delete" | "restore" | "pass" | "assume" | "unlock"
+  readonly Action: string
   readonly MaxResults?: number | undefined
   readonly NextToken?: string | undefined
 }
@@ -850,7 +850,7 @@ export interface PrincipalWhoCan {
 
 export interface ListPrincipalsWhoCanOutput {
   readonly ResourceArn: string
-  readonly Action: "delete" | "restore" | "pass" | "assume" | "unlock"
+  readonly Action: string
   readonly Barred?: string | undefined
   readonly Principals: readonly PrincipalWhoCan[]
   readonly Notes: readonly string[]

@@ -801,7 +801,7 @@ export interface ListUnusedPermissionsOutput {
 
 export interface ListPrincipalsWhoCanInput {
   readonly ResourceArn: string
-  readonly Action: "delete" | "restore" | "pass" | "assume" | "unlock"
+  readonly Action: string
   readonly MaxResults?: number | undefined
   readonly NextToken?: string | undefined
 }
@@ -852,7 +852,7 @@ export interface PrincipalWhoCan {
 
 export interface ListPrincipalsWhoCanOutput {
   readonly ResourceArn: string
-  readonly Action: "delete" | "restore" | "pass" | "assume" | "unlock"
+  readonly Action: string
   readonly Barred?: string | undefined
   readonly Principals: readonly PrincipalWhoCan[]
   readonly Notes: readonly string[]

@@ -1,4 +1,3 @@
-import { Argument } from 'commander'
 import type { Command } from 'commander'
 import type { Call } from '../../aws/client.ts'
 import type {
@@ -12,23 +11,31 @@ import type {
 import { printable } from '../../lib/log.ts'
 import { clientFrom } from '../connect.ts'
 import { say, sayJson } from '../output.ts'
+import { CommandUsageError } from '../report.ts'
 import { roleArnOf } from './role-name.ts'
 
 type Action = ListPrincipalsWhoCanInput['Action']
 
-const ACTIONS: readonly Action[] = ['delete', 'restore', 'pass', 'assume', 'unlock']
+const WORDS: readonly Action[] = ['delete', 'restore', 'pass', 'assume', 'unlock']
 
 export function addWhoCan(program: Command): void {
   program
     .command('who-can')
-    .description('everybody who may delete, restore, pass, assume or unlock something, and by what')
+    .description('everybody who may do something to something, and by what')
     .argument(
       '<resource>',
-      'ARN of a backup vault, recovery point or role; name of a vault, or of a role to pass or assume',
+      'ARN of a backup vault, recovery point, role or anything else; name of a vault, or of a role',
     )
-    .addArgument(new Argument('<action>', 'what is to be done').choices(ACTIONS))
+    .argument(
+      '<action>',
+      'delete, restore, pass, assume, unlock, or one action as policies name it, e.g. backup:CopyIntoBackupVault',
+    )
     .option('--json', 'print the result as JSON')
     .action(async (resource: string, action: Action, options: { json?: boolean }) => {
+      if (!WORDS.includes(action) && !action.includes(':'))
+        throw new CommandUsageError(
+          `action "${action}" is neither one of ${WORDS.join(', ')} nor one as policies name it, such as backup:StartRestoreJob`,
+        )
       const { call } = clientFrom(process.env)
       const found = await whoCan(call, await resourceArnOf(call, resource, action), action)
       if (options.json === true) sayJson(found)
@@ -38,7 +45,7 @@ export function addWhoCan(program: Command): void {
 
 async function resourceArnOf(call: Call, resource: string, action: Action): Promise<string> {
   if (resource.startsWith('arn:')) return resource
-  if (action === 'pass' || action === 'assume') return await roleArnOf(call, resource)
+  if (/^(?:pass|assume|iam:.*)$/.test(action)) return await roleArnOf(call, resource)
   const { BackupVaultArn } = await call('backup', 'DescribeBackupVault', { BackupVaultName: resource })
   return BackupVaultArn ?? resource
 }
