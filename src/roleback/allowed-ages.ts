@@ -10,6 +10,7 @@ import { countProtection, listProtection } from '../store/points/protection.ts'
 import type { ProtectionFilter, ProtectionRow } from '../store/points/protection.ts'
 import { regionSettings } from '../store/region-settings.ts'
 import { tagsOfAll } from '../store/identity/tags.ts'
+import { resourceLabel } from './resource-label.ts'
 
 /**
  * How old the newest recovery point of a resource may be: by the plan that asks for most of those that select it. Selections are matched
@@ -35,7 +36,7 @@ export interface AllowedAges {
 
 export type AgedRow = ProtectionRow & {
   readonly allowedAgeMs: number
-  /** Of its tags, where it has one. */
+  /** What people call it. */
   readonly label: string
 }
 
@@ -58,45 +59,54 @@ export async function allowedAges(ctx: Context): Promise<AllowedAges> {
   return { plans, optIn, leastMs: Math.min(...all), mostMs: Math.max(...all) }
 }
 
-/** What is allowed to each of a page of resources. */
+/** What is allowed to each of a page of resources. @param isCalled Leaves out those that are not, by label and name. */
 export async function withAges(
   ctx: Context,
   { plans, optIn }: AllowedAges,
   rows: readonly ProtectionRow[],
+  isCalled: (names: readonly string[]) => boolean = () => true,
 ): Promise<readonly AgedRow[]> {
   const all = await tagsOfAll(
     ctx.store.db,
     ctx.accountId,
     rows.map(({ arn }) => arn),
   )
-  return rows.map((row) => {
+  return rows.flatMap((row) => {
     const tags = all.get(row.arn) ?? {}
+    const label = resourceLabel(row, tags)
+    if (!isCalled([label, row.name])) return []
     const candidate = { arn: row.arn, type: row.type, tags }
     const isOptedIn = optIn[row.type] !== false
     const plan = plans.find(({ selections }) =>
       selections.some((one) => matchSelection(one, candidate, isOptedIn).isSelected),
     )
-    return { ...row, allowedAgeMs: plan?.ageMs ?? DEFAULT_ALLOWED_AGE_MS, label: tags['Name'] ?? row.name }
+    return [{ ...row, allowedAgeMs: plan?.ageMs ?? DEFAULT_ALLOWED_AGE_MS, label }]
   })
 }
 
 export const isOverdue = ({ newest_at, allowedAgeMs }: AgedRow, now: number): boolean =>
   newest_at > 0 && now - newest_at > allowedAgeMs
 
-/** A page of those that are overdue, the longest ago backed up first; a page may be short and others follow. */
-export async function overduePage(
+/** What is looked for one by one, since no index tells it. */
+export interface Sought {
+  readonly filter: ProtectionFilter
+  readonly isCalled?: (names: readonly string[]) => boolean
+  readonly isMeant?: (row: AgedRow) => boolean
+}
+
+/** A page of what is sought, the worst off first; a page may be short and others follow. */
+export async function lookThrough(
   ctx: Context,
   ages: AllowedAges,
-  type: string | undefined,
+  { filter, isCalled, isMeant = () => true }: Sought,
   page: PageRequest,
 ): Promise<Page<AgedRow>> {
-  const filter = { ...filterOf(ctx, type), from: 1, before: ctx.now - ages.leastMs }
   const found: AgedRow[] = []
   let { after } = page
   for (let looked = 0; looked < MAX_LOOKED; looked += PAGE) {
     const { rows, next } = await listProtection(ctx.store.db, filter, { limit: PAGE, after })
-    for (const row of await withAges(ctx, ages, rows)) {
-      if (!isOverdue(row, ctx.now)) continue
+    for (const row of await withAges(ctx, ages, rows, isCalled)) {
+      if (!isMeant(row)) continue
       if (found.length === page.limit) return { rows: found, next: keyOf(found.at(-1) as AgedRow) }
       found.push(row)
     }

@@ -59,6 +59,7 @@ import {
   describeResource,
   listResources,
   registerResource,
+  testResource,
   updateResource,
 } from './resources.ts'
 import { previewBackupSelection } from './selection-preview.ts'
@@ -157,6 +158,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
     }),
     handler: updateResource,
   },
+  TestResource: { resource, context: resourceContext, handler: testResource },
   DescribeResource: { resource, context: resourceContext, handler: describeResource },
   ListResources: { resource: all, handler: listResources },
   ListResourceProtection: { resource: all, handler: listResourceProtection },

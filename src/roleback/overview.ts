@@ -3,7 +3,7 @@ import { InvalidParameterValueException } from '../aws/generated/roleback.ts'
 import type { DescribeOverviewInput, DescribeOverviewOutput, OverviewDay } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { countBackupJobs, countRestoreTests, countRunning, countSaid } from '../store/points/overview.ts'
-import { countProtection } from '../store/points/protection.ts'
+import { countProtection, countRestored } from '../store/points/protection.ts'
 import type { JobState } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { allowedAges, countOverdue, filterOf } from './allowed-ages.ts'
@@ -84,9 +84,11 @@ async function count(ctx: Context, starts: readonly number[]): Promise<Counted> 
     // Others are served between one day and the next.
     await setImmediate()
   }
+  const restored = await countRestored(db, place)
   return {
     Resources: await countProtection(db, place),
-    UnprotectedResources: await countProtection(db, { ...place, before: 1 }),
+    UnprotectedResources: (await countProtection(db, { ...place, before: 1 })) - restored,
+    RestoredResources: restored,
     OverdueResources: await countOverdue(ctx, await allowedAges(ctx)),
     RunningBackupJobs: await countRunning(db, place),
     FailedBackupJobs: sum(lately, BAD),

@@ -15,6 +15,8 @@ import type {
   RegisterResourceOutput,
   Resource,
   Tag,
+  TestResourceInput,
+  TestResourceOutput,
   UpdateResourceInput,
   UpdateResourceOutput,
 } from '../aws/generated/roleback.ts'
@@ -34,9 +36,11 @@ import { tagsOver, twinKeys } from '../lib/tag-keys.ts'
 import type { NewResource } from '../store/resources/resources.ts'
 import type { ResourceTable } from '../store/schema.ts'
 import { replaceTags, tagsOf, tagsOfAll } from '../store/identity/tags.ts'
+import { resourcesOfPoints } from '../store/points/protection.ts'
 import { checkConnection } from './connections.ts'
 import type { Settings } from './connections.ts'
 import { nextToken, pageOf } from './paging.ts'
+import { resourceLabel } from './resource-label.ts'
 import { testConnection } from './test-connection.ts'
 
 /** The ARN a registration will have. A file system's id is made here; databases and buckets are called what they are called. */
@@ -198,6 +202,7 @@ export async function updateResource(
       `Changing ${changed.join(', ')} of ${row.arn} needs the secret again: the stored one was given for the old settings`,
     )
   }
+  checkBothSecrets(ctx, row, input)
   const version = row.version + 1
   const secret =
     input.Secret === undefined
@@ -219,10 +224,43 @@ export async function updateResource(
   return { ResourceArn: row.arn, Warnings: warnings }
 }
 
+/** The secrets of the two users of a database are sealed together: one given alone would take the other away, or be none. */
+function checkBothSecrets(ctx: Context, row: ResourceTable, input: UpdateResourceInput): void {
+  if (input.Secret === undefined && input.RestoreSecret === undefined) return
+  if (input.Secret !== undefined && (input.RestoreSecret !== undefined || !hasRestoreSecret(ctx, row))) return
+  const [given, missing] =
+    input.Secret === undefined ? ['RestoreSecret', 'Secret'] : ['Secret', 'RestoreSecret']
+  throw new InvalidRequestException(
+    `Cannot change ${given} of ${row.arn} alone: it is sealed together with ${missing}. Give both`,
+    { Context: missing },
+  )
+}
+
+function hasRestoreSecret(ctx: Context, row: ResourceTable): boolean {
+  if (row.secret === null) return false
+  const plain = ctx.serverKey.open('connection', `${row.unique_id} ${row.version}`, row.secret).toString()
+  // A password alone begins with no brace.
+  return plain.startsWith('{') && 'restorePassword' in (JSON.parse(plain) as object)
+}
+
 function resealed(ctx: Context, row: ResourceTable, version: number): string | null {
   if (row.secret === null) return null
   const plain = ctx.serverKey.open('connection', `${row.unique_id} ${row.version}`, row.secret)
   return ctx.serverKey.seal('connection', `${row.unique_id} ${version}`, plain)
+}
+
+/** Has a worker reach the resource as its jobs do, with what is stored. Nothing is changed. */
+export async function testResource(ctx: Context, input: TestResourceInput): Promise<TestResourceOutput> {
+  const row = await resourceNamed(ctx, input.ResourceArn)
+  const warnings = await testConnection(ctx, {
+    uniqueId: row.unique_id,
+    version: row.version,
+    type: row.type,
+    arn: row.arn,
+    settings: JSON.parse(row.settings) as Settings,
+    secret: row.secret,
+  })
+  return { ResourceArn: row.arn, Warnings: warnings }
 }
 
 export async function describeResource(
@@ -230,7 +268,8 @@ export async function describeResource(
   input: DescribeResourceInput,
 ): Promise<DescribeResourceOutput> {
   const row = await resourceNamed(ctx, input.ResourceArn)
-  return { Resource: toResource(row, await tagsOf(ctx.store.db, ctx.accountId, row.arn)) }
+  const tags = await tagsOf(ctx.store.db, ctx.accountId, row.arn)
+  return { Resource: toResource(row, tags, await sourcesOf(ctx, [row])) }
 }
 
 /** Resources looked through for one page of a search: nobody waits for it longer than a few hundredths of a second. */
@@ -253,8 +292,9 @@ export async function listResources(ctx: Context, input: ListResourcesInput): Pr
     ctx.accountId,
     rows.map((row) => row.arn),
   )
+  const sources = await sourcesOf(ctx, rows)
   return {
-    Resources: rows.map((row) => toResource(row, tags.get(row.arn) ?? {})),
+    Resources: rows.map((row) => toResource(row, tags.get(row.arn) ?? {}, sources)),
     NextToken: nextToken(ctx, 'ListResources', next),
   }
 }
@@ -275,17 +315,29 @@ async function resourceNamed(ctx: Context, arn: string): Promise<ResourceTable> 
   return row
 }
 
-function toResource(row: ResourceTable, tags: Readonly<Record<string, string>>): Resource {
+/** Of what each of these was a backup, by the recovery point that it was restored from. */
+async function sourcesOf(ctx: Context, rows: readonly ResourceTable[]): Promise<ReadonlyMap<string, string>> {
+  const points = rows.flatMap(({ restored_from: point }) => point ?? [])
+  return await resourcesOfPoints(ctx.store.db, ctx.accountId, points)
+}
+
+function toResource(
+  row: ResourceTable,
+  tags: Readonly<Record<string, string>>,
+  sources: ReadonlyMap<string, string>,
+): Resource {
   return {
     ResourceArn: row.arn,
     ResourceId: row.unique_id,
     ResourceType: row.type as 'EFS' | 'RDS' | 'S3',
     Name: row.name,
+    DisplayName: resourceLabel(row, tags),
     Connection: toConnection(row),
     Tags: Object.entries(tags).map(([Key, Value]): Tag => ({ Key, Value })),
     CreationDate: new Date(row.created_at),
     CreatedBy: row.created_by,
     RestoredFrom: row.restored_from ?? undefined,
+    RestoredFromResource: sources.get(row.restored_from ?? ''),
   }
 }
 

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts'
 import type { Settings } from './connections.ts'
 import { askWorker } from './worker-answer.ts'
 
-/** What a worker needs to try a connection that is not registered yet. */
+/** What a worker needs to try a connection, whether or not it is registered. */
 export interface ConnectionToTest {
   readonly uniqueId: string
   readonly version: number
@@ -19,7 +19,7 @@ const PATIENCE_MS = 25_000
 /**
  * Has a worker try the connection, since only workers reach resources, and waits for its answer.
  *
- * @returns Warnings that do not stop the registration, e.g. tables the user may not read.
+ * @returns Warnings that stop nothing, e.g. tables the user may not read.
  * @throws {InvalidRequestException} With what the source answered.
  */
 export async function testConnection(ctx: Context, connection: ConnectionToTest): Promise<readonly string[]> {

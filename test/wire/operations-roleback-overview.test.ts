@@ -107,6 +107,14 @@ test('ListResourceProtection lists the worst off first and calls overdue what is
   assert.equal(namesOf(await listed('UNPROTECTED')), 'never')
   const { Resources } = await call('roleback', 'ListResourceProtection', { ResourceType: 'RDS' })
   assert.deepEqual(Resources, [])
+  const called = async (NameContains: string, Protection?: 'OVERDUE') => {
+    const found = await call('roleback', 'ListResourceProtection', { NameContains, Protection })
+    return namesOf(found.Resources)
+  }
+  assert.equal(await called('LY'), 'weekly daily', 'whatever the case')
+  assert.equal(await called('ly', 'OVERDUE'), 'daily')
+  assert.equal(await called('fs-'), 'never weekly unplanned daily fresh', 'by id')
+  assert.equal(await called('%'), '')
   const { NextToken } = await call('roleback', 'ListResourceProtection', { MaxResults: 1 })
   await assert.rejects(
     call('roleback', 'ListResourceProtection', { MaxResults: 1, NextToken, Protection: 'OVERDUE' }),
@@ -130,6 +138,7 @@ test('DescribeOverview counts resources, backups of each day and of the last 24 
     Resources: 5,
     UnprotectedResources: 1,
     OverdueResources: 2,
+    RestoredResources: 0,
     RunningBackupJobs: 0,
     FailedBackupJobs: 1,
     RestoreTests: 0,

@@ -106,6 +106,7 @@ test('resources are registered, described, listed, changed and deregistered', as
     awsError('InvalidParameterValueException', 'reserved'),
   )
   await call('UpdateResource', { ResourceArn, Connection: { Path: moved } })
+  assert.deepEqual(await call('TestResource', { ResourceArn }), { ResourceArn, Warnings: [] })
   const changed = await call('DescribeResource', { ResourceArn })
   assert.deepEqual(
     [changed.Resource.Connection?.Path, changed.Resource.Connection?.RestoreRoot],
@@ -129,10 +130,8 @@ test('resources are registered, described, listed, changed and deregistered', as
   await call('DeregisterResource', { ResourceArn })
   await call('DeregisterResource', { ResourceArn: arn })
   assert.deepEqual((await call('ListResources', {})).Resources, [])
-  await assert.rejects(
-    call('DescribeResource', { ResourceArn }),
-    awsError('ResourceNotFoundException', ResourceArn),
-  )
+  for (const gone of ['DescribeResource', 'TestResource'] as const)
+    await assert.rejects(call(gone, { ResourceArn }), awsError('ResourceNotFoundException', ResourceArn))
 })
 
 test('R7 the server’s own data, metadata addresses and its own port are never registered', async () => {

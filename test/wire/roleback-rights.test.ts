@@ -133,6 +133,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   ListEventTargets: { touches: 'connections', policies: READERS, also: [] },
   StartVerifyJob: { touches: 'backups', policies: ['AWSBackupFullAccess'], also: [] },
   StopJob: { touches: 'backups', policies: ['AWSBackupFullAccess'], also: [] },
+  TestResource: { touches: 'connections', policies: NOBODY, also: [] },
   UpdateResource: { touches: 'connections', policies: NOBODY, also: [] },
   ValidatePolicy: { touches: 'backups', policies: NOBODY, also: [] },
 }

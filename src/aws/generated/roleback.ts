@@ -30,11 +30,13 @@ export interface Resource {
   readonly ResourceId: string
   readonly ResourceType: "EFS" | "RDS" | "S3"
   readonly Name: string
+  readonly DisplayName: string
   readonly Connection?: Connection | undefined
   readonly Tags?: readonly Tag[] | undefined
   readonly CreationDate?: Date | undefined
   readonly CreatedBy?: string | undefined
   readonly RestoredFrom?: string | undefined
+  readonly RestoredFromResource?: string | undefined
 }
 
 export interface Job {
@@ -98,6 +100,15 @@ export interface UpdateResourceInput {
 }
 
 export interface UpdateResourceOutput {
+  readonly ResourceArn: string
+  readonly Warnings?: readonly string[] | undefined
+}
+
+export interface TestResourceInput {
+  readonly ResourceArn: string
+}
+
+export interface TestResourceOutput {
   readonly ResourceArn: string
   readonly Warnings?: readonly string[] | undefined
 }
@@ -1517,8 +1528,9 @@ export interface ValidatorResult {
 }
 
 export interface ListResourceProtectionInput {
-  readonly Protection?: "UNPROTECTED" | "PROTECTED" | "OVERDUE" | undefined
+  readonly Protection?: "UNPROTECTED" | "PROTECTED" | "OVERDUE" | "RESTORED" | undefined
   readonly ResourceType?: "EFS" | "RDS" | "S3" | undefined
+  readonly NameContains?: string | undefined
   readonly MaxResults?: number | undefined
   readonly NextToken?: string | undefined
 }
@@ -1527,8 +1539,11 @@ export interface ResourceProtection {
   readonly ResourceArn: string
   readonly ResourceType: "EFS" | "RDS" | "S3"
   readonly Name: string
-  readonly Protection: "UNPROTECTED" | "PROTECTED" | "OVERDUE"
+  readonly Protection: "UNPROTECTED" | "PROTECTED" | "OVERDUE" | "RESTORED"
   readonly LastBackupTime?: Date | undefined
+  readonly RestoredFrom?: string | undefined
+  readonly RestoredFromResource?: string | undefined
+  readonly CreationDate: Date
   readonly AllowedAgeSeconds: number
 }
 
@@ -1553,6 +1568,7 @@ export interface DescribeOverviewOutput {
   readonly Resources: number
   readonly UnprotectedResources: number
   readonly OverdueResources: number
+  readonly RestoredResources: number
   readonly RunningBackupJobs: number
   readonly FailedBackupJobs: number
   readonly RestoreTests: number
@@ -1594,6 +1610,7 @@ export interface StopJobOutput {
 export interface RolebackApi {
   RegisterResource: { input: RegisterResourceInput; output: RegisterResourceOutput }
   UpdateResource: { input: UpdateResourceInput; output: UpdateResourceOutput }
+  TestResource: { input: TestResourceInput; output: TestResourceOutput }
   DescribeResource: { input: DescribeResourceInput; output: DescribeResourceOutput }
   ListResources: { input: ListResourcesInput; output: ListResourcesOutput }
   DeregisterResource: { input: DeregisterResourceInput; output: DeregisterResourceOutput }

@@ -6,7 +6,7 @@ import type { Connection } from '../../aws/generated/roleback.ts'
 import { allPages, created, differencesOf, tagList, tagMap, updated } from './apply-change.ts'
 import type { Applying, Change } from './apply-change.ts'
 import type { DeclaredAccount, DeclaredResource, DeclaredRule, DeclaredStorage } from './apply-schema.ts'
-import { allResources, displayName } from '../resources/registered.ts'
+import { allResources } from '../resources/registered.ts'
 import { CommandError } from '../report.ts'
 
 /** Accounts, storages, registered resources and discovery rules: what has a secret, which is given where it lies. */
@@ -70,7 +70,7 @@ export async function resourceChange(to: Applying, declared: DeclaredResource): 
   const Secret = place === undefined ? undefined : to.secret(place, what)
   const RestoreSecret = restorePlace === undefined ? undefined : to.secret(restorePlace, what)
   const found = (await allResources(to.call)).filter(
-    (one) => one.ResourceType === ResourceType && (one.Name === Name || displayName(one) === Name),
+    (one) => one.ResourceType === ResourceType && (one.Name === Name || one.DisplayName === Name),
   )
   const [first, second] = found
   if (second !== undefined)

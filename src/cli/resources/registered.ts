@@ -18,18 +18,13 @@ export async function allResources(call: Call): Promise<readonly Resource[]> {
 /** A resource by its ARN, its name or its `Name` tag. @throws {CommandError} Where none or several are called so. */
 export async function resourceArnOf(call: Call, given: string): Promise<string> {
   if (given.startsWith('arn:')) return given
-  const found = (await allResources(call)).filter((one) => one.Name === given || displayName(one) === given)
+  const found = (await allResources(call)).filter((one) => one.Name === given || one.DisplayName === given)
   if (found.length === 1) return (found[0] as Resource).ResourceArn
   throw new CommandError(
     found.length === 0
       ? `No resource is called "${given}". "roleback resource list" shows all`
       : `${found.length} resources are called "${given}": give the ARN of one (${found.map((one) => one.ResourceArn).join(', ')})`,
   )
-}
-
-/** What people call it: its `Name` tag, else its name. */
-export function displayName(resource: Resource): string {
-  return resource.Tags?.find((tag) => tag.Key === 'Name')?.Value ?? resource.Name
 }
 
 /** What the source does not let us do, as the server found it. */

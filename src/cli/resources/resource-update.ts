@@ -22,6 +22,7 @@ interface UpdateOptions {
   readonly endpoint?: string
   readonly accessKeyId?: string
   readonly region?: string
+  readonly pathStyle?: boolean
   readonly secretFile?: string
   readonly restoreSecretFile?: string
   readonly json?: boolean
@@ -45,6 +46,8 @@ export function addResourceUpdate(resource: Command): void {
     .option('--endpoint <url>', 'bucket: URL of the server')
     .option('--access-key-id <id>', 'bucket: access key')
     .option('--region <region>', 'bucket: region that requests are signed for')
+    .option('--path-style', 'bucket: name it in the path')
+    .option('--no-path-style', 'bucket: name it in the host name')
     .option('--secret-file <file>', 'file with the new password or secret, - for standard input')
     .option(
       '--restore-secret-file <file>',
@@ -94,6 +97,7 @@ function changedConnection(options: UpdateOptions): Connection {
     Endpoint: options.endpoint,
     AccessKeyId: options.accessKeyId,
     Region: options.region,
+    ForcePathStyle: options.pathStyle,
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }

@@ -10,7 +10,7 @@ import {
 } from './connection-options.ts'
 import type { PostgresqlValues, S3Values } from './connection-options.ts'
 import { factsOf, say, sayJson, tableOf } from '../output.ts'
-import { allResources, displayName, resourceArnOf, warn } from './registered.ts'
+import { allResources, resourceArnOf, warn } from './registered.ts'
 import { addResourceUpdate } from './resource-update.ts'
 import { collect, tagsOf } from '../option-values.ts'
 
@@ -63,6 +63,11 @@ export function addResource(program: Command): void {
     .action(show)
   addResourceUpdate(resource)
   resource
+    .command('test <arn-or-name>')
+    .description('reach it as a backup would, and say what it answers')
+    .option(...JSON_OPTION)
+    .action(test)
+  resource
     .command('remove <arn-or-name>')
     .description('forget how it is reached; its recovery points stay')
     .option(...JSON_OPTION)
@@ -112,7 +117,7 @@ async function list(options: { json?: boolean }): Promise<void> {
   say(
     tableOf(
       ['NAME', 'TYPE', 'WHERE', 'ARN'],
-      resources.map((one) => [displayName(one), one.ResourceType, placeOf(one), one.ResourceArn]),
+      resources.map((one) => [one.DisplayName, one.ResourceType, placeOf(one), one.ResourceArn]),
     ),
   )
 }
@@ -134,13 +139,21 @@ async function show(name: string, options: { json?: boolean }): Promise<void> {
       arn: found.ResourceArn,
       id: found.ResourceId,
       type: found.ResourceType,
-      name: displayName(found),
+      name: found.DisplayName,
       ...found.Connection,
       tags: found.Tags?.map((tag) => `${tag.Key}=${tag.Value}`).join(', '),
       'registered by': found.CreatedBy,
       'restored from': found.RestoredFrom,
     }),
   )
+}
+
+async function test(name: string, options: { json?: boolean }): Promise<void> {
+  const { call } = clientFrom(process.env)
+  const tested = await call('roleback', 'TestResource', { ResourceArn: await resourceArnOf(call, name) })
+  if (options.json === true) return sayJson(tested)
+  say(`${tested.ResourceArn} was reached`)
+  warn(tested.Warnings)
 }
 
 async function remove(name: string, options: { json?: boolean }): Promise<void> {

@@ -3,7 +3,7 @@ import { ACCOUNT, NOW, REGION, pointRow, readPages, resourceRow, vaultRow } from
 import type { ContractCase } from '../contract-rows.ts'
 import { insertJobs, jobBasics } from '../jobs/jobs.ts'
 import { countBackupJobs, countRunning, countSaid } from './overview.ts'
-import { countProtection, listProtection } from './protection.ts'
+import { countProtection, countRestored, listProtection, resourcesOfPoints } from './protection.ts'
 import { deleteRecoveryPoint, insertRecoveryPoint, setRecoveryPointStatus } from './recovery-points.ts'
 import { insertResource, removeResource } from '../resources/resources.ts'
 import type { Store } from '../store.ts'
@@ -83,7 +83,8 @@ export const PROTECTION_CONTRACT: readonly ContractCase[] = [
           async (page) => await listProtection(store.db, { ...PLACE, ...more }, page),
           2,
         )
-        assert.equal(await countProtection(store.db, { ...PLACE, ...more }), rows.length)
+        if (!('isRestored' in more))
+          assert.equal(await countProtection(store.db, { ...PLACE, ...more }), rows.length)
         return rows.map(({ arn }) => arn).join('')
       }
       assert.equal(await listed(), 'adbecf')
@@ -93,6 +94,16 @@ export const PROTECTION_CONTRACT: readonly ContractCase[] = [
       assert.equal(await listed({ from: NOW - 2 }), 'cf')
       assert.equal(await listed({ type: 'S3' }), 'be')
       assert.equal(await listed({ type: 'RDS', from: 1 }), 'cf')
+      await insertRecoveryPoint(store.db, pointRow('vault', { arn: 'point', resource_arn: 'f' }))
+      for (const [arn, restored_from] of Object.entries({ g: 'point', h: 'gone' }))
+        await insertResource(store.db, resourceRow(arn, { arn, restored_from }))
+      assert.equal(await listed({ before: 1, isRestored: false }), 'ad')
+      assert.equal(await listed({ before: 1, isRestored: true }), 'gh')
+      assert.equal(await countRestored(store.db, PLACE), 2)
+      await insertRecoveryPoint(store.db, pointRow('vault', { resource_arn: 'h', created_at: NOW }))
+      assert.equal(await countRestored(store.db, PLACE), 1, 'what was backed up since is like any other')
+      const sources = await resourcesOfPoints(store.db, ACCOUNT, ['point', 'gone'])
+      assert.deepEqual([...sources], [['point', 'f']])
     },
   },
   {
