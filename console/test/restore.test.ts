@@ -256,3 +256,61 @@ test(
     await trusted.close()
   },
 )
+
+test(
+  'how a database is reached is tested, changed with its secret and forgotten, and the screen says what stays',
+  { skip: sourcesMissing },
+  async () => {
+    const { call } = server
+    const { Resources } = await call('roleback', 'ListResources', { ResourceType: 'RDS' })
+    const { ResourceArn } = Resources.find(({ Name }) => Name === 'orders') ?? assert.fail()
+    const looks = await operator('looks', [
+      { Effect: 'Allow', Action: 'roleback:DescribeResource', Resource: '*' },
+    ])
+    const screen = `/resources/${encodeURIComponent(ResourceArn)}`
+    await goTo(looks, screen)
+    await looks.getByRole('button', { name: 'Test connection' }).click()
+    await shows(looks, looks.getByText('You may not reach this resource'))
+    await shows(looks, looks.getByRole('button', { name: 'Explain' }))
+    await looks.close()
+
+    await goTo(page, screen)
+    await page.getByRole('button', { name: 'Test connection' }).click()
+    await shows(page, page.getByText('orders was reached.'))
+    await page.getByRole('button', { name: 'Edit', exact: true }).click()
+    const dialog = page.getByRole('dialog')
+    const save = dialog.getByRole('button', { name: 'Test and save' })
+    assert.equal(await save.isEnabled(), false, 'nothing was changed')
+    assert.equal(await dialog.getByLabel('Password', { exact: true }).inputValue(), '')
+    await dialog.getByLabel('Host').fill('127.0.0.2')
+    await save.click()
+    await shows(page, dialog.getByText(/Changing host of .* needs the secret again/))
+    await dialog.getByLabel('Host').fill((orders as Orders).connection.Host)
+    await dialog.getByLabel('Password', { exact: true }).fill('hidden-word')
+    await dialog.getByRole('button', { name: /^The same / }).click()
+    const command = await dialog.locator('pre.command').innerText()
+    assert.match(command, /resource update arn:\S+ \\\s+--secret-file FILE$/)
+    await save.click()
+    await shows(page, dialog.getByText(/password authentication failed/))
+    await dialog.getByLabel('Its password (optional)').fill('another')
+    await dialog.getByLabel('Password', { exact: true }).fill('')
+    await save.click()
+    await shows(page, dialog.getByText(/Cannot change RestoreSecret .* alone/))
+    await dialog.getByLabel('Its password (optional)').fill('')
+    await dialog.getByLabel('Password', { exact: true }).fill((orders as Orders).password)
+    await save.click()
+    await shows(page, page.getByText('orders was changed: the server reached it.'))
+
+    await page.getByRole('button', { name: 'Remove', exact: true }).click()
+    await shows(page, dialog.getByText('No backup plan backs it up.'))
+    await dialog.getByLabel('Type remove').fill('remove')
+    await dialog.getByRole('button', { name: 'Remove resource' }).click()
+    await shows(page, page.getByText('orders was removed; its recovery points stay.'))
+    await page.getByRole('heading', { level: 1, name: 'Resources' }).waitFor()
+    await shows(page, page.getByRole('link', { name: 'office' }))
+    assert.equal(await page.getByRole('link', { name: 'orders' }).count(), 0)
+    await goTo(page, screen)
+    await shows(page, page.getByText('Registered no more'))
+    await shows(page, page.getByRole('row', { name: /Available|Completed/ }))
+  },
+)

@@ -45,6 +45,13 @@ const FIELDS: Readonly<Record<Type, readonly Field[]>> = {
     { name: 'Database', label: 'Database' },
     { name: 'User', label: 'User' },
     { name: 'Secret', label: 'Password', isSecret: true },
+    {
+      name: 'RestoreUser',
+      label: 'User that restores',
+      hint: 'The same if empty. It needs to create databases.',
+      isOptional: true,
+    },
+    { name: 'RestoreSecret', label: 'Its password', isSecret: true, isOptional: true },
   ],
   S3: [
     { name: 'Endpoint', label: 'Endpoint', hint: 'https://HOST[:PORT] of the S3-compatible service.' },
@@ -61,16 +68,48 @@ const TLS: readonly { readonly value: Tls; readonly label: string }[] = [
   { value: 'disable', label: 'Not encrypted' },
 ]
 
-/** @param without Fields that are not asked for. */
+/** How something that is registered already is reached, in the fields. No secret is among what the server says. */
+export function givenOf({ TlsMode, ForcePathStyle, ...rest }: Connection): GivenConnection {
+  return {
+    values: Object.fromEntries(Object.entries(rest).map(([field, value]) => [field, String(value)])),
+    tls: TlsMode ?? NO_CONNECTION.tls,
+    isPathStyle: ForcePathStyle ?? NO_CONNECTION.isPathStyle,
+  }
+}
+
+/** What of `given` is not as in `before`; what is empty stays as it was. */
+export function changesOf(type: Type, before: Connection, given: GivenConnection): Connection {
+  return Object.fromEntries(
+    Object.entries(connectionOf(type, given)).filter(
+      ([key, value]) => value !== undefined && value !== before[key as keyof Connection],
+    ),
+  )
+}
+
+/** The secrets that were typed. */
+export function secretsOf({ values }: GivenConnection): {
+  readonly Secret?: string
+  readonly RestoreSecret?: string
+} {
+  const { Secret = '', RestoreSecret = '' } = values
+  return { ...(Secret !== '' && { Secret }), ...(RestoreSecret !== '' && { RestoreSecret }) }
+}
+
+/**
+ * @param without Fields that are not asked for.
+ * @param isKnown Something is reached so already: what is left empty stays as it is.
+ */
 export function ConnectionFields({
   type,
   connection,
   without = [],
+  isKnown = false,
   onChange,
 }: {
   readonly type: Type
   readonly connection: GivenConnection
   readonly without?: readonly string[]
+  readonly isKnown?: boolean
   readonly onChange: (connection: GivenConnection) => void
 }): ReactNode {
   const { values, tls, isPathStyle } = connection
@@ -82,7 +121,9 @@ export function ConnectionFields({
           <FormField
             key={name}
             label={isOptional === true ? `${label} (optional)` : label}
-            description={hint}
+            description={
+              isKnown && (isSecret === true || isOptional === true) ? 'Empty: it stays as it is.' : hint
+            }
             stretch
           >
             <Input
@@ -130,6 +171,7 @@ export function connectionOf(type: Type, { values, tls, isPathStyle }: GivenConn
         Host: of('Host'),
         Database: of('Database'),
         User: of('User'),
+        RestoreUser: of('RestoreUser'),
         Port: of('Port') === undefined ? undefined : Number(of('Port')),
         TlsMode: tls,
       }

@@ -23,6 +23,12 @@ export function isWholePoint(of: {
   return of.Status === 'COMPLETED' && !isDamaged(of.StatusMessage)
 }
 
+/** What its mark on a timeline says of it beside its time. */
+export function healthWord(of: Parameters<typeof isWholePoint>[0]): string {
+  if (isDamaged(of.StatusMessage)) return ', damaged'
+  return of.Status === 'PARTIAL' ? ', partial' : ''
+}
+
 /** The vaults of the region in which damage is known; nothing for who may not ask, or until it is told. */
 export function useDamage(): readonly VaultHealth[] {
   const { data } = useQuery({

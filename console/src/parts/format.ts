@@ -74,14 +74,6 @@ export function count(number: number, one: string, many: string = `${one}s`): st
   return `${number.toLocaleString()} ${number === 1 ? one : many}`
 }
 
-/** What people call a resource: its tag Name, as with AWS, where it has one. */
-export function labelOf(resource: {
-  readonly Name: string
-  readonly Tags?: readonly { readonly Key: string; readonly Value: string }[] | undefined
-}): string {
-  return resource.Tags?.find(({ Key }) => Key === 'Name')?.Value ?? resource.Name
-}
-
 const WEEKDAYS: Readonly<Record<string, string>> = {
   SUN: 'Sunday',
   MON: 'Monday',

@@ -1,6 +1,7 @@
+import Box from '@cloudscape-design/components/box'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import { labelOf, nameOf } from './format.ts'
+import { nameOf, when } from './format.ts'
 import { Link, resourcePath } from './link.tsx'
 import { allPages, roleback } from '../api/roleback.ts'
 
@@ -20,14 +21,14 @@ function useResourceName(arn: string): string {
         (page) => page.Resources,
         MAX_NAMED,
       )
-      return { names: new Map(rows.map((one) => [one.ResourceArn, labelOf(one)])), isWhole }
+      return { names: new Map(rows.map((one) => [one.ResourceArn, one.DisplayName])), isWhole }
     },
     staleTime: FRESH_MS,
   })
   const known = data?.names.get(arn)
   const own = useQuery({
     queryKey: ['resource name', arn],
-    queryFn: async () => labelOf((await roleback('DescribeResource', { ResourceArn: arn })).Resource),
+    queryFn: async () => (await roleback('DescribeResource', { ResourceArn: arn })).Resource.DisplayName,
     staleTime: FRESH_MS,
     enabled: data?.isWhole === false && known === undefined,
   })
@@ -46,5 +47,27 @@ export function ResourceLink({ arn }: { readonly arn: string | undefined }): Rea
     <Link to={resourcePath(arn)}>
       <ResourceName arn={arn} />
     </Link>
+  )
+}
+
+/** Below the name of what a restore made. @param of What the recovery point is of; undefined where it is gone. */
+export function RestoredFrom({
+  of,
+  at,
+}: {
+  readonly of: string | undefined
+  readonly at: Date | undefined
+}): ReactNode {
+  return (
+    <Box variant="small" display="block">
+      {of === undefined ? (
+        'Restored'
+      ) : (
+        <>
+          Restored from <ResourceName arn={of} />
+        </>
+      )}{' '}
+      at {when(at)}
+    </Box>
   )
 }

@@ -21,6 +21,7 @@ export function useSubmit(attempt: () => Promise<void>): Submit {
     } catch (failure) {
       setError(failure)
       void endIfRefused(failure)
+    } finally {
       setBusy(false)
     }
   }

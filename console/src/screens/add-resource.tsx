@@ -12,7 +12,7 @@ import { useNavigate } from 'react-router'
 import { roleback } from '../api/roleback.ts'
 import type { Connection } from '../api/generated.ts'
 import { AwsCommand, rolebackCommand } from '../parts/aws-command.tsx'
-import { ConnectionFields, NO_CONNECTION, connectionOf } from '../parts/connection-fields.tsx'
+import { ConnectionFields, NO_CONNECTION, connectionOf, secretsOf } from '../parts/connection-fields.tsx'
 import type { GivenConnection, Type } from '../parts/connection-fields.tsx'
 import { resourcePath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
@@ -30,7 +30,7 @@ export function AddResource(): ReactNode {
       ResourceType: type,
       Name: name,
       Connection: connectionOf(type, connection),
-      ...(connection.values['Secret'] !== undefined && { Secret: connection.values['Secret'] }),
+      ...secretsOf(connection),
     })
     notify(`${name} was added: the server reached it.`)
     for (const warning of Warnings ?? []) notify(warning, 'warning')
@@ -104,6 +104,8 @@ function commandOf(type: Type, name: string, of: Connection): string {
         user: of.User,
         'tls-mode': of.TlsMode,
         'password-file': 'FILE',
+        'restore-user': of.RestoreUser,
+        'restore-password-file': of.RestoreUser && 'FILE',
       })
     case 'S3':
       return rolebackCommand(['resource', 'add', 's3', of.Bucket ?? 'BUCKET'], {

@@ -15,7 +15,7 @@ import { useNavigate, useSearchParams } from 'react-router'
 import { backup } from '../api/backup.ts'
 import { allPages, roleback } from '../api/roleback.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
-import { labelOf, nameOf, typeName } from '../parts/format.ts'
+import { nameOf, typeName } from '../parts/format.ts'
 import { useLeave } from '../parts/leave.ts'
 import { jobPath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
@@ -179,7 +179,7 @@ async function listResources(): Promise<{ value: string; label: string; descript
   )
   return rows.map((resource) => ({
     value: resource.ResourceArn,
-    label: labelOf(resource),
+    label: resource.DisplayName,
     description: `${typeName(resource.ResourceType)} ${resource.Name}`,
   }))
 }

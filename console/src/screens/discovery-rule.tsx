@@ -8,8 +8,8 @@ import type { ReactNode } from 'react'
 import type { Connection, DiscoveryRule, PutDiscoveryRuleInput, Tag } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { quoted } from '../parts/aws-command.tsx'
-import { ConnectionFields, NO_CONNECTION, connectionOf } from '../parts/connection-fields.tsx'
-import type { GivenConnection, Type } from '../parts/connection-fields.tsx'
+import { ConnectionFields, NO_CONNECTION, connectionOf, givenOf } from '../parts/connection-fields.tsx'
+import type { Type } from '../parts/connection-fields.tsx'
 import { FormDialog } from '../parts/form-dialog.tsx'
 import { NameField, isName } from '../parts/name-field.tsx'
 import { notify } from '../parts/notices.tsx'
@@ -22,8 +22,8 @@ const TYPES = [
   { value: 'RDS', label: 'Databases of a PostgreSQL server' },
   { value: 'S3', label: 'Buckets of an access key' },
 ]
-/** Each thing found has these of its own. */
-const FOUND = ['Bucket', 'Database']
+/** Each thing found has the first two of its own. */
+const NOT_ASKED = ['Bucket', 'Database', 'RestoreUser', 'RestoreSecret']
 
 /** Makes a rule, or puts one over `before`; secrets that are not given again stay as they are. */
 export function PutRule({
@@ -36,7 +36,9 @@ export function PutRule({
   const session = useSession()
   const [name, setName] = useState(before?.Name ?? '')
   const [type, setType] = useState<Type>(before?.ResourceType ?? 'EFS')
-  const [connection, setConnection] = useState(given(before?.Connection))
+  const [connection, setConnection] = useState(
+    before === undefined ? NO_CONNECTION : givenOf(before.Connection),
+  )
   const [include, setInclude] = useState(before?.Include.join('\n') ?? '*')
   const [exclude, setExclude] = useState(before?.Exclude.join('\n') ?? '')
   const [mode, setMode] = useState(before?.Mode ?? 'OFFER')
@@ -84,7 +86,7 @@ export function PutRule({
           </FormField>
         </>
       )}
-      <ConnectionFields type={type} connection={connection} without={FOUND} onChange={setConnection} />
+      <ConnectionFields type={type} connection={connection} without={NOT_ASKED} onChange={setConnection} />
       <FormField label="Names to find" description="One a line, * for any characters." stretch>
         <Textarea value={include} rows={2} onChange={({ detail }) => setInclude(detail.value)} />
       </FormField>
@@ -119,16 +121,6 @@ export function PutRule({
       <RoleField label="Role that each round works under" value={role} onChange={setRole} />
     </FormDialog>
   )
-}
-
-function given(connection: Connection | undefined): GivenConnection {
-  if (connection === undefined) return NO_CONNECTION
-  const { TlsMode, ForcePathStyle, ...rest } = connection
-  return {
-    values: Object.fromEntries(Object.entries(rest).map(([field, value]) => [field, String(value)])),
-    tls: TlsMode ?? NO_CONNECTION.tls,
-    isPathStyle: ForcePathStyle ?? NO_CONNECTION.isPathStyle,
-  }
 }
 
 /** What this form has no fields for, and so must not take away. */

@@ -22,7 +22,7 @@ import { Arn } from '../parts/arn.tsx'
 import { awsCommand } from '../parts/aws-command.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { FormDialog } from '../parts/form-dialog.tsx'
-import { ago, labelOf, when } from '../parts/format.ts'
+import { ago, when } from '../parts/format.ts'
 import { Actions } from '../parts/layout.tsx'
 import { List } from '../parts/list.tsx'
 import { NameField, isName } from '../parts/name-field.tsx'
@@ -281,7 +281,7 @@ async function reportPlaces(): Promise<{ value: string; label: string; descripti
   const { Resources } = await roleback('ListResources', { MaxResults: 500 })
   return Resources.filter(({ ResourceType }) => ResourceType !== 'RDS').map((resource) => ({
     value: resource.ResourceArn.split(/[/:]/).at(-1) ?? '',
-    label: labelOf(resource),
+    label: resource.DisplayName,
     description: resource.ResourceArn,
   }))
 }

@@ -6,6 +6,7 @@ import { roleback } from '../api/roleback.ts'
 import { Link } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { usePages } from '../parts/pages.ts'
+import type { Page } from '../parts/pages.ts'
 
 /** Plans on one page: each is asked for its verdict. */
 const PER_PAGE = 20
@@ -20,18 +21,7 @@ interface Row {
 
 /** The plans that back a resource up, and why; and why the others do not. */
 export function ResourcePlans({ arn }: { readonly arn: string }): ReactNode {
-  const pages = usePages(['plans of', arn], async (NextToken) => {
-    const answer = await backup.send(new ListBackupPlansCommand({ MaxResults: PER_PAGE, NextToken }))
-    const rows = await Promise.all(
-      (answer.BackupPlansList ?? []).map(
-        async ({ BackupPlanId: id = '', BackupPlanName: name = '' }) => await rowOf(arn, id, name),
-      ),
-    )
-    return {
-      rows: rows.toSorted((a, b) => Number(b.isSelected) - Number(a.isSelected)),
-      next: answer.NextToken,
-    }
-  })
+  const pages = usePages(['plans of', arn], async (token) => await plansPage(arn, token))
   return (
     <List<Row>
       variant="container"
@@ -63,6 +53,20 @@ export function ResourcePlans({ arn }: { readonly arn: string }): ReactNode {
       ]}
     />
   )
+}
+
+/** A page of all plans, those that back the resource up first. */
+export async function plansPage(arn: string, NextToken: string | undefined): Promise<Page<Row>> {
+  const answer = await backup.send(new ListBackupPlansCommand({ MaxResults: PER_PAGE, NextToken }))
+  const rows = await Promise.all(
+    (answer.BackupPlansList ?? []).map(
+      async ({ BackupPlanId: id = '', BackupPlanName: name = '' }) => await rowOf(arn, id, name),
+    ),
+  )
+  return {
+    rows: rows.toSorted((a, b) => Number(b.isSelected) - Number(a.isSelected)),
+    next: answer.NextToken,
+  }
 }
 
 async function rowOf(ResourceArn: string, BackupPlanId: string, name: string): Promise<Row> {

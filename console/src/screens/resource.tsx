@@ -1,5 +1,6 @@
 import { ListRecoveryPointsByResourceCommand } from '@aws-sdk/client-backup'
 import type { RecoveryPointByResource } from '@aws-sdk/client-backup'
+import Alert from '@cloudscape-design/components/alert'
 import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
@@ -8,18 +9,17 @@ import Tabs from '@cloudscape-design/components/tabs'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams } from 'react-router'
+import { ResourceConnection } from './resource-connection.tsx'
 import { ResourcePlans } from './resource-plans.tsx'
 import { ResourceRoles } from './resource-roles.tsx'
 import { backup } from '../api/backup.ts'
-import type { Connection } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
-import { isWholePoint } from '../parts/damage.ts'
-import { Facts } from '../parts/facts.tsx'
+import { healthWord, isWholePoint } from '../parts/damage.ts'
 import { useFilters } from '../parts/filters.ts'
-import { bytes, fromSeconds, labelOf, nameOf, typeName, when } from '../parts/format.ts'
+import { bytes, nameOf, when } from '../parts/format.ts'
 import { Link, restorePath, vaultPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
-import { usePages } from '../parts/pages.ts'
+import { useLinkedPages } from '../parts/pages.ts'
 import type { Pages } from '../parts/pages.ts'
 import { Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
@@ -31,11 +31,12 @@ export function Resource(): ReactNode {
   const arn = useParams()['arn'] ?? ''
   const navigate = useNavigate()
   const { get, set } = useFilters()
-  const { data, error, isPending } = useQuery({
+  const { data, error, isPending, refetch } = useQuery({
     queryKey: ['resource', arn],
     queryFn: async () => (await roleback('DescribeResource', { ResourceArn: arn })).Resource,
   })
-  const pages = usePages(['points of', arn], async (NextToken) => {
+  const isGone = error?.name === 'ResourceNotFoundException'
+  const pages = useLinkedPages(['points of', arn], async (NextToken) => {
     const answer = await backup.send(
       new ListRecoveryPointsByResourceCommand({ ResourceArn: arn, MaxResults: 50, NextToken }),
     )
@@ -43,38 +44,34 @@ export function Resource(): ReactNode {
   })
   return (
     <Screen
-      title={data === undefined ? nameOf(arn) : labelOf(data)}
+      title={data === undefined ? nameOf(arn) : data.DisplayName}
       above={[['Resources', '/resources']]}
       isLoading={isPending}
       actions={
         <Button
           variant="primary"
+          disabled={isGone}
           onClick={() => void navigate(`/back-up?resource=${encodeURIComponent(arn)}`)}
         >
           Back up now
         </Button>
       }
     >
-      {error !== null && <Problem error={error} what="look at this resource" />}
-      {data !== undefined && (
-        <Container header={<Header variant="h2">Connection</Header>}>
-          <Facts
-            of={[
-              ['Type', typeName(data.ResourceType)],
-              ['ARN', data.ResourceArn],
-              ['Added', when(fromSeconds(data.CreationDate))],
-              ['Added by', nameOf(data.CreatedBy)],
-              ...connectionFacts(data.Connection ?? {}),
-            ]}
-          />
-        </Container>
+      {isGone && (
+        <Alert type="info" header="Registered no more">
+          Nothing backs it up. What was backed up of it stays until it expires, and can be restored.
+        </Alert>
+      )}
+      {error !== null && !isGone && <Problem error={error} what="look at this resource" />}
+      {data !== undefined && !isGone && (
+        <ResourceConnection resource={data} onChange={() => void refetch()} />
       )}
       {pages.rows.length > 0 && (
         <Container header={<Header variant="h2">Timeline</Header>}>
           <Timeline
             points={pages.rows.map((point) => ({
               at: point.CreationDate ?? new Date(0),
-              label: `${when(point.CreationDate)}, ${bytes(point.BackupSizeBytes)}`,
+              label: `${when(point.CreationDate)}, ${bytes(point.BackupSizeBytes)}${healthWord(point)}`,
               isWhole: isWholePoint(point),
               path: restorePath(point.BackupVaultName ?? '', point.RecoveryPointArn ?? ''),
             }))}
@@ -139,23 +136,4 @@ function Points({ pages }: { readonly pages: Pages<RecoveryPointByResource> }): 
       ]}
     />
   )
-}
-
-function connectionFacts(connection: Connection): (readonly [string, ReactNode])[] {
-  const labels: readonly (readonly [keyof Connection, string])[] = [
-    ['Path', 'Directory'],
-    ['RestoreRoot', 'Restores go below'],
-    ['Host', 'Host'],
-    ['Port', 'Port'],
-    ['Database', 'Database'],
-    ['User', 'User'],
-    ['TlsMode', 'Connection security'],
-    ['Endpoint', 'Endpoint'],
-    ['Bucket', 'Bucket'],
-    ['Region', 'Region'],
-  ]
-  return labels.flatMap(([key, label]) => {
-    const value = connection[key]
-    return value === undefined ? [] : [[label, String(value)] as const]
-  })
 }

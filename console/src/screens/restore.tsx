@@ -22,7 +22,7 @@ import { ItemChoice } from './item-choice.tsx'
 import { backup } from '../api/backup.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { Escalation } from './restore-escalation.tsx'
-import { isWholePoint } from '../parts/damage.ts'
+import { healthWord, isWholePoint } from '../parts/damage.ts'
 import { DryRun } from '../parts/dry-run.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { bytes, typeName, when } from '../parts/format.ts'
@@ -146,7 +146,7 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
           <Timeline
             points={others.data.map((one) => ({
               at: one.CreationDate ?? new Date(0),
-              label: `${when(one.CreationDate)}, ${bytes(one.BackupSizeBytes)}`,
+              label: `${when(one.CreationDate)}, ${bytes(one.BackupSizeBytes)}${healthWord(one)}`,
               isWhole: isWholePoint(one),
               isChosen: one.RecoveryPointArn === arn,
               path: restorePath(one.BackupVaultName ?? '', one.RecoveryPointArn ?? ''),
