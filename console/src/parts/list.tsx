@@ -8,6 +8,7 @@ import type { ReactNode } from 'react'
 import { Actions } from './layout.tsx'
 import type { Pages } from './pages.ts'
 import { Problem } from './problem.tsx'
+import { Sideways } from './sideways.tsx'
 
 export interface ListProps<T> {
   readonly title: string
@@ -53,50 +54,52 @@ export function List<T>(props: ListProps<T>): ReactNode {
   // Of what the server cuts only the first page says how many there are, or that there are more.
   const isCounted = !pages.isLoading && pages.error === null && pages.number === 1
   return (
-    <Table
-      variant={variant}
-      items={pages.rows}
-      trackBy={idOf}
-      loading={pages.isLoading}
-      loadingText="Loading"
-      columnDefinitions={columns.map((column) =>
-        column.id === 'state' ? { minWidth: STATE_PX, ...column } : column,
-      )}
-      enableKeyboardNavigation
-      stickyHeader={variant === 'full-page'}
-      wrapLines
-      ariaLabels={{ tableLabel: title }}
-      header={
-        <Header
-          variant={variant === 'full-page' ? 'awsui-h1-sticky' : 'h2'}
-          description={description}
-          actions={<Actions>{actions}</Actions>}
-          {...(isCounted && { counter: `(${pages.rows.length}${pages.hasNext ? '+' : ''})` })}
-        >
-          {title}
-        </Header>
-      }
-      filter={filter}
-      pagination={
-        hasPages && (
-          <Pagination
-            currentPageIndex={pages.number}
-            pagesCount={pages.number + (pages.hasNext ? 1 : 0)}
-            openEnd={pages.hasNext}
-            onChange={({ detail }) => pages.go(detail.currentPageIndex)}
-            ariaLabels={{
-              nextPageLabel: 'Next page',
-              previousPageLabel: 'Previous page',
-              pageLabel: (page) => `Page ${page}`,
-            }}
-          />
-        )
-      }
-      empty={
-        <Box textAlign="center" color="inherit" padding={{ vertical: 'l' }}>
-          {empty}
-        </Box>
-      }
-    />
+    <Sideways>
+      <Table
+        variant={variant}
+        stickyColumns={{ first: 1 }}
+        items={pages.rows}
+        trackBy={idOf}
+        loading={pages.isLoading}
+        loadingText="Loading"
+        columnDefinitions={columns.map((column) =>
+          column.id === 'state' ? { minWidth: STATE_PX, ...column } : column,
+        )}
+        enableKeyboardNavigation
+        stickyHeader={variant === 'full-page'}
+        wrapLines
+        ariaLabels={{ tableLabel: title }}
+        header={
+          <Header
+            variant={variant === 'full-page' ? 'awsui-h1-sticky' : 'h2'}
+            description={description}
+            actions={<Actions>{actions}</Actions>}
+          >
+            {title}
+          </Header>
+        }
+        filter={filter}
+        pagination={
+          hasPages && (
+            <Pagination
+              currentPageIndex={pages.number}
+              pagesCount={pages.number + (pages.hasNext ? 1 : 0)}
+              openEnd={pages.hasNext}
+              onChange={({ detail }) => pages.go(detail.currentPageIndex)}
+              ariaLabels={{
+                nextPageLabel: 'Next page',
+                previousPageLabel: 'Previous page',
+                pageLabel: (page) => `Page ${page}`,
+              }}
+            />
+          )
+        }
+        empty={
+          <Box textAlign="center" color="inherit" padding={{ vertical: 'l' }}>
+            {empty}
+          </Box>
+        }
+      />
+    </Sideways>
   )
 }

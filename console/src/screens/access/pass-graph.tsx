@@ -36,9 +36,11 @@ export function PassGraph(): ReactNode {
         themselves.
       </Alert>
       {pages.rows.length > 0 && (
-        <Container header={<Header variant="h2">Who may pass which role</Header>}>
-          <Picture edges={pages.rows} />
-        </Container>
+        <div className="pass-graph-frame">
+          <Container header={<Header variant="h2">Who may pass which role</Header>}>
+            <Picture edges={pages.rows} />
+          </Container>
+        </div>
       )}
       <List<Edge>
         variant="container"
