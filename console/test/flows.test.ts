@@ -280,6 +280,15 @@ test(
       [`/jobs?kind=restore&resource=${arn('wiki')}`, 'No restore job that matches.', 'web-assets'],
       ['/jobs?kind=test', 'No restore test yet.', 'wiki'],
       ['/resources?show=unprotected', 'photos', 'wiki'],
+      ['/resources?show=unprotected', 'photos', 'web-assets-back'],
+      ['/resources?show=restored', /^Restored from web-assets at /, 'photos'],
+      ['/resources?name=WEB-ASSETS-B', 'web-assets-back', 'web-assets'],
+      ['/resources?show=kept&name=fs-0000', 'No resource is called so.', 'wiki'],
+      ['/vaults?name=PROD', 'production', 'archive'],
+      ['/plans?name=production-', 'production-daily', 'None'],
+      ['/plans?name=weekly', 'No backup plan is called so.', 'production-daily'],
+      ['/access?name=gra', 'grace', 'ada'],
+      ['/access?tab=roles&name=rds', 'rds-backup', 'AWSBackupDefaultServiceRole'],
       ['/resources?show=protected&type=EFS', 'wiki', 'photos'],
       ['/resources?show=overdue', 'Nothing is overdue', 'wiki'],
       ['/resources?type=RDS', 'Nothing of this type is registered.', 'wiki'],
@@ -292,8 +301,37 @@ test(
       await shows(page, page.locator('main').getByText(shown))
       assert.equal(await page.locator('main').getByText(hidden, { exact: true }).count(), 0, path)
     }
+    // By hand, too: what is chosen and typed is in the address.
+    const page = await pageAsRoot('/jobs')
+    for (const [field, choice] of [
+      ['State', 'Failed'],
+      ['When', 'The last hour'],
+    ] as const) {
+      await page.getByRole('button', { name: new RegExp(`^${field}`) }).click()
+      await page.getByRole('option', { name: choice, exact: true }).click()
+    }
+    await page
+      .getByRole('row', { name: /Completed/ })
+      .first()
+      .waitFor({ state: 'detached' })
+    await shows(page, page.getByRole('row', { name: /Failed.*accounting/ }))
+    assert.equal(new URL(page.url()).search, '?state=FAILED&since=hour')
   },
 )
+
+test('the overview names denials, and growth and usage say what is kept', { skip: missing }, async () => {
+  const page = await pageAsRoot('/')
+  await shows(page, page.getByText(/^dba (?:PassRole|GetRole) /))
+  const kept = await server.call('backup', 'ListRecoveryPointsByBackupVault', {
+    BackupVaultName: 'production',
+  })
+  const bytes = (kept.RecoveryPoints ?? []).reduce((sum, one) => sum + (one.BackupSizeInBytes ?? 0), 0)
+  assert.ok(bytes > 2 ** 20)
+  await shows(page, page.getByText(/MiB in \d+ recovery points\. A forecast takes a week\./))
+  await goTo(page, '/vaults/production?tab=usage')
+  const points = kept.RecoveryPoints?.length
+  await shows(page, page.getByText(`${(bytes / 2 ** 20).toFixed(1)} MiB in ${points} recovery points.`))
+})
 
 test('each form shows the same as a command line, and never a secret', { skip: missing }, async () => {
   const web = encodeURIComponent(filled.resources.get('web-assets') ?? '')
@@ -320,7 +358,7 @@ test('each form shows the same as a command line, and never a secret', { skip: m
     assert.match(await page.locator('pre.command').last().innerText(), command, path)
   }
   await root.getByRole('radio', { name: 'PostgreSQL database' }).check()
-  await root.getByLabel('Password').fill('hidden-word')
+  await root.getByLabel('Password', { exact: true }).fill('hidden-word')
   const shown = await root.locator('pre.command').last().innerText()
   assert.match(shown, /--password-file FILE/)
   assert.doesNotMatch(shown, /hidden-word/)
@@ -380,7 +418,7 @@ test(
   'damage in a vault is found by a verification, told at the vault, its recovery point and in the settings, and is repaired as far as can be',
   { skip: missing },
   async () => {
-    const pointArn = await rotten()
+    const { pointArn, resourceArn } = await rotten()
     const page = await pageAsRoot('/vaults/rotting?tab=health')
     await shows(page, page.getByText('Not read through yet'))
     await page.getByRole('button', { name: 'Verify now' }).click()
@@ -394,6 +432,13 @@ test(
     await goTo(page, `/restore/rotting/${encodeURIComponent(pointArn)}`)
     await shows(page, page.getByText('Damaged in its vault: 1 item of it cannot be restored as backed up'))
     assert.equal(await page.getByText('Available', { exact: true }).count(), 0)
+
+    await goTo(page, `/resources/${encodeURIComponent(resourceArn)}`)
+    await shows(page, page.getByRole('row', { name: /Damaged.*rotting/ }))
+    await shows(
+      page,
+      page.getByRole('link', { name: /^Restore from .*, damaged$/ }).locator('circle.partial'),
+    )
 
     await goTo(page, '/vaults')
     await shows(page, page.getByRole('row', { name: /rotting.*Damaged/ }))
@@ -418,7 +463,7 @@ test(
 )
 
 /** A recovery point in the vault `rotting`, whose one pack has rotted. */
-async function rotten(): Promise<string> {
+async function rotten(): Promise<{ readonly pointArn: string; readonly resourceArn: string }> {
   const { call } = server
   const path = join(folder, 'letters')
   mkdirSync(path)
@@ -441,7 +486,8 @@ async function rotten(): Promise<string> {
   // Behind the seed: in its one segment.
   bytes[40] = (bytes[40] ?? 0) ^ 1
   writeFileSync(pack, bytes)
-  return (await call('backup', 'DescribeBackupJob', { BackupJobId })).RecoveryPointArn ?? ''
+  const { RecoveryPointArn: pointArn = '' } = await call('backup', 'DescribeBackupJob', { BackupJobId })
+  return { pointArn, resourceArn: ResourceArn }
 }
 
 function packs(): string[] {

@@ -259,11 +259,34 @@ test(
     }
     assert.equal(seen.size, 200, 'each once')
     await shows(page, page.getByRole('button', { name: 'Next page', disabled: true }))
+    await pagesAreInTheAddress([...seen])
+    await goTo(page, '/resources')
+    await page.getByLabel('Name', { exact: true }).fill('GROWN-1199')
+    await page.waitForFunction(() => document.querySelectorAll('tbody tr a').length === 1)
+    await shows(page, page.getByRole('link', { name: 'grown-1199' }))
+    assert.equal(new URL(page.url()).search, '?name=GROWN-1199')
     await goTo(page, '/resources?show=overdue')
     await shows(page, page.getByRole('row', { name: /Overdue/ }).nth(49))
     assert.equal(await page.getByRole('row', { name: /Overdue/ }).count(), 50)
   },
 )
+
+/** From the last of four pages of unprotected resources: the way back leads through them, and a link to each. */
+async function pagesAreInTheAddress(seen: readonly string[]): Promise<void> {
+  const link = page.url()
+  assert.match(link, /\?show=unprotected&page=4&token=/)
+  const [third, fourth] = [seen.slice(100, 150), seen.slice(150)]
+  const begins = async ([first = '']: readonly string[]): Promise<void> =>
+    await shows(page, page.locator('tbody tr a').first().getByText(first, { exact: true }))
+  await page.goBack()
+  await begins(third)
+  await page.goto(link)
+  await begins(fourth)
+  await shows(page, page.getByRole('button', { name: 'Page 4', exact: true }))
+  await page.getByRole('button', { name: 'Previous page' }).click()
+  await begins(seen)
+  assert.match(page.url(), /\?show=unprotected$/)
+}
 
 /** A plan whose tests find less than they are to. */
 async function testRestores(IamRoleArn: string): Promise<void> {

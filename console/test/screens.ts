@@ -12,6 +12,8 @@ export function screensOf(filled: Filled): ReadonlyMap<string, string> {
     ['overview', '/'],
     ['resources', '/resources'],
     ['resources-unprotected', '/resources?show=unprotected'],
+    ['resources-restored', '/resources?show=restored'],
+    ['resources-named', '/resources?name=wiki'],
     ['resource', `/resources/${web}`],
     ['resource-plans', `/resources/${web}?tab=plans`],
     ['resource-roles', `/resources/${web}?tab=roles`],

@@ -1,6 +1,7 @@
 import FormField from '@cloudscape-design/components/form-field'
 import Input from '@cloudscape-design/components/input'
 import Select from '@cloudscape-design/components/select'
+import { useEffect, useState } from 'react'
 import type { ReactNode } from 'react'
 import type { Filters } from './filters.ts'
 import { typeName } from './format.ts'
@@ -59,6 +60,9 @@ export function ChoiceFilter({
   )
 }
 
+/** Whoever types is asked for no more than what he means, once he pauses. */
+const PAUSE_MS = 300
+
 export function TextFilter({
   filters: { get, set },
   name,
@@ -70,14 +74,30 @@ export function TextFilter({
   readonly label: string
   readonly placeholder: string
 }): ReactNode {
+  const given = get(name) ?? ''
+  const [typed, setTyped] = useState<string>()
+  useEffect(() => {
+    if (typed === undefined) return undefined
+    if (typed === given) {
+      setTyped(undefined)
+      return undefined
+    }
+    const timer = setTimeout(() => set(name, typed), PAUSE_MS)
+    return () => clearTimeout(timer)
+  }, [typed, given])
   return (
     <FormField label={label}>
       <Input
         type="search"
-        value={get(name) ?? ''}
+        value={typed ?? given}
         placeholder={placeholder}
-        onChange={({ detail }) => set(name, detail.value)}
+        onChange={({ detail }) => setTyped(detail.value)}
       />
     </FormField>
   )
+}
+
+/** Of lists that are narrowed by what things are called. */
+export function NameFilter({ filters }: { readonly filters: Filters }): ReactNode {
+  return <TextFilter filters={filters} name="name" label="Name" placeholder="A part of it" />
 }

@@ -1,4 +1,5 @@
 import { useSearchParams } from 'react-router'
+import { withoutPage } from './pages.ts'
 
 export interface Filters {
   readonly get: (name: string) => string | undefined
@@ -14,7 +15,7 @@ export function useFilters(): Filters {
     set: (name, value) =>
       setQuery(
         (before) => {
-          const next = new URLSearchParams(before)
+          const next = withoutPage(before)
           if (value === undefined || value === '') next.delete(name)
           else next.set(name, value)
           return next

@@ -74,6 +74,7 @@ export function List<T>(props: ListProps<T>): ReactNode {
             variant={variant === 'full-page' ? 'awsui-h1-sticky' : 'h2'}
             description={description}
             actions={<Actions>{actions}</Actions>}
+            {...(isCounted && { counter: `(${pages.rows.length}${pages.hasNext ? '+' : ''})` })}
           >
             {title}
           </Header>

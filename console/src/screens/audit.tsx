@@ -15,7 +15,7 @@ import type { Filters } from '../parts/filters.ts'
 import { count, fromSeconds, nameOf, when, statementText } from '../parts/format.ts'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
-import { usePages } from '../parts/pages.ts'
+import { useLinkedPages } from '../parts/pages.ts'
 import { Explain, Problem } from '../parts/problem.tsx'
 import { useTitle } from '../parts/screen.tsx'
 
@@ -36,7 +36,7 @@ export function Audit(): ReactNode {
   const [failure, setFailure] = useState<unknown>()
   const [isBusy, setBusy] = useState(false)
   const filter = filterOf(get)
-  const pages = usePages(['audit', get('since'), filter], async (NextToken) => {
+  const pages = useLinkedPages(['audit', get('since'), filter], async (NextToken) => {
     const answer = await page(filter, sinceOf(filters), 50, NextToken)
     return { rows: answer.Events, next: answer.NextToken }
   })

@@ -18,7 +18,7 @@ import { useFilters } from '../parts/filters.ts'
 import { List } from '../parts/list.tsx'
 import { NamedArn } from '../parts/named-arn.tsx'
 import { notify } from '../parts/notices.tsx'
-import { usePages } from '../parts/pages.ts'
+import { useLinkedPages } from '../parts/pages.ts'
 import { Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
 
@@ -36,7 +36,7 @@ export function FrameworkFindings(): ReactNode {
   })
   const status = get('status') ?? 'NON_COMPLIANT'
   const control = get('control')
-  const pages = usePages(['findings', name, status, control], async (NextToken) => {
+  const pages = useLinkedPages(['findings', name, status, control], async (NextToken) => {
     const answer = await roleback('ListFrameworkFindings', {
       FrameworkName: name,
       Status: status as NonNullable<ListFrameworkFindingsInput['Status']>,

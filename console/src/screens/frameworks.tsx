@@ -15,13 +15,13 @@ import { Link, frameworkPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { NameField, isName } from '../parts/name-field.tsx'
 import { notify } from '../parts/notices.tsx'
-import { usePages } from '../parts/pages.ts'
+import { useLinkedPages } from '../parts/pages.ts'
 import { useTitle } from '../parts/screen.tsx'
 
 export function Frameworks(): ReactNode {
   useTitle('Frameworks')
   const [isCreating, setCreating] = useState(false)
-  const pages = usePages(['frameworks'], async (NextToken) => {
+  const pages = useLinkedPages(['frameworks'], async (NextToken) => {
     const answer = await backup.send(new ListFrameworksCommand({ MaxResults: 50, NextToken }))
     return { rows: answer.Frameworks ?? [], next: answer.NextToken }
   })

@@ -19,7 +19,7 @@ import type { JobKind } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import type { ListProps } from '../parts/list.tsx'
 import { copyState } from '../parts/copy-state.ts'
-import { usePages } from '../parts/pages.ts'
+import { useLinkedPages } from '../parts/pages.ts'
 import type { Page } from '../parts/pages.ts'
 import { ResourceLink } from '../parts/resource-link.tsx'
 import { useTitle } from '../parts/screen.tsx'
@@ -106,7 +106,7 @@ export function Jobs(): ReactNode {
   }
   // The list of one resource's restores knows neither types nor times, nor does the list of tests.
   const hasMore = kind !== 'test' && !(kind === 'restore' && filter.resourceArn !== undefined)
-  const pages = usePages(
+  const pages = useLinkedPages(
     ['jobs', kind, { ...filter, since: get('since') }],
     async (token) => await pageOf(kind, filter, token),
     FOLLOW_MS,

@@ -21,7 +21,7 @@ import { nameOf, typeName, when } from '../parts/format.ts'
 import { Link, restorePath, vaultPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
-import { usePages } from '../parts/pages.ts'
+import { useLinkedPages } from '../parts/pages.ts'
 import { Problem } from '../parts/problem.tsx'
 import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
@@ -34,7 +34,7 @@ export function Hold(): ReactNode {
     queryKey: ['legal hold', id],
     queryFn: async () => await backup.send(new GetLegalHoldCommand({ LegalHoldId: id })),
   })
-  const pages = usePages(['held by', id], async (NextToken) => {
+  const pages = useLinkedPages(['held by', id], async (NextToken) => {
     const answer = await backup.send(
       new ListRecoveryPointsByLegalHoldCommand({ LegalHoldId: id, MaxResults: 50, NextToken }),
     )

@@ -15,7 +15,7 @@ import { when } from '../parts/format.ts'
 import { Link, holdPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
-import { usePages } from '../parts/pages.ts'
+import { useLinkedPages } from '../parts/pages.ts'
 import { useVaults } from '../parts/vault-choice.ts'
 import { Problem } from '../parts/problem.tsx'
 import { useTitle } from '../parts/screen.tsx'
@@ -24,7 +24,7 @@ import { State } from '../parts/state.tsx'
 export function LegalHolds(): ReactNode {
   useTitle('Legal holds')
   const [isCreating, setCreating] = useState(false)
-  const pages = usePages(['legal holds'], async (NextToken) => {
+  const pages = useLinkedPages(['legal holds'], async (NextToken) => {
     const answer = await backup.send(new ListLegalHoldsCommand({ MaxResults: 50, NextToken }))
     return { rows: answer.LegalHolds ?? [], next: answer.NextToken }
   })

@@ -131,10 +131,13 @@ function healthOf(day: OverviewDay | undefined): Omit<DayState, 'label'> {
   return { health: isWarned ? 'warning' : 'good', text: count(all, 'backup') }
 }
 
-/** Those that are worst off first: never backed up, then the longest ago. */
+/** Those that are worst off first: never backed up, then the longest ago. Not what restores made and nobody backs up. */
 export async function readHeat(): Promise<readonly HeatRow[]> {
-  const { Resources } = await roleback('ListResourceProtection', { MaxResults: MAX_ROWS })
-  return await Promise.all(Resources.map(heatOf))
+  const asked = (['UNPROTECTED', 'PROTECTED'] as const).map(
+    async (Protection) => await roleback('ListResourceProtection', { Protection, MaxResults: MAX_ROWS }),
+  )
+  const resources = (await Promise.all(asked)).flatMap(({ Resources }) => Resources)
+  return await Promise.all(resources.slice(0, MAX_ROWS).map(heatOf))
 }
 
 interface MadePoint {

@@ -12,6 +12,8 @@ interface Tile {
   readonly label: string
   readonly path: string
   readonly value: (numbers: DescribeOverviewOutput) => string
+  /** Where it is not always worth a place. */
+  readonly isAsked?: (numbers: DescribeOverviewOutput) => boolean
   /** Counts in lists, for whoever may see these and not the server's numbers. */
   readonly listed?: () => Promise<string>
 }
@@ -20,13 +22,20 @@ const TILES: readonly Tile[] = [
   {
     label: 'Protected',
     path: '/resources?show=protected',
-    value: ({ Resources, UnprotectedResources }) => (Resources - UnprotectedResources).toLocaleString(),
+    value: ({ Resources, UnprotectedResources, RestoredResources }) =>
+      (Resources - UnprotectedResources - RestoredResources).toLocaleString(),
     listed: countProtected,
   },
   {
     label: 'Unprotected',
     path: '/resources?show=unprotected',
     value: ({ UnprotectedResources }) => UnprotectedResources.toLocaleString(),
+  },
+  {
+    label: 'Restored copies',
+    path: '/resources?show=restored',
+    value: ({ RestoredResources }) => RestoredResources.toLocaleString(),
+    isAsked: ({ RestoredResources }) => RestoredResources > 0,
   },
   {
     label: 'Overdue',
@@ -61,10 +70,13 @@ export function Tiles({
   /** Of the numbers. */
   readonly refusal: Error | undefined
 }): ReactNode {
+  const shown = TILES.filter(
+    ({ isAsked }) => isAsked === undefined || (numbers !== undefined && isAsked(numbers)),
+  )
   return (
     <Container>
       <div className="tiles">
-        {TILES.map(({ label, path, value, listed }) => (
+        {shown.map(({ label, path, value, listed }) => (
           <div key={label}>
             <Box variant="awsui-key-label">{label}</Box>
             {numbers !== undefined && (

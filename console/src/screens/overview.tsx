@@ -40,7 +40,8 @@ const LIVE_MS = 700
 
 /** Whether nothing was ever backed up here, nor tried of late. */
 function isFresh({ numbers, strip }: Numbers): boolean {
-  return numbers.UnprotectedResources === numbers.Resources && strip.every(({ health }) => health === 'none')
+  const never = numbers.UnprotectedResources + numbers.RestoredResources
+  return never === numbers.Resources && strip.every(({ health }) => health === 'none')
 }
 
 export function Overview(): ReactNode {
@@ -101,7 +102,7 @@ export function Overview(): ReactNode {
           </>
         )}
       </Container>
-      <Heat of={data?.numbers.Resources ?? 0} />
+      <Heat of={data === undefined ? 0 : data.numbers.Resources - data.numbers.RestoredResources} />
       <Container
         header={
           <Header

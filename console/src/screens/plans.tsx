@@ -5,19 +5,25 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 import { backup } from '../api/backup.ts'
+import { NameFilter } from '../parts/filter-fields.tsx'
+import { useFilters } from '../parts/filters.ts'
 import { ago, when } from '../parts/format.ts'
 import { Link } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
-import { usePages } from '../parts/pages.ts'
+import { namedPage } from '../parts/named-page.ts'
+import { useLinkedPages } from '../parts/pages.ts'
+import type { Page } from '../parts/pages.ts'
 import { useTitle } from '../parts/screen.tsx'
 
 export function Plans(): ReactNode {
   useTitle('Backup plans')
   const navigate = useNavigate()
-  const pages = usePages(['plans'], async (NextToken) => {
-    const answer = await backup.send(new ListBackupPlansCommand({ MaxResults: 50, NextToken }))
-    return { rows: answer.BackupPlansList ?? [], next: answer.NextToken }
-  })
+  const filters = useFilters()
+  const name = filters.get('name')
+  const pages = useLinkedPages(
+    ['plans', name],
+    async (token) => await namedPage(name, token, plansPage, ({ BackupPlanName }) => BackupPlanName),
+  )
   const create = (
     <Button variant="primary" onClick={() => void navigate('/plans/create')}>
       Create backup plan
@@ -31,12 +37,17 @@ export function Plans(): ReactNode {
       pages={pages}
       idOf={(plan) => plan.BackupPlanId ?? ''}
       actions={create}
+      filter={<NameFilter filters={filters} />}
       empty={
-        <SpaceBetween size="s">
-          <b>No backup plans</b>
-          <span>A plan backs resources up by itself, as often as its rules say.</span>
-          {create}
-        </SpaceBetween>
+        name === undefined ? (
+          <SpaceBetween size="s">
+            <b>No backup plans</b>
+            <span>A plan backs resources up by itself, as often as its rules say.</span>
+            {create}
+          </SpaceBetween>
+        ) : (
+          'No backup plan is called so.'
+        )
       }
       columns={[
         {
@@ -57,4 +68,12 @@ export function Plans(): ReactNode {
       ]}
     />
   )
+}
+
+async function plansPage(
+  NextToken: string | undefined,
+  MaxResults: number,
+): Promise<Page<BackupPlansListMember>> {
+  const answer = await backup.send(new ListBackupPlansCommand({ MaxResults, NextToken }))
+  return { rows: answer.BackupPlansList ?? [], next: answer.NextToken }
 }

@@ -32,7 +32,7 @@ import { bytes, nameOf, when } from '../parts/format.ts'
 import { Link, restorePath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
-import { usePages } from '../parts/pages.ts'
+import { useLinkedPages } from '../parts/pages.ts'
 import { PolicyEditor } from '../parts/policy-editor.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { ResourceLink } from '../parts/resource-link.tsx'
@@ -177,7 +177,7 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
   const navigate = useNavigate()
   const filters = useFilters()
   const narrowed = ['resource', 'type', 'since'].map((name) => filters.get(name))
-  const pages = usePages(['points in', vault, ...narrowed], async (NextToken) => {
+  const pages = useLinkedPages(['points in', vault, ...narrowed], async (NextToken) => {
     const answer = await backup.send(
       new ListRecoveryPointsByBackupVaultCommand({
         BackupVaultName: vault,

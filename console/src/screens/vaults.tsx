@@ -8,23 +8,29 @@ import type { ReactNode } from 'react'
 import { backup } from '../api/backup.ts'
 import { awsCommand } from '../parts/aws-command.tsx'
 import { useDamage } from '../parts/damage.ts'
+import { NameFilter } from '../parts/filter-fields.tsx'
+import { useFilters } from '../parts/filters.ts'
 import { FormDialog } from '../parts/form-dialog.tsx'
 import { when } from '../parts/format.ts'
 import { Link, vaultPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { NameField, isName } from '../parts/name-field.tsx'
 import { notify } from '../parts/notices.tsx'
-import { usePages } from '../parts/pages.ts'
+import { namedPage } from '../parts/named-page.ts'
+import { useLinkedPages } from '../parts/pages.ts'
+import type { Page } from '../parts/pages.ts'
 import { useTitle } from '../parts/screen.tsx'
 import { lookForVaults } from '../parts/vault-choice.ts'
 
 export function Vaults(): ReactNode {
   useTitle('Backup vaults')
   const [isCreating, setCreating] = useState(false)
-  const pages = usePages(['vaults'], async (NextToken) => {
-    const answer = await backup.send(new ListBackupVaultsCommand({ MaxResults: 50, NextToken }))
-    return { rows: answer.BackupVaultList ?? [], next: answer.NextToken }
-  })
+  const filters = useFilters()
+  const name = filters.get('name')
+  const pages = useLinkedPages(
+    ['vaults', name],
+    async (token) => await namedPage(name, token, vaultsPage, ({ BackupVaultName }) => BackupVaultName),
+  )
   const damaged = new Set(useDamage().map(({ BackupVaultName }) => BackupVaultName))
   const create = (
     <Button variant="primary" onClick={() => setCreating(true)}>
@@ -40,12 +46,17 @@ export function Vaults(): ReactNode {
         pages={pages}
         idOf={(vault) => vault.BackupVaultArn ?? ''}
         actions={create}
+        filter={<NameFilter filters={filters} />}
         empty={
-          <SpaceBetween size="s">
-            <b>No backup vaults</b>
-            <span>A vault keeps recovery points. Create one, then back something up into it.</span>
-            {create}
-          </SpaceBetween>
+          name === undefined ? (
+            <SpaceBetween size="s">
+              <b>No backup vaults</b>
+              <span>A vault keeps recovery points. Create one, then back something up into it.</span>
+              {create}
+            </SpaceBetween>
+          ) : (
+            'No backup vault is called so.'
+          )
         }
         columns={[
           {
@@ -85,6 +96,14 @@ export function Vaults(): ReactNode {
       )}
     </>
   )
+}
+
+async function vaultsPage(
+  NextToken: string | undefined,
+  MaxResults: number,
+): Promise<Page<BackupVaultListMember>> {
+  const answer = await backup.send(new ListBackupVaultsCommand({ MaxResults, NextToken }))
+  return { rows: answer.BackupVaultList ?? [], next: answer.NextToken }
 }
 
 export function vaultType(type: string | undefined): string {

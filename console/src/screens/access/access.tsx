@@ -14,11 +14,15 @@ import { Matrix } from './matrix.tsx'
 import { PassGraph } from './pass-graph.tsx'
 import { iam } from '../../api/iam.ts'
 import { Arn } from '../../parts/arn.tsx'
+import { NameFilter } from '../../parts/filter-fields.tsx'
+import { useFilters } from '../../parts/filters.ts'
 import { count, when } from '../../parts/format.ts'
 import { Link, identityPath } from '../../parts/link.tsx'
 import type { IdentityKind } from '../../parts/link.tsx'
 import { List } from '../../parts/list.tsx'
-import { usePages } from '../../parts/pages.ts'
+import { namedPage } from '../../parts/named-page.ts'
+import { useLinkedPages } from '../../parts/pages.ts'
+import type { Page } from '../../parts/pages.ts'
 import { Screen } from '../../parts/screen.tsx'
 import { TAB_WORDS } from '../../parts/tab-words.ts'
 
@@ -74,7 +78,18 @@ const KINDS: Readonly<Record<Kind, IdentityKind>> = {
 function Identities({ of }: { readonly of: Kind }): ReactNode {
   const [isCreating, setCreating] = useState(false)
   const kind = KINDS[of]
-  const pages = usePages(['identities', of], async (token) => await pageOf(of, token))
+  const filters = useFilters()
+  const wanted = filters.get('name')
+  const pages = useLinkedPages(
+    ['identities', of, wanted],
+    async (token) =>
+      await namedPage(
+        wanted,
+        token,
+        async (Marker, MaxItems) => await pageOf(of, { Marker, MaxItems }),
+        ({ name }) => name,
+      ),
+  )
   return (
     <>
       <List<Identity>
@@ -84,7 +99,8 @@ function Identities({ of }: { readonly of: Kind }): ReactNode {
         pages={pages}
         idOf={({ arn }) => arn}
         actions={<Button onClick={() => setCreating(true)}>Create {kind}</Button>}
-        empty={`No ${of} yet.`}
+        filter={<NameFilter filters={filters} />}
+        empty={wanted === undefined ? `No ${of} yet.` : `No ${kind} is called so.`}
         columns={[
           {
             id: 'name',
@@ -106,9 +122,8 @@ function Identities({ of }: { readonly of: Kind }): ReactNode {
 
 async function pageOf(
   of: Kind,
-  Marker: string | undefined,
-): Promise<{ rows: Identity[]; next: string | undefined }> {
-  const page = { MaxItems: 50, Marker }
+  page: { readonly Marker: string | undefined; readonly MaxItems: number },
+): Promise<Page<Identity>> {
   switch (of) {
     case 'users': {
       const answer = await iam.send(new ListUsersCommand(page))
