@@ -52,7 +52,7 @@ export function Headline({
       </Alert>
     )
   if (overdue > 0 || unprotected > 0) return <Unprotected {...{ overdue, unprotected }} />
-  return <Partial of={numbers.Resources} />
+  return <Partial of={numbers.Resources - numbers.RestoredResources} />
 }
 
 function Unprotected({
