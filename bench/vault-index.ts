@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { machine, measure, say } from './measure.ts'
+import { LAUNCHER_FLAGS, machine, measure, say } from './measure.ts'
 
 /** An index of fifty million chunks (6 TiB of content): what it takes in memory, how long reading it takes, and looking chunks up. */
 const CHUNKS = Number(process.env['BENCH_CHUNKS'] ?? 50_000_000)
@@ -16,13 +16,7 @@ export async function run(): Promise<void> {
     const job = (action: string) =>
       measure({
         program: process.execPath,
-        args: [
-          '--disable-warning=ExperimentalWarning',
-          script,
-          action,
-          join(scratch, 'vault'),
-          String(CHUNKS),
-        ],
+        args: [...LAUNCHER_FLAGS, script, action, join(scratch, 'vault'), String(CHUNKS)],
         isWarm: true,
       })
     await job('make')

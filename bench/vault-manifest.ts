@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { machine, measure, say } from './measure.ts'
+import { LAUNCHER_FLAGS, machine, measure, say } from './measure.ts'
 
 /**
  * Ten million objects of a generated bucket through the real writer, then the same listing with one object changed, each in a process
@@ -21,13 +21,7 @@ export async function run(): Promise<void> {
       const script = join(import.meta.dirname, 'vault-listing.ts')
       const run = {
         program,
-        args: [
-          '--disable-warning=ExperimentalWarning',
-          script,
-          join(scratch, 'vault'),
-          String(ITEMS),
-          ...args,
-        ],
+        args: [...LAUNCHER_FLAGS, script, join(scratch, 'vault'), String(ITEMS), ...args],
         isWarm: true,
       }
       const figure = await measure(run)
