@@ -32,6 +32,7 @@ import { Scrubber } from './jobs/upkeep/scrub.ts'
 import type { JobTools } from './jobs/tools.ts'
 import { VaultRegistry } from './jobs/vaults/vault-registry.ts'
 import { Worker } from './jobs/worker.ts'
+import { EncryptionKeys } from './keyring/encryption-keys.ts'
 import { systemClock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
 import { Alerts } from './monitor/alerts.ts'
@@ -125,6 +126,7 @@ async function startOn(
   const roots = await regionRoots(config, store, server.region)
   const cold = coldRoots(config, roots)
   await configureStorage(config, store.db, serverKey)
+  const encryptionKeys = new EncryptionKeys(config.encryptionKeys, () => systemClock.now())
   const listen = { host: config.host, port: config.port }
   const metricsListen = config.metrics && { host: config.metrics.host, port: config.metrics.port }
   const facts: ServerFacts = {
@@ -140,11 +142,14 @@ async function startOn(
     coldRoots: cold,
     dataDir: realpathSync(config.dataDir),
     allowedRoots: config.allowedRoots,
+    encryptionKeys,
     keyFiles: [
       config.databaseUrlFile,
       config.tls?.keyFile,
       config.storage?.credentialsFile,
-      config.serverKey?.kind === 'file' ? config.serverKey.file : undefined,
+      ...[config.serverKey, ...config.encryptionKeys.values()].map((source) =>
+        source?.kind === 'file' ? source.file : undefined,
+      ),
     ].filter((file) => file !== undefined),
     allowedEndpoints: config.allowedEndpoints,
     recoveryKitPath: join(kitDirectory(config.dataDir), 'recovery-kit.txt'),
@@ -164,6 +169,7 @@ async function startOn(
     vaults: new VaultRegistry({
       store,
       serverKey,
+      encryptionKeys,
       roots,
       coldRoots: cold,
       readCache: config.readCache,

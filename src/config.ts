@@ -26,6 +26,8 @@ export interface Config {
   readonly databaseUrlFile: string | undefined
   /** Where the server's key comes from; a file of the data directory where absent. */
   readonly serverKey: KeySource | undefined
+  /** By name: where the encryption keys of vaults come from. */
+  readonly encryptionKeys: ReadonlyMap<string, KeySource>
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
   /** Names that browsers may reach the console by, beside localhost and addresses. */
   readonly hostNames: readonly string[]
@@ -74,6 +76,7 @@ export interface ServeOptions {
   readonly coldRoot?: readonly string[]
   readonly databaseUrlFile?: string
   readonly serverKey?: string
+  readonly encryptionKey?: readonly string[]
   readonly hostName?: readonly string[]
   readonly publicUrl?: string
   readonly tlsCert?: string
@@ -130,6 +133,7 @@ export function loadConfig(options: ServeOptions, env: NodeJS.ProcessEnv): Confi
         : matching('--account-id', options.accountId, /^\d{12}$/, 'twelve digits'),
     databaseUrlFile: options.databaseUrlFile === undefined ? undefined : resolve(options.databaseUrlFile),
     serverKey: keySourceOf(options, env),
+    encryptionKeys: encryptionKeysOf(options.encryptionKey ?? [], env),
     tls: tlsOf(options),
     isInsecureHttpAllowed: options.insecureHttp === true,
     hostNames: options.hostName ?? [],
@@ -239,8 +243,26 @@ function metricsToken(file: string): string {
 
 function keySourceOf({ serverKey }: ServeOptions, env: NodeJS.ProcessEnv): Config['serverKey'] {
   const text = serverKey ?? env['ROLEBACK_SERVER_KEY']
+  return text === undefined ? undefined : keySource(text, env, '--server-key')
+}
+
+function encryptionKeysOf(given: readonly string[], env: NodeJS.ProcessEnv): Config['encryptionKeys'] {
+  const keys = new Map<string, KeySource>()
+  for (const text of given) {
+    const [, name = '', source = ''] = /^([^=]*)=(.+)$/s.exec(text) ?? []
+    if (!/^[a-z0-9][a-z0-9-]{0,63}$/.test(name))
+      throw new ConfigError(
+        `--encryption-key "${text}" is not NAME=SOURCE, such as finance=file:/media/usb/finance.key; a name has small letters, digits and -`,
+      )
+    if (keys.has(name)) throw new ConfigError(`--encryption-key names ${name} twice`)
+    keys.set(name, keySource(source, env, `--encryption-key ${name}`))
+  }
+  return keys
+}
+
+function keySource(text: string, env: NodeJS.ProcessEnv, option: string): KeySource {
   try {
-    return text === undefined ? undefined : parseKeySource(text, env)
+    return parseKeySource(text, env, option)
   } catch (cause) {
     throw cause instanceof KeySourceError ? new ConfigError(cause.message, { cause }) : cause
   }

@@ -2,6 +2,7 @@ import type { Access, AccessQuestion, Preview } from './access/authorize.ts'
 import type { Principal } from './access/principal.ts'
 import type { Clock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
+import type { EncryptionKeys } from './keyring/encryption-keys.ts'
 import type { ServerKey } from './keyring/server-key.ts'
 import type { OwnEndpoint } from './egress/addresses.ts'
 import type { Issuers } from './oidc/issuers.ts'
@@ -62,7 +63,9 @@ export interface ServerFacts {
   readonly allowedRoots: readonly string[]
   readonly allowedEndpoints: readonly string[]
   readonly recoveryKitPath: string | undefined
-  /** Files with secrets outside of the data directory: the database's address, the TLS key. */
+  /** Those that vaults may be made under beside the server's own key. */
+  readonly encryptionKeys: EncryptionKeys
+  /** Files with secrets outside of the data directory: the database's address, the TLS key, keys. */
   readonly keyFiles?: readonly string[] | undefined
   /** By which others reach it, without a slash at its end. */
   readonly publicUrl: () => string

@@ -35,6 +35,7 @@ import { jobFilterOf } from './job-filter.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
 import { checkTags } from './tags.ts'
+import { keysOfVaults } from './vault-keys.ts'
 import { refuseRetention } from './vault-protection.ts'
 import { vaultNamed } from './vaults.ts'
 
@@ -185,7 +186,8 @@ export async function describeBackupJob(
 ): Promise<DescribeBackupJobOutput> {
   const job = await backupJob(ctx, input.BackupJobId)
   const waits = await whyWaiting(ctx.store.db, job, ctx.now)
-  return { ...toBackupJob(ctx, job), ...(waits !== undefined && { StatusMessage: waits }) }
+  const keyOf = await keysOfJobs(ctx, [job])
+  return { ...toBackupJob(ctx, job, keyOf), ...(waits !== undefined && { StatusMessage: waits }) }
 }
 
 export async function listBackupJobs(
@@ -206,8 +208,9 @@ export async function listBackupJobs(
     },
     page,
   )
+  const keyOf = await keysOfJobs(ctx, rows)
   return {
-    BackupJobs: rows.map((row) => toBackupJob(ctx, row)),
+    BackupJobs: rows.map((row) => toBackupJob(ctx, row, keyOf)),
     NextToken: nextToken(ctx, 'ListBackupJobs', next),
   }
 }
@@ -232,7 +235,15 @@ async function backupJob(ctx: Context, jobId: string): Promise<JobTable> {
   return job
 }
 
-function toBackupJob(ctx: Context, row: JobTable): BackupJob {
+async function keysOfJobs(ctx: Context, rows: readonly JobTable[]): Promise<(vaultArn: string) => string> {
+  const names = rows.flatMap(({ vault_name: name }) => name ?? [])
+  return await keysOfVaults(
+    ctx.store.db,
+    names.map((name) => vaultArn(ctx, name)),
+  )
+}
+
+function toBackupJob(ctx: Context, row: JobTable, keyOf: (vaultArn: string) => string): BackupJob {
   const arn = row.vault_name === null ? undefined : vaultArn(ctx, row.vault_name)
   return {
     AccountId: row.account_id,
@@ -260,6 +271,7 @@ function toBackupJob(ctx: Context, row: JobTable): BackupJob {
     InitiationDate: new Date(row.created_at),
     IsParent: false,
     IsEncrypted: true,
+    EncryptionKeyArn: arn === undefined ? undefined : keyOf(arn),
     VaultType: 'BACKUP_VAULT',
     ...(row.created_by !== null && { CreatedBy: JSON.parse(row.created_by) as RecoveryPointCreator }),
   }

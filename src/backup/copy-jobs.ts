@@ -17,7 +17,6 @@ import type {
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { kindOf } from './kind-of.ts'
-import { parseArn } from '../lib/arn.ts'
 import { coldCopyProblem, storedLifecycle } from '../plans/lifecycle.ts'
 import type { StoredLifecycle } from '../plans/lifecycle.ts'
 import { whyWaiting } from '../store/jobs/job-limits.ts'
@@ -25,7 +24,7 @@ import type { NewJob } from '../store/jobs/jobs.ts'
 import { findJob, insertJob, jobBasics, listJobs } from '../store/jobs/jobs.ts'
 import { COPYABLE, isCold } from '../store/points/recovery-points.ts'
 import type { JobState, JobTable, RecoveryPointTable } from '../store/schema.ts'
-import { defaultKeyArn, vaultArn } from './arns.ts'
+import { vaultArn } from './arns.ts'
 import { copyDestination } from './copy-destination.ts'
 import { checkLifecycle, toLifecycle } from './lifecycle.ts'
 import { jobFilterOf } from './job-filter.ts'
@@ -33,6 +32,7 @@ import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
 import { pointIn } from './recovery-points.ts'
 import { statusMessage } from './restore-jobs.ts'
+import { keysOfVaults } from './vault-keys.ts'
 
 /** As `jobs/copy.ts` reads it. */
 interface CopyInput extends StoredLifecycle {
@@ -129,7 +129,8 @@ export async function describeCopyJob(
       Context: input.CopyJobId,
     })
   const waits = await whyWaiting(ctx.store.db, job, ctx.now)
-  return { CopyJob: { ...toCopyJob(ctx, job), ...(waits !== undefined && { StatusMessage: waits }) } }
+  const keyOf = await keysOfDestinations(ctx, [job])
+  return { CopyJob: { ...toCopyJob(ctx, job, keyOf), ...(waits !== undefined && { StatusMessage: waits }) } }
 }
 
 export async function listCopyJobs(ctx: Context, input: ListCopyJobsInput): Promise<ListCopyJobsOutput> {
@@ -148,10 +149,18 @@ export async function listCopyJobs(ctx: Context, input: ListCopyJobsInput): Prom
     },
     page,
   )
+  const keyOf = await keysOfDestinations(ctx, rows)
   return {
-    CopyJobs: rows.map((row) => toCopyJob(ctx, row)),
+    CopyJobs: rows.map((row) => toCopyJob(ctx, row, keyOf)),
     NextToken: nextToken(ctx, 'ListCopyJobs', next),
   }
+}
+
+async function keysOfDestinations(ctx: Context, rows: readonly JobTable[]): Promise<(arn: string) => string> {
+  return await keysOfVaults(
+    ctx.store.db,
+    rows.map((row) => row.destination_vault_arn as string),
+  )
 }
 
 function lifecycleShown({ deleteAfterDays, coldAfterDays }: CopyInput): Lifecycle | undefined {
@@ -188,10 +197,9 @@ function stateOf(state: JobState): CopyJobState {
   }
 }
 
-function toCopyJob(ctx: Context, row: JobTable): CopyJob {
+function toCopyJob(ctx: Context, row: JobTable, keyOf: (vaultArn: string) => string): CopyJob {
   const input = JSON.parse(row.input) as CopyInput
   const destination = row.destination_vault_arn as string
-  const { region = ctx.region, accountId = ctx.accountId } = parseArn(destination) ?? {}
   return {
     AccountId: row.account_id,
     CopyJobId: row.job_id,
@@ -200,7 +208,7 @@ function toCopyJob(ctx: Context, row: JobTable): CopyJob {
     DestinationBackupVaultArn: destination,
     DestinationVaultType: 'BACKUP_VAULT',
     DestinationRecoveryPointArn: row.state === 'COMPLETED' ? input.pointArn : undefined,
-    DestinationEncryptionKeyArn: defaultKeyArn({ region, accountId }),
+    DestinationEncryptionKeyArn: keyOf(destination),
     DestinationRecoveryPointLifecycle: lifecycleShown(input),
     ResourceArn: row.resource_arn ?? undefined,
     ResourceType: row.resource_type ?? undefined,

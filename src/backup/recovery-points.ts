@@ -37,10 +37,10 @@ import {
   setRecoveryPointStatus,
   updateLifecycle,
 } from '../store/points/recovery-points.ts'
-import type { RecoveryPointStatus, RecoveryPointTable } from '../store/schema.ts'
+import type { RecoveryPointStatus, RecoveryPointTable, VaultTable } from '../store/schema.ts'
 import { tagsOf } from '../store/identity/tags.ts'
 import { findVault } from '../store/vaults/vaults.ts'
-import { defaultKeyArn, vaultArn } from './arns.ts'
+import { vaultArn } from './arns.ts'
 import { statusMessages } from './damaged-points.ts'
 import { kindOf } from './kind-of.ts'
 import {
@@ -52,6 +52,7 @@ import {
   toLifecycle,
 } from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
+import { keysOfVaults, keyTypeOf } from './vault-keys.ts'
 import { refuseProtected } from './vault-protection.ts'
 import { noSuchVault, vaultNamed } from './vaults.ts'
 
@@ -67,8 +68,7 @@ export async function describeRecoveryPoint(
   if (vault === undefined) throw noSuchVault(name)
   const messages = await statusMessages(ctx.store.db, [point], vault)
   return {
-    ...toPoint(ctx, point, messages),
-    VaultType: vault.vault_type,
+    ...toPoint(ctx, point, messages, vault),
     StorageClass: isCold(point) ? 'COLD' : 'WARM',
   }
 }
@@ -97,7 +97,7 @@ export async function listRecoveryPointsByBackupVault(
   )
   const messages = await statusMessages(ctx.store.db, rows, vault)
   return {
-    RecoveryPoints: rows.map((row) => ({ ...toPoint(ctx, row, messages), VaultType: vault.vault_type })),
+    RecoveryPoints: rows.map((row) => toPoint(ctx, row, messages, vault)),
     NextToken: nextToken(ctx, list, next),
   }
 }
@@ -113,19 +113,23 @@ export async function listRecoveryPointsByResource(
     pageOf(ctx, list, input),
   )
   const messages = await statusMessages(ctx.store.db, rows)
+  const keyOf = await keysOfVaults(
+    ctx.store.db,
+    rows.map((row) => vaultArn(ctx, row.vault_name)),
+  )
   return {
     RecoveryPoints: rows.map((row) => ({
       RecoveryPointArn: row.arn,
       CreationDate: new Date(row.created_at),
       Status: row.status,
       StatusMessage: messages(row),
-      EncryptionKeyArn: defaultKeyArn(ctx),
+      EncryptionKeyArn: keyOf(vaultArn(ctx, row.vault_name)),
       BackupSizeBytes: row.size_bytes,
       BackupVaultName: row.vault_name,
       IsParent: false,
       ResourceName: row.resource_name,
       VaultType: 'BACKUP_VAULT' as const,
-      EncryptionKeyType: 'AWS_OWNED_KMS_KEY' as const,
+      EncryptionKeyType: keyTypeOf(keyOf(vaultArn(ctx, row.vault_name))),
     })),
     NextToken: nextToken(ctx, list, next),
   }
@@ -266,6 +270,7 @@ function toPoint(
   ctx: Context,
   row: RecoveryPointTable,
   messages: (row: RecoveryPointTable) => string | undefined,
+  vault: VaultTable,
 ): RecoveryPointByBackupVault {
   return {
     RecoveryPointArn: row.arn,
@@ -285,10 +290,11 @@ function toPoint(
     BackupSizeInBytes: row.size_bytes,
     Lifecycle: toLifecycle(row),
     CalculatedLifecycle: toCalculatedLifecycle(row),
-    EncryptionKeyArn: defaultKeyArn(ctx),
+    EncryptionKeyArn: vault.encryption_key_arn,
     IsEncrypted: true,
     LastRestoreTime: row.last_restore_at === null ? undefined : new Date(row.last_restore_at),
     IsParent: false,
-    EncryptionKeyType: 'AWS_OWNED_KMS_KEY',
+    EncryptionKeyType: keyTypeOf(vault.encryption_key_arn),
+    VaultType: vault.vault_type,
   }
 }

@@ -1,5 +1,4 @@
 import {
-  InvalidParameterValueException,
   AlreadyExistsException,
   InvalidRequestException,
   ResourceNotFoundException,
@@ -34,9 +33,10 @@ import {
   sealingKey,
   unfinishedUpkeep,
 } from '../store/vaults/vaults.ts'
-import { defaultKeyArn, vaultArn } from './arns.ts'
+import { vaultArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { checkTags } from './tags.ts'
+import { keyOfNewVault, keyTypeOf } from './vault-keys.ts'
 import { toLockMembers } from './vault-protection.ts'
 import { checkRange, sealingJob } from './vault-limits.ts'
 
@@ -47,7 +47,11 @@ export async function createBackupVault(
   ctx: Context,
   input: CreateBackupVaultInput,
 ): Promise<CreateBackupVaultOutput> {
-  const vault = await createVault(ctx, input, { vault_type: 'BACKUP_VAULT', lock_configuration: null })
+  const vault = await createVault(ctx, input, {
+    vault_type: 'BACKUP_VAULT',
+    lock_configuration: null,
+    encryption_key_arn: await keyOfNewVault(ctx, input.EncryptionKeyArn),
+  })
   return {
     BackupVaultName: vault.name,
     BackupVaultArn: vault.arn,
@@ -61,6 +65,7 @@ export async function createLogicallyAirGappedBackupVault(
   input: CreateLogicallyAirGappedBackupVaultInput,
 ): Promise<CreateLogicallyAirGappedBackupVaultOutput> {
   checkRange(input, MIN_AIR_GAPPED_DAYS)
+  const encryptionKeyArn = await keyOfNewVault(ctx, input.EncryptionKeyArn)
   const lock: VaultLock = {
     mode: 'compliance',
     minRetentionDays: input.MinRetentionDays,
@@ -68,11 +73,12 @@ export async function createLogicallyAirGappedBackupVault(
     setAt: ctx.now,
     lockDate: ctx.now,
     isFinal: true,
-    encryptionKeyArn: defaultKeyArn(ctx),
+    encryptionKeyArn,
   }
   const vault = await createVault(ctx, input, {
     vault_type: 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT',
     lock_configuration: JSON.stringify(lock),
+    encryption_key_arn: encryptionKeyArn,
   })
   return {
     BackupVaultName: vault.name,
@@ -82,22 +88,18 @@ export async function createLogicallyAirGappedBackupVault(
   }
 }
 
+type ChosenKind = Pick<VaultTable, 'vault_type' | 'lock_configuration' | 'encryption_key_arn'>
+
 async function createVault(
   ctx: Context,
   input: CreateBackupVaultInput,
-  kind: Pick<VaultTable, 'vault_type' | 'lock_configuration'>,
+  kind: ChosenKind,
 ): Promise<VaultTable> {
-  if (input.EncryptionKeyArn !== undefined && input.EncryptionKeyArn !== defaultKeyArn(ctx)) {
-    throw new InvalidParameterValueException(
-      `Cannot encrypt with "${input.EncryptionKeyArn}": each vault here has a key of its own, shown as ${defaultKeyArn(ctx)}. Leave EncryptionKeyArn out`,
-      { Context: 'EncryptionKeyArn' },
-    )
-  }
   const tags = checkTags(input.BackupVaultTags ?? {})
   const vault = await ctx.store.transaction(async (tx) => {
     const existing = await findVault(tx, ctx.accountId, ctx.region, input.BackupVaultName)
     if (existing !== undefined) return sameRequest(existing, input, kind)
-    const vault = { ...newVault(ctx, input), ...kind }
+    const vault = newVault(ctx, input, kind)
     const row = { ...vault, storage: JSON.stringify(await storageOfNewVault(tx, vault)) }
     await insertVault(tx, row)
     await putTags(tx, ctx.accountId, row.arn, tags)
@@ -114,14 +116,12 @@ async function createVault(
 }
 
 /** The same CreatorRequestId again is the same request; anything else is a second vault of that name. */
-function sameRequest(
-  existing: VaultTable,
-  input: CreateBackupVaultInput,
-  kind: Pick<VaultTable, 'vault_type' | 'lock_configuration'>,
-): VaultTable {
+function sameRequest(existing: VaultTable, input: CreateBackupVaultInput, kind: ChosenKind): VaultTable {
   const isSame =
     input.CreatorRequestId !== undefined && existing.creator_request_id === input.CreatorRequestId
-  if (isSame && existing.vault_type === kind.vault_type && isSameRange(existing, kind)) return existing
+  const isSameKind =
+    existing.vault_type === kind.vault_type && existing.encryption_key_arn === kind.encryption_key_arn
+  if (isSame && isSameKind && isSameRange(existing, kind)) return existing
   throw new AlreadyExistsException(`A Backup vault with the name ${existing.name} already exists`, {
     Arn: existing.arn,
     CreatorRequestId: existing.creator_request_id ?? undefined,
@@ -140,7 +140,11 @@ function isSameRange(
   )
 }
 
-function newVault(ctx: Context, input: CreateBackupVaultInput): Omit<VaultTable, 'storage'> {
+function newVault(
+  ctx: Context,
+  input: CreateBackupVaultInput,
+  kind: ChosenKind,
+): Omit<VaultTable, 'storage'> {
   return {
     account_id: ctx.accountId,
     region: ctx.region,
@@ -150,16 +154,14 @@ function newVault(ctx: Context, input: CreateBackupVaultInput): Omit<VaultTable,
     state: 'CREATING',
     created_at: ctx.now,
     creator_request_id: input.CreatorRequestId ?? uuid(),
-    encryption_key_arn: defaultKeyArn(ctx),
     wrapped_key: null,
     access_policy: null,
-    lock_configuration: null,
     sealed_records: null,
     lock_problem: null,
-    vault_type: 'BACKUP_VAULT',
     notifications: null,
     generation: 0,
     stored_bytes: 0,
+    ...kind,
   }
 }
 
@@ -255,6 +257,6 @@ function toListMember(vault: VaultTable, points: number): BackupVaultListMember 
     CreatorRequestId: vault.creator_request_id ?? undefined,
     NumberOfRecoveryPoints: points,
     ...toLockMembers(vault),
-    EncryptionKeyType: 'AWS_OWNED_KMS_KEY',
+    EncryptionKeyType: keyTypeOf(vault.encryption_key_arn),
   }
 }

@@ -9,11 +9,13 @@ import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import type { Principal } from '../access/principal.ts'
 import { decideForService } from '../access/service-decision.ts'
 import type { Connection, ResourceView } from '../drivers/driver.ts'
+import { EncryptionKeyError } from '../keyring/encryption-keys.ts'
 import { arnOf } from '../lib/arn.ts'
 import type { PolicyLayers } from '../policy/evaluate.ts'
 import { insertDenials } from '../store/audit/denials.ts'
 import { nextDecisionSeq, saveDecisions } from '../store/audit/decisions.ts'
 import type { JobKind, JobTable } from '../store/schema.ts'
+import { findVaultByArn } from '../store/vaults/vaults.ts'
 import { DecisionLog } from './decision-log.ts'
 import { JobFailedError, JobStoppedError } from './errors.ts'
 import { JobSession } from './job-session.ts'
@@ -121,7 +123,7 @@ async function openSession(
       job.progress.bytesTotal = Math.max(job.progress.bytesTotal ?? 0, bytes)
     },
   })
-  const stop = keepTrue(tools, job, session, rights, flush)
+  const stop = keepTrue(tools, job, session, { scope: request.scope, rights, flush })
   return {
     session,
     close: async () => {
@@ -204,13 +206,32 @@ async function layersIn({ store }: JobTools, role: PolicyLayers, scope: JobScope
   return jobLayers(role, jobScopePolicy(scope), { ofVault, ofDestination }, into)
 }
 
+interface Refreshed {
+  readonly scope: JobScope
+  readonly rights: () => Promise<JobRights>
+  readonly flush: () => Promise<void>
+}
+
+/** Ends the job where somebody took away the encryption key of a vault it works in. */
+async function checkKeys(tools: JobTools, job: RunningJob, scope: JobScope): Promise<void> {
+  for (const arn of [scope.backupVaultArn, scope.destinationVaultArn]) {
+    const vault = arn === undefined ? undefined : await findVaultByArn(tools.store.db, arn)
+    if (vault === undefined) continue
+    try {
+      await tools.vaults.checkKey(vault.vault_id)
+    } catch (error) {
+      if (!(error instanceof EncryptionKeyError)) throw error
+      job.abort(error)
+    }
+  }
+}
+
 /** Asks role, trust and policies again from time to time, and ends the job with the reason when it lost a right it uses. */
 function keepTrue(
   tools: JobTools,
   job: RunningJob,
   session: JobSession,
-  rights: () => Promise<JobRights>,
-  flush: () => Promise<void>,
+  { scope, rights, flush }: Refreshed,
 ): () => void {
   const refresh = async (): Promise<void> => {
     const now = await rights()
@@ -220,6 +241,7 @@ function keepTrue(
     }
     const denied = session.refresh(now.principal, now.layers)
     if (denied !== undefined) job.abort(new JobStoppedError('FAILED', denied))
+    await checkKeys(tools, job, scope)
   }
   const guarded = (work: () => Promise<void>) => (): void => {
     work().catch((error: unknown) => {

@@ -19,6 +19,8 @@ const CODES: ReadonlySet<string> = new Set([
   'ServiceUnavailable',
   'InternalError',
   'RequestTimeout',
+  // an encryption key that is away
+  'ENCRYPTION_KEY',
 ])
 
 /** Causes looked at, from the error inwards. */

@@ -1,4 +1,5 @@
 import { StoreFullError } from '../blobs/blob-store.ts'
+import { EncryptionKeyError } from '../keyring/encryption-keys.ts'
 import type { Clock } from '../lib/clock.ts'
 import { stackOf } from '../lib/log.ts'
 import { claimJob, finishJob, heartbeat, LeaseLostError, nextDueAt, putBack } from '../store/jobs/claims.ts'
@@ -37,6 +38,14 @@ const MAX_LATER_MS = 60_000
  * away for an hour would leave a recovery point on its way out, or a hold that ended sealed in it, for ever.
  */
 const UNTIL_DONE: readonly JobKind[] = ['delete-point', 'amend-point', 'delete-vault']
+/** Between two tries of what was decided for a vault whose encryption key is away, in milliseconds: a look costs next to nothing. */
+const KEY_AWAY_MS = 5_000
+const WAIT_FOR_KEY: ReadonlySet<JobKind> = new Set([
+  ...UNTIL_DONE,
+  'create-vault',
+  'rotate-key',
+  'seal-vault',
+])
 /** Copies are tried again for so long from their first try, as AWS's, in milliseconds. */
 const COPY_RETRY_MS = 7_200_000
 
@@ -280,6 +289,7 @@ function triedUntil(row: JobTable): number | undefined {
  * done until it is: longer each time, ten minutes at most.
  */
 function delayBefore(error: unknown, row: JobTable): number | undefined {
+  if (error instanceof EncryptionKeyError && WAIT_FOR_KEY.has(row.kind)) return KEY_AWAY_MS
   if (error instanceof RetryLaterError) {
     const later = error.delayMs * 2 ** Math.max(0, Math.min(20, row.attempts - SOON_TRIES))
     return Math.max(error.delayMs, Math.min(MAX_LATER_MS, later))
@@ -340,7 +350,11 @@ function failureOf(error: unknown): { isUnexpected: boolean; end: Omit<JobEnd, '
     if (error.result === undefined) return failed
     return { ...failed, end: { ...failed.end, result: JSON.stringify(error.result) } }
   }
-  if (error instanceof RetryLaterError || error instanceof StoreFullError)
+  if (
+    error instanceof RetryLaterError ||
+    error instanceof StoreFullError ||
+    error instanceof EncryptionKeyError
+  )
     return end('FAILED', error.message, 'FAILURE')
   return { ...end('FAILED', `Job failed: ${messageOf(error)}`, 'FAILURE'), isUnexpected: true }
 }

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
 import { ServerKey } from './server-key.ts'
 
-/** Where the server's key comes from, when it is not the file that the first start makes in the data directory. */
+/** Where the server's key, or an encryption key of vaults, comes from. Only who starts the server says it: a command is run as the server. */
 export type KeySource =
   | { readonly kind: 'file'; readonly file: string }
   /** A credential that systemd handed to this unit (systemd.exec(5), LoadCredential, LoadCredentialEncrypted). */
@@ -23,27 +23,32 @@ const MAKE_ONE = 'one is made with: openssl rand -base64 32'
 
 /**
  * @param text `file:PATH`, `credential:NAME` or `command:/PROGRAM ARGUMENT…` (parted at spaces; no shell reads it).
+ * @param option What of the command line gave it, for errors.
  * @throws {KeySourceError} Naming what it was and what it takes.
  */
-export function parseKeySource(text: string, env: NodeJS.ProcessEnv): KeySource {
+export function parseKeySource(
+  text: string,
+  env: NodeJS.ProcessEnv,
+  option: string = '--server-key',
+): KeySource {
   const [, kind, rest = ''] = /^(file|credential|command):(.+)$/s.exec(text) ?? []
   if (kind === 'file') return { kind, file: resolve(rest) }
-  if (kind === 'credential') return credentialOf(rest, env['CREDENTIALS_DIRECTORY'])
+  if (kind === 'credential') return credentialOf(rest, env['CREDENTIALS_DIRECTORY'], option)
   if (kind === 'command') {
     const [program = '', ...args] = rest.split(' ').filter((word) => word !== '')
     if (isAbsolute(program)) return { kind, program, args }
     throw new KeySourceError(
-      `--server-key "${text}" does not name its program by its whole path: what PATH finds could be somebody else's`,
+      `${option} "${text}" does not name its program by its whole path: what PATH finds could be somebody else's`,
     )
   }
   throw new KeySourceError(
-    `--server-key "${text}" is not file:PATH, credential:NAME or command:/PROGRAM ARGUMENTS`,
+    `${option} "${text}" is not file:PATH, credential:NAME or command:/PROGRAM ARGUMENTS`,
   )
 }
 
-function credentialOf(name: string, directory: string | undefined): KeySource {
+function credentialOf(name: string, directory: string | undefined, option: string): KeySource {
   if (!/^[A-Za-z0-9_.-]{1,255}$/.test(name) || name === '.' || name === '..') {
-    throw new KeySourceError(`--server-key "credential:${name}" is not the name of a systemd credential`)
+    throw new KeySourceError(`${option} "credential:${name}" is not the name of a systemd credential`)
   }
   if (directory !== undefined) return { kind: 'credential', name, file: join(directory, name) }
   throw new KeySourceError(
@@ -58,14 +63,23 @@ function credentialOf(name: string, directory: string | undefined): KeySource {
  * @throws {KeySourceError} With what was tried, why it failed and what to do; never with what the key or the command's output was.
  */
 export async function serverKeyFrom(source: KeySource): Promise<ServerKey> {
-  const text = source.kind === 'command' ? await outputOf(source) : readKeyFile(source.file, source.kind)
+  return new ServerKey(await keyFrom(source, 'the server key'))
+}
+
+/**
+ * 32 bytes.
+ * @param what Names the key in errors. @throws {KeySourceError} As `serverKeyFrom`.
+ */
+export async function keyFrom(source: KeySource, what: string): Promise<Buffer> {
+  const text =
+    source.kind === 'command' ? await outputOf(source, what) : readKeyFile(source.file, source.kind, what)
   const key = Buffer.from(text.trim(), 'base64')
   if (key.length !== 32 || key.toString('base64') !== text.trim()) {
     throw new KeySourceError(
-      `Cannot use the server key of ${inWords(source)}: it is not one line with the base64 of 32 bytes; ${MAKE_ONE}`,
+      `Cannot use ${what} of ${inWords(source)}: it is not one line with the base64 of 32 bytes; ${MAKE_ONE}`,
     )
   }
-  return new ServerKey(key)
+  return key
 }
 
 export function inWords(source: KeySource): string {
@@ -74,13 +88,13 @@ export function inWords(source: KeySource): string {
   return `the command "${source.program}"`
 }
 
-function readKeyFile(file: string, kind: 'file' | 'credential'): string {
+function readKeyFile(file: string, kind: 'file' | 'credential', what: string): string {
   try {
     // systemd lets its user in by an access control list, whose mask shows as the group's mode.
     const open = statSync(file).mode & (kind === 'credential' ? 0o007 : 0o077)
     if (open !== 0) {
       throw new KeySourceError(
-        `Cannot use the server key "${file}": others may read it (mode ${open.toString(8)}). Run chmod 400 on it`,
+        `Cannot use ${what} "${file}": others may read it (mode ${open.toString(8)}). Run chmod 400 on it`,
       )
     }
     return readFileSync(file, 'utf8')
@@ -89,13 +103,16 @@ function readKeyFile(file: string, kind: 'file' | 'credential'): string {
     const reason =
       (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'it is not there' : (cause as Error).message
     throw new KeySourceError(
-      `Cannot read the server key "${file}": ${reason}. Bring it back from your copy; for a first start ${MAKE_ONE}`,
+      `Cannot read ${what} "${file}": ${reason}. Bring it back from your copy; for a first start ${MAKE_ONE}`,
       { cause },
     )
   }
 }
 
-async function outputOf({ program, args }: Extract<KeySource, { kind: 'command' }>): Promise<string> {
+async function outputOf(
+  { program, args }: Extract<KeySource, { kind: 'command' }>,
+  what: string,
+): Promise<string> {
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: withoutOwn(process.env),
@@ -106,7 +123,7 @@ async function outputOf({ program, args }: Extract<KeySource, { kind: 'command' 
   child.stdout.on('data', (bytes: Buffer) => sizeOf(out) <= LONGEST_OUTPUT && out.push(bytes))
   child.stderr.on('data', (bytes: Buffer) => sizeOf(complaint) <= LONGEST_COMPLAINT && complaint.push(bytes))
   const { promise, resolve: ended, reject } = Promise.withResolvers<string>()
-  child.once('error', (cause) => reject(failed(program, cause.message, cause)))
+  child.once('error', (cause) => reject(failed(what, program, cause.message, cause)))
   child.once('close', (code, signal) => {
     if (code === 0) return ended(Buffer.concat(out).toString('latin1'))
     const said = Buffer.concat(complaint).toString('utf8', 0, LONGEST_COMPLAINT).trim()
@@ -114,7 +131,7 @@ async function outputOf({ program, args }: Extract<KeySource, { kind: 'command' 
       signal === 'SIGKILL' && child.killed
         ? `it took longer than ${COMMAND_TIMEOUT_MS / 1000} seconds`
         : `it ended with ${code ?? signal}`
-    reject(failed(program, said === '' ? how : `${how}: ${said}`))
+    reject(failed(what, program, said === '' ? how : `${how}: ${said}`))
   })
   return await promise
 }
@@ -128,9 +145,9 @@ function sizeOf(parts: readonly Buffer[]): number {
   return parts.reduce((sum, part) => sum + part.length, 0)
 }
 
-function failed(program: string, reason: string, cause?: unknown): KeySourceError {
+function failed(what: string, program: string, reason: string, cause?: unknown): KeySourceError {
   return new KeySourceError(
-    `Cannot unwrap the server key with "${program}": ${reason}. Run it by hand as the server's user; nothing was changed`,
+    `Cannot unwrap ${what} with "${program}": ${reason}. Run it by hand as the server's user; nothing was changed`,
     { cause },
   )
 }

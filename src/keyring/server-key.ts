@@ -40,7 +40,10 @@ export type SealPurpose =
   | 'sns-signer'
 
 /** What is only recognised, never read again. */
-export type FingerprintPurpose = 'back-off' | 'audit'
+export type FingerprintPurpose = 'back-off' | 'audit' | 'encryption-key'
+
+/** What seals: the server's key, or that and an encryption key together (encryption-keys.ts). */
+export type Sealer = Pick<ServerKey, 'seal' | 'open'>
 
 export class SealError extends Error {
   override name = 'SealError'

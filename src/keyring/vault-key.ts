@@ -11,7 +11,7 @@ import {
 import type { KeyObject } from 'node:crypto'
 import { kitIdOf, x25519Private } from './recovery-kit.ts'
 import type { OpenedKit } from './recovery-kit.ts'
-import type { ServerKey } from './server-key.ts'
+import type { Sealer } from './server-key.ts'
 
 /**
  * The keys of a vault and their wrappings: under the server's key, and to the public half of the recovery kit, for which no
@@ -81,14 +81,14 @@ export function newVaultKey(): Buffer {
   return randomBytes(KEY_BYTES)
 }
 
-/** The vault's keys sealed under the server's key, as the store keeps them. Base64. */
-export function sealVaultKeys(serverKey: ServerKey, vaultId: string, vaultKeys: Uint8Array): string {
-  return serverKey.seal('vault-key', vaultId, vaultKeys)
+/** The vault's keys sealed under the server's key, and an encryption key where the vault has one, as the store keeps them. */
+export function sealVaultKeys(sealer: Sealer, vaultId: string, vaultKeys: Uint8Array): string {
+  return sealer.seal('vault-key', vaultId, vaultKeys)
 }
 
 /** @throws {SealError} When it is damaged, or of another vault or server. */
-export function openVaultKeys(serverKey: ServerKey, vaultId: string, sealed: string): Buffer {
-  return serverKey.open('vault-key', vaultId, sealed)
+export function openVaultKeys(sealer: Sealer, vaultId: string, sealed: string): Buffer {
+  return sealer.open('vault-key', vaultId, sealed)
 }
 
 /** The server's wrapping of the keys up to `number`, which `sealed` holds. The same arguments give the same bytes. */
@@ -102,7 +102,7 @@ export function serverWrapping(number: number, sealed: string): Wrapping {
  * @throws {VaultKeyError} {SealError} When it is another server's.
  */
 export function openServerWrapping(
-  serverKey: ServerKey,
+  sealer: Sealer,
   vaultId: string,
   number: number,
   bytes: Uint8Array,
@@ -110,7 +110,7 @@ export function openServerWrapping(
   const name = serverWrappingName(number)
   const { wrapping, sealed } = parse(name, bytes)
   if (wrapping !== 'server' || typeof sealed !== 'string') throw unusable(name)
-  const vaultKeys = openVaultKeys(serverKey, vaultId, sealed)
+  const vaultKeys = openVaultKeys(sealer, vaultId, sealed)
   if (countVaultKeys(vaultKeys) !== number) throw unusable(name)
   return { sealed, vaultKeys }
 }

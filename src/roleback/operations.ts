@@ -69,6 +69,7 @@ import { getRestoreTestValidators, putRestoreTestValidators } from './restore-te
 import { listRestoreTests } from './restore-tests.ts'
 import { describeServer } from './server.ts'
 import { listVaultColdStorages, putVaultColdStorage } from './cold-storage.ts'
+import { createEncryptionKey, deleteEncryptionKey, listEncryptionKeys } from './encryption-keys.ts'
 import { deleteStorage, listStorages, putStorage } from './storages.ts'
 import { listSessions, principalContext, revokeSessions, signOut } from './sessions.ts'
 import { beginSignIn } from './oidc-sign-in.ts'
@@ -267,6 +268,9 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   DeleteStorage: { resource: all, handler: deleteStorage },
   PutVaultColdStorage: { resource: all, handler: putVaultColdStorage },
   ListVaultColdStorages: { resource: all, handler: listVaultColdStorages },
+  CreateEncryptionKey: { resource: all, handler: createEncryptionKey },
+  ListEncryptionKeys: { resource: all, handler: listEncryptionKeys },
+  DeleteEncryptionKey: { resource: all, handler: deleteEncryptionKey },
   GenerateRolePolicy: { resource: all, handler: generateRolePolicy },
   ListUnusedPermissions: { resource: (_, input) => input.PrincipalArn, handler: listUnusedPermissions },
   ListPrincipalsWhoCan: { resource, context: resourceContext, handler: listPrincipalsWhoCan },

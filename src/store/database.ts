@@ -72,6 +72,7 @@ import type {
 } from './points/schema-retention.ts'
 import type { VaultScrubTable } from './vaults/schema-scrub.ts'
 import type { VaultUsageTable } from './vaults/schema-usage.ts'
+import type { EncryptionKeyTable } from './vaults/schema-encryption-keys.ts'
 import type { StorageTable } from './vaults/schema-storages.ts'
 import type {
   BackupPauseTable,
@@ -90,6 +91,7 @@ export interface Database {
   identity_export: IdentityExportTable
   account: AccountTable
   storage: StorageTable
+  encryption_key: EncryptionKeyTable
   held_deletion: HeldDeletionTable
   expiry_round: ExpiryRoundTable
   surprised_expiry: SurprisedExpiryTable

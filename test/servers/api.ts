@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { EncryptionKeys } from '../../src/keyring/encryption-keys.ts'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -75,6 +76,7 @@ export async function startApiServer(given?: Store): Promise<ApiServer> {
       regions: [REGION],
       vaultRoots: [],
       dataDir,
+      encryptionKeys: new EncryptionKeys(new Map(), Date.now),
       allowedRoots: [],
       allowedEndpoints: [],
       recoveryKitPath: join(folder, 'kit'),

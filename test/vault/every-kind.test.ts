@@ -137,7 +137,7 @@ const serverKey = new ServerKey(Buffer.alloc(32, 3))
 const PASSPHRASE = 'a passphrase of the tests'
 const made = makeRecoveryKit(PASSPHRASE, { cost: 1024 })
 const kit: OpenedKit = openKit(made.kitText, PASSPHRASE)
-const OWNER = { serverKey, kitPublicKey: made.publicKey }
+const OWNER = { sealer: serverKey, kitPublicKey: made.publicKey }
 const READER = Buffer.from('// the second reader')
 
 async function rich(vaultId: string, byte: number): Promise<Rich> {
@@ -151,7 +151,12 @@ async function rich(vaultId: string, byte: number): Promise<Rich> {
     files: { 'README.txt': Buffer.from('A vault.'), 'recover.mjs': READER },
   })
   await wrapForKitOf(store, made.publicKey, vaultId, first)
-  const { vaultKeys } = await addVaultKey(store, { serverKey, kitPublicKey: made.publicKey }, vaultId, first)
+  const { vaultKeys } = await addVaultKey(
+    store,
+    { sealer: serverKey, kitPublicKey: made.publicKey },
+    vaultId,
+    first,
+  )
   const vault = await openVault(store, vaultKeys)
   const deleted = new Map<string, Buffer>()
   const remove = store.delete.bind(store)

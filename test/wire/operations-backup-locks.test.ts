@@ -376,7 +376,7 @@ test('a logically air-gapped vault is locked for good at once, takes copies only
   await assert.rejects(create(31, 30), sdkError('InvalidParameterValueException', 400, 'is greater than'))
   await assert.rejects(
     create(7, 30, { EncryptionKeyArn: 'arn:aws:kms:us-east-1:123456789012:key/1' }),
-    sdkError('InvalidParameterValueException', 400, 'has a key of its own'),
+    sdkError('InvalidParameterValueException', 400, 'has no such key'),
   )
   const made = await create(7, 30, { CreatorRequestId: 'once' })
   assert.equal(made.VaultState, 'CREATING')

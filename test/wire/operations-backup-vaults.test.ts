@@ -122,7 +122,7 @@ test('names and numbers outside their constraints are refused with Backup’s er
         EncryptionKeyArn: 'arn:aws:kms:us-east-1:123456789012:key/1',
       }),
     ),
-    sdkError('InvalidParameterValueException', 400, 'each vault here has a key of its own'),
+    sdkError('InvalidParameterValueException', 400, 'has no such key'),
   )
 })
 

@@ -36,6 +36,9 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
     policies: NOBODY,
     also: ['iam:CreateRole', 'iam:AttachRolePolicy', 'iam:PassRole'],
   },
+  CreateEncryptionKey: { touches: 'keys', policies: NOBODY, also: ['iam:UpdateAccountPasswordPolicy'] },
+  DeleteEncryptionKey: { touches: 'keys', policies: NOBODY, also: ['iam:UpdateAccountPasswordPolicy'] },
+  ListEncryptionKeys: { touches: 'backups', policies: ['AWSBackupFullAccess'], also: ['kms:ListKeys'] },
   CreateLimitedAccessKey: { touches: 'keys', policies: NOBODY, also: ['iam:CreateAccessKey'] },
   DeleteSignInProvider: {
     touches: 'identity',

@@ -978,6 +978,40 @@ export interface ListVaultColdStoragesOutput {
   readonly ColdStorages: readonly VaultColdStorage[]
 }
 
+export interface EncryptionKey {
+  readonly Name: string
+  readonly KeyArn: string
+  readonly AccountId: string
+  readonly Region: string
+  readonly IsAvailable: boolean
+  readonly Problem?: string | undefined
+  readonly BackupVaultArns: readonly string[]
+  readonly CreationDate: number
+  readonly CreatedBy?: string | undefined
+}
+
+export interface CreateEncryptionKeyInput {
+  readonly Name: string
+  readonly AccountId?: string | undefined
+  readonly Region?: string | undefined
+}
+
+export interface CreateEncryptionKeyOutput {
+  readonly EncryptionKey: EncryptionKey
+}
+
+export type ListEncryptionKeysInput = Readonly<Record<never, never>>
+
+export interface ListEncryptionKeysOutput {
+  readonly EncryptionKeys: readonly EncryptionKey[]
+}
+
+export interface DeleteEncryptionKeyInput {
+  readonly Name: string
+}
+
+export type DeleteEncryptionKeyOutput = Readonly<Record<never, never>>
+
 export interface Quota {
   readonly Resource: string
   readonly MaxBytes?: number | undefined
@@ -1656,6 +1690,9 @@ export interface RolebackApi {
   DeleteStorage: { input: DeleteStorageInput; output: DeleteStorageOutput }
   PutVaultColdStorage: { input: PutVaultColdStorageInput; output: PutVaultColdStorageOutput }
   ListVaultColdStorages: { input: ListVaultColdStoragesInput; output: ListVaultColdStoragesOutput }
+  CreateEncryptionKey: { input: CreateEncryptionKeyInput; output: CreateEncryptionKeyOutput }
+  ListEncryptionKeys: { input: ListEncryptionKeysInput; output: ListEncryptionKeysOutput }
+  DeleteEncryptionKey: { input: DeleteEncryptionKeyInput; output: DeleteEncryptionKeyOutput }
   PutQuota: { input: PutQuotaInput; output: PutQuotaOutput }
   ListQuotas: { input: ListQuotasInput; output: ListQuotasOutput }
   PutRetentionCounts: { input: PutRetentionCountsInput; output: PutRetentionCountsOutput }

@@ -34,6 +34,11 @@ export function addServe(program: Command): void {
       'where its key comes from: file:PATH, credential:NAME (systemd) or command:/PROGRAM ARGUMENTS (default: $ROLEBACK_SERVER_KEY, or server.key of the data directory)',
     )
     .option(
+      '--encryption-key <name=source>',
+      'key that vaults can be made under beside the server’s own, and where it comes from, as --server-key; may be given again',
+      collect,
+    )
+    .option(
       '--host-name <name>',
       'name that browsers reach the console by, beside localhost and addresses; may be given again',
       collect,

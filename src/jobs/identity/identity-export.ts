@@ -163,7 +163,7 @@ export class IdentityExports {
   async #scrub(): Promise<readonly BlobDamage[]> {
     const { vaults, clock, log } = this.#tools
     const { vault } = await openSystemVault(this.#tools, this.#owner)
-    const found = await scrubSystemVault(vault, await vaults.owner(), {
+    const found = await scrubSystemVault(vault, await vaults.owner(vault), {
       renew: async () => await this.#change({ lease_until: clock.now() + LEASE_MS }),
       signal: this.#signal,
     })
@@ -182,7 +182,7 @@ export class IdentityExports {
   async #mend(problems: readonly BlobDamage[], number: number): Promise<void> {
     const { vaults, log } = this.#tools
     const { vault, row } = await openSystemVault(this.#tools, this.#owner)
-    const left = await mendSystemVault(vault, await vaults.owner(), {
+    const left = await mendSystemVault(vault, await vaults.owner(vault), {
       problems,
       number,
       lease: { generation: 0, check: async () => await vaults.checkOwner(vault) },

@@ -116,10 +116,15 @@ export async function openSystemVault(
   if (row.kit_public_key !== kitPublicKey) {
     const { serverKey } = tools
     const before = openVaultKeys(serverKey, row.vault_id, row.wrapped_key)
-    const { sealed } = await addVaultKey(vault.store, { serverKey, kitPublicKey }, row.vault_id, before)
+    const { sealed } = await addVaultKey(
+      vault.store,
+      { sealer: serverKey, kitPublicKey },
+      row.vault_id,
+      before,
+    )
     await change({ wrapped_key: sealed, kit_public_key: kitPublicKey })
     vault = await tools.vaults.open(storedAs(row))
-    await checkWrappings(vault, { serverKey, kitPublicKey })
+    await checkWrappings(vault, { sealer: serverKey, kitPublicKey })
   }
   return { vault, row, server }
 }

@@ -59,7 +59,9 @@ export async function protectionOf(tools: JobTools, vault: VaultTable, opened: V
     records.damage === undefined ? undefined : UNREADABLE_LOCK,
   )
   const keyProblem =
-    lock === undefined ? undefined : await pinnedKeyProblem(opened, tools.serverKey, records.record)
+    lock === undefined
+      ? undefined
+      : await pinnedKeyProblem(opened, (await tools.vaults.owner(opened)).sealer, records.record)
   const problem = problemOf(vault, records, { asked, sealed, isOlder }) ?? keyProblem
   if (problem !== undefined && (await isSealing(tools.store.db, vault)))
     throw new RetryLaterError(`A change of the lock of backup vault ${vault.name} is being sealed`, 100)

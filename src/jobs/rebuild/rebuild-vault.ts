@@ -107,7 +107,13 @@ export async function takeOverVault(found: FoundVault, by: TakeOver): Promise<Ta
   const own = await ownKeys(store, by.serverKey, vaultId, newest)
   if (own !== undefined) await wrapForKitOf(store, by.kitPublicKey, vaultId, own.vaultKeys)
   const { sealed, vaultKeys } =
-    own ?? (await addVaultKey(store, by, vaultId, await openKeys(found, by.kit, vaultId, newest)))
+    own ??
+    (await addVaultKey(
+      store,
+      { sealer: by.serverKey, kitPublicKey: by.kitPublicKey },
+      vaultId,
+      await openKeys(found, by.kit, vaultId, newest),
+    ))
   const vault = await openVault(store, vaultKeys)
   const { lists } = await readDeadLists(store, vault.keys)
   return { found, vault, sealed, generation: (lists.at(-1)?.generation ?? 0) + GENERATIONS_AHEAD }

@@ -93,7 +93,7 @@ async function lookAt(
   await opened.clearDamage(inStore.healedPacks)
   const { missing } = await missingPoints(tools.store.db, vault, opened, tier)
   const result = withMissing(inStore, missing)
-  const owner = await tools.vaults.owner()
+  const owner = await tools.vaults.owner(warm)
   if (tier === 'warm') return withWrappings(result, await checkWrappings(warm, owner))
   const unlike = (await unlikeFirst(warm, opened, owner)).map((blob) => ({
     blob,

@@ -109,7 +109,7 @@ async function repairStore(
   { warm, opened, beside }: RepairedStore,
   sources: RepairSources,
 ): Promise<RepairResult> {
-  const owner = await tools.vaults.owner()
+  const owner = await tools.vaults.owner(warm)
   const lease = tools.vaults.lease(job, warm)
   await lease.check()
   // First: what is stored next is worth nothing without them once the server is lost.

@@ -1,7 +1,7 @@
+import { EncryptionKeyError } from '../../keyring/encryption-keys.ts'
 import { openVaultKeys } from '../../keyring/vault-key.ts'
-import { findServer } from '../../store/identity/accounts.ts'
 import { hasColdStore } from '../../store/points/cold-points.ts'
-import type { ServerTable, VaultTable } from '../../store/schema.ts'
+import type { VaultTable } from '../../store/schema.ts'
 import { findVault, replaceWrappedKey } from '../../store/vaults/vaults.ts'
 import { mirrorVault } from '../../vault/cold.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
@@ -32,7 +32,8 @@ export async function runRotateKey(tools: JobTools, job: RunningJob): Promise<Jo
   try {
     await rotate(tools, vault, vault.wrapped_key)
   } catch (error) {
-    if (error instanceof JobFailedError || error instanceof VaultDamageError) throw error
+    const isPlain = error instanceof JobFailedError || error instanceof EncryptionKeyError
+    if (isPlain || error instanceof VaultDamageError) throw error
     throw new RetryLaterError(
       `Backup vault ${vault.name} could not be given its next key: ${String(error)}`,
       AGAIN_MS,
@@ -42,15 +43,14 @@ export async function runRotateKey(tools: JobTools, job: RunningJob): Promise<Jo
 }
 
 async function rotate(tools: JobTools, vault: VaultTable, from: string): Promise<void> {
-  const { serverKey, store } = tools
   const opened = await tools.vaults.open(vault)
-  const { recovery_kit_public_key: kitPublicKey } = (await findServer(store.db)) as ServerTable
-  const before = openVaultKeys(serverKey, vault.vault_id, from)
-  const { sealed } = await addVaultKey(opened.store, { serverKey, kitPublicKey }, vault.vault_id, before)
+  const owner = await tools.vaults.owner(opened)
+  const before = openVaultKeys(owner.sealer, vault.vault_id, from)
+  const { sealed } = await addVaultKey(opened.store, owner, vault.vault_id, before)
   // The kit is to open what is cold, too.
   if (hasColdStore(vault)) await mirrorVault(opened.store, (await tools.vaults.openCold(vault)).store)
-  await replaceWrappedKey(store.db, vault, { from, to: sealed })
+  await replaceWrappedKey(tools.store.db, vault, { from, to: sealed })
   // Now, while the kit is known: where this does not come to pass, the next verify notes what it finds.
   const rotated = await tools.vaults.open({ ...vault, wrapped_key: sealed })
-  await checkWrappings(rotated, { serverKey, kitPublicKey })
+  await checkWrappings(rotated, owner)
 }

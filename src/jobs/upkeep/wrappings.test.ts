@@ -17,7 +17,7 @@ const COST = { cost: 1024 }
 const serverKey = new ServerKey(Buffer.alloc(32, 1))
 const first = makeRecoveryKit('the first passphrase', COST)
 const second = makeRecoveryKit('the second passphrase', COST)
-const ownerWith = (kitPublicKey: string): WrappingOwner => ({ serverKey, kitPublicKey })
+const ownerWith = (kitPublicKey: string): WrappingOwner => ({ sealer: serverKey, kitPublicKey })
 
 /** As versions made it that kept no record of wrappings. */
 async function vaultWithoutRecord(store: MemoryBlobStore): Promise<Vault> {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { BlobNotFoundError } from '../../blobs/blob-store.ts'
 import { kitIdOf } from '../../keyring/recovery-kit.ts'
 import { SealError } from '../../keyring/server-key.ts'
-import type { ServerKey } from '../../keyring/server-key.ts'
+import type { Sealer } from '../../keyring/server-key.ts'
 import {
   firstVaultKeys,
   kitWrappings,
@@ -39,7 +39,8 @@ interface KnownWrapping {
 
 /** Whose wrappings they are. */
 export interface WrappingOwner {
-  readonly serverKey: ServerKey
+  /** Of the server's own wrappings. */
+  readonly sealer: Sealer
   /** Of the kit that opens what is written now. */
   readonly kitPublicKey: string
 }
@@ -191,9 +192,9 @@ function lookAtUnknown(
   return opensHere(vault, owner, place.number, bytes) ? noted(found) : 'it does not open'
 }
 
-function opensHere(vault: Vault, { serverKey }: WrappingOwner, number: number, bytes: Uint8Array): boolean {
+function opensHere(vault: Vault, { sealer }: WrappingOwner, number: number, bytes: Uint8Array): boolean {
   try {
-    const { vaultKeys } = openServerWrapping(serverKey, vault.id, number, bytes)
+    const { vaultKeys } = openServerWrapping(sealer, vault.id, number, bytes)
     return vaultKeys.equals(firstVaultKeys(vault.keys.export(), number))
   } catch (error) {
     // Those before the newest may be of a server that is lost.
@@ -215,14 +216,14 @@ function isOfKit(bytes: Buffer, kitId: string): boolean {
 /** Undefined where it is for a kit whose public half is not known. */
 function madeAgain(
   { id, keys }: Vault,
-  { serverKey, kitPublicKey }: WrappingOwner,
+  { sealer, kitPublicKey }: WrappingOwner,
   name: string,
   kit: string | undefined,
 ): Wrapping | undefined {
   const place = placeOf(name)
   if (place === undefined || place.number > keys.newest) return undefined
   const vaultKeys = firstVaultKeys(keys.export(), place.number)
-  if (place.kitId === undefined) return serverWrapping(place.number, sealVaultKeys(serverKey, id, vaultKeys))
+  if (place.kitId === undefined) return serverWrapping(place.number, sealVaultKeys(sealer, id, vaultKeys))
   const publicKey = [kit, kitPublicKey].find(
     (one) => one !== undefined && kitIdOf(Buffer.from(one, 'base64')) === place.kitId,
   )

@@ -1,5 +1,5 @@
 import { BlobNotFoundError } from '../../blobs/blob-store.ts'
-import type { ServerKey } from '../../keyring/server-key.ts'
+import type { Sealer } from '../../keyring/server-key.ts'
 import { serverWrappingName, VaultKeyError } from '../../keyring/vault-key.ts'
 import type { PointRecord } from '../../vault/heads.ts'
 import { VaultKeys } from '../../vault/keys.ts'
@@ -32,7 +32,7 @@ export function pinOf({ keys }: Pick<Vault, 'keys'>): PinnedKey {
  */
 export async function pinnedKeyProblem(
   { id, keys, store }: Pick<Vault, 'id' | 'keys' | 'store'>,
-  serverKey: ServerKey,
+  sealer: Sealer,
   record: PointRecord,
 ): Promise<string | undefined> {
   const pin = record[LOCK_KEY] as PinnedKey | undefined
@@ -42,7 +42,7 @@ export async function pinnedKeyProblem(
     `its key record "${name}" ${what}. No recovery point goes into it or is deleted from it until a repair of the vault has made the ` +
     'record again; restores go on. Somebody who can write to its storage may have done it'
   try {
-    const { vaultKeys } = await readServerWrapping(store, serverKey, id, keys.newest)
+    const { vaultKeys } = await readServerWrapping(store, sealer, id, keys.newest)
     const there = new VaultKeys(id, vaultKeys)
     if (there.newest >= pin.number && there.keyId(pin.number) === pin.id) return undefined
     return says(`does not hold key ${pin.number} (${pin.id}), which the vault was locked with`)

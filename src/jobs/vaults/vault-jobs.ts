@@ -1,4 +1,5 @@
 import { BlobNotFoundError } from '../../blobs/blob-store.ts'
+import { EncryptionKeyError } from '../../keyring/encryption-keys.ts'
 import type { VaultTable } from '../../store/schema.ts'
 import { hasColdStore } from '../../store/points/cold-points.ts'
 import { findVault, setVaultState, unfinishedUpkeep } from '../../store/vaults/vaults.ts'
@@ -19,6 +20,8 @@ export async function runCreateVault(tools: JobTools, job: RunningJob): Promise<
   try {
     await tools.vaults.create(vault)
   } catch (error) {
+    // It is made once the key is back.
+    if (error instanceof EncryptionKeyError) throw error
     await setVaultState(tools.store.db, vault, 'FAILED')
     throw error
   }

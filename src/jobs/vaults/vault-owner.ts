@@ -1,7 +1,7 @@
 import { BlobExistsError } from '../../blobs/blob-store.ts'
 import type { BlobStore } from '../../blobs/blob-store.ts'
 import { SealError } from '../../keyring/server-key.ts'
-import type { ServerKey } from '../../keyring/server-key.ts'
+import type { Sealer } from '../../keyring/server-key.ts'
 import {
   countVaultKeys,
   kitWrappings,
@@ -32,7 +32,7 @@ export class VaultTakenOverError extends JobFailedError {
 }
 
 export interface WrappedKeys {
-  /** Under the server's key, as the store keeps them. */
+  /** Under the server's key and, where it has one, the vault's encryption key, as the store keeps them. */
   readonly sealed: string
   /** 32 bytes each, the first to the newest. */
   readonly vaultKeys: Buffer
@@ -44,13 +44,13 @@ export interface WrappedKeys {
  */
 export async function checkOwner(
   store: BlobStore,
-  serverKey: ServerKey,
+  sealer: Sealer,
   vaultId: string,
   known: number,
 ): Promise<void> {
   for (let number = known + 1; number <= MAX_VAULT_KEYS; number++) {
     if ((await store.stat(serverWrappingName(number))) === undefined) return
-    await readServerWrapping(store, serverKey, vaultId, number)
+    await readServerWrapping(store, sealer, vaultId, number)
   }
 }
 
@@ -62,7 +62,7 @@ export async function checkOwner(
  */
 export async function addVaultKey(
   store: BlobStore,
-  to: { readonly serverKey: ServerKey; readonly kitPublicKey: string },
+  to: { readonly sealer: Sealer; readonly kitPublicKey: string },
   vaultId: string,
   vaultKeys: Uint8Array,
 ): Promise<WrappedKeys> {
@@ -73,7 +73,7 @@ export async function addVaultKey(
     )
   }
   const next = Buffer.concat([vaultKeys, newVaultKey()])
-  const wrapping = serverWrapping(number, sealVaultKeys(to.serverKey, vaultId, next))
+  const wrapping = serverWrapping(number, sealVaultKeys(to.sealer, vaultId, next))
   try {
     await store.put(wrapping.name, wrapping.bytes)
     crashpoint('vault-key.added')
@@ -81,7 +81,7 @@ export async function addVaultKey(
     if (!(error instanceof BlobExistsError)) throw error
   }
   // What lies there counts, whoever was first.
-  const made = await readServerWrapping(store, to.serverKey, vaultId, number)
+  const made = await readServerWrapping(store, to.sealer, vaultId, number)
   if (!made.vaultKeys.subarray(0, vaultKeys.length).equals(vaultKeys))
     throw new JobFailedError(`The vault ${vaultId} was given a key behind others than this server knows`)
   await wrapForKitOf(store, to.kitPublicKey, vaultId, made.vaultKeys)
@@ -112,13 +112,13 @@ export async function newestKeyNumber(store: BlobStore): Promise<number> {
 /** The keys up to this number, where the server has put them there. @throws {VaultTakenOverError} {BlobNotFoundError} */
 export async function readServerWrapping(
   store: BlobStore,
-  serverKey: ServerKey,
+  sealer: Sealer,
   vaultId: string,
   number: number,
 ): Promise<WrappedKeys> {
   const bytes = await store.get(serverWrappingName(number))
   try {
-    return openServerWrapping(serverKey, vaultId, number, bytes)
+    return openServerWrapping(sealer, vaultId, number, bytes)
   } catch (cause) {
     if (cause instanceof SealError) throw new VaultTakenOverError(vaultId, number)
     throw cause

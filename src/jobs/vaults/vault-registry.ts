@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ReadCacheSettings } from '../../blobs/read-cache.ts'
-import type { ServerKey } from '../../keyring/server-key.ts'
+import type { EncryptionKeys } from '../../keyring/encryption-keys.ts'
+import type { Sealer, ServerKey } from '../../keyring/server-key.ts'
 import {
   kitWrappings,
   newVaultKey,
@@ -30,6 +31,7 @@ import type { ColdPlace } from '../points/cold-place.ts'
 import { JobFailedError } from '../errors.ts'
 import type { RunningJob } from '../tools.ts'
 import { checkOwner } from './vault-owner.ts'
+import { VaultSealers } from './vault-sealers.ts'
 import { VaultStorages } from './vault-storages.ts'
 import type { StoredVault, Tier } from './vault-storages.ts'
 import { wrappingsRecord } from '../upkeep/wrappings.ts'
@@ -38,6 +40,8 @@ import type { WrappingOwner } from '../upkeep/wrappings.ts'
 export interface VaultRegistryOptions {
   readonly store: Store
   readonly serverKey: ServerKey
+  /** Keys beside it that vaults may be under; none where absent. */
+  readonly encryptionKeys?: EncryptionKeys | undefined
   /** By region: where vaults in directories lie, one folder each. */
   readonly roots: ReadonlyMap<string, string>
   /** By region: where the cold storage of vaults lies that is in directories. */
@@ -87,37 +91,43 @@ export class VaultRegistry {
   readonly #options: VaultRegistryOptions
   readonly #open = new Map<string, OpenedVault>()
   readonly #storages: VaultStorages
+  readonly #sealers: VaultSealers
 
   constructor(options: VaultRegistryOptions) {
     this.#options = options
+    this.#sealers = new VaultSealers(options)
     this.#storages = new VaultStorages(options)
   }
 
   /** Makes the vault's storage, its key and the wrappings of it; again after a crash, with the key kept before. */
   async create(row: VaultTable): Promise<void> {
-    const { store, serverKey } = this.#options
+    const { store } = this.#options
     let wrapped = row.wrapped_key
     if (wrapped === null) {
-      wrapped = sealVaultKeys(serverKey, row.vault_id, newVaultKey())
+      wrapped = sealVaultKeys(await this.#sealers.ofNew(row), row.vault_id, newVaultKey())
       if (!(await setWrappedKey(store.db, row, wrapped)))
         throw new JobFailedError(`Backup vault ${row.name} is gone`)
     }
     const vault = await this.createAt(row, wrapped)
     // Whose it is, for who has only the vault.
     const { account_id: accountId, region, name, created_at: createdAt, vault_type: vaultType } = row
+    const { encryption_key_arn: encryptionKeyArn } = row
     const wrappings = await this.wrappingsRecord(row, wrapped)
     await vault.addRecord(({ record }) =>
       record['vault'] === undefined
-        ? { vault: { accountId, region, backupVaultName: name, createdAt, vaultType }, ...wrappings }
+        ? {
+            vault: { accountId, region, backupVaultName: name, createdAt, vaultType, encryptionKeyArn },
+            ...wrappings,
+          }
         : undefined,
     )
     await setVaultState(store.db, row, 'AVAILABLE')
   }
 
-  /** Makes a vault's blobs, or finishes making them. @param wrapped Its one key, under the server's. */
+  /** Makes a vault's blobs, or finishes making them. @param wrapped Its one key, as its row has it. */
   async createAt(row: OpenableVault, wrapped: string): Promise<Vault> {
-    const { serverKey, kitPublicKey } = await this.owner()
-    const key = openVaultKeys(serverKey, row.vault_id, wrapped)
+    const kitPublicKey = await this.#kitPublicKey()
+    const key = await this.#vaultKeys(row.vault_id, wrapped)
     const wrappings = Object.fromEntries(
       [serverWrapping(1, wrapped), ...kitWrappings(kitPublicKey, row.vault_id, key)].map(
         ({ name, bytes }) => [name, bytes],
@@ -140,24 +150,31 @@ export class VaultRegistry {
     return vault
   }
 
-  /** Whose wrappings open vaults now. @throws {JobFailedError} */
-  async owner(): Promise<WrappingOwner> {
-    const { store, serverKey } = this.#options
-    const kitPublicKey = (await findServer(store.db))?.recovery_kit_public_key
+  /** Whose wrappings open a vault now. @throws {JobFailedError} {EncryptionKeyError} */
+  async owner({ id }: Pick<Vault, 'id'>): Promise<WrappingOwner> {
+    return { sealer: await this.checkKey(id), kitPublicKey: await this.#kitPublicKey() }
+  }
+
+  async #kitPublicKey(): Promise<string> {
+    const kitPublicKey = (await findServer(this.#options.store.db))?.recovery_kit_public_key
     if (kitPublicKey === undefined) throw new JobFailedError('This server has no recovery kit')
-    return { serverKey, kitPublicKey }
+    return kitPublicKey
+  }
+
+  async #vaultKeys(vaultId: string, wrapped: string): Promise<Buffer> {
+    return openVaultKeys(await this.#sealers.of(vaultId, wrapped), vaultId, wrapped)
   }
 
   /** What a new vault's first record says of the wrappings of its one key. */
   async wrappingsRecord({ vault_id: vaultId }: OpenableVault, wrapped: string): Promise<PointRecord> {
-    const { serverKey, kitPublicKey } = await this.owner()
-    const key = openVaultKeys(serverKey, vaultId, wrapped)
-    return wrappingsRecord(key, vaultId, kitPublicKey, serverWrapping(1, wrapped))
+    const key = await this.#vaultKeys(vaultId, wrapped)
+    return wrappingsRecord(key, vaultId, await this.#kitPublicKey(), serverWrapping(1, wrapped))
   }
 
   /**
    * @throws When the storage is missing, damaged or another vault's.
    * @throws {VaultTakenOverError} When another server has taken the vault over.
+   * @throws {EncryptionKeyError} When the key that it was made under cannot be had now, however often it was opened before.
    */
   async open(row: OpenableVault): Promise<Vault> {
     const version = await this.#storages.version(row)
@@ -247,13 +264,26 @@ export class VaultRegistry {
     }
     await putOnce(blobs, 'README.txt', Buffer.from(COLD_README))
     await putOnce(blobs, 'recover.mjs', recoverProgram())
-    const key = openVaultKeys(this.#options.serverKey, row.vault_id, row.wrapped_key as string)
+    const key = await this.#vaultKeys(row.vault_id, row.wrapped_key as string)
     return await openVault(blobs, key, this.#indexCache(coldKey(row.vault_id)))
   }
 
-  /** @throws {VaultTakenOverError} */
+  /** @throws {VaultTakenOverError} {EncryptionKeyError} */
   async checkOwner(vault: Vault): Promise<void> {
-    await checkOwner(vault.store, this.#options.serverKey, vault.id, vault.keys.newest)
+    const sealer = await this.checkKey(vault.id)
+    await checkOwner(vault.store, sealer, vault.id, vault.keys.newest)
+  }
+
+  /** What seals the keys of a vault that was opened. @throws {EncryptionKeyError} Where its key was taken away since. */
+  async checkKey(vaultId: string): Promise<Sealer> {
+    try {
+      return await this.#sealers.ofOpened(vaultId)
+    } catch (error) {
+      // What it was opened with is not kept either.
+      this.#open.delete(vaultId)
+      this.#open.delete(coldKey(vaultId))
+      throw error
+    }
   }
 
   /**
@@ -273,7 +303,7 @@ export class VaultRegistry {
   async #openFrom(row: OpenableVault): Promise<Vault> {
     if (row.wrapped_key === null)
       throw new JobFailedError(`Backup vault ${row.name} has no key yet: it is ${row.state}`)
-    const key = openVaultKeys(this.#options.serverKey, row.vault_id, row.wrapped_key)
+    const key = await this.#vaultKeys(row.vault_id, row.wrapped_key)
     const vault = await openVault(await this.#storages.open(row), key, this.#indexCache(row.vault_id))
     if (vault.id !== row.vault_id) {
       throw new JobFailedError(

@@ -31,6 +31,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   point_index: 'of recovery points, and asked for anew in one call',
   held_deletion: 'a new server holds anew what is due',
   expiry_round: 'a new server looks for the first time',
+  encryption_key: 'made again from the key, it is the same one',
   surprised_expiry: 'of a day of this server’s running time',
   counts_seen: 'a new server looks for the first time',
   discovery_round: 'a new server looks for the first time',

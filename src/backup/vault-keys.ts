@@ -1,0 +1,79 @@
+import { InvalidParameterValueException, InvalidRequestException } from '../aws/generated/backup.ts'
+import type { Context } from '../context.ts'
+import { EncryptionKeyError } from '../keyring/encryption-keys.ts'
+import { parseArn } from '../lib/arn.ts'
+import type { Queryable } from '../store/store.ts'
+import { encryptionKeyIdOf, findEncryptionKeyById, keyArnsOfVaults } from '../store/vaults/encryption-keys.ts'
+import { defaultKeyArn } from './arns.ts'
+
+/** Which key a vault is made under (docs/adr/0036), and how what lies in vaults shows it. */
+
+/**
+ * What AWS's AWSBackupFullAccess grants to whoever makes vaults under a key. The grant is what the vault's jobs go by later: of their
+ * roles nothing is asked, as AWS asks nothing of them where a vault's key seals the backup.
+ */
+const ASKED = ['kms:DescribeKey', 'kms:GenerateDataKey', 'kms:CreateGrant'] as const
+
+/**
+ * ARN of the key of a new vault.
+ *
+ * @param chosen What the request names; the server's own key where absent.
+ * @throws {InvalidParameterValueException} Where there is no such key. @throws {InvalidRequestException} Where it cannot be had now.
+ */
+export async function keyOfNewVault(ctx: Context, chosen: string | undefined): Promise<string> {
+  const own = defaultKeyArn(ctx)
+  if (chosen === undefined || chosen === own) return own
+  for (const action of ASKED) await ctx.authorize(action, chosen, grantContext(ctx, action))
+  const row = await findEncryptionKeyById(ctx.store.db, encryptionKeyIdOf(chosen) ?? '')
+  if (
+    row === undefined ||
+    row.arn !== chosen ||
+    row.account_id !== ctx.accountId ||
+    row.region !== ctx.region
+  )
+    throw new InvalidParameterValueException(
+      `Cannot encrypt with "${chosen}": account ${ctx.accountId} has no such key in ${ctx.region}. Those who run the server make one known with ` +
+        `roleback:CreateEncryptionKey; roleback:ListEncryptionKeys shows which there are. Without EncryptionKeyArn the vault is under ${own}`,
+      { Context: 'EncryptionKeyArn' },
+    )
+  try {
+    await ctx.server.encryptionKeys.loadKey(row.name, row.key_id)
+  } catch (error) {
+    if (!(error instanceof EncryptionKeyError)) throw error
+    ctx.log.error('a vault could not be made under its key', { key: row.arn, reason: error.message })
+    throw new InvalidRequestException(
+      `Cannot create the backup vault: encryption key ${row.name} (${row.arn}) is not available on the server now. Try again once those who run the server have brought it back`,
+      { Context: 'EncryptionKeyArn' },
+    )
+  }
+  return row.arn
+}
+
+function grantContext(
+  ctx: Context,
+  action: (typeof ASKED)[number],
+): Record<string, string | readonly string[]> {
+  const via = {
+    'kms:ViaService': `backup.${ctx.region}.amazonaws.com`,
+    'kms:CallerAccount': ctx.accountId,
+    'kms:EncryptionContextKeys': ['aws:backup:backup-vault'],
+  }
+  return action === 'kms:CreateGrant' ? { ...via, 'kms:GrantIsForAWSResource': 'true' } : via
+}
+
+/** As AWS tells keys apart: those that an account chose, and the service's own. */
+export function keyTypeOf(keyArn: string): 'CUSTOMER_MANAGED_KMS_KEY' | 'AWS_OWNED_KMS_KEY' {
+  return encryptionKeyIdOf(keyArn) === undefined ? 'AWS_OWNED_KMS_KEY' : 'CUSTOMER_MANAGED_KMS_KEY'
+}
+
+/** The keys of vaults, by their ARNs; for one that is gone, the server's own in its account and region. */
+export async function keysOfVaults(
+  db: Queryable,
+  vaultArns: readonly string[],
+): Promise<(vaultArn: string) => string> {
+  const keys = await keyArnsOfVaults(db, vaultArns)
+  return (arn) => {
+    const { region = '', accountId = '' } = parseArn(arn) ?? {}
+    return keys.get(arn) ?? defaultKeyArn({ region, accountId })
+  }
+}
