@@ -5,6 +5,7 @@ import {
   ListBackupVaultsCommand,
   ListRestoreJobsCommand,
 } from '@aws-sdk/client-backup'
+import type { BackupJob } from '@aws-sdk/client-backup'
 import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
 import Header from '@cloudscape-design/components/header'
@@ -19,7 +20,7 @@ import { useNavigate } from 'react-router'
 import { backup } from '../api/backup.ts'
 import { queries, untilRefused } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
-import { percentOf } from '../parts/format.ts'
+import { nameOf, percentOf } from '../parts/format.ts'
 import { Actions } from '../parts/layout.tsx'
 import { Link, jobPath, restorePath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
@@ -59,7 +60,7 @@ interface Known {
   readonly planned: boolean | string
   readonly backup: Attempt | undefined
   /** The newest recovery point that a backup made whole. */
-  readonly point: { readonly vault: string; readonly arn: string } | undefined
+  readonly point: { readonly vault: string; readonly arn: string; readonly target: string } | undefined
   readonly restore: Attempt | undefined
 }
 
@@ -198,7 +199,9 @@ function restoreStep({ point, restore: made }: Pick<Known, 'point' | 'restore'>)
     status: made === undefined || made.state === 'COMPLETED' ? 'pending' : 'error',
     header,
     details,
-    ...(point !== undefined && { go: ['Restore it now', restorePath(point.vault, point.arn)] as const }),
+    ...(point !== undefined && {
+      go: ['Restore it now', `${restorePath(point.vault, point.arn)}?name=${point.target}`] as const,
+    }),
   }
 }
 
@@ -269,7 +272,11 @@ async function look(hasResource: boolean): Promise<Known> {
       percent: percentOf(job.PercentDone),
       resourceArn: job.ResourceArn ?? '',
     },
-    point: done && { vault: done.BackupVaultName ?? '', arn: done.RecoveryPointArn ?? '' },
+    point: done && {
+      vault: done.BackupVaultName ?? '',
+      arn: done.RecoveryPointArn ?? '',
+      target: targetOf(done),
+    },
     restore: restore && {
       id: restore.RestoreJobId ?? '',
       state: restore.Status ?? '',
@@ -278,6 +285,11 @@ async function look(hasResource: boolean): Promise<Known> {
       resourceArn: restore.SourceResourceArn ?? '',
     },
   }
+}
+
+/** A name beside what was backed up, that may be changed before anything is restored. */
+function targetOf({ ResourceType, ResourceArn }: BackupJob): string {
+  return ResourceType === 'EFS' ? 'first-restore' : encodeURIComponent(`${nameOf(ResourceArn)}-restored`)
 }
 
 async function hasVault(): Promise<boolean> {

@@ -85,10 +85,11 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
       ).RecoveryPoints ?? [],
     enabled: point.data?.ResourceArn !== undefined,
   })
+  const [query] = useSearchParams()
   const [target, setTarget] = useState<RestoreTarget>({
     isNew: true,
-    name: '',
-    items: useSearchParams()[0].getAll('items').join('\n'),
+    name: query.get('name') ?? '',
+    items: query.getAll('items').join('\n'),
   })
   const [role, setRole] = useState<ChosenRole>('default')
   const type = point.data?.ResourceType ?? ''
