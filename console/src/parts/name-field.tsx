@@ -17,7 +17,15 @@ export const NAMES = {
   discoveryRule: '[A-Za-z0-9][A-Za-z0-9_-]{0,63}',
   target: '[A-Za-z0-9][A-Za-z0-9_-]{0,63}',
   storage: '[a-z0-9][a-z0-9-]{0,63}',
+  account: '[ -~]{1,50}',
+  alias: '[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]',
 } as const
+
+/** What is allowed where the pattern says more than a set of characters. */
+const WORDS: Readonly<Partial<Record<NameKind, string>>> = {
+  account: '1 to 50 letters, digits, blanks and signs, all of ASCII',
+  alias: '3 to 63 lower-case letters, digits and hyphens, each hyphen between two others',
+}
 
 export type NameKind = keyof typeof NAMES
 
@@ -33,6 +41,7 @@ export function NameField({
   value,
   stretch = false,
   autoFocus = false,
+  isOptional = false,
   slip,
   control,
   onChange,
@@ -44,6 +53,7 @@ export function NameField({
   readonly value: string
   readonly stretch?: boolean
   readonly autoFocus?: boolean
+  readonly isOptional?: boolean
   /** What else is wrong with it, whether it was left or not. */
   readonly slip?: string | undefined
   /** Beside it. */
@@ -51,8 +61,8 @@ export function NameField({
   readonly onChange: (value: string) => void
 }): ReactNode {
   const [wasLeft, setLeft] = useState(false)
-  const allowed = allowedText(NAMES[kind]) ?? ''
-  const isWrong = wasLeft && !isName(kind, value)
+  const allowed = WORDS[kind] ?? allowedText(NAMES[kind]) ?? ''
+  const isWrong = wasLeft && !(isOptional && value === '') && !isName(kind, value)
   return (
     <FormField
       label={label}

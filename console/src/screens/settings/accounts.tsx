@@ -1,6 +1,4 @@
 import Button from '@cloudscape-design/components/button'
-import FormField from '@cloudscape-design/components/form-field'
-import Input from '@cloudscape-design/components/input'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import type { Account } from '../../api/generated.ts'
@@ -8,6 +6,7 @@ import { roleback } from '../../api/roleback.ts'
 import { FormDialog } from '../../parts/form-dialog.tsx'
 import { fromSeconds, when } from '../../parts/format.ts'
 import { List } from '../../parts/list.tsx'
+import { NameField, isName } from '../../parts/name-field.tsx'
 import { usePages } from '../../parts/pages.ts'
 import { ShownOnce } from '../../parts/shown-once.tsx'
 import type { NewKey } from '../../parts/shown-once.tsx'
@@ -74,7 +73,7 @@ function CreateAccount({
       title="Create account"
       what="create this account"
       action="Create account"
-      isReady={name !== ''}
+      isReady={isName('account', name) && (alias === '' || isName('alias', alias))}
       command={`./roleback account create '${name}'${alias === '' ? '' : ` --alias ${alias}`}`}
       onClose={onClose}
       onSubmit={async () => {
@@ -82,12 +81,15 @@ function CreateAccount({
         onCreated({ accessKeyId: made.AccessKeyId, secretAccessKey: made.SecretAccessKey })
       }}
     >
-      <FormField label="Name">
-        <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
-      </FormField>
-      <FormField label="Alias (optional)" description="People sign in by it instead of by twelve digits.">
-        <Input value={alias} onChange={({ detail }) => setAlias(detail.value)} />
-      </FormField>
+      <NameField kind="account" value={name} autoFocus onChange={setName} />
+      <NameField
+        label="Alias (optional)"
+        kind="alias"
+        hint="People sign in by it instead of by twelve digits."
+        isOptional
+        value={alias}
+        onChange={setAlias}
+      />
     </FormDialog>
   )
 }
