@@ -227,6 +227,23 @@ test(
   },
 )
 
+test('notifications that nobody took are said, and lead to their targets', { skip: missing }, async () => {
+  const EventPattern = '{"source":["none"]}'
+  const target = { Name: 'pager', Type: 'WEBHOOK', Url: 'https://pager.example.com/x', EventPattern }
+  await server.call('roleback', 'PutEventTarget', target)
+  const db = new DatabaseSync(join(dataDir, 'roleback.db'), { timeout: 5_000 })
+  db.exec(`insert into event (event_id, at, account_id, region, kind, body, claimed_until, attempts, routed_at)
+    values ('given up', 1, '${ACCOUNT}', 'us-east-1', 'notice', '{}', 0, 1, ${Date.now()})`)
+  db.exec(`insert into event_delivery (event_seq, target_id, sequence, message, due_at, attempts, refusals, created_at, given_up_at)
+    select event.seq, target_id, 1, '{}', 1, 10, 10, 1, ${Date.now()} from event, event_target where event_id = 'given up'`)
+  db.close()
+  await goTo(page, '/')
+  await shows(page, page.getByText('1 notification was given up: nobody took it'))
+  await page.getByRole('link', { name: 'Notifications', exact: true }).click()
+  await shows(page, page.getByText('1 message given up'))
+  await server.call('roleback', 'DeleteEventTarget', { Name: 'pager' })
+})
+
 /** Runs in the page: the list does not begin with one of these. */
 function isAnotherPage(seen: readonly string[]): boolean {
   const first = document.querySelector('tbody tr a')?.textContent
