@@ -27,6 +27,7 @@ import { addSession } from './accounts/session.ts'
 import { addApply } from './apply/apply.ts'
 import { addAudit } from './audit.ts'
 import { addSignInProvider } from './accounts/sign-in-provider.ts'
+import { addEncryptionKey } from './vaults/encryption-key.ts'
 import { addStorage } from './vaults/storage.ts'
 import { addVault } from './vaults/vault.ts'
 import { addWhoCan } from './access/who-can.ts'
@@ -98,6 +99,7 @@ function newProgram(): Command {
     addVault,
     addImport,
     addStorage,
+    addEncryptionKey,
     addRootKey,
     addDoctor,
   ])
