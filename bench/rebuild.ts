@@ -40,6 +40,7 @@ export async function run(): Promise<void> {
       problems: [],
       problemCount: 0,
       identityNumber: 0,
+      ownKeyOnly: [],
     }
     const start = performance.now()
     const cpu = process.cpuUsage()

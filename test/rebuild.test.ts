@@ -49,6 +49,7 @@ interface Rebuilt {
   readonly points: number
   readonly holds: number
   readonly problems: readonly string[]
+  readonly ownKeyOnly: readonly { readonly vault: string; readonly keyArn: string }[]
   readonly kitFile: string
   readonly passphraseFile: string
   readonly credentialsFile: string
@@ -60,6 +61,9 @@ describe('vault rebuild', () => {
   let tree: { arn: string; path: string; restoreRoot: string }
   let before_: Awaited<ReturnType<typeof catalogue>>
   let rebuilt: Rebuilt
+  /** Of the key that `empty-one` is made under. */
+  let keyArn: string
+  const unwrap = `/bin/echo ${Buffer.alloc(32, 6).toString('base64')}`
   let refusals: Readonly<Record<string, Ended>>
 
   const inScratch = (name: string): string => join(world.scratch, name)
@@ -71,7 +75,7 @@ describe('vault rebuild', () => {
     ROLEBACK_ROOT_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
   })
   before(async () => {
-    world = await openWorld()
+    world = await openWorld({ serve: { encryptionKey: [`department=command:${unwrap}`] } })
     await prepare()
     before_ = await catalogue(world)
     await world.offline(loseAndRebuild)
@@ -94,7 +98,12 @@ describe('vault rebuild', () => {
   const prepare = async (): Promise<void> => {
     role = await makeRole(world, 'keeper', { managed: RIGHTS })
     await makeVault(world, VAULT)
-    await makeVault(world, 'empty-one')
+    const { EncryptionKey } = await world.call('roleback', 'CreateEncryptionKey', { Name: 'department' })
+    await world.call('backup', 'CreateBackupVault', {
+      BackupVaultName: 'empty-one',
+      EncryptionKeyArn: EncryptionKey.KeyArn,
+    })
+    keyArn = EncryptionKey.KeyArn
     await world.call('backup', 'CreateLogicallyAirGappedBackupVault', {
       BackupVaultName: 'gapped',
       MinRetentionDays: 7,
@@ -304,6 +313,9 @@ describe('vault rebuild', () => {
     )
     assert.deepEqual(await catalogue(world), before_)
     assert.deepEqual([rebuilt.accountId, rebuilt.vaults, rebuilt.holds], [world.accountId, 3, 1])
+    assert.deepEqual(rebuilt.ownKeyOnly, [{ vault: 'empty-one', keyArn }])
+    const vault = await world.call('backup', 'DescribeBackupVault', { BackupVaultName: 'empty-one' })
+    assert.equal(vault.EncryptionKeyType, 'AWS_OWNED_KMS_KEY')
   })
 
   test('a held and locked recovery point cannot be deleted after a rebuild either', async () => {

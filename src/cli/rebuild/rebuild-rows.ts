@@ -82,6 +82,7 @@ export async function makeRows(
       problems: [],
       problemCount: 0,
       identityNumber: 0,
+      ownKeyOnly: [],
     }
     await insertServer(tx, {
       server_id: uuid(),

@@ -188,6 +188,10 @@ function linesOf(
       'not brought back': rebuilt.problemCount,
     }),
     ...rebuilt.problems,
+    ...rebuilt.ownKeyOnly.map(
+      ({ vault, keyArn }) =>
+        `vault ${vault} was under encryption key ${keyArn}: it is under this server's own key alone now. Copy its recovery points into a vault that is made under a key`,
+    ),
     ...(more > 0 ? [`and ${more} more`] : []),
     `root credentials: ${files.credentialsFile} (profile roleback)`,
     `new recovery kit: ${files.kitFile}`,

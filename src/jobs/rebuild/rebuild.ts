@@ -4,6 +4,7 @@ import { parseVaultLock } from '../../plans/vault-lock.ts'
 import { insertLegalHold } from '../../store/points/legal-holds.ts'
 import { insertRecoveryPoints } from '../../store/points/recovery-points.ts'
 import { putTagsOfAll } from '../../store/identity/tags.ts'
+import { encryptionKeyIdOf } from '../../store/vaults/encryption-keys.ts'
 import { insertVault } from '../../store/vaults/vaults.ts'
 import { readAllHeads } from '../../vault/all-heads.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
@@ -24,6 +25,8 @@ export interface Rebuilt {
   /** Recovery points that were not brought back, and why: the first ones. */
   readonly problems: string[]
   problemCount: number
+  /** Vaults that were under an encryption key, and which: now they are under the server's own key alone. */
+  readonly ownKeyOnly: { readonly vault: string; readonly keyArn: string }[]
   /** The newest identity export that a recovery point names; 0 where none does. */
   identityNumber: number
 }
@@ -81,6 +84,8 @@ export async function rebuildVault(
     }),
   )
   rebuilt.vaults++
+  const keyArn = encryptionKeyIn(record['vault'])
+  if (keyArn !== undefined) rebuilt.ownKeyOnly.push({ vault: place.name, keyArn })
   const moved = coldPlaceIn(record)
   if (moved !== undefined && found.cold === undefined)
     note(
@@ -175,6 +180,15 @@ const isAirGapped = (said: unknown): boolean =>
   typeof said === 'object' &&
   said !== null &&
   (said as { vaultType?: unknown }).vaultType === 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT'
+
+/** ARN of the key that the vault was made under; undefined where it was the server's own. */
+function encryptionKeyIn(said: unknown): string | undefined {
+  const arn =
+    typeof said === 'object' && said !== null
+      ? (said as { encryptionKeyArn?: unknown }).encryptionKeyArn
+      : undefined
+  return typeof arn === 'string' && encryptionKeyIdOf(arn) !== undefined ? arn.slice(0, 200) : undefined
+}
 
 function createdAtOf(said: unknown): number | undefined {
   const at =
