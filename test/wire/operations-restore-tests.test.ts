@@ -158,6 +158,10 @@ test('a directory is restored to a new place, waits for its verdict, and is gone
   await put('VALIDATING', 'counting')
   const counting = await backup.send(new DescribeRestoreJobCommand({ RestoreJobId }))
   assert.deepEqual([counting.ValidationStatus, counting.ValidationStatusMessage], ['VALIDATING', 'counting'])
+  await assert.rejects(
+    world.call('roleback', 'StopJob', { JobId: RestoreJobId }),
+    /its test waits for a verdict only\. Give it one with PutRestoreValidationResult/,
+  )
   await put('SUCCESSFUL', 'one file, as it was')
   const ended = await jobOf(planArn, isDeleted)
   assert.deepEqual(
