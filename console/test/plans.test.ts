@@ -284,6 +284,49 @@ test(
 )
 
 test(
+  'a tiering configuration is made for a vault with cold storage, changed and deleted',
+  { skip: missing },
+  async () => {
+    await goTo(page, '/settings?tab=tiering')
+    await page.getByRole('button', { name: 'Create tiering configuration' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Name', { exact: true }).fill('old_buckets')
+    const choose = async (vault: string): Promise<void> => {
+      await dialog.getByRole('button', { name: /^Backup vault/ }).click()
+      await page.getByRole('option', { name: vault, exact: true }).click()
+    }
+    const create = dialog.getByRole('button', { name: 'Create tiering configuration' })
+    await choose('offsite')
+    await create.click()
+    await shows(page, dialog.getByText(/Tiering is unavailable/))
+    await choose('nightly')
+    await dialog.getByRole('textbox', { name: 'Days' }).fill('90')
+    await create.click()
+    const row = page.getByRole('row', { name: /^old_buckets nightly All buckets after 90 days/ })
+    await shows(page, row)
+    await row.getByRole('button', { name: 'Edit old_buckets' }).click()
+    await dialog.getByRole('button', { name: 'Other buckets after other days' }).click()
+    await dialog
+      .getByRole('textbox', { name: 'Buckets' })
+      .nth(1)
+      .fill('arn:aws:s3:::invoices, arn:aws:s3:::scans')
+    await dialog.getByRole('button', { name: /^The same with the aws CLI/ }).click()
+    await shows(page, dialog.getByText(/^aws backup update-tiering-configuration .*invoices.*scans/s))
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await shows(page, page.getByRole('row', { name: /All buckets after 90 days ?2 buckets after 60 days/ }))
+    const { TieringConfiguration } = await server.call('backup', 'GetTieringConfiguration', {
+      TieringConfigurationName: 'old_buckets',
+    })
+    assert.equal(TieringConfiguration?.ResourceSelection?.[1]?.Resources?.length, 2)
+    await page.getByRole('button', { name: 'Delete old_buckets' }).click()
+    await dialog.getByLabel('Type delete').fill('delete')
+    await dialog.getByRole('button', { name: 'Delete tiering configuration' }).click()
+    await shows(page, page.getByText('Tiering configuration old_buckets was deleted.'))
+    await row.waitFor({ state: 'detached' })
+  },
+)
+
+test(
   'whoever does not run the server is refused its cold storage, with the way to the reasons',
   { skip: missing },
   async () => {

@@ -83,6 +83,7 @@ export function screensOf(filled: Filled): ReadonlyMap<string, string> {
     ['settings', '/settings'],
     ['settings-notifications', '/settings?tab=notifications'],
     ['settings-storage', '/settings?tab=storage'],
+    ['settings-tiering', '/settings?tab=tiering'],
     ['settings-accounts', '/settings?tab=accounts'],
     ['settings-kit', '/settings?tab=kit'],
     ['settings-health', '/settings?tab=health'],

@@ -23,7 +23,18 @@ type Screen = readonly [name: string, path: string]
 const WIDE = { width: 1280, height: 900 }
 const NARROW = { width: 420, height: 900 }
 /** Pictured on a narrow window, too. */
-const NARROW_TOO = new Set(['overview', 'jobs', 'job', 'vault', 'access-user', 'audit'])
+const NARROW_TOO = new Set([
+  'overview',
+  'resources',
+  'resource',
+  'jobs',
+  'job',
+  'vault',
+  'access-pass',
+  'access-user',
+  'audit',
+  'settings-tiering',
+])
 
 const [to = join(root, '.cache', 'screenshots'), ...names] = process.argv.slice(2)
 if (missing !== false) throw new Error(missing)

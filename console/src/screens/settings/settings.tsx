@@ -1,4 +1,6 @@
 import Tabs from '@cloudscape-design/components/tabs'
+import Spinner from '@cloudscape-design/components/spinner'
+import { Suspense, lazy } from 'react'
 import type { ReactNode } from 'react'
 import { Accounts } from './accounts.tsx'
 import { General } from './general.tsx'
@@ -9,6 +11,10 @@ import { Storages } from './storages.tsx'
 import { useFilters } from '../../parts/filters.ts'
 import { Screen } from '../../parts/screen.tsx'
 import { TAB_WORDS } from '../../parts/tab-words.ts'
+
+const TieringConfigurations = lazy(async () => ({
+  default: (await import('./tiering.tsx')).TieringConfigurations,
+}))
 
 export function Settings(): ReactNode {
   const { get, set } = useFilters()
@@ -22,6 +28,15 @@ export function Settings(): ReactNode {
         tabs={[
           { id: 'general', label: 'General', content: <General /> },
           { id: 'storage', label: 'Storage', content: <Storages /> },
+          {
+            id: 'tiering',
+            label: 'Tiering',
+            content: (
+              <Suspense fallback={<Spinner />}>
+                <TieringConfigurations />
+              </Suspense>
+            ),
+          },
           { id: 'notifications', label: 'Notifications', content: <Notifications /> },
           { id: 'accounts', label: 'Accounts', content: <Accounts /> },
           { id: 'kit', label: 'Recovery kit', content: <RecoveryKit /> },
