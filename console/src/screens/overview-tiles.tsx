@@ -32,7 +32,7 @@ const TILES: readonly Tile[] = [
     value: ({ UnprotectedResources }) => UnprotectedResources.toLocaleString(),
   },
   {
-    label: 'Restored copies',
+    label: 'Restored',
     path: '/resources?show=restored',
     value: ({ RestoredResources }) => RestoredResources.toLocaleString(),
     isAsked: ({ RestoredResources }) => RestoredResources > 0,

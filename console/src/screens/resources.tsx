@@ -117,9 +117,14 @@ export function Resources(): ReactNode {
         {
           id: 'last',
           header: 'Last backup',
+          minWidth: 160,
           cell: ({ last, isOverdue, restored }) => {
             if (last === undefined && restored !== undefined)
-              return <StatusIndicator type="info">Restored copy</StatusIndicator>
+              return (
+                <StatusIndicator type="info" wrapText={false}>
+                  Restored copy
+                </StatusIndicator>
+              )
             if (last === undefined)
               return (
                 <StatusIndicator type="warning" wrapText={false}>
