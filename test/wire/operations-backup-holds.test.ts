@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
@@ -16,6 +16,8 @@ import {
   ListTagsCommand,
   UpdateGlobalSettingsCommand,
 } from '@aws-sdk/client-backup'
+import { directoryOf } from '../fixtures/delete-ways.ts'
+import { editRows } from '../fixtures/locks.ts'
 import {
   ALL_RIGHTS,
   backUp,
@@ -150,6 +152,39 @@ async function gone(vault: string, RecoveryPointArn: string): Promise<void> {
       : true
   })
 }
+
+test('the end of a hold reaches the vaults that are there, and the one that was away once it is back', async () => {
+  const [away, there] = [await backUpInto(BackupVaultName), await backUpInto('free')]
+  const hold = {
+    Title: 'case 4712',
+    Description: 'Two vaults',
+    RecoveryPointSelection: { VaultNames: [BackupVaultName, 'free'] },
+  }
+  const { LegalHoldId = '' } = await world.call('backup', 'CreateLegalHold', hold)
+  const amending = (state: string): number =>
+    world.rows(`select 1 from job where kind = 'amend-point' and ${state}`).length
+  await until('the hold to be sealed', () =>
+    amending(`state in ('CREATED', 'RUNNING')`) === 0 ? true : undefined,
+  )
+  const directory = directoryOf(world, BackupVaultName)
+  renameSync(directory, `${directory}-away`)
+  await world.call('backup', 'CancelLegalHold', { LegalHoldId, CancelDescription: 'over' })
+  await until('its end to be put off', () =>
+    amending(`state = 'CREATED' and attempts > 0`) === 1 ? true : undefined,
+  )
+  const gone = async (vault: string, RecoveryPointArn: string): Promise<void> => {
+    await world.call('backup', 'DeleteRecoveryPoint', { BackupVaultName: vault, RecoveryPointArn })
+    await until(`${RecoveryPointArn} to go`, () =>
+      world.rows('select 1 from recovery_point where arn = ?', RecoveryPointArn).length === 0
+        ? true
+        : undefined,
+    )
+  }
+  await gone('free', there)
+  renameSync(`${directory}-away`, directory)
+  await editRows(world, `update job set run_at = 0 where state = 'CREATED'`)
+  await gone(BackupVaultName, away)
+})
 
 test('a hold that names nothing, or a time that never was, is refused', async () => {
   const hold = (RecoveryPointSelection: object) =>

@@ -78,7 +78,7 @@ async function amend(
   const vault = await findVault(db, point.account_id, point.region, point.vault_name)
   if (vault === undefined || point.status === 'DELETING') return undefined
   await job.check()
-  const opened = await tools.vaults.open(vault)
+  const opened = await tools.vaults.openThere(vault)
   const { lock } = await protectionOf(tools, vault, opened)
   const holding = await tools.vaults.holding(vault, point)
   const head = await headOf(holding, point.point_id)

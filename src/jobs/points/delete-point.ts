@@ -56,7 +56,7 @@ async function deletePoint(
 ): Promise<JobOutcome> {
   const { row } = job
   await job.check()
-  const opened = await tools.vaults.open(vault)
+  const opened = await tools.vaults.openThere(vault)
   const by = row.caller_arn === BACKUP_SERVICE ? 'expiry' : 'caller'
   const holding = await tools.vaults.holding(vault, point)
   const kept = await whyKept(tools, await protectionOf(tools, vault, opened), holding, point.point_id, by)

@@ -191,6 +191,19 @@ export class VaultRegistry {
   }
 
   /**
+   * For what must not take a recovery point that is not found for one that is gone: what was mounted when the vault was opened may not be
+   * there any more. @throws {JobFailedError} Where the vault's first store is not there now. @throws As `open` does.
+   */
+  async openThere(row: OpenableVault): Promise<Vault> {
+    const vault = await this.open(row)
+    if ((await vault.store.stat('vault.json')) === undefined)
+      throw new JobFailedError(
+        `The storage of backup vault ${row.name} is not there: it has no vault.json. Mount it, or put it back in place`,
+      )
+    return vault
+  }
+
+  /**
    * The vault's cold storage. Keys and records come from its first store, which also says whose the vault is.
    *
    * @param isMade Makes it where nothing lies there yet: never once points were moved, lest an empty place that something else was
