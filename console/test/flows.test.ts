@@ -212,6 +212,17 @@ test('jobs that run and wait are stopped from their screens and lists', { skip: 
   assert.equal((await server.call('backup', 'DescribeBackupJob', { BackupJobId })).State, 'ABORTED')
 })
 
+/** On how many lines each word of an element stands. */
+function linesOfWords(element: HTMLElement): readonly number[] {
+  const text = document.createTreeWalker(element, NodeFilter.SHOW_TEXT).nextNode()
+  return [...(text?.textContent ?? '').matchAll(/\S+/g)].map(({ index, 0: word }) => {
+    const range = document.createRange()
+    range.setStart(text!, index)
+    range.setEnd(text!, index + word.length)
+    return range.getClientRects().length
+  })
+}
+
 test(
   'on a narrow window the screens are reached, and nothing is wider than it',
   { skip: missing },
@@ -233,6 +244,8 @@ test(
       if (width > 400) tooWide.push(`${path}: ${width} px`)
     }
     assert.deepEqual(tooWide, [])
+    await goTo(page, '/vaults')
+    assert.deepEqual(await page.getByText('Not locked').first().evaluate(linesOfWords), [1, 1])
     await page.close()
   },
 )
