@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import * as S3 from '@aws-sdk/client-s3'
+import { callerOf } from '../src/aws/client.ts'
 import type { Call } from '../src/aws/client.ts'
+import { makeRecoveryKit } from '../src/keyring/recovery-kit.ts'
+import { fromBase32, totpCode, totpStep } from '../src/lib/totp.ts'
 import { sealedHolds } from '../src/jobs/plans/protection.ts'
 import { PointNotFoundError } from '../src/vault/errors.ts'
 import type { Vault } from '../src/vault/vault.ts'
@@ -36,6 +39,7 @@ import {
 import {
   ALL_RIGHTS,
   backUpWell,
+  jobEnd,
   makeRole,
   makeUser,
   makeVault,
@@ -62,6 +66,9 @@ const LOCKS = {
   compliance: { MinRetentionDays: 1, MaxRetentionDays: 400, ChangeableForDays: 3 },
 } as const
 
+/** A vault of compliance mode under an encryption key. */
+const KEYED = { BackupVaultName: 'keyed' }
+
 const CALLERS: readonly Caller[] = ['root', 'administrator', 'user']
 /** Who has vaults of their own: each costs time. */
 const WITH_VAULTS: readonly Caller[] = ['root', 'administrator']
@@ -83,7 +90,12 @@ const resources = new Map<string, string>()
 const standing = new Map<string, Spot>()
 
 before(async () => {
-  world = await openWorld({ serve: { coldRoot: [`${REGION}=${coldRoot}`] } })
+  world = await openWorld({
+    serve: {
+      coldRoot: [`${REGION}=${coldRoot}`],
+      encryptionKey: [`department=command:/bin/echo ${Buffer.alloc(32, 6).toString('base64')}`],
+    },
+  })
   callers.set('root', world.call)
   const admin = await makeUser(world, 'admin', [], ['arn:aws:iam::aws:policy/AdministratorAccess'])
   callers.set('administrator', admin.call)
@@ -98,6 +110,9 @@ before(async () => {
   await Promise.all(KINDS.flatMap((kind) => MODES.map((mode) => lockedVault(kind, mode))))
   for (const mode of MODES)
     await world.call('roleback', 'PutVaultColdStorage', { BackupVaultArn: vaultArn(world, `table-${mode}`) })
+  const { EncryptionKey } = await world.call('roleback', 'CreateEncryptionKey', { Name: 'department' })
+  await world.call('backup', 'CreateBackupVault', { ...KEYED, EncryptionKeyArn: EncryptionKey.KeyArn })
+  await world.call('backup', 'PutBackupVaultLockConfiguration', { ...KEYED, ...LOCKS.compliance })
   await sealingDone(world)
   await letServerRun(world, 4)
   for (const kind of KINDS) await lockFinal(kind)
@@ -245,6 +260,57 @@ test('R21 delete table: no operation deletes an account', () => {
     [],
   )
 })
+
+test('R21 delete table: IssueRecoveryKit, the next keys of all vaults, and DeleteEncryptionKey of a locked vault’s', async () => {
+  const spots = await points()
+  const under = await backUpWell(world, {
+    ...KEYED,
+    ResourceArn: resources.get('nobody-compliance') ?? '',
+    IamRoleArn: `arn:aws:iam::${world.accountId}:role/${ROLE}`,
+    Lifecycle: { DeleteAfterDays: 100 },
+  })
+  const { publicKey: PublicKey } = makeRecoveryKit('not used', { cost: 1024 })
+  for (const call of callers.values()) {
+    await assert.rejects(call('roleback', 'IssueRecoveryKit', { PublicKey }), /MFA/i)
+    await assert.rejects(
+      call('roleback', 'DeleteEncryptionKey', { Name: 'department' }),
+      /backup-vault:keyed/,
+    )
+  }
+  const call = await withMfa('user')
+  const { JobIds } = await call('roleback', 'IssueRecoveryKit', { PublicKey })
+  for (const jobId of JobIds) assert.equal((await jobEnd(world, jobId)).State, 'COMPLETED')
+  // What was written under the keys before is read with those of now.
+  const { JobId } = await world.call('roleback', 'StartVerifyJob', KEYED)
+  assert.equal((await jobEnd(world, JobId)).State, 'COMPLETED')
+  const { Status } = await world.call('backup', 'DescribeRecoveryPoint', {
+    ...KEYED,
+    RecoveryPointArn: under,
+  })
+  assert.equal(Status, 'COMPLETED')
+  await assertOutcomes(spots, NEVER, 'next keys')
+})
+
+/** The calls of a user who shows a second factor. */
+async function withMfa(UserName: 'user'): Promise<Call> {
+  const device = await world.call('iam', 'CreateVirtualMFADevice', { VirtualMFADeviceName: UserName })
+  const { SerialNumber, Base32StringSeed } = device.VirtualMFADevice
+  const seed = fromBase32(Buffer.from(Base32StringSeed ?? new Uint8Array()).toString())
+  const step = totpStep(Date.now())
+  await world.call('iam', 'EnableMFADevice', {
+    UserName,
+    SerialNumber,
+    AuthenticationCode1: totpCode(seed, step - 1),
+    AuthenticationCode2: totpCode(seed, step),
+  })
+  const { Credentials: given = assert.fail('no session') } = await (callers.get(UserName) as Call)(
+    'sts',
+    'GetSessionToken',
+    { SerialNumber, TokenCode: totpCode(seed, step + 1) },
+  )
+  const { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, SessionToken: sessionToken } = given
+  return callerOf(world.url, { accessKeyId, secretAccessKey, sessionToken }, world.region)
+}
 
 test('R21 delete table: retention counts that keep the newest, set and approved by who may', async () => {
   const sets = [await points('counted'), await points('counted'), await points('counted')]
@@ -420,8 +486,8 @@ test('R21 delete table: the storage is put back to before the lock, rows and all
     for (const { vault } of spots) {
       const present = directoryOf(world, vault)
       const older = olderCopyOf(vault)
-      // The older storage gets the points, not the records: what says that the vault is locked is missing.
-      for (const folder of ['points', 'data', 'meta', 'index']) {
+      // The older storage gets the points and their keys, not the records: what says that the vault is locked is missing.
+      for (const folder of ['points', 'data', 'meta', 'index', 'keys']) {
         rmSync(join(older, folder), { recursive: true, force: true })
         cpSync(join(present, folder), join(older, folder), { recursive: true })
       }
