@@ -40,7 +40,7 @@ export async function keyOfNewVault(ctx: Context, chosen: string | undefined): P
     await ctx.server.encryptionKeys.loadKey(row.name, row.key_id)
   } catch (error) {
     if (!(error instanceof EncryptionKeyError)) throw error
-    ctx.log.error('a vault could not be made under its key', { key: row.arn, reason: error.message })
+    ctx.log.error('a vault could not be made under its key', { key: row.arn, reason: error.reason })
     throw new InvalidRequestException(
       `Cannot create the backup vault: encryption key ${row.name} (${row.arn}) is not available on the server now. Try again once those who run the server have brought it back`,
       { Context: 'EncryptionKeyArn' },

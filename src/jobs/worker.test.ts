@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { StoreFullError } from '../blobs/blob-store.ts'
+import { EncryptionKeyError } from '../keyring/encryption-keys.ts'
 import { ServerKey } from '../keyring/server-key.ts'
 import type { Clock } from '../lib/clock.ts'
 import { uuid } from '../lib/ids.ts'
@@ -28,6 +29,8 @@ async function withWorker(
     store: Store
     clock: { ms: number }
     worker: Worker
+    /** Of the log. */
+    readonly lines: readonly string[]
     readonly put: (more?: Partial<JobTable>) => Promise<string>
   }) => Promise<void>,
 ): Promise<void> {
@@ -35,7 +38,8 @@ async function withWorker(
   const clock = { ms: 1_000_000_000_000 }
   const passed: Clock = { now: () => clock.ms, monotonic: () => performance.now() }
   const serverKey = new ServerKey(Buffer.alloc(32, 1))
-  const log = createLog('silent')
+  const lines: string[] = []
+  const log = createLog('json', (line) => void lines.push(line))
   const dataDir = '/nowhere'
   const tools: JobTools = {
     store,
@@ -82,7 +86,7 @@ async function withWorker(
   }
   worker.start()
   try {
-    await run({ store, clock, worker, put })
+    await run({ store, clock, worker, lines, put })
   } finally {
     await worker.stop()
     await store.close()
@@ -100,6 +104,30 @@ async function until(store: Store, jobId: string, isIt: (job: JobTable) => boole
 const refused = (): never => {
   throw new Error('Cannot connect', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) })
 }
+
+test('why an encryption key is away is in the log, and not in the job, which tenants read', async () => {
+  const runner: JobRunner = () => {
+    throw new EncryptionKeyError('usb', 'Cannot read "/media/usb.key"')
+  }
+  await withWorker(runner, async ({ store, lines, put }) => {
+    const waits = await until(store, await put(), (job) => job.state === 'CREATED' && job.attempts === 1)
+    const failed = await until(store, await put({ start_by: null }), (job) => isFinished(job.state))
+    for (const { status_message } of [waits, failed]) {
+      assert.match(status_message ?? '', /^Encryption key usb cannot be had: it is not available/)
+      assert.doesNotMatch(status_message ?? '', /usb\.key/)
+    }
+    // The line of the second is written after its row.
+    while (lines.length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+    const logged = lines.map((line) => JSON.parse(line) as { message: string; why?: string })
+    assert.deepEqual(
+      logged.map(({ message, why }) => [message, why]),
+      ['job put back', 'job ended'].map((message) => [
+        message,
+        'Encryption key usb cannot be had: Cannot read "/media/usb.key"',
+      ]),
+    )
+  })
+})
 
 test('a backup whose source is down waits in CREATED with the reason and is tried again', async () => {
   let tries = 0

@@ -171,7 +171,12 @@ export class Worker {
       const error = await behindRoom(tools, row, thrown)
       const again = retryOf(error, row, tools.clock)
       if (again !== undefined && (await putBack(tools.store.db, job.claim, again))) {
-        tools.log.info('job put back', { job: row.job_id, kind: row.kind, reason: again.message })
+        tools.log.info('job put back', {
+          job: row.job_id,
+          kind: row.kind,
+          reason: again.message,
+          why: whyKeyAway(error),
+        })
         return
       }
       const last = again === undefined ? error : await this.#stopOf(job)
@@ -184,6 +189,7 @@ export class Worker {
         kind: row.kind,
         state: end.end.state,
         reason: end.end.status_message ?? undefined,
+        why: whyKeyAway(last),
       })
     } catch (lost) {
       tools.log.warn('the end of a job could not be written', { job: row.job_id, error: messageOf(lost) })
@@ -357,6 +363,11 @@ function failureOf(error: unknown): { isUnexpected: boolean; end: Omit<JobEnd, '
   )
     return end('FAILED', error.message, 'FAILURE')
   return { ...end('FAILED', `Job failed: ${messageOf(error)}`, 'FAILURE'), isUnexpected: true }
+}
+
+/** What a job's message leaves out, since tenants read it. */
+function whyKeyAway(error: unknown): string | undefined {
+  return error instanceof EncryptionKeyError ? error.reason : undefined
 }
 
 function messageOf(error: unknown): string {

@@ -21,8 +21,16 @@ function keyFile(name: string, master: Buffer): string {
   return file
 }
 
-const refusal = (text: RegExp) => (error: unknown) =>
-  error instanceof EncryptionKeyError && (assert.match(error.message, text), true)
+/** Told to those who run the server alone. */
+const refusal = (text: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof EncryptionKeyError)
+  assert.match(error.reason, text)
+  assert.match(
+    error.message,
+    /^Encryption key \w+ cannot be had: it is not available on the server now\. Those who run it see why in \S+$/,
+  )
+  return true
+}
 
 test('a vault’s keys open with the server’s key and its encryption key together, and with neither alone', async () => {
   const keys = new EncryptionKeys(new Map([['a', { kind: 'file', file: keyFile('a', MASTER) }]]), () => 0)

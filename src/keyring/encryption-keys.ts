@@ -8,13 +8,26 @@ import type { Sealer } from './server-key.ts'
  * (docs/adr/0036). A vault's keys are sealed under it, and what that gives under the server's key.
  */
 
-/** The key cannot be had now, or what is there is another one. Nothing is lost: it is asked for anew each time. */
+const AWAY = 'it is not available on the server now. Those who run it see why in roleback:ListEncryptionKeys'
+
+/**
+ * The key cannot be had now, or what is there is another one. Nothing is lost: it is asked for anew each time. The message is for
+ * everybody, since jobs of tenants end with it, too: it names no place or program of the server, and neither may what wraps it.
+ */
 export class EncryptionKeyError extends Error {
   override name = 'EncryptionKeyError'
   readonly code = 'ENCRYPTION_KEY'
+  /** Why, with places and programs of the server: for those who run it, and the server's log. */
+  readonly reason: string
 
-  constructor(name: string, reason: string, options?: ErrorOptions) {
-    super(`Encryption key ${name} cannot be had: ${reason}`, options)
+  /** @param told What everybody is told. By default that it is away, and who sees why. */
+  constructor(
+    name: string,
+    reason: string,
+    { told = AWAY, ...options }: ErrorOptions & { told?: string } = {},
+  ) {
+    super(`Encryption key ${name} cannot be had: ${told}`, options)
+    this.reason = `Encryption key ${name} cannot be had: ${reason}`
   }
 }
 

@@ -69,7 +69,7 @@ async function idOf(ctx: Context, name: string): Promise<string> {
     return (await ctx.server.encryptionKeys.load(name)).keyId
   } catch (cause) {
     if (cause instanceof EncryptionKeyError)
-      throw new InvalidRequestException(`Cannot create encryption key ${name}. ${cause.message}`)
+      throw new InvalidRequestException(`Cannot create encryption key ${name}. ${cause.reason}`)
     throw cause
   }
 }
@@ -142,7 +142,7 @@ async function problemOf(ctx: Context, { name, key_id }: EncryptionKeyTable): Pr
     await ctx.server.encryptionKeys.loadKey(name, key_id)
     return undefined
   } catch (error) {
-    if (error instanceof EncryptionKeyError) return error.message
+    if (error instanceof EncryptionKeyError) return error.reason
     throw error
   }
 }

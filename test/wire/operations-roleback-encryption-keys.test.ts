@@ -148,6 +148,21 @@ test('a tenant sees its own keys, and where they come from is nobody’s but the
     return true
   })
   renameSync(`${file}.away`, file)
+  const EncryptionKeyArn = made.EncryptionKey.KeyArn
+  await tenant.call('backup', 'CreateBackupVault', { BackupVaultName: 'told', EncryptionKeyArn })
+  await until('the tenant’s vault to be there', async () => {
+    const { VaultState } = await tenant.call('backup', 'DescribeBackupVault', { BackupVaultName: 'told' })
+    return VaultState === 'AVAILABLE' ? true : undefined
+  })
+  renameSync(file, `${file}.away`)
+  const { JobId } = await tenant.call('roleback', 'StartVerifyJob', { BackupVaultName: 'told' })
+  const message = await until('the verification to say that the key is away', async () => {
+    const { Job } = await tenant.call('roleback', 'DescribeJob', { JobId })
+    return Job?.StatusMessage
+  })
+  renameSync(`${file}.away`, file)
+  assert.match(message, /Encryption key tenant/)
+  assert.ok(!message.includes(keys), `no place of the server is told: ${message}`)
   // Another account's key is none.
   const foreign = { BackupVaultName: 'of-tenant', EncryptionKeyArn: key.KeyArn }
   await assert.rejects(
@@ -239,7 +254,7 @@ test('a key that is taken away: its vaults fail with its name, others work, prom
   assert.equal(failed.Status, 'FAILED')
   assert.match(
     failed.StatusMessage ?? '',
-    /Encryption key finance cannot be had: Cannot read encryption key finance ".*finance\.key": it is not there/,
+    /^Encryption key finance cannot be had: it is not available on the server now\. Those who run it see why in roleback:ListEncryptionKeys$/,
   )
   // Backups wait inside their start window, as for a source that is down.
   const { BackupJobId = '' } = await world.call('backup', 'StartBackupJob', intoVault('secret'))

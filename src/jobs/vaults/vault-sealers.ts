@@ -48,11 +48,12 @@ export class VaultSealers {
     if (keyId === undefined) return serverKey
     this.#keyIds.set(vaultId, keyId)
     const row = await findEncryptionKeyById(store.db, keyId)
-    if (row === undefined)
-      throw new EncryptionKeyError(
-        keyId,
-        'nothing says which of the server’s keys it is. Make it known again with roleback encryption-key create',
-      )
+    if (row === undefined) {
+      // Nothing of the server is in it, and ListEncryptionKeys does not know the key.
+      const told =
+        'nothing says which of the server’s keys it is. Make it known again with roleback encryption-key create'
+      throw new EncryptionKeyError(keyId, told, { told })
+    }
     return sealerUnder(serverKey, keyId, await this.#encryptionKeys.loadKey(row.name, keyId))
   }
 }
