@@ -13,6 +13,8 @@ import { untilRefused } from '../api/queries.ts'
 import { allPages, roleback } from '../api/roleback.ts'
 import { Arn } from './arn.tsx'
 import { count, nameOf, statementText } from './format.ts'
+import { callerDecisions, stepsOf } from './job-steps.ts'
+import type { Step } from './job-steps.ts'
 import { Problem } from './problem.tsx'
 import { ResourceName } from './resource-link.tsx'
 
@@ -26,15 +28,11 @@ interface JobIdentityProps {
   readonly roleArn: string | undefined
   readonly resourceArn: string | undefined
   readonly vault: string | undefined
+  readonly pointArn: string | undefined
+  /** Of a restore: what it makes or fills, as far as that is known yet; undefined of other jobs. */
+  readonly restored: { readonly arn: string | undefined } | undefined
   readonly createdAt: Date | undefined
   readonly isRunning: boolean
-}
-
-/** One arrow of the picture: who asks for what, and the decisions that it stands for. */
-interface Step {
-  readonly id: string
-  readonly label: string
-  readonly decisions: readonly JobDecision[]
 }
 
 /**
@@ -60,14 +58,14 @@ export function JobIdentity(props: JobIdentityProps): ReactNode {
   })
   const passed = useQuery({
     queryKey: ['passed', jobId],
-    queryFn: async () => await passDecisions(props),
+    queryFn: async () => await callerDecisions(props),
     enabled: props.createdAt !== undefined && props.callerArn !== undefined,
     // Whoever may not read the audit trail sees the rest.
     throwOnError: false,
   })
   const [chosen, setChosen] = useState<string>()
   const decisions = [...(passed.data ?? []), ...(data?.rows ?? [])]
-  const steps = stepsOf(decisions)
+  const steps = stepsOf(decisions, props)
   const shown = steps.find(({ id }) => id === chosen)
   return (
     <Container
@@ -93,78 +91,6 @@ export function JobIdentity(props: JobIdentityProps): ReactNode {
       )}
     </Container>
   )
-}
-
-/** How far from a job's creation the decision on its role may lie, in seconds: the same request makes both. */
-const SAME_REQUEST_S = 2
-
-/**
- * The caller's decision is in the audit trail, for it was taken before there was a job. Others may have asked for the same role in the
- * same second, and been refused: there is a job, so of the caller's own the last that allowed it is the one.
- */
-async function passDecisions({
-  callerArn,
-  roleArn,
-  createdAt,
-}: JobIdentityProps): Promise<readonly JobDecision[]> {
-  if (callerArn === undefined || roleArn === undefined || createdAt === undefined) return []
-  const at = createdAt.getTime() / 1000
-  const { Events } = await roleback('LookupAuditEvents', {
-    Action: 'iam:PassRole',
-    Resource: roleArn,
-    PrincipalArn: callerArn,
-    Effect: 'Allow',
-    StartTime: at - SAME_REQUEST_S,
-    EndTime: at + SAME_REQUEST_S,
-    MaxResults: 1,
-  })
-  return Events.map(({ Effect, Resource, EventTime, CloudTrailEvent }) => {
-    const { additionalEventData } = JSON.parse(CloudTrailEvent) as {
-      readonly additionalEventData?: {
-        readonly policy?: string
-        readonly statement?: string
-        readonly reason?: string
-      }
-    }
-    return {
-      Step: 'caller',
-      IsOptional: false,
-      Action: 'iam:PassRole',
-      Effect,
-      ResourceArn: Resource,
-      Count: 1,
-      Reason: additionalEventData?.reason,
-      PolicyArn: additionalEventData?.policy,
-      StatementId: additionalEventData?.statement,
-      FirstAt: EventTime,
-      LastAt: EventTime,
-    }
-  })
-}
-
-function stepsOf(decisions: readonly JobDecision[]): readonly Step[] {
-  const of = (id: string, label: string, is: (decision: JobDecision) => boolean): Step => ({
-    id,
-    label,
-    decisions: decisions.filter(is),
-  })
-  const isPass = ({ Action }: JobDecision): boolean => Action === 'iam:PassRole'
-  const isStart = ({ Action }: JobDecision): boolean => Action.startsWith('backup:Start')
-  const isAssume = ({ Action }: JobDecision): boolean => Action === 'sts:AssumeRole'
-  const isVault = ({ Action, ResourceArn }: JobDecision): boolean =>
-    /^(?:backup|backup-storage):/.test(Action) &&
-    !isStart({ Action } as JobDecision) &&
-    !/:elasticfilesystem:/.test(ResourceArn)
-  const isKey = ({ Action }: JobDecision): boolean => Action.startsWith('kms:')
-  const rest = (decision: JobDecision): boolean =>
-    ![isPass, isStart, isAssume, isVault, isKey].some((is) => is(decision))
-  return [
-    of('pass', 'The caller passes the role', (one) => isPass(one) || isStart(one)),
-    of('assume', 'The backup service takes it on', isAssume),
-    of('resource', 'The session works on the resource', rest),
-    of('vault', 'The session works on the vault', isVault),
-    of('key', 'The session uses the key', isKey),
-  ]
 }
 
 type Health = 'allowed' | 'lessened' | 'denied' | 'unasked'
@@ -202,6 +128,8 @@ function Picture({
   roleArn,
   resourceArn,
   vault,
+  pointArn,
+  restored,
   steps,
   chosen,
   onChoose,
@@ -220,6 +148,8 @@ function Picture({
     />
   )
   const role = nameOf(roleArn)
+  // What a restore makes has its ARN before the job says so: it is decided on.
+  const worked = restored === undefined ? resourceArn : (restored.arn ?? onResource.decisions[0]?.ResourceArn)
   return (
     <div className="identity" role="group" aria-label="Caller, role, session and what it works on">
       <Node title="Caller" name={nameOf(callerArn)} detail={callerArn} />
@@ -235,14 +165,14 @@ function Picture({
         <div>
           {arrow(onResource)}
           <Node
-            title="Resource"
-            name={resourceArn === undefined ? '–' : <ResourceName arn={resourceArn} />}
-            detail={resourceArn}
+            title={restored === undefined ? 'Resource' : 'Restored resource'}
+            name={worked === undefined ? '–' : <ResourceName arn={worked} />}
+            detail={worked}
           />
         </div>
         <div>
           {arrow(onVault)}
-          <Node title="Vault" name={vault ?? '–'} detail={undefined} />
+          <Node title="Vault" name={vault ?? '–'} detail={pointArn} />
         </div>
         <div>
           {arrow(onKey)}

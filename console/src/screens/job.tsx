@@ -150,6 +150,8 @@ export function Job(): ReactNode {
           roleArn={data.roleArn}
           resourceArn={data.resourceArn}
           vault={data.vault ?? own.data?.BackupVaultName}
+          pointArn={data.pointArn}
+          restored={kind === 'restore' ? { arn: data.madeArn } : undefined}
           createdAt={data.created}
           isRunning={isRunning}
         />
