@@ -26,6 +26,9 @@ const DIRECTORIES = ['web-assets', 'customer-files', 'mail-archive', 'wiki', 'ac
 export interface Filled {
   readonly resources: ReadonlyMap<string, string>
   readonly planId: string
+  readonly selectionId: string
+  /** Of the plan as it was first. */
+  readonly planVersionId: string
   readonly doneJobId: string
   readonly deniedJobId: string
   readonly copyJobId: string
@@ -106,7 +109,7 @@ export async function fill(server: ServerProcess, folder: string): Promise<Fille
   })
   await ended(async () => (await call('backup', 'DescribeCopyJob', { CopyJobId: copyJobId })).CopyJob?.State)
   await ended(async () => (await call('backup', 'DescribeRestoreJob', { RestoreJobId: restoreJobId })).Status)
-  const planId = await makePlan(server, role)
+  const plan = await makePlan(server, role)
   const { LegalHoldId: holdId = '' } = await call('backup', 'CreateLegalHold', {
     Title: 'Case 4711',
     Description: 'Keep the accounts of 2026 until the court has decided',
@@ -141,7 +144,7 @@ export async function fill(server: ServerProcess, folder: string): Promise<Fille
   const refusalId = await refusal(server, dba, resources.get('wiki') ?? '', role)
   return {
     resources,
-    planId,
+    ...plan,
     doneJobId,
     deniedJobId,
     copyJobId,
@@ -185,29 +188,37 @@ async function makeIdentities({ call }: ServerProcess): Promise<Credentials> {
   return { accessKeyId: key.AccessKeyId, secretAccessKey: key.SecretAccessKey }
 }
 
-async function makePlan({ call }: ServerProcess, role: string): Promise<string> {
-  const { BackupPlanId = '' } = await call('backup', 'CreateBackupPlan', {
-    BackupPlan: {
-      BackupPlanName: 'production-daily',
-      Rules: [
-        {
-          RuleName: 'nightly',
-          TargetBackupVaultName: 'production',
-          ScheduleExpression: 'cron(30 1 * * ? *)',
-          ScheduleExpressionTimezone: 'Europe/Berlin',
-          Lifecycle: { DeleteAfterDays: 35 },
-        },
-        {
-          RuleName: 'monthly',
-          TargetBackupVaultName: 'archive',
-          ScheduleExpression: 'cron(0 4 1 * ? *)',
-          Lifecycle: { DeleteAfterDays: 400 },
-        },
-      ],
+async function makePlan(
+  { call }: ServerProcess,
+  role: string,
+): Promise<Pick<Filled, 'planId' | 'planVersionId' | 'selectionId'>> {
+  const nightly = {
+    RuleName: 'nightly',
+    TargetBackupVaultName: 'production',
+    ScheduleExpression: 'cron(30 1 * * ? *)',
+    ScheduleExpressionTimezone: 'Europe/Berlin',
+    Lifecycle: { DeleteAfterDays: 35 },
+  }
+  const monthly = {
+    RuleName: 'monthly',
+    TargetBackupVaultName: 'archive',
+    ScheduleExpression: 'cron(0 4 1 * ? *)',
+    Lifecycle: { DeleteAfterDays: 400 },
+  }
+  const BackupPlanName = 'production-daily'
+  const { BackupPlanId: planId = '', VersionId: planVersionId = '' } = await call(
+    'backup',
+    'CreateBackupPlan',
+    {
+      BackupPlan: { BackupPlanName, Rules: [{ ...nightly, Lifecycle: { DeleteAfterDays: 14 } }] },
     },
+  )
+  await call('backup', 'UpdateBackupPlan', {
+    BackupPlanId: planId,
+    BackupPlan: { BackupPlanName, Rules: [nightly, monthly] },
   })
-  await call('backup', 'CreateBackupSelection', {
-    BackupPlanId,
+  const { SelectionId: selectionId = '' } = await call('backup', 'CreateBackupSelection', {
+    BackupPlanId: planId,
     BackupSelection: {
       SelectionName: 'tagged-production',
       IamRoleArn: role,
@@ -219,7 +230,7 @@ async function makePlan({ call }: ServerProcess, role: string): Promise<string> 
     MinRetentionDays: 30,
     MaxRetentionDays: 3650,
   })
-  return BackupPlanId
+  return { planId, planVersionId, selectionId }
 }
 
 async function refusal(

@@ -219,6 +219,39 @@ test(
   },
 )
 
+test(
+  'a version is compared with the plan as it is now, and comes back as a new one',
+  { skip: missing },
+  async () => {
+    const { id } = await planNamed('mondays')
+    await goTo(page, `/plans/${id}?tab=versions`)
+    const versions = page.getByRole('grid', { name: 'Versions' })
+    await versions
+      .getByRole('row', { name: /Earlier/ })
+      .getByRole('link')
+      .click()
+    await page.getByRole('heading', { level: 1, name: /^Version of / }).waitFor()
+    const changes = page.getByRole('table', { name: 'What is different now' }).getByRole('row')
+    await shows(page, changes.filter({ hasText: 'daily' }))
+    assert.deepEqual(
+      (await changes.allInnerTexts()).map((text) => text.split(/\s*[\t\n]\s*/).filter((cell) => cell !== '')),
+      [
+        ['Rule', 'What', 'In this version', 'Now'],
+        ['daily', 'Kept', '40 days', '50 days'],
+      ],
+    )
+    const deep = new URL(page.url()).pathname.replace('/console', '')
+    await page.getByRole('button', { name: 'Restore this version' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Restore as a new version' }).click()
+    await shows(page, page.getByText('The version was restored'))
+    await shows(page, page.getByRole('cell', { name: '40 days' }))
+    await shows(page, versions.getByRole('row', { name: /Earlier/ }).nth(1))
+    assert.deepEqual((await planNamed('mondays')).rules[0]?.Lifecycle, { DeleteAfterDays: 40 })
+    await goTo(page, deep)
+    await shows(page, page.getByText('Nothing: it says the same as the version in use.'))
+  },
+)
+
 test('counts that are refused leave the plan saved, and say so', { skip: missing }, async () => {
   const { call } = server
   await call('iam', 'CreateUser', { UserName: 'planner' })

@@ -1,4 +1,4 @@
-import type { BackupPlanInput, Lifecycle } from '@aws-sdk/client-backup'
+import type { BackupPlanInput, BackupSelection, Lifecycle } from '@aws-sdk/client-backup'
 
 /** A backup plan as Terraform's aws provider writes it. */
 export function terraformOf(
@@ -26,14 +26,54 @@ export function terraformOf(
     ]),
     '  }',
   ])
-  const name = (plan.BackupPlanName ?? 'plan').replaceAll(/\W/g, '_')
   return [
-    `resource "aws_backup_plan" ${JSON.stringify(name)} {`,
+    `resource "aws_backup_plan" ${label(plan.BackupPlanName ?? 'plan')} {`,
     ...lines(2, { name: plan.BackupPlanName }),
     ...rules.flat(),
     ...map(2, 'tags', plan.tags),
     '}',
   ].join('\n')
+}
+
+/** A resource assignment as Terraform's aws provider writes it. */
+export function selectionTerraformOf(planId: string, selection: BackupSelection): string {
+  const { SelectionName, IamRoleArn, Resources = [], NotResources = [], ListOfTags = [] } = selection
+  const conditions = CONDITIONS.flatMap(([operator, block]) =>
+    (selection.Conditions?.[operator] ?? []).flatMap(({ ConditionKey, ConditionValue }) => [
+      `    ${block} {`,
+      ...lines(6, { key: ConditionKey, value: ConditionValue }),
+      '    }',
+    ]),
+  )
+  return [
+    `resource "aws_backup_selection" ${label(SelectionName ?? 'selection')} {`,
+    ...lines(2, { name: SelectionName, plan_id: planId, iam_role_arn: IamRoleArn }),
+    ...list('resources', Resources),
+    ...list('not_resources', NotResources),
+    ...ListOfTags.flatMap(({ ConditionType, ConditionKey, ConditionValue }) => [
+      '  selection_tag {',
+      ...lines(4, { type: ConditionType, key: ConditionKey, value: ConditionValue }),
+      '  }',
+    ]),
+    ...(conditions.length === 0 ? [] : ['  condition {', ...conditions, '  }']),
+    '}',
+  ].join('\n')
+}
+
+const CONDITIONS = [
+  ['StringEquals', 'string_equals'],
+  ['StringNotEquals', 'string_not_equals'],
+  ['StringLike', 'string_like'],
+  ['StringNotLike', 'string_not_like'],
+] as const
+
+function list(name: string, of: readonly string[]): string[] {
+  return of.length === 0 ? [] : [`  ${name} = [`, ...of.map((one) => `    ${literal(one)},`), '  ]']
+}
+
+/** What Terraform's other resources call this one. */
+function label(name: string): string {
+  return JSON.stringify(name.replaceAll(/\W/g, '_'))
 }
 
 function lifecycle(indent: number, of: Lifecycle | undefined): string[] {

@@ -23,10 +23,12 @@ const Vaults = screen(async () => (await import('../screens/vaults.tsx')).Vaults
 const Vault = screen(async () => (await import('../screens/vault.tsx')).Vault)
 const Restore = screen(async () => (await import('../screens/restore.tsx')).Restore)
 const Plans = screen(async () => (await import('../screens/plans.tsx')).Plans)
-const Plan = screen(async () => (await import('../screens/plan.tsx')).Plan)
+const Plan = screen(async () => (await import('../screens/plan/plan.tsx')).Plan)
 const CreatePlan = screen(async () => (await import('../screens/create-plan.tsx')).CreatePlan)
 const EditPlan = screen(async () => (await import('../screens/edit-plan.tsx')).EditPlan)
-const Assign = screen(async () => (await import('../screens/assign.tsx')).Assign)
+const Assign = screen(async () => (await import('../screens/assignments/assign.tsx')).Assign)
+const Assignment = screen(async () => (await import('../screens/assignments/assignment.tsx')).Assignment)
+const PlanVersion = screen(async () => (await import('../screens/plan/plan-version.tsx')).PlanVersion)
 const Access = screen(async () => (await import('../screens/access/access.tsx')).Access)
 const Explain = screen(async () => (await import('../screens/access/explain.tsx')).Explain)
 const Identity = lazy(async () => ({ default: (await import('../screens/access/identity.tsx')).Identity }))
@@ -71,6 +73,8 @@ export function Shell(): ReactNode {
             <Route path="plans/:id" element={<Plan />} />
             <Route path="plans/:id/edit" element={<EditPlan />} />
             <Route path="plans/:id/assign" element={<Assign />} />
+            <Route path="plans/:id/assignments/:selection" element={<Assignment />} />
+            <Route path="plans/:id/versions/:version" element={<PlanVersion />} />
             <Route path="access" element={<Access />} />
             <Route path="access/explain/:id?" element={<Explain />} />
             <Route path="access/simulate" element={<Simulate />} />

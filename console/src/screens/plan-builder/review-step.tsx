@@ -18,7 +18,7 @@ import { roleback } from '../../api/roleback.ts'
 import { AwsCommand } from '../../parts/aws-command.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { terraformOf } from '../../parts/terraform.ts'
-import { RuleTable } from '../rule-table.tsx'
+import { RuleTable } from '../plan/rule-table.tsx'
 
 /** Recovery points that are looked at for one rule. */
 const MAX_LOOKED_AT = 500

@@ -1,8 +1,6 @@
 import {
   DeleteBackupPlanCommand,
-  DeleteBackupSelectionCommand,
   GetBackupPlanCommand,
-  ListBackupPlanVersionsCommand,
   ListBackupSelectionsCommand,
 } from '@aws-sdk/client-backup'
 import type { BackupPlan, BackupSelectionsListMember } from '@aws-sdk/client-backup'
@@ -15,20 +13,22 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams, useSearchParams } from 'react-router'
+import { PlanDocuments } from './plan-documents.tsx'
+import { PlanVersions } from './plan-versions.tsx'
 import { RuleTable } from './rule-table.tsx'
-import { backup } from '../api/backup.ts'
-import type { BackupPlanRun } from '../api/generated.ts'
-import { roleback } from '../api/roleback.ts'
-import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
-import { Confirm } from '../parts/confirm.tsx'
-import { fromSeconds, nameOf, ownZone, when } from '../parts/format.ts'
-import { List } from '../parts/list.tsx'
-import { notify } from '../parts/notices.tsx'
-import { usePages } from '../parts/pages.ts'
-import { Problem } from '../parts/problem.tsx'
-import { Screen } from '../parts/screen.tsx'
-import { terraformOf } from '../parts/terraform.ts'
-import { TAB_WORDS } from '../parts/tab-words.ts'
+import { DeleteAssignment } from '../assignments/delete-assignment.tsx'
+import { backup } from '../../api/backup.ts'
+import type { BackupPlanRun } from '../../api/generated.ts'
+import { roleback } from '../../api/roleback.ts'
+import { Confirm } from '../../parts/confirm.tsx'
+import { fromSeconds, nameOf, ownZone, when } from '../../parts/format.ts'
+import { Link } from '../../parts/link.tsx'
+import { List } from '../../parts/list.tsx'
+import { notify } from '../../parts/notices.tsx'
+import { usePages } from '../../parts/pages.ts'
+import { Problem } from '../../parts/problem.tsx'
+import { Screen } from '../../parts/screen.tsx'
+import { TAB_WORDS } from '../../parts/tab-words.ts'
 
 /** AWS's most. */
 const NEXT_RUNS = 10
@@ -72,8 +72,8 @@ export function Plan(): ReactNode {
             tabs={[
               { id: 'resources', label: 'Resource assignments', content: <Selections planId={id} /> },
               { id: 'runs', label: 'Runs', content: <Runs planId={id} /> },
-              { id: 'versions', label: 'Versions', content: <Versions planId={id} /> },
-              { id: 'code', label: 'Show as', content: <ShowAs plan={plan} /> },
+              { id: 'versions', label: 'Versions', content: <PlanVersions planId={id} /> },
+              { id: 'code', label: 'Show as', content: <PlanDocuments plan={plan} /> },
             ]}
           />
         </>
@@ -140,7 +140,8 @@ function Selections({ planId }: { readonly planId: string }): ReactNode {
     )
     return { rows: answer.BackupSelectionsList ?? [], next: answer.NextToken }
   })
-  const [doomed, setDoomed] = useState<BackupSelectionsListMember>()
+  const [doomed, setDoomed] = useState<{ readonly id: string; readonly name: string }>()
+  const path = `/plans/${encodeURIComponent(planId)}/assignments/`
   const list = (
     <List<BackupSelectionsListMember>
       variant="container"
@@ -150,17 +151,24 @@ function Selections({ planId }: { readonly planId: string }): ReactNode {
       idOf={({ SelectionId = '' }) => SelectionId}
       empty="Nothing is assigned: this plan backs nothing up yet."
       columns={[
-        { id: 'name', header: 'Name', isRowHeader: true, cell: (one) => one.SelectionName },
+        {
+          id: 'name',
+          header: 'Name',
+          isRowHeader: true,
+          cell: ({ SelectionId = '', SelectionName }) => (
+            <Link to={path + encodeURIComponent(SelectionId)}>{SelectionName}</Link>
+          ),
+        },
         { id: 'role', header: 'Role', cell: (one) => nameOf(one.IamRoleArn) },
         { id: 'created', header: 'Created', cell: (one) => when(one.CreationDate) },
         {
           id: 'do',
           header: 'Actions',
-          cell: (one) => (
+          cell: ({ SelectionId: id = '', SelectionName: name = '' }) => (
             <Button
               variant="inline-link"
-              ariaLabel={`Delete ${one.SelectionName ?? ''}`}
-              onClick={() => setDoomed(one)}
+              ariaLabel={`Delete ${name}`}
+              onClick={() => setDoomed({ id, name })}
             >
               Delete
             </Button>
@@ -173,22 +181,12 @@ function Selections({ planId }: { readonly planId: string }): ReactNode {
     <>
       {list}
       {doomed !== undefined && (
-        <Confirm
-          title={`Delete ${doomed.SelectionName ?? ''}`}
-          what="delete this resource assignment"
-          word="delete"
-          action="Delete assignment"
-          command={['delete-backup-selection', { BackupPlanId: planId, SelectionId: doomed.SelectionId }]}
+        <DeleteAssignment
+          planId={planId}
+          selection={doomed}
           onClose={() => setDoomed(undefined)}
-          onConfirm={async () => {
-            const { SelectionId, SelectionName } = doomed
-            await backup.send(new DeleteBackupSelectionCommand({ BackupPlanId: planId, SelectionId }))
-            notify(`The assignment ${SelectionName ?? ''} was deleted.`)
-            pages.refresh()
-          }}
-        >
-          What it assigns is backed up by this plan no more. Recovery points stay.
-        </Confirm>
+          onDeleted={pages.refresh}
+        />
       )}
     </>
   )
@@ -220,49 +218,4 @@ function Runs({ planId }: { readonly planId: string }): ReactNode {
       ]}
     />
   )
-}
-
-function Versions({ planId }: { readonly planId: string }): ReactNode {
-  const pages = usePages(['versions', planId], async (NextToken) => {
-    const answer = await backup.send(
-      new ListBackupPlanVersionsCommand({ BackupPlanId: planId, MaxResults: 50, NextToken }),
-    )
-    return { rows: answer.BackupPlanVersionsList ?? [], next: answer.NextToken }
-  })
-  return (
-    <List
-      variant="container"
-      title="Versions"
-      what="list its versions"
-      pages={pages}
-      idOf={({ VersionId = '' }) => VersionId}
-      empty="No versions."
-      columns={[
-        { id: 'created', header: 'Created', isRowHeader: true, cell: (one) => when(one.CreationDate) },
-        { id: 'deleted', header: 'Replaced', cell: (one) => when(one.DeletionDate) },
-        { id: 'id', header: 'Version ID', cell: (one) => one.VersionId },
-      ]}
-    />
-  )
-}
-
-/** The same plan as documents: what AWS's tools take. */
-function ShowAs({ plan }: { readonly plan: BackupPlan }): ReactNode {
-  return (
-    <Container header={<Header variant="h2">Show as</Header>}>
-      <Box variant="h3">Terraform</Box>
-      <Box variant="code">
-        <pre className="command">{terraformOf(plan)}</pre>
-      </Box>
-      <AwsCommand command={awsCommand('backup', 'create-backup-plan', { BackupPlan: inputOf(plan) })} />
-    </Container>
-  )
-}
-
-/** What CreateBackupPlan takes: without what the server added. */
-function inputOf(plan: BackupPlan): object {
-  return {
-    ...plan,
-    Rules: (plan.Rules ?? []).map((rule) => ({ ...rule, RuleId: undefined })),
-  }
 }

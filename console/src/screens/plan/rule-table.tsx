@@ -2,7 +2,7 @@ import type { BackupRuleInput } from '@aws-sdk/client-backup'
 import Header from '@cloudscape-design/components/header'
 import Table from '@cloudscape-design/components/table'
 import type { ReactNode } from 'react'
-import { count, nameOf, scheduleText } from '../parts/format.ts'
+import { count, nameOf, scheduleText } from '../../parts/format.ts'
 
 /** The rules of a plan, in words. */
 export function RuleTable({ rules }: { readonly rules: readonly BackupRuleInput[] }): ReactNode {
@@ -37,7 +37,7 @@ export function RuleTable({ rules }: { readonly rules: readonly BackupRuleInput[
   )
 }
 
-function keptText(lifecycle: BackupRuleInput['Lifecycle']): string {
+export function keptText(lifecycle: BackupRuleInput['Lifecycle']): string {
   const { DeleteAfterDays: days, MoveToColdStorageAfterDays: cold } = lifecycle ?? {}
   const kept = days === undefined ? 'for good' : count(days, 'day')
   return cold === undefined ? kept : `${kept}, cold after ${count(cold, 'day')}`
