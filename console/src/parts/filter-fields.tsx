@@ -89,6 +89,7 @@ export function TextFilter({
     <FormField label={label}>
       <Input
         type="search"
+        clearAriaLabel="Clear"
         value={typed ?? given}
         placeholder={placeholder}
         onChange={({ detail }) => setTyped(detail.value)}
