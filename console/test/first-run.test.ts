@@ -23,8 +23,10 @@ before(async () => {
   mkdirSync(restored)
   writeFileSync(join(source, 'letters', 'one.txt'), 'dear world\n')
   writeFileSync(join(source, 'hostile <img src=x onerror=alert(1)>.txt'), 'x')
-  server = await serverProcess(join(folder, 'data'))
+  const key = `finance=command:/bin/echo ${Buffer.alloc(32, 6).toString('base64')}`
+  server = await serverProcess(join(folder, 'data'), ['--encryption-key', key])
   await server.start()
+  await server.call('roleback', 'CreateEncryptionKey', { Name: 'finance' })
   browser = await launch()
 })
 
@@ -64,8 +66,14 @@ test(
     await page.getByRole('button', { name: 'Create a backup vault' }).click()
     await page.getByRole('button', { name: 'Create backup vault' }).first().click()
     await page.getByRole('dialog').getByLabel('Name').fill('first-vault')
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: /^Encryption key/ })
+      .click()
+    await page.getByRole('option', { name: 'finance' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Create backup vault' }).click()
-    await page.getByRole('link', { name: 'first-vault' }).waitFor()
+    await page.getByRole('link', { name: 'first-vault' }).click()
+    await shows(page, page.getByText('finance', { exact: true }))
 
     await page.getByRole('link', { name: 'Overview' }).click()
     await page.getByRole('button', { name: 'Add a resource' }).click()

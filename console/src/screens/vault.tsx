@@ -24,6 +24,7 @@ import { LockState, vaultType } from './vaults.tsx'
 import { backup } from '../api/backup.ts'
 import { awsCommand } from '../parts/aws-command.tsx'
 import { Confirm } from '../parts/confirm.tsx'
+import { EncryptionKeyName } from '../parts/encryption-keys.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Growth } from '../parts/growth.tsx'
 import { ChoiceFilter, SinceFilter, TYPES, TextFilter, sinceOf } from '../parts/filter-fields.tsx'
@@ -153,7 +154,7 @@ function Summary({ vault }: { readonly vault: DescribeBackupVaultOutput }): Reac
           ['Type', vaultType(vault.VaultType)],
           ['Lock', <LockState key="lock" vault={vault} />],
           ['Retention', retention(vault)],
-          ['Encryption key', keyText(vault.EncryptionKeyArn)],
+          ['Encryption key', <EncryptionKeyName key="key" arn={vault.EncryptionKeyArn} />],
           ['Created', when(vault.CreationDate)],
           ['ARN', vault.BackupVaultArn],
         ]}
@@ -161,10 +162,6 @@ function Summary({ vault }: { readonly vault: DescribeBackupVaultOutput }): Reac
     </Container>
   )
 }
-
-/** Each vault has one of its own; AWS's name of the default one says nothing of that. */
-const keyText = (arn: string | undefined): string =>
-  arn?.endsWith(':alias/aws/backup') === true ? 'Its own' : nameOf(arn)
 
 function retention({ MinRetentionDays: min, MaxRetentionDays: max }: DescribeBackupVaultOutput): string {
   if (min === undefined && max === undefined) return 'Any'

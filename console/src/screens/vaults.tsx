@@ -8,6 +8,7 @@ import type { ReactNode } from 'react'
 import { backup } from '../api/backup.ts'
 import { awsCommand } from '../parts/aws-command.tsx'
 import { useDamage } from '../parts/damage.ts'
+import { EncryptionKeyField } from '../parts/encryption-keys.tsx'
 import { NameFilter } from '../parts/filter-fields.tsx'
 import { useFilters } from '../parts/filters.ts'
 import { FormDialog } from '../parts/form-dialog.tsx'
@@ -127,21 +128,24 @@ export function LockState({
 
 function CreateVault({ onClose }: { readonly onClose: () => void }): ReactNode {
   const [name, setName] = useState('')
+  const [EncryptionKeyArn, setKey] = useState<string>()
+  const input = { BackupVaultName: name, ...(EncryptionKeyArn !== undefined && { EncryptionKeyArn }) }
   return (
     <FormDialog
       title="Create backup vault"
       what="create this backup vault"
       action="Create backup vault"
       isReady={isName('vault', name)}
-      command={awsCommand('backup', 'create-backup-vault', { BackupVaultName: name })}
+      command={awsCommand('backup', 'create-backup-vault', input)}
       onClose={onClose}
       onSubmit={async () => {
-        await backup.send(new CreateBackupVaultCommand({ BackupVaultName: name }))
+        await backup.send(new CreateBackupVaultCommand(input))
         await lookForVaults()
         notify(`Backup vault ${name} was created.`)
       }}
     >
       <NameField kind="vault" hint="It cannot be changed." value={name} autoFocus onChange={setName} />
+      <EncryptionKeyField value={EncryptionKeyArn} onChange={setKey} />
     </FormDialog>
   )
 }
