@@ -39,7 +39,7 @@ export function vaultRow(name: string, more: Partial<VaultTable> = {}): VaultTab
     state: 'CREATING',
     created_at: NOW,
     creator_request_id: null,
-    encryption_key_arn: `arn:aws:kms:${REGION}:${ACCOUNT}:key/${randomUUID()}`,
+    encryption_key_arn: `arn:aws:kms:${REGION}:${ACCOUNT}:alias/aws/backup`,
     storage: '{"kind":"directory","path":"/srv/vault"}',
     wrapped_key: null,
     access_policy: null,
