@@ -121,7 +121,8 @@ test('by keys alone somebody signs in, backs up and restores', { skip: missing }
   await shows(page, page.getByText('Completed', { exact: true }))
   assert.equal(readFileSync(join(restored, 'by-keys', 'letter.txt'), 'utf8'), 'dear world\n')
   // The default role may not elasticfilesystem:ClientRootAccess, without which a restore leaves set-user-id bits away.
-  const goesOn = 'The session works on the resource: allowed, but for a right that it goes on without'
+  const goesOn =
+    'The session works on the restored resource: allowed, but for a right that it goes on without'
   await shows(page, identity.getByRole('button', { name: goesOn }))
   await shows(
     page,
