@@ -83,10 +83,13 @@ test(
   'Terraform applies, plans without drift, changes in place and destroys',
   { skip: missing, timeout: 600_000 },
   async () => {
-    await using world = await openWorld()
-    const reports = await registerDirectory(world, 'reports', () => undefined)
     const folder = mkdtempSync(join(tmpdir(), 'roleback-terraform-'))
+    const stick = join(folder, 'orders.key')
+    writeFileSync(stick, `${Buffer.alloc(32, 7).toString('base64')}\n`, { mode: 0o400 })
     try {
+      await using world = await openWorld({ serve: { encryptionKey: [`orders=file:${stick}`] } })
+      const reports = await registerDirectory(world, 'reports', () => undefined)
+      const { EncryptionKey: key } = await world.call('roleback', 'CreateEncryptionKey', { Name: 'orders' })
       cpSync(CONFIGURATION, folder, { recursive: true })
       // Taken as it is: its 700 MB are else hashed by each command.
       const settings = join(folder, 'settings.tfrc')
@@ -104,6 +107,7 @@ test(
             AWS_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
             TF_VAR_endpoint: world.url,
             TF_VAR_revision: String(revision),
+            TF_VAR_key: key.KeyArn,
             TF_VAR_reports: reports.arn.split('/').at(-1) ?? '',
             CHECKPOINT_DISABLE: '1',
             // The provider's schema is 600 MB of short-lived objects, several times a command.
@@ -121,6 +125,11 @@ test(
       )
       assert.deepEqual(read, OUTPUTS)
       assert.match(String(secret), /^[A-Z2-7]{32,}$/)
+      const underKey = await world.call('backup', 'DescribeBackupVault', { BackupVaultName: 'full' })
+      assert.deepEqual(
+        [underKey.EncryptionKeyArn, underKey.EncryptionKeyType],
+        [key.KeyArn, 'CUSTOMER_MANAGED_KMS_KEY'],
+      )
       revision = 2
       // Nothing has changed since the plan looked.
       const told = await terraform('apply', '-input=false', '-auto-approve', '-refresh=false', '-json')
