@@ -14,6 +14,9 @@ import { listAllVaults } from '../store/vaults/vaults.ts'
 import { refuseTenants } from './accounts.ts'
 
 const ACTION = 'roleback:IssueRecoveryKit'
+const MATCHING_RIGHT = 'iam:CreateAccessKey'
+/** What it takes to issue a kit, beside the second factor. */
+export const KIT_RIGHTS: readonly string[] = [ACTION, MATCHING_RIGHT]
 
 /**
  * Makes another recovery kit the server's: every vault is given a new key, which seals what is written from then on, and all its keys
@@ -24,7 +27,7 @@ export async function issueRecoveryKit(
   { PublicKey }: IssueRecoveryKitInput,
 ): Promise<IssueRecoveryKitOutput> {
   await refuseTenants(ctx, ACTION)
-  await ctx.authorize('iam:CreateAccessKey', '*')
+  await ctx.authorize(MATCHING_RIGHT, '*')
   const kitId = kitIdOf(checkedKey(PublicKey))
   for (const warning of await guardAll(ctx, 'a recovery kit opens every vault of the server'))
     ctx.warn(warning)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { callService } from '../../src/aws/client.ts'
@@ -38,6 +38,24 @@ test('DescribeServer says whose server it is', async () => {
     [world.accountId, world.region, world.accountId],
   )
   assert.match(server.ServerId, /^[0-9a-f-]{36}$/)
+})
+
+test('DescribeServer tells where the recovery kit lies to whoever may issue one, and while it is there', async () => {
+  const seen = async (statements: Parameters<typeof makeUser>[2], name: string): Promise<unknown> => {
+    const { key } = await makeUser(world, name, statements)
+    const { IsRecoveryKitHere, RecoveryKitPath } = await call('DescribeServer', {}, key)
+    return [IsRecoveryKitHere, RecoveryKitPath]
+  }
+  const path = (await call('DescribeServer', {})).RecoveryKitPath ?? ''
+  assert.match(path, /recovery-kit\.txt$/)
+  assert.deepEqual(await seen([allow(['roleback:*'])], 'no-kit'), [undefined, undefined])
+  assert.deepEqual(await seen([allow(['roleback:*', 'iam:CreateAccessKey'])], 'kit'), [true, path])
+  const { Events } = await call('LookupAuditEvents', { Effect: 'Deny' })
+  assert.ok(!Events.some(({ PrincipalArn = '' }) => PrincipalArn.endsWith('user/no-kit')))
+  renameSync(path, `${path}.moved`)
+  const moved = await call('DescribeServer', {})
+  renameSync(`${path}.moved`, path)
+  assert.deepEqual([moved.IsRecoveryKitHere, moved.RecoveryKitPath], [false, undefined])
 })
 
 test('CreateDefaultServiceRole makes the role once, with exactly two policies', async () => {

@@ -230,6 +230,7 @@ export interface DescribeServerOutput {
   readonly Region: string
   readonly AccountId: string
   readonly ManagementAccountId?: string | undefined
+  readonly IsRecoveryKitHere?: boolean | undefined
   readonly RecoveryKitPath?: string | undefined
 }
 

@@ -38,14 +38,19 @@ export function RecoveryKit(): ReactNode {
     >
       <SpaceBetween size="m">
         {error !== null && <Problem error={error} what="see where the recovery kit is" />}
-        {data !== undefined && data.RecoveryKitPath !== undefined && (
+        {data?.RecoveryKitPath !== undefined && (
           <Alert type="warning" header="The recovery kit still lies on the server">
             Move it and its passphrase to two other places: {data.RecoveryKitPath}
           </Alert>
         )}
-        {data !== undefined && data.RecoveryKitPath === undefined && (
+        {data?.IsRecoveryKitHere === false && (
           <Alert type="info" header="The recovery kit does not lie on the server">
             Where it is kept, only you know. Try it once a year: tools/recover.mjs lies in every vault.
+          </Alert>
+        )}
+        {data !== undefined && data.IsRecoveryKitHere === undefined && (
+          <Alert type="info" header="Where the recovery kit lies is told to those who may issue one">
+            That takes roleback:IssueRecoveryKit and iam:CreateAccessKey in the management account.
           </Alert>
         )}
         {issued !== undefined && (
