@@ -7,6 +7,7 @@ import type { Browser, Page } from 'playwright-core'
 import { fromBase32, totpCode, totpStep } from '../../src/lib/totp.ts'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
+import { until } from '../../test/fixtures/world.ts'
 import { CLIENT, startIssuer } from '../../test/servers/issuer.ts'
 import type { Issuer } from '../../test/servers/issuer.ts'
 import { complaintsOf, launch, missing, shows, signInWithKey } from './browser.ts'
@@ -278,8 +279,11 @@ test(
 
     await choose('assumed-role/people/alice', 'Sign out')
     await person.getByRole('heading', { level: 1, name: 'Sign in to Roleback' }).waitFor()
-    const { Sessions } = await server.call('roleback', 'ListSessions', {})
-    assert.ok(!Sessions.some(({ PrincipalArn }) => PrincipalArn.endsWith('/people/alice')), 'it ended')
+    // The page does not wait for the server to have heard of it.
+    await until('alice’s session to end', async () => {
+      const { Sessions } = await server.call('roleback', 'ListSessions', {})
+      return Sessions.some(({ PrincipalArn }) => PrincipalArn.endsWith('/people/alice')) ? undefined : true
+    })
     assert.deepEqual(itsComplaints, [])
     await context.close()
   },
