@@ -6,7 +6,7 @@ import { rebuildVault } from '../src/jobs/rebuild/rebuild.ts'
 import type { Rebuilt } from '../src/jobs/rebuild/rebuild.ts'
 import { insertAccount } from '../src/store/identity/accounts.ts'
 import { openStore } from '../src/store/store.ts'
-import { writeHead } from '../src/vault/heads.ts'
+import { writeHead } from '../src/vault/points/heads.ts'
 import { createVault } from '../src/vault/vault.ts'
 import { machine } from './measure.ts'
 

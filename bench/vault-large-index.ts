@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { BlobInfo, BlobStore } from '../src/blobs/blob-store.ts'
 import { openBlobStore } from '../src/blobs/open.ts'
-import { sealIndex } from '../src/vault/index-delta.ts'
+import { sealIndex } from '../src/vault/chunks/index-delta.ts'
 import { ID_BYTES } from '../src/vault/keys.ts'
-import { loadIndex } from '../src/vault/load-index.ts'
-import { DirectoryWriter, packName } from '../src/vault/pack.ts'
-import type { FinishedPack } from '../src/vault/pack.ts'
+import { loadIndex } from '../src/vault/chunks/load-index.ts'
+import { DirectoryWriter, packName } from '../src/vault/format/pack.ts'
+import type { FinishedPack } from '../src/vault/format/pack.ts'
 import { VaultKeys } from '../src/vault/keys.ts'
 
 /**

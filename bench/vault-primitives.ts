@@ -1,10 +1,10 @@
 import { createSecretKey, randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
-import { CHUNKER_FREE, createChunker, DEFAULT_CHUNK_SIZES } from '../src/vault/chunker.ts'
-import { gcm } from '../src/vault/gcm.ts'
+import { CHUNKER_FREE, createChunker, DEFAULT_CHUNK_SIZES } from '../src/vault/write/chunker.ts'
+import { gcm } from '../src/vault/format/gcm.ts'
 import { VaultKeys } from '../src/vault/keys.ts'
-import { zstd } from '../src/vault/zstd.ts'
+import { zstd } from '../src/vault/format/zstd.ts'
 
 /**
  * `vault-primitives.ts SOURCE OUTPUT`: what a first backup must do and nothing beside it, one call each on the largest pieces that

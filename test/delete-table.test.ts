@@ -11,7 +11,7 @@ import { fromBase32, totpCode, totpStep } from '../src/lib/totp.ts'
 import { sealedHolds } from '../src/jobs/plans/protection.ts'
 import { PointNotFoundError } from '../src/vault/errors.ts'
 import type { Vault } from '../src/vault/vault.ts'
-import { verifyVault } from '../src/vault/verify.ts'
+import { verifyVault } from '../src/vault/verify/verify.ts'
 import { s3ClientOf } from './fixtures/bucket.ts'
 import {
   ALWAYS,

@@ -12,7 +12,7 @@ import {
   listIdentityExports,
   readIdentityManifest,
   writeIdentityManifest,
-} from '../src/vault/identity-exports.ts'
+} from '../src/vault/points/identity-exports.ts'
 import { openVault, readHeader } from '../src/vault/vault.ts'
 import type { Ended } from './fixtures/command-line.ts'
 import { exportedNow } from './fixtures/identity-export.ts'

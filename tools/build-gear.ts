@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as asc from 'assemblyscript/asc'
 
-/** Compiles tools/gear/gear.as to src/vault/gear-wasm.ts. With --check it only says whether that file is up to date. */
+/** Compiles tools/gear/gear.as to src/vault/write/gear-wasm.ts. With --check it only says whether that file is up to date. */
 const here = import.meta.dirname
-const target = join(here, '../src/vault/gear-wasm.ts')
+const target = join(here, '../src/vault/write/gear-wasm.ts')
 
 let wasm = new Uint8Array()
 const { error } = await asc.main(
@@ -39,10 +39,10 @@ ${lines.map((line) => `  '${line}'`).join(' +\n')}
 `
 if (process.argv.includes('--check')) {
   if (readFileSync(target, 'utf8') !== source) {
-    process.stdout.write('src/vault/gear-wasm.ts is not what tools/build-gear.ts makes: run it\n')
+    process.stdout.write('src/vault/write/gear-wasm.ts is not what tools/build-gear.ts makes: run it\n')
     process.exitCode = 1
   }
 } else {
   writeFileSync(target, source)
-  process.stdout.write(`src/vault/gear-wasm.ts: ${wasm.length} bytes of WebAssembly\n`)
+  process.stdout.write(`src/vault/write/gear-wasm.ts: ${wasm.length} bytes of WebAssembly\n`)
 }

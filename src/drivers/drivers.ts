@@ -1,8 +1,8 @@
 import type { ResourceType } from '../kinds/kind.ts'
-import { directoryDriver } from './directory.ts'
+import { directoryDriver } from './directory/directory.ts'
 import type { Driver } from './driver.ts'
-import { postgresqlDriver } from './postgresql.ts'
-import { s3BucketDriver } from './s3-bucket.ts'
+import { postgresqlDriver } from './postgresql/postgresql.ts'
+import { s3BucketDriver } from './s3-bucket/s3-bucket.ts'
 
 const DRIVERS: Readonly<Record<ResourceType, Driver>> = {
   EFS: directoryDriver,

@@ -1,9 +1,9 @@
 import type { ResourceType } from '../kinds/kind.ts'
 import { printable } from '../lib/log.ts'
-import { DIRECTORY, FILE, SYMLINK, decodeMeta, displayKey, latin1Of } from './directory-meta.ts'
-import { decodeMeta as decodeObject } from './s3-bucket-objects.ts'
+import { DIRECTORY, FILE, SYMLINK, decodeMeta, displayKey, latin1Of } from './directory/directory-meta.ts'
+import { decodeMeta as decodeObject } from './s3-bucket/s3-bucket-objects.ts'
 import type { Item, PointReader } from './driver.ts'
-import { DUMP_KIND, readContents, tableName } from './postgresql-tables.ts'
+import { DUMP_KIND, readContents, tableName } from './postgresql/postgresql-tables.ts'
 
 /** An item of a recovery point in words that people search by. */
 export interface ItemFacts {

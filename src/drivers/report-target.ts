@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
-import { LIST_FLAGS, codeOf, openPath, pathIn, reasonOf } from './directory-paths.ts'
+import { LIST_FLAGS, codeOf, openPath, pathIn, reasonOf } from './directory/directory-paths.ts'
 import type { Connection } from './driver.ts'
-import { S3Clients, request } from './s3-bucket-client.ts'
+import { S3Clients, request } from './s3-bucket/s3-bucket-client.ts'
 
 export interface ReportFile {
   /** ASCII parts with `/` between them; no part is empty, `.` or `..`. */

@@ -1,10 +1,10 @@
-import { ChunkTable } from '../vault/chunk-table.ts'
+import { ChunkTable } from '../vault/chunks/chunk-table.ts'
 import { ChunkMissingError, PointNotFoundError, VaultDamageError } from '../vault/errors.ts'
 import { ID_BYTES } from '../vault/keys.ts'
-import { ParentPoint } from '../vault/parent.ts'
-import type { PointItem } from '../vault/point.ts'
+import { ParentPoint } from '../vault/write/parent.ts'
+import type { PointItem } from '../vault/read/point.ts'
 import type { Vault } from '../vault/vault.ts'
-import type { PointWriter } from '../vault/writer.ts'
+import type { PointWriter } from '../vault/write/writer.ts'
 
 /** What a copy's head keeps of where it came from: which point of which vault has the very same chunks, item by item. */
 export interface CopiedFrom {

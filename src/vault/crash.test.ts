@@ -10,7 +10,7 @@ import { PointNotFoundError } from './errors.ts'
 import { Coordinator, VAULT_KEY, backUp, blobsOf, makeVault, restore } from './points.fixture.ts'
 import type { Files } from './points.fixture.ts'
 import { openVault } from './vault.ts'
-import { verifyVault } from './verify.ts'
+import { verifyVault } from './verify/verify.ts'
 
 /** Bytes that do not compress and are the same in every process. */
 function bytesOf(name: string, blocks: number = 160): Buffer {

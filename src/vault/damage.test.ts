@@ -12,7 +12,7 @@ import {
 import { Coordinator, VAULT_KEY, backUp, blobsOf, makeVault, randomFiles, restore } from './points.fixture.ts'
 import type { Files } from './points.fixture.ts'
 import { createVault, openVault } from './vault.ts'
-import { verifyVault } from './verify.ts'
+import { verifyVault } from './verify/verify.ts'
 
 /** Errors that say that the vault is not whole. */
 const isDamage = (error: unknown): boolean =>

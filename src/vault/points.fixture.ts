@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { VaultKeys } from './keys.ts'
 import type { Lease } from './lease.ts'
-import { PackWriter } from './pack-writer.ts'
-import { SegmentBuffer } from './segment-buffer.ts'
-import type { SweepOptions, SweepResult } from './sweep.ts'
-import { sweepVault } from './sweep.ts'
+import { PackWriter } from './write/pack-writer.ts'
+import { SegmentBuffer } from './write/segment-buffer.ts'
+import type { SweepOptions, SweepResult } from './sweep/sweep.ts'
+import { sweepVault } from './sweep/sweep.ts'
 import { createVault } from './vault.ts'
 import type { Vault } from './vault.ts'
-import type { PointWriter } from './writer.ts'
+import type { PointWriter } from './write/writer.ts'
 
 /** A vault with recovery points, as tests of this folder need them; content in chunks of 1 KiB. */
 

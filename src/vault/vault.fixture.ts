@@ -1,12 +1,12 @@
 import { MemoryBlobStore } from '../blobs/memory.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
-import type { ChunkSizes } from './chunker.ts'
+import type { ChunkSizes } from './write/chunker.ts'
 import type { Lease } from './lease.ts'
-import { PackWriter } from './pack-writer.ts'
-import { SegmentBuffer } from './segment-buffer.ts'
+import { PackWriter } from './write/pack-writer.ts'
+import { SegmentBuffer } from './write/segment-buffer.ts'
 import { createVault } from './vault.ts'
 import type { Vault } from './vault.ts'
-import type { CommittedPoint, PointWriter } from './writer.ts'
+import type { CommittedPoint, PointWriter } from './write/writer.ts'
 
 /** Small vaults for tests, written through the engine's own parts without threads. */
 

@@ -1,10 +1,10 @@
 import { BlobExistsError } from '../blobs/blob-store.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { crashpoint } from '../lib/crashpoint.ts'
-import { checkChunkSizes, DEFAULT_CHUNK_SIZES } from './chunker.ts'
-import type { ChunkSizes } from './chunker.ts'
-import { removeDamage, writeDamage } from './damage-records.ts'
-import type { DamageRecord } from './damage-records.ts'
+import { checkChunkSizes, DEFAULT_CHUNK_SIZES } from './write/chunker.ts'
+import type { ChunkSizes } from './write/chunker.ts'
+import { removeDamage, writeDamage } from './verify/damage-records.ts'
+import type { DamageRecord } from './verify/damage-records.ts'
 import {
   DeadListError,
   PointNotFoundError,
@@ -12,21 +12,21 @@ import {
   VaultDamageError,
   VaultKeyError,
 } from './errors.ts'
-import { readHeads } from './all-heads.ts'
-import { listPoints } from './found-points.ts'
-import { deleteHead, readHead, writeAmendment } from './heads.ts'
-import type { PointHead, PointRecord } from './heads.ts'
-import type { IndexCache } from './index-cache.ts'
+import { readHeads } from './points/all-heads.ts'
+import { listPoints } from './points/found-points.ts'
+import { deleteHead, readHead, writeAmendment } from './points/heads.ts'
+import type { PointHead, PointRecord } from './points/heads.ts'
+import type { IndexCache } from './chunks/index-cache.ts'
 import { VAULT_ID, VaultKeys } from './keys.ts'
-import { loadIndex } from './load-index.ts'
-import type { LoadedIndex } from './load-index.ts'
-import { packName } from './pack.ts'
-import { Point } from './point.ts'
-import { readVaultRecords, writeVaultRecord } from './records.ts'
-import type { VaultRecords } from './records.ts'
+import { loadIndex } from './chunks/load-index.ts'
+import type { LoadedIndex } from './chunks/load-index.ts'
+import { packName } from './format/pack.ts'
+import { Point } from './read/point.ts'
+import { readVaultRecords, writeVaultRecord } from './points/records.ts'
+import type { VaultRecords } from './points/records.ts'
 import { withReserve } from './reserve.ts'
-import { PointWriter } from './writer.ts'
-import type { PointOptions } from './writer.ts'
+import { PointWriter } from './write/writer.ts'
+import type { PointOptions } from './write/writer.ts'
 
 export interface CreateVaultOptions {
   readonly vaultId: string

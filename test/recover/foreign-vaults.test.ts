@@ -11,7 +11,7 @@ import {
   SYMLINK,
   encodeMeta,
   fixedPart,
-} from '../../src/drivers/directory-meta.ts'
+} from '../../src/drivers/directory/directory-meta.ts'
 import { makeRecoveryKit } from '../../src/keyring/recovery-kit.ts'
 import { wrapForKit } from '../../src/keyring/vault-key.ts'
 import { FIXTURE_ID, FIXTURE_KEY, makeVault, preparePoint, putPoint } from '../../src/vault/vault.fixture.ts'

@@ -34,7 +34,7 @@ import {
   readIdentityPart,
   writeIdentityManifest,
   writeIdentityPart,
-} from '../../src/vault/identity-exports.ts'
+} from '../../src/vault/points/identity-exports.ts'
 import {
   backUp,
   blobsOf,
@@ -46,7 +46,7 @@ import {
 import type { Files } from '../../src/vault/points.fixture.ts'
 import { createVault, openVault } from '../../src/vault/vault.ts'
 import type { Vault } from '../../src/vault/vault.ts'
-import { verifyVault } from '../../src/vault/verify.ts'
+import { verifyVault } from '../../src/vault/verify/verify.ts'
 
 /**
  * What whoever can write to a vault's storage, or a failing disk, can do to each kind of blob, and what comes of it. Whatever is done:

@@ -13,7 +13,7 @@ import {
 } from '../../src/vault/points.fixture.ts'
 import type { Files } from '../../src/vault/points.fixture.ts'
 import { openVault } from '../../src/vault/vault.ts'
-import { verifyVault } from '../../src/vault/verify.ts'
+import { verifyVault } from '../../src/vault/verify/verify.ts'
 import { mountTmpfs } from './mounts.ts'
 
 /** What a backup here takes, with its index and head, and more. */

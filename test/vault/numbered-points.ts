@@ -4,7 +4,7 @@ import { PointNotFoundError } from '../../src/vault/errors.ts'
 import { restore } from '../../src/vault/points.fixture.ts'
 import type { Files } from '../../src/vault/points.fixture.ts'
 import type { Vault } from '../../src/vault/vault.ts'
-import { verifyVault } from '../../src/vault/verify.ts'
+import { verifyVault } from '../../src/vault/verify/verify.ts'
 
 /** Recovery points whose content follows from their number, so that two processes need not tell each other of it. */
 

@@ -12,10 +12,10 @@ import {
   VAULT_ID,
 } from '../../src/vault/points.fixture.ts'
 import type { Files } from '../../src/vault/points.fixture.ts'
-import { repairVault } from '../../src/vault/repair.ts'
+import { repairVault } from '../../src/vault/repair/repair.ts'
 import { createVault, openVault } from '../../src/vault/vault.ts'
 import type { Vault } from '../../src/vault/vault.ts'
-import { verifyVault } from '../../src/vault/verify.ts'
+import { verifyVault } from '../../src/vault/verify/verify.ts'
 import { SecondReader } from './second-reader.ts'
 
 /** Heads, amendments, tombstones and vault records lie in a vault twice: what of them is lost is put back, and nothing is made up. */

@@ -1,6 +1,6 @@
 import type { StoredItem } from '../../drivers/driver.ts'
-import * as layout from '../../drivers/directory-meta.ts'
-import type { TreeMeta } from '../../drivers/directory-meta.ts'
+import * as layout from '../../drivers/directory/directory-meta.ts'
+import type { TreeMeta } from '../../drivers/directory/directory-meta.ts'
 import type { ResticNode } from '../../restic/node.ts'
 import type { ExportSource } from './export-source.ts'
 import { ExportDamageError } from './export-source.ts'

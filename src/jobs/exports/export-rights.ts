@@ -1,4 +1,4 @@
-import { decodeMeta, keyText } from '../../drivers/s3-bucket-objects.ts'
+import { decodeMeta, keyText } from '../../drivers/s3-bucket/s3-bucket-objects.ts'
 import type { DriverSession } from '../../drivers/driver.ts'
 import { efs } from '../../kinds/efs.ts'
 import type { ResourceType, Step, StepTarget } from '../../kinds/kind.ts'

@@ -9,8 +9,8 @@ import {
   listIdentityExports,
   readIdentityManifest,
   writeIdentityManifest,
-} from '../../vault/identity-exports.ts'
-import type { IdentityExportName, IdentityManifest } from '../../vault/identity-exports.ts'
+} from '../../vault/points/identity-exports.ts'
+import type { IdentityExportName, IdentityManifest } from '../../vault/points/identity-exports.ts'
 import { identityExportIn } from '../points/point-record.ts'
 import { findIdentity } from './identity-found.ts'
 import type { IdentityLine } from './identity-rows.ts'

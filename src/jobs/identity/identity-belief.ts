@@ -1,8 +1,8 @@
 import { BlobNotFoundError } from '../../blobs/blob-store.ts'
 import { isSignedBy } from '../../keyring/identity-signature.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
-import { readIdentityManifest } from '../../vault/identity-exports.ts'
-import type { IdentityExportName, IdentityManifest } from '../../vault/identity-exports.ts'
+import { readIdentityManifest } from '../../vault/points/identity-exports.ts'
+import type { IdentityExportName, IdentityManifest } from '../../vault/points/identity-exports.ts'
 import type { Vault } from '../../vault/vault.ts'
 
 /**

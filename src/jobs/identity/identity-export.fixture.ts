@@ -11,7 +11,11 @@ import { insertRole } from '../../store/identity/identities.ts'
 import { roleRow } from '../../store/contract-rows.ts'
 import { openStore } from '../../store/store.ts'
 import type { Store } from '../../store/store.ts'
-import { listIdentityExports, readIdentityManifest, readIdentityPart } from '../../vault/identity-exports.ts'
+import {
+  listIdentityExports,
+  readIdentityManifest,
+  readIdentityPart,
+} from '../../vault/points/identity-exports.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { IdentityExports } from './identity-export.ts'
 import type { IdentityLine } from './identity-rows.ts'

@@ -15,7 +15,7 @@ import {
 import { insertRole } from '../../store/identity/identities.ts'
 import { insertResource } from '../../store/resources/resources.ts'
 import { resourceRow } from '../../store/contract-rows.ts'
-import { listIdentityExports, readIdentityManifest } from '../../vault/identity-exports.ts'
+import { listIdentityExports, readIdentityManifest } from '../../vault/points/identity-exports.ts'
 import { ACCOUNTS, PASSPHRASE, SECRET, linesOf, openBench, role } from './identity-export.fixture.ts'
 
 test('R19 a change is exported within 60 s: signed, numbered, per account; nothing is written where nothing changed', async () => {

@@ -26,8 +26,8 @@ import {
   pruneIdentityExports,
   writeIdentityManifest,
   writeIdentityPart,
-} from '../../vault/identity-exports.ts'
-import type { IdentityPart } from '../../vault/identity-exports.ts'
+} from '../../vault/points/identity-exports.ts'
+import type { IdentityPart } from '../../vault/points/identity-exports.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { believedManifest } from './identity-belief.ts'
 import { identityLine } from './identity-rows.ts'

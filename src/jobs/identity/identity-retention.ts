@@ -1,4 +1,4 @@
-import type { IdentityExportName } from '../../vault/identity-exports.ts'
+import type { IdentityExportName } from '../../vault/points/identity-exports.ts'
 
 /** The newest that are kept whatever their age. */
 const NEWEST = 10

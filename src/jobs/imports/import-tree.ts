@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import * as layout from '../../drivers/directory-meta.ts'
+import * as layout from '../../drivers/directory/directory-meta.ts'
 import type { BackupSink, Content, Item, StoredItem } from '../../drivers/driver.ts'
 import { ResticDamageError } from '../../restic/blob-index.ts'
 import type { BlobReader } from '../../restic/blob-reader.ts'
 import { readTree } from '../../restic/read-tree.ts'
 import type { ReadNode } from '../../restic/read-tree.ts'
 import type { FoundDirectory, StoredSnapshot } from '../../restic/snapshots.ts'
-import { MAX_KEY_BYTES, MAX_META_BYTES } from '../../vault/node.ts'
+import { MAX_KEY_BYTES, MAX_META_BYTES } from '../../vault/format/node.ts'
 
 /** Kinds of items, and the type's bits of their modes. */
 const TYPES: Readonly<

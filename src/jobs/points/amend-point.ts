@@ -6,7 +6,7 @@ import { findRecoveryPoint, updateLifecycle } from '../../store/points/recovery-
 import type { RecoveryPointTable } from '../../store/schema.ts'
 import { findVault } from '../../store/vaults/vaults.ts'
 import { PointNotFoundError } from '../../vault/errors.ts'
-import type { PointHead } from '../../vault/heads.ts'
+import type { PointHead } from '../../vault/points/heads.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { RetryLaterError } from '../errors.ts'
 import { pointState } from './point-state.ts'

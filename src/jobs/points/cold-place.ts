@@ -1,6 +1,6 @@
 import { findVault, setVaultLock } from '../../store/vaults/vaults.ts'
 import type { VaultTable } from '../../store/schema.ts'
-import type { PointRecord } from '../../vault/heads.ts'
+import type { PointRecord } from '../../vault/points/heads.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { JobTools } from '../tools.ts'
 

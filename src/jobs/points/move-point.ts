@@ -26,7 +26,7 @@ import {
 import { allTierings, findTiering } from '../../store/points/tiering.ts'
 import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
 import { findVault, growStoredBytes } from '../../store/vaults/vaults.ts'
-import { copyToCold, leaveWarm, markTier, mirrorVault } from '../../vault/cold.ts'
+import { copyToCold, leaveWarm, markTier, mirrorVault } from '../../vault/sweep/cold.ts'
 import { sealColdPlace } from './cold-place.ts'
 import { JobFailedError, RetryLaterError } from '../errors.ts'
 import { refusalOf } from './point-decision.ts'
@@ -173,7 +173,7 @@ async function stay(tools: JobTools, point: RecoveryPointTable, why: Why, reason
 const saysStays = (message: string): boolean =>
   Object.values(STAYS).some((begin) => message.startsWith(begin))
 
-/** Moves a recovery point whose move was decided to its vault's cold storage: vault/cold.ts has the order. */
+/** Moves a recovery point whose move was decided to its vault's cold storage: vault/sweep/cold.ts has the order. */
 export const runMovePoint: JobRunner = async (tools, job) => {
   const { row } = job
   const { db } = tools.store

@@ -1,5 +1,5 @@
 import type { ThreadHalf } from '../../drivers/driver.ts'
-import { directoryIo } from '../../drivers/directory-io.ts'
+import { directoryIo } from '../../drivers/directory/directory-io.ts'
 import type { ResourceType } from '../../kinds/kind.ts'
 
 const NONE: ThreadHalf = {

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { openBlobStore } from '../../blobs/open.ts'
-import { ChunkIndex } from '../../vault/chunk-index.ts'
+import { ChunkIndex } from '../../vault/chunks/chunk-index.ts'
 import { VaultKeys } from '../../vault/keys.ts'
 import { collector } from '../collector.ts'
 import { toCrossed } from '../thread-errors.ts'

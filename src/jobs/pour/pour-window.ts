@@ -1,7 +1,7 @@
 import type { Item, ItemProblem } from '../../drivers/driver.ts'
 import { printable } from '../../lib/log.ts'
-import { bufferOf } from '../../vault/binary.ts'
-import type { PointWriter } from '../../vault/writer.ts'
+import { bufferOf } from '../../vault/format/binary.ts'
+import type { PointWriter } from '../../vault/write/writer.ts'
 import type { ItemResult } from './pour-wire.ts'
 
 /** An item whose content is under way. */

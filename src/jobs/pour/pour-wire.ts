@@ -1,12 +1,12 @@
 import type { Connection } from '../../drivers/driver.ts'
 import type { ResourceType } from '../../kinds/kind.ts'
 import type { BlobLocation } from '../../blobs/blob-store.ts'
-import { ByteReader, ByteWriter } from '../../vault/binary.ts'
-import type { IndexMemory } from '../../vault/chunk-index.ts'
-import type { TableMemory } from '../../vault/chunk-table.ts'
-import type { ChunkSizes } from '../../vault/chunker.ts'
+import { ByteReader, ByteWriter } from '../../vault/format/binary.ts'
+import type { IndexMemory } from '../../vault/chunks/chunk-index.ts'
+import type { TableMemory } from '../../vault/chunks/chunk-table.ts'
+import type { ChunkSizes } from '../../vault/write/chunker.ts'
 import { ID_BYTES } from '../../vault/keys.ts'
-import type { FinishedPack } from '../../vault/pack.ts'
+import type { FinishedPack } from '../../vault/format/pack.ts'
 import type { CrossedError } from '../thread-errors.ts'
 
 /**

@@ -5,7 +5,7 @@ import { MemoryBlobStore } from '../../blobs/memory.ts'
 import { ItemError } from '../../drivers/driver.ts'
 import type { Content, ItemProblem } from '../../drivers/driver.ts'
 import { makeVault } from '../../vault/vault.fixture.ts'
-import { DEFAULT_CHUNK_SIZES } from '../../vault/chunker.ts'
+import { DEFAULT_CHUNK_SIZES } from '../../vault/write/chunker.ts'
 import { assertSame, memoryHalf, mixedBytes, pourFiles, pourOptions, restoreFiles } from './pour.fixture.ts'
 import { pourBackup } from './pour.ts'
 

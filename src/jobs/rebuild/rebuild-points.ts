@@ -2,10 +2,10 @@ import { arnOf, parseArn } from '../../lib/arn.ts'
 import { kindOfType } from '../../kinds/kinds.ts'
 import type { LegalHoldTable } from '../../store/points/schema-holds.ts'
 import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
-import type { PointHead, PointRecord } from '../../vault/heads.ts'
+import type { PointHead, PointRecord } from '../../vault/points/heads.ts'
 import type { HoldTargets } from '../../store/points/legal-holds.ts'
-import { TIERED_AT } from '../../vault/cold.ts'
-import { MOVED_AT } from '../../vault/heads.ts'
+import { TIERED_AT } from '../../vault/sweep/cold.ts'
+import { MOVED_AT } from '../../vault/points/heads.ts'
 import type { Tier } from '../vaults/vault-storages.ts'
 
 /**

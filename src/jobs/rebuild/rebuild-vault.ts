@@ -12,7 +12,7 @@ import {
   serverWrappingName,
   UnprovenVaultKeyError,
 } from '../../keyring/vault-key.ts'
-import { readDeadLists } from '../../vault/dead-list.ts'
+import { readDeadLists } from '../../vault/chunks/dead-list.ts'
 import { openVault, readHeader } from '../../vault/vault.ts'
 import type { Vault } from '../../vault/vault.ts'
 import {

@@ -13,8 +13,8 @@ import {
   randomFiles,
 } from '../../vault/points.fixture.ts'
 import { openVault } from '../../vault/vault.ts'
-import { checkPacksHere, verifyVault } from '../../vault/verify.ts'
-import type { VerifyResult } from '../../vault/verify.ts'
+import { checkPacksHere, verifyVault } from '../../vault/verify/verify.ts'
+import type { VerifyResult } from '../../vault/verify/verify.ts'
 import { checkPacksInThreads } from './check-packs.ts'
 
 interface Case extends Disposable {

@@ -3,11 +3,11 @@ import { findRecoveryPoint, RESTORABLE } from '../../store/points/recovery-point
 import type { VaultTable } from '../../store/schema.ts'
 import type { Queryable } from '../../store/store.ts'
 import { PointNotFoundError, VaultDamageError } from '../../vault/errors.ts'
-import { listPoints } from '../../vault/found-points.ts'
-import type { FoundPoints } from '../../vault/found-points.ts'
-import { checkTombstone, headName, MOVED } from '../../vault/heads.ts'
+import { listPoints } from '../../vault/points/found-points.ts'
+import type { FoundPoints } from '../../vault/points/found-points.ts'
+import { checkTombstone, headName, MOVED } from '../../vault/points/heads.ts'
 import type { Vault } from '../../vault/vault.ts'
-import type { VerifyResult } from '../../vault/verify.ts'
+import type { VerifyResult } from '../../vault/verify/verify.ts'
 import type { Tier } from '../vaults/vault-storages.ts'
 
 export interface MissingPoint {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { openBlobStore } from '../../blobs/open.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
-import { copyToCold, mirrorVault } from '../../vault/cold.ts'
+import { copyToCold, mirrorVault } from '../../vault/sweep/cold.ts'
 import {
   Coordinator,
   VAULT_KEY,
@@ -16,10 +16,10 @@ import {
   restore,
 } from '../../vault/points.fixture.ts'
 import type { Files } from '../../vault/points.fixture.ts'
-import { repackHere } from '../../vault/repack.ts'
+import { repackHere } from '../../vault/sweep/repack.ts'
 import { openVault } from '../../vault/vault.ts'
 import type { Vault } from '../../vault/vault.ts'
-import { verifyVault } from '../../vault/verify.ts'
+import { verifyVault } from '../../vault/verify/verify.ts'
 import { repackInThreads } from './repack-packs.ts'
 
 interface Case extends Disposable {

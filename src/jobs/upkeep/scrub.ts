@@ -12,7 +12,7 @@ import {
   YOUNG_MS,
 } from '../../store/vaults/vault-scrubs.ts'
 import type { ScrubState } from '../../store/vaults/vault-scrubs.ts'
-import { SCRUB_START, scrubSlice } from '../../vault/scrub.ts'
+import { SCRUB_START, scrubSlice } from '../../vault/verify/scrub.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { queueCheck } from './check-queue.ts'
 import { announceBlobs } from './damage.ts'

@@ -1,6 +1,6 @@
 import { findScrub } from '../../store/vaults/vault-scrubs.ts'
 import { findVault } from '../../store/vaults/vaults.ts'
-import type { VerifyResult } from '../../vault/verify.ts'
+import type { VerifyResult } from '../../vault/verify/verify.ts'
 import { checkPacksInThreads } from './check-packs.ts'
 import { queueRepair } from './check-queue.ts'
 import { announceFound, MAX_NAMED } from './damage.ts'

@@ -16,12 +16,12 @@ import {
 import type { Wrapping } from '../../keyring/vault-key.ts'
 import { crashpoint } from '../../lib/crashpoint.ts'
 import type { BlobDamage } from '../../store/vaults/vault-scrubs.ts'
-import { mirrorVault, unlikeWarm } from '../../vault/cold.ts'
+import { mirrorVault, unlikeWarm } from '../../vault/sweep/cold.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
-import type { PointRecord } from '../../vault/heads.ts'
-import { forgetRetention } from '../../vault/retain.ts'
+import type { PointRecord } from '../../vault/points/heads.ts'
+import { forgetRetention } from '../../vault/points/retain.ts'
 import type { Vault } from '../../vault/vault.ts'
-import type { VerifyResult } from '../../vault/verify.ts'
+import type { VerifyResult } from '../../vault/verify/verify.ts'
 
 /**
  * The wrappings of a vault's keys, which nobody reads while all is well: rot in a kit's shows on the day the server is lost. So the

@@ -1,7 +1,7 @@
 import { BlobNotFoundError } from '../../blobs/blob-store.ts'
 import type { Sealer } from '../../keyring/server-key.ts'
 import { serverWrappingName, VaultKeyError } from '../../keyring/vault-key.ts'
-import type { PointRecord } from '../../vault/heads.ts'
+import type { PointRecord } from '../../vault/points/heads.ts'
 import { VaultKeys } from '../../vault/keys.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { readServerWrapping, VaultTakenOverError } from './vault-owner.ts'

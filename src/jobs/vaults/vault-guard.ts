@@ -18,7 +18,7 @@ import {
   sealingKey,
   setVaultLock,
 } from '../../store/vaults/vaults.ts'
-import type { VaultRecords } from '../../vault/records.ts'
+import type { VaultRecords } from '../../vault/points/records.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { RetryLaterError } from '../errors.ts'
 import { protectionOf, RUNNING_TIME } from '../plans/protection.ts'

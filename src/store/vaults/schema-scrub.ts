@@ -3,7 +3,7 @@ import type { JsonText, Millis } from '../schema.ts'
 /** How far the rolling scrub of a vault is, and what is known to be damaged in it. */
 export interface VaultScrubTable {
   vault_id: string
-  /** Behind which blob to go on (vault/scrub.ts). */
+  /** Behind which blob to go on (vault/verify/scrub.ts). */
   cursor: string
   /** Null while no pass is under way. */
   pass_started_at: Millis | null

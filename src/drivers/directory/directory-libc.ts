@@ -1,0 +1,81 @@
+import { nativeFunctions } from '../../lib/native.ts'
+import type { NativeFunctions } from '../../lib/native.ts'
+
+/**
+ * The five calls of the C library that node:fs does not have: extended attributes, special files and times in nanoseconds.
+ * They go through node:ffi (Node 26): no native dependency, 1.7 µs a call, and, other than a `getfattr` child, they never follow
+ * a link and never meet a name that a tool's text format cannot carry. Where node:ffi or a symbol is missing, `libc()` is
+ * undefined: backups and restores work without these attributes and say so in the job's message.
+ */
+export interface Libc {
+  /** Names of the attributes of what `path` names (a link itself, not its target); undefined where it has none or may not say. */
+  xattrNames(path: Buffer): string[] | undefined
+  xattr(path: Buffer, name: string): Buffer | undefined
+  /** The next three answer whether the system did it. `path` may be a link and is not followed. */
+  setXattr(path: Buffer, name: string, value: Uint8Array): boolean
+  makeNode(path: Buffer, mode: number, device: bigint): boolean
+  setTimes(path: Buffer, mtimeNs: bigint): boolean
+  /** As setTimes, for an open file. */
+  setFileTimes(fd: number, mtimeNs: bigint): boolean
+}
+
+const NO_FOLLOW = 0x100
+const AT_CWD = -100
+/** The kernel's own limits of a list of names and of a value (xattr(7)). */
+const MAX_XATTR_BYTES = 65_536
+/** `tv_nsec` that means "leave it": the access time of what is restored is the time of the restore. */
+const UTIME_NOW = 0x3fff_ffffn
+
+const SIGNATURES = {
+  llistxattr: { arguments: ['buffer', 'buffer', 'u64'], return: 'i64' },
+  lgetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64'], return: 'i64' },
+  lsetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64', 'i32'], return: 'i32' },
+  mknod: { arguments: ['buffer', 'u32', 'u64'], return: 'i32' },
+  utimensat: { arguments: ['i32', 'buffer', 'buffer', 'i32'], return: 'i32' },
+  futimens: { arguments: ['i32', 'buffer'], return: 'i32' },
+} as const
+
+let loaded: Libc | undefined | 'unknown' = 'unknown'
+
+/** The C library of this process, or undefined where it cannot be called. Each thread loads its own once. */
+export function libc(): Libc | undefined {
+  if (loaded === 'unknown') loaded = load()
+  return loaded
+}
+
+function load(): Libc | undefined {
+  const calls = nativeFunctions(SIGNATURES)
+  return calls && wrap(calls)
+}
+
+const terminated = (text: string): Buffer => Buffer.from(`${text}\0`, 'latin1')
+
+function wrap(calls: NativeFunctions<typeof SIGNATURES>): Libc {
+  const answer = Buffer.alloc(MAX_XATTR_BYTES)
+  const times = Buffer.alloc(32)
+  const timesOf = (mtimeNs: bigint): Buffer => {
+    times.writeBigInt64LE(0n, 0)
+    times.writeBigInt64LE(UTIME_NOW, 8)
+    const rest = ((mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n
+    times.writeBigInt64LE((mtimeNs - rest) / 1_000_000_000n, 16)
+    times.writeBigInt64LE(rest, 24)
+    return times
+  }
+  return {
+    xattrNames(path) {
+      const length = Number(calls.llistxattr(path, answer, BigInt(answer.length)))
+      return length <= 0 ? undefined : answer.toString('latin1', 0, length - 1).split('\0')
+    },
+    xattr(path, name) {
+      const length = Number(calls.lgetxattr(path, terminated(name), answer, BigInt(answer.length)))
+      return length < 0 ? undefined : Buffer.from(answer.subarray(0, length))
+    },
+    setXattr(path, name, value) {
+      const bytes = Buffer.from(value.length === 0 ? [0] : value)
+      return calls.lsetxattr(path, terminated(name), bytes, BigInt(value.length), 0) === 0
+    },
+    makeNode: (path, mode, device) => calls.mknod(path, mode, device) === 0,
+    setTimes: (path, mtimeNs) => calls.utimensat(AT_CWD, path, timesOf(mtimeNs), NO_FOLLOW) === 0,
+    setFileTimes: (fd, mtimeNs) => calls.futimens(fd, timesOf(mtimeNs)) === 0,
+  }
+}

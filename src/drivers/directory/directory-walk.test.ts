@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { makeSource, nastyTree, plainTree } from './directory.fixture.ts'
+import { directoryIo } from './directory-io.ts'
+import { walkTree } from './directory-walk.ts'
+import { MemorySink } from '../driver.memory.ts'
+import type { MemoryPoint } from '../driver.memory.ts'
+import type { Content, Item } from '../driver.ts'
+
+/** What a walk told, item by item; a thread looks at the tree where `manyItems` is 0. */
+async function walk(
+  path: string,
+  options: {
+    readonly manyItems: number
+    readonly parent?: MemoryPoint
+    readonly signal?: AbortSignal
+    readonly onAdd?: (item: Item) => void
+  },
+): Promise<{ readonly told: readonly unknown[]; readonly sink: MemorySink }> {
+  const told: unknown[] = []
+  const onAdd = (item: Item, content: Content): void => {
+    told.push([Buffer.from(item.key), item.kind, Buffer.from(item.meta), item.size, content.from])
+    options.onAdd?.(item)
+  }
+  const sink = new MemorySink({
+    thread: directoryIo,
+    ...(options.parent && { parent: options.parent }),
+    onAdd,
+  })
+  sink.readWith({ path })
+  await walkTree({
+    path,
+    sink,
+    signal: options.signal ?? new AbortController().signal,
+    now: () => new Date(Date.now() + 60_000),
+    manyItems: options.manyItems,
+  })
+  return { told, sink }
+}
+
+test('a thread that looks ahead sees the very same, of first points and of later ones', async () => {
+  await using source = makeSource((path) => nastyTree(path))
+  const here = await walk(source.path, { manyItems: Infinity })
+  const there = await walk(source.path, { manyItems: 0 })
+  assert.deepEqual(there.told, here.told)
+  assert.deepEqual(there.sink.problems, here.sink.problems)
+  fs.writeFileSync(join(source.path, 'changed'), 'now with other bytes')
+  fs.symlinkSync('elsewhere', join(source.path, 'a/b/new link'))
+  const parent = here.sink.point()
+  const later = await walk(source.path, { manyItems: 0, parent })
+  const same = await walk(source.path, { manyItems: Infinity, parent })
+  assert.deepEqual(later.told, same.told)
+  assert.ok(later.sink.itemsReused > 0)
+  assert.equal(later.sink.itemsRead, 1)
+})
+
+test('folders that vanish or are swapped behind the thread that looked are problems, and nothing of others is read', async () => {
+  await using source = makeSource((path) => {
+    plainTree(path)
+    fs.mkdirSync(join(path, 'z'))
+    fs.mkdirSync(join(path, 'zz'))
+    fs.symlinkSync('of the tree', join(path, 'z/link'))
+    fs.symlinkSync('of the tree', join(path, 'zz/link'))
+  })
+  fs.mkdirSync(join(source.path, '../other'))
+  fs.symlinkSync('SECRET', join(source.path, '../other/link'))
+  let isSwapped = false
+  const { told, sink } = await walk(source.path, {
+    manyItems: 0,
+    onAdd: () => {
+      // The whole tree fits into the first batch: it was looked at before the first item came.
+      if (isSwapped) return
+      isSwapped = true
+      fs.renameSync(join(source.path, 'z'), join(source.path, '../moved'))
+      fs.renameSync(join(source.path, '../other'), join(source.path, 'z'))
+      fs.rmSync(join(source.path, 'zz'), { recursive: true })
+    },
+  })
+  assert.ok(!JSON.stringify(told.map(String)).includes('SECRET'))
+  const about = sink.problems.filter(({ item }) => item.startsWith('/z')).map(({ item }) => item)
+  assert.deepEqual(about, ['/z/', '/z/link', '/zz/', '/zz/link'])
+})
+
+test('a walk that is told to stop ends its thread, also where that waits for room', async () => {
+  await using source = makeSource((path) => {
+    for (let i = 0; i < 60; i++) {
+      fs.mkdirSync(join(path, `d${i}`))
+      for (let j = 0; j < 150; j++) fs.writeFileSync(join(path, `d${i}`, `${'n'.repeat(200)}${j}`), '')
+    }
+  })
+  const stop = new AbortController()
+  const before = fs.readdirSync('/proc/self/task').length
+  const walking = walk(source.path, {
+    manyItems: 0,
+    signal: stop.signal,
+    onAdd: () => stop.abort(new Error('stopped by the test')),
+  })
+  await assert.rejects(walking, /stopped by the test/)
+  assert.ok(fs.readdirSync('/proc/self/task').length <= before)
+})

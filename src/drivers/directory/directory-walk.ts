@@ -1,0 +1,205 @@
+import { closeSync, fstatSync, readlinkSync } from 'node:fs'
+import { look } from './directory-look.ts'
+import type { Seen } from './directory-look.ts'
+import * as layout from './directory-meta.ts'
+import type { Xattr } from './directory-meta.ts'
+import { LIST_FLAGS, OpenFolders, cPathIn, openPath, pathIn, reasonOf } from './directory-paths.ts'
+import { encodeReadTask } from './directory-io.ts'
+import { libc } from './directory-libc.ts'
+import type { Libc } from './directory-libc.ts'
+import { lookAhead } from './directory-scout.ts'
+import type { BackupSink, Content, StoredItem } from '../driver.ts'
+
+/**
+ * The walk of a backup: one pass, in key order, with a pause for the event loop every few milliseconds. Files are never opened here:
+ * what is unchanged is taken over from the parent, the rest goes to the pour threads as tasks.
+ *
+ * Where the parent was large a thread looks at the tree, ahead of what is done with it here: then most of the work of a backup of
+ * little change is to look. A first backup has more to do for its content than there are processors, and looks by itself.
+ *
+ * It stays on the file system of the root. Where another one is mounted inside, the mount point is kept as an empty directory
+ * and reported as a problem, so that the backup ends PARTIAL instead of silently without it: register it as a resource of its own.
+ */
+export interface WalkOptions {
+  readonly path: string
+  readonly sink: BackupSink
+  readonly signal: AbortSignal
+  now(): Date
+  /** Items of the parent from which on a thread looks ahead. */
+  readonly manyItems?: number
+}
+
+/** How long other work may wait; checked every few entries. */
+const BLOCK_MS = 8
+const ENTRIES_BETWEEN_CHECKS = 64
+const MANY_ITEMS = 10_000
+
+/** Adds everything under `path` to the sink. @throws When the root itself cannot be read, or `signal` says stop. */
+export async function walkTree(options: WalkOptions): Promise<void> {
+  const { path, sink, signal, manyItems = MANY_ITEMS } = options
+  signal.throwIfAborted()
+  const root = openPath(path, LIST_FLAGS)
+  const walk = new Walk(options)
+  try {
+    const isWithoutXattrs = libc() === undefined
+    if ((sink.parent?.itemCount ?? 0) < manyItems)
+      await walk.take(look({ root, isWithoutXattrs, now: () => options.now().getTime() }))
+    else {
+      const aheadMs = options.now().getTime() - Date.now()
+      for await (const seen of lookAhead({ root, isWithoutXattrs, aheadMs }, signal)) await walk.take(seen)
+    }
+    signal.throwIfAborted()
+  } finally {
+    walk.close()
+    closeSync(root)
+  }
+}
+
+class Walk {
+  readonly #options: WalkOptions
+  readonly #sink: BackupSink
+  readonly #libc: Libc | undefined = libc()
+  /** Key of the first name of each file that has several, by inode. */
+  readonly #firstNames = new Map<bigint, string>()
+  /** Keys of the folders that are open, and the identity of each. */
+  readonly #folders: { readonly key: string; readonly identity: Buffer }[] = []
+  #reopened: OpenFolders | undefined
+  #untilCheck = ENTRIES_BETWEEN_CHECKS
+  #pausedAt = performance.now()
+
+  constructor(options: WalkOptions) {
+    this.#options = options
+    this.#sink = options.sink
+  }
+
+  async take(all: Iterable<Seen>): Promise<void> {
+    for (const seen of all) {
+      const full = this.#take(seen)
+      if (full !== undefined) await full
+      if (--this.#untilCheck <= 0) await this.#pause()
+    }
+  }
+
+  close(): void {
+    this.#reopened?.close()
+  }
+
+  #take(seen: Seen): void | Promise<void> {
+    if (seen.what === 'end') return void this.#folders.pop()
+    const key = (this.#folders.at(-1)?.key ?? '') + seen.name
+    switch (seen.what) {
+      case 'problem':
+        return this.#problem(key, seen.reason)
+      case 'folder': {
+        const folder = { key: key === '' ? '/' : key, identity: layout.identityOf(seen.fixed) }
+        this.#folders.push(folder)
+        return this.#add(folder.key, seen)
+      }
+      case 'item': {
+        const first = seen.kind === layout.DIRECTORY ? undefined : this.#firstNameOf(key, seen.fixed)
+        if (first === undefined) return this.#add(key, seen)
+        const meta = layout.encodeMeta(layout.withoutFlags(seen.fixed), first)
+        const item = { key: layout.bytesOf(key), kind: layout.HARD_LINK, meta, size: 0 }
+        return this.#sink.add(item, { from: 'none' })
+      }
+    }
+  }
+
+  /** Of a file with several names: the key of another one that came before this. */
+  #firstNameOf(key: string, fixed: Buffer): string | undefined {
+    if (layout.linksOf(fixed) <= 1) return undefined
+    const inode = layout.inodeOf(fixed)
+    const first = this.#firstNames.get(inode)
+    if (first === undefined) this.#firstNames.set(inode, key)
+    return first
+  }
+
+  /** Adds one item, with its content from the parent where nothing changed. A promise only where one has to be waited for. */
+  #add(key: string, seen: Seen): void | Promise<void> {
+    const bytes = layout.bytesOf(key)
+    const found = this.#sink.parent?.find(bytes)
+    if (!(found instanceof Promise)) return this.#addBeside(found, key, bytes, seen)
+    // What is seen is overwritten by the next; nothing is taken before this is done.
+    return found.then((parent) => this.#addBeside(parent, key, bytes, seen))
+  }
+
+  #addBeside(parent: StoredItem | undefined, key: string, bytes: Buffer, seen: Seen): void | Promise<void> {
+    const { kind, size, fixed } = seen
+    const isUntouched =
+      parent !== undefined &&
+      parent.kind === kind &&
+      parent.size === size &&
+      layout.isUntouched(fixed, parent.meta)
+    const known = isUntouched ? layout.reusedMeta(fixed, parent.meta) : undefined
+    const meta = known ?? this.#meta(key, seen)
+    if (meta === undefined) return
+    return this.#sink.add(
+      { key: bytes, kind, meta, size },
+      contentOf(size, isUntouched ? parent : undefined, () => encodeReadTask(key, fixed, size)),
+    )
+  }
+
+  /** Undefined where it is left out. */
+  #meta(key: string, seen: Seen): Buffer | undefined {
+    const { kind, fixed } = seen
+    try {
+      const at = this.#placeOf(seen)
+      const target =
+        kind === layout.SYMLINK ? readlinkSync(pathIn(at.fd, at.name), 'buffer').toString('latin1') : ''
+      return layout.encodeMeta(fixed, target, this.#xattrs(at, key))
+    } catch (error) {
+      this.#problem(
+        key,
+        `Cannot read ${kind === layout.SYMLINK ? 'the link' : 'its attributes'}: ${reasonOf(error)}`,
+      )
+      return undefined
+    }
+  }
+
+  /** Where a thing is looked at: its folder's descriptor and its name there, or `.` and its own descriptor. */
+  #placeOf({ what, name, kind, fd }: Seen): { readonly fd: number; readonly name: string } {
+    const own = what === 'folder' ? '.' : kind === layout.DIRECTORY ? name.slice(0, -1) : name
+    return { fd: fd >= 0 ? fd : this.#reopen(), name: own }
+  }
+
+  /** The folder that is open now, from the root on without following links. @throws Where another one stands in its place. */
+  #reopen(): number {
+    const { key, identity } = this.#folders.at(-1) as { readonly key: string; readonly identity: Buffer }
+    this.#reopened ??= new OpenFolders(openPath(this.#options.path, LIST_FLAGS))
+    const fd = this.#reopened.enter(key)
+    const now = layout.identityOf(layout.fixedPart(fstatSync(fd, { bigint: true }), 0))
+    if (!now.equals(identity)) throw new Error('another directory stands in its place since it was read')
+    return fd
+  }
+
+  #xattrs(at: { readonly fd: number; readonly name: string }, key: string): Xattr[] {
+    if (this.#libc === undefined) return []
+    const path = cPathIn(at.fd, at.name)
+    const kept: Xattr[] = []
+    for (const attribute of this.#libc.xattrNames(path) ?? []) {
+      if (!layout.KEPT_XATTR.test(attribute)) continue
+      const value = this.#libc.xattr(path, attribute)
+      if (value === undefined)
+        this.#problem(key, `Cannot read its attribute "${layout.displayKey(attribute)}"`)
+      else kept.push({ name: attribute, value })
+    }
+    return kept.sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  #problem(key: string, reason: string): void {
+    this.#sink.problem({ item: layout.displayKey(key), reason })
+  }
+
+  async #pause(): Promise<void> {
+    this.#untilCheck = ENTRIES_BETWEEN_CHECKS
+    if (performance.now() - this.#pausedAt < BLOCK_MS) return
+    await new Promise((resolve) => setImmediate(resolve))
+    this.#options.signal.throwIfAborted()
+    this.#pausedAt = performance.now()
+  }
+}
+
+function contentOf(size: number, parent: StoredItem | undefined, task: () => Uint8Array): Content {
+  if (size === 0) return { from: 'none' }
+  return parent === undefined ? { from: 'range', task: task() } : { from: 'parent', item: parent }
+}

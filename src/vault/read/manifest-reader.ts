@@ -1,0 +1,153 @@
+import type { ChunkReader } from './chunk-reader.ts'
+import { ChunkMissingError, VaultDamageError } from '../errors.ts'
+import { ID_BYTES } from '../keys.ts'
+import { parseInner, parseLeaf, parseList } from '../format/node.ts'
+import type { ManifestItem } from '../format/node.ts'
+import type { ManifestRoot } from '../write/manifest-writer.ts'
+
+/** Where a manifest is read from; `blob` names its head in errors. */
+export interface ManifestSource {
+  readonly chunks: Pick<ChunkReader, 'read'>
+  readonly blob: string
+  readonly manifest: ManifestRoot
+  /** Told of a part that cannot be read, which is left out then; without it, reading ends there. */
+  readonly onHurt?: ((error: VaultDamageError | ChunkMissingError) => void) | undefined
+}
+
+/**
+ * The items of a manifest in key order, a leaf at a time; only parts that may hold one of `prefixes` are read. Sums and order
+ * are checked against what parents say.
+ * @throws {VaultDamageError} {ChunkMissingError}
+ */
+export function* readItems(
+  source: ManifestSource,
+  prefixes?: readonly Uint8Array[],
+): Generator<ManifestItem[]> {
+  const { root, height, items, contentBytes } = source.manifest
+  if (root === undefined) {
+    if (items !== 0 || contentBytes !== 0) throw damaged(source, 'its sums are wrong')
+    return
+  }
+  yield* readSubtree(
+    source,
+    { id: root, level: height, items, contentBytes, firstKey: undefined, end: undefined },
+    prefixes,
+  )
+}
+
+interface Subtree {
+  readonly id: Buffer
+  readonly level: number
+  readonly items: number
+  readonly contentBytes: number
+  /** The parent's word for the first key; undefined at the root. */
+  readonly firstKey: Buffer | undefined
+  /** All keys are below it. */
+  readonly end: Buffer | undefined
+}
+
+function* readSubtree(
+  source: ManifestSource,
+  tree: Subtree,
+  prefixes: readonly Uint8Array[] | undefined,
+): Generator<ManifestItem[]> {
+  const node = readNode(source, tree.id)
+  if (node === undefined) return
+  if (tree.level === 0) {
+    const items = parse(source, () => parseLeaf(node))
+    check(
+      source,
+      tree,
+      items.map((item) => item.key as Buffer),
+      items.length,
+      sumOf(items, (item) => item.size),
+    )
+    const wanted = prefixes === undefined ? items : items.filter((item) => isUnder(item.key, prefixes))
+    if (wanted.length > 0) yield wanted
+    return
+  }
+  const children = parse(source, () => parseInner(node, tree.level))
+  check(
+    source,
+    tree,
+    children.map((child) => child.firstKey),
+    sumOf(children, (child) => child.items),
+    sumOf(children, (child) => child.contentBytes),
+  )
+  for (const [i, child] of children.entries()) {
+    const end = children[i + 1]?.firstKey ?? tree.end
+    if (prefixes !== undefined && !mayHold(child.firstKey, end, prefixes)) continue
+    yield* readSubtree(source, { ...child, level: tree.level - 1, end }, prefixes)
+  }
+}
+
+/** A copy, since the chunk's memory holds a whole segment and items may be kept for long. */
+function readNode({ chunks, onHurt }: ManifestSource, id: Buffer): Buffer | undefined {
+  try {
+    return Buffer.from(chunks.read('meta', id, 0))
+  } catch (error) {
+    const isDamage = error instanceof VaultDamageError || error instanceof ChunkMissingError
+    if (!isDamage || onHurt === undefined) throw error
+    onHurt(error)
+    return undefined
+  }
+}
+
+function check(
+  source: ManifestSource,
+  tree: Subtree,
+  keys: readonly Buffer[],
+  items: number,
+  bytes: number,
+): void {
+  const first = keys[0] as Buffer
+  const last = keys.at(-1) as Buffer
+  if (tree.firstKey !== undefined && !first.equals(tree.firstKey))
+    throw damaged(source, 'a node has another first key')
+  if (tree.end !== undefined && Buffer.compare(last, tree.end) >= 0)
+    throw damaged(source, 'keys do not ascend')
+  if (items !== tree.items || bytes !== tree.contentBytes) throw damaged(source, 'its sums are wrong')
+}
+
+function isUnder(key: Uint8Array, prefixes: readonly Uint8Array[]): boolean {
+  return prefixes.some((prefix) => startsWith(key, prefix))
+}
+
+function startsWith(key: Uint8Array, prefix: Uint8Array): boolean {
+  return key.length >= prefix.length && Buffer.compare(key.subarray(0, prefix.length), prefix) === 0
+}
+
+/** Whether keys from `first` to before `end` may begin with one of `prefixes`: such keys stand together, from the prefix on. */
+function mayHold(first: Buffer, end: Buffer | undefined, prefixes: readonly Uint8Array[]): boolean {
+  return prefixes.some(
+    (prefix) =>
+      (end === undefined || Buffer.compare(end, prefix) > 0) &&
+      (Buffer.compare(first, prefix) <= 0 || startsWith(first, prefix)),
+  )
+}
+
+/** Ids of the chunks of an item's content, 32 bytes each. @throws {VaultDamageError} {ChunkMissingError} */
+export function contentIds(source: ManifestSource, item: Pick<ManifestItem, 'depth' | 'ids'>): Buffer {
+  if (item.depth === 0) return item.ids
+  const lists: Buffer[] = []
+  for (let at = 0; at < item.ids.length; at += ID_BYTES) {
+    lists.push(parse(source, () => Buffer.from(parseList(source.chunks.read('meta', item.ids, at)))))
+  }
+  return Buffer.concat(lists)
+}
+
+function parse<T>(source: ManifestSource, action: () => T): T {
+  try {
+    return action()
+  } catch (cause) {
+    if (cause instanceof RangeError) throw damaged(source, cause.message, cause)
+    throw cause
+  }
+}
+
+function damaged(source: ManifestSource, found: string, cause?: unknown): VaultDamageError {
+  return new VaultDamageError(source.blob, `its manifest is not whole: ${found}`, { cause })
+}
+
+const sumOf = <T>(list: readonly T[], of: (one: T) => number): number =>
+  list.reduce((sum, one) => sum + of(one), 0)
