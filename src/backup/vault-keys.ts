@@ -15,7 +15,7 @@ import { defaultKeyArn } from './arns.ts'
 const ASKED = ['kms:DescribeKey', 'kms:GenerateDataKey', 'kms:CreateGrant'] as const
 
 /**
- * ARN of the key of a new vault.
+ * ARN of the key of a new vault. Until there is a row of the vault the key may be forgotten: ask `checkKeyIsKnown` with that.
  *
  * @param chosen What the request names; the server's own key where absent.
  * @throws {InvalidParameterValueException} Where there is no such key. @throws {InvalidRequestException} Where it cannot be had now.
@@ -31,11 +31,7 @@ export async function keyOfNewVault(ctx: Context, chosen: string | undefined): P
     row.account_id !== ctx.accountId ||
     row.region !== ctx.region
   )
-    throw new InvalidParameterValueException(
-      `Cannot encrypt with "${chosen}": account ${ctx.accountId} has no such key in ${ctx.region}. Those who run the server make one known with ` +
-        `roleback:CreateEncryptionKey; roleback:ListEncryptionKeys shows which there are. Without EncryptionKeyArn the vault is under ${own}`,
-      { Context: 'EncryptionKeyArn' },
-    )
+    throw noSuchKey(ctx, chosen)
   try {
     await ctx.server.encryptionKeys.loadKey(row.name, row.key_id)
   } catch (error) {
@@ -47,6 +43,24 @@ export async function keyOfNewVault(ctx: Context, chosen: string | undefined): P
     )
   }
   return row.arn
+}
+
+/**
+ * In the transaction that makes the vault's row: either it or that of `DeleteEncryptionKey`, which looks for vaults, comes first.
+ * @throws {InvalidParameterValueException} Where the key has been forgotten since it was looked at.
+ */
+export async function checkKeyIsKnown(ctx: Context, tx: Queryable, keyArn: string): Promise<void> {
+  const keyId = encryptionKeyIdOf(keyArn)
+  if (keyId !== undefined && (await findEncryptionKeyById(tx, keyId)) === undefined)
+    throw noSuchKey(ctx, keyArn)
+}
+
+function noSuchKey(ctx: Context, keyArn: string): InvalidParameterValueException {
+  return new InvalidParameterValueException(
+    `Cannot encrypt with "${keyArn}": account ${ctx.accountId} has no such key in ${ctx.region}. Those who run the server make one known with ` +
+      `roleback:CreateEncryptionKey; roleback:ListEncryptionKeys shows which there are. Without EncryptionKeyArn the vault is under ${defaultKeyArn(ctx)}`,
+    { Context: 'EncryptionKeyArn' },
+  )
 }
 
 function grantContext(

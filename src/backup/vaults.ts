@@ -36,7 +36,7 @@ import {
 import { vaultArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { checkTags } from './tags.ts'
-import { keyOfNewVault, keyTypeOf } from './vault-keys.ts'
+import { checkKeyIsKnown, keyOfNewVault, keyTypeOf } from './vault-keys.ts'
 import { toLockMembers } from './vault-protection.ts'
 import { checkRange, sealingJob } from './vault-limits.ts'
 
@@ -99,6 +99,7 @@ async function createVault(
   const vault = await ctx.store.transaction(async (tx) => {
     const existing = await findVault(tx, ctx.accountId, ctx.region, input.BackupVaultName)
     if (existing !== undefined) return sameRequest(existing, input, kind)
+    await checkKeyIsKnown(ctx, tx, kind.encryption_key_arn)
     const vault = newVault(ctx, input, kind)
     const row = { ...vault, storage: JSON.stringify(await storageOfNewVault(tx, vault)) }
     await insertVault(tx, row)

@@ -7,6 +7,13 @@ import { findRecoveryPoint, insertRecoveryPoint } from './points/recovery-points
 import { regionSettings, updateRegionSettings } from './region-settings.ts'
 import type { Store } from './store.ts'
 import { deleteTags, findByTag, putTags, replaceTags, tagsOf, tagsOfAll } from './identity/tags.ts'
+import {
+  deleteEncryptionKey,
+  encryptionKeyArn,
+  findEncryptionKeyById,
+  insertEncryptionKey,
+  vaultsUnder,
+} from './vaults/encryption-keys.ts'
 import { deleteVault, findVault, insertVault, listVaults } from './vaults/vaults.ts'
 
 /** Names, numbers, transactions, tags and pages. */
@@ -74,6 +81,29 @@ export const STORE_CONTRACT: readonly ContractCase[] = [
       const value = `'; drop table tag; -- \\ " % _ $1 ? \u{1f512} 日本 \u202e\n\t`
       await putTags(store.db, ACCOUNT, 'arn:a', { Ключ: value })
       assert.deepEqual(await tagsOf(store.db, ACCOUNT, 'arn:a'), { Ключ: value })
+    },
+  },
+  {
+    name: 'a vault is made under a key or the key is forgotten, never both, when both look at the same time',
+    run: async (store, { other }) => {
+      const arn = encryptionKeyArn(ACCOUNT, REGION, 'k')
+      const named = { account_id: ACCOUNT, region: REGION, created_at: NOW, created_by: 'arn:someone' }
+      await insertEncryptionKey(store.db, { key_id: 'k', name: 'finance', arn, ...named })
+      const forget = (): Promise<boolean> =>
+        other.transaction(
+          async (tx) => (await vaultsUnder(tx, arn)).length === 0 && (await deleteEncryptionKey(tx, 'k')),
+        )
+      const looked = Promise.withResolvers<undefined>()
+      const forgetting = looked.promise.then(forget)
+      const isMade = await store.transaction(async (tx) => {
+        if ((await findEncryptionKeyById(tx, 'k')) === undefined) return false
+        looked.resolve(undefined)
+        // On SQLite the other waits for this one; on PostgreSQL it comes to its end in between.
+        if (store.engine === 'postgres') await forgetting
+        return await insertVault(tx, vaultRow('v', { encryption_key_arn: arn }))
+      })
+      assert.equal(isMade, !(await forgetting))
+      assert.equal((await findVault(store.db, ACCOUNT, REGION, 'v')) !== undefined, isMade)
     },
   },
   {

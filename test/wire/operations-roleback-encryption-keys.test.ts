@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -42,6 +42,11 @@ before(async () => {
     [join(keys, 'brief.key'), 3],
   ] as const)
     writeFileSync(file, `${Buffer.alloc(32, byte).toString('base64')}\n`, { mode: 0o400 })
+  writeFileSync(
+    join(keys, 'slow.sh'),
+    `#!/bin/sh\n: > ${keys}/asked\nuntil [ -e ${keys}/go ]; do sleep 0.02; done\ncat ${keys}/brief.key\n`,
+    { mode: 0o700 },
+  )
   world = await openWorld({
     serve: {
       encryptionKey: [
@@ -50,6 +55,7 @@ before(async () => {
         `tenant=file:${join(keys, 'tenant.key')}`,
         `brief=file:${join(keys, 'brief.key')}`,
         'lost=file:/nowhere/lost.key',
+        `slow=command:${join(keys, 'slow.sh')}`,
       ],
     },
   })
@@ -97,12 +103,14 @@ async function copyEnd(input: { readonly point: string; readonly from: string; r
   })
 }
 
-/** Spends the seconds between two tries of what waits. */
-function beginNow(jobId: string): void {
+function onDatabase(sql: string, parameter: string): void {
   const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5_000 })
-  db.prepare('update job set run_at = 0 where job_id = ?').run(jobId)
+  db.prepare(sql).run(parameter)
   db.close()
 }
+
+/** Spends the seconds between two tries of what waits. */
+const beginNow = (jobId: string): void => onDatabase('update job set run_at = 0 where job_id = ?', jobId)
 
 test('a key is made known by the management account, once, where it is and for whom there is', async () => {
   assert.match(key.KeyArn, new RegExp(`^arn:aws:kms:${world.region}:${world.accountId}:key/[0-9a-f-]{36}$`))
@@ -333,4 +341,16 @@ test('a key is not deleted while a vault is under it, and is the same one when i
   await remove()
   await assert.rejects(remove, /There is no encryption key brief/)
   assert.equal((await create()).KeyArn, made.KeyArn)
+})
+
+test('a key that is deleted while a vault is being made under it is none: there is no vault that nothing opens', async () => {
+  const found = (await world.call('roleback', 'ListEncryptionKeys', {})).EncryptionKeys
+  const EncryptionKeyArn = found.find(({ Name }) => Name === 'brief')?.KeyArn
+  // The same key from a command, which takes until somebody lets it go on: the request has seen the key by then.
+  onDatabase(`update encryption_key set name = 'slow' where name = ?`, 'brief')
+  const making = world.call('backup', 'CreateBackupVault', { BackupVaultName: 'late', EncryptionKeyArn })
+  await until('the key to be asked for', () => (existsSync(join(keys, 'asked')) ? true : undefined))
+  await world.call('roleback', 'DeleteEncryptionKey', { Name: 'slow' })
+  writeFileSync(join(keys, 'go'), '')
+  await assert.rejects(making, /Cannot encrypt with ".*": account \d+ has no such key/)
 })
