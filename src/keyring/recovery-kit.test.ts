@@ -258,7 +258,7 @@ test('the server opens its own wrapping, of that vault only', () => {
 })
 
 test('the kit of the golden vault opens its key, and so does its server', () => {
-  const path = new URL('../vault/format/golden/version-1.json', import.meta.url)
+  const path = new URL('../../test/golden/version-1.json', import.meta.url)
   const golden = JSON.parse(readFileSync(path, 'utf8')) as {
     readonly vaultId: string
     readonly vaultKey: string

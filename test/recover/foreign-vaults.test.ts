@@ -47,7 +47,7 @@ interface Golden {
 
 /** Writes a golden vault as an earlier version left it. */
 function writeGolden<T extends Golden = Golden>(name: string, directory: string): T {
-  const file = join(import.meta.dirname, '..', '..', 'src', 'vault', 'golden', name)
+  const file = join(import.meta.dirname, '../golden', name)
   const golden = JSON.parse(fs.readFileSync(file, 'utf8')) as T
   for (const [blob, bytes] of Object.entries(golden.blobs)) {
     fs.mkdirSync(dirname(join(directory, blob)), { recursive: true })

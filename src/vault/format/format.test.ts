@@ -102,7 +102,7 @@ interface Golden {
 }
 
 const goldenOf = (name: string): Golden =>
-  JSON.parse(readFileSync(new URL(`golden/${name}.json`, import.meta.url), 'utf8')) as Golden
+  JSON.parse(readFileSync(new URL(`../../../test/golden/${name}.json`, import.meta.url), 'utf8')) as Golden
 const golden = goldenOf('version-1')
 
 const goldenKeys = goldenOf('version-1-keys') as Golden & GoldenKeys
