@@ -4,6 +4,7 @@ import { candidatesFor } from '../policy/compile.ts'
 import type { CompiledStatement } from '../policy/compile.ts'
 import type { ConditionContext } from '../policy/context.ts'
 import { parseAddress } from '../policy/ip.ts'
+import { variablesIn } from '../policy/variables.ts'
 import type { SimulatedPolicy } from './simulate-policies.ts'
 
 /**
@@ -93,19 +94,19 @@ function collectKeys(keys: Map<string, string>, compiled: CompiledStatement, has
   for (const { key, operator, values } of compiled.statement.conditions) {
     add(key)
     // Numbers, dates, addresses and presence know no variables.
-    if (hasVariables && /^(?:String|Arn)/.test(operator.comparison)) values.flatMap(variablesIn).forEach(add)
+    if (hasVariables && /^(?:String|Arn)/.test(operator.comparison)) values.flatMap(keysIn).forEach(add)
   }
   if (hasVariables) resourceVariables(compiled).forEach(add)
 }
 
 /** Variables count in the resource part of an ARN only. */
 function resourceVariables({ statement }: CompiledStatement): readonly string[] {
-  return (statement.resource?.names ?? []).flatMap((name) => variablesIn(name.split(':').slice(5).join(':')))
+  return (statement.resource?.names ?? []).flatMap((name) => keysIn(name.split(':').slice(5).join(':')))
 }
 
 /** Keys of `${KEY}` and `${KEY, 'default'}`; `${*}`, `${?}` and `${$}` are characters. */
-function variablesIn(text: string): readonly string[] {
-  return [...text.matchAll(/\$\{([^}]*)\}/g)]
-    .map(([, inner = '']) => (inner.split(',')[0] as string).trim())
+function keysIn(text: string): readonly string[] {
+  return [...variablesIn(text)]
+    .map(({ inner }) => (inner.split(',')[0] as string).trim())
     .filter((key) => key !== '' && !/^[*?$]$/.test(key))
 }

@@ -5,6 +5,7 @@ import { arnsOverlap } from './overlap.ts'
 import { likePattern } from './pattern.ts'
 import type { Statement } from './policy.ts'
 import type { ActionFacts, ServiceFacts } from './reference.ts'
+import { withVariablesAs } from './variables.ts'
 
 /** Comparisons of resources with forms that one statement is worth; a policy of 128 KiB could ask for millions. */
 const MAX_COMPARISONS = 20_000
@@ -146,7 +147,7 @@ const isAboutResources = ({ actions }: Named): boolean =>
 
 /** A resource as the reference writes forms: behind the partition, variables as stars. `*` alone is everything. */
 function comparable(name: string): string {
-  const open = name.replace(/\$\{[^}]*\}/g, '*')
+  const open = withVariablesAs(name, '*')
   return /^\*+$/.test(open) ? '*' : open.split(':').slice(2).join(':').replaceAll(/\*+/g, '*')
 }
 

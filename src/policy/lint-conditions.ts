@@ -2,6 +2,7 @@ import { parseBlock } from './ip.ts'
 import type { StatementView } from './lint-statement.ts'
 import type { Remark } from './lint.ts'
 import type { Condition, Statement } from './policy.ts'
+import { variablesIn, withVariablesAs } from './variables.ts'
 
 /** Keys that nobody has, values that compare with nothing, and conditions that cannot be met together. */
 export function lintConditions(statement: Statement, view: StatementView): readonly Remark[] {
@@ -57,7 +58,7 @@ function lintCondition(condition: Condition, statement: Statement, view: Stateme
   }
   if (
     operator.comparison === 'StringEquals' &&
-    condition.values.some((value) => /[*?]/.test(value.replace(/\$\{[^}]*\}/g, '')))
+    condition.values.some((value) => /[*?]/.test(withVariablesAs(value, '')))
   ) {
     say(
       'WARNING',
@@ -156,7 +157,7 @@ export function lintVariables(statement: Statement, view: StatementView): readon
     for (const value of condition.values) places.push([value, pathOf(condition, view)])
   const remarks: Remark[] = []
   for (const [text, path] of places) {
-    for (const [written, inner = ''] of text.matchAll(/\$\{([^}]*)\}/g)) {
+    for (const { written, inner } of variablesIn(text)) {
       const key = (inner.split(',')[0] as string).trim()
       if (/^[*?$]$/.test(key)) continue
       if (view.policy.version !== '2012-10-17') {

@@ -43,8 +43,9 @@ function isSame(a: number, b: number): boolean {
 
 function tokensOf(glob: string): readonly number[] {
   const tokens: number[] = []
+  const lastBrace = glob.lastIndexOf('}')
   for (let i = 0; i < glob.length; i++) {
-    const end = glob[i] === '$' && glob[i + 1] === '{' ? glob.indexOf('}', i) : -1
+    const end = i < lastBrace && glob[i] === '$' && glob[i + 1] === '{' ? glob.indexOf('}', i) : -1
     if (end >= 0) {
       const inner = glob.slice(i + 2, end)
       tokens.push(inner === '*' || inner === '?' || inner === '$' ? inner.charCodeAt(0) : ANY_RUN)

@@ -1,4 +1,5 @@
 import type { ConditionContext } from './context.ts'
+import { closingBraces } from './variables.ts'
 
 /**
  * Patterns of the policy language: `*`, `?`, and `${…}` variables, matched without RegExp (a dot is a dot) and without
@@ -136,9 +137,10 @@ function partsOf(text: string, variables: boolean, wildcards: boolean): readonly
     if (literal !== '') parts.push(literal)
     literal = ''
   }
+  const closingBrace = closingBraces(text)
   for (let i = 0; i < text.length; i++) {
     const char = text[i]!
-    const end = variables && char === '$' && text[i + 1] === '{' ? closingBrace(text, i + 2) : -1
+    const end = variables && char === '$' && text[i + 1] === '{' ? closingBrace(i + 2) : -1
     if (end >= 0) {
       const inner = text.slice(i + 2, end)
       i = end
@@ -155,16 +157,6 @@ function partsOf(text: string, variables: boolean, wildcards: boolean): readonly
   }
   flush()
   return parts
-}
-
-/** The brace that ends a variable; one inside a quoted default does not. */
-function closingBrace(text: string, from: number): number {
-  let isQuoted = false
-  for (let i = from; i < text.length; i++) {
-    if (text[i] === "'") isQuoted = !isQuoted
-    else if (text[i] === '}' && !isQuoted) return i
-  }
-  return -1
 }
 
 /** `key` or `key, 'default'`. A default that is not quoted is none, and the key with it is one nobody has. */

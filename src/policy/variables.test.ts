@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { found } from './lint.fixture.ts'
+import { globsOverlap } from './overlap.ts'
+import { resourcePattern } from './pattern.ts'
+import { closingBraces, variablesIn, withVariablesAs } from './variables.ts'
+
+const LONGEST = 131_072
+
+test('closingBraces() finds the brace that a look at the rest of the text finds', () => {
+  const text = fc
+    .array(fc.constantFrom('a', '${', '}', "'", '$', '{'), { maxLength: 14 })
+    .map((pieces) => pieces.join(''))
+  fc.assert(
+    fc.property(text, (given) => {
+      const closing = closingBraces(given)
+      for (let from = 2; from <= given.length; from++) {
+        if (given.slice(from - 2, from) !== '${') continue
+        const [, before] = /^((?:[^'}]|'[^']*')*)\}/.exec(given.slice(from)) ?? []
+        assert.equal(closing(from), before === undefined ? -1 : from + before.length, given)
+      }
+    }),
+    { numRuns: 5_000 },
+  )
+})
+
+test('variablesIn() and withVariablesAs() see what has a brace behind it', () => {
+  const text = 'a${b}${c, ’d’}${*}${open'
+  assert.deepEqual(
+    [...variablesIn(text)].map(({ inner }) => inner),
+    ['b', 'c, ’d’', '*'],
+  )
+  assert.equal(withVariablesAs(text, '_'), 'a___${open')
+})
+
+test('a variable that is begun and never closed costs no more time than other text', () => {
+  const open = '${'.repeat(LONGEST / 2 - 200)
+  const statement = { Effect: 'Allow', Action: 'zoo:FeedLion', Resource: `arn:aws:zoo:::lion/${open}` }
+  const Condition = { StringEquals: { 'aws:username': open } }
+  const startedAt = performance.now()
+  found(statement)
+  found({ ...statement, Resource: '*', Condition })
+  resourcePattern(open, { variables: true, whenUnresolved: false })
+  globsOverlap(open, 'a*')
+  const ms = performance.now() - startedAt
+  // A tenth of a second; it was a minute.
+  assert.ok(ms < 5_000, `${Math.round(ms)} ms`)
+})
