@@ -39,7 +39,7 @@ type Unplaced = Omit<Remark, 'path'>
 
 function lookUp(
   name: string,
-  { reference }: StatementView,
+  { reference, guesses }: StatementView,
 ): { readonly actions: readonly ActionFacts[] | undefined; readonly remark?: Unplaced } {
   const colon = name.indexOf(':')
   const prefix = name.slice(0, Math.max(colon, 0))
@@ -52,7 +52,7 @@ function lookUp(
   const asked = name.slice(colon + 1)
   const actions = actionsNamed(service, asked)
   if (actions.length > 0) return { actions }
-  const close = closest(service, asked)
+  const close = guesses.left-- > 0 ? closest(service, asked) : undefined
   const hint = close === undefined ? '' : `. Did you mean ${close}?`
   const message = WILDCARD.test(asked)
     ? `"${name}" matches no action of ${prefix}`

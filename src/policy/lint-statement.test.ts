@@ -35,6 +35,12 @@ test('actions are looked up by their whole name, and one that is spelled alike i
   ])
 })
 
+test('of many misspelled names the first fifty are told what they may mean: each is held against all of a service', () => {
+  const Action = Array.from({ length: 6_000 }, (_, i) => `zoo:FeedLio${i % 10}`)
+  const hinted = found({ ...FEED, Action }).filter((line) => line.endsWith('Did you mean zoo:FeedLion?'))
+  assert.equal(hinted.length, 50)
+})
+
 test('a name of more than a hundred characters is compared with nothing', () => {
   const long = `zoo:${'FeedLion'.padEnd(101, 'x')}`
   assert.deepEqual(found(feed({ Action: long, Resource: '*' })), [

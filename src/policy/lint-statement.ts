@@ -11,6 +11,8 @@ export interface StatementView {
   /** `Statement[2]`, or `Statement` where it is the only one. */
   readonly path: string
   readonly reference: ServiceReference
+  /** How many names may still be held against all those of a service, for what was meant: each costs a millisecond. */
+  readonly guesses: { left: number }
 }
 
 export function lintStatement(statement: Statement, view: StatementView): readonly Remark[] {

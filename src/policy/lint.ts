@@ -33,6 +33,8 @@ export interface LintOptions {
 
 /** More findings than this are cut off: a policy with so many is wrong as a whole. */
 const MAX_FINDINGS = 200
+/** Misspelled names that a policy is told the right ones of; a policy of 128 KiB could have thousands. */
+const MAX_GUESSES = 50
 
 /** Everything that is wrong or doubtful about a policy, in the order of its text. Never throws for what the text says. */
 export function lintPolicy(text: string, kind: PolicyKind, options: LintOptions): readonly Finding[] {
@@ -48,10 +50,11 @@ export function lintPolicy(text: string, kind: PolicyKind, options: LintOptions)
   }
   const places = valuePlaces(text)
   const isList = places.has('Statement[0]')
+  const guesses = { left: MAX_GUESSES }
   const remarks = [
     ...policy.statements.flatMap((statement) => {
       const path = isList ? `Statement[${statement.index}]` : 'Statement'
-      return lintStatement(statement, { policy, path, reference: options.reference })
+      return lintStatement(statement, { policy, path, reference: options.reference, guesses })
     }),
     ...lintWhole(policy),
     ...lockOut(policy, options),
