@@ -284,15 +284,18 @@ test('R6 no built-in service-role policy passes a role to EC2, nor one of the de
 })
 
 /** What else than AdministratorAccess grants of this server's own API: reading, checking, and ending what was started. */
+const LOOKS = [
+  'roleback:Describe*',
+  'roleback:GetAuthorizationDetails',
+  'roleback:GetRestoreGuard',
+  'roleback:GetRestoreTestValidators',
+  'roleback:List*',
+  'roleback:PreflightJobs',
+  'roleback:Preview*',
+]
 const HARMLESS: Readonly<Record<string, readonly string[]>> = {
-  AWSBackupFullAccess: [
-    'roleback:Describe*',
-    'roleback:List*',
-    'roleback:PreflightJobs',
-    'roleback:StartVerifyJob',
-    'roleback:StopJob',
-  ],
-  AWSBackupOperatorAccess: ['roleback:Describe*', 'roleback:List*', 'roleback:PreflightJobs'],
+  AWSBackupFullAccess: [...LOOKS, 'roleback:StartVerifyJob', 'roleback:StopJob', 'roleback:ValidatePolicy'],
+  AWSBackupOperatorAccess: [...LOOKS, 'roleback:ValidatePolicy'],
 }
 const ADMINISTRATION = [
   'roleback:CreateDefaultRole',
