@@ -288,6 +288,12 @@ test(
     await shows(watcher, watcher.getByText('You may not look at the audit trail'))
     await tile('Overdue').getByRole('link', { name: 'Explain' }).click()
     await shows(watcher, watcher.getByText(/roleback:GetAuthorizationDetails/).first())
+    await shows(watcher, watcher.getByText(/^Give the id \w+ to somebody who may/))
+    const button = (name: string) => watcher.getByRole('button', { name, exact: true })
+    assert.equal(await button('Explain').count(), 1, 'that of the form: no way round in a circle')
+    await goTo(watcher, '/vaults/production')
+    await shows(watcher, watcher.getByText('You may not look at this backup vault'))
+    assert.equal(await button('Delete').count(), 0, 'of what he may not see')
     await watcher.close()
   },
 )

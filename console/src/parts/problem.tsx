@@ -43,8 +43,16 @@ export function Refused({ error }: { readonly error: Error }): ReactNode {
   )
 }
 
+interface ProblemProps {
+  readonly error: unknown
+  /** What could not be done, e.g. "list backup vaults". */
+  readonly what: string
+  /** What to do about a refusal, in the place of the way to its reasons. */
+  readonly instead?: ReactNode
+}
+
 /** Whatever went wrong, in the server's words; what was refused can be explained. */
-export function Problem({ error, what }: { readonly error: unknown; readonly what: string }): ReactNode {
+export function Problem({ error, what, instead }: ProblemProps): ReactNode {
   const navigate = useNavigate()
   const failure = error instanceof Error ? error : new Error(String(error))
   const id = authorizationId(failure)
@@ -52,9 +60,13 @@ export function Problem({ error, what }: { readonly error: unknown; readonly wha
     <Alert
       type={isDenied(failure) ? 'warning' : 'error'}
       header={isDenied(failure) ? `You may not ${what}` : `Could not ${what}`}
-      action={id !== undefined && <Button onClick={() => void navigate(explainPath(id))}>Explain</Button>}
+      action={
+        id !== undefined &&
+        instead === undefined && <Button onClick={() => void navigate(explainPath(id))}>Explain</Button>
+      }
     >
       {inWords(failure.message.replace(AUTHORIZATION_ID, '.'))}
+      {isDenied(failure) && instead}
     </Alert>
   )
 }

@@ -59,7 +59,7 @@ export function FrameworkFindings(): ReactNode {
       description={data?.FrameworkDescription}
       above={[['Frameworks', '/frameworks']]}
       isLoading={isPending}
-      actions={<Button onClick={() => setDeleting(true)}>Delete</Button>}
+      actions={data !== undefined && <Button onClick={() => setDeleting(true)}>Delete</Button>}
     >
       {error !== null && <Problem error={error} what="look at this framework" />}
       <List<FrameworkFinding>

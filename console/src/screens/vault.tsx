@@ -64,10 +64,12 @@ export function Vault(): ReactNode {
       above={[['Backup vaults', '/vaults']]}
       isLoading={isPending}
       actions={
-        <>
-          <Button onClick={() => void navigate(`/search?vault=${encodeURIComponent(name)}`)}>Search</Button>
-          <Button onClick={() => setDeleting(true)}>Delete</Button>
-        </>
+        data !== undefined && (
+          <>
+            <Button onClick={() => void navigate(`/search?vault=${encodeURIComponent(name)}`)}>Search</Button>
+            <Button onClick={() => setDeleting(true)}>Delete</Button>
+          </>
+        )
       }
     >
       {error !== null && <Problem error={error} what="look at this backup vault" />}

@@ -48,7 +48,19 @@ export function Explain(): ReactNode {
           <Input value={typed ?? id} onChange={({ detail }) => setTyped(detail.value)} />
         </FormField>
       </form>
-      {error !== null && <Problem error={error} what="see why this was refused" />}
+      {error !== null && (
+        <Problem
+          error={error}
+          what="see why this was refused"
+          // The reasons of this refusal would be refused, too.
+          instead={
+            <Box margin={{ top: 'xs' }}>
+              Give the id {id} to somebody who may, such as an administrator: this page, and ./roleback
+              explain, tell them what decided and what would allow it.
+            </Box>
+          }
+        />
+      )}
       {data !== undefined && <Details of={data} />}
       <AwsCommand command={rolebackCommand(['explain', (typed ?? id).trim() || 'ID'], {})} />
     </Screen>

@@ -48,17 +48,16 @@ export function Identity({ kind }: { readonly kind: PolicyHolder }): ReactNode {
       ]}
       isLoading={isPending}
       actions={
-        <>
-          {kind !== 'group' && (
-            <Button
-              disabled={data === undefined}
-              onClick={() => void navigate(`/access/simulate?who=${encodeURIComponent(data?.arn ?? '')}`)}
-            >
-              Simulate
-            </Button>
-          )}
-          <Button onClick={() => setDeleting(true)}>Delete</Button>
-        </>
+        data !== undefined && (
+          <>
+            {kind !== 'group' && (
+              <Button onClick={() => void navigate(`/access/simulate?who=${encodeURIComponent(data.arn)}`)}>
+                Simulate
+              </Button>
+            )}
+            <Button onClick={() => setDeleting(true)}>Delete</Button>
+          </>
+        )
       }
     >
       {error !== null && <Problem error={error} what={`look at this ${kind}`} />}

@@ -54,7 +54,7 @@ export function ManagedPolicy(): ReactNode {
         ['Policies', '/access?tab=policies'],
       ]}
       isLoading={isPending}
-      actions={!isOurs && <Button onClick={() => setDeleting(true)}>Delete</Button>}
+      actions={data !== undefined && !isOurs && <Button onClick={() => setDeleting(true)}>Delete</Button>}
     >
       {error !== null && <Problem error={error} what="look at this policy" />}
       {data !== undefined && (

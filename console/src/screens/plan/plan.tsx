@@ -50,13 +50,18 @@ export function Plan(): ReactNode {
       above={[['Backup plans', '/plans']]}
       isLoading={isPending}
       actions={
-        <>
-          <Button onClick={() => setDeleting(true)}>Delete</Button>
-          <Button onClick={() => void navigate(`/plans/${encodeURIComponent(id)}/edit`)}>Edit</Button>
-          <Button variant="primary" onClick={() => void navigate(`/plans/${encodeURIComponent(id)}/assign`)}>
-            Assign resources
-          </Button>
-        </>
+        plan !== undefined && (
+          <>
+            <Button onClick={() => setDeleting(true)}>Delete</Button>
+            <Button onClick={() => void navigate(`/plans/${encodeURIComponent(id)}/edit`)}>Edit</Button>
+            <Button
+              variant="primary"
+              onClick={() => void navigate(`/plans/${encodeURIComponent(id)}/assign`)}
+            >
+              Assign resources
+            </Button>
+          </>
+        )
       }
     >
       {error !== null && <Problem error={error} what="look at this backup plan" />}

@@ -30,7 +30,12 @@ export function RecoveryKit(): ReactNode {
         <Header
           variant="h2"
           description="With its passphrase it opens every vault, when the server and its database are gone. Without it nobody can."
-          actions={<Button onClick={() => setIssuing(true)}>Give vaults to another kit</Button>}
+          actions={
+            // Whoever is told whether it is here may issue another.
+            data?.IsRecoveryKitHere !== undefined && (
+              <Button onClick={() => setIssuing(true)}>Give vaults to another kit</Button>
+            )
+          }
         >
           Recovery kit
         </Header>
@@ -59,14 +64,16 @@ export function RecoveryKit(): ReactNode {
             has run, the new kit does not open them. Keep the old one as safe as before.
           </Alert>
         )}
-        <Facts
-          of={[
-            ['Server', data?.ServerId],
-            ['Account', data?.AccountId],
-            ['Region', data?.Region],
-            ['Version', data?.Version],
-          ]}
-        />
+        {data !== undefined && (
+          <Facts
+            of={[
+              ['Server', data.ServerId],
+              ['Account', data.AccountId],
+              ['Region', data.Region],
+              ['Version', data.Version],
+            ]}
+          />
+        )}
       </SpaceBetween>
       {isIssuing && <Issue onIssued={setIssued} onClose={() => setIssuing(false)} />}
     </Container>
