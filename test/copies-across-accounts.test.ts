@@ -121,6 +121,11 @@ test('R15 a vault that is not there, one that lets nobody in and one that refuse
     assert.deepEqual(foreseen.Findings, [])
     const job = await copied({ DestinationBackupVaultArn: destination })
     assert.deepEqual([job.State, job.MessageCategory], ['FAILED', 'AccessDenied'])
+    const { DestinationEncryptionKeyArn, DestinationVaultType, DestinationVaultLockState } = job
+    assert.deepEqual(
+      [DestinationEncryptionKeyArn, DestinationVaultType, DestinationVaultLockState],
+      [undefined, undefined, undefined],
+    )
     await assertForeseen(world, foreseen, job.CopyJobId ?? '')
     const decisions = await decisionsOf(world, job.CopyJobId ?? '')
     const all = JSON.stringify([job.StatusMessage, decisions, checksOf(foreseen)])

@@ -21,6 +21,7 @@ import { kindOf } from './kind-of.ts'
 import { whyWaiting } from '../store/jobs/job-limits.ts'
 import type { NewJob } from '../store/jobs/jobs.ts'
 import { noColdStorage, storedLifecycle } from '../plans/lifecycle.ts'
+import type { StoredLifecycle } from '../plans/lifecycle.ts'
 import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../plans/plan.ts'
 import { findJob, insertJob, jobBasics, listJobs, requestCancel } from '../store/jobs/jobs.ts'
 import { regionSettings } from '../store/region-settings.ts'
@@ -30,12 +31,13 @@ import type { JobTable, ResourceTable, VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import type { Tags } from '../store/identity/tags.ts'
 import { vaultArn } from './arns.ts'
-import { checkLifecycle } from './lifecycle.ts'
+import { checkLifecycle, lifecycleShown } from './lifecycle.ts'
 import { jobFilterOf } from './job-filter.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
 import { checkTags } from './tags.ts'
-import { keysOfVaults } from './vault-keys.ts'
+import { vaultsShown } from './vault-keys.ts'
+import type { VaultShown } from './vault-keys.ts'
 import { refuseRetention } from './vault-protection.ts'
 import { vaultNamed } from './vaults.ts'
 
@@ -186,8 +188,8 @@ export async function describeBackupJob(
 ): Promise<DescribeBackupJobOutput> {
   const job = await backupJob(ctx, input.BackupJobId)
   const waits = await whyWaiting(ctx.store.db, job, ctx.now)
-  const keyOf = await keysOfJobs(ctx, [job])
-  return { ...toBackupJob(ctx, job, keyOf), ...(waits !== undefined && { StatusMessage: waits }) }
+  const shown = await vaultsOfJobs(ctx, [job])
+  return { ...toBackupJob(ctx, job, shown), ...(waits !== undefined && { StatusMessage: waits }) }
 }
 
 export async function listBackupJobs(
@@ -208,9 +210,9 @@ export async function listBackupJobs(
     },
     page,
   )
-  const keyOf = await keysOfJobs(ctx, rows)
+  const shown = await vaultsOfJobs(ctx, rows)
   return {
-    BackupJobs: rows.map((row) => toBackupJob(ctx, row, keyOf)),
+    BackupJobs: rows.map((row) => toBackupJob(ctx, row, shown)),
     NextToken: nextToken(ctx, 'ListBackupJobs', next),
   }
 }
@@ -235,16 +237,21 @@ async function backupJob(ctx: Context, jobId: string): Promise<JobTable> {
   return job
 }
 
-async function keysOfJobs(ctx: Context, rows: readonly JobTable[]): Promise<(vaultArn: string) => string> {
+async function vaultsOfJobs(
+  ctx: Context,
+  rows: readonly JobTable[],
+): Promise<(vaultArn: string) => VaultShown> {
   const names = rows.flatMap(({ vault_name: name }) => name ?? [])
-  return await keysOfVaults(
-    ctx.store.db,
+  return await vaultsShown(
+    ctx,
     names.map((name) => vaultArn(ctx, name)),
   )
 }
 
-function toBackupJob(ctx: Context, row: JobTable, keyOf: (vaultArn: string) => string): BackupJob {
+function toBackupJob(ctx: Context, row: JobTable, shown: (vaultArn: string) => VaultShown): BackupJob {
   const arn = row.vault_name === null ? undefined : vaultArn(ctx, row.vault_name)
+  const { keyArn, lockState } = arn === undefined ? {} : shown(arn)
+  const { lifecycle } = JSON.parse(row.input) as { readonly lifecycle?: StoredLifecycle }
   return {
     AccountId: row.account_id,
     BackupJobId: row.job_id,
@@ -271,8 +278,10 @@ function toBackupJob(ctx: Context, row: JobTable, keyOf: (vaultArn: string) => s
     InitiationDate: new Date(row.created_at),
     IsParent: false,
     IsEncrypted: true,
-    EncryptionKeyArn: arn === undefined ? undefined : keyOf(arn),
+    EncryptionKeyArn: keyArn,
     VaultType: 'BACKUP_VAULT',
+    VaultLockState: lockState,
+    RecoveryPointLifecycle: lifecycle && lifecycleShown(lifecycle),
     ...(row.created_by !== null && { CreatedBy: JSON.parse(row.created_by) as RecoveryPointCreator }),
   }
 }

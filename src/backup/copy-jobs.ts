@@ -8,7 +8,6 @@ import type {
   CopyJob,
   DescribeCopyJobInput,
   DescribeCopyJobOutput,
-  Lifecycle,
   ListCopyJobsInput,
   ListCopyJobsOutput,
   RecoveryPointCreator,
@@ -26,13 +25,14 @@ import { COPYABLE, isCold } from '../store/points/recovery-points.ts'
 import type { JobState, JobTable, RecoveryPointTable } from '../store/schema.ts'
 import { vaultArn } from './arns.ts'
 import { copyDestination } from './copy-destination.ts'
-import { checkLifecycle, toLifecycle } from './lifecycle.ts'
+import { checkLifecycle, lifecycleShown } from './lifecycle.ts'
 import { jobFilterOf } from './job-filter.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
 import { pointIn } from './recovery-points.ts'
 import { statusMessage } from './restore-jobs.ts'
-import { keysOfVaults } from './vault-keys.ts'
+import { vaultsShown } from './vault-keys.ts'
+import type { VaultShown } from './vault-keys.ts'
 
 /** As `jobs/copy.ts` reads it. */
 interface CopyInput extends StoredLifecycle {
@@ -129,8 +129,8 @@ export async function describeCopyJob(
       Context: input.CopyJobId,
     })
   const waits = await whyWaiting(ctx.store.db, job, ctx.now)
-  const keyOf = await keysOfDestinations(ctx, [job])
-  return { CopyJob: { ...toCopyJob(ctx, job, keyOf), ...(waits !== undefined && { StatusMessage: waits }) } }
+  const shown = await destinationsShown(ctx, [job])
+  return { CopyJob: { ...toCopyJob(ctx, job, shown), ...(waits !== undefined && { StatusMessage: waits }) } }
 }
 
 export async function listCopyJobs(ctx: Context, input: ListCopyJobsInput): Promise<ListCopyJobsOutput> {
@@ -149,26 +149,21 @@ export async function listCopyJobs(ctx: Context, input: ListCopyJobsInput): Prom
     },
     page,
   )
-  const keyOf = await keysOfDestinations(ctx, rows)
+  const shown = await destinationsShown(ctx, rows)
   return {
-    CopyJobs: rows.map((row) => toCopyJob(ctx, row, keyOf)),
+    CopyJobs: rows.map((row) => toCopyJob(ctx, row, shown)),
     NextToken: nextToken(ctx, 'ListCopyJobs', next),
   }
 }
 
-async function keysOfDestinations(ctx: Context, rows: readonly JobTable[]): Promise<(arn: string) => string> {
-  return await keysOfVaults(
-    ctx.store.db,
+async function destinationsShown(
+  ctx: Context,
+  rows: readonly JobTable[],
+): Promise<(vaultArn: string) => VaultShown> {
+  return await vaultsShown(
+    ctx,
     rows.map((row) => row.destination_vault_arn as string),
   )
-}
-
-function lifecycleShown({ deleteAfterDays, coldAfterDays }: CopyInput): Lifecycle | undefined {
-  const lifecycle = toLifecycle({
-    delete_after_days: deleteAfterDays,
-    cold_after_days: coldAfterDays ?? null,
-  })
-  return Object.keys(lifecycle).length === 0 ? undefined : lifecycle
 }
 
 type CopyJobState = NonNullable<CopyJob['State']>
@@ -197,18 +192,20 @@ function stateOf(state: JobState): CopyJobState {
   }
 }
 
-function toCopyJob(ctx: Context, row: JobTable, keyOf: (vaultArn: string) => string): CopyJob {
+function toCopyJob(ctx: Context, row: JobTable, shown: (vaultArn: string) => VaultShown): CopyJob {
   const input = JSON.parse(row.input) as CopyInput
   const destination = row.destination_vault_arn as string
+  const { keyArn, type, lockState } = shown(destination)
   return {
     AccountId: row.account_id,
     CopyJobId: row.job_id,
     SourceBackupVaultArn: vaultArn(ctx, row.vault_name as string),
     SourceRecoveryPointArn: row.recovery_point_arn ?? undefined,
     DestinationBackupVaultArn: destination,
-    DestinationVaultType: 'BACKUP_VAULT',
+    DestinationVaultType: type,
+    DestinationVaultLockState: lockState,
     DestinationRecoveryPointArn: row.state === 'COMPLETED' ? input.pointArn : undefined,
-    DestinationEncryptionKeyArn: keyOf(destination),
+    DestinationEncryptionKeyArn: keyArn,
     DestinationRecoveryPointLifecycle: lifecycleShown(input),
     ResourceArn: row.resource_arn ?? undefined,
     ResourceType: row.resource_type ?? undefined,

@@ -43,6 +43,15 @@ export function toLifecycle(
   }
 }
 
+/** What a job was told of the lifecycle of what it makes; undefined where that was nothing. */
+export function lifecycleShown({ deleteAfterDays, coldAfterDays }: StoredLifecycle): Lifecycle | undefined {
+  const lifecycle = toLifecycle({
+    delete_after_days: deleteAfterDays,
+    cold_after_days: coldAfterDays ?? null,
+  })
+  return Object.keys(lifecycle).length === 0 ? undefined : lifecycle
+}
+
 export function toCalculatedLifecycle(
   row: Pick<RecoveryPointTable, 'delete_at' | 'cold_after_days' | 'created_at' | 'copied_at'>,
 ): CalculatedLifecycle {

@@ -27,6 +27,7 @@ import { inferredMetadata, restoreTestName } from '../kinds/restore-test.ts'
 import { randomHex } from '../lib/ids.ts'
 import { coldChangeProblem, noColdStorage, storedLifecycle } from '../plans/lifecycle.ts'
 import { lifecycleChangeProblem, lockOf } from '../plans/vault-lock.ts'
+import { indexedAmong } from '../store/points/point-index.ts'
 import { queueAmendment } from '../store/points/amendments.ts'
 import { insertJob, jobBasics } from '../store/jobs/jobs.ts'
 import {
@@ -52,7 +53,7 @@ import {
   toLifecycle,
 } from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
-import { keysOfVaults, keyTypeOf } from './vault-keys.ts'
+import { keyTypeOf, vaultsShown } from './vault-keys.ts'
 import { refuseProtected } from './vault-protection.ts'
 import { noSuchVault, vaultNamed } from './vaults.ts'
 
@@ -66,9 +67,9 @@ export async function describeRecoveryPoint(
     findVault(ctx.store.db, ctx.accountId, ctx.region, name),
   ])
   if (vault === undefined) throw noSuchVault(name)
-  const messages = await statusMessages(ctx.store.db, [point], vault)
+  const facts = await factsOf(ctx, [point], vault)
   return {
-    ...toPoint(ctx, point, messages, vault),
+    ...toPoint(ctx, point, facts, vault),
     StorageClass: isCold(point) ? 'COLD' : 'WARM',
   }
 }
@@ -95,9 +96,9 @@ export async function listRecoveryPointsByBackupVault(
     },
     pageOf(ctx, list, input),
   )
-  const messages = await statusMessages(ctx.store.db, rows, vault)
+  const facts = await factsOf(ctx, rows, vault)
   return {
-    RecoveryPoints: rows.map((row) => toPoint(ctx, row, messages, vault)),
+    RecoveryPoints: rows.map((row) => toPoint(ctx, row, facts, vault)),
     NextToken: nextToken(ctx, list, next),
   }
 }
@@ -112,25 +113,27 @@ export async function listRecoveryPointsByResource(
     { accountId: ctx.accountId, region: ctx.region, resourceArn: input.ResourceArn },
     pageOf(ctx, list, input),
   )
-  const messages = await statusMessages(ctx.store.db, rows)
-  const keyOf = await keysOfVaults(
-    ctx.store.db,
+  const facts = await factsOf(ctx, rows)
+  const shown = await vaultsShown(
+    ctx,
     rows.map((row) => vaultArn(ctx, row.vault_name)),
   )
   return {
-    RecoveryPoints: rows.map((row) => ({
-      RecoveryPointArn: row.arn,
-      CreationDate: new Date(row.created_at),
-      Status: row.status,
-      StatusMessage: messages(row),
-      EncryptionKeyArn: keyOf(vaultArn(ctx, row.vault_name)),
-      BackupSizeBytes: row.size_bytes,
-      BackupVaultName: row.vault_name,
-      IsParent: false,
-      ResourceName: row.resource_name,
-      VaultType: 'BACKUP_VAULT' as const,
-      EncryptionKeyType: keyTypeOf(keyOf(vaultArn(ctx, row.vault_name))),
-    })),
+    RecoveryPoints: rows.map((row) => {
+      const { keyArn, type } = shown(vaultArn(ctx, row.vault_name))
+      return {
+        RecoveryPointArn: row.arn,
+        CreationDate: new Date(row.created_at),
+        Status: row.status,
+        BackupSizeBytes: row.size_bytes,
+        BackupVaultName: row.vault_name,
+        IsParent: false,
+        ResourceName: row.resource_name,
+        VaultType: type,
+        ...(keyArn !== undefined && { EncryptionKeyArn: keyArn, EncryptionKeyType: keyTypeOf(keyArn) }),
+        ...facts(row),
+      }
+    }),
     NextToken: nextToken(ctx, list, next),
   }
 }
@@ -266,10 +269,31 @@ function noSuchPoint(arn: string, where: string): ResourceNotFoundException {
   return new ResourceNotFoundException(`Cannot find recovery point ${arn}${where}`, { Context: arn })
 }
 
+type PointFacts = Pick<RecoveryPointByBackupVault, 'StatusMessage' | 'IndexStatus'>
+
+/** What rows beside their own tell of recovery points. @param vault Of all of them, where it is one. */
+async function factsOf(
+  ctx: Context,
+  points: readonly RecoveryPointTable[],
+  vault?: VaultTable,
+): Promise<(point: RecoveryPointTable) => PointFacts> {
+  const messages = await statusMessages(ctx.store.db, points, vault)
+  const indexed = await indexedAmong(
+    ctx.store.db,
+    ctx.accountId,
+    points.map(({ arn }) => arn),
+  )
+  return (point) => ({
+    StatusMessage: messages(point),
+    // As soon as it is asked for it is there.
+    ...(indexed.has(point.arn) && { IndexStatus: 'ACTIVE' }),
+  })
+}
+
 function toPoint(
   ctx: Context,
   row: RecoveryPointTable,
-  messages: (row: RecoveryPointTable) => string | undefined,
+  facts: (row: RecoveryPointTable) => PointFacts,
   vault: VaultTable,
 ): RecoveryPointByBackupVault {
   return {
@@ -282,7 +306,6 @@ function toPoint(
     IamRoleArn: row.role_arn,
     CreatedBy: row.created_by === null ? undefined : (JSON.parse(row.created_by) as RecoveryPointCreator),
     Status: row.status,
-    StatusMessage: messages(row),
     CreationDate: new Date(row.created_at),
     InitiationDate: new Date(row.copied_at ?? row.created_at),
     SourceBackupVaultArn: row.source_vault_arn ?? undefined,
@@ -296,5 +319,6 @@ function toPoint(
     IsParent: false,
     EncryptionKeyType: keyTypeOf(vault.encryption_key_arn),
     VaultType: vault.vault_type,
+    ...facts(row),
   }
 }

@@ -3,8 +3,10 @@ import type { Context } from '../context.ts'
 import { EncryptionKeyError } from '../keyring/encryption-keys.ts'
 import { parseArn } from '../lib/arn.ts'
 import type { Queryable } from '../store/store.ts'
-import { encryptionKeyIdOf, findEncryptionKeyById, keyArnsOfVaults } from '../store/vaults/encryption-keys.ts'
+import { encryptionKeyIdOf, findEncryptionKeyById } from '../store/vaults/encryption-keys.ts'
+import { vaultsOfArns } from '../store/vaults/vaults.ts'
 import { defaultKeyArn } from './arns.ts'
+import { toLockMembers } from './vault-protection.ts'
 
 /** Which key a vault is made under (docs/adr/0036), and how what lies in vaults shows it. */
 
@@ -80,14 +82,28 @@ export function keyTypeOf(keyArn: string): 'CUSTOMER_MANAGED_KMS_KEY' | 'AWS_OWN
   return encryptionKeyIdOf(keyArn) === undefined ? 'AWS_OWNED_KMS_KEY' : 'CUSTOMER_MANAGED_KMS_KEY'
 }
 
-/** The keys of vaults, by their ARNs; for one that is gone, the server's own in its account and region. */
-export async function keysOfVaults(
-  db: Queryable,
+/** What a job or recovery point tells of a vault beside its name. */
+export interface VaultShown {
+  readonly keyArn?: string
+  readonly type?: 'BACKUP_VAULT' | 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT'
+  readonly lockState?: 'LOCKED' | 'UNLOCKED'
+}
+
+/** Of vaults by their ARNs: of another account's nothing, of one that is gone the server's own key alone. */
+export async function vaultsShown(
+  ctx: Context,
   vaultArns: readonly string[],
-): Promise<(vaultArn: string) => string> {
-  const keys = await keyArnsOfVaults(db, vaultArns)
+): Promise<(vaultArn: string) => VaultShown> {
+  const vaults = await vaultsOfArns(ctx.store.db, ctx.accountId, vaultArns)
   return (arn) => {
+    const vault = vaults.get(arn)
     const { region = '', accountId = '' } = parseArn(arn) ?? {}
-    return keys.get(arn) ?? defaultKeyArn({ region, accountId })
+    if (vault === undefined)
+      return accountId === ctx.accountId ? { keyArn: defaultKeyArn({ region, accountId }) } : {}
+    return {
+      keyArn: vault.encryption_key_arn,
+      type: vault.vault_type,
+      lockState: toLockMembers(vault).Locked ? 'LOCKED' : 'UNLOCKED',
+    }
   }
 }

@@ -14,7 +14,9 @@ import {
   DescribeCopyJobCommand,
   DescribeRecoveryPointCommand,
   GetBackupVaultNotificationsCommand,
+  ListBackupJobsCommand,
   ListBackupVaultsCommand,
+  ListRecoveryPointsByResourceCommand,
   PutBackupVaultLockConfigurationCommand,
   PutBackupVaultNotificationsCommand,
   StartBackupJobCommand,
@@ -97,8 +99,15 @@ test('a governance lock is set, described, sealed in the vault, keeps points, an
     25,
   )
 
+  const jobs = async () =>
+    (await backup.send(new ListBackupJobsCommand({ ByBackupVaultName: BackupVaultName }))).BackupJobs?.map(
+      (job) => [job.VaultType, job.VaultLockState, job.RecoveryPointLifecycle],
+    )
+  assert.deepEqual(await jobs(), [['BACKUP_VAULT', 'LOCKED', { DeleteAfterDays: 20 }]])
+
   await unlock(BackupVaultName)
   assert.equal((await describe(BackupVaultName)).Locked, false)
+  assert.equal((await jobs())?.[0]?.[1], 'UNLOCKED')
   await remove()
   await until('the recovery point to go', async () =>
     (await describe(BackupVaultName)).NumberOfRecoveryPoints === 0 ? true : undefined,
@@ -438,7 +447,12 @@ test('a logically air-gapped vault is locked for good at once, takes copies only
   assert.equal(copied.State, 'COMPLETED', copied.StatusMessage ?? '')
   const point = { BackupVaultName, RecoveryPointArn: copied.DestinationRecoveryPointArn ?? '' }
   const described = await backup.send(new DescribeRecoveryPointCommand(point))
-  assert.equal(described.VaultType, 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT')
+  const shown = await backup.send(new ListRecoveryPointsByResourceCommand({ ResourceArn: tree.arn }))
+  const listed = shown.RecoveryPoints?.find((one) => one.RecoveryPointArn === point.RecoveryPointArn)
+  assert.deepEqual(
+    [described.VaultType, listed?.VaultType, copied.DestinationVaultType, copied.DestinationVaultLockState],
+    [vault.VaultType, vault.VaultType, vault.VaultType, 'LOCKED'],
+  )
   await assert.rejects(
     backup.send(new DeleteRecoveryPointCommand(point)),
     sdkError('InvalidRequestException', 400, 'is locked in compliance mode'),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import {
   BackupClient,
+  DescribeRecoveryPointCommand,
   GetRecoveryPointIndexDetailsCommand,
   ListIndexedRecoveryPointsCommand,
   UpdateRecoveryPointIndexSettingsCommand,
@@ -291,6 +292,7 @@ test('an index is there as soon as it is asked for, and listed until it is not w
     )
     assert.deepEqual([on.Index, on.IndexStatus], ['ENABLED', 'ACTIVE'])
     assert.deepEqual(await listed(), [first])
+    assert.equal((await client.send(new DescribeRecoveryPointCommand(where))).IndexStatus, 'ACTIVE')
     const details = await client.send(new GetRecoveryPointIndexDetailsCommand(where))
     assert.deepEqual([details.IndexStatus, details.SourceResourceArn], ['ACTIVE', tree.arn])
     assert.ok((details.TotalItemsIndexed ?? 0) >= 5)

@@ -36,6 +36,22 @@ export async function findPointIndex(
     .executeTakeFirst()
 }
 
+/** Which of these recovery points have an index, by ARN. */
+export async function indexedAmong(
+  db: Queryable,
+  accountId: string,
+  arns: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (arns.length === 0) return new Set()
+  const rows = await db
+    .selectFrom('point_index')
+    .select('recovery_point_arn')
+    .where('account_id', '=', accountId)
+    .where('recovery_point_arn', 'in', arns)
+    .execute()
+  return new Set(rows.map((row) => row.recovery_point_arn))
+}
+
 export interface PointIndexFilter {
   readonly accountId: string
   readonly region: string

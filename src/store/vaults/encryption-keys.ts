@@ -68,18 +68,3 @@ export async function vaultsUnder(db: Queryable, keyArn: string): Promise<readon
     .filter((vault) => vault.encryption_key_arn === keyArn)
   return [...new Set([...rows, ...theirs].map(({ arn }) => arn))].toSorted()
 }
-
-/** ARN of the key of each of these vaults. */
-export async function keyArnsOfVaults(
-  db: Queryable,
-  vaultArns: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  const asked = [...new Set(vaultArns)]
-  if (asked.length === 0) return new Map()
-  const rows = await db
-    .selectFrom('vault')
-    .select(['arn', 'encryption_key_arn'])
-    .where('arn', 'in', asked)
-    .execute()
-  return new Map(rows.map((row) => [row.arn, row.encryption_key_arn]))
-}

@@ -44,6 +44,23 @@ export async function findVaultByArn(db: Queryable, arn: string): Promise<VaultT
   return (await vaultByArn(db, arn))[0]
 }
 
+/** Those of an account among vaults named by ARN. */
+export async function vaultsOfArns(
+  db: Queryable,
+  accountId: string,
+  arns: readonly string[],
+): Promise<ReadonlyMap<string, VaultTable>> {
+  const asked = [...new Set(arns)]
+  if (asked.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('vault')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('arn', 'in', asked)
+    .execute()
+  return new Map(rows.map((row) => [row.arn, row]))
+}
+
 /** By name, in byte order. */
 export async function listVaults(
   db: Queryable,
