@@ -9,12 +9,16 @@ import type {
   ProtectedResource,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
+import { latestRestore } from '../store/jobs/jobs.ts'
+import type { LatestRestore } from '../store/jobs/jobs.ts'
 import { listRecoveryPoints, RESTORABLE } from '../store/points/recovery-points.ts'
 import { listProtectedResources as latestPoints } from '../store/points/protected-resources.ts'
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { vaultArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
-import { vaultNamed } from './vaults.ts'
+import { checkVaultAccount, vaultNamed } from './vaults.ts'
+
+const MINUTE = 60_000
 
 /** A resource is protected while it has a recovery point. */
 export async function listProtectedResources(
@@ -34,6 +38,7 @@ export async function listProtectedResourcesByBackupVault(
   ctx: Context,
   input: ListProtectedResourcesByBackupVaultInput,
 ): Promise<ListProtectedResourcesByBackupVaultOutput> {
+  checkVaultAccount(ctx, input)
   const vault = await vaultNamed(ctx, input.BackupVaultName)
   const list = `ListProtectedResourcesByBackupVault ${vault.vault_id}`
   const { rows, next } = await latestPoints(
@@ -62,7 +67,24 @@ export async function describeProtectedResource(
       },
     )
   }
-  return { ...toProtected(ctx, row) }
+  const restore = await latestRestore(ctx.store.db, ctx, {
+    arn: row.resource_arn,
+    unique_id: row.resource_unique_id,
+  })
+  return { ...toProtected(ctx, row), ...(restore !== undefined && toLatestRestore(restore)) }
+}
+
+function toLatestRestore({
+  createdAt,
+  startedAt,
+  completedAt,
+  pointCreatedAt,
+}: LatestRestore): Partial<DescribeProtectedResourceOutput> {
+  return {
+    LatestRestoreExecutionTimeMinutes: Math.ceil((completedAt - startedAt) / MINUTE),
+    LatestRestoreJobCreationDate: new Date(createdAt),
+    ...(pointCreatedAt !== null && { LatestRestoreRecoveryPointCreationDate: new Date(pointCreatedAt) }),
+  }
 }
 
 function toProtected(ctx: Context, row: RecoveryPointTable): ProtectedResource {

@@ -55,12 +55,13 @@ import {
 import { nextToken, pageOf } from './paging.ts'
 import { keyTypeOf, vaultsShown } from './vault-keys.ts'
 import { refuseProtected } from './vault-protection.ts'
-import { noSuchVault, vaultNamed } from './vaults.ts'
+import { checkVaultAccount, noSuchVault, vaultNamed } from './vaults.ts'
 
 export async function describeRecoveryPoint(
   ctx: Context,
   input: DescribeRecoveryPointInput,
 ): Promise<DescribeRecoveryPointOutput> {
+  checkVaultAccount(ctx, input)
   const { BackupVaultName: name, RecoveryPointArn: arn } = input
   const [point, vault] = await Promise.all([
     pointIn(ctx, name, arn),
@@ -78,6 +79,7 @@ export async function listRecoveryPointsByBackupVault(
   ctx: Context,
   input: ListRecoveryPointsByBackupVaultInput,
 ): Promise<ListRecoveryPointsByBackupVaultOutput> {
+  checkVaultAccount(ctx, input)
   const vault = await vaultNamed(ctx, input.BackupVaultName)
   const list = `ListRecoveryPointsByBackupVault ${vault.vault_id}`
   // Nothing here has a parent.
@@ -142,6 +144,7 @@ export async function getRecoveryPointRestoreMetadata(
   ctx: Context,
   input: GetRecoveryPointRestoreMetadataInput,
 ): Promise<GetRecoveryPointRestoreMetadataOutput> {
+  checkVaultAccount(ctx, input)
   const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
   return {
     BackupVaultArn: vaultArn(ctx, point.vault_name),
@@ -156,6 +159,7 @@ export async function getRestoreTestingInferredMetadata(
   ctx: Context,
   input: GetRestoreTestingInferredMetadataInput,
 ): Promise<GetRestoreTestingInferredMetadataOutput> {
+  checkVaultAccount(ctx, input)
   const point = await pointIn(ctx, input.BackupVaultName, input.RecoveryPointArn)
   const ofPoint = JSON.parse(point.restore_metadata) as Record<string, string>
   const name = restoreTestName(randomHex(16))

@@ -68,6 +68,7 @@ export async function startRestoreJob(
     resource_unique_id: point.resource_unique_id,
     resource_type: point.resource_type,
     recovery_point_arn: point.arn,
+    point_created_at: point.created_at,
     role_arn: input.IamRoleArn,
     role_id: role.role_id,
     idempotency_token: input.IdempotencyToken ?? null,
@@ -127,7 +128,8 @@ export async function listRestoreJobs(
   input: ListRestoreJobsInput,
 ): Promise<ListRestoreJobsOutput> {
   const filter = jobFilterOf(ctx, input)
-  if (filter === undefined) return { RestoreJobs: [] }
+  // Nothing here has a parent.
+  if (filter === undefined || input.ByParentJobId !== undefined) return { RestoreJobs: [] }
   return await restoreJobs(ctx, 'ListRestoreJobs', input, {
     ...filter,
     testingPlanArn: input.ByRestoreTestingPlanArn,
@@ -142,6 +144,8 @@ export async function listRestoreJobsByProtectedResource(
   return await restoreJobs(ctx, `ListRestoreJobsByProtectedResource ${input.ResourceArn}`, input, {
     resourceArn: input.ResourceArn,
     states: statesOf(input.ByStatus),
+    pointCreatedAfter: input.ByRecoveryPointCreationDateAfter?.getTime(),
+    pointCreatedBefore: input.ByRecoveryPointCreationDateBefore?.getTime(),
   })
 }
 
@@ -235,6 +239,7 @@ function toRestoreJob(
     AccountId: row.account_id,
     RestoreJobId: row.job_id,
     RecoveryPointArn: row.recovery_point_arn ?? undefined,
+    RecoveryPointCreationDate: row.point_created_at === null ? undefined : new Date(row.point_created_at),
     SourceResourceArn: row.resource_arn ?? undefined,
     BackupVaultArn: row.vault_name === null ? undefined : vaultArn(ctx, row.vault_name),
     CreationDate: new Date(row.created_at),
@@ -246,6 +251,7 @@ function toRestoreJob(
     IamRoleArn: row.role_arn ?? undefined,
     CreatedResourceArn: result.createdResourceArn,
     ResourceType: row.resource_type ?? undefined,
+    IsParent: false,
     ...(test !== undefined && testMembers(test)),
   }
 }

@@ -170,6 +170,7 @@ export async function describeBackupVault(
   ctx: Context,
   input: DescribeBackupVaultInput,
 ): Promise<DescribeBackupVaultOutput> {
+  checkVaultAccount(ctx, input)
   const vault = await vaultNamed(ctx, input.BackupVaultName)
   if (vault.lock_problem !== null) ctx.warn(vault.lock_problem)
   return { ...toListMember(vault, await countPoints(ctx.store.db, vault)) }
@@ -239,6 +240,19 @@ export async function vaultNamed(
   const vault = await findVault(db, ctx.accountId, ctx.region, name)
   if (vault === undefined) throw noSuchVault(name)
   return vault
+}
+
+/** @throws {ResourceNotFoundException} Where another account's vault is asked for: accounts see nothing of each other. */
+export function checkVaultAccount(
+  ctx: Context,
+  asked: { readonly BackupVaultName: string; readonly BackupVaultAccountId?: string | undefined },
+): void {
+  const { BackupVaultName: name, BackupVaultAccountId: accountId } = asked
+  if (accountId === undefined || accountId === ctx.accountId) return
+  throw new ResourceNotFoundException(
+    `Backup vault "${name}" of account ${accountId} cannot be found by account ${ctx.accountId}: accounts see only their own. Leave BackupVaultAccountId out for that of this account`,
+    { Context: 'BackupVaultAccountId' },
+  )
 }
 
 export function noSuchVault(name: string): ResourceNotFoundException {

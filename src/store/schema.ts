@@ -349,6 +349,8 @@ export interface JobTable {
   resource_unique_id: string | null
   resource_type: string | null
   recovery_point_arn: string | null
+  /** Of restores: when that was made. */
+  point_created_at: Millis | null
   role_arn: string | null
   role_id: string | null
   caller_arn: string

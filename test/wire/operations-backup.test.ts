@@ -14,6 +14,7 @@ import {
   DescribeRestoreJobCommand,
   GetRecoveryPointRestoreMetadataCommand,
   GetRestoreJobMetadataCommand,
+  GetRestoreTestingInferredMetadataCommand,
   ListBackupJobsCommand,
   ListProtectedResourcesByBackupVaultCommand,
   ListProtectedResourcesCommand,
@@ -266,14 +267,53 @@ test('a restore job brings the files back and registers what it made', async () 
   const ofResource = await backup.send(
     new ListRestoreJobsByProtectedResourceCommand({ ResourceArn: tree.arn }),
   )
-  for (const jobs of [all.RestoreJobs, ofResource.RestoreJobs]) {
-    assert.deepEqual(
-      jobs?.map((each) => each.RestoreJobId),
-      [RestoreJobId],
-    )
-  }
   const point = await backup.send(new DescribeRecoveryPointCommand(id))
   assert.ok(point.LastRestoreTime)
+  for (const jobs of [all.RestoreJobs, ofResource.RestoreJobs]) {
+    assert.deepEqual(
+      jobs?.map((each) => [each.RestoreJobId, each.RecoveryPointCreationDate]),
+      [[RestoreJobId, point.CreationDate]],
+    )
+  }
+  const { RestoreJobs } = await backup.send(new ListRestoreJobsCommand({ ByParentJobId: RestoreJobId }))
+  assert.deepEqual(RestoreJobs, [])
+  const around = { before: new Date(Number(point.CreationDate) - 1000), after: new Date() }
+  for (const [ByRecoveryPointCreationDateAfter, ByRecoveryPointCreationDateBefore, found] of [
+    [around.before, around.after, 1],
+    [around.after, undefined, 0],
+    [undefined, around.before, 0],
+  ] as const) {
+    const jobs = await backup.send(
+      new ListRestoreJobsByProtectedResourceCommand({
+        ResourceArn: tree.arn,
+        ByRecoveryPointCreationDateAfter,
+        ByRecoveryPointCreationDateBefore,
+      }),
+    )
+    assert.equal(jobs.RestoreJobs?.length, found)
+  }
+  const restored = await backup.send(new DescribeProtectedResourceCommand({ ResourceArn: tree.arn }))
+  assert.deepEqual(
+    [
+      restored.LatestRestoreExecutionTimeMinutes,
+      restored.LatestRestoreJobCreationDate,
+      restored.LatestRestoreRecoveryPointCreationDate,
+    ],
+    [1, all.RestoreJobs?.[0]?.CreationDate, point.CreationDate],
+  )
+  const elsewhere = { ...id, BackupVaultAccountId: '999999999999' }
+  for (const command of [
+    new DescribeRecoveryPointCommand(elsewhere),
+    new GetRecoveryPointRestoreMetadataCommand(elsewhere),
+    new GetRestoreTestingInferredMetadataCommand(elsewhere),
+    new DescribeBackupVaultCommand(elsewhere),
+    new ListRecoveryPointsByBackupVaultCommand(elsewhere),
+    new ListProtectedResourcesByBackupVaultCommand(elsewhere),
+  ])
+    await assert.rejects(
+      backup.send(command as DescribeBackupVaultCommand),
+      sdkError('ResourceNotFoundException', 400, 'accounts see only their own'),
+    )
 })
 
 test('a restore is refused without a role, with metadata nobody knows, and of another type', async () => {

@@ -175,6 +175,7 @@ async function insertTest(
     resource_unique_id: point.resource_unique_id,
     resource_type: point.resource_type,
     recovery_point_arn: point.arn,
+    point_created_at: point.created_at,
     role_arn: selection.role_arn,
     role_id: selection.role_id,
     status_message: missed ?? null,

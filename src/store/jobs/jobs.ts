@@ -106,6 +106,7 @@ const EMPTY_JOB = {
   resource_unique_id: null,
   resource_type: null,
   recovery_point_arn: null,
+  point_created_at: null,
   role_arn: null,
   role_id: null,
   input: '{}',
@@ -174,6 +175,9 @@ export interface JobFilter {
   readonly resourceType?: string | undefined
   readonly recoveryPointArn?: string | undefined
   readonly destinationVaultArn?: string | undefined
+  /** Of restores: when the recovery point was made. */
+  readonly pointCreatedAfter?: number | undefined
+  readonly pointCreatedBefore?: number | undefined
   /** Restores that a restore testing plan began. */
   readonly testingPlanArn?: string | undefined
   readonly messageCategory?: string | undefined
@@ -206,6 +210,10 @@ export async function listJobs(db: Queryable, filter: JobFilter, page: PageReque
   if (filter.destinationVaultArn !== undefined) {
     query = query.where('destination_vault_arn', '=', filter.destinationVaultArn)
   }
+  if (filter.pointCreatedAfter !== undefined)
+    query = query.where('point_created_at', '>', filter.pointCreatedAfter)
+  if (filter.pointCreatedBefore !== undefined)
+    query = query.where('point_created_at', '<', filter.pointCreatedBefore)
   const { testingPlanArn } = filter
   if (testingPlanArn !== undefined) {
     query = query.where('job_id', 'in', (eb) =>
@@ -319,15 +327,24 @@ export async function hasUnfinishedJob(
   return (await query.limit(1).executeTakeFirst()) !== undefined
 }
 
-/** When a resource's latest restore that came through began and ended, in milliseconds since 1970. */
+/** Times in milliseconds since 1970. */
+export interface LatestRestore {
+  readonly createdAt: number
+  readonly startedAt: number
+  readonly completedAt: number
+  /** Of the recovery point; null where that was gone when such times began to be kept. */
+  readonly pointCreatedAt: number | null
+}
+
+/** A resource's latest restore that came through. */
 export async function latestRestore(
   db: Queryable,
   place: { readonly accountId: string; readonly region: string },
   resource: { readonly arn: string; readonly unique_id: string },
-): Promise<{ readonly startedAt: number; readonly completedAt: number } | undefined> {
+): Promise<LatestRestore | undefined> {
   const row = await db
     .selectFrom('job')
-    .select(['started_at', 'completed_at'])
+    .select(['created_at', 'started_at', 'completed_at', 'point_created_at'])
     .where('account_id', '=', place.accountId)
     .where('region', '=', place.region)
     .where('resource_arn', '=', resource.arn)
@@ -338,5 +355,10 @@ export async function latestRestore(
     .limit(1)
     .executeTakeFirst()
   if (row === undefined || row.started_at === null || row.completed_at === null) return undefined
-  return { startedAt: row.started_at, completedAt: row.completed_at }
+  return {
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    completedAt: row.completed_at,
+    pointCreatedAt: row.point_created_at,
+  }
 }
