@@ -144,13 +144,10 @@ async function vaultOfPoint(db: Queryable, accountId: string, arn: string): Prom
   return point && (await findVault(db, point.account_id, point.region, point.vault_name))
 }
 
-/** A vault's access policy, compiled; undefined where it has none, or is not there. */
-export async function vaultPolicyOf(db: Queryable, vaultArn: string): Promise<CompiledPolicy | undefined> {
-  const vault = await findVaultByArn(db, vaultArn)
-  return vault && vaultPolicy(vault)
-}
-
-function vaultPolicy(vault: VaultTable): CompiledPolicy | undefined {
+/** A vault's access policy, compiled; undefined where it has none. */
+export function vaultPolicy(
+  vault: Pick<VaultTable, 'arn' | 'name' | 'access_policy'>,
+): CompiledPolicy | undefined {
   if (vault.access_policy === null) return undefined
   return compiledPolicy(vault.access_policy, 'vault', { type: 'resource', arn: vault.arn, name: vault.name })
 }

@@ -63,22 +63,27 @@ export interface JobVaultPolicies {
   readonly ofVault: CompiledPolicy | undefined
   /** Of a copy. */
   readonly ofDestination?: CompiledPolicy | undefined
+  /** Of the encryption keys that they are under, by ARN. */
+  readonly ofKeys: ReadonlyMap<string, CompiledPolicy>
 }
 
 /**
  * What a job is decided by: the layers of its role, its scope as session policy, and the access policy of its vault; on the vault that
- * a copy goes to, that one's.
+ * a copy goes to, that one's, and on an encryption key the grants on it.
  */
 export function jobLayers(
   role: PolicyLayers,
   scope: CompiledPolicy,
-  { ofVault, ofDestination }: JobVaultPolicies,
+  { ofVault, ofDestination, ofKeys }: JobVaultPolicies,
   destinationVaultArn: string | undefined,
 ): JobLayers {
   const own = { ...role, session: [scope] }
   const inVault = ofVault === undefined ? own : { ...own, resource: ofVault }
   const inDestination = ofDestination === undefined ? own : { ...own, resource: ofDestination }
-  return { on: (resource) => (resource === destinationVaultArn ? inDestination : inVault) }
+  const onKeys = new Map([...ofKeys].map(([keyArn, grants]) => [keyArn, { ...own, resource: grants }]))
+  return {
+    on: (resource) => onKeys.get(resource) ?? (resource === destinationVaultArn ? inDestination : inVault),
+  }
 }
 
 const SID = 'ThisJobOnly'

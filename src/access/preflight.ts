@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises'
-import { backupCalls, copyCalls, deletionCalls, restoreCalls } from '../kinds/job-calls.ts'
-import type { JobCall, RestorePlan } from '../kinds/job-calls.ts'
+import { backupCalls, copyCalls, deletionCalls, keyCalls, restoreCalls } from '../kinds/job-calls.ts'
+import type { JobCall, KeyUse, RestorePlan } from '../kinds/job-calls.ts'
 import type { Kind } from '../kinds/kind.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { PolicyLayers } from '../policy/evaluate.ts'
@@ -8,14 +8,16 @@ import { standInFor } from '../policy/outlook.ts'
 import { tagsOf } from '../store/identity/tags.ts'
 import { parseArn } from '../lib/arn.ts'
 import { tagsOver } from '../lib/tag-keys.ts'
-import type { RoleTable } from '../store/schema.ts'
+import type { RoleTable, VaultTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
+import { findVaultByArn } from '../store/vaults/vaults.ts'
 import { askTrust, serviceSession } from './assume.ts'
-import { vaultPolicyOf } from './authorize.ts'
+import { vaultPolicy } from './authorize.ts'
 import type { Preview } from './authorize.ts'
 import type { JobFacts } from './job-request.ts'
 import { jobLayers, jobScopePreview } from './job-scope.ts'
 import type { JobLayers, JobScope } from './job-scope.ts'
+import { keyGrants, keyUsesOf } from './key-grants.ts'
 import { layersOf } from './layers.ts'
 import { BACKUP_SERVICE, passRoleContext, roleToPass } from './passed-role.ts'
 import type { Principal } from './principal.ts'
@@ -137,7 +139,9 @@ class Run {
   readonly #wish: Wish
   readonly #checker: Checker
   readonly #job: JobSide | undefined
-  /** Access policies of the vaults that jobs work in, by ARN. */
+  /** Those that jobs work in, by ARN. */
+  readonly #vaults = new Map<string, VaultTable | undefined>()
+  /** Their access policies. */
   readonly #vaultPolicies = new Map<string, CompiledPolicy | undefined>()
   readonly #vaultTags = new Map<string, Readonly<Record<string, string>>>()
 
@@ -253,7 +257,10 @@ class Run {
     const recoveryPointArn = standInFor(kind.recoveryPointPattern({ region, accountId, name }))
     const scope = { resourceArn: arn, recoveryPointArn, backupVaultArn: place.vaultArn }
     const facts = this.#facts(job, { arn, tags }, recoveryPointArn)
-    const calls = backupCalls(kind, { ...scope, resourceTags: tags }, ITEMS)
+    const calls = [
+      ...this.#keyCalls(arn, { [place.vaultArn]: 'write' }),
+      ...backupCalls(kind, { ...scope, resourceTags: tags }, ITEMS),
+    ]
     const checks = [...this.#asked('job', facts, this.#layers(job, scope), calls)]
     const pointTags = {
       ...tagsOver(tags, place.recoveryPointTags),
@@ -275,7 +282,18 @@ class Run {
     facts: JobFacts,
     scope: JobScope & { readonly destinationVaultArn: string },
   ): readonly Check[] {
-    return this.#asked('job', facts, this.#layers(job, scope), copyCalls(scope))
+    const { resourceArn, backupVaultArn, destinationVaultArn } = scope
+    const calls = [
+      ...this.#keyCalls(resourceArn, { [backupVaultArn]: 'read', [destinationVaultArn]: 'write' }),
+      ...copyCalls(scope),
+    ]
+    return this.#asked('job', facts, this.#layers(job, scope), calls)
+  }
+
+  /** What jobs ask of the keys that vaults are under. @param uses By the vault's ARN. */
+  #keyCalls(resourceArn: string, uses: Readonly<Record<string, KeyUse['use']>>): readonly JobCall[] {
+    const vaults = Object.entries(uses).map(([arn, use]) => ({ vault: this.#vaults.get(arn), use }))
+    return keyCalls(resourceArn, keyUsesOf(this.#tools.accountId, vaults))
   }
 
   /** The same facts about the copy that is made in another vault. */
@@ -325,7 +343,8 @@ class Run {
     }
     const facts = { ...this.#facts(job, { arn: resourceArn, tags: copiedTags }, recoveryPointArn), tags }
     const layers = this.#layers(job, { ...scope, targetArn, throughArn })
-    return this.#asked('job', facts, layers, restoreCalls(kind, plan, ITEMS))
+    const calls = [...this.#keyCalls(resourceArn, { [vaultArn]: 'read' }), ...restoreCalls(kind, plan, ITEMS)]
+    return this.#asked('job', facts, layers, calls)
   }
 
   /** As a running job has them. */
@@ -334,6 +353,7 @@ class Run {
     const policies = {
       ofVault: this.#vaultPolicies.get(backupVaultArn),
       ofDestination: this.#vaultPolicies.get(destinationVaultArn ?? ''),
+      ofKeys: keyGrants([this.#vaults.get(backupVaultArn), this.#vaults.get(destinationVaultArn ?? '')]),
     }
     return jobLayers(job.layers, jobScopePreview(scope), policies, destinationVaultArn)
   }
@@ -341,7 +361,9 @@ class Run {
   async #readVaultPolicies(vaultArns: Iterable<string>): Promise<void> {
     const { db } = this.#tools.store
     for (const arn of new Set(vaultArns)) {
-      this.#vaultPolicies.set(arn, await vaultPolicyOf(db, arn))
+      const vault = await findVaultByArn(db, arn)
+      this.#vaults.set(arn, vault)
+      this.#vaultPolicies.set(arn, vault && vaultPolicy(vault))
       this.#vaultTags.set(arn, await tagsOf(db, parseArn(arn)?.accountId ?? '', arn))
     }
   }

@@ -11,8 +11,8 @@ import { toLockMembers } from './vault-protection.ts'
 /** Which key a vault is made under (docs/adr/0036), and how what lies in vaults shows it. */
 
 /**
- * What AWS's AWSBackupFullAccess grants to whoever makes vaults under a key. The grant is what the vault's jobs go by later: of their
- * roles nothing is asked, as AWS asks nothing of them where a vault's key seals the backup.
+ * What AWS's AWSBackupFullAccess grants to whoever makes vaults under a key. The grant is what the vault's jobs go by later
+ * (access/key-grants.ts).
  */
 const ASKED = ['kms:DescribeKey', 'kms:GenerateDataKey', 'kms:CreateGrant'] as const
 

@@ -56,6 +56,7 @@ export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOu
       recoveryPointArn: row.recovery_point_arn as string,
       backupVaultArn: vault.arn,
     },
+    vaultUse: 'write',
     connect: () => connectionOf(tools.serverKey, resource),
   })
   const { lifecycle } = JSON.parse(row.input) as BackupInput

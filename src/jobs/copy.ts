@@ -178,6 +178,7 @@ async function openRole(tools: JobTools, job: RunningJob, { source, from, to }: 
       backupVaultArn: from.arn,
       destinationVaultArn: to.arn,
     },
+    vaultUse: 'read',
     // Another account's vault shows no tags: what is asked is kept with a refusal, for this account to read.
     tags: await tagsOfAll(db, job.row.account_id, [source.arn, to.arn]),
     // The bytes come from the vault: the source is not asked, and may be gone.

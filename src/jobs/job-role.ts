@@ -1,20 +1,23 @@
 import { assumeForService } from '../access/assume.ts'
 import type { AssumedRole } from '../access/assume.ts'
-import { vaultPolicyOf } from '../access/authorize.ts'
+import { vaultPolicy } from '../access/authorize.ts'
 import { jobLayers, jobScopePolicy } from '../access/job-scope.ts'
 import type { JobLayers, JobScope } from '../access/job-scope.ts'
+import { keyGrants, keyUsesOf } from '../access/key-grants.ts'
 import { layersOf } from '../access/layers.ts'
 import { MAINTENANCE_LAYERS, maintenancePrincipal } from '../access/maintenance.ts'
 import { BACKUP_SERVICE } from '../access/passed-role.ts'
 import type { Principal } from '../access/principal.ts'
 import { decideForService } from '../access/service-decision.ts'
 import type { Connection, ResourceView } from '../drivers/driver.ts'
+import { keyCalls } from '../kinds/job-calls.ts'
 import { EncryptionKeyError } from '../keyring/encryption-keys.ts'
 import { arnOf } from '../lib/arn.ts'
 import type { PolicyLayers } from '../policy/evaluate.ts'
 import { insertDenials } from '../store/audit/denials.ts'
 import { nextDecisionSeq, saveDecisions } from '../store/audit/decisions.ts'
-import type { JobKind, JobTable } from '../store/schema.ts'
+import type { JobKind, JobTable, VaultTable } from '../store/schema.ts'
+import type { Queryable } from '../store/store.ts'
 import { findVaultByArn } from '../store/vaults/vaults.ts'
 import { DecisionLog } from './decision-log.ts'
 import { JobFailedError, JobStoppedError } from './errors.ts'
@@ -29,6 +32,11 @@ const FLUSH_MS = 1_000
 export interface JobRoleRequest {
   readonly resource: ResourceView
   readonly scope: JobScope
+  /**
+   * What is done with what lies in the scope's vault, into whose destination a copy writes: where they are under encryption keys, these are
+   * asked for, too. Nothing where absent.
+   */
+  readonly vaultUse?: 'read' | 'write'
   /** Tags of what exists beside the resource, by ARN: a condition on tags must meet the real ones. */
   readonly tags?: ReadonlyMap<string, Readonly<Record<string, string>>>
   /** Unseals the connection; called after an Allow only. */
@@ -124,12 +132,42 @@ async function openSession(
     },
   })
   const stop = keepTrue(tools, job, session, { scope: request.scope, rights, flush })
+  const close = async (): Promise<void> => {
+    stop()
+    await flush()
+  }
+  try {
+    await askForKeys(tools, row, session, request)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { session, close }
+}
+
+/** Before anything else is: without the keys nothing of the vaults is to be had. */
+async function askForKeys(
+  { store }: JobTools,
+  { account_id: accountId }: JobTable,
+  session: JobSession,
+  { scope, vaultUse }: JobRoleRequest,
+): Promise<void> {
+  if (vaultUse === undefined) return
+  const { own, into } = await vaultsOf(store.db, scope)
+  const uses = keyUsesOf(accountId, [
+    { vault: own, use: vaultUse },
+    { vault: into, use: 'write' },
+  ])
+  for (const { step, target } of keyCalls(scope.resourceArn, uses)) await session.ask(step, target)
+}
+
+async function vaultsOf(
+  db: Queryable,
+  { backupVaultArn, destinationVaultArn }: JobScope,
+): Promise<{ readonly own: VaultTable | undefined; readonly into: VaultTable | undefined }> {
   return {
-    session,
-    close: async () => {
-      stop()
-      await flush()
-    },
+    own: await findVaultByArn(db, backupVaultArn),
+    into: destinationVaultArn === undefined ? undefined : await findVaultByArn(db, destinationVaultArn),
   }
 }
 
@@ -198,12 +236,15 @@ async function rightsOfRole(tools: JobTools, row: JobTable, scope: JobScope): Pr
   }
 }
 
-/** With the access policies of the vaults that a job works in. */
+/** With the access policies of the vaults that a job works in, and the grants on their keys. */
 async function layersIn({ store }: JobTools, role: PolicyLayers, scope: JobScope): Promise<JobLayers> {
-  const { backupVaultArn, destinationVaultArn: into } = scope
-  const ofVault = await vaultPolicyOf(store.db, backupVaultArn)
-  const ofDestination = into === undefined ? undefined : await vaultPolicyOf(store.db, into)
-  return jobLayers(role, jobScopePolicy(scope), { ofVault, ofDestination }, into)
+  const { own, into } = await vaultsOf(store.db, scope)
+  const policies = {
+    ofVault: own && vaultPolicy(own),
+    ofDestination: into && vaultPolicy(into),
+    ofKeys: keyGrants([own, into]),
+  }
+  return jobLayers(role, jobScopePolicy(scope), policies, scope.destinationVaultArn)
 }
 
 interface Refreshed {
@@ -214,8 +255,8 @@ interface Refreshed {
 
 /** Ends the job where somebody took away the encryption key of a vault it works in. */
 async function checkKeys(tools: JobTools, job: RunningJob, scope: JobScope): Promise<void> {
-  for (const arn of [scope.backupVaultArn, scope.destinationVaultArn]) {
-    const vault = arn === undefined ? undefined : await findVaultByArn(tools.store.db, arn)
+  const { own, into } = await vaultsOf(tools.store.db, scope)
+  for (const vault of [own, into]) {
     if (vault === undefined) continue
     try {
       await tools.vaults.checkKey(vault.vault_id)

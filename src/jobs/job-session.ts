@@ -78,11 +78,16 @@ export class JobSession implements DriverSession {
     target: StepTarget,
     call: (connection: Connection) => T | Promise<T>,
   ): Promise<T> {
+    await this.ask(step, target)
+    return call(this.#options.connect())
+  }
+
+  /** Decides and records as `call` does, for what takes no connection. @throws {AccessDeniedError} */
+  async ask(step: Step, target: StepTarget): Promise<void> {
     this.signal.throwIfAborted()
     const denied = this.#decideAll(step, target)
     if (this.#options.log.hasNew) await this.#options.flush()
     if (denied !== undefined) throw new AccessDeniedError(denied)
-    return call(this.#options.connect())
   }
 
   may(step: Step, target: StepTarget): boolean {

@@ -147,6 +147,7 @@ export async function openRestoreRole(
       targetArn: plan.target.arn,
       throughArn: plan.via.arn,
     },
+    vaultUse: 'read',
     tags: await tagsOfAll(tools.store.db, row.account_id, [plan.point.arn, plan.target.arn, plan.via.arn]),
     connect: () => connectionOf(tools.serverKey, plan.via),
   })

@@ -2,8 +2,9 @@
  * Everything that a job of a kind will ask the policy engine, told before it runs from what is known then. Drivers make their
  * calls from the same steps and targets; a test compares the records of real jobs with these lists.
  */
-import type { BackupFacts, Kind, RestoreFacts, Step, StepTarget } from './kind.ts'
-import { onDestinationVault, onRecoveryPoint, onResource, onRestored } from './step-arns.ts'
+import { parseArn } from '../lib/arn.ts'
+import type { BackupFacts, Kind, RestoreFacts, Step, StepContext, StepTarget } from './kind.ts'
+import { onDestinationVault, onEncryptionKey, onRecoveryPoint, onResource, onRestored } from './step-arns.ts'
 
 /** One question of a job. Steps that are asked for each item have the ARN that stands for all of them. */
 export interface JobCall {
@@ -59,6 +60,21 @@ export function copyCalls(point: {
   return [COPY_FROM, COPY_INTO].map((step) => ({ step, target: point }))
 }
 
+/** What a job does with what lies in a vault that is under an encryption key. */
+export interface KeyUse {
+  readonly encryptionKeyArn: string
+  readonly backupVaultArn: string
+  readonly use: 'read' | 'write'
+}
+
+/** As AWS asks a service that uses a key for somebody: with the vault in the encryption context. */
+export function keyCalls(resourceArn: string, uses: readonly KeyUse[]): readonly JobCall[] {
+  return uses.map(({ encryptionKeyArn, backupVaultArn, use }) => ({
+    step: use === 'read' ? DECRYPT : ENCRYPT,
+    target: { resourceArn, backupVaultArn, encryptionKeyArn },
+  }))
+}
+
 /**
  * Another resource's server and credentials are lent to the restore: the role must be allowed to do the same on that resource,
  * as AWS asks for the subnet group that a database is restored into.
@@ -97,6 +113,33 @@ const DELETE_POINT: Step = {
   name: 'DeleteRecoveryPoint',
   action: 'backup:DeleteRecoveryPoint',
   arns: onRecoveryPoint,
+}
+
+/** Condition keys of a question on a vault's key. */
+function keyContext({ encryptionKeyArn = '', backupVaultArn = '' }: StepTarget): StepContext {
+  const { region = '', accountId = '' } = parseArn(encryptionKeyArn) ?? {}
+  return {
+    'kms:ViaService': `backup.${region}.amazonaws.com`,
+    'kms:CallerAccount': accountId,
+    'kms:EncryptionContextKeys': [VAULT_CONTEXT],
+    [`kms:EncryptionContext:${VAULT_CONTEXT}`]: backupVaultArn,
+  }
+}
+
+const VAULT_CONTEXT = 'aws:backup:backup-vault'
+
+const DECRYPT: Step = {
+  name: 'DecryptWithKey',
+  action: 'kms:Decrypt',
+  arns: onEncryptionKey,
+  context: keyContext,
+}
+
+const ENCRYPT: Step = {
+  name: 'EncryptWithKey',
+  action: 'kms:GenerateDataKey',
+  arns: onEncryptionKey,
+  context: keyContext,
 }
 
 const COPY_FROM: Step = {

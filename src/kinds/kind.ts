@@ -16,6 +16,8 @@ export interface StepTarget {
   readonly backupVaultArn?: string | undefined
   /** The vault that a copy goes to. */
   readonly destinationVaultArn?: string | undefined
+  /** The key that the vault is under beside the server's. */
+  readonly encryptionKeyArn?: string | undefined
   /** What a restore makes or fills. */
   readonly targetArn?: string | undefined
   readonly targetTags?: Readonly<Record<string, string>> | undefined

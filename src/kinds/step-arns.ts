@@ -24,6 +24,10 @@ export const onDestinationVault = (target: StepTarget): readonly string[] => [
   present(target.destinationVaultArn, 'destination vault'),
 ]
 
+export const onEncryptionKey = (target: StepTarget): readonly string[] => [
+  present(target.encryptionKeyArn, 'encryption key'),
+]
+
 export const onRestored = (target: StepTarget): readonly string[] => [
   present(target.targetArn, 'restored resource'),
 ]

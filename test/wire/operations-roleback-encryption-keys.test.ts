@@ -5,12 +5,14 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import type { Call, OutputOf } from '../../src/aws/client.ts'
+import { assertForeseen, missingOf, preflightOf } from '../fixtures/preflight.ts'
 import { makeTenant } from '../fixtures/tenant.ts'
 import type { Tenant } from '../fixtures/tenant.ts'
 import {
   allow,
   backUp,
   backUpWell,
+  decisionsOf,
   jobEnd,
   letVaultGo,
   makeRole,
@@ -19,6 +21,7 @@ import {
   openWorld,
   registerDirectory,
   restore,
+  setRights,
   until,
 } from '../fixtures/world.ts'
 import type { World } from '../fixtures/world.ts'
@@ -90,12 +93,17 @@ const vaultArn = (name: string): string =>
 
 const intoVault = (BackupVaultName: string) => ({ BackupVaultName, ResourceArn: tree.arn, IamRoleArn: role })
 
-async function copyEnd(input: { readonly point: string; readonly from: string; readonly to: string }) {
+async function copyEnd(input: {
+  readonly point: string
+  readonly from: string
+  readonly to: string
+  readonly IamRoleArn?: string
+}) {
   const { CopyJobId = '' } = await world.call('backup', 'StartCopyJob', {
     RecoveryPointArn: input.point,
     SourceBackupVaultName: input.from,
     DestinationBackupVaultArn: vaultArn(input.to),
-    IamRoleArn: role,
+    IamRoleArn: input.IamRoleArn ?? role,
   })
   return await until('the copy to end', async () => {
     const { CopyJob } = await world.call('backup', 'DescribeCopyJob', { CopyJobId })
@@ -294,6 +302,66 @@ test('a key that is taken away: its vaults fail with its name, others work, prom
     )
     return row?.state === 'COMPLETED' ? true : undefined
   })
+})
+
+test('jobs ask for the key under their role: the grant made with the vault allows it, a role that denies it is heeded', async () => {
+  const service = ['AWSBackupServiceRolePolicyForBackup', 'AWSBackupServiceRolePolicyForRestores']
+  const IamRoleArn = await makeRole(world, 'AWSBackup-managed', { managed: service })
+  const PermissionsBoundary = 'arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup'
+  await world.call('iam', 'PutRolePermissionsBoundary', {
+    RoleName: 'AWSBackup-managed',
+    PermissionsBoundary,
+  })
+  const input = { ...intoVault('secret'), IamRoleArn }
+  const foreseen = await preflightOf(world, {
+    Operation: 'StartBackupJob',
+    BackupVaultName: 'secret',
+    ResourceArns: [tree.arn],
+    IamRoleArn,
+  })
+  const done = await backUp(world, input)
+  assert.equal(done.State, 'COMPLETED', String(done.StatusMessage))
+  await assertForeseen(world, foreseen, done.BackupJobId ?? '')
+  const [asked] = await decisionsOf(world, done.BackupJobId ?? '')
+  assert.deepEqual(
+    [asked?.Action, asked?.ResourceArn, asked?.Effect, asked?.PolicyArn, asked?.StatementId],
+    ['kms:GenerateDataKey', key.KeyArn, 'Allow', key.KeyArn, 'GrantOfsecret'],
+  )
+  await world.call('iam', 'DeleteRolePermissionsBoundary', { RoleName: 'AWSBackup-managed' })
+  await setRights(world, 'AWSBackup-managed', {
+    Sid: 'NotThisKey',
+    Effect: 'Deny',
+    Action: 'kms:Decrypt',
+    Resource: key.KeyArn,
+  })
+  assert.equal((await backUp(world, input)).State, 'COMPLETED', 'writing was not taken away')
+  const refused = await restore(world, {
+    RecoveryPointArn: done.RecoveryPointArn ?? '',
+    IamRoleArn,
+    Metadata: { 'file-system-id': tree.arn.split('/')[1] as string, newFileSystem: 'false' },
+  })
+  const words = new RegExp(
+    `AWSBackup-managed is not authorized to perform: kms:Decrypt on resource: ${key.KeyArn} with an explicit deny in an identity-based policy`,
+  )
+  assert.deepEqual([refused.Status, words.test(refused.StatusMessage ?? '')], ['FAILED', true])
+  const denial = (await decisionsOf(world, refused.RestoreJobId ?? '')).find(
+    ({ Effect }) => Effect === 'Deny',
+  )
+  assert.deepEqual([denial?.Action, denial?.StatementId], ['kms:Decrypt', 'NotThisKey'])
+  const ahead = await preflightOf(world, {
+    Operation: 'StartCopyJob',
+    IamRoleArn,
+    RecoveryPointArns: [done.RecoveryPointArn ?? ''],
+    DestinationBackupVaultArn: vaultArn('plain'),
+  })
+  assert.ok(missingOf(ahead).includes(`kms:Decrypt ${key.KeyArn}`))
+  const copied = await copyEnd({
+    point: done.RecoveryPointArn ?? '',
+    from: 'secret',
+    to: 'plain',
+    IamRoleArn,
+  })
+  assert.match(copied?.StatusMessage ?? '', words)
 })
 
 test('choosing a key takes what AWSBackupFullAccess grants on keys: each of the three rights is asked of the caller', async () => {

@@ -116,7 +116,7 @@ const WORDS: Readonly<Record<Health, string>> = {
   unasked: 'nothing recorded in this job',
 }
 
-/** Vaults have keys of their own, which no role can be given or refused. */
+/** Where the vault is under no encryption key: no role can be given or refused the server's own. */
 const KEY_WORDS = 'the server holds it, so no role is asked'
 
 function wordsOf({ id }: Step, health: Health): string {

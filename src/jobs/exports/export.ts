@@ -146,6 +146,7 @@ async function exportPoint(
       recoveryPointArn: point.arn,
       backupVaultArn: plan.vault.arn,
     },
+    vaultUse: 'read',
     tags: await tagsOfAll(tools.store.db, row.account_id, [point.arn]),
     // The bytes come from the vault: the source is not asked, and may be gone.
     connect: () => ({ settings: {}, secret: undefined }),

@@ -78,6 +78,7 @@ export class RepairSources {
         tags: {},
       },
       scope: { ...facts, backupVaultArn: from.arn },
+      vaultUse: 'read',
       tags: await tagsOfAll(this.#tools.store.db, accountId, [point.arn, this.#into.arn]),
       // The bytes come from the vault: the source is not asked, and may be gone.
       connect: () => ({ settings: {}, secret: undefined }),
