@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs'
 import type { BigIntStats } from 'node:fs'
+import { Pace } from './directory-forerunner.ts'
 import * as layout from './directory-meta.ts'
 import { LIST_FLAGS, pathIn, reasonOf } from './directory-paths.ts'
 import { statAt } from './directory-stat.ts'
@@ -34,6 +35,8 @@ export interface LookOptions {
   readonly isWithoutXattrs: boolean
   /** Milliseconds since 1970. Asked before anything is looked at: what changed later may change again without a trace. */
   now(): number
+  /** Told, perhaps more than once, that folders come as slowly as from a disk. */
+  slow?(): void
 }
 
 const BIG = { bigint: true } as const
@@ -42,6 +45,13 @@ interface Folder {
   readonly fd: number
   readonly entries: readonly string[]
   next: number
+}
+
+interface OpenedFolder {
+  readonly fd: number
+  readonly stat: BigIntStats
+  /** How long that took. */
+  readonly openMs: number
 }
 
 /** @throws When the root itself cannot be read. */
@@ -59,6 +69,7 @@ class Look {
   readonly #device: bigint
   readonly #root: BigIntStats
   readonly #open: Folder[] = []
+  readonly #pace = new Pace()
   readonly #seen: Seen = {
     what: 'end',
     name: '',
@@ -76,7 +87,7 @@ class Look {
   }
 
   *tree(): Generator<Seen, void, void> {
-    yield* this.#folder('', this.#options.root, this.#root, this.#settledBefore())
+    yield* this.#folder('', { fd: this.#options.root, stat: this.#root, openMs: 0 }, this.#settledBefore())
     for (;;) {
       const folder = this.#open.at(-1)
       if (folder === undefined) return
@@ -99,12 +110,19 @@ class Look {
   }
 
   /** Begins a folder, which is left when its entries have been gone through. */
-  *#folder(name: string, fd: number, stat: BigIntStats, settledBefore: bigint): Generator<Seen, void, void> {
+  *#folder(
+    name: string,
+    { fd, stat, openMs }: OpenedFolder,
+    settledBefore: bigint,
+  ): Generator<Seen, void, void> {
     const folder: Folder = { fd, entries: [], next: 0 }
     this.#open.push(folder)
     yield this.#item('folder', name, layout.DIRECTORY, stat, fd, settledBefore)
     try {
-      this.#open[this.#open.length - 1] = { ...folder, entries: sortedEntries(fd) }
+      const start = performance.now()
+      const entries = sortedEntries(fd)
+      if (this.#pace.isSlow(openMs + performance.now() - start, entries.length)) this.#options.slow?.()
+      this.#open[this.#open.length - 1] = { ...folder, entries }
     } catch (error) {
       yield this.#problem('', fd, `Cannot list the directory: ${reasonOf(error)}`)
     }
@@ -113,6 +131,7 @@ class Look {
   *#subfolder(parent: number, entry: string): Generator<Seen, void, void> {
     const settledBefore = this.#settledBefore()
     const name = entry.slice(0, -1)
+    const start = performance.now()
     let fd: number
     try {
       fd = openSync(pathIn(parent, name), LIST_FLAGS)
@@ -120,7 +139,8 @@ class Look {
       return yield* this.#closedFolder(parent, entry, settledBefore, error)
     }
     const stat = fstatSync(fd, BIG)
-    if (stat.dev === this.#device) return yield* this.#folder(entry, fd, stat, settledBefore)
+    const openMs = performance.now() - start
+    if (stat.dev === this.#device) return yield* this.#folder(entry, { fd, stat, openMs }, settledBefore)
     closeSync(fd)
     yield this.#item('item', entry, layout.DIRECTORY, stat, parent, settledBefore)
     yield this.#problem(

@@ -24,7 +24,14 @@ function send(): void {
   length = 0
 }
 
-for (const seen of look({ root, isWithoutXattrs, now: () => Date.now() + aheadMs })) {
+let isSlow = false
+const slow = (): void => {
+  if (isSlow) return
+  isSlow = true
+  port.postMessage('slow' satisfies ScoutMessage)
+}
+
+for (const seen of look({ root, isWithoutXattrs, now: () => Date.now() + aheadMs, slow })) {
   if (length + lengthOfSeen(seen) > batch.length) send()
   length = encodeSeen(seen, batch, length)
 }

@@ -13,8 +13,8 @@ export interface ScoutSetup {
   readonly credits: Int32Array<SharedArrayBuffer>
 }
 
-/** What the thread sends: a batch, or undefined at the end. */
-export type ScoutMessage = Uint8Array<ArrayBuffer> | undefined
+/** What the thread sends: a batch, that folders come slowly (see LookOptions), or undefined at the end. */
+export type ScoutMessage = Uint8Array<ArrayBuffer> | 'slow' | undefined
 
 /** Batches of BATCH_BYTES ahead: at some 100 bytes each, some thousand entries. */
 const BATCHES_AHEAD = 8
@@ -24,7 +24,7 @@ const THREAD_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128
 /** @throws What the thread met that is no single thing's problem, or why it was stopped. */
 export async function* lookAhead(
   setup: Omit<ScoutSetup, 'credits'>,
-  signal: AbortSignal,
+  { signal, slow }: { readonly signal: AbortSignal; slow(): void },
 ): AsyncGenerator<Iterable<Seen>, void, void> {
   const credits = new Int32Array(new SharedArrayBuffer(4)).fill(BATCHES_AHEAD)
   const thread = new Worker(new URL('./directory-scout-thread.ts', import.meta.url), {
@@ -34,6 +34,10 @@ export async function* lookAhead(
   const inbox = new Inbox(thread, signal)
   try {
     for (let batch = await inbox.next(); batch !== undefined; batch = await inbox.next()) {
+      if (batch === 'slow') {
+        slow()
+        continue
+      }
       yield decodeSeen(batch)
       Atomics.add(credits, 0, 1)
       Atomics.notify(credits, 0)

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, readlinkSync } from 'node:fs'
+import { Forerunner } from './directory-forerunner.ts'
 import { look } from './directory-look.ts'
 import type { Seen } from './directory-look.ts'
 import * as layout from './directory-meta.ts'
@@ -40,17 +41,22 @@ export async function walkTree(options: WalkOptions): Promise<void> {
   signal.throwIfAborted()
   const root = openPath(path, LIST_FLAGS)
   const walk = new Walk(options)
+  const forerunner = new Forerunner()
   try {
     const isWithoutXattrs = libc() === undefined
+    const device = fstatSync(root).dev
+    const slow = (): void => forerunner.start({ root, device, from: walk.folder })
     if ((sink.parent?.itemCount ?? 0) < manyItems)
-      await walk.take(look({ root, isWithoutXattrs, now: () => options.now().getTime() }))
+      await walk.take(look({ root, isWithoutXattrs, now: () => options.now().getTime(), slow }))
     else {
       const aheadMs = options.now().getTime() - Date.now()
-      for await (const seen of lookAhead({ root, isWithoutXattrs, aheadMs }, signal)) await walk.take(seen)
+      for await (const seen of lookAhead({ root, isWithoutXattrs, aheadMs }, { signal, slow }))
+        await walk.take(seen)
     }
     signal.throwIfAborted()
   } finally {
     walk.close()
+    await forerunner.stop()
     closeSync(root)
   }
 }
@@ -78,6 +84,11 @@ class Walk {
       if (full !== undefined) await full
       if (--this.#untilCheck <= 0) await this.#pause()
     }
+  }
+
+  /** Key of the folder that it is in. */
+  get folder(): string {
+    return this.#folders.at(-1)?.key ?? '/'
   }
 
   close(): void {

@@ -1,0 +1,60 @@
+import { Worker } from 'node:worker_threads'
+
+/**
+ * A walk asks a disk for one folder after the other, each time waiting for the answer. What comes from a disk (or from over a
+ * network) and not from the kernel's memory arrives several times sooner where several questions are under way, so a thread goes
+ * ahead of the walk and asks for everything that the walk will ask for. Nothing that it learns is used: that the kernel then has it
+ * is all there is to it. So whatever it meets is no problem of anybody's, and it ends without a word.
+ */
+export interface ForerunnerSetup {
+  /** Descriptor of the root: descriptors belong to the process. */
+  readonly root: number
+  /** Number of the device that it stays on. */
+  readonly device: number
+  /** Key of the folder to begin with: those before it are of the past. */
+  readonly from: string
+}
+
+/** Names of what is to be looked at lie in its memory; where those are too many it ends, and the walk goes on alone. */
+const THREAD_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 }
+
+export class Forerunner {
+  #thread: Worker | undefined
+
+  /** Only the first call counts. */
+  start(setup: ForerunnerSetup): void {
+    if (this.#thread !== undefined) return
+    this.#thread = new Worker(new URL('./directory-forerunner-thread.ts', import.meta.url), {
+      workerData: setup,
+      resourceLimits: THREAD_LIMITS,
+    })
+    this.#thread.on('error', () => undefined)
+  }
+
+  /** Resolves when it holds nothing any more. */
+  async stop(): Promise<void> {
+    await this.#thread?.terminate()
+  }
+}
+
+/** Of so many folders in turn, how many must be slow. One that is waited for because of other work is rare among so many. */
+const FOLDERS = 16
+const SLOW_FOLDERS = 8
+/** What opening and listing a folder takes where all is in memory, with plenty of room: for itself, and for each name in it. */
+const FOLDER_MS = 0.2
+const NAME_MS = 0.003
+
+/** Tells from how long folders take whether they come from a disk. */
+export class Pace {
+  #seen = 0
+  #slow = 0
+
+  /** @returns Whether a forerunner would help. */
+  isSlow(ms: number, names: number): boolean {
+    if (ms > FOLDER_MS + names * NAME_MS) this.#slow++
+    if (++this.#seen < FOLDERS) return false
+    const isSlow = this.#slow >= SLOW_FOLDERS
+    this.#seen = this.#slow = 0
+    return isSlow
+  }
+}
