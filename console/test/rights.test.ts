@@ -156,11 +156,47 @@ test(
     await shows(page, page.getByText('dba may not iam:PassRole'))
     const near = page.getByRole('table', { name: 'Near misses' })
     await shows(page, near.getByRole('row', { name: /databases-only, PassTheDatabaseRole/ }))
+    const layers = page.getByRole('table', { name: 'Layers' })
+    await shows(
+      page,
+      layers.getByRole('row', { name: 'Policies of the identity Does not allow databases-only –' }),
+    )
     const proposed = JSON.parse(await page.locator('pre.command').first().innerText()) as { Action: string }
     assert.match(JSON.stringify(proposed), /iam:PassRole/)
     assert.match(JSON.stringify(proposed), /AWSBackupDefaultServiceRole/)
+    await goTo(page, `/access/explain/${await deniedByVault('offsite')}`)
+    await shows(page, page.getByText('with an explicit deny in a resource-based policy: offsite, KeepOut'))
+    await shows(
+      page,
+      layers.getByRole('row', { name: 'Policy of the resource Denies offsite offsite, KeepOut' }),
+    )
+    await page.getByRole('link', { name: /user\/dba$/ }).click()
+    await page.getByRole('heading', { level: 1, name: 'dba' }).waitFor()
   },
 )
+
+/** @returns The authorization id under which the vault's policy refused `dba`. */
+async function deniedByVault(BackupVaultName: string): Promise<string> {
+  const Policy = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Sid: 'KeepOut',
+        Effect: 'Deny',
+        Principal: { AWS: `arn:aws:iam::${ACCOUNT}:user/dba` },
+        Action: 'backup:DescribeBackupVault',
+        Resource: '*',
+      },
+    ],
+  })
+  await server.call('backup', 'PutBackupVaultAccessPolicy', { BackupVaultName, Policy })
+  const refused = server.callAs(filled.dba)('backup', 'DescribeBackupVault', { BackupVaultName })
+  const error: unknown = await refused.catch((reason: unknown) => reason)
+  await server.call('backup', 'DeleteBackupVaultAccessPolicy', { BackupVaultName })
+  const [, id] = /Authorization id: (\S+)/.exec(error instanceof Error ? error.message : '') ?? []
+  assert.ok(id, 'the vault’s policy refuses him')
+  return id
+}
 
 test(
   'before resources are assigned each missing right is told, and a role that can do just this is made',

@@ -1,3 +1,4 @@
+import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
 import Header from '@cloudscape-design/components/header'
 import SpaceBetween from '@cloudscape-design/components/space-between'
@@ -7,6 +8,7 @@ import { useState } from 'react'
 import type { ListPrincipalsWhoCanInput, PrincipalWhoCan } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { decidingText, nameOf } from './format.ts'
+import { IdentityLink } from './identity-link.tsx'
 import { List } from './list.tsx'
 import { usePages } from './pages.ts'
 
@@ -44,9 +46,9 @@ export function WhoCan({
   return (
     <SpaceBetween size="m">
       {about?.barred !== undefined && (
-        <StatusIndicator type="info">
+        <Alert type="info">
           {subject}: {about.barred}
-        </StatusIndicator>
+        </Alert>
       )}
       <List<PrincipalWhoCan>
         variant="container"
@@ -57,7 +59,12 @@ export function WhoCan({
         idOf={({ PrincipalArn }) => PrincipalArn}
         empty="Nobody can."
         columns={[
-          { id: 'who', header: 'Who', isRowHeader: true, cell: ({ PrincipalArn }) => nameOf(PrincipalArn) },
+          {
+            id: 'who',
+            header: 'Who',
+            isRowHeader: true,
+            cell: ({ PrincipalArn }) => <IdentityLink arn={PrincipalArn} text={nameOf(PrincipalArn)} />,
+          },
           { id: 'type', header: 'What', cell: ({ PrincipalType }) => PrincipalType },
           {
             id: 'verdict',

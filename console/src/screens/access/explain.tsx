@@ -12,14 +12,17 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useParams } from 'react-router'
-import type { AuthorizationDetails } from '../../api/generated.ts'
+import type { AuthorizationDetails, InvolvedPolicy, LayerVerdict } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
 import { AwsCommand, rolebackCommand } from '../../parts/aws-command.tsx'
 import { Facts } from '../../parts/facts.tsx'
-import { decidingText, fromSeconds, nameOf, when } from '../../parts/format.ts'
+import { decidingText, fromSeconds, nameOf, statementText, when } from '../../parts/format.ts'
+import { IdentityLink } from '../../parts/identity-link.tsx'
+import { Link, identityPath } from '../../parts/link.tsx'
 import { PolicyText, changeText } from '../../parts/preflight.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { Screen } from '../../parts/screen.tsx'
+import { Sideways } from '../../parts/sideways.tsx'
 
 /** Why something was refused, by the id that the refusal named. */
 export function Explain(): ReactNode {
@@ -67,21 +70,37 @@ export function Explain(): ReactNode {
   )
 }
 
+/** Of each layer, what it is to people. */
+const LAYERS: Readonly<Record<string, string>> = {
+  identity: 'Policies of the identity',
+  boundary: 'Permissions boundary',
+  session: 'Session policy',
+  resource: 'Policy of the resource',
+  trust: 'Trust policy of the role',
+}
+/** Of each element of a statement that did not match, what it says. */
+const ELEMENTS: Readonly<Record<string, string>> = {
+  principal: 'Whom it is about',
+  resource: 'What it is on',
+  condition: 'Its condition',
+}
 const TABLE = { variant: 'container', wrapLines: true } as const
 
 function Details({ of }: { readonly of: AuthorizationDetails }): ReactNode {
+  const decided = of.Evaluations.at(-1)?.MatchedStatements ?? []
   return (
     <>
       <Alert type="warning" header={`${nameOf(of.PrincipalArn)} may not ${of.Action}`}>
         {of.Reason}
+        {decided.length > 0 && `: ${decided.map(decidingText).join('; ')}`}
       </Alert>
       <Container header={<Header variant="h2">What was asked</Header>}>
         <Facts
           of={[
-            ['Who', of.PrincipalArn],
+            ['Who', <IdentityLink key="who" arn={of.PrincipalArn} />],
             ['Action', of.Action],
-            ['On', of.ResourceArn],
-            ['Decided by', of.Layer],
+            ['On', of.ResourceArn === '*' ? 'Nothing in particular' : of.ResourceArn],
+            ['Decided by', decidedBy(of)],
             ['When', when(fromSeconds(of.LastAt))],
             ['Times', of.Count.toLocaleString()],
           ]}
@@ -99,36 +118,27 @@ function Details({ of }: { readonly of: AuthorizationDetails }): ReactNode {
           </SpaceBetween>
         </Container>
       )}
-      <Table
-        {...TABLE}
-        header={<Header variant="h2">What each layer said</Header>}
-        items={of.Layers}
-        ariaLabels={{ tableLabel: 'Layers' }}
-        columnDefinitions={[
-          { id: 'layer', header: 'Layer', isRowHeader: true, cell: ({ Layer }) => Layer },
-          { id: 'verdict', header: 'Verdict', cell: ({ Verdict }) => <VerdictMark of={Verdict} /> },
-          { id: 'policies', header: 'Policies', cell: ({ PolicyCount }) => PolicyCount },
-          { id: 'statements', header: 'Statements', cell: ({ Statements }) => Statements.join(', ') || '–' },
-        ]}
-      />
+      <Layers of={of} />
       {of.NearMisses.length > 0 && (
-        <Table
-          {...TABLE}
-          header={<Header variant="h2">Statements that nearly matched</Header>}
-          items={of.NearMisses}
-          ariaLabels={{ tableLabel: 'Near misses' }}
-          columnDefinitions={[
-            {
-              id: 'statement',
-              header: 'Statement',
-              isRowHeader: true,
-              cell: (near) => decidingText(near),
-            },
-            { id: 'effect', header: 'Effect', cell: ({ Effect }) => Effect },
-            { id: 'failed', header: 'Did not match', cell: ({ Failed }) => Failed },
-            { id: 'detail', header: 'Because', cell: ({ Detail }) => Detail },
-          ]}
-        />
+        <Sideways>
+          <Table
+            {...TABLE}
+            header={<Header variant="h2">Statements that nearly matched</Header>}
+            items={of.NearMisses}
+            ariaLabels={{ tableLabel: 'Near misses' }}
+            columnDefinitions={[
+              {
+                id: 'statement',
+                header: 'Statement',
+                isRowHeader: true,
+                cell: (near) => decidingText(near),
+              },
+              { id: 'effect', header: 'Effect', cell: ({ Effect }) => Effect },
+              { id: 'failed', header: 'Did not match', cell: ({ Failed }) => ELEMENTS[Failed] ?? Failed },
+              { id: 'detail', header: 'Because', minWidth: 200, cell: ({ Detail }) => Detail },
+            ]}
+          />
+        </Sideways>
       )}
       {of.Notes.map((note) => (
         <Alert key={note} type="info">
@@ -139,8 +149,64 @@ function Details({ of }: { readonly of: AuthorizationDetails }): ReactNode {
   )
 }
 
+/** What is for somebody else altogether is refused by no policy. */
+function decidedBy({ Layer, Layers: all }: AuthorizationDetails): string {
+  return all.some((one) => one.Layer === Layer) ? (LAYERS[Layer] ?? Layer) : 'The server itself'
+}
+
+function Layers({ of }: { readonly of: AuthorizationDetails }): ReactNode {
+  return (
+    <Sideways>
+      <Table
+        {...TABLE}
+        header={<Header variant="h2">What each layer said</Header>}
+        items={of.Layers}
+        ariaLabels={{ tableLabel: 'Layers' }}
+        columnDefinitions={[
+          {
+            id: 'layer',
+            header: 'Layer',
+            isRowHeader: true,
+            cell: ({ Layer }) => LAYERS[Layer] ?? Layer,
+          },
+          { id: 'verdict', header: 'Verdict', cell: ({ Verdict }) => <VerdictMark of={Verdict} /> },
+          {
+            id: 'policies',
+            header: 'Policies',
+            cell: ({ Layer }) => <PolicyNames of={of.Policies.filter((policy) => policy.Layer === Layer)} />,
+          },
+          { id: 'statements', header: 'Statements', cell: statementsOf },
+        ]}
+      />
+    </Sideways>
+  )
+}
+
+function PolicyNames({ of }: { readonly of: readonly InvolvedPolicy[] }): ReactNode {
+  if (of.length === 0) return 'None'
+  return of.map(({ PolicyName, PolicyArn, AttachedTo }) => (
+    <div key={`${PolicyName} ${AttachedTo}`}>
+      {PolicyArn !== undefined && PolicyArn.includes(':policy/') ? (
+        <Link to={identityPath('policy', PolicyArn)}>{PolicyName}</Link>
+      ) : (
+        PolicyName
+      )}
+    </div>
+  ))
+}
+
+/** Each comes as its policy, a blank and the statement. */
+function statementsOf({ Statements }: LayerVerdict): string {
+  const texts = Statements.map((one) => {
+    const at = one.lastIndexOf(' ')
+    return `${nameOf(one.slice(0, at))}, ${statementText(one.slice(at + 1))}`
+  })
+  return texts.join('; ') || '–'
+}
+
 function VerdictMark({ of }: { readonly of: string }): ReactNode {
-  if (of === 'allows') return <StatusIndicator type="success">{of}</StatusIndicator>
-  if (of === 'denies') return <StatusIndicator type="error">{of}</StatusIndicator>
-  return <StatusIndicator type="stopped">{of}</StatusIndicator>
+  if (of === 'allows') return <StatusIndicator type="success">Allows</StatusIndicator>
+  if (of === 'denies') return <StatusIndicator type="error">Denies</StatusIndicator>
+  if (of === 'delegates') return <StatusIndicator type="info">Leaves it to the account</StatusIndicator>
+  return <StatusIndicator type="stopped">Does not allow</StatusIndicator>
 }

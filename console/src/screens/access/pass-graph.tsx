@@ -9,7 +9,9 @@ import type { BackupRole } from './backup-roles.ts'
 import type { PrincipalWhoCan } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
 import { nameOf } from '../../parts/format.ts'
+import { IdentityLink } from '../../parts/identity-link.tsx'
 import { Stack } from '../../parts/layout.tsx'
+import { Link, identityPath } from '../../parts/link.tsx'
 import { List } from '../../parts/list.tsx'
 import { usePages } from '../../parts/pages.ts'
 import { statementsOf } from '../../parts/who-can.tsx'
@@ -54,10 +56,16 @@ export function PassGraph(): ReactNode {
             id: 'who',
             header: 'Who',
             isRowHeader: true,
-            cell: ({ principal }) => nameOf(principal.PrincipalArn),
+            cell: ({ principal: { PrincipalArn } }) => (
+              <IdentityLink arn={PrincipalArn} text={nameOf(PrincipalArn)} />
+            ),
           },
           { id: 'kind', header: 'What', cell: ({ principal }) => principal.PrincipalType },
-          { id: 'role', header: 'May pass', cell: ({ role }) => role.name },
+          {
+            id: 'role',
+            header: 'May pass',
+            cell: ({ role }) => <Link to={identityPath('role', role.name)}>{role.name}</Link>,
+          },
           {
             id: 'state',
             header: 'Verdict',
