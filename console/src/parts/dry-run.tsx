@@ -8,6 +8,7 @@ import type { ReactNode } from 'react'
 import type { PreflightJobsInput, TargetCheck } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { Problem } from './problem.tsx'
+import { Sideways } from './sideways.tsx'
 
 const ANSWERS: Readonly<Record<TargetCheck['Answer'], readonly [StatusIndicatorProps.Type, string]>> = {
   yes: ['success', 'Yes'],
@@ -41,25 +42,27 @@ export function DryRun({ input }: { readonly input: PreflightJobsInput }): React
       </Button>
       {error !== null && <Problem error={error} what="look at the target" />}
       {checks !== undefined && !isFetching && (
-        <Table
-          variant="embedded"
-          items={checks}
-          wrapLines
-          ariaLabels={{ tableLabel: 'Dry run' }}
-          header={<Outcome checks={checks} />}
-          columnDefinitions={[
-            { id: 'name', header: 'Checked', isRowHeader: true, cell: ({ Name }) => Name },
-            {
-              id: 'answer',
-              header: 'Answer',
-              minWidth: 150,
-              cell: ({ Answer }) => (
-                <StatusIndicator type={ANSWERS[Answer][0]}>{ANSWERS[Answer][1]}</StatusIndicator>
-              ),
-            },
-            { id: 'found', header: 'Found', cell: ({ Message }) => Message },
-          ]}
-        />
+        <Sideways>
+          <Table
+            variant="embedded"
+            items={checks}
+            wrapLines
+            ariaLabels={{ tableLabel: 'Dry run' }}
+            header={<Outcome checks={checks} />}
+            columnDefinitions={[
+              { id: 'name', header: 'Checked', isRowHeader: true, cell: ({ Name }) => Name },
+              {
+                id: 'answer',
+                header: 'Answer',
+                minWidth: 150,
+                cell: ({ Answer }) => (
+                  <StatusIndicator type={ANSWERS[Answer][0]}>{ANSWERS[Answer][1]}</StatusIndicator>
+                ),
+              },
+              { id: 'found', header: 'Found', cell: ({ Message }) => Message },
+            ]}
+          />
+        </Sideways>
       )}
     </SpaceBetween>
   )

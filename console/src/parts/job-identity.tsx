@@ -17,6 +17,7 @@ import { callerDecisions, stepsOf } from './job-steps.ts'
 import type { Step } from './job-steps.ts'
 import { Problem } from './problem.tsx'
 import { ResourceName } from './resource-link.tsx'
+import { Sideways } from './sideways.tsx'
 
 /** Decisions that are looked at; a job's denials are kept singly up to a thousand. */
 const MAX_DECISIONS = 2_000
@@ -230,54 +231,56 @@ function Decisions({
 }): ReactNode {
   const sorted = of.toSorted((a, b) => Number(b.Effect === 'Deny') - Number(a.Effect === 'Deny'))
   return (
-    <Table
-      variant="embedded"
-      header={
-        <Header variant="h3" counter={`(${of.length})`}>
-          {title}
-        </Header>
-      }
-      items={sorted.slice(0, 200)}
-      wrapLines
-      ariaLabels={{ tableLabel: title }}
-      empty="No decisions were recorded here. Those on the call itself are in the audit trail."
-      columnDefinitions={[
-        {
-          id: 'effect',
-          header: 'Decision',
-          minWidth: 165,
-          cell: ({ Effect, IsOptional }) =>
-            Effect !== 'Deny' ? (
-              <StatusIndicator type="success">Allowed</StatusIndicator>
-            ) : IsOptional ? (
-              <StatusIndicator type="warning">Goes on without</StatusIndicator>
-            ) : (
-              <StatusIndicator type="error">Denied</StatusIndicator>
-            ),
-        },
-        {
-          id: 'action',
-          header: 'Action',
-          isRowHeader: true,
-          minWidth: 190,
-          cell: ({ Action }) => <Arn of={Action} />,
-        },
-        { id: 'on', header: 'On', minWidth: 225, cell: ({ ResourceArn }) => <Arn of={ResourceArn} /> },
-        { id: 'count', header: 'Times', cell: ({ Count }) => Count.toLocaleString() },
-        {
-          id: 'by',
-          header: 'Decided by',
-          minWidth: 160,
-          cell: ({ PolicyArn, StatementId, Reason }) =>
-            PolicyArn === undefined ? (
-              <span className="arn">{Reason}</span>
-            ) : (
-              <Arn
-                of={`${nameOf(PolicyArn)}${StatementId === undefined ? '' : `, ${statementText(StatementId)}`}`}
-              />
-            ),
-        },
-      ]}
-    />
+    <Sideways>
+      <Table
+        variant="embedded"
+        header={
+          <Header variant="h3" counter={`(${of.length})`}>
+            {title}
+          </Header>
+        }
+        items={sorted.slice(0, 200)}
+        wrapLines
+        ariaLabels={{ tableLabel: title }}
+        empty="No decisions were recorded here. Those on the call itself are in the audit trail."
+        columnDefinitions={[
+          {
+            id: 'effect',
+            header: 'Decision',
+            minWidth: 165,
+            cell: ({ Effect, IsOptional }) =>
+              Effect !== 'Deny' ? (
+                <StatusIndicator type="success">Allowed</StatusIndicator>
+              ) : IsOptional ? (
+                <StatusIndicator type="warning">Goes on without</StatusIndicator>
+              ) : (
+                <StatusIndicator type="error">Denied</StatusIndicator>
+              ),
+          },
+          {
+            id: 'action',
+            header: 'Action',
+            isRowHeader: true,
+            minWidth: 190,
+            cell: ({ Action }) => <Arn of={Action} />,
+          },
+          { id: 'on', header: 'On', minWidth: 225, cell: ({ ResourceArn }) => <Arn of={ResourceArn} /> },
+          { id: 'count', header: 'Times', cell: ({ Count }) => Count.toLocaleString() },
+          {
+            id: 'by',
+            header: 'Decided by',
+            minWidth: 160,
+            cell: ({ PolicyArn, StatementId, Reason }) =>
+              PolicyArn === undefined ? (
+                <span className="arn">{Reason}</span>
+              ) : (
+                <Arn
+                  of={`${nameOf(PolicyArn)}${StatementId === undefined ? '' : `, ${statementText(StatementId)}`}`}
+                />
+              ),
+          },
+        ]}
+      />
+    </Sideways>
   )
 }

@@ -17,6 +17,7 @@ import { roleback } from '../api/roleback.ts'
 import { count, nameOf } from './format.ts'
 import { Problem } from './problem.tsx'
 import { useHasDefaultRole } from './role-field.tsx'
+import { Sideways } from './sideways.tsx'
 
 /** Rows that are shown; the heading tells how many there are. */
 const SHOWN = 200
@@ -81,31 +82,33 @@ export function Preflight(props: PreflightProps): ReactNode {
         headerText={`What was checked (${count(data.CheckCount, 'right')})`}
         defaultExpanded={data.Verdict === 'denied'}
       >
-        <Table
-          variant="embedded"
-          items={checks.slice(0, SHOWN)}
-          ariaLabels={{ tableLabel: 'Checked rights' }}
-          wrapLines
-          empty="Nothing was checked"
-          columnDefinitions={[
-            {
-              id: 'verdict',
-              header: 'Verdict',
-              minWidth: 120,
-              cell: ({ check }) => <CheckVerdict check={check} />,
-            },
-            { id: 'who', header: 'Who', cell: ({ check }) => LAYERS[check.Layer] ?? check.Layer },
-            {
-              id: 'action',
-              header: 'Action',
-              minWidth: 150,
-              isRowHeader: true,
-              cell: ({ check }) => check.Action,
-            },
-            { id: 'on', header: 'On', cell: ({ check }) => check.ResourceArn },
-            { id: 'why', header: 'Why', cell: ({ check }) => check.Reason },
-          ]}
-        />
+        <Sideways>
+          <Table
+            variant="embedded"
+            items={checks.slice(0, SHOWN)}
+            ariaLabels={{ tableLabel: 'Checked rights' }}
+            wrapLines
+            empty="Nothing was checked"
+            columnDefinitions={[
+              {
+                id: 'verdict',
+                header: 'Verdict',
+                minWidth: 120,
+                cell: ({ check }) => <CheckVerdict check={check} />,
+              },
+              { id: 'who', header: 'Who', cell: ({ check }) => LAYERS[check.Layer] ?? check.Layer },
+              {
+                id: 'action',
+                header: 'Action',
+                minWidth: 150,
+                isRowHeader: true,
+                cell: ({ check }) => check.Action,
+              },
+              { id: 'on', header: 'On', cell: ({ check }) => check.ResourceArn },
+              { id: 'why', header: 'Why', cell: ({ check }) => check.Reason },
+            ]}
+          />
+        </Sideways>
         {checks.length > SHOWN && <Box variant="small">{count(checks.length - SHOWN, 'further row')}</Box>}
       </ExpandableSection>
     </SpaceBetween>

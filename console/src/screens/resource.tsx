@@ -86,7 +86,11 @@ export function Resource(): ReactNode {
           set('tab', detail.activeTabId === 'points' ? undefined : detail.activeTabId)
         }
         tabs={[
-          { id: 'points', label: 'Recovery points', content: <Points pages={pages} /> },
+          {
+            id: 'points',
+            label: 'Recovery points',
+            content: <Points pages={pages} isSeen={data !== undefined} />,
+          },
           { id: 'plans', label: 'Backup plans', content: <ResourcePlans arn={arn} /> },
           {
             id: 'roles',
@@ -99,7 +103,14 @@ export function Resource(): ReactNode {
   )
 }
 
-function Points({ pages }: { readonly pages: Pages<RecoveryPointByResource> }): ReactNode {
+function Points({
+  pages,
+  isSeen,
+}: {
+  readonly pages: Pages<RecoveryPointByResource>
+  /** Of another account's, or one that never was, nobody here knows how it stands. */
+  readonly isSeen: boolean
+}): ReactNode {
   return (
     <List<RecoveryPointByResource>
       variant="container"
@@ -108,7 +119,11 @@ function Points({ pages }: { readonly pages: Pages<RecoveryPointByResource> }): 
       pages={pages}
       idOf={(point) => point.RecoveryPointArn ?? ''}
       empty={
-        <StatusIndicator type="warning">Unprotected: there is no recovery point of it yet</StatusIndicator>
+        isSeen ? (
+          <StatusIndicator type="warning">Unprotected: there is no recovery point of it yet</StatusIndicator>
+        ) : (
+          'No recovery point of it in this account.'
+        )
       }
       columns={[
         {

@@ -15,6 +15,7 @@ import { checksOf, usePreflight } from '../parts/preflight.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { resultsByResource, verdictOf, whyOf } from './access/simulated.tsx'
 import { useSession } from '../session/session.ts'
+import { Sideways } from '../parts/sideways.tsx'
 
 const UNREADABLE = 'roleback:RestoreUnreadable'
 
@@ -118,23 +119,25 @@ function Comparison({ checks }: { readonly checks: readonly PreflightCheck[] }):
   if (data === undefined) return <Spinner />
   if (data.length === 0) return <Box>Nothing: all that the role does here you may do yourself.</Box>
   return (
-    <Table<Difference>
-      variant="embedded"
-      wrapLines
-      items={data}
-      ariaLabels={{ tableLabel: 'What the role may and you may not' }}
-      columnDefinitions={[
-        {
-          id: 'action',
-          header: 'Action',
-          isRowHeader: true,
-          cell: ({ action }) => <Arn of={action} />,
-        },
-        { id: 'on', header: 'On', cell: ({ on }) => <Arn of={on} /> },
-        { id: 'role', header: 'The role', cell: ({ role }) => role },
-        { id: 'you', header: 'You', cell: ({ you }) => you },
-      ]}
-    />
+    <Sideways>
+      <Table<Difference>
+        variant="embedded"
+        wrapLines
+        items={data}
+        ariaLabels={{ tableLabel: 'What the role may and you may not' }}
+        columnDefinitions={[
+          {
+            id: 'action',
+            header: 'Action',
+            isRowHeader: true,
+            cell: ({ action }) => <Arn of={action} />,
+          },
+          { id: 'on', header: 'On', cell: ({ on }) => <Arn of={on} /> },
+          { id: 'role', header: 'The role', cell: ({ role }) => role },
+          { id: 'you', header: 'You', cell: ({ you }) => you },
+        ]}
+      />
+    </Sideways>
   )
 }
 

@@ -91,6 +91,11 @@ export function Vault(): ReactNode {
                 content: <VaultLock vault={data} onChange={() => void refetch()} />,
               },
               {
+                id: 'who-can',
+                label: 'Who can delete this',
+                content: <VaultDeleters name={name} arn={data.BackupVaultArn ?? ''} />,
+              },
+              {
                 id: 'cold',
                 label: 'Cold storage',
                 content: (
@@ -116,11 +121,6 @@ export function Vault(): ReactNode {
                     <Growth vault={name} />
                   </Container>
                 ),
-              },
-              {
-                id: 'who-can',
-                label: 'Who can delete this',
-                content: <VaultDeleters name={name} arn={data.BackupVaultArn ?? ''} />,
               },
             ]}
           />

@@ -18,6 +18,7 @@ import { AwsCommand, awsCommand } from '../../parts/aws-command.tsx'
 import { Arn } from '../../parts/arn.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { Screen } from '../../parts/screen.tsx'
+import { Sideways } from '../../parts/sideways.tsx'
 
 const EXAMPLE = 'backup:StartBackupJob\nbackup:StartRestoreJob\nbackup:DeleteRecoveryPoint\niam:PassRole'
 
@@ -109,19 +110,21 @@ async function answersTo(asked: {
 
 function Results({ of }: { readonly of: readonly Answer[] }): ReactNode {
   return (
-    <Table<Answer>
-      variant="container"
-      wrapLines
-      header={<Header variant="h2">Answer</Header>}
-      items={of}
-      trackBy={({ result }) => `${result.EvalActionName ?? ''} ${result.EvalResourceName ?? ''}`}
-      ariaLabels={{ tableLabel: 'Answer' }}
-      columnDefinitions={[
-        { id: 'action', header: 'Action', isRowHeader: true, cell: ({ result }) => result.EvalActionName },
-        { id: 'on', header: 'On', cell: ({ result }) => <Arn of={result.EvalResourceName} /> },
-        { id: 'verdict', header: 'Verdict', minWidth: 130, cell: ({ result }) => <Mark of={result} /> },
-        { id: 'why', header: 'Why', cell: ({ why }) => why },
-      ]}
-    />
+    <Sideways>
+      <Table<Answer>
+        variant="container"
+        wrapLines
+        header={<Header variant="h2">Answer</Header>}
+        items={of}
+        trackBy={({ result }) => `${result.EvalActionName ?? ''} ${result.EvalResourceName ?? ''}`}
+        ariaLabels={{ tableLabel: 'Answer' }}
+        columnDefinitions={[
+          { id: 'action', header: 'Action', isRowHeader: true, cell: ({ result }) => result.EvalActionName },
+          { id: 'on', header: 'On', cell: ({ result }) => <Arn of={result.EvalResourceName} /> },
+          { id: 'verdict', header: 'Verdict', minWidth: 130, cell: ({ result }) => <Mark of={result} /> },
+          { id: 'why', header: 'Why', cell: ({ why }) => why },
+        ]}
+      />
+    </Sideways>
   )
 }

@@ -21,6 +21,7 @@ import { when } from '../../parts/format.ts'
 import { notify } from '../../parts/notices.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { Screen } from '../../parts/screen.tsx'
+import { Sideways } from '../../parts/sideways.tsx'
 
 /** A plan as one of its versions had it: what is different now, and the way back to it. */
 export function PlanVersion(): ReactNode {
@@ -91,20 +92,22 @@ export function PlanVersion(): ReactNode {
 
 function Changes({ of }: { readonly of: readonly Change[] }): ReactNode {
   return (
-    <Table<Change>
-      variant="container"
-      wrapLines
-      header={<Header variant="h2">What is different now</Header>}
-      items={of}
-      ariaLabels={{ tableLabel: 'What is different now' }}
-      empty="Nothing: it says the same as the version in use."
-      columnDefinitions={[
-        { id: 'rule', header: 'Rule', cell: ({ rule }) => rule ?? 'The plan' },
-        { id: 'what', header: 'What', isRowHeader: true, cell: ({ what }) => what },
-        { id: 'before', header: 'In this version', cell: ({ before }) => before },
-        { id: 'now', header: 'Now', cell: ({ now }) => now },
-      ]}
-    />
+    <Sideways>
+      <Table<Change>
+        variant="container"
+        wrapLines
+        header={<Header variant="h2">What is different now</Header>}
+        items={of}
+        ariaLabels={{ tableLabel: 'What is different now' }}
+        empty="Nothing: it says the same as the version in use."
+        columnDefinitions={[
+          { id: 'rule', header: 'Rule', cell: ({ rule }) => rule ?? 'The plan' },
+          { id: 'what', header: 'What', isRowHeader: true, cell: ({ what }) => what },
+          { id: 'before', header: 'In this version', cell: ({ before }) => before },
+          { id: 'now', header: 'Now', cell: ({ now }) => now },
+        ]}
+      />
+    </Sideways>
   )
 }
 

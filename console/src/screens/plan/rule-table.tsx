@@ -3,37 +3,40 @@ import Header from '@cloudscape-design/components/header'
 import Table from '@cloudscape-design/components/table'
 import type { ReactNode } from 'react'
 import { count, nameOf, scheduleText } from '../../parts/format.ts'
+import { Sideways } from '../../parts/sideways.tsx'
 
 /** The rules of a plan, in words. */
 export function RuleTable({ rules }: { readonly rules: readonly BackupRuleInput[] }): ReactNode {
   return (
-    <Table
-      variant="container"
-      wrapLines
-      header={<Header variant="h2">Rules</Header>}
-      items={rules}
-      ariaLabels={{ tableLabel: 'Rules' }}
-      columnDefinitions={[
-        { id: 'name', header: 'Name', isRowHeader: true, cell: (rule) => rule.RuleName },
-        {
-          id: 'when',
-          header: 'When',
-          cell: (rule) => (
-            <span title={rule.ScheduleExpression}>
-              {scheduleText(rule.ScheduleExpression)}, {rule.ScheduleExpressionTimezone ?? 'UTC'}
-            </span>
-          ),
-        },
-        { id: 'vault', header: 'Backup vault', cell: (rule) => rule.TargetBackupVaultName },
-        { id: 'kept', header: 'Kept', cell: ({ Lifecycle }) => keptText(Lifecycle) },
-        {
-          id: 'copies',
-          header: 'Copied to',
-          cell: ({ CopyActions }) =>
-            (CopyActions ?? []).map((copy) => nameOf(copy.DestinationBackupVaultArn)).join(', ') || '–',
-        },
-      ]}
-    />
+    <Sideways>
+      <Table
+        variant="container"
+        wrapLines
+        header={<Header variant="h2">Rules</Header>}
+        items={rules}
+        ariaLabels={{ tableLabel: 'Rules' }}
+        columnDefinitions={[
+          { id: 'name', header: 'Name', isRowHeader: true, cell: (rule) => rule.RuleName },
+          {
+            id: 'when',
+            header: 'When',
+            cell: (rule) => (
+              <span title={rule.ScheduleExpression}>
+                {scheduleText(rule.ScheduleExpression)}, {rule.ScheduleExpressionTimezone ?? 'UTC'}
+              </span>
+            ),
+          },
+          { id: 'vault', header: 'Backup vault', cell: (rule) => rule.TargetBackupVaultName },
+          { id: 'kept', header: 'Kept', cell: ({ Lifecycle }) => keptText(Lifecycle) },
+          {
+            id: 'copies',
+            header: 'Copied to',
+            cell: ({ CopyActions }) =>
+              (CopyActions ?? []).map((copy) => nameOf(copy.DestinationBackupVaultArn)).join(', ') || '–',
+          },
+        ]}
+      />
+    </Sideways>
   )
 }
 
