@@ -4,20 +4,13 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import {
   DeleteBackupVaultAccessPolicyCommand,
-  DeleteBackupVaultCommand,
   DeleteRecoveryPointCommand,
   DescribeBackupVaultCommand,
-  DescribeRecoveryPointCommand,
   GetBackupVaultAccessPolicyCommand,
-  GetRecoveryPointRestoreMetadataCommand,
-  ListRecoveryPointsByBackupVaultCommand,
   PutBackupVaultAccessPolicyCommand,
-  PutBackupVaultLockConfigurationCommand,
-  StartBackupJobCommand,
-  StartCopyJobCommand,
-  StartRestoreJobCommand,
-  UpdateRecoveryPointLifecycleCommand,
 } from '@aws-sdk/client-backup'
+import { modelOf } from '../../src/aws/model.ts'
+import { awsError } from '../fixtures/aws-error.ts'
 import {
   ALL_RIGHTS,
   backUp,
@@ -29,6 +22,7 @@ import {
   registerDirectory,
 } from '../fixtures/world.ts'
 import { sdkError, startTestServer } from '../server.ts'
+import { exampleInput } from './example-input.ts'
 
 /** Vault access policies through the SDK, and that each of the Backup API's calls asks them. */
 
@@ -36,6 +30,7 @@ const server = await startTestServer()
 after(() => server[Symbol.asyncDispose]())
 const { world } = server
 const { backup } = server.clients
+const MODEL = modelOf('backup')
 const BackupVaultName = 'guarded'
 const vaultArn = await makeVault(world, BackupVaultName)
 const tree = await registerDirectory(world, 'tree', (path) => writeFileSync(join(path, 'a'), 'a'))
@@ -90,32 +85,27 @@ test('what AWS would not take is refused in its words', async () => {
     await assert.rejects(put(document), sdkError('InvalidParameterValueException', 400, message), message)
 })
 
-test('it binds callers with every right, on the vault and on the points in it, and the job that works in it', async () => {
+test('it binds callers with every right, on the vault and on the points in it, by every operation that names either, and the job that works in it', async () => {
   const input = { BackupVaultName, ResourceArn: tree.arn, IamRoleArn: role }
   const RecoveryPointArn = await backUpWell(world, input)
   const point = { BackupVaultName, RecoveryPointArn }
-  const commands = {
-    StartBackupJob: new StartBackupJobCommand(input),
-    DeleteRecoveryPoint: new DeleteRecoveryPointCommand(point),
-    DescribeRecoveryPoint: new DescribeRecoveryPointCommand(point),
-    GetRecoveryPointRestoreMetadata: new GetRecoveryPointRestoreMetadataCommand(point),
-    UpdateRecoveryPointLifecycle: new UpdateRecoveryPointLifecycleCommand(point),
-    ListRecoveryPointsByBackupVault: new ListRecoveryPointsByBackupVaultCommand({ BackupVaultName }),
-    StartRestoreJob: new StartRestoreJobCommand({ RecoveryPointArn, IamRoleArn: role, Metadata: {} }),
-    StartCopyJob: new StartCopyJobCommand({
-      RecoveryPointArn,
-      SourceBackupVaultName: BackupVaultName,
-      DestinationBackupVaultArn: vaultArn,
-      IamRoleArn: role,
-    }),
-    PutBackupVaultLockConfiguration: new PutBackupVaultLockConfigurationCommand({ BackupVaultName }),
-    DeleteBackupVault: new DeleteBackupVaultCommand({ BackupVaultName }),
-  }
-  await put(policy(deny(Object.keys(commands).map((name) => `backup:${name}`))))
-  for (const [name, command] of Object.entries(commands)) {
+  const names: Readonly<Record<string, string>> = { ...point, SourceBackupVaultName: BackupVaultName }
+  const governed = Object.values(MODEL.operations).flatMap(({ name, input: shape }) => {
+    const example = shape === undefined ? {} : (exampleInput(MODEL, shape) as object)
+    if (['TagResource', 'UntagResource', 'ListTags'].includes(name))
+      return [vaultArn, RecoveryPointArn].map((ResourceArn) => ({ name, asked: { ...example, ResourceArn } }))
+    const named = Object.keys(example).filter((member) => member in names)
+    const asked = { ...example, ...Object.fromEntries(named.map((member) => [member, names[member]])) }
+    return named.length === 0 ? [] : [{ name, asked }]
+  })
+  assert.ok(governed.length >= 38, governed.map(({ name }) => name).join())
+  const theirs = governed.filter(({ name }) => name !== 'DescribeBackupVault')
+  const actions = [...new Set(theirs.map(({ name }) => `backup:${name}`))]
+  await put(policy(deny(actions, { AWS: admin.arn })))
+  for (const { name, asked } of theirs) {
     await assert.rejects(
-      asAdmin.send(command as StartBackupJobCommand),
-      sdkError('AccessDeniedException', 403, 'with an explicit deny in a resource-based policy'),
+      admin.call('backup', name as 'ListTags', asked as never),
+      awsError('AccessDeniedException', 'with an explicit deny in a resource-based policy'),
       name,
     )
   }
