@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import type { ContractCase } from '../contract-rows.ts'
-import { ACCOUNT, NOW } from '../contract-rows.ts'
+import { ACCOUNT, NOW, pointRow, vaultRow } from '../contract-rows.ts'
 import type { JobKind } from '../schema.ts'
-import { finishJob, heartbeat, putBack } from './claims.ts'
+import { expireUnstarted, finishJob, heartbeat, putBack } from './claims.ts'
+import { insertRecoveryPoint } from '../points/recovery-points.ts'
+import { insertVault } from '../vaults/vaults.ts'
 import { insertJob, requestCancel } from './jobs.ts'
 import { claim, claimed, job, LEASE_MS, read } from './queue.fixture.ts'
 
@@ -47,6 +49,33 @@ export const STOPS_CONTRACT: readonly ContractCase[] = [
       assert.equal((await read(store, 'c')).state, 'PENDING')
       await claimed(store, 'w', NOW, ['restore'])
       assert.equal(await stop('c', 'restore'), 'RUNNING')
+    },
+  },
+  {
+    name: 'a recovery point that its job began and did not finish goes with the end of the job, whoever ends it',
+    run: async (store) => {
+      await insertVault(store.db, vaultRow('v'))
+      const begin = async (id: string, kind: JobKind = 'backup'): Promise<void> => {
+        await insertJob(store.db, job({ job_id: id, kind, start_by: NOW + 10 }))
+        const own = { job_id: id, status: 'CREATING', completed_at: null } as const
+        await insertRecoveryPoint(store.db, pointRow('v', own))
+      }
+      const left = async (): Promise<string[]> =>
+        (await store.db.selectFrom('recovery_point').select('job_id').orderBy('job_id').execute()).map(
+          (row) => row.job_id,
+        )
+      await begin('failed')
+      const held = await claimed(store, 'w')
+      await finishJob(store.db, held, { state: 'FAILED', now: NOW, status_message: 'refused' })
+      assert.deepEqual(await left(), [])
+      await begin('stopped', 'copy')
+      await requestCancel(store.db, { account_id: ACCOUNT, job_id: 'stopped', kind: 'copy' }, stopOf('dba'))
+      assert.deepEqual(await left(), [])
+      // Put back by a crash, and never begun again.
+      await begin('expired')
+      await insertRecoveryPoint(store.db, pointRow('v', { job_id: 'expired' }))
+      await expireUnstarted(store.db, 'backup', NOW + 10, 'too late')
+      assert.deepEqual(await left(), ['expired'], 'what was finished stays')
     },
   },
   {
