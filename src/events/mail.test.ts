@@ -33,6 +33,7 @@ test('a mailbox hears of what somebody has to look at, and of nothing else unles
   assert.ok(isTrouble(failedBackup('e')))
   assert.ok(isTrouble(failedBackup('e', { state: undefined, status: 'FAILED' })))
   assert.ok(isTrouble({ ...failedBackup('e', { state: 'ENDED' }), 'detail-type': 'Server Silence' }))
+  assert.ok(isTrouble({ ...failedBackup('e', { state: 'HELD' }), 'detail-type': 'Deletions Held' }))
   assert.ok(!isTrouble(failedBackup('e', { state: 'COMPLETED' })))
 })
 

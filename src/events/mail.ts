@@ -13,7 +13,17 @@ export const MAIL_PAUSE_MS = 60_000
 const MAX_SUBJECT = 160
 
 /** What a mailbox gets that asks for nothing in particular: what somebody has to look at. */
-const TROUBLES = ['FAILED', 'EXPIRED', 'PARTIAL', 'ABORTED', 'MISSED', 'DAMAGED', 'UNSUBSCRIBED', 'GIVEN_UP']
+const TROUBLES = [
+  'FAILED',
+  'EXPIRED',
+  'PARTIAL',
+  'ABORTED',
+  'MISSED',
+  'DAMAGED',
+  'UNSUBSCRIBED',
+  'GIVEN_UP',
+  'HELD',
+]
 export const TROUBLE_PATTERN: string = JSON.stringify({
   $or: [
     { detail: { state: TROUBLES } },
@@ -129,6 +139,10 @@ function nextStepOf(event: Event): string | undefined {
       return 'find out why no server ran; runs that were missed are made up for only where their start window is still open'
     case 'Vault Damage Detected':
       return `see ./roleback vault status ${textIn(event, 'backupVaultName') ?? ''}: it is repaired from what the vault and copies still have; back up anew what a repair cannot bring back`
+    case 'Deletions Held': {
+      const vault = textIn(event, 'backupVaultName') ?? ''
+      return `see ./roleback vault held ${vault}, and let go what may go: ./roleback vault approve ${vault} ARN… | --all`
+    }
     case GIVEN_UP_DETAIL_TYPE:
       return `see ./roleback notify list, and send again within a week what was given up: ./roleback notify retry ${textIn(event, 'targetName') ?? ''}`
     case 'Recovery Point State Change':

@@ -134,6 +134,21 @@ test('counts that are set let no more than a share of a vault go at once', async
         Cause === 'VAULT_SHARE' && /3 of the 4 .* retention counts of backup plan/.test(Reason),
     ),
   )
+  const announced = await until('it to be announced', () => {
+    const rows = world.rows<{ detail: string }>(
+      "select detail from audit where action = 'roleback:DeletionsHeld' and detail like '%VAULT_SHARE%'",
+    )
+    return rows.map(({ detail }) => JSON.parse(detail) as Record<string, unknown>)[0]
+  })
+  assert.deepEqual(
+    [
+      announced['state'],
+      announced['backupVaultName'],
+      announced['recoveryPointCount'],
+      announced['statusMessage'],
+    ],
+    ['HELD', 'vault', 3, held[0]?.Reason],
+  )
   const first = { BackupVaultName: 'vault', RecoveryPointArn: made[0] as string }
   const point = await until('the point to say so', async () => {
     const described = await world.call('backup', 'DescribeRecoveryPoint', first)

@@ -40,6 +40,8 @@ interface Bench extends AsyncDisposable {
   fill(resources: readonly string[], days: number, keptDays: number): Promise<void>
   points(): Promise<readonly RecoveryPointTable[]>
   held(): Promise<readonly string[]>
+  /** What event targets are told of what is held: cause, how many, and of which resource or vault. */
+  announced(): Promise<readonly string[]>
   now(): number
 }
 
@@ -121,6 +123,19 @@ async function openBench(): Promise<Bench> {
       )
       return rows.map(({ arn, cause }) => `${arn.replace(/.*:/, '')} ${cause}`)
     },
+    announced: async () => {
+      const rows = await store.db.selectFrom('event').select('body').where('kind', '=', 'notice').execute()
+      return rows
+        .map(
+          ({ body }) => JSON.parse(body) as { detailType: string; detail: Record<string, string | number> },
+        )
+        .filter(({ detailType, detail }) => detailType === 'Deletions Held' && detail['state'] === 'HELD')
+        .map(({ detail: { cause, recoveryPointCount: count, resourceArn, backupVaultName } }) => {
+          const of = resourceArn ?? backupVaultName
+          return `${cause} ${count} ${String(of).replace(/.*\//, '')}`
+        })
+        .toSorted()
+    },
     now: () => time.wall,
     [Symbol.asyncDispose]: async () => {
       await vaults.close()
@@ -160,6 +175,7 @@ test('a wall clock that leaps a year ahead empties no vault: what is due by it i
   ])
   const told = bench.lines.filter((line) => line.includes('somebody must approve'))
   assert.deepEqual([told.length, /"points":10/.test(told[0] ?? '')], [1, true])
+  assert.deepEqual(await bench.announced(), ['VAULT_SHARE 10 v'])
   for (let round = 0; round < 25; round++) await bench.steady()
   assert.equal(
     (await bench.points()).filter(({ status }) => status === 'EXPIRED').length,
@@ -279,6 +295,7 @@ test('the last recovery point of a resource stays until there is a newer one, or
   const left = statuses(await bench.points()).filter((told) => !told.endsWith('DELETING'))
   assert.deepEqual(left, ['fs-1-0 EXPIRED', 'fs-2-0 EXPIRED'])
   assert.deepEqual(await bench.held(), ['fs-1-0 LAST_POINT', 'fs-2-0 LAST_POINT'])
+  assert.deepEqual(await bench.announced(), ['LAST_POINT 1 fs-1', 'LAST_POINT 1 fs-2'])
   const [last] = await bench.points()
   assert.match(
     last?.status_message ?? '',

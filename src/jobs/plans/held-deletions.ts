@@ -15,11 +15,13 @@ import {
   putExpiryRound,
   surprisedVaults,
 } from '../../store/points/held-deletions.ts'
-import type { Surprise, SurpriseTime, VaultSurprise } from '../../store/points/held-deletions.ts'
-import type { ExpiryRoundTable, HeldDeletionTable } from '../../store/points/schema-retention.ts'
+import type { Surprise, SurpriseTime } from '../../store/points/held-deletions.ts'
+import type { ExpiryRoundTable } from '../../store/points/schema-retention.ts'
 import type { RecoveryPointTable } from '../../store/schema.ts'
 import type { Queryable } from '../../store/store.ts'
 import type { JobTools } from '../tools.ts'
+import { logHeld, recordHeld } from './announce-held.ts'
+import type { Held } from './announce-held.ts'
 
 /**
  * Deletions that wait for a person. What nobody expects to go does not go by itself:
@@ -49,23 +51,6 @@ const APPROVE = 'It stays until "roleback vault approve" lets it go'
 
 type Tools = Pick<JobTools, 'store' | 'clock' | 'log'>
 
-/** Tells of what is held: the one place to hear of it. */
-export function announceHeld(
-  { log }: Pick<JobTools, 'log'>,
-  held: Pick<HeldDeletionTable, 'account_id' | 'region' | 'vault_name' | 'cause' | 'reason'> & {
-    readonly count: number
-  },
-): void {
-  log.warn('recovery points are held that were to be deleted: somebody must approve', {
-    account: held.account_id,
-    region: held.region,
-    vault: held.vault_name,
-    cause: held.cause,
-    points: held.count,
-    reason: held.reason,
-  })
-}
-
 /** Why a point that is to go waits for somebody; undefined where it need not, or somebody approved. */
 export async function heldFor(
   tools: Tools,
@@ -84,13 +69,18 @@ export async function heldFor(
   if (held?.cause === 'LAST_POINT') return held.reason
   const reason = `Held, not deleted: it is the last recovery point of ${point.resource_arn} in this account. ${APPROVE}, or there is a newer one`
   const { account_id, region, vault_name, arn } = point
-  const row = { account_id, region, vault_name, arn, cause: 'LAST_POINT', reason, held_at: now } as const
-  await tools.store.transaction(async (tx) => {
+  const row = { account_id, region, vault_name, cause: 'LAST_POINT', reason } as const
+  const told = { ...row, count: 1, last: point }
+  const isNew = await tools.store.transaction(async (tx) => {
     // Whoever approved that much of a vault goes was not asked about the last of a resource.
     if (held !== undefined) await deleteHeldDeletion(tx, arn)
-    await insertHeldDeletions(tx, [{ ...row, is_counted: removal.isCounted ? 1 : 0 }])
+    const added = await insertHeldDeletions(tx, [
+      { ...row, arn, held_at: now, is_counted: removal.isCounted ? 1 : 0 },
+    ])
+    if (added.size > 0) await recordHeld(tx, told, now)
+    return added.size > 0
   })
-  announceHeld(tools, { ...row, count: 1 })
+  if (isNew) logHeld(tools.log, told)
   return reason
 }
 
@@ -112,7 +102,7 @@ export async function holdSurprises(
     await putExpiryRound(tx, { clock, running_ms: runningMs, wall_ms: now, slack_ms: slackMs })
     return all
   })
-  for (const { reason, ...vault } of held) announceHeld(tools, { ...vault, cause: 'VAULT_SHARE', reason })
+  for (const one of held) logHeld(tools.log, one)
 }
 
 /** From where the wall clock leapt to now, by the running time; undefined where it went on with that. And how far it may from now on. */
@@ -135,8 +125,8 @@ async function holdShare(
   surprise: Surprise,
   share: number,
   at: SurpriseTime & { readonly now: number },
-): Promise<readonly (VaultSurprise & { readonly reason: string })[]> {
-  const held = []
+): Promise<readonly Held[]> {
+  const held: Held[] = []
   for (const vault of await surprisedVaults(tx, surprise, at.now)) {
     const gone = await countSurprised(tx, vault)
     const all = await countAlive(tx, vault)
@@ -147,7 +137,9 @@ async function holdShare(
     const what = whatHappened(surprise, at.now)
     const reason = reasonOf(vault.vault_name, { count: vault.count, gone, all, share }, what)
     await holdSurprised(tx, vault, surprise, { now: at.now, reason })
-    held.push({ ...vault, reason })
+    const told = { ...vault, cause: 'VAULT_SHARE', reason } as const
+    await recordHeld(tx, told, at.now)
+    held.push(told)
   }
   return held
 }
@@ -211,25 +203,20 @@ export async function holdRecounted(
       }
       const what = `the retention counts of backup plan ${plan.planId} or the plan were changed`
       const reason = reasonOf(vault_name, { ...shares, count: points.length }, what)
-      const row = {
-        account_id,
-        region,
-        vault_name,
-        cause: 'VAULT_SHARE',
-        reason,
-        is_counted: 1,
-        held_at: now,
-      } as const
+      const row = { account_id, region, vault_name, cause: 'VAULT_SHARE', reason } as const
       const added = await insertHeldDeletions(
         tx,
-        points.map(({ arn }) => ({ ...row, arn })),
+        points.map(({ arn }) => ({ ...row, arn, is_counted: 1, held_at: now })),
       )
-      if (added.size > 0) all.push({ ...row, count: added.size })
+      if (added.size === 0) continue
+      const told = { ...row, count: added.size }
+      await recordHeld(tx, told, now)
+      all.push(told)
     }
     await putCountsSeen(tx, plan.planId, plan.seen)
     return all
   })
-  for (const one of held) announceHeld(tools, one)
+  for (const one of held) logHeld(tools.log, one)
 }
 
 function byVault(points: readonly RecoveryPointTable[]): Iterable<readonly RecoveryPointTable[]> {

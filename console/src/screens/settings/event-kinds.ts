@@ -21,6 +21,7 @@ export const EVENT_KINDS: readonly EventKind[] = [
   { label: 'Restore completed', type: 'Restore Job State Change', states: ['COMPLETED'] },
   { label: 'Run of a plan missed', type: 'Backup Plan Run State Change', states: ['MISSED'] },
   { label: 'Recovery point too late', type: 'Recovery Point Objective Missed', states: undefined },
+  { label: 'Deletions held', type: 'Deletions Held', states: undefined },
   { label: 'Damage in a vault', type: 'Vault Damage Detected', states: undefined },
   { label: 'Discovery failed', type: 'Discovery State Change', states: ['FAILED'] },
   { label: 'Messages given up', type: 'Event Delivery Given Up', states: undefined },
