@@ -10,6 +10,7 @@ import { InvalidParameterValueException } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { openPage } from '../access/page-token.ts'
 import { cloudTrailRecord } from '../events/cloudtrail.ts'
+import { OneByOne } from '../lib/one-by-one.ts'
 import { denialsBetween } from '../store/audit/denials.ts'
 import { listAudit } from '../store/audit/audit.ts'
 import type { StoredAuditRecord } from '../store/audit/audit.ts'
@@ -18,6 +19,8 @@ import { nextToken, pageOf } from './paging.ts'
 
 /** Records checked in one call; the next call goes on behind them. */
 const CHECKED_PER_CALL = 20_000
+/** Of an account one search at a time: a trail may have millions of records, and all of them are looked through where none fits. */
+const searches = new OneByOne()
 
 /** What was asked and decided in the caller's account, newest first, each also as CloudTrail would write it. */
 export async function lookupAuditEvents(
@@ -35,7 +38,8 @@ export async function lookupAuditEvents(
     after: input.StartTime === undefined ? undefined : input.StartTime.getTime() - 1,
     before: input.EndTime === undefined ? undefined : input.EndTime.getTime() + 1,
   }
-  const { rows, next } = await listAudit(ctx.store.db, filter, pageOf(ctx, 'LookupAuditEvents', input))
+  const page = pageOf(ctx, 'LookupAuditEvents', input)
+  const { rows, next } = await searches.run(ctx.accountId, () => listAudit(ctx.store.db, filter, page))
   const idOf = await explanationsOf(ctx, rows)
   return {
     Events: rows.map((row) => ({ ...eventOf(row, ctx.region), AuthorizationId: idOf(row) })),

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { InvalidParameterValueException } from '../aws/generated/roleback.ts'
 import type { DescribeOverviewInput, DescribeOverviewOutput, OverviewDay } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
+import { OneByOne } from '../lib/one-by-one.ts'
 import { countBackupJobs, countRestoreTests, countRunning, countSaid } from '../store/points/overview.ts'
 import { countProtection, countRestored } from '../store/points/protection.ts'
 import type { JobState } from '../store/schema.ts'
@@ -34,6 +35,8 @@ interface Kept {
   goodUntil: number
 }
 
+/** Of an account and region one counting at a time: each choice of days is another, and could be asked for without end. */
+const countings = new OneByOne()
 const keptOf = new WeakMap<Store, Map<string, Kept>>()
 
 export async function describeOverview(
@@ -52,12 +55,13 @@ async function countedLately(
     throw new InvalidParameterValueException('DayStarts must be in ascending order', { Context: 'DayStarts' })
   const kept = keptOf.get(ctx.store) ?? new Map<string, Kept>()
   keptOf.set(ctx.store, kept)
-  const key = [ctx.accountId, ctx.region, ...starts].join(' ')
+  const place = `${ctx.accountId} ${ctx.region}`
+  const key = [place, ...starts].join(' ')
   const last = kept.get(key)
   if (last !== undefined && performance.now() < last.goodUntil)
     return { ...(await last.counted), IsCurrent: false }
   const before = process.cpuUsage()
-  const next: Kept = { counted: count(ctx, starts), goodUntil: Infinity }
+  const next: Kept = { counted: countings.run(place, () => count(ctx, starts)), goodUntil: Infinity }
   kept.delete(key)
   kept.set(key, next)
   for (const oldest of kept.keys()) if (kept.size > MAX_KEPT) kept.delete(oldest)

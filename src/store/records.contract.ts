@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { sql } from 'kysely'
 import { openTestChain, testMac } from './audit/audit.fixture.ts'
 import { chainIds, chainStarts } from './audit/audit-heads.ts'
 import { verifyAudit } from './audit/audit-verify.ts'
+import type { PageRequest } from './page.ts'
 import type { Store } from './store.ts'
 import { appendAudit, listAudit } from './audit/audit.ts'
 import { ACCOUNT, NOW, auditRecord, decisionRow, denialRow, readPages } from './contract-rows.ts'
@@ -212,6 +214,28 @@ export const RECORDS_CONTRACT: readonly ContractCase[] = [
       assert.equal(checked, check.checked)
       const forged = await verifyAudit(store.db, () => 'forged', [], { limit: 10 })
       assert.equal(forged.findings[0]?.kind, 'Changed')
+    },
+  },
+  {
+    name: 'a search of the audit trail finds what lies far back, and its pages neither repeat nor hide a record',
+    run: async (store) => {
+      await sql`insert into audit (at, account_id, request_id, principal_arn, principal_id, service, action, resource, effect, layer,
+          reason, chain_id, chain_seq, mac)
+        with recursive number (i) as (select 1 union all select i + 1 from number where i < 4500)
+        select ${sql.lit(NOW)}, ${sql.lit(ACCOUNT)}, concat('r', i), 'arn', 'id', 'backup', 'backup:ListTags',
+          case when i % 500 = 1 then 'rare' else '*' end, 'Allow', 'identity', '', 'none', i, ''
+        from number`.execute(store.db)
+      const listed = async (filter: object, limit: number): Promise<readonly string[]> => {
+        const read = async (page: PageRequest) =>
+          await listAudit(store.db, { accountId: ACCOUNT, ...filter }, page)
+        return (await readPages(read, limit)).map((row) => row.request_id)
+      }
+      assert.deepEqual(await listed({ requestId: 'r1' }, 10), ['r1'])
+      assert.deepEqual(await listed({ resource: 'nowhere' }, 10), [])
+      const rare = Array.from({ length: 9 }, (_, i) => `r${i * 500 + 1}`).toReversed()
+      for (const limit of [2, 9, 100]) assert.deepEqual(await listed({ resource: 'rare' }, limit), rare)
+      const all = Array.from({ length: 4_500 }, (_, i) => `r${4_500 - i}`)
+      assert.deepEqual(await listed({}, 1_999), all)
     },
   },
   {

@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Dialect, Driver, SqliteDatabase, Transaction } from 'kysely'
 import { CompiledQuery, Kysely, SqliteAdapter, SqliteDialect } from 'kysely'
 import { migrate } from './migrate.ts'
@@ -13,6 +14,8 @@ import { Wakes } from './wakes.ts'
 const MIN_SQLITE = [3, 51, 3] as const
 const BUSY_TIMEOUT_MS = 5_000
 const MAX_CACHED_STATEMENTS = 500
+/** Queries that are answered one behind the other keep the event loop so long at most, in milliseconds. */
+const MAX_TURN_MS = 10
 
 /** Opens, or makes with mode 0600, the database in `file` (':memory:' for one that ends with the process). */
 export async function openSqlite(file: string): Promise<Store> {
@@ -90,12 +93,21 @@ function dialectOf(raw: DatabaseSync): Dialect {
 function exclusive(driver: Driver): Driver {
   const queue: (() => void)[] = []
   let isTaken = false
+  let turnBegan: number | undefined
+  /** Answers are there at once, so whoever asks again and again would let nobody be heard who comes meanwhile. */
+  const letOthersBeHeard = async (): Promise<void> => {
+    if (turnBegan === undefined) {
+      turnBegan = performance.now()
+      setImmediate(() => (turnBegan = undefined))
+    } else if (performance.now() - turnBegan > MAX_TURN_MS) await nextTurn()
+  }
   return {
     init: (options) => driver.init(options),
     acquireConnection: async (options) => {
       refuseInTransaction()
       if (isTaken) await new Promise<void>((resolve) => queue.push(resolve))
       isTaken = true
+      await letOthersBeHeard()
       return await driver.acquireConnection(options)
     },
     releaseConnection: async () => {

@@ -73,6 +73,17 @@ suite('a store on SQLite', () => {
     await store.close()
   })
 
+  test('whoever asks query after query keeps nobody else from being heard', async () => {
+    const store = await openStore({ kind: 'sqlite', file: ':memory:' })
+    let turns = 0
+    const timer = setInterval(() => turns++, 1)
+    const slow = sql`with recursive n (i) as (select 1 union all select i + 1 from n where i < 20000) select count(*) from n`
+    for (let i = 0; i < 400 && turns < 3; i++) await slow.execute(store.db)
+    clearInterval(timer)
+    assert.equal(turns, 3)
+    await store.close()
+  })
+
   test('R16 accounts from before the restore guard are warned, new ones held to it', async () => {
     const store = await openStore({ kind: 'sqlite', file: join(dir, 'guard.db') })
     await sql.raw('pragma foreign_keys = off').execute(store.db)

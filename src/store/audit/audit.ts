@@ -47,12 +47,47 @@ function named(part: string): Expression<SqlBool> {
   return sql<SqlBool>`lower(principal_arn) like ${`%${literal}%`} escape '\\'`
 }
 
+/** Records that are looked through in one statement: it holds up the engine for some milliseconds, whatever is looked for. */
+const SPAN = 2_000
+
 /** Newest first. */
 export async function listAudit(
   db: Queryable,
   filter: AuditFilter,
   page: PageRequest,
 ): Promise<Page<StoredAuditRecord>> {
+  const found: StoredAuditRecord[] = []
+  let before = page.after === undefined ? undefined : numberCursor(page.after)
+  do {
+    const oldest = await oldestOfSpan(db, filter.accountId, before)
+    found.push(...(await listSpan(db, filter, { oldest, before }, page.limit + 1 - found.length)))
+    before = oldest
+  } while (before !== undefined && found.length <= page.limit)
+  return pageOf(found, page.limit, (row) => [row.seq])
+}
+
+/** Undefined where less than a span is left. */
+async function oldestOfSpan(
+  db: Queryable,
+  accountId: string,
+  before: number | undefined,
+): Promise<number | undefined> {
+  let query = db.selectFrom('audit').select('seq').where('account_id', '=', accountId)
+  if (before !== undefined) query = query.where('seq', '<', before)
+  const row = await query
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .offset(SPAN - 1)
+    .executeTakeFirst()
+  return row === undefined ? undefined : Number(row.seq)
+}
+
+async function listSpan(
+  db: Queryable,
+  filter: AuditFilter,
+  span: { readonly oldest: number | undefined; readonly before: number | undefined },
+  limit: number,
+): Promise<readonly StoredAuditRecord[]> {
   let query = db.selectFrom('audit').selectAll().where('account_id', '=', filter.accountId)
   if (filter.principalArn !== undefined) query = query.where('principal_arn', '=', filter.principalArn)
   if (filter.principal !== undefined) query = query.where(named(filter.principal))
@@ -62,10 +97,7 @@ export async function listAudit(
   if (filter.requestId !== undefined) query = query.where('request_id', '=', filter.requestId)
   if (filter.after !== undefined) query = query.where('at', '>', filter.after)
   if (filter.before !== undefined) query = query.where('at', '<', filter.before)
-  if (page.after !== undefined) query = query.where('seq', '<', numberCursor(page.after))
-  const rows = await query
-    .orderBy('seq', 'desc')
-    .limit(page.limit + 1)
-    .execute()
-  return pageOf(rows, page.limit, (row) => [row.seq])
+  if (span.oldest !== undefined) query = query.where('seq', '>=', span.oldest)
+  if (span.before !== undefined) query = query.where('seq', '<', span.before)
+  return await query.orderBy('seq', 'desc').limit(limit).execute()
 }
