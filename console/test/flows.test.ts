@@ -270,7 +270,7 @@ test(
     await shows(
       page,
       page.getByRole('row', {
-        name: /production-daily.*Yes.*tagged-production.*its tag env=production is in ListOfTags/,
+        name: /production-daily.*Yes.*tagged-production.*its tag env=production is assigned/,
       }),
     )
     await page.getByRole('tab', { name: 'Roles' }).click()

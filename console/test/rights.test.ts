@@ -218,9 +218,12 @@ test(
     await page.getByLabel('Tag value').fill('office')
     const preview = page.getByRole('grid', { name: 'What it selects now' })
     await shows(page, page.getByText('1 of 7 registered resources'))
-    await shows(page, preview.getByRole('row', { name: /^Yes wiki Directory Resources has/ }))
+    await shows(page, preview.getByRole('row', { name: /^Yes wiki Directory it is assigned itself/ }))
     await page.getByRole('button', { name: 'Left out' }).click()
-    await shows(page, preview.getByRole('row', { name: /^No photos Directory neither Resources nor/ }))
+    await shows(
+      page,
+      preview.getByRole('row', { name: /^No photos Directory neither it nor a tag of it is assigned/ }),
+    )
     await page.getByRole('radio', { name: 'Choose an IAM role' }).check()
     await page.getByRole('button', { name: /IAM role/ }).click()
     await page.getByRole('option', { name: /rds-backup/ }).click()
@@ -288,7 +291,7 @@ test(
     await shows(page, page.getByRole('link', { name: 'just-this' }))
     await shows(page, page.getByText('root', { exact: true }).last())
     await shows(page, page.getByText('tag env is not office'))
-    await shows(page, page.getByRole('row', { name: /^Yes wiki Directory Resources has/ }))
+    await shows(page, page.getByRole('row', { name: /^Yes wiki Directory it is assigned itself/ }))
     const documents = page.locator('pre.command')
     assert.match(await documents.first().innerText(), /not_resources = \[[^]*string_not_equals \{/)
     await page.getByRole('button', { name: 'Delete' }).click()

@@ -125,3 +125,22 @@ test('a wildcard beside tags is warned of: the tags would narrow nothing', () =>
   assert.equal(warnings({ Resources: ['arn:aws:rds:*'], ListOfTags: tags }), 0)
   assert.equal(warnings({ Resources: ['*'] }), 0)
 })
+
+test('why something is selected or left out is said in words', () => {
+  const whyOf = (rest: Rest): string => matchSelection({ ...common, ...rest }, bucket, true).reason
+  const all = { Resources: ['*'] }
+  const cases: readonly (readonly [Rest, string])[] = [
+    [all, 'all resources are assigned'],
+    [{ Resources: ['arn:aws:s3:::photos'] }, 'it is assigned itself'],
+    [{ Resources: ['arn:aws:s3:::ph*'] }, '"arn:aws:s3:::ph*" is assigned'],
+    [{ ListOfTags: [tag('env', 'test')] }, 'its tag env=test is assigned'],
+    [{ ListOfTags: [tag('env', 'prod')] }, 'neither it nor a tag of it is assigned'],
+    [{ ...all, NotResources: ['arn:aws:s3:::photos'] }, 'it is excluded'],
+    [{ ...all, NotResources: ['arn:aws:s3:::*'] }, '"arn:aws:s3:::*" is excluded'],
+    [
+      { ...all, Conditions: { StringNotEquals: [on('env', 'test')] } },
+      'the condition that its tag env is not "test" does not hold',
+    ],
+  ]
+  for (const [rest, why] of cases) assert.equal(whyOf(rest), why)
+})

@@ -47,6 +47,12 @@ const MAX_CONDITIONS = 30
 const MAX_TAGS = 30
 const CONDITION_KEY = 'aws:ResourceTag/'
 const OPERATORS: readonly Operator[] = ['StringEquals', 'StringNotEquals', 'StringLike', 'StringNotLike']
+const OPERATOR_WORDS: Readonly<Record<Operator, string>> = {
+  StringEquals: 'is',
+  StringNotEquals: 'is not',
+  StringLike: 'matches',
+  StringNotLike: 'does not match',
+}
 /** What restore testing makes is not backed up (AWS Backup developer guide, "Restore testing"). */
 const RESTORE_TEST_TAG = 'awsbackup-restore-test'
 
@@ -101,22 +107,32 @@ export function matchSelection(
   const tag = selection.ListOfTags?.find(
     (entry) => valueOf(tags, entry.ConditionKey) === entry.ConditionValue,
   )
-  if (pattern === undefined && tag === undefined) return no('neither Resources nor ListOfTags name it')
+  if (pattern === undefined && tag === undefined) return no('neither it nor a tag of it is assigned')
   const left = selection.NotResources?.find((text) => matches(text, arn))
-  if (left !== undefined) return no(`NotResources leaves "${left}" out`)
+  if (left !== undefined) return no(left === arn ? 'it is excluded' : `"${left}" is excluded`)
   for (const operator of OPERATORS) {
     const failed = selection.Conditions?.[operator]?.find((entry) => !holds(operator, entry, tags))
     if (failed !== undefined)
-      return no(`the condition ${operator} ${failed.ConditionKey} "${failed.ConditionValue}" does not hold`)
+      return no(
+        `the condition that its tag ${failed.ConditionKey?.slice(CONDITION_KEY.length)} ${OPERATOR_WORDS[operator]} ` +
+          `"${failed.ConditionValue}" does not hold`,
+      )
   }
   if (tags[RESTORE_TEST_TAG] !== undefined) return no(`it was made by a restore test (${RESTORE_TEST_TAG})`)
   if (!isOptedIn && !(selection.Resources ?? []).some((text) => namesType(text) && matches(text, arn)))
     return no(`the resource type ${type} is not opted in`)
-  const why =
-    pattern === undefined
-      ? `its tag ${tag?.ConditionKey}=${tag?.ConditionValue} is in ListOfTags`
-      : `Resources has "${pattern}"`
-  return { isSelected: true, reason: why }
+  return {
+    isSelected: true,
+    reason:
+      pattern === undefined
+        ? `its tag ${tag?.ConditionKey}=${tag?.ConditionValue} is assigned`
+        : namedBy(pattern, arn),
+  }
+}
+
+function namedBy(pattern: string, arn: string): string {
+  if (pattern === '*') return 'all resources are assigned'
+  return pattern === arn ? 'it is assigned itself' : `"${pattern}" is assigned`
 }
 
 function holds(

@@ -45,8 +45,8 @@ test('PreviewBackupSelection tells what a plan, or a selection not made yet, wou
       ofPlan.Matches.map((match) => [match.ResourceArn, [match.Selected, match.SelectionName, match.Reason]]),
     ),
     new Map([
-      [daily.arn, [true, 'tagged', 'its tag backup=daily is in ListOfTags']],
-      [other.arn, [false, undefined, 'neither Resources nor ListOfTags name it']],
+      [daily.arn, [true, 'tagged', 'its tag backup=daily is assigned']],
+      [other.arn, [false, undefined, 'neither it nor a tag of it is assigned']],
     ]),
   )
   const only = async (Selected: boolean) => {
@@ -173,7 +173,7 @@ test('the command line previews a plan, lists its runs, pauses and goes on', asy
     return stdout
   }
   const preview = await says('plan', 'preview', BackupPlanId)
-  assert.match(preview, new RegExp(`^yes +${daily.arn} +tagged +its tag backup=daily is in ListOfTags$`, 'm'))
+  assert.match(preview, new RegExp(`^yes +${daily.arn} +tagged +its tag backup=daily is assigned$`, 'm'))
   assert.match(preview, new RegExp(`^no +${other.arn} `, 'm'))
   assert.match(await says('plan', 'runs', BackupPlanId), /daily +STARTED +1/)
   assert.match(
