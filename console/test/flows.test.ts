@@ -257,7 +257,7 @@ test('a failed job’s picture has a red arrow, and what it stands for', { skip:
   await shows(page, arrow(/^The session uses the key: the server holds it/))
   await arrow(/^The session works on the resource: denied$/).click()
   const decisions = page.getByRole('table', { name: 'The session works on the resource' })
-  await shows(page, decisions.getByText(/no identity-based policy allows the elasticfilesystem:DescribeTags/))
+  await shows(page, decisions.getByText(/No identity-based policy allows the elasticfilesystem:DescribeTags/))
   assert.equal(await decisions.getByText('iam:PassRole').count(), 0, 'what another arrow stands for')
 })
 

@@ -114,6 +114,20 @@ test('an account is created, and its secret is shown once', { skip: missing }, a
   await shows(page, page.getByText('The secret is shown this once.'))
   await page.getByRole('button', { name: 'I have kept it' }).click()
   await shows(page, page.getByRole('rowheader', { name: 'tenant <i>one</i>' }))
+
+  const { AccessKeyId, SecretAccessKey } = await server.call('roleback', 'CreateAccount', { Name: 'two' })
+  const tenant = await browser.newPage()
+  await signInWithKey(tenant, server.url, { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey })
+  await goTo(tenant, '/settings?tab=kit')
+  await shows(tenant, tenant.getByText('Where the recovery kit lies is told to those who may issue one'))
+  assert.deepEqual(await tenant.getByRole('tab').allInnerTexts(), [
+    'General',
+    'Tiering',
+    'Notifications',
+    'Recovery kit',
+    'Health',
+  ])
+  await tenant.close()
 })
 
 test('a framework names what does not comply, by the filter in the address', { skip: missing }, async () => {

@@ -222,6 +222,12 @@ function Arrow({
   )
 }
 
+/** Why, as it ends a refusal's sentence, standing alone. */
+function sentence(reason: string | undefined): string {
+  const words = reason?.replace(/^because /, '') ?? '–'
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
 function Decisions({
   of,
   title,
@@ -272,7 +278,7 @@ function Decisions({
             minWidth: 160,
             cell: ({ PolicyArn, StatementId, Reason }) =>
               PolicyArn === undefined ? (
-                <span className="arn">{Reason}</span>
+                <span className="arn">{sentence(Reason)}</span>
               ) : (
                 <Arn
                   of={`${nameOf(PolicyArn)}${StatementId === undefined ? '' : `, ${statementText(StatementId)}`}`}

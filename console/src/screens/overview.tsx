@@ -228,7 +228,7 @@ function Denials(): ReactNode {
           <div key={event.EventId}>
             <b>{nameOf(event.PrincipalArn)}</b> {event.EventName} {ago(fromSeconds(event.EventTime))}
             <Box variant="small" display="block">
-              {event.Resource} <Explain id={event.AuthorizationId} />
+              {event.Resource !== '*' && event.Resource} <Explain id={event.AuthorizationId} />
             </Box>
           </div>
         ))}
