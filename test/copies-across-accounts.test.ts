@@ -215,6 +215,7 @@ test('a copy that both accounts allow is the other account’s recovery point, a
       undefined,
     ],
   )
+  await assertNothingElse(here)
   const { CopyJobs } = await tenant.call('backup', 'ListCopyJobs', {})
   assert.deepEqual(CopyJobs, [])
   // There is no way from here to the source: it goes into a file system of one's own.
@@ -234,6 +235,37 @@ test('a copy that both accounts allow is the other account’s recovery point, a
   const [folder] = readdirSync(own.path).filter((name) => name.startsWith('aws-backup-restore'))
   assert.deepEqual(readFileSync(join(own.path, folder ?? '', 'a')), readFileSync(join(tree.path, 'a')))
 })
+
+/** Whatever an access policy allows to another account, copying into the vault is all it can. */
+async function assertNothingElse(safe: { BackupVaultName: string; RecoveryPointArn: string }): Promise<void> {
+  const { RecoveryPointArn } = safe
+  const AWS = `arn:aws:iam::${world.accountId}:root`
+  const asked = {
+    DescribeBackupVault: { BackupVaultName: safe.BackupVaultName, BackupVaultAccountId: tenant.accountId },
+    ListRecoveryPointsByBackupVault: {
+      BackupVaultName: safe.BackupVaultName,
+      BackupVaultAccountId: tenant.accountId,
+    },
+    DescribeRecoveryPoint: { ...safe, BackupVaultAccountId: tenant.accountId },
+    GetRecoveryPointRestoreMetadata: { ...safe, BackupVaultAccountId: tenant.accountId },
+    ListTags: { ResourceArn: RecoveryPointArn },
+    DeleteRecoveryPoint: safe,
+    UpdateRecoveryPointLifecycle: { ...safe, Lifecycle: { DeleteAfterDays: 2 } },
+    StartRestoreJob: { RecoveryPointArn, IamRoleArn: role, Metadata: { 'file-system-id': 'x' } },
+    StartCopyJob: copyInput({ ...safe, DestinationBackupVaultArn: safe.BackupVaultName }),
+  } as const
+  const actions = Object.keys(asked).map((operation) => `backup:${operation}`)
+  await letIn(welcome(), { Effect: 'Allow', Principal: { AWS }, Action: actions, Resource: '*' })
+  for (const [operation, input] of Object.entries(asked))
+    await assert.rejects(
+      world.call('backup', operation as 'DeleteRecoveryPoint', input as never),
+      (error: unknown) =>
+        error instanceof AwsError &&
+        ['AccessDeniedException', 'ResourceNotFoundException'].includes(error.code),
+      operation,
+    )
+  await letIn(welcome())
+}
 
 test('R16 who may not read the source copies it to no other account, and makes no plan that does', async () => {
   const rights = [
