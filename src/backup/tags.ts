@@ -24,6 +24,7 @@ import type { Queryable } from '../store/store.ts'
 import type { Tags } from '../store/identity/tags.ts'
 import { findVault } from '../store/vaults/vaults.ts'
 import { frameworkArn, legalHoldArn, planArn, reportPlanArn } from './arns.ts'
+import { nextToken, pageOf } from './paging.ts'
 
 /** AWS's limit for one resource. */
 const MAX_TAGS = 50
@@ -67,7 +68,17 @@ async function tellVault(tx: Queryable, ctx: Context, arn: string): Promise<void
 
 export async function listTags(ctx: Context, input: ListTagsInput): Promise<ListTagsOutput> {
   await taggable(ctx, input.ResourceArn)
-  return { Tags: await tagsOf(ctx.store.db, ctx.accountId, input.ResourceArn) }
+  const list = `ListTags ${input.ResourceArn}`
+  const { limit, after = [] } = pageOf(ctx, list, input)
+  const tags = await tagsOf(ctx.store.db, ctx.accountId, input.ResourceArn)
+  const rest = Object.keys(tags)
+    .toSorted()
+    .filter((key) => after[0] === undefined || key > after[0])
+  const page = rest.slice(0, limit)
+  return {
+    Tags: Object.fromEntries(page.map((key) => [key, tags[key] as string])),
+    NextToken: nextToken(ctx, list, rest.length > limit ? page.slice(-1) : undefined),
+  }
 }
 
 /**

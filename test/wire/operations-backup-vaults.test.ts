@@ -14,6 +14,7 @@ import {
   UntagResourceCommand,
   UpdateRegionSettingsCommand,
   paginateListBackupVaults,
+  paginateListTags,
 } from '@aws-sdk/client-backup'
 import { makeRole, makeUser, makeVault, registerDirectory, until } from '../fixtures/world.ts'
 import { sdkError, startTestServer } from '../server.ts'
@@ -134,6 +135,10 @@ test('R13 vault tags are set, listed and removed, but never those of aws:', asyn
   await backup.send(new UntagResourceCommand({ ResourceArn, TagKeyList: ['empty'] }))
   const { Tags } = await backup.send(new ListTagsCommand({ ResourceArn }))
   assert.deepEqual({ ...Tags }, { 'team a': 'dé +/=@', stage: 'prod' })
+  const pages = []
+  for await (const page of paginateListTags({ client: backup, pageSize: 1 }, { ResourceArn }))
+    pages.push(Object.entries(page.Tags ?? {}))
+  assert.deepEqual(pages, [[['stage', 'prod']], [['team a', 'dé +/=@']]])
   const reserved = sdkError('InvalidParameterValueException', 400, 'reserved')
   await assert.rejects(backup.send(new TagResourceCommand({ ResourceArn, Tags: { 'aws:x': 'y' } })), reserved)
   await assert.rejects(
