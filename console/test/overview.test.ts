@@ -254,9 +254,16 @@ test(
   'numbers and lists are of all resources there are, not of the first that are looked at',
   { skip: missing },
   async () => {
+    await goTo(page, '/')
+    await shows(page, page.getByText('Everything is backed up'))
     await server.kill('SIGTERM')
+    await shows(page, page.getByText('The server does not answer', { exact: true }))
+    assert.equal(await page.getByText('Everything is backed up').count(), 0)
+    await goTo(page, '/resources?name=grown-1198')
+    await shows(page, page.getByText('The server does not answer.'))
     grow(dataDir, 1_200, 1_000)
     await server.start()
+    await shows(page, page.getByRole('link', { name: 'grown-1198' }))
     const tiles: Readonly<Record<string, string>> = {
       Protected: '1,002',
       Unprotected: '200',

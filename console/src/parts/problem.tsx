@@ -5,6 +5,7 @@ import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 import { inWords } from './allowed.ts'
 import { Link } from './link.tsx'
+import { isUnreached } from '../api/queries.ts'
 
 /** The id by which a refusal is explained, as the server says it at the end of its sentence. */
 const AUTHORIZATION_ID = /\.? Authorization id: (\S+) \(roleback explain \S+\)/
@@ -51,6 +52,8 @@ interface ProblemProps {
   readonly instead?: ReactNode
 }
 
+const UNREACHED = 'The server does not answer.'
+
 /** Whatever went wrong, in the server's words; what was refused can be explained. */
 export function Problem({ error, what, instead }: ProblemProps): ReactNode {
   const navigate = useNavigate()
@@ -65,7 +68,7 @@ export function Problem({ error, what, instead }: ProblemProps): ReactNode {
         instead === undefined && <Button onClick={() => void navigate(explainPath(id))}>Explain</Button>
       }
     >
-      {inWords(failure.message.replace(AUTHORIZATION_ID, '.'))}
+      {isUnreached(failure) ? UNREACHED : inWords(failure.message.replace(AUTHORIZATION_ID, '.'))}
       {isDenied(failure) && instead}
     </Alert>
   )

@@ -1,4 +1,5 @@
 import { ListBackupJobsCommand } from '@aws-sdk/client-backup'
+import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
 import ColumnLayout from '@cloudscape-design/components/column-layout'
 import Container from '@cloudscape-design/components/container'
@@ -21,7 +22,7 @@ import {
 import type { Failures, Numbers } from './overview-state.ts'
 import { Tiles } from './overview-tiles.tsx'
 import { backup } from '../api/backup.ts'
-import { queries, untilRefused } from '../api/queries.ts'
+import { isUnreached, queries, untilRefused } from '../api/queries.ts'
 import { roleback } from '../api/roleback.ts'
 import { ago, count, fromSeconds, nameOf, when } from '../parts/format.ts'
 import { GivenUp } from '../parts/given-up.tsx'
@@ -57,7 +58,7 @@ export function Overview(): ReactNode {
     queryFn: readFailures,
     ...ASKED_ANEW,
   })
-  useMoves()
+  const isGone = useMoves()
   if (error !== null && !isDenied(error))
     return (
       <Screen title="Overview">
@@ -84,7 +85,13 @@ export function Overview(): ReactNode {
   return (
     <Screen title="Overview">
       {firstSteps}
-      <Headline numbers={data?.numbers} error={error} failures={failures.data} />
+      {isGone ? (
+        <Alert type="error" header="The server does not answer">
+          What is shown below is what it said last. It is asked again until it answers.
+        </Alert>
+      ) : (
+        <Headline numbers={data?.numbers} error={error} failures={failures.data} />
+      )}
       <GivenUp />
       <Tiles numbers={data?.numbers} refusal={error ?? undefined} />
       <Container
@@ -128,9 +135,12 @@ export function Overview(): ReactNode {
 /** What is read anew once a job moved. */
 const SHOWN = ['overview', 'first steps', 'heat', 'denials', 'damage']
 
-/** Two small questions a second tell whether any backup moved; then all that is shown is read anew. */
-function useMoves(): void {
-  const { data: moved } = useQuery({
+/**
+ * Two small questions a second tell whether any backup moved; then all that is shown is read anew.
+ * @returns Whether the server does not answer: then nothing of what is shown is known to hold still.
+ */
+function useMoves(): boolean {
+  const { data: moved, error } = useQuery({
     queryKey: ['moves'],
     queryFn: async () => {
       const [running, newest] = await Promise.all([
@@ -143,13 +153,16 @@ function useMoves(): void {
     },
     refetchInterval: untilRefused(LIVE_MS),
   })
-  const seen = useRef(moved)
+  const isGone = isUnreached(error)
+  const now = isGone ? 'gone' : moved
+  const seen = useRef(now)
   useEffect(() => {
-    if (seen.current !== undefined && seen.current !== moved) {
+    if (!isGone && seen.current !== undefined && seen.current !== now) {
       for (const about of SHOWN) void queries.invalidateQueries({ queryKey: [about] })
     }
-    seen.current = moved
-  }, [moved])
+    seen.current = now
+  }, [isGone, now])
+  return isGone
 }
 
 function Heat({ of }: { readonly of: number }): ReactNode {
