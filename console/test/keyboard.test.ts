@@ -139,6 +139,8 @@ test('a dialog keeps the focus while it is open, and gives it back', { skip: mis
   await page.keyboard.press('Enter')
   const dialog = page.getByRole('dialog')
   await dialog.waitFor()
+  await dialog.getByLabel('Name').and(page.locator(':focus')).waitFor()
+  assert.equal(await dialog.getByText('It needs a name.').count(), 0, 'nobody has left the field yet')
   for (let stop = 0; stop < 12; stop++) {
     await page.keyboard.press('Tab')
     assert.ok(

@@ -34,12 +34,7 @@ export function Confirm(props: ConfirmProps): ReactNode {
     >
       <Box>{children}</Box>
       <FormField label={`To go on, type ${word}`}>
-        <Input
-          value={typed}
-          autoFocus
-          onChange={({ detail }) => setTyped(detail.value)}
-          ariaLabel={`Type ${word}`}
-        />
+        <Input value={typed} onChange={({ detail }) => setTyped(detail.value)} ariaLabel={`Type ${word}`} />
       </FormField>
     </FormDialog>
   )

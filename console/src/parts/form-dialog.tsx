@@ -6,7 +6,7 @@ import type { KeyboardEvent, ReactNode } from 'react'
 import { AwsCommand } from './aws-command.tsx'
 import { Problem } from './problem.tsx'
 import { useSubmit } from './submit.ts'
-import { useFocusBack } from './focus-back.ts'
+import { useFocusBack, useFocusFirst } from './dialog-focus.ts'
 
 interface FormDialogProps {
   readonly title: string
@@ -25,6 +25,7 @@ interface FormDialogProps {
 /** A short form over the screen that it belongs to. */
 export function FormDialog(props: FormDialogProps): ReactNode {
   useFocusBack()
+  const fields = useFocusFirst()
   const { title, what, action, isReady, command, children, onSubmit, onClose } = props
   const {
     error,
@@ -59,7 +60,7 @@ export function FormDialog(props: FormDialogProps): ReactNode {
         </Box>
       }
     >
-      <div onKeyDown={onKeyDown}>
+      <div ref={fields} onKeyDown={onKeyDown}>
         <SpaceBetween size="m">
           {error !== undefined && <Problem error={error} what={what} />}
           {children}

@@ -40,7 +40,6 @@ export function NameField({
   hint,
   value,
   stretch = false,
-  autoFocus = false,
   isOptional = false,
   slip,
   control,
@@ -52,7 +51,6 @@ export function NameField({
   readonly hint?: string
   readonly value: string
   readonly stretch?: boolean
-  readonly autoFocus?: boolean
   readonly isOptional?: boolean
   /** What else is wrong with it, whether it was left or not. */
   readonly slip?: string | undefined
@@ -73,7 +71,6 @@ export function NameField({
     >
       <Input
         value={value}
-        autoFocus={autoFocus}
         autoComplete={false}
         invalid={isWrong}
         onBlur={() => setLeft(true)}

@@ -5,7 +5,7 @@ import CopyToClipboard from '@cloudscape-design/components/copy-to-clipboard'
 import Modal from '@cloudscape-design/components/modal'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import type { ReactNode } from 'react'
-import { useFocusBack } from './focus-back.ts'
+import { useFocusBack } from './dialog-focus.ts'
 
 export interface NewKey {
   readonly accessKeyId: string

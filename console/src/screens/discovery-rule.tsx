@@ -76,7 +76,7 @@ export function PutRule({
     >
       {before === undefined && (
         <>
-          <NameField kind="discoveryRule" value={name} autoFocus onChange={setName} />
+          <NameField kind="discoveryRule" value={name} onChange={setName} />
           <FormField label="What to look for">
             <Select
               selectedOption={TYPES.find(({ value }) => value === type) ?? null}

@@ -99,7 +99,7 @@ function CreateFramework({ onClose }: { readonly onClose: () => void }): ReactNo
         notify(`Framework ${name} was created.`)
       }}
     >
-      <NameField kind="framework" value={name} autoFocus onChange={setName} />
+      <NameField kind="framework" value={name} onChange={setName} />
       <FormField
         label="What must be so"
         description="Their limits are those of AWS; the aws CLI sets others."

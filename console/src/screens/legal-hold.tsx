@@ -149,7 +149,7 @@ function CancelHold({ id, onClose }: { readonly id: string; readonly onClose: ()
     >
       What it holds goes when its retention is over, at once where that is past. The reason is kept for good.
       <FormField label="Reason">
-        <Input value={reason} autoFocus onChange={({ detail }) => setReason(detail.value)} />
+        <Input value={reason} onChange={({ detail }) => setReason(detail.value)} />
       </FormField>
     </FormDialog>
   )

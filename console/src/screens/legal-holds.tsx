@@ -107,7 +107,7 @@ function CreateHold({ onClose }: { readonly onClose: () => void }): ReactNode {
       }}
     >
       <FormField label="Title">
-        <Input value={title} autoFocus onChange={({ detail }) => setTitle(detail.value)} />
+        <Input value={title} onChange={({ detail }) => setTitle(detail.value)} />
       </FormField>
       <FormField label="Why">
         <Input value={description} onChange={({ detail }) => setDescription(detail.value)} />

@@ -231,7 +231,7 @@ function CreateReport({ onClose }: { readonly onClose: () => void }): ReactNode 
         notify(`Report plan ${name} was created.`)
       }}
     >
-      <NameField kind="framework" value={name} autoFocus onChange={setName} />
+      <NameField kind="framework" value={name} onChange={setName} />
       <FormField label="About">
         <Select
           selectedOption={TEMPLATES.find(({ value }) => value === template) ?? null}

@@ -226,7 +226,7 @@ function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
         notify(`Restore testing plan ${name} was created.`)
       }}
     >
-      <NameField kind="testingPlan" value={name} autoFocus onChange={setName} />
+      <NameField kind="testingPlan" value={name} onChange={setName} />
       <FormField label="When">
         <Select
           selectedOption={SCHEDULES.find(({ value }) => value === schedule) ?? null}

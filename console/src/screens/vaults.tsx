@@ -144,7 +144,7 @@ function CreateVault({ onClose }: { readonly onClose: () => void }): ReactNode {
         notify(`Backup vault ${name} was created.`)
       }}
     >
-      <NameField kind="vault" hint="It cannot be changed." value={name} autoFocus onChange={setName} />
+      <NameField kind="vault" hint="It cannot be changed." value={name} onChange={setName} />
       <EncryptionKeyField value={EncryptionKeyArn} onChange={setKey} />
     </FormDialog>
   )

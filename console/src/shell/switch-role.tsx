@@ -25,7 +25,7 @@ export function SwitchRole({ onClose }: { readonly onClose: () => void }): React
       }}
     >
       <FormField label="Role" description="Its name, or the ARN of a role of another account.">
-        <Input value={role} autoFocus onChange={({ detail }) => setRole(detail.value)} />
+        <Input value={role} onChange={({ detail }) => setRole(detail.value)} />
       </FormField>
     </FormDialog>
   )

@@ -49,7 +49,7 @@ export function CreateIdentity({
         await navigate(identityPath(kind, id))
       }}
     >
-      <NameField kind={nameKind} value={name} autoFocus onChange={setName} />
+      <NameField kind={nameKind} value={name} onChange={setName} />
       {(kind === 'role' || kind === 'policy') && (
         <>
           <FormField label="Description (optional)">

@@ -185,7 +185,7 @@ function CreateKey({
       onSubmit={async () => onCreated(await create())}
     >
       <FormField label="Ends after days (optional)" description="Empty: it works until it is deleted.">
-        <Input value={days} inputMode="numeric" autoFocus onChange={({ detail }) => setDays(detail.value)} />
+        <Input value={days} inputMode="numeric" onChange={({ detail }) => setDays(detail.value)} />
       </FormField>
       <FormField
         label="Policy of its own (optional)"

@@ -142,7 +142,7 @@ function Memberships({ title, what, link, about, pageOf, pairOf }: MembershipsPr
           }}
         >
           <FormField label={`Name of the ${what}`}>
-            <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
+            <Input value={name} onChange={({ detail }) => setName(detail.value)} />
           </FormField>
         </FormDialog>
       )}

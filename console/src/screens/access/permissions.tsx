@@ -231,7 +231,7 @@ function NamePolicy({
         await Promise.resolve()
       }}
     >
-      <NameField kind="policy" value={name} autoFocus onChange={setName} />
+      <NameField kind="policy" value={name} onChange={setName} />
     </FormDialog>
   )
 }

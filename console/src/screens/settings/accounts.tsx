@@ -81,7 +81,7 @@ function CreateAccount({
         onCreated({ accessKeyId: made.AccessKeyId, secretAccessKey: made.SecretAccessKey })
       }}
     >
-      <NameField kind="account" value={name} autoFocus onChange={setName} />
+      <NameField kind="account" value={name} onChange={setName} />
       <NameField
         label="Alias (optional)"
         kind="alias"

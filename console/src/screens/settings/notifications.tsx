@@ -247,7 +247,7 @@ function AddTarget({ onClose }: { readonly onClose: () => void }): ReactNode {
         )
       }}
     >
-      <NameField kind="target" value={name} autoFocus onChange={setName} />
+      <NameField kind="target" value={name} onChange={setName} />
       <FormField label="Type">
         <Select
           selectedOption={TYPES.find(({ value }) => value === type) ?? null}

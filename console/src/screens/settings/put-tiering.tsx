@@ -81,7 +81,7 @@ export function PutTiering({
       {vaults.error !== null && <Problem error={vaults.error} what="list backup vaults" />}
       {before === undefined && (
         <FormField label="Name" constraintText="Letters, digits and underscores. It cannot be changed.">
-          <Input value={name} autoFocus onChange={({ detail }) => setName(detail.value)} />
+          <Input value={name} onChange={({ detail }) => setName(detail.value)} />
         </FormField>
       )}
       <FormField

@@ -129,7 +129,6 @@ function AddStorage({ onClose }: { readonly onClose: () => void }): ReactNode {
       <NameField
         kind="storage"
         value={name}
-        autoFocus
         hint="By which vaults name it."
         onChange={(given) => setForm({ ...form, name: given })}
       />
