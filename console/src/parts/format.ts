@@ -74,32 +74,6 @@ export function count(number: number, one: string, many: string = `${one}s`): st
   return `${number.toLocaleString()} ${number === 1 ? one : many}`
 }
 
-const WEEKDAYS: Readonly<Record<string, string>> = {
-  SUN: 'Sunday',
-  MON: 'Monday',
-  TUE: 'Tuesday',
-  WED: 'Wednesday',
-  THU: 'Thursday',
-  FRI: 'Friday',
-  SAT: 'Saturday',
-}
-
-/** A schedule in words where it is one of the common ones, else as it stands. */
-export function scheduleText(expression: string | undefined): string {
-  const [, minute = '', hour = '', day = '', month = '', weekday = '', year = ''] =
-    /^cron\((\S+) (\S+) (\S+) (\S+) (\S+) (\S+)\)$/.exec(expression ?? '') ?? []
-  const isNumber = (text: string): boolean => /^\d+$/.test(text)
-  if (expression === undefined) return 'never'
-  if (!isNumber(minute) || month !== '*' || year !== '*') return expression
-  if (hour === '*' && /^[*?]$/.test(day) && /^[*?]$/.test(weekday))
-    return `Hourly at minute ${Number(minute)}`
-  if (!isNumber(hour)) return expression
-  const at = `at ${hour.padStart(2, '0')}:${minute.padStart(2, '0')}`
-  if (/^[*?]$/.test(day) && /^[*?]$/.test(weekday)) return `Daily ${at}`
-  if (/^[*?]$/.test(day) && WEEKDAYS[weekday] !== undefined) return `Weekly on ${WEEKDAYS[weekday]} ${at}`
-  return isNumber(day) && /^[*?]$/.test(weekday) ? `Monthly on day ${day} ${at}` : expression
-}
-
 /** What names a statement of a policy: its Sid, or its place, which the server counts from 0. */
 export function statementText(id: string | undefined): string {
   const [, place] = /^#(\d+)$/.exec(id ?? '') ?? []

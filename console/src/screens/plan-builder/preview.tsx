@@ -9,9 +9,9 @@ import { useDeferredValue } from 'react'
 import type { ReactNode } from 'react'
 import { COUNTS } from './draft.ts'
 import type { DraftRule } from './draft.ts'
-import { RUNS, scheduleQuery } from './schedule.ts'
 import { count, fromSeconds, ownZone, when } from '../../parts/format.ts'
 import { Problem, isDenied } from '../../parts/problem.tsx'
+import { RUNS, scheduleQuery } from '../../parts/schedule.ts'
 
 const DAY_MS = 86_400_000
 

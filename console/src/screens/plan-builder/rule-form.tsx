@@ -14,18 +14,10 @@ import { CopyActions } from './copy-actions.tsx'
 import { COUNTS } from './draft.ts'
 import type { DraftRule } from './draft.ts'
 import { LifecycleFields, NumberField } from './lifecycle-fields.tsx'
-import { useScheduleSlips } from './schedule.ts'
 import { NameField } from '../../parts/name-field.tsx'
+import { ScheduleField } from '../../parts/schedule-field.tsx'
 import { TagFields } from '../../parts/tag-fields.tsx'
 import { lookForVaults, useVaults } from '../../parts/vault-choice.ts'
-
-const SCHEDULES = [
-  { value: 'cron(30 0 * * ? *)', label: 'Daily at 00:30' },
-  { value: 'cron(0 * * * ? *)', label: 'Hourly' },
-  { value: 'cron(30 0 ? * SUN *)', label: 'Weekly on Sunday at 00:30' },
-  { value: 'cron(30 0 1 * ? *)', label: 'Monthly on the 1st at 00:30' },
-  { value: '', label: 'As I write it' },
-]
 
 interface RuleFormProps {
   readonly of: DraftRule
@@ -67,7 +59,12 @@ export function RuleForm(props: RuleFormProps): ReactNode {
           onChange={(RuleName) => set({ RuleName })}
         />
         <VaultField rule={rule} set={set} />
-        <Schedule rule={rule} set={set} />
+        <ScheduleField
+          expression={rule.ScheduleExpression ?? ''}
+          zone={rule.ScheduleExpressionTimezone ?? 'UTC'}
+          onChange={(ScheduleExpression) => set({ ScheduleExpression })}
+          onZone={(ScheduleExpressionTimezone) => set({ ScheduleExpressionTimezone })}
+        />
         <LifecycleFields
           lifecycle={rule.Lifecycle}
           vault={rule.TargetBackupVaultName}
@@ -156,56 +153,6 @@ function VaultField({ rule: { TargetBackupVaultName: vault = '' }, set }: PartPr
         onChange={({ detail }) => set({ TargetBackupVaultName: detail.selectedOption.value })}
       />
     </FormField>
-  )
-}
-
-function Schedule({ rule, set }: PartProps): ReactNode {
-  const { ScheduleExpression: expression = '', ScheduleExpressionTimezone: zone = 'UTC' } = rule
-  const common = SCHEDULES.find(({ value }) => value === expression && value !== '')
-  const [isCustom, setCustom] = useState(common === undefined)
-  const chosen = isCustom ? SCHEDULES.at(-1) : common
-  const [wasLeft, setLeft] = useState(false)
-  const slips = useScheduleSlips(expression, zone)
-  return (
-    <SpaceBetween size="m">
-      <FormField label="How often" stretch>
-        <Select
-          selectedOption={chosen ?? null}
-          options={SCHEDULES}
-          onChange={({ detail: { selectedOption } }) => {
-            const value = selectedOption.value ?? ''
-            setCustom(value === '')
-            if (value !== '') set({ ScheduleExpression: value })
-          }}
-        />
-      </FormField>
-      {isCustom && (
-        <FormField
-          label="Schedule"
-          description="cron(minute hour day month weekday year) or rate(number unit)"
-          errorText={wasLeft && slips.schedule}
-          stretch
-        >
-          <Input
-            value={expression}
-            onBlur={() => setLeft(true)}
-            onChange={({ detail }) => set({ ScheduleExpression: detail.value })}
-          />
-        </FormField>
-      )}
-      <FormField
-        label="Time zone"
-        description="As in Europe/Berlin; it moves with summer time."
-        errorText={wasLeft && slips.zone}
-        stretch
-      >
-        <Input
-          value={zone}
-          onBlur={() => setLeft(true)}
-          onChange={({ detail }) => set({ ScheduleExpressionTimezone: detail.value })}
-        />
-      </FormField>
-    </SpaceBetween>
   )
 }
 

@@ -1,6 +1,7 @@
 import type { BackupPlan, BackupRule } from '@aws-sdk/client-backup'
 import { keptText } from './rule-table.tsx'
-import { count, nameOf, scheduleText } from '../../parts/format.ts'
+import { count, nameOf } from '../../parts/format.ts'
+import { scheduleText } from '../../parts/timetable.ts'
 
 /** One thing that two versions of a plan say differently, in words. */
 export interface Change {

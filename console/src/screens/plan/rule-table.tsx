@@ -2,8 +2,9 @@ import type { BackupRuleInput } from '@aws-sdk/client-backup'
 import Header from '@cloudscape-design/components/header'
 import Table from '@cloudscape-design/components/table'
 import type { ReactNode } from 'react'
-import { count, nameOf, scheduleText } from '../../parts/format.ts'
 import { Sideways } from '../../parts/sideways.tsx'
+import { count, nameOf } from '../../parts/format.ts'
+import { scheduleText } from '../../parts/timetable.ts'
 
 /** The rules of a plan, in words. */
 export function RuleTable({ rules }: { readonly rules: readonly BackupRuleInput[] }): ReactNode {

@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
 import type { UseQueryOptions } from '@tanstack/react-query'
-import type { PreviewScheduleOutput } from '../../api/generated.ts'
-import { roleback } from '../../api/roleback.ts'
-import { isDenied } from '../../parts/problem.tsx'
+import type { PreviewScheduleOutput } from '../api/generated.ts'
+import { roleback } from '../api/roleback.ts'
+import { isDenied } from './problem.tsx'
 
 /** As many runs as AWS shows. */
 export const RUNS = 10
