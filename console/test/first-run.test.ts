@@ -121,6 +121,7 @@ test(
     await shows(page, page.getByText('Restored', { exact: true }))
     await shows(page, page.getByText('Everything is backed up'))
     await page.getByText('First steps').waitFor({ state: 'detached' })
+    await shows(page, page.getByText('Nothing was denied.'))
     assert.deepEqual(complaints, [])
     assert.match(server.output(), /"service":"console","operation":"GET","path":"\/console\/","status":200/)
     await page.close()

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -27,6 +27,7 @@ before(async () => {
   const source = join(folder, 'source')
   for (const path of [source, restored]) mkdirSync(path)
   writeFileSync(join(source, 'letter.txt'), 'dear world\n')
+  chmodSync(join(source, 'letter.txt'), 0o4644)
   await server.call('backup', 'CreateBackupVault', { BackupVaultName: 'vault' })
   await server.call('roleback', 'CreateDefaultServiceRole', {})
   await server.call('roleback', 'RegisterResource', {

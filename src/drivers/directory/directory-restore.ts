@@ -25,8 +25,11 @@ export interface TreeRestore {
   isSelected(key: string): boolean
   /** Descriptor of the directory to fill. */
   readonly folder: number
-  /** False leaves away setuid and setgid bits of files, devices and file capabilities (they would outlive the role). */
-  readonly mayRestorePrivileges: boolean
+  /**
+   * False leaves away setuid and setgid bits of files, devices and file capabilities (they would outlive the role). Asked only where
+   * there are some: a refusal that takes nothing away would be told as one.
+   */
+  mayRestorePrivileges(): boolean
   readonly signal: AbortSignal
   problem(problem: ItemProblem): void
   progress(bytes: number, items: number): void
@@ -159,7 +162,7 @@ class Tree {
         return this.#finishSpecial(folder, name, meta)
       case layout.CHARACTER_DEVICE:
       case layout.BLOCK_DEVICE:
-        if (!this.#restore.mayRestorePrivileges) return void this.#left.devices++
+        if (!this.#restore.mayRestorePrivileges()) return void this.#left.devices++
         return this.#makeSpecial(folder, name, meta)
       case layout.FIFO:
       case layout.SOCKET:
@@ -296,10 +299,13 @@ class Tree {
 
   /** What may be restored of `meta`. The setgid bit of a directory gives no right and stays. */
   #kept(meta: TreeMeta): TreeMeta {
-    if (this.#restore.mayRestorePrivileges || (meta.mode & 0o170000) === 0o040000) return meta
+    const hasSetId = (meta.mode & SET_ID_BITS) !== 0
+    const hasCapability = meta.xattrs.some(({ name }) => name === CAPABILITY)
+    if ((meta.mode & 0o170000) === 0o040000 || !(hasSetId || hasCapability)) return meta
+    if (this.#restore.mayRestorePrivileges()) return meta
     const xattrs = meta.xattrs.filter(({ name }) => name !== CAPABILITY)
-    this.#left.capabilities += meta.xattrs.length - xattrs.length
-    if ((meta.mode & SET_ID_BITS) !== 0) this.#left.setIds++
+    if (hasCapability) this.#left.capabilities++
+    if (hasSetId) this.#left.setIds++
     return { ...meta, xattrs, mode: meta.mode & ~SET_ID_BITS }
   }
 

@@ -171,14 +171,15 @@ async function fill(
   { paths, name, isNew }: { paths: readonly string[] | undefined; name: string; isNew: boolean },
 ): Promise<RestoreSummary> {
   const { session, point } = request
-  const mayRestorePrivileges = session.may(restoreStep('ClientRootAccess'), target)
+  let mayRestorePrivileges: boolean | undefined
   const write = async (): Promise<RestoreSummary> => {
     await request.begin()
     const done = await restoreTree({
       point,
       ...select(point, paths),
       folder: staging.folder,
-      mayRestorePrivileges,
+      mayRestorePrivileges: () =>
+        (mayRestorePrivileges ??= session.may(restoreStep('ClientRootAccess'), target)),
       signal: session.signal,
       problem: (problem) => request.problem(problem),
       progress: (bytes, items) => request.progress(bytes, items),
