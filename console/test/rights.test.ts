@@ -350,6 +350,8 @@ test(
     const picture = page.getByRole('group', { name: 'Caller, role, session and what it works on' })
     await shows(page, picture.getByText('Restored resource', { exact: true }))
     await shows(page, picture.getByText('production', { exact: true }))
+    // Its facts name them, too, and lead to them.
+    for (const name of ['production', 'web-assets-back']) await shows(page, page.getByRole('link', { name }))
   },
 )
 

@@ -70,6 +70,7 @@ export function Job(): ReactNode {
   const isStopping = isRunning && own.data?.StopRequestedAt !== undefined
   const state = isStopping ? 'ABORTING' : data?.state
   const { name, path } = titleOf(kind, own.data?.JobType)
+  const vault = data?.vault ?? own.data?.BackupVaultName
   // A restore says where it restored to, upkeep what it found; of the others a message beside success is a warning.
   const isWarned = kind === 'backup' || kind === 'copy'
   return (
@@ -110,9 +111,9 @@ export function Job(): ReactNode {
               ['Resource', <ResourceLink key="resource" arn={data.resourceArn} />],
               [
                 'Backup vault',
-                data.vault === undefined ? undefined : (
-                  <Link key="vault" to={vaultPath(data.vault)}>
-                    {data.vault}
+                vault === undefined ? undefined : (
+                  <Link key="vault" to={vaultPath(vault)}>
+                    {vault}
                   </Link>
                 ),
               ],
@@ -131,7 +132,9 @@ export function Job(): ReactNode {
                   : duration(data.completed.getTime() - data.created.getTime()),
               ],
               ['Recovery point', nameOf(data.pointArn)],
-              ...(data.madeArn === undefined ? [] : [['Made', data.madeArn] as const]),
+              ...(data.madeArn === undefined
+                ? []
+                : [['Made', <ResourceLink key="made" arn={data.madeArn} />] as const]),
               ['ID', id],
             ]}
           />
@@ -149,7 +152,7 @@ export function Job(): ReactNode {
           callerArn={own.data?.CallerArn}
           roleArn={data.roleArn}
           resourceArn={data.resourceArn}
-          vault={data.vault ?? own.data?.BackupVaultName}
+          vault={vault}
           pointArn={data.pointArn}
           restored={kind === 'restore' ? { arn: data.madeArn } : undefined}
           createdAt={data.created}
