@@ -138,6 +138,7 @@ test(
     await run.click()
     await shows(page, dryRun.getByText(/letters-back" can be made/))
     await shows(page, page.getByText('Nothing stands in its way. Nothing was changed.'))
+    await shows(page, dryRun.getByText(/[\d.]+ [KMGT]iB are free in/))
     await page.getByRole('button', { name: 'Restore', exact: true }).click()
     await page.getByRole('heading', { level: 1, name: /^Restore / }).waitFor()
     await ended()

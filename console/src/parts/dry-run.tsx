@@ -7,6 +7,7 @@ import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import type { PreflightJobsInput, TargetCheck } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
+import { bytes } from './format.ts'
 import { Problem } from './problem.tsx'
 import { Sideways } from './sideways.tsx'
 
@@ -59,7 +60,7 @@ export function DryRun({ input }: { readonly input: PreflightJobsInput }): React
                   <StatusIndicator type={ANSWERS[Answer][0]}>{ANSWERS[Answer][1]}</StatusIndicator>
                 ),
               },
-              { id: 'found', header: 'Found', cell: ({ Message }) => Message },
+              { id: 'found', header: 'Found', cell: ({ Message }) => inSizes(Message) },
             ]}
           />
         </Sideways>
@@ -67,6 +68,10 @@ export function DryRun({ input }: { readonly input: PreflightJobsInput }): React
     </SpaceBetween>
   )
 }
+
+/** The API counts to the byte. */
+const inSizes = (message: string): string =>
+  message.replaceAll(/\b(\d+) bytes\b/g, (_, number: string) => bytes(Number(number)))
 
 function Outcome({ checks }: { readonly checks: readonly TargetCheck[] }): ReactNode {
   return checks.some(({ Answer }) => Answer === 'no') ? (
