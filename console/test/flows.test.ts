@@ -307,6 +307,7 @@ test(
       ['/resources?type=RDS', 'Nothing of this type is registered.', 'wiki'],
       [`/vaults/production?resource=${arn('wiki')}`, 'wiki', 'accounting'],
       ['/vaults/production?type=RDS', 'No recovery point that matches.', 'wiki'],
+      [`/plans/${filled.planId}/assign`, 'web-assets-back', 'No'],
       ['/audit?effect=Deny&since=hour', 'Denied', 'backup:CreateBackupVault'],
     ]
     for (const [path, shown, hidden] of lists) {

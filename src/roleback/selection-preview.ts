@@ -16,6 +16,7 @@ import type { ResourceTable } from '../store/schema.ts'
 import { tagsOfAll } from '../store/identity/tags.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { planOf } from './plans.ts'
+import { resourceLabel } from './resource-label.ts'
 import { named } from './resource-selection.ts'
 
 /** Resources read at once. */
@@ -137,7 +138,8 @@ async function matchesOf(
     ctx.accountId,
     rows.map(({ arn }) => arn),
   )
-  return rows.map(({ arn, type, name }) => {
+  return rows.map((row) => {
+    const { arn, type } = row
     const tags = all.get(arn) ?? {}
     const isOptedIn = optIn[type] !== false
     const matches = selections.map((selection) => ({
@@ -148,7 +150,7 @@ async function matchesOf(
     return {
       ResourceArn: arn,
       ResourceType: type,
-      Name: tags['Name'] ?? name,
+      Name: resourceLabel(row, tags),
       Selected: match?.isSelected ?? false,
       Reason: match?.reason ?? 'the plan has no selection',
       SelectionName: match?.isSelected === true && match.selection !== '' ? match.selection : undefined,
