@@ -21,6 +21,9 @@ const READ_ONLY = JSON.stringify({
   ],
 })
 
+/** Tests the newest recovery point of each directory. */
+export const TESTING_PLAN = 'monthly_proof'
+
 const DIRECTORIES = ['web-assets', 'customer-files', 'mail-archive', 'wiki', 'accounting', 'photos'] as const
 
 export interface Filled {
@@ -110,6 +113,7 @@ export async function fill(server: ServerProcess, folder: string): Promise<Fille
   await ended(async () => (await call('backup', 'DescribeCopyJob', { CopyJobId: copyJobId })).CopyJob?.State)
   await ended(async () => (await call('backup', 'DescribeRestoreJob', { RestoreJobId: restoreJobId })).Status)
   const plan = await makePlan(server, role)
+  await makeTestingPlan(server, role)
   const { LegalHoldId: holdId = '' } = await call('backup', 'CreateLegalHold', {
     Title: 'Case 4711',
     Description: 'Keep the accounts of 2026 until the court has decided',
@@ -233,6 +237,29 @@ async function makePlan(
   return { planId, planVersionId, selectionId }
 }
 
+async function makeTestingPlan({ call }: ServerProcess, IamRoleArn: string): Promise<void> {
+  await call('backup', 'CreateRestoreTestingPlan', {
+    RestoreTestingPlan: {
+      RestoreTestingPlanName: TESTING_PLAN,
+      ScheduleExpression: 'cron(0 3 1 * ? *)',
+      RecoveryPointSelection: {
+        Algorithm: 'LATEST_WITHIN_WINDOW',
+        IncludeVaults: ['*'],
+        RecoveryPointTypes: ['SNAPSHOT'],
+      },
+    },
+  })
+  await call('backup', 'CreateRestoreTestingSelection', {
+    RestoreTestingPlanName: TESTING_PLAN,
+    RestoreTestingSelection: {
+      RestoreTestingSelectionName: 'directories',
+      ProtectedResourceType: 'EFS',
+      ProtectedResourceArns: ['*'],
+      IamRoleArn,
+    },
+  })
+}
+
 async function refusal(
   server: ServerProcess,
   dba: Credentials,
@@ -322,56 +349,5 @@ function insert(db: DatabaseSync, table: string, row: Readonly<Record<string, un
   const names = Object.keys(row)
   db.prepare(`insert into ${table} (${names.join(', ')}) values (${names.map(() => '?').join(', ')})`).run(
     ...(Object.values(row) as string[]),
-  )
-}
-
-/**
- * As many more resources, recovery points spread over them and ten days, and backup jobs spread over thirty: copies of one that there is.
- * The server must not run.
- */
-export function grow(dataDir: string, resources: number, points: number, jobs: number = 0): void {
-  const db = new DatabaseSync(join(dataDir, 'roleback.db'))
-  db.exec('begin')
-  multiply(db, 'resource', resources, {
-    arn: "substr(t.arn, 1, instr(t.arn, '/fs-')) || printf('fs-%017x', n.i)",
-    unique_id: "printf('grown-%d', n.i)",
-    name: "printf('grown-%d', n.i)",
-  })
-  multiply(db, 'recovery_point', points, {
-    arn: `printf('arn:aws:backup:us-east-1:${ACCOUNT}:recovery-point:%08x-0000-4000-8000-%012x', n.i, n.i)`,
-    point_id: "printf('%032x', n.i)",
-    resource_arn: `substr(t.resource_arn, 1, instr(t.resource_arn, '/fs-')) || printf('fs-%017x', 1 + n.i % ${resources})`,
-    resource_unique_id: `printf('grown-%d', 1 + n.i % ${resources})`,
-    created_at: `t.created_at - (n.i / ${resources}) * ${DAY_MS}`,
-  })
-  if (jobs > 0)
-    multiply(db, "job where kind = 'backup' and state = 'COMPLETED'", jobs, {
-      job_id: "printf('grown-%d', n.i)",
-      resource_arn: `substr(t.resource_arn, 1, instr(t.resource_arn, '/fs-')) || printf('fs-%017x', 1 + n.i % ${resources})`,
-      idempotency_token: 'null',
-      created_at: `t.created_at - (n.i % 30) * ${DAY_MS}`,
-    })
-  db.exec('commit')
-  db.exec('analyze')
-  db.close()
-}
-
-/** @param from The table, and which of its rows. @param other SQL of the columns that are not as in the row that is copied; `n.i` is the number of the copy, from 1. */
-function multiply(
-  db: DatabaseSync,
-  from: string,
-  copies: number,
-  other: Readonly<Record<string, string>>,
-): void {
-  const [table = ''] = from.split(' ')
-  const columns = db
-    .prepare(`select name from pragma_table_info('${table}')`)
-    .all()
-    .map(({ name }) => String(name))
-  db.exec(
-    `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${copies})
-     insert into ${table} (${columns.join(', ')})
-     select ${columns.map((column) => other[column] ?? `t.${column}`).join(', ')}
-     from n, (select * from ${from} limit 1) t`,
   )
 }

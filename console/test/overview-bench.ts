@@ -9,8 +9,9 @@ import { join } from 'node:path'
 import type { BrowserContext } from 'playwright-core'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import { launch, missing, signInWithKey } from './browser.ts'
-import { backdate, fill, grow } from './filled.ts'
+import { backdate, fill } from './filled.ts'
 import { firstLoad } from './first-load.ts'
+import { grow } from './grown.ts'
 
 const ROUNDS = 7
 const TARGET_MS = 1_500

@@ -8,7 +8,8 @@ import type { Browser, Page, Route } from 'playwright-core'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
 import { launch, missing, shows, signInWithKey } from './browser.ts'
-import { ACCOUNT, backupEnded, grow } from './filled.ts'
+import { ACCOUNT, backupEnded } from './filled.ts'
+import { grow } from './grown.ts'
 import { goTo } from './screens.ts'
 
 /** What the overview says, how soon, and that it is right however much there is. */

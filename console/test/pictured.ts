@@ -7,7 +7,7 @@ import type { ServerProcess } from '../../test/fixtures/server-process.ts'
 import { rgwMissing, startRgw } from '../../test/servers/ceph-rgw.ts'
 import type { RgwServer } from '../../test/servers/ceph-rgw.ts'
 import { startReceiver } from '../../test/servers/receiver.ts'
-import { ACCOUNT, backupEnded, ended } from './filled.ts'
+import { ACCOUNT, TESTING_PLAN, backupEnded, ended } from './filled.ts'
 import type { Filled } from './filled.ts'
 
 /** What pictures show beside a filled server, and no test waits for: who is told, a bucket, tests of restores, reports. */
@@ -113,8 +113,6 @@ async function tell({ call }: ServerProcess, { planId }: Filled, hook: string): 
   }
 }
 
-const PLAN = { RestoreTestingPlanName: 'monthly_proof' }
-
 /** Each directory's latest recovery point, and what its test must find. */
 async function testRestores({ call }: ServerProcess): Promise<void> {
   await call('iam', 'PutRolePolicy', {
@@ -135,30 +133,9 @@ async function testRestores({ call }: ServerProcess): Promise<void> {
       ],
     }),
   })
-  await call('backup', 'CreateRestoreTestingPlan', {
-    RestoreTestingPlan: {
-      ...PLAN,
-      ScheduleExpression: 'cron(0 3 1 * ? *)',
-      RecoveryPointSelection: {
-        Algorithm: 'LATEST_WITHIN_WINDOW',
-        IncludeVaults: ['*'],
-        RecoveryPointTypes: ['SNAPSHOT'],
-      },
-    },
-  })
-  const RestoreTestingSelectionName = 'directories'
-  await call('backup', 'CreateRestoreTestingSelection', {
-    ...PLAN,
-    RestoreTestingSelection: {
-      RestoreTestingSelectionName,
-      ProtectedResourceType: 'EFS',
-      ProtectedResourceArns: ['*'],
-      IamRoleArn: DEFAULT_ROLE,
-    },
-  })
   await call('roleback', 'PutRestoreTestValidators', {
-    ...PLAN,
-    RestoreTestingSelectionName,
+    RestoreTestingPlanName: TESTING_PLAN,
+    RestoreTestingSelectionName: 'directories',
     Validators: [{ Name: 'not empty', ObjectCount: { Min: 10 } }],
   })
 }

@@ -219,12 +219,52 @@ test(
       },
       { Name: 'count', ObjectCount: { Min: 3 } },
     ])
+    await page.getByRole('link', { name: 'weekly', exact: true }).click()
+    await changesTestingPlan()
+    await page.getByRole('link', { name: 'Restore testing' }).first().click()
     await page.getByRole('button', { name: 'Delete weekly' }).click()
     await dialog.getByLabel('Type delete').fill('delete')
     await dialog.getByRole('button', { name: 'Delete restore testing plan' }).click()
     await shows(page, page.getByText(/Nothing is tested/))
   },
 )
+
+/** On its own screen: it runs at another time, from one vault alone, and tests other resources, too. */
+async function changesTestingPlan(): Promise<void> {
+  const dialog = page.getByRole('dialog')
+  await shows(page, page.getByText('Weekly on Sunday at 03:00, UTC'))
+  await shows(page, page.getByRole('row', { name: /^all_efs Directory All AWSBackupDefaultServiceRole/ }))
+  await page.getByRole('button', { name: 'Edit', exact: true }).click()
+  await dialog.getByLabel('Start time').fill('04:15')
+  await dialog.getByRole('radio', { name: 'Those that I choose' }).check()
+  await dialog.getByRole('button', { name: /Vaults/ }).click()
+  await page.getByRole('option', { name: 'evidence' }).click()
+  await page.keyboard.press('Escape')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await shows(page, page.getByText('Weekly on Sunday at 04:15, UTC'))
+  await shows(page, page.getByRole('link', { name: 'evidence' }))
+  await page.getByRole('button', { name: 'Add resources' }).click()
+  await dialog.getByLabel('Name', { exact: true }).fill('databases')
+  await dialog.getByRole('button', { name: /^What/ }).click()
+  await page.getByRole('option', { name: 'PostgreSQL' }).click()
+  await dialog.getByLabel(/^Keep what was restored/).fill('2')
+  await dialog.getByRole('button', { name: 'Add resources' }).click()
+  await shows(page, page.getByRole('row', { name: /^databases PostgreSQL All .* 2 hours/ }))
+  await page.getByRole('button', { name: 'Delete databases' }).click()
+  await dialog.getByLabel('Type delete').fill('delete')
+  await dialog.getByRole('button', { name: 'Delete', exact: true }).click()
+  await page.getByRole('row', { name: /^databases/ }).waitFor({ state: 'detached' })
+  const { RestoreTestingPlan: plan } = await server.call('backup', 'GetRestoreTestingPlan', {
+    RestoreTestingPlanName: 'weekly',
+  })
+  assert.deepEqual(
+    [
+      plan?.ScheduleExpression,
+      plan?.RecoveryPointSelection?.IncludeVaults?.map((arn) => arn.split(':').at(-1)),
+    ],
+    ['cron(15 4 ? * SUN *)', ['evidence']],
+  )
+}
 
 test('whom the server tells is added, tested, and removed', { skip: missing }, async () => {
   await goTo(page, '/settings?tab=notifications')

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
-import { ACCOUNT } from './filled.ts'
+import { ACCOUNT, TESTING_PLAN } from './filled.ts'
 import type { Filled } from './filled.ts'
 
 /** Every screen, by the name that its picture has. */
@@ -80,6 +80,7 @@ export function screensOf(filled: Filled): ReadonlyMap<string, string> {
     ['search', '/search'],
     ['search-found', `/search?vault=production&pattern=file-1*&job=${filled.searchId}`],
     ['restore-testing', '/restore-testing'],
+    ['restore-testing-plan', `/restore-testing/${TESTING_PLAN}`],
     ['reports', '/reports'],
     ['frameworks', '/frameworks'],
     ['framework', '/frameworks/house_rules'],

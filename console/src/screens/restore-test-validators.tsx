@@ -16,12 +16,15 @@ import type { Draft } from '../parts/validators.tsx'
 /** What the tests of a plan's selections must find, one selection at a time. */
 export function EditValidators({
   plan,
+  selection: first,
   onClose,
 }: {
   readonly plan: string
+  /** The one to begin with. */
+  readonly selection?: string
   readonly onClose: () => void
 }): ReactNode {
-  const [chosen, setChosen] = useState<string>()
+  const [chosen, setChosen] = useState(first)
   const [drafts, setDrafts] = useState<readonly Draft[]>()
   const selections = useQuery({
     queryKey: ['restore testing selections', plan],

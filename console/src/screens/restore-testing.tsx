@@ -1,6 +1,5 @@
 import {
   CreateRestoreTestingPlanCommand,
-  CreateRestoreTestingSelectionCommand,
   DeleteRestoreTestingPlanCommand,
   DeleteRestoreTestingSelectionCommand,
   ListRestoreTestingPlansCommand,
@@ -8,37 +7,33 @@ import {
 } from '@aws-sdk/client-backup'
 import type { RestoreTestingPlanForList } from '@aws-sdk/client-backup'
 import Button from '@cloudscape-design/components/button'
-import FormField from '@cloudscape-design/components/form-field'
-import Select from '@cloudscape-design/components/select'
 import SegmentedControl from '@cloudscape-design/components/segmented-control'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { EditValidators } from './restore-test-validators.tsx'
+import { NEW_PLAN, PlanFields, isPlanReady, planOfDraft } from './restore-testing-fields.tsx'
+import {
+  NEW_SELECTION,
+  SelectionFields,
+  createSelection,
+  isSelectionReady,
+  selectionCommand,
+} from './restore-testing-selection.tsx'
 import { RestoreTests } from './restore-tests.tsx'
 import { backup } from '../api/backup.ts'
-import { roleback } from '../api/roleback.ts'
 import { awsCommand } from '../parts/aws-command.tsx'
 import { Confirm } from '../parts/confirm.tsx'
 import { useFilters } from '../parts/filters.ts'
 import { FormDialog } from '../parts/form-dialog.tsx'
-import { ago, typeName } from '../parts/format.ts'
+import { ago } from '../parts/format.ts'
+import { Link } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { NameField, isName } from '../parts/name-field.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
-import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
-import type { ChosenRole } from '../parts/role-field.tsx'
 import { Screen } from '../parts/screen.tsx'
-import { Validators, areReady, validatorOf, validatorsCommand } from '../parts/validators.tsx'
-import type { Draft } from '../parts/validators.tsx'
+import { scheduleText } from '../parts/timetable.ts'
 import { useSession } from '../session/session.ts'
-
-const SCHEDULES = [
-  { value: 'cron(0 3 ? * SUN *)', label: 'Each Sunday at 03:00 UTC' },
-  { value: 'cron(0 3 * * ? *)', label: 'Daily at 03:00 UTC' },
-  { value: 'cron(0 3 1 * ? *)', label: 'On the first of each month at 03:00 UTC' },
-]
-const TYPES = ['EFS', 'RDS', 'S3'].map((value) => ({ value, label: typeName(value) }))
 
 /** Restores that are done to see that they can be, how long they took, and what was said of what they made. */
 export function RestoreTesting(): ReactNode {
@@ -73,9 +68,16 @@ export function RestoreTesting(): ReactNode {
             id: 'name',
             header: 'Name',
             isRowHeader: true,
-            cell: ({ RestoreTestingPlanName }) => RestoreTestingPlanName,
+            cell: ({ RestoreTestingPlanName: name = '' }) => (
+              <Link to={`/restore-testing/${encodeURIComponent(name)}`}>{name}</Link>
+            ),
           },
-          { id: 'when', header: 'When', cell: ({ ScheduleExpression }) => scheduleName(ScheduleExpression) },
+          {
+            id: 'when',
+            header: 'When',
+            cell: ({ ScheduleExpression, ScheduleExpressionTimezone: zone = 'UTC' }) =>
+              `${scheduleText(ScheduleExpression)}, ${zone}`,
+          },
           { id: 'last', header: 'Last run', cell: ({ LastExecutionTime }) => ago(LastExecutionTime) },
           {
             id: 'do',
@@ -147,9 +149,6 @@ export function RestoreTesting(): ReactNode {
   )
 }
 
-const scheduleName = (expression: string | undefined): string =>
-  SCHEDULES.find(({ value }) => value === expression)?.label ?? expression ?? '–'
-
 /** AWS deletes a plan only once it selects nothing. */
 async function removePlan(RestoreTestingPlanName: string): Promise<void> {
   const { RestoreTestingSelections = [] } = await backup.send(
@@ -163,61 +162,24 @@ async function removePlan(RestoreTestingPlanName: string): Promise<void> {
 }
 
 function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
-  const session = useSession()
+  const { accountId } = useSession()
   const [name, setName] = useState('')
-  const [schedule, setSchedule] = useState(SCHEDULES[0]?.value ?? '')
-  const [type, setType] = useState('EFS')
-  const [role, setRole] = useState<ChosenRole>('default')
-  const [drafts, setDrafts] = useState<readonly Draft[]>([])
-  const plan = {
-    RestoreTestingPlanName: name,
-    ScheduleExpression: schedule,
-    RecoveryPointSelection: {
-      Algorithm: 'LATEST_WITHIN_WINDOW' as const,
-      IncludeVaults: ['*'],
-      RecoveryPointTypes: ['SNAPSHOT' as const],
-    },
-  }
-  const selection = {
-    RestoreTestingSelectionName: `all_${type.toLowerCase()}`,
-    ProtectedResourceType: type,
-    ProtectedResourceArns: ['*'],
-  }
-  const command = [
-    awsCommand('backup', 'create-restore-testing-plan', { RestoreTestingPlan: plan }),
-    awsCommand('backup', 'create-restore-testing-selection', {
-      RestoreTestingPlanName: name,
-      RestoreTestingSelection: {
-        ...selection,
-        IamRoleArn: role === 'default' ? defaultRoleArn(session.accountId) : role,
-      },
-    }),
-    ...(drafts.length === 0 ? [] : [validatorsCommand(name, selection.RestoreTestingSelectionName, drafts)]),
-  ].join('\n')
+  const [plan, setPlan] = useState(NEW_PLAN)
+  const [selection, setSelection] = useState(NEW_SELECTION)
+  const selectionName = `${selection.resources === 'all' ? 'all' : 'chosen'}_${selection.type.toLowerCase()}`
+  const RestoreTestingPlan = { ...planOfDraft(plan), RestoreTestingPlanName: name }
   return (
     <FormDialog
       title="Create restore testing plan"
       what="create this restore testing plan"
       action="Create restore testing plan"
-      isReady={isName('testingPlan', name) && role !== undefined && areReady(drafts)}
-      command={command}
+      isReady={isName('testingPlan', name) && isPlanReady(plan) && isSelectionReady(selection)}
+      command={`${awsCommand('backup', 'create-restore-testing-plan', { RestoreTestingPlan })}\n${selectionCommand(name, selectionName, selection, accountId)}`}
       onClose={onClose}
       onSubmit={async () => {
-        const IamRoleArn = await ensureRole(role, session.accountId)
-        await backup.send(new CreateRestoreTestingPlanCommand({ RestoreTestingPlan: plan }))
+        await backup.send(new CreateRestoreTestingPlanCommand({ RestoreTestingPlan }))
         try {
-          await backup.send(
-            new CreateRestoreTestingSelectionCommand({
-              RestoreTestingPlanName: name,
-              RestoreTestingSelection: { ...selection, IamRoleArn },
-            }),
-          )
-          if (drafts.length > 0)
-            await roleback('PutRestoreTestValidators', {
-              RestoreTestingPlanName: name,
-              RestoreTestingSelectionName: selection.RestoreTestingSelectionName,
-              Validators: drafts.map(validatorOf),
-            })
+          await createSelection(name, selectionName, selection, accountId)
         } catch (failure) {
           // What is wrong is mended in the form and tried again: under the same name.
           await removePlan(name)
@@ -227,25 +189,8 @@ function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
       }}
     >
       <NameField kind="testingPlan" value={name} onChange={setName} />
-      <FormField label="When">
-        <Select
-          selectedOption={SCHEDULES.find(({ value }) => value === schedule) ?? null}
-          options={SCHEDULES}
-          onChange={({ detail }) => setSchedule(detail.selectedOption.value ?? '')}
-        />
-      </FormField>
-      <FormField label="What" description="The newest recovery point of each resource of this type.">
-        <Select
-          selectedOption={TYPES.find(({ value }) => value === type) ?? null}
-          options={TYPES}
-          onChange={({ detail }) => {
-            setType(detail.selectedOption.value ?? '')
-            setDrafts([])
-          }}
-        />
-      </FormField>
-      <RoleField label="Restore role" value={role} onChange={setRole} />
-      <Validators type={type} drafts={drafts} onChange={setDrafts} />
+      <PlanFields draft={plan} onChange={setPlan} />
+      <SelectionFields draft={selection} onChange={setSelection} />
     </FormDialog>
   )
 }

@@ -39,6 +39,9 @@ const Search = screen(async () => (await import('../screens/search.tsx')).Search
 const Frameworks = screen(async () => (await import('../screens/frameworks.tsx')).Frameworks)
 const FrameworkFindings = screen(async () => (await import('../screens/framework.tsx')).FrameworkFindings)
 const RestoreTesting = screen(async () => (await import('../screens/restore-testing.tsx')).RestoreTesting)
+const RestoreTestingPlan = screen(
+  async () => (await import('../screens/restore-testing-plan.tsx')).RestoreTestingPlan,
+)
 const Reports = screen(async () => (await import('../screens/reports.tsx')).Reports)
 const LegalHolds = screen(async () => (await import('../screens/legal-holds.tsx')).LegalHolds)
 const Hold = screen(async () => (await import('../screens/legal-hold.tsx')).Hold)
@@ -87,6 +90,7 @@ export function Shell(): ReactNode {
             <Route path="frameworks" element={<Frameworks />} />
             <Route path="frameworks/:name" element={<FrameworkFindings />} />
             <Route path="restore-testing" element={<RestoreTesting />} />
+            <Route path="restore-testing/:name" element={<RestoreTestingPlan />} />
             <Route path="reports" element={<Reports />} />
             <Route path="legal-holds" element={<LegalHolds />} />
             <Route path="legal-holds/:id" element={<Hold />} />
