@@ -290,11 +290,31 @@ test(
     await page.waitForFunction(() => document.querySelectorAll('tbody tr a').length === 1)
     await shows(page, page.getByRole('link', { name: 'grown-1199' }))
     assert.equal(new URL(page.url()).search, '?name=GROWN-1199')
+    await backsUpOneOfMany()
     await goTo(page, '/resources?show=overdue')
     await shows(page, page.getByRole('row', { name: /Overdue/ }).nth(49))
     assert.equal(await page.getByRole('row', { name: /Overdue/ }).count(), 50)
   },
 )
+
+/** Found by its name on the server, and said as a command with all that was chosen. */
+async function backsUpOneOfMany(): Promise<void> {
+  await goTo(page, '/back-up')
+  await page.getByRole('button', { name: /^Resource/ }).click()
+  await page.getByPlaceholder('Find by name').fill('grown-1199')
+  await page.getByRole('option', { name: 'grown-1198' }).waitFor({ state: 'hidden' })
+  await page.getByRole('option', { name: 'grown-1199' }).click()
+  await shows(page, page.getByRole('button', { name: /^Resource grown-1199/ }))
+  await page.getByRole('button', { name: 'Tags of the recovery point' }).click()
+  await page.getByRole('button', { name: 'Add a tag' }).click()
+  await page.getByLabel('Tag key').fill('team')
+  await page.getByLabel('Tag value').fill('red')
+  await page.getByRole('button', { name: 'Backup window' }).click()
+  await page.getByLabel('Start within (hours)').fill('2')
+  await page.getByRole('button', { name: /^The same / }).click()
+  const command = await page.locator('pre.command').innerText()
+  assert.match(command, /"DeleteAfterDays":35[^]*"team":"red"[^]*--start-window-minutes 120/)
+}
 
 /** From the last of four pages of unprotected resources: the way back leads through them, and a link to each. */
 async function pagesAreInTheAddress(seen: readonly string[]): Promise<void> {

@@ -11,7 +11,7 @@ const MAX_NAMED = 1_000
 const FRESH_MS = 10_000
 
 /** What people call a registered resource; its id for whoever may not know, and where it is registered no more. */
-function useResourceName(arn: string): string {
+export function useResourceName(arn: string | undefined): string {
   const { data } = useQuery({
     queryKey: ['resource names'],
     queryFn: async () => {
@@ -25,12 +25,13 @@ function useResourceName(arn: string): string {
     },
     staleTime: FRESH_MS,
   })
-  const known = data?.names.get(arn)
+  const known = data?.names.get(arn ?? '')
   const own = useQuery({
     queryKey: ['resource name', arn],
-    queryFn: async () => (await roleback('DescribeResource', { ResourceArn: arn })).Resource.DisplayName,
+    queryFn: async () =>
+      (await roleback('DescribeResource', { ResourceArn: arn ?? '' })).Resource.DisplayName,
     staleTime: FRESH_MS,
-    enabled: data?.isWhole === false && known === undefined,
+    enabled: arn !== undefined && data?.isWhole === false && known === undefined,
   })
   return known ?? own.data ?? nameOf(arn)
 }

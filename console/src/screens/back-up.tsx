@@ -1,35 +1,37 @@
 import { StartBackupJobCommand } from '@aws-sdk/client-backup'
+import type { Lifecycle as LifecycleToKeep } from '@aws-sdk/client-backup'
 import Alert from '@cloudscape-design/components/alert'
 import Button from '@cloudscape-design/components/button'
+import ColumnLayout from '@cloudscape-design/components/column-layout'
 import Container from '@cloudscape-design/components/container'
+import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import Form from '@cloudscape-design/components/form'
 import FormField from '@cloudscape-design/components/form-field'
 import Header from '@cloudscape-design/components/header'
-import Input from '@cloudscape-design/components/input'
 import Select from '@cloudscape-design/components/select'
 import SpaceBetween from '@cloudscape-design/components/space-between'
-import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useNavigate, useSearchParams } from 'react-router'
+import { lifecycleSlip } from './plan-builder/draft.ts'
+import { LifecycleFields, NumberField } from './plan-builder/lifecycle-fields.tsx'
 import { backup } from '../api/backup.ts'
-import { allPages, roleback } from '../api/roleback.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
-import { nameOf, typeName } from '../parts/format.ts'
 import { useLeave } from '../parts/leave.ts'
 import { jobPath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
 import { Preflight } from '../parts/preflight.tsx'
 import { Problem } from '../parts/problem.tsx'
+import { useResourceName } from '../parts/resource-link.tsx'
+import { useResourceOptions } from '../parts/resource-options.ts'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
 import type { ChosenRole } from '../parts/role-field.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { useSubmit } from '../parts/submit.ts'
+import { TagFields } from '../parts/tag-fields.tsx'
+import type { Tags } from '../parts/tag-fields.tsx'
 import { lookForVaults, useVaults } from '../parts/vault-choice.ts'
 import { useSession } from '../session/session.ts'
-
-/** So many are offered; whoever has more comes from the resource's own screen. */
-const MAX_OFFERED = 2_000
 
 export function BackUp(): ReactNode {
   const navigate = useNavigate()
@@ -37,26 +39,33 @@ export function BackUp(): ReactNode {
   const session = useSession()
   const [query, setQuery] = useSearchParams()
   const resource = query.get('resource') ?? undefined
-  const resources = useQuery({ queryKey: ['resources to choose'], queryFn: listResources })
+  const options = useResourceOptions(undefined)
+  const name = useResourceName(resource)
   const known = useVaults()
   const vaults = (known.data ?? [])
     .filter(({ VaultType }) => VaultType !== 'LOGICALLY_AIR_GAPPED_BACKUP_VAULT')
     .map(({ BackupVaultName: name = '' }) => ({ value: name, label: name }))
   const [chosenVault, setVault] = useState<string>()
-  const [days, setDays] = useState('35')
+  const [Lifecycle, setLifecycle] = useState<LifecycleToKeep | undefined>({ DeleteAfterDays: 35 })
+  const [tags, setTags] = useState<Tags>({})
+  const [startHours, setStartHours] = useState<number>()
+  const [completeDays, setCompleteDays] = useState<number>()
   const [role, setRole] = useState<ChosenRole>('default')
   const vault = chosenVault ?? vaults[0]?.value
-  const deleteAfter = days.trim() === '' ? undefined : Number(days)
-  const Lifecycle = deleteAfter === undefined ? undefined : { DeleteAfterDays: deleteAfter }
   const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
 
+  const job = {
+    BackupVaultName: vault,
+    ResourceArn: resource,
+    Lifecycle,
+    ...(Object.keys(tags).length > 0 && { RecoveryPointTags: { ...tags } }),
+    ...(startHours !== undefined && { StartWindowMinutes: startHours * 60 }),
+    ...(completeDays !== undefined && { CompleteWindowMinutes: completeDays * 1440 }),
+  }
   const { error, isBusy, onSubmit } = useSubmit(async () => {
     const IamRoleArn = await ensureRole(role, session.accountId)
-    const { BackupJobId: id = '' } = await backup.send(
-      new StartBackupJobCommand({ BackupVaultName: vault, ResourceArn: resource, IamRoleArn, Lifecycle }),
-    )
-    const label = resources.data?.find(({ value }) => value === resource)?.label ?? nameOf(resource)
-    notify(`The backup of ${label} was started.`)
+    const { BackupJobId: id = '' } = await backup.send(new StartBackupJobCommand({ ...job, IamRoleArn }))
+    notify(`The backup of ${name} was started.`)
     await navigate(jobPath('backup', id))
   })
   return (
@@ -75,7 +84,12 @@ export function BackUp(): ReactNode {
               <Button
                 variant="primary"
                 loading={isBusy}
-                disabled={resource === undefined || vault === undefined || roleArn === undefined}
+                disabled={
+                  resource === undefined ||
+                  vault === undefined ||
+                  roleArn === undefined ||
+                  lifecycleSlip(Lifecycle) !== undefined
+                }
               >
                 Start backup
               </Button>
@@ -86,19 +100,11 @@ export function BackUp(): ReactNode {
             {error !== undefined && <Problem error={error} what="start this backup" />}
             <Container header={<Header variant="h2">What and where to</Header>}>
               <SpaceBetween size="m">
-                {resources.error !== null && <Problem error={resources.error} what="list resources" />}
                 <FormField label="Resource" stretch>
                   <Select
-                    selectedOption={
-                      resource === undefined
-                        ? null
-                        : (resources.data?.find(({ value }) => value === resource) ?? { value: resource })
-                    }
-                    options={resources.data ?? []}
-                    filteringType="auto"
+                    {...options}
+                    selectedOption={resource === undefined ? null : { value: resource, label: name }}
                     placeholder="Choose a resource"
-                    statusType={resources.isPending ? 'loading' : 'finished'}
-                    empty="No resources. Add one first"
                     onChange={({ detail }) => setQuery({ resource: detail.selectedOption.value ?? '' })}
                   />
                 </FormField>
@@ -126,17 +132,31 @@ export function BackUp(): ReactNode {
                     There is no backup vault yet.
                   </Alert>
                 )}
-                <FormField
-                  label="Keep it for days"
-                  description="Then it expires and is deleted, under the same role. Empty: for good."
-                  errorText={
-                    deleteAfter !== undefined && !(deleteAfter >= 1)
-                      ? 'A whole number of days, 1 or more'
-                      : ''
-                  }
-                >
-                  <Input value={days} inputMode="numeric" onChange={({ detail }) => setDays(detail.value)} />
-                </FormField>
+                <LifecycleFields
+                  lifecycle={Lifecycle}
+                  vault={vault}
+                  kept="Then it expires and is deleted, under the same role. Empty: kept for good."
+                  onChange={setLifecycle}
+                />
+                <ExpandableSection headerText="Tags of the recovery point">
+                  <TagFields tags={tags} onChange={setTags} />
+                </ExpandableSection>
+                <ExpandableSection headerText="Backup window">
+                  <ColumnLayout columns={2}>
+                    <NumberField
+                      label="Start within (hours)"
+                      description="If it did not start by then, it expires. Empty: 8."
+                      value={startHours}
+                      onChange={setStartHours}
+                    />
+                    <NumberField
+                      label="Complete within (days)"
+                      description="If it takes longer, it is stopped. Empty: 7."
+                      value={completeDays}
+                      onChange={setCompleteDays}
+                    />
+                  </ColumnLayout>
+                </ExpandableSection>
               </SpaceBetween>
             </Container>
             <Container header={<Header variant="h2">Role</Header>}>
@@ -149,37 +169,19 @@ export function BackUp(): ReactNode {
                       IamRoleArn: roleArn,
                       BackupVaultName: vault,
                       ResourceArns: [resource],
+                      ...(job.RecoveryPointTags !== undefined && {
+                        RecoveryPointTags: job.RecoveryPointTags,
+                      }),
                     }}
                     isDefaultRole={role === 'default'}
                   />
                 )}
               </SpaceBetween>
             </Container>
-            <AwsCommand
-              command={awsCommand('backup', 'start-backup-job', {
-                BackupVaultName: vault,
-                ResourceArn: resource,
-                IamRoleArn: roleArn,
-                Lifecycle,
-              })}
-            />
+            <AwsCommand command={awsCommand('backup', 'start-backup-job', { ...job, IamRoleArn: roleArn })} />
           </SpaceBetween>
         </Form>
       </form>
     </Screen>
   )
-}
-
-async function listResources(): Promise<{ value: string; label: string; description: string }[]> {
-  const { rows } = await allPages(
-    async (NextToken) =>
-      await roleback('ListResources', { MaxResults: 500, ...(NextToken !== undefined && { NextToken }) }),
-    (page) => page.Resources,
-    MAX_OFFERED,
-  )
-  return rows.map((resource) => ({
-    value: resource.ResourceArn,
-    label: resource.DisplayName,
-    description: `${typeName(resource.ResourceType)} ${resource.Name}`,
-  }))
 }
