@@ -191,6 +191,8 @@ async function partialIsNotGreen(jobId: string): Promise<void> {
   await look()
   await shows(page, page.getByText('The newest backup of 1 resource is partial'))
   await shows(page, page.getByText(/newest was of .* and is partial/).last())
+  await goTo(page, '/resources')
+  await shows(page, page.getByRole('row', { name: /unplanned.*Partial, .* ago/ }))
   await goTo(page, `/jobs/backup/${jobId}`)
   await shows(page, page.getByRole('button', { name: 'Restore it' }))
   become('EXPIRED')

@@ -3,8 +3,10 @@ import Button from '@cloudscape-design/components/button'
 import SegmentedControl from '@cloudscape-design/components/segmented-control'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
+import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
+import { readPartial } from './overview-state.ts'
 import { backup } from '../api/backup.ts'
 import type { ResourceProtection } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
@@ -52,6 +54,7 @@ export function Resources(): ReactNode {
       ? await namedPage(name, token, protectedPage, (row) => row.name)
       : await registeredPage(token, { which, type, name }),
   )
+  const { data: partial = [] } = useQuery({ queryKey: ['overview', 'partial'], queryFn: readPartial })
   const add = <Button onClick={() => void navigate('/resources/add')}>Add resource</Button>
   return (
     <List<Row>
@@ -118,7 +121,7 @@ export function Resources(): ReactNode {
           id: 'last',
           header: 'Last backup',
           minWidth: 160,
-          cell: ({ last, isOverdue, restored }) => {
+          cell: ({ arn, last, isOverdue, restored }) => {
             if (last === undefined && restored !== undefined)
               return (
                 <StatusIndicator type="info" wrapText={false}>
@@ -132,7 +135,12 @@ export function Resources(): ReactNode {
                 </StatusIndicator>
               )
             const text = <span title={when(last)}>{ago(last)}</span>
-            return isOverdue ? <StatusIndicator type="warning">Overdue, {text}</StatusIndicator> : text
+            if (isOverdue) return <StatusIndicator type="warning">Overdue, {text}</StatusIndicator>
+            return partial.includes(arn) ? (
+              <StatusIndicator type="warning">Partial, {text}</StatusIndicator>
+            ) : (
+              text
+            )
           },
         },
         { id: 'arn', header: 'ARN', minWidth: 160, cell: ({ arn }) => <Arn of={arn} /> },
