@@ -281,6 +281,36 @@ test(
 )
 
 test(
+  'a resource’s tags are changed on its screen, and with them which plans take it',
+  { skip: missing },
+  async () => {
+    const arn = filled.resources.get('customer-files') ?? ''
+    const path = `/resources/${encodeURIComponent(arn)}?tab=plans`
+    const page = await pageAsRoot(path)
+    await shows(page, page.getByRole('row', { name: /production-daily.*Yes/ }))
+    await page.getByRole('button', { name: 'Edit tags' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Tag value').last().fill('office')
+    await dialog.getByRole('button', { name: 'Add a tag' }).click()
+    await dialog.getByLabel('Tag key').last().fill('note')
+    await dialog.getByLabel('Tag value').last().fill('<b>hostile</b>')
+    await dialog.getByRole('button', { name: /^The same / }).click()
+    await shows(page, dialog.getByText(/^aws resourcegroupstaggingapi tag-resources .*"env":"office"/s))
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await shows(page, page.getByText('<b>hostile</b>'))
+    await goTo(page, '/vaults')
+    await goTo(page, path)
+    await shows(page, page.getByRole('row', { name: /production-daily.*No/ }))
+    const { Resource } = await server.call('roleback', 'DescribeResource', { ResourceArn: arn })
+    assert.deepEqual(Object.fromEntries((Resource.Tags ?? []).map(({ Key, Value }) => [Key, Value])), {
+      Name: 'customer-files',
+      env: 'office',
+      note: '<b>hostile</b>',
+    })
+  },
+)
+
+test(
   'each list is narrowed by its address, and says so where nothing is left',
   { skip: missing },
   async () => {

@@ -18,13 +18,24 @@ export async function roleback<O extends keyof RolebackApi>(
   input: RolebackApi[O]['input'],
   signal?: AbortSignal,
 ): Promise<RolebackApi[O]['output']> {
-  const headers = {
-    'content-type': 'application/x-amz-json-1.1',
-    'x-amz-target': `Roleback_20261101.${operation}`,
-  }
+  return await callJson('roleback', `Roleback_20261101.${operation}`, input, signal)
+}
+
+/**
+ * One call of a service that speaks JSON 1.1.
+ * @param service The name that it is signed for.
+ * @throws {ApiError} What the server refuses.
+ */
+export async function callJson<Output>(
+  service: string,
+  target: string,
+  input: object,
+  signal?: AbortSignal,
+): Promise<Output> {
+  const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': target }
   const body = JSON.stringify(input)
   const request = { method: 'POST', host: location.host, path: '/', query: {}, headers, body }
-  const signed = await signedHeaders(request, 'roleback')
+  const signed = await signedHeaders(request, service)
   const response = await fetch('/', {
     method: 'POST',
     headers: { ...headers, ...signed },
@@ -34,7 +45,7 @@ export async function roleback<O extends keyof RolebackApi>(
     ...(signal !== undefined && { signal }),
   })
   const answer = (await response.json()) as { readonly message?: string; readonly Message?: string }
-  if (response.ok) return answer as RolebackApi[O]['output']
+  if (response.ok) return answer as Output
   const code = response.headers.get('x-amzn-errortype') ?? `HTTP ${response.status}`
   throw new ApiError(code, answer.message ?? answer.Message ?? code)
 }

@@ -11,13 +11,15 @@ import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 import { roleback } from '../api/roleback.ts'
 import type { Connection } from '../api/generated.ts'
-import { AwsCommand, rolebackCommand } from '../parts/aws-command.tsx'
+import { AwsCommand, quoted, rolebackCommand } from '../parts/aws-command.tsx'
 import { ConnectionFields, NO_CONNECTION, connectionOf, secretsOf } from '../parts/connection-fields.tsx'
 import type { GivenConnection, Type } from '../parts/connection-fields.tsx'
 import { resourcePath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
+import { TagFields } from '../parts/tag-fields.tsx'
+import type { Tags } from '../parts/tag-fields.tsx'
 import { useSubmit } from '../parts/submit.ts'
 
 export function AddResource(): ReactNode {
@@ -25,12 +27,16 @@ export function AddResource(): ReactNode {
   const [type, setType] = useState<Type>('EFS')
   const [name, setName] = useState('')
   const [connection, setConnection] = useState<GivenConnection>(NO_CONNECTION)
+  const [tags, setTags] = useState<Tags>({})
   const { error, isBusy, onSubmit } = useSubmit(async () => {
     const { ResourceArn, Warnings } = await roleback('RegisterResource', {
       ResourceType: type,
       Name: name,
       Connection: connectionOf(type, connection),
       ...secretsOf(connection),
+      ...(Object.keys(tags).length > 0 && {
+        Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
+      }),
     })
     notify(`${name} was added: the server reached it.`)
     for (const warning of Warnings ?? []) notify(warning, 'warning')
@@ -81,13 +87,27 @@ export function AddResource(): ReactNode {
                 <ConnectionFields type={type} connection={connection} onChange={setConnection} />
               </SpaceBetween>
             </Container>
-            <AwsCommand command={commandOf(type, name, connectionOf(type, connection))} />
+            <Container
+              header={
+                <Header variant="h2" description="Plans choose resources by them.">
+                  Tags (optional)
+                </Header>
+              }
+            >
+              <TagFields tags={tags} onChange={setTags} />
+            </Container>
+            <AwsCommand command={commandOf(type, name, connectionOf(type, connection)) + tagOptions(tags)} />
           </SpaceBetween>
         </Form>
       </form>
     </Screen>
   )
 }
+
+const tagOptions = (tags: Tags): string =>
+  Object.entries(tags)
+    .map(([key, value]) => ` \\\n  --tag ${quoted(`${key}=${value}`)}`)
+    .join('')
 
 /** Secrets come from a file: what stands on a command line others see. */
 function commandOf(type: Type, name: string, of: Connection): string {

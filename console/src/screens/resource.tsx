@@ -12,6 +12,7 @@ import { useNavigate, useParams } from 'react-router'
 import { ResourceConnection } from './resource-connection.tsx'
 import { ResourcePlans } from './resource-plans.tsx'
 import { ResourceRoles } from './resource-roles.tsx'
+import { ResourceTags } from './resource-tags.tsx'
 import { backup } from '../api/backup.ts'
 import { roleback } from '../api/roleback.ts'
 import { healthWord, isWholePoint } from '../parts/damage.ts'
@@ -64,7 +65,10 @@ export function Resource(): ReactNode {
       )}
       {error !== null && !isGone && <Problem error={error} what="look at this resource" />}
       {data !== undefined && !isGone && (
-        <ResourceConnection resource={data} onChange={() => void refetch()} />
+        <>
+          <ResourceConnection resource={data} onChange={() => void refetch()} />
+          <ResourceTags resource={data} onChange={() => void refetch()} />
+        </>
       )}
       {pages.rows.length > 0 && (
         <Container header={<Header variant="h2">Timeline</Header>}>
