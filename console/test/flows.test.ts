@@ -175,6 +175,7 @@ test('jobs that run and wait are stopped from their screens and lists', { skip: 
   const BackupJobId = await startLongJob(server, folder, 'production')
   const page = await pageAsRoot(`/jobs/backup/${BackupJobId}`)
   await shows(page, page.getByText('Running'))
+  await shows(page, page.getByRole('progressbar'))
   await server.call('roleback', 'PutJobLimits', { PerServer: 1 })
   const IamRoleArn = `arn:aws:iam::${ACCOUNT}:role/service-role/AWSBackupDefaultServiceRole`
   const { CopyJobId = '' } = await server.call('backup', 'StartCopyJob', {

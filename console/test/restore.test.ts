@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { fillBucket, registerBucket, s3ClientOf } from '../../test/fixtures/bucket.ts'
+import { contentOf, fillBucket, registerBucket, s3ClientOf } from '../../test/fixtures/bucket.ts'
 import { registerOrders, startOrders } from '../../test/fixtures/orders.ts'
 import type { Orders } from '../../test/fixtures/orders.ts'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
@@ -159,7 +159,6 @@ test(
       'albums/2026/two.jpg': '22',
       'index <i>.html': 'i',
     })
-    client.destroy()
     await goTo(page, await backedUp(await registerBucket(rgw as RgwServer, 'console-tree', server.call)))
     await page.getByRole('button', { name: 'Choose files or objects' }).click()
     const tree = page.getByRole('tree', { name: 'What is in this recovery point' })
@@ -169,6 +168,9 @@ test(
     await tree.getByRole('button', { name: 'Open albums/2026/' }).click()
     await tree.getByRole('button', { name: 'Choose albums/2026/two.jpg' }).click()
     assert.equal(await page.getByLabel(/^Only these/).inputValue(), 'albums/2026/two.jpg')
+    await restoresInto('Name of the bucket', 'console-tree-back')
+    assert.deepEqual(await contentOf(client, 'console-tree-back'), { 'albums/2026/two.jpg': '22' })
+    client.destroy()
 
     await goTo(page, await backedUp(await registerOrders(orders as Orders, server.call)))
     await page.getByRole('button', { name: /^Choose (?:files|tables)/ }).click()
@@ -176,8 +178,22 @@ test(
     await tree.getByRole('button', { name: 'Choose public.orders' }).click()
     assert.equal(await tree.getByRole('button', { name: 'Choose public.', exact: true }).count(), 0)
     assert.equal(await page.getByLabel(/^Only these/).inputValue(), 'public.orders')
+    await restoresInto('Name of the database', 'orders_back')
+    const { content } = orders as Orders
+    assert.equal(await content('orders_back'), await content('orders'))
   },
 )
+
+/** A new one of this name, which its form asks for before it can go. */
+async function restoresInto(field: string, name: string): Promise<void> {
+  const restore = page.getByRole('button', { name: 'Restore', exact: true })
+  assert.equal(await restore.isEnabled(), false)
+  await page.getByLabel(field).fill(name)
+  await shows(page, page.getByText(/Everything it will need is allowed/))
+  await restore.click()
+  await page.getByRole('heading', { level: 1, name: /^Restore / }).waitFor()
+  await shows(page, page.getByText('Completed', { exact: true }))
+}
 
 /** No restore runs any more. */
 async function ended(): Promise<void> {
