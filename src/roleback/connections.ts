@@ -118,6 +118,12 @@ function refusedOwn(member: string, folder: string, place: string): InvalidParam
   return refused(member, folder, `it overlaps the server's own data in ${place}, which holds keys and vaults`)
 }
 
+const UNOPENED: Readonly<Record<string, string>> = {
+  ENOENT: 'it is not there',
+  EACCES: "the server's account may not enter it",
+  ENOTDIR: 'a part of its path is no directory',
+}
+
 /** The real path: a link in it could be pointed elsewhere later. */
 function existingDirectory(member: string, given: string | undefined): string {
   if (given === undefined || !isAbsolute(given) || given.includes('\0')) {
@@ -131,7 +137,7 @@ function existingDirectory(member: string, given: string | undefined): string {
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error'
     throw new InvalidParameterValueException(
-      `Connection.${member} "${given}" cannot be opened on the server's host (${code})`,
+      `Connection.${member} "${given}" cannot be opened on the server's host: ${UNOPENED[code] ?? code}`,
       { Context: member },
     )
   }
