@@ -124,7 +124,7 @@ function When({
       {every === 'month' && (
         <FormField
           label="On day"
-          description={Number(day) > 28 && 'Months that have no such day are left out.'}
+          constraintText={Number(day) > 28 && 'Months that have no such day are left out.'}
         >
           <Select
             selectedOption={DAYS.find(({ value }) => value === day) ?? null}
@@ -135,7 +135,7 @@ function When({
       )}
       <FormField
         label="Start time"
-        description={every === 'half-day' && 'And 12 hours later.'}
+        constraintText={every === 'half-day' && 'And 12 hours later.'}
         errorText={wasLeft && isWrong && 'A time of day, such as 02:30.'}
       >
         <TimeInput
