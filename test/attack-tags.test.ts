@@ -85,3 +85,19 @@ test('no request sets two tags of which conditions see one', async () => {
     { Env: 'prod', team: 'db' },
   )
 })
+
+test('tens of thousands of tags in one request are refused, and keep nobody waiting', async () => {
+  const BackupVaultTags = Object.fromEntries(Array.from({ length: 40_000 }, (_, i) => [`key-${i}`, '']))
+  const startedAt = performance.now()
+  await assert.rejects(
+    world.call('backup', 'CreateBackupVault', { BackupVaultName: 'heavy', BackupVaultTags }),
+    awsError('LimitExceededException', 'Cannot set 40000 tags: the limit for one resource is 50'),
+  )
+  const ResourceArn = await makeVault(world, 'light')
+  await assert.rejects(
+    world.call('backup', 'TagResource', { ResourceArn, Tags: BackupVaultTags }),
+    awsError('LimitExceededException', 'Cannot set 40000 tags: the limit for one resource is 50'),
+  )
+  // Each was held against all others: a minute and a half.
+  assert.ok(performance.now() - startedAt < 10_000)
+})

@@ -84,8 +84,14 @@ export async function listTags(ctx: Context, input: ListTagsInput): Promise<List
 /**
  * Tags as a caller may set them.
  * @throws {InvalidParameterValueException} For `aws:` keys, lengths AWS refuses, and keys that differ only in case.
+ * @throws {LimitExceededException} For more than a resource can have.
  */
 export function checkTags(tags: Tags): Tags {
+  const count = Object.keys(tags).length
+  if (count > MAX_TAGS)
+    throw new LimitExceededException(`Cannot set ${count} tags: the limit for one resource is ${MAX_TAGS}`, {
+      Context: 'Tags',
+    })
   refuseTwins(Object.keys(tags))
   for (const [key, value] of Object.entries(tags)) {
     if (isReserved(key)) throw reservedKey(key)

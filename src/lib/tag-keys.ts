@@ -10,9 +10,16 @@ export function twinKeys(
   given: readonly string[],
   all: readonly string[] = given,
 ): readonly [string, string] | undefined {
+  // A request may bring tens of thousands before anybody counts them: none is held against all others.
+  const spellings = new Map<string, Set<string>>()
+  for (const key of all) {
+    const lower = key.toLowerCase()
+    const known = spellings.get(lower)
+    if (known === undefined) spellings.set(lower, new Set([key]))
+    else known.add(key)
+  }
   for (const key of given) {
-    const twin = all.find((other) => other !== key && other.toLowerCase() === key.toLowerCase())
-    if (twin !== undefined) return [key, twin]
+    for (const twin of spellings.get(key.toLowerCase()) ?? []) if (twin !== key) return [key, twin]
   }
   return undefined
 }
