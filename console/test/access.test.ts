@@ -184,12 +184,29 @@ async function signsInByName(given: { password: string; next: string; code: stri
   await person.getByLabel('New password').fill(given.next)
   await person.getByRole('button', { name: 'Sign in' }).click()
   await shows(person, person.getByRole('heading', { level: 1, name: 'Overview' }))
-  await shows(person, person.getByRole('button', { name: /operator/ }))
+  await changesItHimself(person, given.next)
   await asksNoMoreAndEnds(person)
   assert.deepEqual(itsComplaints, [])
   await context.close()
   const { LoginProfile } = await server.call('iam', 'GetLoginProfile', { UserName: 'operator' })
   assert.notEqual(LoginProfile.PasswordResetRequired, true)
+}
+
+/** Where the account lets its users, and for whoever knows the present one. */
+async function changesItHimself(person: Page, present: string): Promise<void> {
+  await server.call('iam', 'UpdateAccountPasswordPolicy', { AllowUsersToChangePassword: true })
+  await person.getByRole('button', { name: /operator/ }).click()
+  await person.getByRole('menuitem', { name: 'Change password' }).click()
+  const dialog = person.getByRole('dialog')
+  const save = dialog.getByRole('button', { name: 'Change password' })
+  await dialog.getByLabel('New password').fill('A third one, 27 words')
+  assert.ok(await save.isDisabled())
+  await dialog.getByLabel('Present password').fill('wrong')
+  await save.click()
+  await shows(person, dialog.getByText(/^(Could|You may) not change your password$/))
+  await dialog.getByLabel('Present password').fill(present)
+  await save.click()
+  await shows(person, person.getByText(/^Your password was changed\./))
 }
 
 /** R24: an overview that is refused fills no audit trail; and a session that was revoked leads to the sign-in form, at the same address. */

@@ -6,20 +6,23 @@ import { isDark, switchAppearance } from './appearance.ts'
 import { useServerFacts } from './server.ts'
 import { callWorker, useSession } from '../session/session.ts'
 
-/** Most people switch no role: it comes when it is asked for. */
+/** Most people do neither: they come when they are asked for. */
 const SwitchRole = lazy(async () => ({ default: (await import('./switch-role.tsx')).SwitchRole }))
+const ChangePassword = lazy(async () => ({
+  default: (await import('./change-password.tsx')).ChangePassword,
+}))
 
 export function TopBar(): ReactNode {
   const session = useSession()
   const facts = useServerFacts()
   const navigate = useNavigate()
-  const [isSwitching, setSwitching] = useState(false)
+  const [dialog, setDialog] = useState<'switch' | 'password'>()
   const [dark, setDark] = useState(isDark())
   const name = session.arn.split(':').slice(5).join(':')
   const regions = facts?.regions ?? [session.region]
 
   const choose = (id: string): void => {
-    if (id === 'switch') setSwitching(true)
+    if (id === 'switch' || id === 'password') setDialog(id)
     else if (id === 'back') void callWorker('switchBack', undefined)
     else if (id === 'sign-out') void callWorker('signOut', undefined).catch(() => undefined)
   }
@@ -69,17 +72,18 @@ export function TopBar(): ReactNode {
               ...(session.switchedFrom === undefined
                 ? []
                 : [{ id: 'back', text: `Back to ${session.switchedFrom.split(':').at(-1) ?? ''}` }]),
+              // Root has none, and a role's session is nobody's own.
+              ...(name.startsWith('user/') ? [{ id: 'password', text: 'Change password' }] : []),
               { id: 'sign-out', text: 'Sign out' },
             ],
             onItemClick: ({ detail }) => choose(detail.id),
           },
         ]}
       />
-      {isSwitching && (
-        <Suspense fallback={null}>
-          <SwitchRole onClose={() => setSwitching(false)} />
-        </Suspense>
-      )}
+      <Suspense fallback={null}>
+        {dialog === 'switch' && <SwitchRole onClose={() => setDialog(undefined)} />}
+        {dialog === 'password' && <ChangePassword onClose={() => setDialog(undefined)} />}
+      </Suspense>
     </>
   )
 }
