@@ -170,6 +170,10 @@ test(
       page,
       layers.getByRole('row', { name: 'Policy of the resource Denies offsite offsite, KeepOut' }),
     )
+    await shows(
+      page,
+      page.getByText(/^An explicit deny in .* \(statement KeepOut\) must be removed or narrowed$/),
+    )
     await page.getByRole('link', { name: /user\/dba$/ }).click()
     await page.getByRole('heading', { level: 1, name: 'dba' }).waitFor()
   },

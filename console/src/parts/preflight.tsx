@@ -14,7 +14,7 @@ import type {
   PreflightJobsOutput,
 } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
-import { count, nameOf } from './format.ts'
+import { count, nameOf, statementText } from './format.ts'
 import { Problem } from './problem.tsx'
 import { useHasDefaultRole } from './role-field.tsx'
 import { Sideways } from './sideways.tsx'
@@ -169,12 +169,17 @@ function CheckVerdict({ check }: { readonly check: PreflightCheck }): ReactNode 
 /** How each sort of change begins. */
 const CHANGES: Readonly<Record<string, string>> = {
   add: 'Add to ',
-  remove: 'Remove from ',
+  // Whole sentences.
+  remove: '',
   ask: '',
 }
 
 export function changeText({ Change, Where }: Pick<PolicyChange, 'Change' | 'Where'>): string {
-  return `${CHANGES[Change] ?? Change}${Where}`
+  const text = `${CHANGES[Change] ?? Change}${Where}`.replace(
+    /\(statement (#\d+)\)/,
+    (_, id: string) => `(${statementText(id)})`,
+  )
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
 }
 
 /** What would allow it: where the change goes, and the document to put there. */

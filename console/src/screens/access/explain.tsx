@@ -15,6 +15,7 @@ import { useNavigate, useParams } from 'react-router'
 import type { AuthorizationDetails, InvolvedPolicy, LayerVerdict } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
 import { AwsCommand, rolebackCommand } from '../../parts/aws-command.tsx'
+import { Arn } from '../../parts/arn.tsx'
 import { Facts } from '../../parts/facts.tsx'
 import { decidingText, fromSeconds, nameOf, statementText, when } from '../../parts/format.ts'
 import { IdentityLink } from '../../parts/identity-link.tsx'
@@ -98,7 +99,7 @@ function Details({ of }: { readonly of: AuthorizationDetails }): ReactNode {
         <Facts
           of={[
             ['Who', <IdentityLink key="who" arn={of.PrincipalArn} />],
-            ['Action', of.Action],
+            ['Action', <Arn key="action" of={of.Action} />],
             ['On', of.ResourceArn === '*' ? 'Nothing in particular' : of.ResourceArn],
             ['Decided by', decidedBy(of)],
             ['When', when(fromSeconds(of.LastAt))],

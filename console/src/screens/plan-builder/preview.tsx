@@ -33,6 +33,8 @@ export function PlanPreview({ rules }: { readonly rules: readonly DraftRule[] })
     error: answers[index]?.error,
     runs: (answers[index]?.data?.Runs ?? []).flatMap((seconds) => fromSeconds(seconds) ?? []),
   }))
+  // Of what is refused nobody knows when it would run.
+  const isRefused = byRule.some(({ error }) => error !== undefined && isDenied(error))
   const runs: Run[] = byRule.flatMap(({ of, runs: times }) => times.map((at) => ({ at, of })))
   return (
     <Container header={<Header variant="h2">What it would do</Header>}>
@@ -56,7 +58,7 @@ export function PlanPreview({ rules }: { readonly rules: readonly DraftRule[] })
               {`Next ${RUNS} runs`}
             </Header>
           }
-          empty="No rule has a schedule that will be due."
+          empty={isRefused ? 'You may not see them.' : 'No rule has a schedule that will be due.'}
           wrapLines
           columnDefinitions={[
             { id: 'at', header: 'Starts', isRowHeader: true, minWidth: 130, cell: ({ at }) => when(at) },
