@@ -19,7 +19,7 @@ import { List } from '../parts/list.tsx'
 import { NamedArn } from '../parts/named-arn.tsx'
 import { notify } from '../parts/notices.tsx'
 import { useLinkedPages } from '../parts/pages.ts'
-import { Problem } from '../parts/problem.tsx'
+import { Problem, isDenied } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
 
 const ANY = { value: '', label: 'Every control' }
@@ -62,52 +62,54 @@ export function FrameworkFindings(): ReactNode {
       actions={data !== undefined && <Button onClick={() => setDeleting(true)}>Delete</Button>}
     >
       {error !== null && <Problem error={error} what="look at this framework" />}
-      <List<FrameworkFinding>
-        variant="container"
-        title="Findings"
-        what="see what this framework finds"
-        pages={pages}
-        idOf={({ ControlName, ResourceArn }) => `${ControlName} ${ResourceArn}`}
-        filter={
-          <SpaceBetween direction="horizontal" size="s" alignItems="end">
-            <SegmentedControl
-              label="Show"
-              selectedId={status}
-              onChange={({ detail }) => set('status', detail.selectedId)}
-              options={[
-                { id: 'NON_COMPLIANT', text: 'Does not comply' },
-                { id: 'COMPLIANT', text: 'Complies' },
-                { id: 'NOT_APPLICABLE', text: 'Does not apply' },
-              ]}
-            />
-            <FormField label="Control">
-              <Select
-                options={controls}
-                selectedOption={controls.find(({ value }) => value === (control ?? '')) ?? ANY}
-                onChange={({ detail }) => set('control', detail.selectedOption.value)}
+      {(error === null || isDenied(error)) && (
+        <List<FrameworkFinding>
+          variant="container"
+          title="Findings"
+          what="see what this framework finds"
+          pages={pages}
+          idOf={({ ControlName, ResourceArn }) => `${ControlName} ${ResourceArn}`}
+          filter={
+            <SpaceBetween direction="horizontal" size="s" alignItems="end">
+              <SegmentedControl
+                label="Show"
+                selectedId={status}
+                onChange={({ detail }) => set('status', detail.selectedId)}
+                options={[
+                  { id: 'NON_COMPLIANT', text: 'Does not comply' },
+                  { id: 'COMPLIANT', text: 'Complies' },
+                  { id: 'NOT_APPLICABLE', text: 'Does not apply' },
+                ]}
               />
-            </FormField>
-          </SpaceBetween>
-        }
-        empty={
-          status === 'NON_COMPLIANT' ? (
-            <StatusIndicator type="success">Everything complies</StatusIndicator>
-          ) : (
-            'Nothing is so.'
-          )
-        }
-        columns={[
-          {
-            id: 'control',
-            header: 'What must be so',
-            isRowHeader: true,
-            cell: ({ ControlName }) => CONTROLS[ControlName] ?? ControlName,
-          },
-          { id: 'on', header: 'Of', cell: ({ ResourceArn }) => <NamedArn of={ResourceArn} /> },
-          { id: 'state', header: 'State', minWidth: 170, cell: ({ Status }) => <Compliance of={Status} /> },
-          { id: 'why', header: 'Why', cell: ({ Reason }) => Reason },
-        ]}
-      />
+              <FormField label="Control">
+                <Select
+                  options={controls}
+                  selectedOption={controls.find(({ value }) => value === (control ?? '')) ?? ANY}
+                  onChange={({ detail }) => set('control', detail.selectedOption.value)}
+                />
+              </FormField>
+            </SpaceBetween>
+          }
+          empty={
+            status === 'NON_COMPLIANT' ? (
+              <StatusIndicator type="success">Everything complies</StatusIndicator>
+            ) : (
+              'Nothing is so.'
+            )
+          }
+          columns={[
+            {
+              id: 'control',
+              header: 'What must be so',
+              isRowHeader: true,
+              cell: ({ ControlName }) => CONTROLS[ControlName] ?? ControlName,
+            },
+            { id: 'on', header: 'Of', cell: ({ ResourceArn }) => <NamedArn of={ResourceArn} /> },
+            { id: 'state', header: 'State', minWidth: 170, cell: ({ Status }) => <Compliance of={Status} /> },
+            { id: 'why', header: 'Why', cell: ({ Reason }) => Reason },
+          ]}
+        />
+      )}
       {isDeleting && (
         <Confirm
           title={`Delete framework ${name}`}

@@ -22,7 +22,7 @@ import { Link, restorePath, vaultPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
 import { useLinkedPages } from '../parts/pages.ts'
-import { Problem } from '../parts/problem.tsx'
+import { Problem, isDenied } from '../parts/problem.tsx'
 import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
@@ -52,35 +52,37 @@ export function Hold(): ReactNode {
     >
       {error !== null && <Problem error={error} what="look at this legal hold" />}
       {data !== undefined && <HoldFacts hold={data} />}
-      <List<RecoveryPointMember>
-        variant="container"
-        title="What it holds"
-        what="list what it holds"
-        pages={pages}
-        idOf={({ RecoveryPointArn }) => RecoveryPointArn ?? ''}
-        empty="Nothing that there is yet. Recovery points that are made later are held, too."
-        columns={[
-          {
-            id: 'point',
-            header: 'Recovery point',
-            isRowHeader: true,
-            cell: ({ RecoveryPointArn: arn = '', BackupVaultName: vault = '' }) => (
-              <Link to={restorePath(vault, arn)}>{nameOf(arn)}</Link>
-            ),
-          },
-          {
-            id: 'resource',
-            header: 'Resource',
-            cell: ({ ResourceArn }) => <ResourceLink arn={ResourceArn} />,
-          },
-          { id: 'type', header: 'Type', cell: ({ ResourceType }) => typeName(ResourceType) },
-          {
-            id: 'vault',
-            header: 'Vault',
-            cell: ({ BackupVaultName: vault = '' }) => <Link to={vaultPath(vault)}>{vault}</Link>,
-          },
-        ]}
-      />
+      {(error === null || isDenied(error)) && (
+        <List<RecoveryPointMember>
+          variant="container"
+          title="What it holds"
+          what="list what it holds"
+          pages={pages}
+          idOf={({ RecoveryPointArn }) => RecoveryPointArn ?? ''}
+          empty="Nothing that there is yet. Recovery points that are made later are held, too."
+          columns={[
+            {
+              id: 'point',
+              header: 'Recovery point',
+              isRowHeader: true,
+              cell: ({ RecoveryPointArn: arn = '', BackupVaultName: vault = '' }) => (
+                <Link to={restorePath(vault, arn)}>{nameOf(arn)}</Link>
+              ),
+            },
+            {
+              id: 'resource',
+              header: 'Resource',
+              cell: ({ ResourceArn }) => <ResourceLink arn={ResourceArn} />,
+            },
+            { id: 'type', header: 'Type', cell: ({ ResourceType }) => typeName(ResourceType) },
+            {
+              id: 'vault',
+              header: 'Vault',
+              cell: ({ BackupVaultName: vault = '' }) => <Link to={vaultPath(vault)}>{vault}</Link>,
+            },
+          ]}
+        />
+      )}
       {isCancelling && (
         <CancelHold
           id={id}
