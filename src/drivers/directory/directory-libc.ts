@@ -2,15 +2,15 @@ import { nativeFunctions } from '../../lib/native.ts'
 import type { NativeFunctions } from '../../lib/native.ts'
 
 /**
- * The five calls of the C library that node:fs does not have: extended attributes, special files and times in nanoseconds.
+ * The calls of the C library that node:fs does not have: extended attributes, special files and times in nanoseconds.
  * They go through node:ffi (Node 26): no native dependency, 1.7 µs a call, and, other than a `getfattr` child, they never follow
  * a link and never meet a name that a tool's text format cannot carry. Where node:ffi or a symbol is missing, `libc()` is
  * undefined: backups and restores work without these attributes and say so in the job's message.
  */
 export interface Libc {
-  /** Names of the attributes of what `path` names (a link itself, not its target); undefined where it has none or may not say. */
-  xattrNames(path: Buffer): string[] | undefined
-  xattr(path: Buffer, name: string): Buffer | undefined
+  /** Names of the attributes of what a path names (a link itself, not its target) or is open; undefined where it has none or may not say. */
+  xattrNames(of: Buffer | number): string[] | undefined
+  xattr(of: Buffer | number, name: string): Buffer | undefined
   /** The next three answer whether the system did it. `path` may be a link and is not followed. */
   setXattr(path: Buffer, name: string, value: Uint8Array): boolean
   makeNode(path: Buffer, mode: number, device: bigint): boolean
@@ -28,7 +28,9 @@ const UTIME_NOW = 0x3fff_ffffn
 
 const SIGNATURES = {
   llistxattr: { arguments: ['buffer', 'buffer', 'u64'], return: 'i64' },
+  flistxattr: { arguments: ['i32', 'buffer', 'u64'], return: 'i64' },
   lgetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64'], return: 'i64' },
+  fgetxattr: { arguments: ['i32', 'buffer', 'buffer', 'u64'], return: 'i64' },
   lsetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64', 'i32'], return: 'i32' },
   mknod: { arguments: ['buffer', 'u32', 'u64'], return: 'i32' },
   utimensat: { arguments: ['i32', 'buffer', 'buffer', 'i32'], return: 'i32' },
@@ -52,6 +54,7 @@ const terminated = (text: string): Buffer => Buffer.from(`${text}\0`, 'latin1')
 
 function wrap(calls: NativeFunctions<typeof SIGNATURES>): Libc {
   const answer = Buffer.alloc(MAX_XATTR_BYTES)
+  const room = BigInt(MAX_XATTR_BYTES)
   const times = Buffer.alloc(32)
   const timesOf = (mtimeNs: bigint): Buffer => {
     times.writeBigInt64LE(0n, 0)
@@ -62,12 +65,19 @@ function wrap(calls: NativeFunctions<typeof SIGNATURES>): Libc {
     return times
   }
   return {
-    xattrNames(path) {
-      const length = Number(calls.llistxattr(path, answer, BigInt(answer.length)))
+    xattrNames(of) {
+      const found =
+        typeof of === 'number' ? calls.flistxattr(of, answer, room) : calls.llistxattr(of, answer, room)
+      const length = Number(found)
       return length <= 0 ? undefined : answer.toString('latin1', 0, length - 1).split('\0')
     },
-    xattr(path, name) {
-      const length = Number(calls.lgetxattr(path, terminated(name), answer, BigInt(answer.length)))
+    xattr(of, name) {
+      const key = terminated(name)
+      const found =
+        typeof of === 'number'
+          ? calls.fgetxattr(of, key, answer, room)
+          : calls.lgetxattr(of, key, answer, room)
+      const length = Number(found)
       return length < 0 ? undefined : Buffer.from(answer.subarray(0, length))
     },
     setXattr(path, name, value) {

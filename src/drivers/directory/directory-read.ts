@@ -1,13 +1,25 @@
 import * as fs from 'node:fs'
-import { DEVICE_AT, INODE_AT, TIMES_AT, splitKey } from './directory-meta.ts'
+import { libc } from './directory-libc.ts'
+import type { Libc } from './directory-libc.ts'
+import {
+  DEVICE_AT,
+  FIXED_BYTES,
+  INODE_AT,
+  TIMES_AT,
+  encodeMeta,
+  fixedPart,
+  splitKey,
+} from './directory-meta.ts'
 import { LIST_FLAGS, OpenFolders, openPath, pathIn, reasonOf } from './directory-paths.ts'
+import { readXattrs } from './directory-xattrs.ts'
 import { ItemError } from '../driver.ts'
 import type { Connection, ThreadReader } from '../driver.ts'
 
 /**
- * Reading files in pour threads. A task: device, inode, size, mtime and ctime as the walk saw them (8 bytes each), then the key.
+ * Reading files in pour threads, and the attributes of what is open, which costs a quarter of asking for them by a path. A task: the
+ * fixed part of the metadata as the walk saw it (directory-meta.ts), the size (8 bytes), then the key.
  */
-const READ_TASK_BYTES = 40
+const READ_TASK_BYTES = FIXED_BYTES + 8
 
 /** Never blocks on a FIFO, never follows a link, never takes over a terminal. */
 const READ_FLAGS =
@@ -16,28 +28,17 @@ const READ_FLAGS =
 /** @param fixed The fixed part of its metadata (see directory-meta.ts). */
 export function encodeReadTask(key: string, fixed: Buffer, size: number): Buffer {
   const task = Buffer.allocUnsafe(READ_TASK_BYTES + key.length)
-  fixed.copy(task, 0, DEVICE_AT, DEVICE_AT + 8)
-  fixed.copy(task, 8, INODE_AT, INODE_AT + 8)
-  task.writeBigInt64LE(BigInt(size), 16)
-  fixed.copy(task, 24, TIMES_AT, TIMES_AT + 16)
+  fixed.copy(task)
+  task.writeDoubleLE(size, FIXED_BYTES)
   task.write(key, READ_TASK_BYTES, 'latin1')
   return task
-}
-
-function writeIdentity(into: Buffer, stat: fs.BigIntStats): Buffer {
-  into.writeBigUInt64LE(BigInt.asUintN(64, stat.dev), 0)
-  into.writeBigUInt64LE(stat.ino, 8)
-  into.writeBigInt64LE(stat.size, 16)
-  into.writeBigInt64LE(stat.mtimeNs, 24)
-  into.writeBigInt64LE(stat.ctimeNs, 32)
-  return into
 }
 
 const viewOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 export class FileReader implements ThreadReader {
   readonly #path: string
-  readonly #seen = Buffer.alloc(READ_TASK_BYTES)
+  readonly #libc: Libc | undefined = libc()
   #folders: OpenFolders | undefined
   #task: Buffer = Buffer.alloc(0)
   #fd = -1
@@ -58,7 +59,7 @@ export class FileReader implements ThreadReader {
     }
     const stat = fs.fstatSync(this.#fd, { bigint: true })
     // What stands in the file's place is not read at all: the path may have been turned towards somebody else's file.
-    if (!stat.isFile() || writeIdentity(this.#seen, stat).compare(this.#task, 0, 16, 0, 16) !== 0) {
+    if (!stat.isFile() || !this.#isSeen(stat, INODE_AT)) {
       this.#close()
       throw new ItemError('Something else stands in its place since the directory was read')
     }
@@ -73,11 +74,20 @@ export class FileReader implements ThreadReader {
     }
   }
 
-  close(): { readonly problem?: string } {
+  /** Attributes come before the last look at its times: who changes one changes these. */
+  close(): { readonly problem?: string; readonly meta?: Uint8Array } {
+    const found = this.#libc && readXattrs(this.#libc, this.#fd)
     const stat = fs.fstatSync(this.#fd, { bigint: true })
     this.#close()
-    const isSame = writeIdentity(this.#seen, stat).compare(this.#task, 0, READ_TASK_BYTES) === 0
-    return isSame ? {} : { problem: 'It changed while it was read' }
+    const isSame = this.#isSeen(stat, TIMES_AT) && Number(stat.size) === this.#task.readDoubleLE(FIXED_BYTES)
+    const problems = [...(found?.problems ?? NO_PROBLEMS), ...(isSame ? NO_PROBLEMS : CHANGED)]
+    return {
+      ...(problems.length > 0 && { problem: problems.join('; ') }),
+      ...(found !== undefined &&
+        found.xattrs.length > 0 && {
+          meta: encodeMeta(this.#task.subarray(0, FIXED_BYTES), '', found.xattrs),
+        }),
+    }
   }
 
   end(): void {
@@ -86,8 +96,17 @@ export class FileReader implements ThreadReader {
     this.#folders = undefined
   }
 
+  /** Whether what is open is as the walk saw it: the fixed part of its metadata from `from` to its device. */
+  #isSeen(stat: fs.BigIntStats, from: number): boolean {
+    const end = DEVICE_AT + 8
+    return fixedPart(stat, 0).compare(this.#task, from, end, from, end) === 0
+  }
+
   #close(): void {
     if (this.#fd >= 0) fs.closeSync(this.#fd)
     this.#fd = -1
   }
 }
+
+const NO_PROBLEMS: readonly string[] = []
+const CHANGED: readonly string[] = ['It changed while it was read']

@@ -9,6 +9,7 @@ import { encodeReadTask } from './directory-read.ts'
 import { libc } from './directory-libc.ts'
 import type { Libc } from './directory-libc.ts'
 import { lookAhead } from './directory-scout.ts'
+import { readXattrs } from './directory-xattrs.ts'
 import type { BackupSink, Content, StoredItem } from '../driver.ts'
 
 /**
@@ -141,13 +142,16 @@ class Walk {
       parent.kind === kind &&
       parent.size === size &&
       layout.isUntouched(fixed, parent.meta)
+    // A file that is read has its attributes read along, by the thread that opens it.
+    if (size > 0 && !isUntouched) {
+      const item = { key: bytes, kind, meta: layout.encodeMeta(fixed), size }
+      return this.#sink.add(item, { from: 'range', task: encodeReadTask(key, fixed, size) })
+    }
     const known = isUntouched ? layout.reusedMeta(fixed, parent.meta) : undefined
     const meta = known ?? this.#meta(key, seen)
     if (meta === undefined) return
-    return this.#sink.add(
-      { key: bytes, kind, meta, size },
-      contentOf(size, isUntouched ? parent : undefined, () => encodeReadTask(key, fixed, size)),
-    )
+    const item = { key: bytes, kind, meta, size }
+    return this.#sink.add(item, size > 0 && isUntouched ? { from: 'parent', item: parent } : NO_CONTENT)
   }
 
   /** Undefined where it is left out. */
@@ -183,18 +187,11 @@ class Walk {
     return fd
   }
 
-  #xattrs(at: { readonly fd: number; readonly name: string }, key: string): Xattr[] {
+  #xattrs(at: { readonly fd: number; readonly name: string }, key: string): readonly Xattr[] {
     if (this.#libc === undefined) return []
-    const path = cPathIn(at.fd, at.name)
-    const kept: Xattr[] = []
-    for (const attribute of this.#libc.xattrNames(path) ?? []) {
-      if (!layout.KEPT_XATTR.test(attribute)) continue
-      const value = this.#libc.xattr(path, attribute)
-      if (value === undefined)
-        this.#problem(key, `Cannot read its attribute "${layout.displayKey(attribute)}"`)
-      else kept.push({ name: attribute, value })
-    }
-    return kept.sort((a, b) => (a.name < b.name ? -1 : 1))
+    const { xattrs, problems } = readXattrs(this.#libc, cPathIn(at.fd, at.name))
+    for (const problem of problems) this.#problem(key, problem)
+    return xattrs
   }
 
   #problem(key: string, reason: string): void {
@@ -210,7 +207,4 @@ class Walk {
   }
 }
 
-function contentOf(size: number, parent: StoredItem | undefined, task: () => Uint8Array): Content {
-  if (size === 0) return { from: 'none' }
-  return parent === undefined ? { from: 'range', task: task() } : { from: 'parent', item: parent }
-}
+const NO_CONTENT: Content = { from: 'none' }
