@@ -10,7 +10,7 @@ import type {
   UntagResourceInput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
-import { twinKeys } from '../lib/tag-keys.ts'
+import { MAX_TAGS, twinKeys } from '../lib/tag-keys.ts'
 import { queueAmendment } from '../store/points/amendments.ts'
 import { findFramework } from '../store/compliance/frameworks.ts'
 import { findLegalHold } from '../store/points/legal-holds.ts'
@@ -25,9 +25,6 @@ import type { Tags } from '../store/identity/tags.ts'
 import { findVault } from '../store/vaults/vaults.ts'
 import { frameworkArn, legalHoldArn, planArn, reportPlanArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
-
-/** AWS's limit for one resource. */
-const MAX_TAGS = 50
 
 export async function tagResource(ctx: Context, input: TagResourceInput): Promise<Record<string, never>> {
   const tags = checkTags(input.Tags)

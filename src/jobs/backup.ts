@@ -2,7 +2,7 @@ import { driverOf } from '../drivers/drivers.ts'
 import type { BackupSummary, ItemProblem } from '../drivers/driver.ts'
 import type { ResourceType } from '../kinds/kind.ts'
 import type { StoredLifecycle } from '../plans/lifecycle.ts'
-import { tagsOver } from '../lib/tag-keys.ts'
+import { MAX_TAGS, tagsOver } from '../lib/tag-keys.ts'
 import { assertClaim, finishJob } from '../store/jobs/claims.ts'
 import { completeRecoveryPoint, latestPointOfResource } from '../store/points/recovery-points.ts'
 import type { JobTable, RecoveryPointTable, ResourceTable, VaultTable } from '../store/schema.ts'
@@ -22,6 +22,7 @@ import { Problems } from './problems.ts'
 import { retainUntil } from './upkeep/retain.ts'
 import { behindSweep } from './upkeep/sweep-queue.ts'
 import type { JobOutcome, JobTools, RunningJob } from './tools.ts'
+import { JobFailedError } from './errors.ts'
 import { beginPoint, dropUnfinishedPoint, putUnfinishedPoint } from './points/unfinished-point.ts'
 import { resourceOf, vaultToFill } from './vaults/vault-to-fill.ts'
 
@@ -49,6 +50,7 @@ export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOu
   )
   const bytesLeft = await checkQuotas(tools, row, vault, 'Backup job')
   const tags = await tagsOf(tools.store.db, row.account_id, resource.arn)
+  checkTagCount(tags, row)
   const role = await openJobRole(tools, job, {
     resource: { arn: resource.arn, uniqueId: resource.unique_id, name: resource.name, tags },
     scope: {
@@ -87,6 +89,17 @@ export async function runBackup(tools: JobTools, job: RunningJob): Promise<JobOu
     await dropUnfinishedPoint(tools, job.row, point)
     throw await behindSweep(tools, vault, row, error)
   }
+}
+
+/** @throws {JobFailedError} Where the recovery point would have more tags than one can have. */
+function checkTagCount(ofResource: Readonly<Record<string, string>>, row: JobTable): void {
+  const { tags: given } = JSON.parse(row.input) as BackupInput
+  const count = Object.keys(tagsOver(ofResource, given)).filter((key) => !key.startsWith('aws:')).length
+  if (count > MAX_TAGS)
+    throw new JobFailedError(
+      `Backup job failed. Its recovery point would have ${count} tags, those of the resource and ${Object.keys(given).length} of its own; ` +
+        `the limit is ${MAX_TAGS}. Take some off ${row.resource_arn}, or off the plan's rule`,
+    )
 }
 
 interface PourRequest {

@@ -1,5 +1,8 @@
 type Tags = Readonly<Record<string, string>>
 
+/** Of one thing, as AWS has it; those that begin with `aws:` do not count. */
+export const MAX_TAGS = 50
+
 /** Condition keys have no case: of `Env` and `env` on one thing a policy sees one, and nobody knows which. */
 
 /**

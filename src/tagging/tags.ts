@@ -1,6 +1,6 @@
 import { resourceTagKeys } from '../access/request-context.ts'
 import { parseArn } from '../lib/arn.ts'
-import { twinKeys } from '../lib/tag-keys.ts'
+import { MAX_TAGS, twinKeys } from '../lib/tag-keys.ts'
 import { AwsError } from '../aws/error.ts'
 import type {
   FailureInfo,
@@ -15,8 +15,6 @@ import { findRecoveryPoint } from '../store/points/recovery-points.ts'
 import type { Queryable } from '../store/store.ts'
 import { isTaggable } from '../store/identity/taggable.ts'
 import { deleteTags, putTags, tagsOf } from '../store/identity/tags.ts'
-
-const MAX_TAGS = 50
 
 /** Each service's own action for its tags: tagging through this API needs it on the ARN, too. */
 const ACTIONS: Readonly<Record<string, { readonly tag: string; readonly untag: string }>> = {

@@ -316,6 +316,22 @@ test('a restore job brings the files back and registers what it made', async () 
     )
 })
 
+test('a recovery point has fifty tags at most, those of its resource among them', async () => {
+  const tags = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`t${i}`, 'x']))
+  const start = (count: number) =>
+    backup.send(new StartBackupJobCommand({ ...backupInput, RecoveryPointTags: tags(count) }))
+  await assert.rejects(start(51), sdkError('LimitExceededException', 400, 'is 50'))
+  const { BackupJobId } = await start(50)
+  const job = await ended(BackupJobId)
+  assert.equal(job.State, 'FAILED')
+  assert.match(
+    job.StatusMessage ?? '',
+    /would have 52 tags, those of the resource and 50 of its own; the limit is 50/,
+  )
+  const whole = await ended((await start(48)).BackupJobId)
+  assert.equal(whole.State, 'COMPLETED', whole.StatusMessage ?? '')
+})
+
 test('a restore is refused without a role, with metadata nobody knows, and of another type', async () => {
   const RecoveryPointArn = await backedUp()
   const Metadata = { 'file-system-id': 'fs-1', newFileSystem: 'true' }
