@@ -273,6 +273,11 @@ export interface ThreadHalf {
  * bytes that were read, and its size becomes their number.
  */
 export interface ThreadReader {
+  /**
+   * `tasks` are what `open` will be called with next, one after the other; those of before are forgotten. Absent where knowing
+   * them earlier would not help.
+   */
+  expect?(tasks: readonly Uint8Array[]): void
   /** Opens what `task` names. @throws {ItemError} When it cannot be read; the item is counted, the job goes on. */
   open(task: Uint8Array): void
   /** Fills `buffer[offset, offset + length)` from `position` of the opened thing; returns the bytes read, 0 at the end. */

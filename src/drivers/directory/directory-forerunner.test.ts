@@ -7,7 +7,7 @@ import { makeSource } from './directory.fixture.ts'
 import { LIST_FLAGS, openPath } from './directory-paths.ts'
 
 test('folders are slow where half of them take long for what is in them', () => {
-  const pace = new Pace()
+  const pace = new Pace(0.2, 0.003)
   const told = (slow: number): boolean[] =>
     Array.from({ length: 16 }, (_, i) => pace.isSlow(i < slow ? 0.5 : 0.05, 10))
   assert.ok(!told(7).includes(true))

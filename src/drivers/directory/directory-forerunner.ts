@@ -37,23 +37,28 @@ export class Forerunner {
   }
 }
 
-/** Of so many folders in turn, how many must be slow. One that is waited for because of other work is rare among so many. */
-const FOLDERS = 16
-const SLOW_FOLDERS = 8
-/** What opening and listing a folder takes where all is in memory, with plenty of room: for itself, and for each name in it. */
-const FOLDER_MS = 0.2
-const NAME_MS = 0.003
+/** Of so many in turn, how many must be slow. One that is waited for because of other work is rare among so many. */
+const LOOKS = 16
+const SLOW_LOOKS = 8
 
-/** Tells from how long folders take whether they come from a disk. */
+/** Tells from how long folders or files take whether they come from a disk. */
 export class Pace {
+  readonly #baseMs: number
+  readonly #partMs: number
   #seen = 0
   #slow = 0
 
-  /** @returns Whether a forerunner would help. */
-  isSlow(ms: number, names: number): boolean {
-    if (ms > FOLDER_MS + names * NAME_MS) this.#slow++
-    if (++this.#seen < FOLDERS) return false
-    const isSlow = this.#slow >= SLOW_FOLDERS
+  /** How long one takes at most where all is in memory: for itself, and for each of its parts (names, bytes). */
+  constructor(baseMs: number, partMs: number) {
+    this.#baseMs = baseMs
+    this.#partMs = partMs
+  }
+
+  /** @returns Whether going ahead would help. */
+  isSlow(ms: number, parts: number): boolean {
+    if (ms > this.#baseMs + parts * this.#partMs) this.#slow++
+    if (++this.#seen < LOOKS) return false
+    const isSlow = this.#slow >= SLOW_LOOKS
     this.#seen = this.#slow = 0
     return isSlow
   }

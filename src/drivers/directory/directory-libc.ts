@@ -2,10 +2,10 @@ import { nativeFunctions } from '../../lib/native.ts'
 import type { NativeFunctions } from '../../lib/native.ts'
 
 /**
- * The calls of the C library that node:fs does not have: extended attributes, special files and times in nanoseconds.
- * They go through node:ffi (Node 26): no native dependency, 1.7 µs a call, and, other than a `getfattr` child, they never follow
- * a link and never meet a name that a tool's text format cannot carry. Where node:ffi or a symbol is missing, `libc()` is
- * undefined: backups and restores work without these attributes and say so in the job's message.
+ * The calls of the C library that node:fs does not have: extended attributes, special files, times in nanoseconds, and asking for
+ * a file's bytes before they are read. They go through node:ffi (Node 26): no native dependency, 1.7 µs a call, and, other than a
+ * `getfattr` child, they never follow a link and never meet a name that a tool's text format cannot carry. Where node:ffi or a
+ * symbol is missing, `libc()` is undefined: backups and restores work without these attributes and say so in the job's message.
  */
 export interface Libc {
   /** Names of the attributes of what a path names (a link itself, not its target) or is open; undefined where it has none or may not say. */
@@ -17,9 +17,12 @@ export interface Libc {
   setTimes(path: Buffer, mtimeNs: bigint): boolean
   /** As setTimes, for an open file. */
   setFileTimes(fd: number, mtimeNs: bigint): boolean
+  /** The first `length` bytes of an open file will be read: a disk may begin to bring them. Waits for nothing. */
+  willRead(fd: number, length: number): void
 }
 
 const NO_FOLLOW = 0x100
+const FADV_WILLNEED = 3
 const AT_CWD = -100
 /** The kernel's own limits of a list of names and of a value (xattr(7)). */
 const MAX_XATTR_BYTES = 65_536
@@ -35,6 +38,7 @@ const SIGNATURES = {
   mknod: { arguments: ['buffer', 'u32', 'u64'], return: 'i32' },
   utimensat: { arguments: ['i32', 'buffer', 'buffer', 'i32'], return: 'i32' },
   futimens: { arguments: ['i32', 'buffer'], return: 'i32' },
+  posix_fadvise: { arguments: ['i32', 'i64', 'i64', 'i32'], return: 'i32' },
 } as const
 
 let loaded: Libc | undefined | 'unknown' = 'unknown'
@@ -87,5 +91,6 @@ function wrap(calls: NativeFunctions<typeof SIGNATURES>): Libc {
     makeNode: (path, mode, device) => calls.mknod(path, mode, device) === 0,
     setTimes: (path, mtimeNs) => calls.utimensat(AT_CWD, path, timesOf(mtimeNs), NO_FOLLOW) === 0,
     setFileTimes: (fd, mtimeNs) => calls.futimens(fd, timesOf(mtimeNs)) === 0,
+    willRead: (fd, length) => void calls.posix_fadvise(fd, 0n, BigInt(length), FADV_WILLNEED),
   }
 }

@@ -40,6 +40,9 @@ export interface LookOptions {
 }
 
 const BIG = { bigint: true } as const
+/** What opening and listing a folder takes where all is in memory, with plenty of room: for itself, and for each name in it. */
+const FOLDER_MS = 0.2
+const NAME_MS = 0.003
 
 interface Folder {
   readonly fd: number
@@ -69,7 +72,7 @@ class Look {
   readonly #device: bigint
   readonly #root: BigIntStats
   readonly #open: Folder[] = []
-  readonly #pace = new Pace()
+  readonly #pace = new Pace(FOLDER_MS, NAME_MS)
   readonly #seen: Seen = {
     what: 'end',
     name: '',

@@ -11,6 +11,7 @@ import {
   splitKey,
 } from './directory-meta.ts'
 import { LIST_FLAGS, OpenFolders, openPath, pathIn, reasonOf } from './directory-paths.ts'
+import { ReadAhead } from './directory-read-ahead.ts'
 import { readXattrs } from './directory-xattrs.ts'
 import { ItemError } from '../driver.ts'
 import type { Connection, ThreadReader } from '../driver.ts'
@@ -39,24 +40,34 @@ const viewOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.by
 export class FileReader implements ThreadReader {
   readonly #path: string
   readonly #libc: Libc | undefined = libc()
+  readonly #ahead: ReadAhead | undefined
   #folders: OpenFolders | undefined
   #task: Buffer = Buffer.alloc(0)
   #fd = -1
+  /** When the file was opened, where nobody had opened it before and nothing of it was read yet; else 0. */
+  #openedAt = 0
 
   constructor(settings: Connection['settings']) {
     this.#path = String(settings['path'])
+    this.#ahead =
+      this.#libc &&
+      new ReadAhead({
+        libc: this.#libc,
+        open: (task) => this.#openFile(viewOf(task)),
+        sizeOf: (task) => viewOf(task).readDoubleLE(FIXED_BYTES),
+      })
+  }
+
+  expect(tasks: readonly Uint8Array[]): void {
+    this.#ahead?.expect(tasks)
   }
 
   open(task: Uint8Array): void {
     this.#close()
     this.#task = viewOf(task)
-    const { folder, name } = splitKey(this.#task.toString('latin1', READ_TASK_BYTES), false)
-    try {
-      this.#folders ??= new OpenFolders(openPath(this.#path, LIST_FLAGS))
-      this.#fd = fs.openSync(pathIn(this.#folders.enter(folder), name), READ_FLAGS)
-    } catch (cause) {
-      throw new ItemError(`Cannot open the file: ${reasonOf(cause)}`, { cause })
-    }
+    const opened = this.#ahead?.take(task)
+    this.#openedAt = opened === undefined ? performance.now() : 0
+    this.#fd = opened ?? this.#openFile(this.#task)
     const stat = fs.fstatSync(this.#fd, { bigint: true })
     // What stands in the file's place is not read at all: the path may have been turned towards somebody else's file.
     if (!stat.isFile() || !this.#isSeen(stat, INODE_AT)) {
@@ -67,7 +78,10 @@ export class FileReader implements ThreadReader {
 
   readInto(buffer: Uint8Array, offset: number, length: number, position: number): number {
     try {
-      return fs.readSync(this.#fd, buffer, offset, length, position)
+      const read = fs.readSync(this.#fd, buffer, offset, length, position)
+      if (this.#openedAt > 0) this.#ahead?.took(performance.now() - this.#openedAt, read)
+      this.#openedAt = 0
+      return read
     } catch (cause) {
       this.#close()
       throw new ItemError(`Cannot read the file at byte ${position}: ${reasonOf(cause)}`, { cause })
@@ -92,6 +106,7 @@ export class FileReader implements ThreadReader {
 
   end(): void {
     this.#close()
+    this.#ahead?.close()
     this.#folders?.close()
     this.#folders = undefined
   }
@@ -100,6 +115,16 @@ export class FileReader implements ThreadReader {
   #isSeen(stat: fs.BigIntStats, from: number): boolean {
     const end = DEVICE_AT + 8
     return fixedPart(stat, 0).compare(this.#task, from, end, from, end) === 0
+  }
+
+  #openFile(task: Buffer): number {
+    const { folder, name } = splitKey(task.toString('latin1', READ_TASK_BYTES), false)
+    try {
+      this.#folders ??= new OpenFolders(openPath(this.#path, LIST_FLAGS))
+      return fs.openSync(pathIn(this.#folders.enter(folder), name), READ_FLAGS)
+    } catch (cause) {
+      throw new ItemError(`Cannot open the file: ${reasonOf(cause)}`, { cause })
+    }
   }
 
   #close(): void {

@@ -90,10 +90,10 @@ export class ContentPour {
   /** Whole items; one result for each. */
   files(tasks: Uint8Array): Buffer {
     const reader = new ByteReader(tasks)
-    while (reader.left > 0) {
-      const task = decodeTask(reader)
-      encodeResult(this.#out, this.#item(task, 0, task.size))
-    }
+    const all: ReadTask[] = []
+    while (reader.left > 0) all.push(decodeTask(reader))
+    this.#reader?.expect?.(all.map(({ task }) => task))
+    for (const task of all) encodeResult(this.#out, this.#item(task, 0, task.size))
     return this.#out.take()
   }
 

@@ -1,0 +1,81 @@
+import { closeSync } from 'node:fs'
+import { Pace } from './directory-forerunner.ts'
+import type { Libc } from './directory-libc.ts'
+
+/**
+ * Opens files ahead of the one that is read and has the disk bring their bytes meanwhile, as long as files come from a disk and not
+ * from the kernel's memory: a disk gives many small files at once in little more time than one. What it opens is what would be
+ * opened later, in the same way; nothing is read from it here.
+ */
+export interface ReadAheadOptions {
+  readonly libc: Libc
+  /** @throws Where it cannot be opened; the reader meets that again when its turn comes. */
+  open(task: Uint8Array): number
+  sizeOf(task: Uint8Array): number
+}
+
+/** Descriptors that a thread holds at most. */
+const FILES_AHEAD = 32
+/** What a disk is asked for: for larger files the kernel reads ahead by itself. */
+const MAX_BYTES = 128 * 1024
+/** Files until it is seen again whether they still come from a disk. */
+const FILES_UNTIL_SEEN = 4096
+/** What opening a file and its first read take where all is in memory, with plenty of room. */
+const FILE_MS = 0.15
+const BYTE_MS = 1e-6
+
+export class ReadAhead {
+  readonly #options: ReadAheadOptions
+  readonly #pace = new Pace(FILE_MS, BYTE_MS)
+  #tasks: readonly Uint8Array[] = []
+  /** Number of the task that is opened next. */
+  #next = 0
+  /** Descriptors of the tasks from `#next` on, in order; -1 where it could not be opened. */
+  #opened: number[] = []
+  #filesLeft = 0
+
+  constructor(options: ReadAheadOptions) {
+    this.#options = options
+  }
+
+  expect(tasks: readonly Uint8Array[]): void {
+    this.close()
+    this.#tasks = tasks
+    this.#next = 0
+  }
+
+  /** The descriptor of a task that was opened before, which the caller closes from now on; undefined where it was not. */
+  take(task: Uint8Array): number | undefined {
+    if (this.#tasks[this.#next] !== task) return undefined
+    this.#open()
+    this.#next++
+    const fd = this.#opened.shift() ?? -1
+    return fd < 0 ? undefined : fd
+  }
+
+  /** A file that was not opened before: how long it took until its first bytes were there, and how many. */
+  took(ms: number, bytes: number): void {
+    if (this.#pace.isSlow(ms, bytes)) this.#filesLeft = FILES_UNTIL_SEEN
+  }
+
+  close(): void {
+    for (const fd of this.#opened.splice(0)) if (fd >= 0) closeSync(fd)
+    this.#tasks = []
+  }
+
+  #open(): void {
+    const { libc, open, sizeOf } = this.#options
+    while (this.#filesLeft > 0 && this.#opened.length < FILES_AHEAD) {
+      const task = this.#tasks[this.#next + this.#opened.length]
+      if (task === undefined) return
+      this.#filesLeft--
+      try {
+        const fd = open(task)
+        this.#opened.push(fd)
+        libc.willRead(fd, Math.min(sizeOf(task), MAX_BYTES))
+      } catch {
+        this.#opened.push(-1)
+      }
+    }
+  }
+}
