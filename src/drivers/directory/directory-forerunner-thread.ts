@@ -10,7 +10,7 @@ import type { ForerunnerSetup } from './directory-forerunner.ts'
 
 /** As many as the pool of threads that asks for them has. */
 const AT_ONCE = 4
-/** File systems read what they keep of files many at a time: asking for one brings its neighbours. */
+/** File systems read what they keep of files many at a time: asking for a folder brings its first files, too. */
 const FILES_READ_TOGETHER = 32
 
 const { root, device, from } = workerData as ForerunnerSetup
@@ -49,7 +49,7 @@ function remember(folder: string, entries: readonly fs.Dirent[]): void {
   const next = names.filter((name) => {
     const key = folder + name
     if (name.endsWith('/')) return key >= from || from.startsWith(key)
-    return files++ % FILES_READ_TOGETHER === 0 && key >= from
+    return ++files % FILES_READ_TOGETHER === 0 && key >= from
   })
   for (const name of next.reverse()) waiting.push(folder + name)
 }
