@@ -179,8 +179,8 @@ test(
     assert.equal(await tree.getByRole('button', { name: 'Choose public.', exact: true }).count(), 0)
     assert.equal(await page.getByLabel(/^Only these/).inputValue(), 'public.orders')
     await restoresInto('Name of the database', 'orders_back')
-    const { content } = orders as Orders
-    assert.equal(await content('orders_back'), await content('orders'))
+    const source = orders as Orders
+    assert.equal(await source.content('orders_back'), await source.content('orders'))
   },
 )
 

@@ -51,7 +51,7 @@ test('DescribeServer tells where the recovery kit lies to whoever may issue one,
   assert.deepEqual(await seen([allow(['roleback:*'])], 'no-kit'), [undefined, undefined])
   assert.deepEqual(await seen([allow(['roleback:*', 'iam:CreateAccessKey'])], 'kit'), [true, path])
   const { Events } = await call('LookupAuditEvents', { Effect: 'Deny' })
-  assert.ok(!Events.some(({ PrincipalArn = '' }) => PrincipalArn.endsWith('user/no-kit')))
+  assert.ok(!Events.some(({ PrincipalArn }) => PrincipalArn.endsWith('user/no-kit')))
   renameSync(path, `${path}.moved`)
   const moved = await call('DescribeServer', {})
   renameSync(`${path}.moved`, path)

@@ -22,10 +22,6 @@ export function when(at: Date | undefined): string {
 /** The time zone that `when` writes in. */
 export const ownZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone
 
-export function day(at: Date): string {
-  return at.toLocaleDateString(undefined, { dateStyle: 'medium' })
-}
-
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' })
 const SPANS = [
   ['day', 86_400_000],

@@ -24,7 +24,7 @@ const THREAD_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128
 /** @throws What the thread met that is no single thing's problem, or why it was stopped. */
 export async function* lookAhead(
   setup: Omit<ScoutSetup, 'credits'>,
-  { signal, slow }: { readonly signal: AbortSignal; slow(): void },
+  { signal, slow }: { readonly signal: AbortSignal; readonly slow: () => void },
 ): AsyncGenerator<Iterable<Seen>, void, void> {
   const credits = new Int32Array(new SharedArrayBuffer(4)).fill(BATCHES_AHEAD)
   const thread = new Worker(new URL('./directory-scout-thread.ts', import.meta.url), {
