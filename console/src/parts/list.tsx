@@ -25,8 +25,16 @@ export interface ListProps<T> {
   readonly variant?: TableProps.Variant
 }
 
-/** A state is one word that is not broken. */
-const STATE_PX = 140
+/** Least widths of columns by their ids: on a narrow window a sentence would stand one word a line, and each row fill the screen. */
+const LEAST_PX: Readonly<Record<string, number>> = {
+  state: 140,
+  about: 180,
+  why: 180,
+  control: 150,
+  arn: 320,
+  created: 110,
+  when: 110,
+}
 
 /** A list in a table, with its four other faces: loading, empty, failed, refused. */
 export function List<T>(props: ListProps<T>): ReactNode {
@@ -62,9 +70,10 @@ export function List<T>(props: ListProps<T>): ReactNode {
         trackBy={idOf}
         loading={pages.isLoading}
         loadingText="Loading"
-        columnDefinitions={columns.map((column) =>
-          column.id === 'state' ? { minWidth: STATE_PX, ...column } : column,
-        )}
+        columnDefinitions={columns.map((column) => {
+          const minWidth = LEAST_PX[column.id ?? '']
+          return minWidth === undefined ? column : { minWidth, ...column }
+        })}
         enableKeyboardNavigation
         stickyHeader={variant === 'full-page'}
         wrapLines

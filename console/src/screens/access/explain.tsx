@@ -170,7 +170,12 @@ function Layers({ of }: { readonly of: AuthorizationDetails }): ReactNode {
             isRowHeader: true,
             cell: ({ Layer }) => LAYERS[Layer] ?? Layer,
           },
-          { id: 'verdict', header: 'Verdict', cell: ({ Verdict }) => <VerdictMark of={Verdict} /> },
+          {
+            id: 'verdict',
+            header: 'Verdict',
+            minWidth: 140,
+            cell: ({ Verdict }) => <VerdictMark of={Verdict} />,
+          },
           {
             id: 'policies',
             header: 'Policies',
