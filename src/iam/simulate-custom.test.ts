@@ -210,3 +210,28 @@ test('actions come in pages, fewer at a time where there are many resources', as
     awsError('InvalidInput', 'at most 500 resources'),
   )
 })
+
+test('what statements compare is bounded as their number is: lists of thousands of values, patterns of thousands of characters', async () => {
+  const texts = (of: string): string[] => Array.from({ length: 9_000 }, (_, index) => `${of}${index}`)
+  const given = (ContextKeyName: string, ContextKeyValues: string[]) => ({
+    ContextEntries: [{ ContextKeyName, ContextKeyType: 'stringList' as const, ContextKeyValues }],
+  })
+  const asked = (Condition: object, Resource = '*') =>
+    statementsOf({ Effect: 'Allow', Action: '*', Resource, Condition })
+  // Two such lists took 49 s for fifty actions.
+  const keys = { 'ForAllValues:StringNotLike': { 'aws:TagKeys': texts('*a') } }
+  await assert.rejects(
+    decisionOf({ PolicyInputList: [asked(keys)], ...given('aws:TagKeys', texts('k')) }),
+    awsError('InvalidInput', 'give fewer or shorter values'),
+  )
+  assert.equal(
+    await decisionOf({ PolicyInputList: [asked(keys)], ...given('aws:TagKeys', ['k']) }),
+    'allowed',
+  )
+  const long = Array.from({ length: 500 }, (_, index) => `arn:aws:s3:::${index}${'a'.repeat(1_000)}`)
+  const PolicyInputList = [asked({}, `arn:aws:s3:::*${'a'.repeat(9_000)}?b`)]
+  await assert.rejects(
+    decisionOf({ PolicyInputList, ResourceArns: long }),
+    awsError('InvalidInput', /ask for at most \d+ resources/),
+  )
+})

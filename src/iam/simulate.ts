@@ -17,6 +17,7 @@ import { findVaultByArn } from '../store/vaults/vaults.ts'
 import { on } from './conditions.ts'
 import { anyResource } from './entities.ts'
 import { pageMembers, pageRequest } from './paging.ts'
+import { actionsPerPage, MAX_RESOURCES } from './simulate-bounds.ts'
 import { contextKeysOf, contextOfEntries } from './simulate-context.ts'
 import { aggregate, isAssumption, simulate } from './simulate-decision.ts'
 import type { Passing, SimulatedResource, Simulation } from './simulate-decision.ts'
@@ -71,13 +72,6 @@ export const simulation: Pick<
       keysMember(policiesOfInput('PolicyInputList', input.PolicyInputList, 'inline')),
   },
 }
-
-/** Resources of one simulation; with the next two bounds it keeps a request from holding the server up for over half a second. */
-const MAX_RESOURCES = 1_000
-/** Decisions of one page, whatever MaxItems says; a page has one action at least. */
-const MAX_DECISIONS = 5_000
-/** Statements looked at for one page: those of all policies, for each resource and action. */
-const MAX_STATEMENT_CHECKS = 500_000
 
 async function policySource(_: Context, input: { readonly PolicySourceArn: string }): Promise<string> {
   return input.PolicySourceArn
@@ -161,21 +155,6 @@ async function simulateAll(
   )
   const next = until < ActionNames.length ? [String(until)] : undefined
   return { EvaluationResults, ...pageMembers(ctx, list, next) }
-}
-
-function actionsPerPage(simulated: Simulation, resources: readonly SimulatedResource[]): number {
-  const { identity, boundary = [], organization = [] } = simulated
-  const ofResource = resources.flatMap(({ policy, trust }) => policy ?? trust ?? []).slice(0, 1)
-  const statements = [identity, boundary, ofResource, ...organization]
-    .flat()
-    .reduce((sum, policy) => sum + policy.compiled.statements.length, 1)
-  const checks = statements * resources.length
-  if (checks > MAX_STATEMENT_CHECKS) {
-    throw new InvalidInputException(
-      `Cannot simulate ${resources.length} resources with ${statements} statements at once: ask for at most ${Math.floor(MAX_STATEMENT_CHECKS / statements)} resources`,
-    )
-  }
-  return Math.max(1, Math.floor(Math.min(MAX_DECISIONS / resources.length, MAX_STATEMENT_CHECKS / checks)))
 }
 
 function checkAction(action: string): void {

@@ -50,8 +50,9 @@ export function equalPattern(text: string, options: PatternOptions): Matcher {
     return (value) => value === literal
   }
   return (value, context) => {
-    const expanded = expandText(parts, context)
-    return expanded === undefined ? options.whenUnresolved : value === expanded
+    const known = resolved(parts, context)
+    if (known === undefined) return options.whenUnresolved
+    return isWithin(known, value.length) && value === known.join('')
   }
 }
 
@@ -63,8 +64,10 @@ export function equalIgnoreCasePattern(text: string, options: PatternOptions): M
     return (value) => value.toLowerCase() === literal
   }
   return (value, context) => {
-    const expanded = expandText(parts, context)
-    return expanded === undefined ? options.whenUnresolved : value.toLowerCase() === expanded.toLowerCase()
+    const known = resolved(parts, context)
+    if (known === undefined) return options.whenUnresolved
+    // In lower case a text may be three times as long.
+    return isWithin(known, 3 * value.length) && value.toLowerCase() === known.join('').toLowerCase()
   }
 }
 
@@ -73,8 +76,9 @@ export function likePattern(text: string, options: PatternOptions): Matcher {
   const parts = partsOf(text, options.variables, true)
   if (isConstant(parts)) return compileParts(parts)
   return (value, context) => {
-    const codes = expandCodes(parts, context)
-    return codes === undefined ? options.whenUnresolved : matchCodes(codes, value)
+    const known = resolved(parts, context)
+    if (known === undefined) return options.whenUnresolved
+    return isWithin(known, value.length) && matchCodes(codesOf(known), value)
   }
 }
 
@@ -87,8 +91,9 @@ export function resourcePattern(text: string, options: PatternOptions): Matcher 
   if (parts === undefined) return () => options.whenUnresolved
   if (isConstant(parts)) return compileParts(parts)
   return (value, context) => {
-    const codes = expandCodes(parts, context)
-    return codes === undefined ? options.whenUnresolved : matchCodes(codes, value)
+    const known = resolved(parts, context)
+    if (known === undefined) return options.whenUnresolved
+    return isWithin(known, value.length) && matchCodes(codesOf(known), value)
   }
 }
 
@@ -97,8 +102,9 @@ export function resourceReach(text: string, options: PatternOptions): Matcher {
   const parts = bindToSegments(partsOf(text, options.variables, true))
   if (parts === undefined) return () => options.whenUnresolved
   return (value, context) => {
-    const codes = expandCodes(parts, context)
-    return codes === undefined ? options.whenUnresolved : statesAfter(codes, value).includes(1)
+    const known = resolved(parts, context)
+    if (known === undefined) return options.whenUnresolved
+    return statesAfter(codesOf(upTo(known, value.length)), value).includes(1)
   }
 }
 
@@ -112,9 +118,10 @@ export function arnPattern(text: string, options: PatternOptions): Matcher {
     return (value, context) => matchSegments(segments, value, context)
   }
   return (value, context) => {
-    const codes = expandCodes(parts, context)
-    if (codes === undefined) return options.whenUnresolved
-    const segments = splitCodes(codes)
+    const known = resolved(parts, context)
+    if (known === undefined) return options.whenUnresolved
+    if (!isWithin(known, value.length)) return false
+    const segments = splitCodes(codesOf(known))
     return segments !== undefined && matchSegments(segments.map(compileCodes), value, context)
   }
 }
@@ -180,24 +187,43 @@ function resolve(variable: Variable, context: ConditionContext): string | undefi
   return typeof value === 'string' ? value : value === undefined ? variable.fallback : undefined
 }
 
-function expandText(parts: readonly Part[], context: ConditionContext): string | undefined {
-  let text = ''
-  for (const part of parts) {
-    const piece = typeof part === 'object' ? resolve(part, context) : String(part)
-    if (piece === undefined) return undefined
-    text += piece
-  }
-  return text
-}
-
-function expandCodes(parts: readonly Part[], context: ConditionContext): readonly number[] | undefined {
+/** The pattern with its variables resolved; undefined where one cannot be. */
+function resolved(
+  parts: readonly Part[],
+  context: ConditionContext,
+): readonly (string | number)[] | undefined {
   const known: (string | number)[] = []
   for (const part of parts) {
     const piece = typeof part === 'object' ? resolve(part, context) : part
     if (piece === undefined) return undefined
     known.push(piece)
   }
-  return codesOf(known)
+  return known
+}
+
+/**
+ * Whether the literal text of a pattern fits into so many characters. Asked before anything is made of it: a few thousand variables that
+ * stand for a long text each would be gigabytes.
+ */
+function isWithin(known: readonly (string | number)[], length: number): boolean {
+  let left = length
+  for (const part of known) if (typeof part === 'string' && (left -= part.length) < 0) return false
+  return true
+}
+
+/** The pattern as far as so many characters can lead into it. */
+function upTo(known: readonly (string | number)[], length: number): readonly (string | number)[] {
+  const kept: (string | number)[] = []
+  let left = length
+  for (const part of known) {
+    if (typeof part === 'number') kept.push(part)
+    else {
+      kept.push(part.slice(0, left))
+      left -= part.length
+      if (left < 0) break
+    }
+  }
+  return kept
 }
 
 function codesOf(parts: readonly (string | number)[]): readonly number[] {

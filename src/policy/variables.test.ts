@@ -3,7 +3,15 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { found } from './lint.fixture.ts'
 import { globsOverlap } from './overlap.ts'
-import { resourcePattern } from './pattern.ts'
+import { contextOf } from './context.ts'
+import {
+  arnPattern,
+  equalIgnoreCasePattern,
+  equalPattern,
+  likePattern,
+  resourcePattern,
+  resourceReach,
+} from './pattern.ts'
 import { closingBraces, variablesIn, withVariablesAs } from './variables.ts'
 
 const LONGEST = 131_072
@@ -46,4 +54,18 @@ test('a variable that is begun and never closed costs no more time than other te
   const ms = performance.now() - startedAt
   // A tenth of a second; it was a minute.
   assert.ok(ms < 5_000, `${Math.round(ms)} ms`)
+})
+
+test('variables that stand for long texts are not written out where those cannot match', () => {
+  const context = contextOf({ 'k:long': 'x'.repeat(300_000) })
+  const arn = 'arn:aws:s3:::'
+  const variables = '${k:long}'.repeat(5_000)
+  const options = { variables: true, whenUnresolved: true }
+  // One and a half gigabytes of text, which no text can hold.
+  for (const pattern of [equalPattern, equalIgnoreCasePattern, likePattern, arnPattern, resourcePattern])
+    assert.equal(pattern(`${arn}${variables}*`, options)(`${arn}xx`, context), false)
+  const reach = resourceReach(`${arn}${variables}*`, options)
+  assert.equal(reach(`${arn}xx`, context), true)
+  assert.equal(reach(`${arn}xy`, context), false)
+  assert.equal(equalIgnoreCasePattern('${k:dotted}', options)('İ', contextOf({ 'k:dotted': 'İ' })), true)
 })
