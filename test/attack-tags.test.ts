@@ -18,6 +18,7 @@ import {
 const world = await openWorld()
 after(() => world[Symbol.asyncDispose]())
 
+const TOO_MANY = 'Cannot set or remove 40000 tags: the limit for one resource is 50'
 const TWINS = 'only in case: policies could not tell them apart'
 const deny = (Action: string | readonly string[], Condition: object): object => ({
   Effect: 'Deny',
@@ -91,12 +92,19 @@ test('tens of thousands of tags in one request are refused, and keep nobody wait
   const startedAt = performance.now()
   await assert.rejects(
     world.call('backup', 'CreateBackupVault', { BackupVaultName: 'heavy', BackupVaultTags }),
-    awsError('LimitExceededException', 'Cannot set 40000 tags: the limit for one resource is 50'),
+    awsError('LimitExceededException', TOO_MANY),
   )
   const ResourceArn = await makeVault(world, 'light')
   await assert.rejects(
     world.call('backup', 'TagResource', { ResourceArn, Tags: BackupVaultTags }),
-    awsError('LimitExceededException', 'Cannot set 40000 tags: the limit for one resource is 50'),
+    awsError('LimitExceededException', TOO_MANY),
+  )
+  // Of whoever may not, too: no policy is asked about them first.
+  const nobody = await makeUser(world, 'nobody', [])
+  const TagKeyList = Object.keys(BackupVaultTags)
+  await assert.rejects(
+    nobody.call('backup', 'UntagResource', { ResourceArn, TagKeyList }),
+    awsError('LimitExceededException', TOO_MANY),
   )
   // Each was held against all others: a minute and a half.
   assert.ok(performance.now() - startedAt < 10_000)

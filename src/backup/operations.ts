@@ -43,7 +43,7 @@ import {
   listRecoveryPointsByLegalHold,
 } from './legal-holds.ts'
 import { planOperations } from './plan-operations.ts'
-import { requestTags } from './request-tags.ts'
+import { requestTagKeys, requestTags } from './request-tags.ts'
 import { restoreTestingOperations } from './restore-testing-operations.ts'
 import {
   describeGlobalSettings,
@@ -243,7 +243,7 @@ export const backup: Service<BackupApi, Context> = {
     resource: tagged,
     context: async (ctx, input) => ({
       ...(await taggedContext(ctx, input)),
-      'aws:TagKeys': [...input.TagKeyList],
+      ...requestTagKeys(input.TagKeyList),
     }),
     handler: untagResource,
   },

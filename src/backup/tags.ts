@@ -24,6 +24,7 @@ import type { Queryable } from '../store/store.ts'
 import type { Tags } from '../store/identity/tags.ts'
 import { findVault } from '../store/vaults/vaults.ts'
 import { frameworkArn, legalHoldArn, planArn, reportPlanArn } from './arns.ts'
+import { refuseTooMany } from './request-tags.ts'
 import { nextToken, pageOf } from './paging.ts'
 
 export async function tagResource(ctx: Context, input: TagResourceInput): Promise<Record<string, never>> {
@@ -84,11 +85,7 @@ export async function listTags(ctx: Context, input: ListTagsInput): Promise<List
  * @throws {LimitExceededException} For more than a resource can have.
  */
 export function checkTags(tags: Tags): Tags {
-  const count = Object.keys(tags).length
-  if (count > MAX_TAGS)
-    throw new LimitExceededException(`Cannot set ${count} tags: the limit for one resource is ${MAX_TAGS}`, {
-      Context: 'Tags',
-    })
+  refuseTooMany(Object.keys(tags))
   refuseTwins(Object.keys(tags))
   for (const [key, value] of Object.entries(tags)) {
     if (isReserved(key)) throw reservedKey(key)
