@@ -107,6 +107,8 @@ for (const scheme of ['light', 'dark'] as const) {
           await page.getByRole('button', { name, exact: true }).first().click()
           await dialog.waitFor()
         }
+        if ((await dialog.getByRole('button', { name: /^The same / }).count()) !== 1)
+          found.push(`${path}, ${buttons.join(', ')}: shows no command that does the same`)
         for (const violation of await violationsOf(page, rulesWhere(isColoured), '[role="dialog"]'))
           found.push(`${path}, ${buttons.join(', ')}: ${violation}`)
         await dialog.getByRole('button', { name: 'Close' }).click()

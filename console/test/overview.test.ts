@@ -265,6 +265,7 @@ test(
     await goTo(page, '/resources?name=grown-1198')
     await shows(page, page.getByText('The server does not answer.'))
     grow(dataDir, 1_200, 1_000)
+    growDaily()
     await server.start()
     await shows(page, page.getByRole('link', { name: 'grown-1198' }))
     const tiles: Readonly<Record<string, string>> = {
@@ -296,8 +297,21 @@ test(
     await goTo(page, '/resources?show=overdue')
     await shows(page, page.getByRole('row', { name: /Overdue/ }).nth(49))
     assert.equal(await page.getByRole('row', { name: /Overdue/ }).count(), 50)
+    await goTo(page, '/')
+    await shows(page, page.getByText(/In 30 days at the pace of the last 11: [\d.]+\s[KMG]?i?B\./))
   },
 )
+
+/** What the server would have written down on each of the last ten days: a MiB more than on the day before. */
+function growDaily(): void {
+  const db = new DatabaseSync(join(dataDir, 'roleback.db'))
+  const today = Math.floor(Date.now() / 86_400_000)
+  for (let day = 1; day <= 10; day++)
+    db.prepare(
+      'insert or replace into vault_usage select vault_id, ?, ?, 1, 1 from vault where name = ?',
+    ).run(today - day, (100 - day) * 2 ** 20, 'safe')
+  db.close()
+}
 
 /** Found by its name on the server, and said as a command with all that was chosen. */
 async function backsUpOneOfMany(): Promise<void> {
