@@ -93,6 +93,8 @@ test(
     for (let step = 0; step < 3; step++) await page.getByRole('button', { name: 'Next' }).click()
     await page.getByRole('button', { name: 'Create plan' }).click()
     await page.getByLabel('Resource assignment name').fill('everything')
+    await shows(page, page.getByText(/^The default role is created when you go on/))
+    await shows(page, page.getByText(/Everything it will need is allowed/))
     await page.getByRole('button', { name: 'Assign resources' }).last().click()
     await page.getByRole('heading', { level: 1, name: 'nightly' }).waitFor()
     assert.deepEqual(await attachedPolicies(), TWO_POLICIES)

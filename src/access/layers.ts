@@ -53,12 +53,7 @@ function identityLayer(policies: IdentityPolicies, arns: ReadonlyMap<string, str
       attachedTo: arns.get(policy.attachedTo),
     }),
   )
-  const builtIn = policies.builtIn.flatMap(({ arn, attachedTo }) => {
-    const policy = managedPolicies.get(arn)
-    if (policy === undefined) return []
-    const source = { type: 'managed', arn, name: policy.name, attachedTo: arns.get(attachedTo) } as const
-    return [compiledPolicy(policy.document, 'identity', source)]
-  })
+  const builtIn = policies.builtIn.flatMap(({ arn, attachedTo }) => builtInLayer([arn], arns.get(attachedTo)))
   const inline = policies.inline.map((policy) =>
     compiledPolicy(policy.document, 'identity', {
       type: 'inline',
@@ -67,6 +62,16 @@ function identityLayer(policies: IdentityPolicies, arns: ReadonlyMap<string, str
     }),
   )
   return [...managed, ...builtIn, ...inline]
+}
+
+/** Built-in policies by their ARNs, as they are of whom they are attached to. */
+export function builtInLayer(arns: readonly string[], attachedTo: string | undefined): CompiledPolicy[] {
+  return arns.flatMap((arn) => {
+    const policy = managedPolicies.get(arn)
+    if (policy === undefined) return []
+    const source = { type: 'managed', arn, name: policy.name, attachedTo } as const
+    return [compiledPolicy(policy.document, 'identity', source)]
+  })
 }
 
 async function boundaryLayer(db: Queryable, arn: string): Promise<CompiledPolicy[]> {

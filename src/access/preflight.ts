@@ -5,6 +5,7 @@ import type { Kind } from '../kinds/kind.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { PolicyLayers } from '../policy/evaluate.ts'
 import { standInFor } from '../policy/outlook.ts'
+import { findRoleByName } from '../store/identity/identities.ts'
 import { tagsOf } from '../store/identity/tags.ts'
 import { parseArn } from '../lib/arn.ts'
 import { tagsOver } from '../lib/tag-keys.ts'
@@ -15,6 +16,13 @@ import { askTrust, serviceSession } from './assume.ts'
 import { vaultPolicy } from './authorize.ts'
 import type { Preview } from './authorize.ts'
 import type { JobFacts } from './job-request.ts'
+import {
+  DEFAULT_ROLE_NAME,
+  DEFAULT_ROLE_RIGHTS,
+  defaultRoleArn,
+  newDefaultRole,
+  newDefaultRoleLayers,
+} from './default-role.ts'
 import { jobLayers, jobScopePreview } from './job-scope.ts'
 import type { JobLayers, JobScope } from './job-scope.ts'
 import { keyGrants, keyUsesOf } from './key-grants.ts'
@@ -71,6 +79,8 @@ export interface PreflightTools {
   readonly inputOf: (recoveryPointArn: string | undefined) => object
   /** False where the caller may neither pass the role nor simulate it: then nothing is told about it. */
   readonly mayKnowRole: boolean
+  /** Whether a default service role that is not there counts as it will be once it is made. */
+  readonly withDefaultRole: boolean
 }
 
 export interface CheckedSubject {
@@ -92,6 +102,8 @@ interface JobSide {
   readonly row: RoleTable
   readonly session: Principal
   readonly layers: PolicyLayers
+  /** Of the default role: it is not there, and its caller has to make it. */
+  readonly isYetToMake: boolean
 }
 
 /**
@@ -106,8 +118,8 @@ export async function preflight(tools: PreflightTools, wish: Wish): Promise<Pref
     : undefined
   const findings: Finding[] = []
   if (found === undefined) findings.push({ code: 'RoleHidden', message: HIDDEN })
-  else if (!found.ok) findings.push({ code: 'NoSuchRole', message: found.message })
-  const job = found?.ok === true ? await jobSide(tools, found.role) : undefined
+  const job = found && (found.ok ? await jobSide(tools, found.role) : await defaultJobSide(tools, wish))
+  if (found?.ok === false && job === undefined) findings.push({ code: 'NoSuchRole', message: found.message })
   const run = new Run(tools, wish, checker, job)
   switch (wish.operation) {
     case 'StartBackupJob':
@@ -125,7 +137,19 @@ const HIDDEN =
 async function jobSide({ store, now }: PreflightTools, row: RoleTable): Promise<JobSide> {
   const { db } = store
   const session = await serviceSession(db, row, now)
-  return { row, session, layers: await layersOf(db, session) }
+  return { row, session, layers: await layersOf(db, session), isYetToMake: false }
+}
+
+/** Undefined where the wish is about another role, or one of its name is there. */
+async function defaultJobSide(
+  { store: { db }, accountId, now, withDefaultRole }: PreflightTools,
+  { roleArn }: Wish,
+): Promise<JobSide | undefined> {
+  if (!withDefaultRole || roleArn !== defaultRoleArn(accountId)) return undefined
+  if ((await findRoleByName(db, accountId, DEFAULT_ROLE_NAME)) !== undefined) return undefined
+  const row = newDefaultRole(accountId, now)
+  const session = await serviceSession(db, row, now)
+  return { row, session, layers: newDefaultRoleLayers(accountId), isYetToMake: true }
 }
 
 /** Resources looked at in one go: some 20 ms. */
@@ -214,6 +238,11 @@ class Run {
     })
     const checks = [this.#checker.ofCaller('passrole', passing)]
     if (this.#job === undefined) return checks
+    if (this.#job.isYetToMake)
+      for (const { action, context } of DEFAULT_ROLE_RIGHTS)
+        checks.push(
+          this.#checker.ofCaller('caller', await preview.right({ action, resource: roleArn, context })),
+        )
     const assumption = { service: BACKUP_SERVICE, sourceAccount: accountId, sourceArn, now }
     return [...checks, this.#checker.ofTrust(askTrust(this.#job.row, assumption))]
   }

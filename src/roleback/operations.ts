@@ -1,3 +1,4 @@
+import { defaultRoleArn } from '../access/default-role.ts'
 import { resourceTagKeys } from '../access/request-context.ts'
 import type { RolebackApi } from '../aws/generated/roleback.ts'
 import type { OperationContext, Service } from '../aws/operation.ts'
@@ -10,7 +11,7 @@ import { createLimitedAccessKey, listLimitedAccessKeys, userContext, userTarget 
 import { createAccount, listAccounts } from './accounts.ts'
 import { lookupAuditEvents, verifyAudit } from './audit.ts'
 import { connectionContext, registrationContext } from './connection-keys.ts'
-import { createDefaultServiceRole, defaultRoleArn } from './default-role.ts'
+import { createDefaultServiceRole } from './default-role.ts'
 import { listDiscoveredResources, registerDiscoveredResource } from './discovered.ts'
 import {
   deleteDiscoveryRule,

@@ -43,6 +43,7 @@ export async function preflightJobs(ctx: Context, input: PreflightJobsInput): Pr
       preview,
       inputOf: (point) => callInput(input, point),
       mayKnowRole: await mayKnowRole(ctx, wish.roleArn, sourceArn),
+      withDefaultRole: input.WithDefaultRole === true,
     },
     wish,
   )

@@ -99,6 +99,39 @@ test('caller, PassRole, trust and every step are answered at once, and the chang
   assert.equal(job.State, 'COMPLETED', job.StatusMessage ?? '')
 })
 
+test('a default role that is not there is checked as it will be, for who asks so, with what making it takes', async () => {
+  const IamRoleArn = `arn:aws:iam::${world.accountId}:role/service-role/AWSBackupDefaultServiceRole`
+  const ask = { ...BACKUP, IamRoleArn, ResourceArns: [tree.arn], Include: 'all' } as const
+  const codes = (await world.call('roleback', 'PreflightJobs', ask)).Findings.map(({ Code }) => Code)
+  assert.deepEqual(codes, ['NoSuchRole'])
+  const before = await world.call('roleback', 'PreflightJobs', { ...ask, WithDefaultRole: true })
+  assert.deepEqual([before.Verdict, before.Findings], ['allowed', []])
+  const passer = await makeUser(world, 'passer', [
+    allow('roleback:PreflightJobs'),
+    allow('backup:StartBackupJob'),
+    allow('iam:PassRole', IamRoleArn),
+    allow('iam:CreateRole', IamRoleArn),
+  ])
+  const asked = await passer.call('roleback', 'PreflightJobs', { ...ask, WithDefaultRole: true })
+  assert.deepEqual(
+    checksOf(asked)
+      .filter(({ Verdict }) => Verdict !== 'allowed')
+      .map(({ Layer, Action }) => [Layer, Action]),
+    [
+      ['caller', 'iam:AttachRolePolicy'],
+      ['caller', 'iam:AttachRolePolicy'],
+    ],
+  )
+  await world.call('roleback', 'CreateDefaultServiceRole', {})
+  const made = await world.call('roleback', 'PreflightJobs', ask)
+  assert.equal(made.Verdict, 'allowed')
+  assert.deepEqual(
+    checksOf(made).filter(({ Layer }) => Layer !== 'caller'),
+    checksOf(before).filter(({ Layer }) => Layer !== 'caller'),
+    'what was foreseen is so',
+  )
+})
+
 test('a preflight writes no denial, neither its own nor for the caller, and is recorded itself', async () => {
   const [before] = world.rows<{ n: number }>('select count(*) as n from denial')
   const [lastAudit] = world.rows<{ seq: number }>('select max(seq) as seq from audit')

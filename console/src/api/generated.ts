@@ -648,6 +648,7 @@ export interface PreflightJobsInput {
   readonly DeleteAfterDays?: number | undefined
   readonly Include?: "missing" | "all" | undefined
   readonly CheckTarget?: boolean | undefined
+  readonly WithDefaultRole?: boolean | undefined
 }
 
 export interface PreflightFinding {

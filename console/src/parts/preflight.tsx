@@ -38,8 +38,9 @@ export function usePreflight({ input, isDefaultRole }: PreflightProps): {
   const isYetToMake = isDefaultRole && hasDefault === 'no'
   const { data, error, isPending } = useQuery({
     queryKey: ['preflight', JSON.stringify(input)],
-    queryFn: async () => await roleback('PreflightJobs', { ...input, Include: 'all' }),
-    enabled: !isYetToMake && (!isDefaultRole || hasDefault !== undefined),
+    queryFn: async () =>
+      await roleback('PreflightJobs', { ...input, Include: 'all', WithDefaultRole: isDefaultRole }),
+    enabled: !isDefaultRole || hasDefault !== undefined,
   })
   return { isYetToMake, data, error, isPending }
 }
@@ -60,8 +61,6 @@ export function checksOf({ Checks, Resources }: PreflightJobsOutput): readonly {
 /** Whether everything that a job will be asked for is allowed, before it runs: what is missing, where, and the policy that would add it. */
 export function Preflight(props: PreflightProps): ReactNode {
   const { isYetToMake, data, error, isPending } = usePreflight(props)
-  if (isYetToMake)
-    return <Alert type="info">The default role is created when you go on; then its rights are checked.</Alert>
   if (error !== null) return <Problem error={error} what="check this role" />
   if (isPending || data === undefined)
     return <StatusIndicator type="loading">Checking what the role may</StatusIndicator>
@@ -69,6 +68,11 @@ export function Preflight(props: PreflightProps): ReactNode {
   const findings = [...data.Findings, ...data.Resources.flatMap(({ Findings }) => Findings)]
   return (
     <SpaceBetween size="s">
+      {isYetToMake && (
+        <Alert type="info">
+          The default role is created when you go on. What is checked are the rights that it will have.
+        </Alert>
+      )}
       <Verdict verdict={data.Verdict} missing={data.MissingCount} all={data.CheckCount} />
       {findings.map(({ Code, Message }) => (
         <Alert key={Code + Message} type="warning">
