@@ -33,5 +33,11 @@ test('inWords() names the fields of a refused input, and leaves other messages a
     ),
     'Max results “0” must be at least 1.',
   )
+  assert.equal(
+    inWords(
+      "1 validation error detected: Value '' at 'name' failed to satisfy constraint: Member must have length greater than or equal to 1",
+    ),
+    'Name is missing.',
+  )
   assert.equal(inWords('Backup vault "x" exists'), 'Backup vault "x" exists')
 })

@@ -69,6 +69,8 @@ const NOT_OF_EXTENSION = `NOT EXISTS (SELECT FROM pg_depend d WHERE d.deptype = 
 
 /** What to do about what PostgreSQL says in words of its own. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED/, ': nothing listens there. Is it started, and are host and port right?'],
+  [/ENOTFOUND/, ': no host of this name is known'],
   [
     /not support SSL/,
     ': turn TLS on there, or register with TLS mode "disable" where nobody can listen between',
