@@ -1,3 +1,4 @@
+import '../parts/parts.css'
 import {
   ListBackupJobsCommand,
   ListCopyJobsCommand,
@@ -111,6 +112,8 @@ export function Jobs(): ReactNode {
     async (token) => await pageOf(kind, filter, token),
     FOLLOW_MS,
   )
+  const isStoppable = ({ state, type, isTesting }: JobRow): boolean =>
+    isTesting === true || canStop(stoppedType(kind, type), state)
   return (
     <List<JobRow>
       title="Jobs"
@@ -176,17 +179,31 @@ export function Jobs(): ReactNode {
         {
           id: 'created',
           header: 'Created',
-          cell: ({ created }) => <span title={when(created)}>{ago(created)}</span>,
+          cell: ({ created }) => (
+            <span className="whole" title={when(created)}>
+              {ago(created)}
+            </span>
+          ),
         },
-        {
-          id: 'stop',
-          header: 'Stop',
-          cell: ({ id, state, type, isTesting }) => {
-            const stopped = stoppedType(kind, type)
-            if (!canStop(stopped, state) && isTesting !== true) return '–'
-            return <StopJob id={id} type={stopped} isInRow onStopped={pages.refresh} />
-          },
-        },
+        ...(pages.rows.some(isStoppable)
+          ? [
+              {
+                id: 'stop',
+                header: 'Stop',
+                cell: (job: JobRow) =>
+                  isStoppable(job) ? (
+                    <StopJob
+                      id={job.id}
+                      type={stoppedType(kind, job.type)}
+                      isInRow
+                      onStopped={pages.refresh}
+                    />
+                  ) : (
+                    '–'
+                  ),
+              },
+            ]
+          : []),
       ]}
     />
   )
