@@ -4,6 +4,7 @@ import Header from '@cloudscape-design/components/header'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import type { Resource } from '../api/generated.ts'
+import { queries } from '../api/queries.ts'
 import { putTags, tagChanges } from '../api/tagging.ts'
 import { awsCommand } from '../parts/aws-command.tsx'
 import { Facts } from '../parts/facts.tsx'
@@ -72,6 +73,8 @@ function EditTags({
       onClose={onClose}
       onSubmit={async () => {
         await putTags(arn, before, after)
+        // Which plans take it may be another matter now.
+        await queries.invalidateQueries({ queryKey: ['plans of', arn] })
         notify(`The tags of ${name} were changed.`)
       }}
     >
