@@ -128,7 +128,7 @@ test(
     await shows(page, page.getByText('unplanned was last backed up 3 days ago.'))
     assert.equal(await page.getByText('2 resources are overdue').count(), 0)
     // Its number leads to it, and to nothing else.
-    await page.getByRole('link', { name: '1', exact: true }).click()
+    await page.locator('.tiles a[href$="show=overdue"]').click()
     await shows(page, page.getByRole('row', { name: /unplanned.*Overdue/ }))
     assert.equal(await page.getByRole('link', { name: 'weekly' }).count(), 0)
 

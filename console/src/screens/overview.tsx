@@ -58,8 +58,11 @@ export function Overview(): ReactNode {
     queryFn: readFailures,
     ...ASKED_ANEW,
   })
-  const isGone = useMoves()
-  if (error !== null && !isDenied(error))
+  const isSilent = useMoves()
+  const isGone = isSilent || isUnreached(error)
+  const refusal = isDenied(error) ? error : null
+  // What was known stays in sight while the server is away.
+  if (error !== null && refusal === null && !(isGone && data !== undefined))
     return (
       <Screen title="Overview">
         <Problem error={error} what="see how things stand" />
@@ -90,10 +93,10 @@ export function Overview(): ReactNode {
           What is shown below is what it said last. It is asked again until it answers.
         </Alert>
       ) : (
-        <Headline numbers={data?.numbers} error={error} failures={failures.data} />
+        <Headline numbers={data?.numbers} error={refusal} failures={failures.data} />
       )}
       <GivenUp />
-      <Tiles numbers={data?.numbers} refusal={error ?? undefined} />
+      <Tiles numbers={data?.numbers} refusal={refusal ?? undefined} />
       <Container
         header={
           <Header variant="h2" description="Each square is a day; the worst that happened on it.">
@@ -101,7 +104,7 @@ export function Overview(): ReactNode {
           </Header>
         }
       >
-        {error !== null && <Refused error={error} />}
+        {refusal !== null && <Refused error={refusal} />}
         {data !== undefined && (
           <>
             <DayStrip label={`The last ${DAYS} days`} days={data.strip} />
@@ -133,7 +136,7 @@ export function Overview(): ReactNode {
 }
 
 /** What is read anew once a job moved. */
-const SHOWN = ['overview', 'first steps', 'heat', 'denials', 'damage']
+const SHOWN = ['overview', 'first steps', 'heat', 'denials', 'damage', 'growth']
 
 /**
  * Two small questions a second tell whether any backup moved; then all that is shown is read anew.
