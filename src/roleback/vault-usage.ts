@@ -9,11 +9,13 @@ import type {
 import type { Context } from '../context.ts'
 import { tagsOf } from '../store/identity/tags.ts'
 import { dayOf, listUsage, usageNow } from '../store/vaults/vault-usage.ts'
-import type { Usage } from '../store/vaults/vault-usage.ts'
+import type { Usage, UsageScope } from '../store/vaults/vault-usage.ts'
 import { vaultNamed } from './jobs.ts'
 
 const DAY_MS = 86_400_000
 const DEFAULT_DAYS = 90
+/** So many recovery points are counted for each answer: a few milliseconds. */
+const MAX_COUNTED = 10_000
 /** A forecast looks back so far, and says nothing before there is as much as a week. */
 const FORECAST_DAYS = 30
 const LEAST_DAYS = 7
@@ -38,8 +40,7 @@ export async function listVaultUsage(
   const today = dayOf(ctx.now)
   const since = today - (input.Days ?? DEFAULT_DAYS) + 1
   const known = await listUsage(ctx.store.db, scope, Math.min(since, today - FORECAST_DAYS + 1))
-  // Before the first hour of the server, or of the day.
-  const days = known.at(-1)?.day === today ? known : [...known, await usageNow(ctx.store.db, scope, ctx.now)]
+  const days = [...known.filter(({ day }) => day !== today), await usageOfToday(ctx, scope, known.at(-1))]
   return {
     Usage: days.filter(({ day }) => day >= since).map((usage) => shown(usage, isStoredShown)),
     Forecast: forecastOf(
@@ -47,6 +48,12 @@ export async function listVaultUsage(
       isStoredShown,
     ),
   }
+}
+
+/** What was written down within the last hour, where it would take long to count: a new server's first backup is seen at once. */
+async function usageOfToday(ctx: Context, scope: UsageScope, last: Usage | undefined): Promise<Usage> {
+  const isKnown = last?.day === dayOf(ctx.now) && last.recoveryPoints > MAX_COUNTED
+  return isKnown ? last : await usageNow(ctx.store.db, scope, ctx.now)
 }
 
 function shown(
