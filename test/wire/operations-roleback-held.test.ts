@@ -219,7 +219,7 @@ test('the usage of a vault is told day by day with a forecast', async () => {
   const { stdout } = await roleback(['vault', 'usage', 'grown', '--days', '2', '--stored'], { env })
   assert.match(
     stdout,
-    /DAY +RECOVERY POINTS +CONTENT +STORED\n.*14 KiB.*\n.*1 B.*\nIn 30 days at the pace of the last 11: 29 KiB, \d+ KiB stored/,
+    /DAY +RECOVERY POINTS +CONTENT +STORED\n.*14 KiB.*\n.*2 B.*\nIn 30 days at the pace of the last 11: 29 KiB, \d+ KiB stored/,
   )
   assert.ok(whole)
 })
