@@ -15,7 +15,13 @@ export async function decideForService(
   db: Queryable,
   role: { readonly roleId: string; readonly roleArn: string },
   assumption: ServiceAssumption,
-  asked: { readonly action: string; readonly resource: string; readonly region: string },
+  asked: {
+    readonly action: string
+    readonly resource: string
+    readonly region: string
+    /** Condition keys beside those that every request has. */
+    readonly context?: Readonly<Record<string, string>>
+  },
 ): Promise<ServiceDecision> {
   const assumed = await assumeForService(db, role, assumption)
   if (!assumed.ok) return { allowed: false, isAssumed: false, reason: assumed.reason }
@@ -30,7 +36,7 @@ export async function decideForService(
       action: asked.action,
       resource: asked.resource,
       resourceAccountId: assumption.sourceAccount,
-      context: contextOf(requestContext(assumed.session, facts)),
+      context: contextOf({ ...requestContext(assumed.session, facts), ...asked.context }),
     },
     await layersOf(db, assumed.session),
   )

@@ -25,6 +25,7 @@ import type {
   RestoreTestingPlanTable,
   RestoreTestingSelectionTable,
 } from '../store/plans/schema-restore-testing.ts'
+import { warnOfUnreadable } from './validators-rights.ts'
 
 /**
  * Says what the tests of a selection are to find, in the place of what it said before; an empty list takes all away. Tests that have
@@ -40,7 +41,10 @@ export async function putRestoreTestValidators(
   const { plan, selection } = await named(ctx, input)
   await ctx.authorize('iam:PassRole', selection.role_arn, passRoleContext(plan.arn))
   const tested = JSON.parse(selection.document) as TestedResources
-  const Warnings = input.Validators.length === 0 ? [] : await guardTests(ctx, namedArns(tested))
+  const Warnings =
+    input.Validators.length === 0
+      ? []
+      : [...(await guardTests(ctx, namedArns(tested))), ...(await warnOfUnreadable(ctx, plan, selection))]
   const Validators = checked(input.Validators, selection)
   const isThere = await updateTestingSelection(ctx.store.db, selection, {
     validators: JSON.stringify(Validators),
@@ -52,7 +56,7 @@ export async function putRestoreTestValidators(
     updated_at: ctx.now,
   })
   if (!isThere) throw noSuchSelection(input)
-  return { ...namesOf(input), Validators, Warnings: [...Warnings] }
+  return { ...namesOf(input), Validators, Warnings }
 }
 
 export async function getRestoreTestValidators(

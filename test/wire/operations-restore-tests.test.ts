@@ -240,6 +240,14 @@ test('a PostgreSQL database is restored beside the others under its own name, an
   assert.deepEqual(await orders.databases(), ['orders'])
   await validateOrders(arn)
   assert.deepEqual(await orders.databases(), ['orders'])
+  await assertTold('untold', { ProtectedResourceType: 'RDS', ProtectedResourceArns: [arn] }, [])
+  const statements = [allow('backup:*')]
+  const unread = await makeRole(world, 'unread', { statements })
+  const { User } = orders.connection
+  const selection = { ProtectedResourceType: 'RDS', ProtectedResourceArns: [arn], IamRoleArn: unread }
+  await assertTold('told', selection, [
+    new RegExp(`lacks rds-db:connect \\(on .*:dbuser:db-example/${User}, `),
+  ])
 })
 
 /** Validators on a database, in whole tests: one that is as it should be, and one that is not. */
@@ -275,6 +283,22 @@ async function validateOrders(arn: string): Promise<void> {
   const said = String(ill.ValidationStatusMessage)
   assert.match(said, /^SqlQuery "orders" FAILED: expected row 1 to be \["501",.*, found \["500",/)
   assert.match(said, /SqlQuery "customers" FAILED: .*relation "customers" does not exist/)
+}
+
+/** What whoever sets a validator of a selection is warned of. */
+async function assertTold(
+  RestoreTestingPlanName: string,
+  selection: Partial<RestoreTestingSelectionForCreate>,
+  expected: readonly RegExp[],
+): Promise<void> {
+  await makePlan(RestoreTestingPlanName, selection)
+  const { Warnings = [] } = await world.call('roleback', 'PutRestoreTestValidators', {
+    RestoreTestingPlanName,
+    RestoreTestingSelectionName: 'all',
+    Validators: [{ Name: 'some', ObjectCount: { Min: 1 } }],
+  })
+  assert.equal(Warnings.length, expected.length, Warnings.join())
+  for (const [at, one] of expected.entries()) assert.match(Warnings[at] ?? '', one)
 }
 
 describe('a bucket', { skip: rgwMissing() ?? false }, () => {
@@ -527,7 +551,12 @@ test('R16 validators are set by whom may read the resources and pass the role, a
     allow([...own, 'iam:PassRole']),
     allow('elasticfilesystem:ClientMount', docs.arn),
   )
-  await put(reader)
+  const { Warnings = [] } = await put(reader)
+  assert.equal(Warnings.length, 1)
+  assert.match(
+    Warnings[0] ?? '',
+    /^The validators will fail: .*role\/blind may not .* lacks elasticfilesystem:ClientMount \(on .*explicit deny/,
+  )
   assert.deepEqual((await reader('roleback', 'GetRestoreTestValidators', names)).Validators, Validators)
   // The role may restore and not read: it is the role that is asked, not the server, nor who set the validators.
   makeDue('sworn')
