@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { UpdateAccountPasswordPolicyRequest } from '../aws/generated/iam.ts'
+import { hashPassword, TooManyPasswordsError } from '../keyring/passwords.ts'
 import { findLoginProfile } from '../store/identity/login-profiles.ts'
 import { ACCOUNT, allow, asUser, awsError, callIam, openWorld } from './iam.fixture.ts'
 import type { World } from './iam.fixture.ts'
@@ -202,6 +203,20 @@ test('who guesses at the old password is held back, and let go by time and by a 
   await assert.rejects(change(FIRST, SECOND), held, 'each failure doubles the wait')
   await callIam(world, world.root, 'UpdateLoginProfile', { UserName: 'anna', Password: THIRD })
   await change(THIRD, SECOND)
+  await world.store.close()
+})
+
+test('an old password that the server is too busy to look at counts as no guess', async () => {
+  const world = await openWorld()
+  await withUser(world, 'anna')
+  await callIam(world, world.root, 'CreateLoginProfile', { UserName: 'anna', Password: FIRST })
+  const anna = await asUser(world, 'anna')
+  const change = async (): Promise<unknown> =>
+    await callIam(world, anna, 'ChangePassword', { OldPassword: FIRST, NewPassword: SECOND })
+  const strangers = Array.from({ length: 18 }, () => hashPassword('guess'))
+  for (let i = 0; i < 7; i++) await assert.rejects(change(), TooManyPasswordsError)
+  await Promise.all(strangers)
+  await change()
   await world.store.close()
 })
 

@@ -7,7 +7,7 @@ import {
   replacePassword,
 } from '../access/login-profile.ts'
 import type { PreparedPassword } from '../access/login-profile.ts'
-import { countGuess, forgive, nameSubject, passwordSubject } from '../access/back-off.ts'
+import { countGuess, forgive, nameSubject, passwordSubject, takeBack } from '../access/back-off.ts'
 import { userArn } from '../access/identity-arns.ts'
 import { recordRuling } from '../access/own-decisions.ts'
 import { AwsError } from '../aws/error.ts'
@@ -122,9 +122,7 @@ async function changePassword(ctx: Context, input: ChangePasswordRequest): Promi
       'The old password was wrong too often. Try again in a few minutes, or ask an administrator for a new one',
     )
   }
-  if (!(await isUsersPassword(ctx.serverKey, profile, input.OldPassword))) {
-    throw await wrongPassword(ctx, user)
-  }
+  if (!(await isOldPassword(ctx, profile, input.OldPassword))) throw await wrongPassword(ctx, user)
   await forgive(ctx.store.db, subject)
   const prepared = await prepare(ctx, user, profile, input.NewPassword)
   if (isUnchanged(ctx.serverKey, prepared)) {
@@ -135,6 +133,16 @@ async function changePassword(ctx: Context, input: ChangePasswordRequest): Promi
     if (!(await replacePassword(tx, user, prepared, change))) throw changedMeanwhile(user)
     return {}
   })
+}
+
+/** Where nothing was looked at, the guess is none: strangers who keep the server busy must not lock anybody out. */
+async function isOldPassword(ctx: Context, profile: LoginProfileTable, password: string): Promise<boolean> {
+  try {
+    return await isUsersPassword(ctx.serverKey, profile, password)
+  } catch (error) {
+    await takeBack(ctx.store.db, passwordSubject(profile.user_id))
+    throw error
+  }
 }
 
 async function prepare(

@@ -172,6 +172,8 @@ async function newPasswordOf(
   }
   if (!isExpired && profile.reset_required === 0) {
     if (NewPassword === undefined) return undefined
+    // Whoever tries says nothing of it otherwise, and learns that everything is right.
+    await record(ctx, named, 'Deny', 'a new password was given for one that need not be changed')
     throw new InvalidParameterValueException(
       'NewPassword is for a password that must be changed. Leave it away, and change yours with iam:ChangePassword once you are signed in',
       { Context: 'NewPassword' },

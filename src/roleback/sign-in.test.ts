@@ -15,6 +15,7 @@ import { insertAccount, updateAccount } from '../store/identity/accounts.ts'
 import { insertUser } from '../store/identity/identities.ts'
 import { insertLoginProfile, rememberPassword, updateLoginProfile } from '../store/identity/login-profiles.ts'
 import { insertMfaDevice } from '../store/identity/mfa-devices.ts'
+import { listAudit } from '../store/audit/audit.ts'
 import { openTestChain } from '../store/audit/audit.fixture.ts'
 import { openStore } from '../store/store.ts'
 import { signIn } from './sign-in.ts'
@@ -300,6 +301,12 @@ test('a password that must be changed opens nothing until another is given, whic
   await assert.rejects(
     enter({ Password: NEW, NewPassword: PASSWORD }),
     code('InvalidParameterValueException'),
+  )
+  // Whoever asks that way has learnt that password and code are right.
+  const { rows } = await listAudit(world.store.db, { accountId: ACCOUNT }, { limit: 1 })
+  assert.deepEqual(
+    rows.map(({ effect, reason }) => [effect, reason]),
+    [['Deny', 'a new password was given for one that need not be changed']],
   )
   await world.store.close()
 })
