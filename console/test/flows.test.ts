@@ -69,6 +69,12 @@ test(
     await page.getByRole('heading', { level: 1, name: 'Explain a refusal' }).waitFor()
     await shows(page, page.getByText('dba may not iam:PassRole'))
     await shows(page, page.getByText('databases-only, PassTheDatabaseRole'))
+
+    await goTo(page, '/reports')
+    await page.getByRole('button', { name: 'Write now' }).click()
+    await shows(page, page.getByText('You may not have this report written'))
+    await page.getByRole('link', { name: 'Explain', exact: true }).click()
+    await shows(page, page.getByText('dba may not backup:StartReportJob'))
     assert.deepEqual(complaints, [])
     await page.close()
   },

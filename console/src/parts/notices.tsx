@@ -21,13 +21,12 @@ function publish(next: readonly FlashbarProps.MessageDefinition[]): void {
   for (const listener of listeners) listener()
 }
 
-export function notify(content: ReactNode, type: FlashbarProps.Type = 'success'): void {
+export function notify(content: ReactNode, type: FlashbarProps.Type = 'success', header?: string): void {
   const id = `notice-${++last}`
   saidAt.set(id, Date.now())
   const onDismiss = (): void => publish(notices.filter((one) => one.id !== id))
-  publish(
-    [{ id, type, content, dismissible: true, dismissLabel: 'Dismiss', onDismiss }, ...notices].slice(0, 5),
-  )
+  const notice = { id, type, header, content, dismissible: true, dismissLabel: 'Dismiss', onDismiss }
+  publish([notice, ...notices].slice(0, 5))
 }
 
 export function Notices(): ReactNode {

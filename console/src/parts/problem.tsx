@@ -5,6 +5,7 @@ import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 import { inWords } from './allowed.ts'
 import { Link } from './link.tsx'
+import { notify } from './notices.tsx'
 import { isUnreached } from '../api/queries.ts'
 
 /** The id by which a refusal is explained, as the server says it at the end of its sentence. */
@@ -44,6 +45,17 @@ export function Refused({ error }: { readonly error: Error }): ReactNode {
   )
 }
 
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
+
+const headerOf = (error: Error, what: string): string =>
+  isDenied(error) ? `You may not ${what}` : `Could not ${what}`
+
+/** The same above the screen, of what a single click would have done. */
+export function notifyProblem(error: unknown, what: string): void {
+  const failure = asError(error)
+  notify(<Message text={failure.message} />, isDenied(failure) ? 'warning' : 'error', headerOf(failure, what))
+}
+
 interface ProblemProps {
   readonly error: unknown
   /** What could not be done, e.g. "list backup vaults". */
@@ -57,12 +69,12 @@ const UNREACHED = 'The server does not answer.'
 /** Whatever went wrong, in the server's words; what was refused can be explained. */
 export function Problem({ error, what, instead }: ProblemProps): ReactNode {
   const navigate = useNavigate()
-  const failure = error instanceof Error ? error : new Error(String(error))
+  const failure = asError(error)
   const id = authorizationId(failure)
   return (
     <Alert
       type={isDenied(failure) ? 'warning' : 'error'}
-      header={isDenied(failure) ? `You may not ${what}` : `Could not ${what}`}
+      header={headerOf(failure, what)}
       action={
         id !== undefined &&
         instead === undefined && <Button onClick={() => void navigate(explainPath(id))}>Explain</Button>

@@ -19,7 +19,7 @@ import { Actions } from '../parts/layout.tsx'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
-import { Message } from '../parts/problem.tsx'
+import { Message, notifyProblem } from '../parts/problem.tsx'
 import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 
@@ -41,7 +41,7 @@ export function Discovery(): ReactNode {
       notify(`${Name} looks now.`, 'info')
       pages.refresh()
     } catch (failure) {
-      notify(<Message text={(failure as Error).message} />, 'error')
+      notifyProblem(failure, 'have this rule look now')
     }
   }
   return (

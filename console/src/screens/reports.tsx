@@ -28,7 +28,7 @@ import { List } from '../parts/list.tsx'
 import { NameField, isName } from '../parts/name-field.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
-import { Message, Problem } from '../parts/problem.tsx'
+import { Message, Problem, notifyProblem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
 
@@ -58,7 +58,7 @@ export function Reports(): ReactNode {
       await backup.send(new StartReportJobCommand({ ReportPlanName }))
       notify(`The report ${ReportPlanName} is being made.`, 'info')
     } catch (failure) {
-      notify(<Message text={(failure as Error).message} />, 'error')
+      notifyProblem(failure, 'have this report written')
     }
     pages.refresh()
   }

@@ -21,7 +21,7 @@ import { fromSeconds, when } from '../../parts/format.ts'
 import { List } from '../../parts/list.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
-import { Message } from '../../parts/problem.tsx'
+import { notifyProblem } from '../../parts/problem.tsx'
 import { ShownOnce } from '../../parts/shown-once.tsx'
 import type { NewKey } from '../../parts/shown-once.tsx'
 import { State } from '../../parts/state.tsx'
@@ -45,7 +45,7 @@ export function AccessKeys({ user }: { readonly user: string }): ReactNode {
       notify(`${id} is ${Status.toLowerCase()}.`)
       pages.refresh()
     } catch (failure) {
-      notify(<Message text={(failure as Error).message} />, 'error')
+      notifyProblem(failure, 'switch this access key on or off')
     }
   }
   return (

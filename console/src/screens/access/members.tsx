@@ -18,7 +18,7 @@ import { List } from '../../parts/list.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
 import type { Page } from '../../parts/pages.ts'
-import { Message } from '../../parts/problem.tsx'
+import { notifyProblem } from '../../parts/problem.tsx'
 
 interface Membership {
   readonly name: string
@@ -89,7 +89,7 @@ function Memberships({ title, what, link, about, pageOf, pairOf }: MembershipsPr
       notify('The membership was ended.')
       pages.refresh()
     } catch (failure) {
-      notify(<Message text={(failure as Error).message} />, 'error')
+      notifyProblem(failure, 'end this membership')
     }
   }
   return (

@@ -21,7 +21,7 @@ import { List } from '../../parts/list.tsx'
 import { NameField, isName } from '../../parts/name-field.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
-import { Message } from '../../parts/problem.tsx'
+import { notifyProblem } from '../../parts/problem.tsx'
 
 const TYPES = [
   { value: 'WEBHOOK', label: 'Webhook' },
@@ -47,7 +47,7 @@ export function Notifications(): ReactNode {
     try {
       await what()
     } catch (failure) {
-      notify(<Message text={(failure as Error).message} />, 'error')
+      notifyProblem(failure, 'send it anything')
     }
     pages.refresh()
   }
