@@ -99,8 +99,9 @@ export interface BackupSink {
   /** Gives the kind's ThreadReader its settings, once, before the first `range` content. */
   readWith(settings: Connection['settings']): void
   /**
-   * Adds the next item; wait for the promise, where one comes back, before adding more (the pipeline is full). That of a stream
-   * resolves when its last byte was taken, so that what it reads from may be closed then.
+   * Adds the next item, which is the sink's from then on: nobody may write to its key and metadata any more. Wait for the promise,
+   * where one comes back, before adding more (the pipeline is full). That of a stream resolves when its last byte was taken, so that
+   * what it reads from may be closed then.
    */
   add(item: Item, content: Content): void | Promise<void>
   /** An item that could not be read: it is counted, the first reasons are kept, the point ends PARTIAL. */

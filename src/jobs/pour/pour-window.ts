@@ -58,11 +58,7 @@ export class ItemWindow {
 
   /** The next item; `finish` says later what became of it. */
   open(item: Item): PendingItem {
-    const { kind, size } = item
-    const pending: PendingItem = {
-      item: { key: Uint8Array.from(item.key), kind, meta: Uint8Array.from(item.meta), size },
-      result: undefined,
-    }
+    const pending: PendingItem = { item, result: undefined }
     this.#items.push(pending)
     this.#heldBytes += item.key.length + item.meta.length
     return pending
@@ -72,7 +68,7 @@ export class ItemWindow {
   addDone(item: Item, depth: number, ids: Buffer): void {
     const kept = { meta: item.meta, size: item.size, depth, ids }
     if (this.isEmpty) return this.#keep(item, kept)
-    this.open(item).result = { kept: { ...kept, meta: Uint8Array.from(item.meta) } }
+    this.open(item).result = { kept }
   }
 
   /**
