@@ -9,7 +9,7 @@ import { lifecycleProblem, noColdStorage } from '../plans/lifecycle.ts'
 import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../plans/plan.ts'
 import type { PlanDocument } from '../plans/plan.ts'
 import { ScheduleError } from '../plans/schedule-error.ts'
-import { DEFAULT_SCHEDULE, DEFAULT_TIMEZONE, parseSchedule } from '../plans/schedule.ts'
+import { checkIsDue, DEFAULT_SCHEDULE, DEFAULT_TIMEZONE, parseSchedule } from '../plans/schedule.ts'
 import type { ScheduledRule } from '../store/plans/plans.ts'
 import { findVault } from '../store/vaults/vaults.ts'
 import { vaultArn } from './arns.ts'
@@ -58,7 +58,7 @@ export async function planDocument(
   for (const rule of input.Rules) {
     if (names.has(rule.RuleName)) throw ruleError(rule, 'another rule of the plan has this name')
     names.add(rule.RuleName)
-    await checkRule(ctx, rule)
+    await checkRule(ctx, rule, earlier)
   }
   const ids = new Map(earlier?.Rules.map(({ RuleName, RuleId }) => [RuleName, RuleId]))
   const rules = input.Rules.map((rule) => ({ ...filledIn(rule), RuleId: ids.get(rule.RuleName) ?? uuid() }))
@@ -92,7 +92,11 @@ function filledIn(rule: BackupRuleInput): BackupRuleInput {
   }
 }
 
-async function checkRule(ctx: Context, rule: BackupRuleInput): Promise<void> {
+async function checkRule(
+  ctx: Context,
+  rule: BackupRuleInput,
+  earlier: StoredPlan | undefined,
+): Promise<void> {
   const start = rule.StartWindowMinutes ?? DEFAULT_START_WINDOW_MIN
   if (start < MIN_START_WINDOW_MIN || start > MAX_WINDOW_MIN)
     throw ruleError(
@@ -106,12 +110,17 @@ async function checkRule(ctx: Context, rule: BackupRuleInput): Promise<void> {
   checkTags(rule.RecoveryPointTags ?? {})
   const tags = Object.keys(rule.RecoveryPointTags ?? {}).length
   if (tags > MAX_RULE_TAGS) throw ruleError(rule, `it adds ${tags} tags, the limit is ${MAX_RULE_TAGS}`)
-  scheduleOf(rule, ctx.now)
+  checkSchedule(ctx, rule, earlier)
   const vault = await findVault(ctx.store.db, ctx.accountId, ctx.region, rule.TargetBackupVaultName)
   const lifecycle = lifecycleProblem(rule.Lifecycle, noColdStorage(vault))
   if (lifecycle !== undefined) throw ruleError(rule, lifecycle)
   if (vault === undefined)
     throw ruleError(rule, `Backup vault ${rule.TargetBackupVaultName} does not exist. Create it first`)
+  if (vault.vault_type !== 'BACKUP_VAULT')
+    throw ruleError(
+      rule,
+      `Backup vault ${vault.name} is logically air-gapped: only copies go into it. Name it in CopyActions, and another vault here`,
+    )
   await checkCopyActions(ctx, rule)
 }
 
@@ -156,14 +165,24 @@ function checkUnavailable(rule: BackupRuleInput): void {
   }
 }
 
-function scheduleOf(rule: BackupRuleInput, anchor: number) {
+/** One that has come to its end does not keep the rest of its plan from being changed. */
+function checkSchedule(ctx: Context, rule: BackupRuleInput, earlier: StoredPlan | undefined): void {
   const expression = rule.ScheduleExpression ?? DEFAULT_SCHEDULE
+  const isAsBefore = earlier?.Rules.some(
+    (one) => one.RuleName === rule.RuleName && one.ScheduleExpression === expression,
+  )
   try {
-    return parseSchedule(expression, rule.ScheduleExpressionTimezone ?? DEFAULT_TIMEZONE, anchor)
+    const schedule = scheduleOf(rule, ctx.now)
+    if (isAsBefore !== true) checkIsDue(schedule, ctx.now)
   } catch (error) {
     if (!(error instanceof ScheduleError)) throw error
     throw ruleError(rule, `Invalid schedule ${expression}: ${error.message}`)
   }
+}
+
+function scheduleOf(rule: BackupRuleInput, anchor: number) {
+  const { ScheduleExpression = DEFAULT_SCHEDULE, ScheduleExpressionTimezone = DEFAULT_TIMEZONE } = rule
+  return parseSchedule(ScheduleExpression, ScheduleExpressionTimezone, anchor)
 }
 
 /** When the rules of a new version are due; one whose schedule stays counts on from where it was. */

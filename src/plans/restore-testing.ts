@@ -1,5 +1,5 @@
 import { ScheduleError } from './schedule-error.ts'
-import { DEFAULT_TIMEZONE, parseSchedule } from './schedule.ts'
+import { checkIsDue, DEFAULT_TIMEZONE, parseSchedule } from './schedule.ts'
 import type { Schedule } from './schedule.ts'
 
 /** What a restore testing plan says, with AWS's defaults filled in. */
@@ -99,7 +99,8 @@ export function testingDocument(
   )
   inRange(document.StartWindowHours, [1, MAX_START_HOURS], 'StartWindowHours')
   try {
-    testingSchedule(document, now)
+    const schedule = testingSchedule(document, now)
+    if (document.ScheduleExpression !== earlier?.ScheduleExpression) checkIsDue(schedule, now)
   } catch (error) {
     if (error instanceof ScheduleError)
       throw new RestoreTestingError(`Invalid ScheduleExpression: ${error.message}`, { cause: error })

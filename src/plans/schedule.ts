@@ -39,6 +39,14 @@ export function parseSchedule(expression: string, timezone: string, anchor: numb
   return cronSchedule(expression, timezone, toCronPattern(inside as string))
 }
 
+/** @throws {ScheduleError} Where a schedule that is new would be due at no time: nobody would notice that nothing is backed up. */
+export function checkIsDue(schedule: Schedule, now: number): void {
+  if (schedule.next(now) !== undefined) return
+  throw new ScheduleError(
+    `"${schedule.expression}" is due at no time from now on: name a day that its months have, and a year to come`,
+  )
+}
+
 function cronSchedule(expression: string, timezone: string, pattern: string): Schedule {
   let cron: Cron
   try {

@@ -143,9 +143,17 @@ test('a plan is made, read with its next runs, changed in versions, listed and d
 })
 
 test('a plan that cannot work is refused with the rule and the reason', async () => {
+  await world.call('backup', 'CreateLogicallyAirGappedBackupVault', {
+    BackupVaultName: 'gapped',
+    MinRetentionDays: 7,
+    MaxRetentionDays: 30,
+  })
   const cases: readonly (readonly [Partial<BackupRuleInput>, string])[] = [
     [{ ScheduleExpression: 'cron(0/5 * * * ? *)' }, 'once an hour at most'],
+    [{ ScheduleExpression: 'cron(0 5 31 2 ? *)' }, 'is due at no time from now on'],
+    [{ ScheduleExpression: 'cron(0 5 * * ? 1999)' }, 'is due at no time from now on'],
     [{ ScheduleExpressionTimezone: 'Mars/Olympus' }, 'is no time zone'],
+    [{ TargetBackupVaultName: 'gapped' }, 'is logically air-gapped: only copies go into it'],
     [{ TargetBackupVaultName: 'absent' }, 'Backup vault absent does not exist'],
     [{ StartWindowMinutes: 59 }, 'StartWindowMinutes must be 60 to'],
     [{ CompletionWindowMinutes: 0 }, 'CompletionWindowMinutes must be 1 to'],

@@ -127,6 +127,7 @@ test('a plan that cannot work is refused with the member and the reason', async 
   const cases: readonly (readonly [Partial<RestoreTestingPlanForCreate>, string])[] = [
     [{ RestoreTestingPlanName: 'with-dash' }, 'Invalid restore testing plan name'],
     [{ ScheduleExpression: 'cron(0/5 * * * ? *)' }, 'Invalid ScheduleExpression'],
+    [{ ScheduleExpression: 'cron(0 5 30 2 ? *)' }, 'is due at no time from now on'],
     [{ StartWindowHours: 169 }, 'StartWindowHours must be 1 to 168'],
     [
       { RecoveryPointSelection: { ...points, SelectionWindowDays: 366 } },
