@@ -5,7 +5,7 @@ import type { S3StoreSettings } from '../src/blobs/thread-wire.ts'
 import { directoryDriver } from '../src/drivers/directory/directory.ts'
 import { contractSession } from '../src/drivers/driver.contract.ts'
 import { checkPacksInThreads } from '../src/jobs/upkeep/check-packs.ts'
-import { repackInThreads } from '../src/jobs/upkeep/repack-packs.ts'
+import { RepackThreads } from '../src/jobs/upkeep/repack-packs.ts'
 import { openPointReader } from '../src/jobs/pour/pour-restore.ts'
 import { pourBackup } from '../src/jobs/pour/pour.ts'
 import { sweepVault } from '../src/vault/sweep/sweep.ts'
@@ -117,6 +117,9 @@ async function check(): Promise<void> {
 }
 
 async function sweep(of: Vault, points: readonly string[]): Promise<void> {
+  // As the server's job of a vault of this size begins.
+  await using threads = new RepackThreads()
+  threads.start()
   for (const pointId of points) await of.deletePoint(pointId, 'bench')
   let generation = 2
   const { storedBytes, usedBytes } = await sweepVault(of, {
@@ -125,7 +128,7 @@ async function sweep(of: Vault, points: readonly string[]): Promise<void> {
     oldestLive: () => Promise.resolve(undefined),
     now: Date.now(),
     graceMs: 0,
-    repack: repackInThreads,
+    repack: threads.repack,
   })
   // What recovery points need of a pack may keep it; so little that nothing is freed is right, more than that is not.
   if (storedBytes > usedBytes * MAX_LEFT) throw new Error('A sweep left too much')

@@ -1,4 +1,3 @@
-import { Worker } from 'node:worker_threads'
 import type { BlobLocation } from '../../blobs/blob-store.ts'
 import { portsIn } from '../../blobs/open.ts'
 import type { PackReport } from '../../vault/verify/check-pack.ts'
@@ -6,7 +5,7 @@ import type { IndexMemory } from '../../vault/chunks/chunk-index.ts'
 import { checkPacksHere } from '../../vault/verify/verify.ts'
 import type { CheckPacks } from '../../vault/verify/verify.ts'
 import { defaultThreads } from '../pour/pour-pool.ts'
-import { THREAD_LIMITS, workInThreads } from './pack-threads.ts'
+import { startPackThread, workInThreads } from './pack-threads.ts'
 
 /** What a thread of a check is started with. The vault key crosses in memory only. */
 export interface CheckSetup {
@@ -26,20 +25,14 @@ export const checkPacksInThreads: CheckPacks = async (vault, index, names, on, s
     return await checkPacksHere(vault, index, names, on, signal)
   const { keys } = vault
   const setup = { vaultId: keys.vaultId, vaultKey: keys.export(), index: index.memory }
-  const threads = Array.from({ length: Math.min(defaultThreads(), names.length) }, () =>
-    startThread({ ...setup, location: locate() }),
-  )
+  const script = new URL('./check-thread.ts', import.meta.url)
+  const threads = Array.from({ length: Math.min(defaultThreads(), names.length) }, () => {
+    const workerData: CheckSetup = { ...setup, location: locate() }
+    return startPackThread(script, { workerData, transferList: portsIn(workerData.location) })
+  })
   const onReport = (report: PackReport): void => {
     on.bytes(report.bytes)
     on.report(report)
   }
   await workInThreads(threads, names, onReport, signal)
-}
-
-function startThread(setup: CheckSetup): Worker {
-  return new Worker(new URL('./check-thread.ts', import.meta.url), {
-    workerData: setup,
-    transferList: portsIn(setup.location),
-    resourceLimits: THREAD_LIMITS,
-  })
 }

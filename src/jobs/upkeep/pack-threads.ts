@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import type { MessagePort, Worker } from 'node:worker_threads'
+import { Worker } from 'node:worker_threads'
+import type { MessagePort, WorkerOptions } from 'node:worker_threads'
 import { fromCrossed, toCrossed } from '../thread-errors.ts'
 import type { CrossedError } from '../thread-errors.ts'
 
@@ -27,42 +28,56 @@ export function workOn<Task>(port: MessagePort, work: (task: Task | undefined) =
   })
 }
 
-export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 }
+const THREAD_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 }
+
+export interface PackThread {
+  readonly worker: Worker
+  /** Rejects when the thread ends, as it must not by itself. */
+  readonly ended: Promise<never>
+}
+
+export function startPackThread(script: URL, options: WorkerOptions = {}): PackThread {
+  const worker = new Worker(script, { ...options, resourceLimits: THREAD_LIMITS })
+  return { worker, ended: endOf(worker) }
+}
 
 /**
- * Ends the threads in any case.
+ * Ends the threads in any case: at once where all went well, when they hold nothing any more; else it waits for that.
  * @returns What each thread answered last. @throws What a thread threw, or why it was stopped.
  */
 export async function workInThreads<Task, Report, Last>(
-  threads: readonly Worker[],
+  threads: readonly PackThread[],
   tasks: Iterable<Task>,
   onReport: (report: Report) => void,
   signal: AbortSignal | undefined,
 ): Promise<Last[]> {
   const left = tasks[Symbol.iterator]()
-  const work = async (thread: Worker): Promise<Last> => {
-    const ended = endOf(thread)
+  const work = async ({ worker, ended }: PackThread): Promise<Last> => {
     for (;;) {
       const { done = false, value } = left.next()
       const next: TaskMessage<Task> = { task: done ? undefined : (value as Task) }
-      thread.postMessage(next)
-      const [message] = (await Promise.race([once(thread, 'message', { signal }), ended])) as [DoneMessage]
+      worker.postMessage(next)
+      const [message] = (await Promise.race([once(worker, 'message', { signal }), ended])) as [DoneMessage]
       if ('failed' in message) throw fromCrossed(message.failed)
       if (done) return message.answer as Last
       onReport(message.answer as Report)
     }
   }
   try {
-    return await Promise.all(threads.map(work))
+    const answers = await Promise.all(threads.map(work))
+    void endThreads(threads)
+    return answers
   } catch (error) {
+    await endThreads(threads)
     signal?.throwIfAborted()
     throw error
-  } finally {
-    await Promise.all(threads.map((thread) => thread.terminate()))
   }
 }
 
-/** Rejects when the thread ends, as it must not by itself. */
+export async function endThreads(threads: readonly PackThread[]): Promise<void> {
+  await Promise.all(threads.map(({ worker }) => worker.terminate()))
+}
+
 function endOf(thread: Worker): Promise<never> {
   const ended = new Promise<never>((_, reject) => {
     thread.once('error', reject)

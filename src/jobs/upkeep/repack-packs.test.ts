@@ -20,7 +20,7 @@ import { repackHere } from '../../vault/sweep/repack.ts'
 import { openVault } from '../../vault/vault.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { verifyVault } from '../../vault/verify/verify.ts'
-import { repackInThreads } from './repack-packs.ts'
+import { RepackThreads, repackInThreads } from './repack-packs.ts'
 
 interface Case extends Disposable {
   readonly path: string
@@ -60,12 +60,16 @@ const unfinishedIn = (path: string): string[] =>
 test('packs written anew in threads hold what is used, and nothing else is left', async () => {
   using at = await halfUsed()
   const { vault, coordinator, kept } = at
-  const result = await coordinator.sweep(vault, { repack: repackInThreads })
+  await using threads = new RepackThreads()
+  threads.start()
+  const result = await coordinator.sweep(vault, { repack: threads.repack })
   assert.ok(result.repackedPacks >= 2, `${result.repackedPacks} packs were written`)
   assert.ok(result.storedBytes <= result.usedBytes * 1.06, `${result.storedBytes} of ${result.usedBytes}`)
   for (const [pointId, files] of kept) assert.deepEqual(await restore(vault, pointId), files)
   assert.deepEqual((await verifyVault(vault, { readData: true })).problems, [])
   assert.deepEqual(unfinishedIn(at.path), [])
+  // What was started and is not needed keeps this process alive until it is ended.
+  threads.start()
 })
 
 test('damage that a thread meets is told as in this one, and nothing is freed', async () => {

@@ -18,7 +18,7 @@ import type { Vault } from '../../vault/vault.ts'
 import { sealColdPlace } from '../points/cold-place.ts'
 import { JobFailedError } from '../errors.ts'
 import { missingPoints } from './missing-points.ts'
-import { repackInThreads } from './repack-packs.ts'
+import { RepackThreads } from './repack-packs.ts'
 import { protectionOf, whyKept } from '../plans/protection.ts'
 import type { Protection } from '../plans/protection.ts'
 import { queueSweep } from './sweep-queue.ts'
@@ -32,6 +32,9 @@ import type { Tier } from '../vaults/vault-storages.ts'
 const GRACE_MS = 0
 /** What a running job may still need is looked at again after so long, in milliseconds. */
 const AGAIN_MS = 60_000
+
+/** A vault of so much probably has something to be written anew, and a sweep of it takes longer than two threads take to start. */
+const MUCH_BYTES: number = 128 * 1024 * 1024
 
 /** Frees what no recovery point of a vault uses, without stopping anybody who writes or reads it. */
 export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
@@ -50,6 +53,8 @@ export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOut
   let dropped = 0
   let result = NOTHING
   for (const opened of cold === undefined ? [warm] : [warm, cold]) {
+    await using threads = new RepackThreads()
+    if (vault.stored_bytes >= MUCH_BYTES) threads.start()
     const listed = await listComplete(tools, opened, vault, opened === cold ? 'cold' : 'warm')
     dropped += await dropUnfinishedPoints(tools, opened, protection, listed)
     const swept = await sweepVault(opened, {
@@ -60,7 +65,7 @@ export async function runSweep(tools: JobTools, job: RunningJob): Promise<JobOut
       oldestLive: () => oldestLiveGeneration(db, vault, row.job_id),
       now: tools.clock.now(),
       graceMs: GRACE_MS,
-      repack: repackInThreads,
+      repack: threads.repack,
       signal: job.signal,
     })
     result = sumOf(result, swept)
