@@ -6,6 +6,8 @@ import { after, before, test } from 'node:test'
 import * as S3 from '@aws-sdk/client-s3'
 import { callerOf } from '../src/aws/client.ts'
 import type { Call } from '../src/aws/client.ts'
+import { EncryptionKeys } from '../src/keyring/encryption-keys.ts'
+import type { EncryptionKey } from '../src/keyring/encryption-keys.ts'
 import { makeRecoveryKit } from '../src/keyring/recovery-kit.ts'
 import { fromBase32, totpCode, totpStep } from '../src/lib/totp.ts'
 import { sealedHolds } from '../src/jobs/plans/protection.ts'
@@ -68,6 +70,7 @@ const LOCKS = {
 
 /** A vault of compliance mode under an encryption key. */
 const KEYED = { BackupVaultName: 'keyed' }
+const DEPARTMENT = Buffer.alloc(32, 6).toString('base64')
 
 const CALLERS: readonly Caller[] = ['root', 'administrator', 'user']
 /** Who has vaults of their own: each costs time. */
@@ -93,7 +96,7 @@ before(async () => {
   world = await openWorld({
     serve: {
       coldRoot: [`${REGION}=${coldRoot}`],
-      encryptionKey: [`department=command:/bin/echo ${Buffer.alloc(32, 6).toString('base64')}`],
+      encryptionKey: [`department=command:/bin/echo ${DEPARTMENT}`],
     },
   })
   callers.set('root', world.call)
@@ -115,7 +118,10 @@ before(async () => {
   await world.call('backup', 'PutBackupVaultLockConfiguration', { ...KEYED, ...LOCKS.compliance })
   await sealingDone(world)
   await letServerRun(world, 4)
-  for (const kind of KINDS) await lockFinal(kind)
+  for (const kind of KINDS) await lockFinal(`${kind}-compliance`)
+  const source = { kind: 'command', program: '/bin/echo', args: [DEPARTMENT] } as const
+  const keys = new EncryptionKeys(new Map([['department', source]]), Date.now)
+  await lockFinal(KEYED.BackupVaultName, await keys.load('department'))
 })
 after(async () => {
   await world[Symbol.asyncDispose]()
@@ -132,12 +138,8 @@ async function lockedVault(kind: string, mode: Mode): Promise<void> {
   await world.call('backup', 'PutBackupVaultLockConfiguration', { BackupVaultName, ...LOCKS[mode] })
 }
 
-async function lockFinal(kind: string): Promise<void> {
-  await sealedIn(
-    world,
-    `${kind}-compliance`,
-    ({ record }) => (record['lock'] as { isFinal?: true }).isFinal === true,
-  )
+async function lockFinal(vault: string, under?: EncryptionKey): Promise<void> {
+  await sealedIn(world, vault, ({ record }) => (record['lock'] as { isFinal?: true }).isFinal === true, under)
 }
 
 const olderCopyOf = (vault: string): string => `${directoryOf(world, vault)}-older`

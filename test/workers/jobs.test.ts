@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomFillSync } from 'node:crypto'
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, mock, test } from 'node:test'
@@ -33,9 +34,12 @@ describe('Jobs', { skip: postgresMissing() ?? false }, () => {
   let orders: Orders
   let role: string
   let database: string
+  const keys = mkdtempSync(join(tmpdir(), 'roleback-jobs-'))
+  const stick = join(keys, 'stick.key')
 
   before(async () => {
-    world = await openWorld()
+    writeFileSync(stick, Buffer.alloc(32, 4).toString('base64'), { mode: 0o400 })
+    world = await openWorld({ serve: { encryptionKey: [`stick=file:${stick}`] } })
     orders = await startOrders(world)
     await makeVault(world, 'jobs')
     role = await makeRole(world, 'worker', { statements: [ALL_RIGHTS] })
@@ -44,6 +48,7 @@ describe('Jobs', { skip: postgresMissing() ?? false }, () => {
   after(async () => {
     await world[Symbol.asyncDispose]()
     await orders[Symbol.asyncDispose]()
+    rmSync(keys, { recursive: true, force: true })
   })
 
   const input = (ResourceArn: string) => ({ ...VAULT, ResourceArn, IamRoleArn: role })
@@ -60,6 +65,28 @@ describe('Jobs', { skip: postgresMissing() ?? false }, () => {
       return waiting.length > 0 ? true : undefined
     })
   }
+
+  // First of all: a server that has read what is set looks again after ten seconds.
+  test('a backup reads its database no faster than the limit of bandwidth', async () => {
+    await orders.server.sql(
+      `CREATE TABLE noise AS SELECT md5(random()::text) || md5(random()::text) AS text FROM generate_series(1, 6000);
+       ALTER TABLE noise OWNER TO shop`,
+      'orders',
+    )
+    const rate = 256 * 1024
+    const Windows = [{ FromHour: 0, ToHour: 24, BytesPerSecond: rate }]
+    await world.call('roleback', 'PutJobLimits', { Bandwidth: { TimeZone: 'UTC', Windows } })
+    await makeVault(world, 'line')
+    const job = await backUp(world, { ...input(database), BackupVaultName: 'line' })
+    await world.call('roleback', 'PutJobLimits', {})
+    await orders.server.sql('DROP TABLE noise', 'orders')
+    assert.equal(job.State, 'COMPLETED', String(job.StatusMessage))
+    const seconds = ((job.CompletionDate as Date).getTime() - (job.CreationDate as Date).getTime()) / 1000
+    // What a pipe gives at once goes ahead of its time.
+    const bytes = (job.BackupSizeInBytes ?? 0) - 64 * 1024
+    assert.ok(bytes > rate / 2, `${bytes} bytes`)
+    assert.ok(seconds >= bytes / rate, `${bytes} bytes in ${seconds} s are more than ${rate} a second`)
+  })
 
   test('a stopped backup ends ABORTED with AWS’s message, leaves no recovery point and no pg_dump', async () => {
     await using _held = await orders.hold()
@@ -187,6 +214,52 @@ describe('Jobs', { skip: postgresMissing() ?? false }, () => {
       const left = await world.call('backup', 'ListRecoveryPointsByBackupVault', VAULT)
       return left.RecoveryPoints?.length === 0 ? true : undefined
     })
+  })
+
+  test('a backup that waits for its source ends within 20 s of its vault’s encryption key being taken away, and comes through once it is back', async () => {
+    const { EncryptionKey } = await world.call('roleback', 'CreateEncryptionKey', { Name: 'stick' })
+    const under = { BackupVaultName: 'under', EncryptionKeyArn: EncryptionKey.KeyArn }
+    await world.call('backup', 'CreateBackupVault', under)
+    // A job under way cannot end its own timer while timers are not real: it would keep this process from ending.
+    await until('what runs to end', () => {
+      const left = world.rows(
+        `select 1 from job where state in ('RUNNING', 'ABORTING') or (kind = 'create-vault' and state = 'CREATED')`,
+      )
+      return left.length === 0 ? true : undefined
+    })
+    mock.timers.enable({ apis: ['setInterval'] })
+    const held = await orders.hold()
+    const { BackupJobId = '' } = await world.call('backup', 'StartBackupJob', {
+      ...input(database),
+      BackupVaultName: 'under',
+    })
+    await running(BackupJobId)
+    mock.timers.tick(20_000)
+    assert.equal((await world.call('backup', 'DescribeBackupJob', { BackupJobId })).State, 'RUNNING')
+    renameSync(stick, `${stick}.away`)
+    mock.timers.tick(20_000)
+    const waiting = await until('the job to end', async () => {
+      const job = await world.call('backup', 'DescribeBackupJob', { BackupJobId })
+      return job.State === 'RUNNING' ? undefined : job
+    })
+    mock.timers.reset()
+    assert.match(
+      `${waiting.State} ${waiting.StatusMessage}`,
+      /^CREATED Encryption key stick cannot be had: .* It is tried again at /,
+    )
+    assert.deepEqual(
+      await orders.server.sql('SELECT 1 FROM pg_locks WHERE NOT granted'),
+      [],
+      'no dump is left',
+    )
+    renameSync(`${stick}.away`, stick)
+    await held[Symbol.asyncDispose]()
+    const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5_000 })
+    db.prepare('update job set run_at = 0 where job_id = ?').run(BackupJobId)
+    db.close()
+    // Whatever is new wakes the worker, which would look in five seconds.
+    await world.call('backup', 'CreateBackupVault', { BackupVaultName: 'another' })
+    assert.equal((await backupEnd(world, BackupJobId)).State, 'COMPLETED')
   })
 
   test('a backup that is not done inside its completion window ends EXPIRED', async () => {

@@ -4,6 +4,7 @@ import type { ValidatorResult } from '../../plans/validator-verdicts.ts'
 import type { Validator } from '../../plans/validators.ts'
 import { claimJob, finishJob } from '../../store/jobs/claims.ts'
 import type { JobEnd } from '../../store/jobs/claims.ts'
+import { requestCancel } from '../../store/jobs/jobs.ts'
 import type { Store } from '../../store/store.ts'
 import { ACCOUNT, HOUR, DAY, DUE, withTestingPlan, a, COMPLETED } from './restore-tests.fixture.ts'
 
@@ -50,6 +51,43 @@ test('validators run behind the restore, and without a window they alone decide'
         assert.match(told[0]?.body ?? '', /Restore Test Validation Completed.*"validationStatus":"/)
       },
     )
+  }
+})
+
+test('validators that somebody stops prove nothing: the test has failed by their words, and what it restored is deleted', async () => {
+  for (const isRunning of [false, true]) {
+    const given = { validators: [COUNT], selection: { ValidationWindowHours: 3 } }
+    await withTestingPlan(given, [a], async ({ store, clock, scheduler, tests, work, jobs }) => {
+      clock.ms = DUE
+      await scheduler.runDue()
+      await work('restore', COMPLETED)
+      await scheduler.runDue()
+      const kinds = ['validate-restore-test'] as const
+      const claim = { kinds, owner: 'w', now: clock.ms, leaseMs: DAY }
+      const running = isRunning ? await claimJob(store, claim) : undefined
+      const [job] = await jobs('validate-restore-test')
+      assert.ok(job)
+      const stop = {
+        now: clock.ms,
+        message: 'The job was stopped by dba',
+        callerArn: 'arn:aws:iam::1:user/dba',
+      }
+      await requestCancel(store.db, job, stop)
+      await scheduler.runDue()
+      if (running !== undefined) {
+        assert.equal((await tests())[0]?.phase, 'VALIDATING', 'nothing is deleted under them')
+        await finishJob(store.db, running, {
+          state: 'ABORTED',
+          now: clock.ms,
+          status_message: stop.message,
+        })
+        await scheduler.runDue()
+      }
+      const [judged] = await tests()
+      assert.deepEqual([judged?.phase, judged?.validation_status], ['DELETING', 'FAILED'])
+      assert.equal(judged?.validation_message, `The validators could not be run: ${stop.message}`)
+      await work('delete-restore-test', { state: 'COMPLETED' })
+    })
   }
 })
 
