@@ -71,11 +71,12 @@ async function connectionResource(
   )
 }
 
-/** Assumes the test's role anew, limited to what the test made. Close it afterwards. */
+/** Assumes the test's role anew, limited to what the test made. Close it afterwards. @param vaultUse What it is compared with. */
 export async function openTestedPlace(
   tools: JobTools,
   job: RunningJob,
   place: TestedPlace,
+  vaultUse?: 'read',
 ): Promise<OpenJobRole & { readonly thing: RestoredThing }> {
   const { row } = job
   const { db } = tools.store
@@ -97,6 +98,7 @@ export async function openTestedPlace(
       throughArn: place.via.arn,
       userArns,
     },
+    ...(vaultUse !== undefined && { vaultUse }),
     tags: await tagsOfAll(db, row.account_id, [recoveryPointArn, place.targetArn, place.via.arn]),
     connect: () => connectionOf(tools.serverKey, place.via),
   })

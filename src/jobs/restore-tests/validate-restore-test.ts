@@ -33,7 +33,7 @@ export async function runValidateRestoreTest(tools: JobTools, job: RunningJob): 
       `Recovery point ${row.recovery_point_arn} is gone: there is nothing to compare with`,
     )
   const { validation } = driverOf(place.type)
-  const role = await openTestedPlace(tools, job, place)
+  const role = await openTestedPlace(tools, job, place, 'read')
   try {
     using point = await (await tools.vaults.open(vault)).openPoint(stored.point_id)
     const resourceName = kindOfArn(stored.resource_arn)?.name ?? stored.resource_name
