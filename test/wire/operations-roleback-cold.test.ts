@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
 import {
   BackupClient,
@@ -468,6 +469,33 @@ describe('cold storage', () => {
       }
     })
   }
+
+  test('R2 a move that was decided and waits is decided again when it begins: without the right the point stays', async () => {
+    await makeRole(world, 'waiting', { managed: RIGHTS })
+    const point = await backUp(coldLifecycle, VAULT, `arn:aws:iam::${world.accountId}:role/waiting`)
+    await setRights(world, 'waiting', { Effect: 'Deny', Action: 'backup:CopyFromBackupVault', Resource: '*' })
+    // A move as it was queued before: like one that there was, of this point.
+    await world.offline(() => {
+      const db = new DatabaseSync(join(world.dataDir, 'roleback.db'))
+      db.exec(`create temp table queued as select * from job where kind = 'move-point' limit 1`)
+      db.prepare(
+        `update queued set job_id = 'queued', recovery_point_arn = @arn, state = 'CREATED', completed_at = null, attempts = 0,
+           lock_key = null, run_at = 0, role_arn = point.role_arn, role_id = point.role_id
+         from recovery_point as point where point.arn = @arn`,
+      ).run({ arn: point })
+      db.exec('insert into job select * from queued')
+      db.close()
+      return Promise.resolve()
+    })
+    const job = await jobEnd(world, 'queued')
+    assert.equal(job.State, 'FAILED')
+    assert.match(job.StatusMessage ?? '', /not authorized to perform: backup:CopyFromBackupVault/)
+    const { StorageClass, StatusMessage = '' } = await describePoint(point)
+    assert.match(
+      `${StorageClass} ${StatusMessage}`,
+      /^WARM Stays in warm storage: User: .*CopyFromBackupVault/,
+    )
+  })
 
   test('deleting a vault removes its cold storage, too', async () => {
     const { RecoveryPoints = [] } = await world.call('backup', 'ListRecoveryPointsByBackupVault', {

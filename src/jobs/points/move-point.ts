@@ -28,7 +28,7 @@ import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
 import { findVault, growStoredBytes } from '../../store/vaults/vaults.ts'
 import { copyToCold, leaveWarm, markTier, mirrorVault } from '../../vault/sweep/cold.ts'
 import { sealColdPlace } from './cold-place.ts'
-import { JobFailedError, RetryLaterError } from '../errors.ts'
+import { JobFailedError, JobStoppedError, RetryLaterError } from '../errors.ts'
 import { refusalOf } from './point-decision.ts'
 import type { LifecycleStep } from './point-decision.ts'
 import { repackInThreads } from '../upkeep/repack-packs.ts'
@@ -43,6 +43,8 @@ const DAY_MS = 86_400_000
 const BATCH = 100
 /** What was refused is asked again after so long, in milliseconds. */
 const AGAIN_MS = 300_000
+/** While a point is moved its role is asked again so often, in milliseconds. */
+const ASK_MS = 20_000
 
 /** What moves a point: its lifecycle to cold storage, or a tiering configuration to the same store, warm as it is (docs/adr/0033). */
 type Why = keyof typeof STAYS
@@ -182,17 +184,53 @@ export const runMovePoint: JobRunner = async (tools, job) => {
   const input = JSON.parse(row.input) as MoveInput
   if (point === undefined || vault === undefined || !(await isMovable(tools, point, input)))
     return { state: 'COMPLETED' }
+  const why = whyOf(input)
+  // What lies in the second store only has to leave the first.
+  const stopAsking = isInColdStore(point) ? undefined : await askOnAndOn(tools, job, vault, point, why)
   try {
-    return await move(tools, job, vault, point, whyOf(input))
+    return await move(tools, job, vault, point, why)
   } catch (error) {
     if (job.signal.aborted || error instanceof RetryLaterError || error instanceof LeaseLostError) throw error
     const reason = error instanceof Error ? error.message : String(error)
-    await stay(tools, point, whyOf(input), `the move failed: ${reason}`)
+    await stay(tools, point, why, `the move failed: ${reason}`)
     if (error instanceof JobFailedError) throw error
     throw new JobFailedError(`Move to the second store of ${vault.name} failed: ${reason}`, 'FAILURE', {
       cause: error,
     })
+  } finally {
+    stopAsking?.()
   }
+}
+
+/**
+ * The move was decided when it was queued: it is again now, and from time to time, and ends the job where the role has lost the right.
+ * @returns What ends the asking. @throws {JobFailedError}
+ */
+async function askOnAndOn(
+  tools: JobTools,
+  job: RunningJob,
+  vault: VaultTable,
+  point: RecoveryPointTable,
+  why: Why,
+): Promise<() => void> {
+  const ask = async (): Promise<string | undefined> =>
+    await refusalOf(tools, point, moveOf(point, vault), tools.clock.now())
+  const denied = await ask()
+  if (denied !== undefined) {
+    await stay(tools, point, why, denied)
+    throw new JobFailedError(`Move to the second store of ${vault.name} failed: ${denied}`, 'AccessDenied')
+  }
+  const asking = setInterval(() => {
+    ask().then(
+      (now) => now !== undefined && job.abort(new JobStoppedError('FAILED', now)),
+      (error: unknown) =>
+        tools.log.warn('the role of a move under way could not be asked again', {
+          point: point.arn,
+          error: String(error),
+        }),
+    )
+  }, ASK_MS)
+  return () => clearInterval(asking)
 }
 
 /** Lifecycle or configuration may have been changed since the job was queued. */
