@@ -41,13 +41,14 @@ export async function run(): Promise<void> {
       problemCount: 0,
       identityNumber: 0,
       ownKeyOnly: [],
+      underKeys: [],
     }
     const start = performance.now()
     const cpu = process.cpuUsage()
     await db.transaction(async (tx) => {
       await insertAccount(tx, { account_id: ACCOUNT, name: 'bench', created_at: 0, root_last_used_at: null })
       const found = { place: 'memory', storage: '{"kind":"directory","path":"bench"}', store }
-      const taken = { found, vault, sealed: 'sealed', generation: 1 }
+      const taken = { found, vault, sealed: 'sealed', encryptionKey: undefined, generation: 1 }
       const place = { account_id: ACCOUNT, region: REGION, name: 'bench' }
       await rebuildVault(tx, taken, place, { now: Date.now(), rebuilt })
     })

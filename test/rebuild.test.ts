@@ -50,6 +50,7 @@ interface Rebuilt {
   readonly holds: number
   readonly problems: readonly string[]
   readonly ownKeyOnly: readonly { readonly vault: string; readonly keyArn: string }[]
+  readonly underKeys: readonly { readonly vault: string; readonly keyArn: string; readonly name: string }[]
   readonly kitFile: string
   readonly passphraseFile: string
   readonly credentialsFile: string
@@ -61,9 +62,11 @@ describe('vault rebuild', () => {
   let tree: { arn: string; path: string; restoreRoot: string }
   let before_: Awaited<ReturnType<typeof catalogue>>
   let rebuilt: Rebuilt
-  /** Of the key that `empty-one` is made under. */
-  let keyArn: string
-  const unwrap = `/bin/echo ${Buffer.alloc(32, 6).toString('base64')}`
+  /** Of the keys that `empty-one` and `gapped` are made under; the rebuild is given the first. */
+  const keyArns = { department: '', other: '' }
+  const sourceOf = (name: 'department' | 'other'): string =>
+    `${name}=command:/bin/echo ${Buffer.alloc(32, name).toString('base64')}`
+  const withKey = ['--encryption-key', sourceOf('department')]
   let refusals: Readonly<Record<string, Ended>>
 
   const inScratch = (name: string): string => join(world.scratch, name)
@@ -75,7 +78,7 @@ describe('vault rebuild', () => {
     ROLEBACK_ROOT_SECRET_ACCESS_KEY: world.rootKey.secretAccessKey,
   })
   before(async () => {
-    world = await openWorld({ serve: { encryptionKey: [`department=command:${unwrap}`] } })
+    world = await openWorld({ serve: { encryptionKey: [sourceOf('department'), sourceOf('other')] } })
     await prepare()
     before_ = await catalogue(world)
     await world.offline(loseAndRebuild)
@@ -89,7 +92,7 @@ describe('vault rebuild', () => {
     refusals = await refused()
     plantHostileHeads()
     await crashes()
-    const ended = await rebuildOf(world, storage())
+    const ended = await rebuildOf(world, storage(), withKey)
     assert.equal(ended.code, 0, ended.stderr)
     rebuilt = JSON.parse(ended.stdout) as Rebuilt
   }
@@ -98,14 +101,17 @@ describe('vault rebuild', () => {
   const prepare = async (): Promise<void> => {
     role = await makeRole(world, 'keeper', { managed: RIGHTS })
     await makeVault(world, VAULT)
-    const { EncryptionKey } = await world.call('roleback', 'CreateEncryptionKey', { Name: 'department' })
+    for (const name of ['department', 'other'] as const) {
+      const { EncryptionKey } = await world.call('roleback', 'CreateEncryptionKey', { Name: name })
+      keyArns[name] = EncryptionKey.KeyArn
+    }
     await world.call('backup', 'CreateBackupVault', {
       BackupVaultName: 'empty-one',
-      EncryptionKeyArn: EncryptionKey.KeyArn,
+      EncryptionKeyArn: keyArns.department,
     })
-    keyArn = EncryptionKey.KeyArn
     await world.call('backup', 'CreateLogicallyAirGappedBackupVault', {
       BackupVaultName: 'gapped',
+      EncryptionKeyArn: keyArns.other,
       MinRetentionDays: 7,
       MaxRetentionDays: 30,
     })
@@ -217,7 +223,7 @@ describe('vault rebuild', () => {
   const crashes = async (): Promise<void> => {
     await writePlanted()
     for (const at of ['vault-key.added', 'vault-key.added', 'vault-key.wrapped:3']) {
-      const ended = await rebuildOf(world, storage(), [], { ROLEBACK_CRASH_AT: at })
+      const ended = await rebuildOf(world, storage(), withKey, { ROLEBACK_CRASH_AT: at })
       assert.notEqual(ended.code, 0, `${at}: ${ended.stdout}`)
       assert.equal(ended.stdout, '', at)
     }
@@ -313,9 +319,24 @@ describe('vault rebuild', () => {
     )
     assert.deepEqual(await catalogue(world), before_)
     assert.deepEqual([rebuilt.accountId, rebuilt.vaults, rebuilt.holds], [world.accountId, 3, 1])
-    assert.deepEqual(rebuilt.ownKeyOnly, [{ vault: 'empty-one', keyArn }])
-    const vault = await world.call('backup', 'DescribeBackupVault', { BackupVaultName: 'empty-one' })
-    assert.equal(vault.EncryptionKeyType, 'AWS_OWNED_KMS_KEY')
+    const { department, other } = keyArns
+    assert.deepEqual(rebuilt.underKeys, [{ vault: 'empty-one', keyArn: department, name: 'department' }])
+    assert.deepEqual(rebuilt.ownKeyOnly, [{ vault: 'gapped', keyArn: other }])
+    const keysOf = async (BackupVaultName: string): Promise<unknown> =>
+      (await world.call('backup', 'DescribeBackupVault', { BackupVaultName })).EncryptionKeyArn
+    const own = `arn:aws:kms:${world.region}:${world.accountId}:alias/aws/backup`
+    assert.deepEqual([await keysOf('empty-one'), await keysOf('gapped')], [department, own])
+    const wrapped = world.rows<{ wrapped_key: string }>(
+      `select wrapped_key from vault where name = 'empty-one'`,
+    )
+    assert.ok(wrapped[0]?.wrapped_key.startsWith(`${department.split('/')[1]}:`))
+    const { EncryptionKeys } = await world.call('roleback', 'ListEncryptionKeys', {})
+    assert.deepEqual(
+      EncryptionKeys.map(({ Name, IsAvailable, KeyArn }) => [Name, IsAvailable, KeyArn]),
+      [['department', true, department]],
+    )
+    const { JobId } = await world.call('roleback', 'StartVerifyJob', { BackupVaultName: 'empty-one' })
+    assert.equal((await jobEnd(world, JobId)).State, 'COMPLETED')
   })
 
   test('a held and locked recovery point cannot be deleted after a rebuild either', async () => {

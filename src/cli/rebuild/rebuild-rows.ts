@@ -83,6 +83,7 @@ export async function makeRows(
       problemCount: 0,
       identityNumber: 0,
       ownKeyOnly: [],
+      underKeys: [],
     }
     await insertServer(tx, {
       server_id: uuid(),

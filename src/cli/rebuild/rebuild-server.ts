@@ -6,8 +6,9 @@ import { placeOf } from '../../jobs/rebuild/rebuild.ts'
 import type { Rebuilt } from '../../jobs/rebuild/rebuild.ts'
 import type { VaultPlace } from '../../jobs/rebuild/rebuild-points.ts'
 import { openFoundVault, RebuildError, takeOverVault } from '../../jobs/rebuild/rebuild-vault.ts'
-import type { FoundVault, TakenVault } from '../../jobs/rebuild/rebuild-vault.ts'
+import type { FoundVault, NamedKey, TakenVault } from '../../jobs/rebuild/rebuild-vault.ts'
 import { isSystemVault } from '../../jobs/identity/system-vault.ts'
+import { EncryptionKeyError, EncryptionKeys } from '../../keyring/encryption-keys.ts'
 import { makeRecoveryKit, newPassphrase, openKit } from '../../keyring/recovery-kit.ts'
 import type { OpenedKit, RecoveryKit } from '../../keyring/recovery-kit.ts'
 import { findServer } from '../../store/identity/accounts.ts'
@@ -32,6 +33,7 @@ export interface RebuildOptions extends ColdOptions {
   readonly dataDir?: string
   readonly databaseUrlFile?: string
   readonly serverKey?: string
+  readonly encryptionKey?: readonly string[]
   readonly accountId?: string
   readonly region?: string
   readonly withIdentity?: string | true
@@ -91,13 +93,14 @@ async function rebuildInto(store: Store, asked: Rebuild): Promise<void> {
     )
   }
   const serverKey = await serverKeyOf(asked.config, store)
+  const encryptionKeys = await keysAtHand(asked.config)
   await using places = await openPlaces(asked.config, storage)
   const { config } = places
   await using colds = new ColdStores(asked.options, places.cold)
   const vaults: Vault[] = []
   const found: FoundVault[] = []
   for (const one of places.found) {
-    const vault = await openFoundVault(one, { kit, serverKey })
+    const vault = await openFoundVault(one, { kit, serverKey, encryptionKeys })
     vaults.push(vault)
     found.push({ ...one, cold: await colds.of(one, vault) })
   }
@@ -107,7 +110,12 @@ async function rebuildInto(store: Store, asked: Rebuild): Promise<void> {
   const taken: { readonly vault: TakenVault; readonly place: VaultPlace }[] = []
   const system: TakenVault[] = []
   for (const one of found) {
-    const vault = await takeOverVault(one, { kit, serverKey, kitPublicKey: newKit.kit.publicKey })
+    const vault = await takeOverVault(one, {
+      kit,
+      serverKey,
+      encryptionKeys,
+      kitPublicKey: newKit.kit.publicKey,
+    })
     const place = await placeOf(vault)
     if (place !== undefined) taken.push({ vault, place })
     else if (await isSystemVault(vault.vault)) system.push(vault)
@@ -152,6 +160,21 @@ async function rebuildInto(store: Store, asked: Rebuild): Promise<void> {
   for (const line of linesOf(home, rebuilt, files)) say(line)
 }
 
+/** @throws {RebuildError} Where one cannot be had: the vaults under it would come back without it. */
+async function keysAtHand({ encryptionKeys }: Config): Promise<readonly NamedKey[]> {
+  const keys = new EncryptionKeys(encryptionKeys, Date.now)
+  return await Promise.all(
+    [...encryptionKeys.keys()].map(async (name) => {
+      try {
+        return { ...(await keys.load(name)), name }
+      } catch (cause) {
+        if (!(cause instanceof EncryptionKeyError)) throw cause
+        throw new RebuildError(`Cannot rebuild, and nothing was changed. ${cause.reason}`, { cause })
+      }
+    }),
+  )
+}
+
 /** The kit that was used opens what was written until now; what comes is for a new one. Neither is ever written over. */
 function writeNewKit(
   config: Config,
@@ -190,7 +213,11 @@ function linesOf(
     ...rebuilt.problems,
     ...rebuilt.ownKeyOnly.map(
       ({ vault, keyArn }) =>
-        `vault ${vault} was under encryption key ${keyArn}: it is under this server's own key alone now. Copy its recovery points into a vault that is made under a key`,
+        `vault ${vault} was under encryption key ${keyArn}, which was not given (--encryption-key): it is under this server's own key alone now. Copy its recovery points into a vault that is made under a key`,
+    ),
+    ...rebuilt.underKeys.map(
+      ({ vault, keyArn, name }) =>
+        `vault ${vault} is under encryption key ${keyArn} as before: start the server with --encryption-key ${name}=SOURCE`,
     ),
     ...(more > 0 ? [`and ${more} more`] : []),
     `root credentials: ${files.credentialsFile} (profile roleback)`,

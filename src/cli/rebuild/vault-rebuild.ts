@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { collect } from '../option-values.ts'
 import type { RebuildOptions } from './rebuild-server.ts'
 
 export function addVaultRebuild(vault: Command): void {
@@ -15,6 +16,12 @@ export function addVaultRebuild(vault: Command): void {
     )
     .option('--database-url-file <file>', 'as given to serve')
     .option('--server-key <source>', 'as given to serve')
+    .option(
+      '--encryption-key <name=source>',
+      'as given to serve: vaults that were made under it stay under it; may be given again',
+      collect,
+      [],
+    )
     .option('--storage-endpoint <url>', 'of a bucket: http(s)://HOST[:PORT] of its S3-compatible service')
     .option(
       '--storage-region <region>',

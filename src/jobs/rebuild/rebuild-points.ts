@@ -153,6 +153,7 @@ export function vaultRow(
     | 'cold_storage'
     | 'cold_begun_at'
     | 'wrapped_key'
+    | 'encryption_key_arn'
     | 'generation'
     | 'lock_configuration'
     | 'sealed_records'
@@ -165,7 +166,6 @@ export function vaultRow(
     arn: arnOf('backup', place.region, place.account_id, `backup-vault:${place.name}`),
     state: 'AVAILABLE',
     creator_request_id: null,
-    encryption_key_arn: arnOf('kms', place.region, place.account_id, 'alias/aws/backup'),
     access_policy: null,
     lock_problem: null,
     notifications: null,

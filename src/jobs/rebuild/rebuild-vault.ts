@@ -3,8 +3,10 @@ import { join, relative } from 'node:path'
 import { BlobNotFoundError } from '../../blobs/blob-store.ts'
 import type { BlobStore } from '../../blobs/blob-store.ts'
 import { openBlobStore } from '../../blobs/open.ts'
+import { encryptionKeyIdIn, sealerUnder } from '../../keyring/encryption-keys.ts'
+import type { EncryptionKey } from '../../keyring/encryption-keys.ts'
 import type { OpenedKit } from '../../keyring/recovery-kit.ts'
-import type { ServerKey } from '../../keyring/server-key.ts'
+import type { Sealer, ServerKey } from '../../keyring/server-key.ts'
 import {
   kitWrappingName,
   newVaultKey,
@@ -13,6 +15,7 @@ import {
   UnprovenVaultKeyError,
 } from '../../keyring/vault-key.ts'
 import { readDeadLists } from '../../vault/chunks/dead-list.ts'
+import { encryptionKeyIdOf } from '../../store/vaults/encryption-keys.ts'
 import { openVault, readHeader } from '../../vault/vault.ts'
 import type { Vault } from '../../vault/vault.ts'
 import {
@@ -78,15 +81,22 @@ export function findVaultStores(path: string, vaultsDir: string): readonly Found
 export interface TakenVault {
   readonly found: FoundVault
   readonly vault: Vault
-  /** Its keys under the new server's key. */
+  /** Its keys under the new server's key, and the encryption key that it was made under where the new server has that. */
   readonly sealed: string
+  readonly encryptionKey: NamedKey | undefined
   /** Of the jobs to come: beyond all that its dead lists know. */
   readonly generation: number
+}
+
+/** An encryption key that the new server has, under the name that it will be started with. */
+export interface NamedKey extends EncryptionKey {
+  readonly name: string
 }
 
 export interface TakeOver {
   readonly kit: OpenedKit
   readonly serverKey: ServerKey
+  readonly encryptionKeys: readonly NamedKey[]
   /** Of the kit that opens what will be written. */
   readonly kitPublicKey: string
 }
@@ -95,8 +105,8 @@ export interface TakeOver {
 const GENERATIONS_AHEAD = 1_000_000
 
 /**
- * Opens a vault by the kit and gives it a key of this server: from then on no other may write into it. The same call again finishes
- * what was interrupted.
+ * Opens a vault by the kit and gives it a key of this server: from then on no other may write into it. It stays under its encryption key,
+ * by what its sealed records say, where that is among those given. The same call again finishes what was interrupted.
  *
  * @throws {RebuildError} Where the kit does not open it.
  */
@@ -104,44 +114,76 @@ export async function takeOverVault(found: FoundVault, by: TakeOver): Promise<Ta
   const { store } = found
   const { vaultId } = await readHeader(store)
   const newest = await newestKeyNumber(store)
-  const own = await ownKeys(store, by.serverKey, vaultId, newest)
+  const own = await ownKeys(store, by, vaultId, newest)
   if (own !== undefined) await wrapForKitOf(store, by.kitPublicKey, vaultId, own.vaultKeys)
-  const { sealed, vaultKeys } =
-    own ??
-    (await addVaultKey(
-      store,
-      { sealer: by.serverKey, kitPublicKey: by.kitPublicKey },
-      vaultId,
-      await openKeys(found, by.kit, vaultId, newest),
-    ))
+  const { sealed, vaultKeys } = own ?? (await addKey(found, by, vaultId, newest))
+  const keyId = encryptionKeyIdIn(sealed)
+  const encryptionKey = by.encryptionKeys.find((one) => one.keyId === keyId)
   const vault = await openVault(store, vaultKeys)
   const { lists } = await readDeadLists(store, vault.keys)
-  return { found, vault, sealed, generation: (lists.at(-1)?.generation ?? 0) + GENERATIONS_AHEAD }
+  return {
+    found,
+    vault,
+    sealed,
+    encryptionKey,
+    generation: (lists.at(-1)?.generation ?? 0) + GENERATIONS_AHEAD,
+  }
+}
+
+async function addKey(
+  found: FoundVault,
+  by: TakeOver,
+  vaultId: string,
+  newest: number,
+): Promise<WrappedKeys> {
+  const { store } = found
+  const keys = await openKeys(found, by.kit, vaultId, newest)
+  const { record } = await (await openVault(store, keys)).records()
+  const keyId = madeUnder(record['vault'])
+  const encryptionKey = by.encryptionKeys.find((one) => one.keyId === keyId)
+  const sealer =
+    encryptionKey === undefined
+      ? by.serverKey
+      : sealerUnder(by.serverKey, encryptionKey.keyId, encryptionKey.key)
+  return await addVaultKey(store, { sealer, kitPublicKey: by.kitPublicKey }, vaultId, keys)
+}
+
+/** Id of the encryption key that a vault's record says it was made under; undefined where it was the server's own. */
+function madeUnder(said: unknown): string | undefined {
+  const arn =
+    typeof said === 'object' && said !== null
+      ? (said as { encryptionKeyArn?: unknown }).encryptionKeyArn
+      : undefined
+  return typeof arn === 'string' ? encryptionKeyIdOf(arn) : undefined
 }
 
 /** Opens a vault to read in it; nothing is changed. @throws {RebuildError} Where the kit does not open it. */
-export async function openFoundVault(
-  found: FoundVault,
-  { kit, serverKey }: Pick<TakeOver, 'kit' | 'serverKey'>,
-): Promise<Vault> {
+export async function openFoundVault(found: FoundVault, by: Omit<TakeOver, 'kitPublicKey'>): Promise<Vault> {
   const { vaultId } = await readHeader(found.store)
   const newest = await newestKeyNumber(found.store)
-  const own = await ownKeys(found.store, serverKey, vaultId, newest)
-  return await openVault(found.store, own?.vaultKeys ?? (await openKeys(found, kit, vaultId, newest)))
+  const own = await ownKeys(found.store, by, vaultId, newest)
+  return await openVault(found.store, own?.vaultKeys ?? (await openKeys(found, by.kit, vaultId, newest)))
 }
 
+/** By this server's key, and each of its encryption keys; undefined where the newest key is another server's. */
 async function ownKeys(
   store: BlobStore,
-  serverKey: ServerKey,
+  { serverKey, encryptionKeys }: Pick<TakeOver, 'serverKey' | 'encryptionKeys'>,
   vaultId: string,
   newest: number,
 ): Promise<WrappedKeys | undefined> {
-  try {
-    return await readServerWrapping(store, serverKey, vaultId, newest)
-  } catch (error) {
-    if (error instanceof VaultTakenOverError || error instanceof BlobNotFoundError) return undefined
-    throw error
-  }
+  const sealers: Sealer[] = [
+    serverKey,
+    ...encryptionKeys.map(({ keyId, key }) => sealerUnder(serverKey, keyId, key)),
+  ]
+  for (const sealer of sealers)
+    try {
+      return await readServerWrapping(store, sealer, vaultId, newest)
+    } catch (error) {
+      if (error instanceof BlobNotFoundError) return undefined
+      if (!(error instanceof VaultTakenOverError)) throw error
+    }
+  return undefined
 }
 
 /** All keys of a vault, by the kit. Each behind the first is taken only where it was made by who had the one before. */

@@ -1,10 +1,16 @@
 import type { Transaction } from 'kysely'
+import { rootArn } from '../../access/identity-arns.ts'
+import { arnOf } from '../../lib/arn.ts'
 import type { Database } from '../../store/database.ts'
 import { parseVaultLock } from '../../plans/vault-lock.ts'
 import { insertLegalHold } from '../../store/points/legal-holds.ts'
 import { insertRecoveryPoints } from '../../store/points/recovery-points.ts'
 import { putTagsOfAll } from '../../store/identity/tags.ts'
-import { encryptionKeyIdOf } from '../../store/vaults/encryption-keys.ts'
+import {
+  encryptionKeyArn,
+  encryptionKeyIdOf,
+  insertEncryptionKey,
+} from '../../store/vaults/encryption-keys.ts'
 import { insertVault } from '../../store/vaults/vaults.ts'
 import { readAllHeads } from '../../vault/points/all-heads.ts'
 import { VaultDamageError } from '../../vault/errors.ts'
@@ -27,6 +33,8 @@ export interface Rebuilt {
   problemCount: number
   /** Vaults that were under an encryption key, and which: now they are under the server's own key alone. */
   readonly ownKeyOnly: { readonly vault: string; readonly keyArn: string }[]
+  /** Vaults that are under their encryption key again, by the name that it was given. */
+  readonly underKeys: { readonly vault: string; readonly keyArn: string; readonly name: string }[]
   /** The newest identity export that a recovery point names; 0 where none does. */
   identityNumber: number
 }
@@ -77,6 +85,7 @@ export async function rebuildVault(
       cold_storage: found.cold?.storage ?? null,
       cold_begun_at: found.cold === undefined ? null : now,
       wrapped_key: taken.sealed,
+      encryption_key_arn: await keyOf(tx, taken, place, now),
       generation: taken.generation,
       lock_configuration: lock === undefined ? null : JSON.stringify(lock),
       sealed_records: JSON.stringify({ number, record }),
@@ -85,7 +94,11 @@ export async function rebuildVault(
   )
   rebuilt.vaults++
   const keyArn = encryptionKeyIn(record['vault'])
-  if (keyArn !== undefined) rebuilt.ownKeyOnly.push({ vault: place.name, keyArn })
+  if (taken.encryptionKey !== undefined) {
+    const { name, keyId } = taken.encryptionKey
+    const { account_id: accountId, region } = place
+    rebuilt.underKeys.push({ vault: place.name, keyArn: encryptionKeyArn(accountId, region, keyId), name })
+  } else if (keyArn !== undefined) rebuilt.ownKeyOnly.push({ vault: place.name, keyArn })
   const moved = coldPlaceIn(record)
   if (moved !== undefined && found.cold === undefined)
     note(
@@ -128,6 +141,21 @@ export async function rebuildVault(
     if (batch.length >= BATCH) await flush()
   }
   await flush()
+}
+
+/** The key that a vault is under, which the new server knows from now on as the vault's account's. */
+async function keyOf(
+  tx: Transaction<Database>,
+  { encryptionKey }: TakenVault,
+  { account_id, region }: VaultPlace,
+  now: number,
+): Promise<string> {
+  if (encryptionKey === undefined) return arnOf('kms', region, account_id, 'alias/aws/backup')
+  const { keyId, name } = encryptionKey
+  const arn = encryptionKeyArn(account_id, region, keyId)
+  const created_by = rootArn(account_id)
+  await insertEncryptionKey(tx, { key_id: keyId, name, arn, account_id, region, created_at: now, created_by })
+  return arn
 }
 
 /** Those that were moved to the vault's cold store, then the others of its own one. */
