@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { existsSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
 import {
   AssociateBackupVaultMpaApprovalTeamCommand,
@@ -16,6 +19,7 @@ import {
   paginateListBackupVaults,
   paginateListTags,
 } from '@aws-sdk/client-backup'
+import { sealedIn } from '../fixtures/locks.ts'
 import { makeRole, makeUser, makeVault, registerDirectory, until } from '../fixtures/world.ts'
 import { sdkError, startTestServer } from '../server.ts'
 
@@ -191,4 +195,48 @@ test('an operation that is not built answers a 400 that no client repeats', asyn
     ),
     sdkError('InvalidRequestException', 400, 'AssociateBackupVaultMpaApprovalTeam'),
   )
+})
+
+test('a vault whose storage is away: its lock waits and is sealed once it is back, and its deletion says that nothing was found', async () => {
+  await makeVault(world, 'away')
+  const [row = assert.fail('no row')] = world.rows<{ storage: string }>(
+    `select storage from vault where name = 'away'`,
+  )
+  const there = join(world.dataDir, 'vaults', (JSON.parse(row.storage) as { path: string }).path)
+  const off = `${there}-not-mounted`
+  renameSync(there, off)
+  await world.call('backup', 'PutBackupVaultLockConfiguration', {
+    BackupVaultName: 'away',
+    MinRetentionDays: 1,
+  })
+  const sealing = await until('the lock to wait', () => {
+    const [job] = world.rows<{ job_id: string; state: string; status_message: string }>(
+      `select job_id, state, status_message from job where kind = 'seal-vault' and status_message is not null`,
+    )
+    return job
+  })
+  assert.match(
+    `${sealing.state} ${sealing.status_message}`,
+    /^CREATED The lock of away could not be sealed: /,
+  )
+  renameSync(off, there)
+  const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5_000 })
+  db.prepare('update job set run_at = 0 where job_id = ?').run(sealing.job_id)
+  db.close()
+  await sealedIn(world, 'away', ({ record }) => record['lock'] !== undefined)
+  await until('the sealing to end', () => {
+    const left = world.rows(`select 1 from job where kind = 'seal-vault' and state <> 'COMPLETED'`)
+    return left.length === 0 ? true : undefined
+  })
+  renameSync(there, off)
+  await backup.send(new DeleteBackupVaultCommand({ BackupVaultName: 'away' }))
+  const message = await until('the deletion to end', () => {
+    const [job] = world.rows<{ status_message: string | null }>(
+      `select status_message from job where kind = 'delete-vault' and state = 'COMPLETED' and input like '%"away"%'`,
+    )
+    return job && String(job.status_message)
+  })
+  assert.match(message, /^Nothing of backup vault away \([0-9a-f]+\) was found in its storage\./)
+  assert.ok(!message.includes(world.dataDir), 'no place of the server is told')
+  assert.ok(existsSync(join(off, 'vault.json')))
 })

@@ -36,30 +36,45 @@ export async function runDeleteVault(tools: JobTools, job: RunningJob): Promise<
       `The storage of backup vault ${vault.name} is deleted once the sweep or check under way there has stopped`,
       UPKEEP_MS,
     )
-  const reason = vault.wrapped_key === null ? undefined : await whyVaultStays(tools, vault)
+  const found = vault.wrapped_key === null ? NOTHING_MADE : await lookInto(tools, vault)
+  const { reason } = found
   if (reason !== undefined) {
     const message = `The storage of backup vault ${vault.name} (${vault.vault_id}) was not deleted: ${reason}`
     tools.log.error('a vault’s storage was to be deleted that must stay', { vault: vault.arn, reason })
     throw new JobRefusedError(message)
   }
   await tools.vaults.remove(vault.vault_id, vault)
-  return { state: 'COMPLETED' }
+  if (found.isThere) return { state: 'COMPLETED' }
+  // Gone already, or by an attempt before this one: or on a disk that is not mounted, which nobody would ever hear of.
+  const { vault_id, storage } = vault
+  tools.log.warn('nothing was found of a vault that was to be deleted', { vault: vault.arn, storage })
+  const message = `Nothing of backup vault ${vault.name} (${vault_id}) was found in its storage. If that is only not mounted, what lies there is left: delete it by hand`
+  return { state: 'COMPLETED', message }
 }
 
-async function whyVaultStays(tools: JobTools, vault: VaultTable): Promise<string | undefined> {
+/** What of a vault was found that is to go, and why it must not. */
+interface Found {
+  readonly isThere: boolean
+  readonly reason?: string | undefined
+}
+
+const NOTHING_MADE: Found = { isThere: true }
+
+async function lookInto(tools: JobTools, vault: VaultTable): Promise<Found> {
   let opened: Vault
   try {
     opened = await tools.vaults.open(vault)
   } catch (error) {
-    // Nothing lies there, or no longer.
-    if (error instanceof BlobNotFoundError) return undefined
+    if (error instanceof BlobNotFoundError) return { isThere: false }
     throw error
   }
   const protection = await protectionOf(tools, vault, opened)
   const reason = await whyStoreStays(tools, protection, opened)
-  if (reason !== undefined || typeof vault.cold_storage !== 'string') return reason
+  // It may have been opened long ago.
+  const isThere = (await opened.store.stat('vault.json')) !== undefined
+  if (reason !== undefined || typeof vault.cold_storage !== 'string') return { isThere, reason }
   const cold = await coldOf(tools, vault)
-  return cold === undefined ? undefined : await whyStoreStays(tools, protection, cold)
+  return { isThere, reason: cold === undefined ? undefined : await whyStoreStays(tools, protection, cold) }
 }
 
 /** Undefined where nothing was ever moved there, or it is gone already. */
