@@ -165,7 +165,7 @@ test(
     assert.match(JSON.stringify(proposed), /iam:PassRole/)
     assert.match(JSON.stringify(proposed), /AWSBackupDefaultServiceRole/)
     await goTo(page, `/access/explain/${await deniedByVault('offsite')}`)
-    await shows(page, page.getByText('with an explicit deny in a resource-based policy: offsite, KeepOut'))
+    await shows(page, page.getByText('With an explicit deny in a resource-based policy: offsite, KeepOut'))
     await shows(
       page,
       layers.getByRole('row', { name: 'Policy of the resource Denies offsite offsite, KeepOut' }),

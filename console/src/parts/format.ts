@@ -70,6 +70,12 @@ export function count(number: number, one: string, many: string = `${one}s`): st
   return `${number.toLocaleString()} ${number === 1 ? one : many}`
 }
 
+/** Why, as it ends a refusal's sentence, standing alone. */
+export function reasonText(reason: string | undefined): string {
+  const words = reason?.replace(/^because /, '') ?? '–'
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
 /** What names a statement of a policy: its Sid, or its place, which the server counts from 0. */
 export function statementText(id: string | undefined): string {
   const [, place] = /^#(\d+)$/.exec(id ?? '') ?? []

@@ -12,7 +12,7 @@ import type { JobDecision } from '../api/generated.ts'
 import { untilRefused } from '../api/queries.ts'
 import { allPages, roleback } from '../api/roleback.ts'
 import { Arn } from './arn.tsx'
-import { count, nameOf, statementText } from './format.ts'
+import { count, nameOf, reasonText, statementText } from './format.ts'
 import { callerDecisions, stepsOf } from './job-steps.ts'
 import type { Step } from './job-steps.ts'
 import { Problem } from './problem.tsx'
@@ -222,12 +222,6 @@ function Arrow({
   )
 }
 
-/** Why, as it ends a refusal's sentence, standing alone. */
-function sentence(reason: string | undefined): string {
-  const words = reason?.replace(/^because /, '') ?? '–'
-  return words.charAt(0).toUpperCase() + words.slice(1)
-}
-
 function Decisions({
   of,
   title,
@@ -278,7 +272,7 @@ function Decisions({
             minWidth: 160,
             cell: ({ PolicyArn, StatementId, Reason }) =>
               PolicyArn === undefined ? (
-                <span className="arn">{sentence(Reason)}</span>
+                <span className="arn">{reasonText(Reason)}</span>
               ) : (
                 <Arn
                   of={`${nameOf(PolicyArn)}${StatementId === undefined ? '' : `, ${statementText(StatementId)}`}`}

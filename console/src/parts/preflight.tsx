@@ -14,7 +14,8 @@ import type {
   PreflightJobsOutput,
 } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
-import { count, nameOf, statementText } from './format.ts'
+import { Arn } from './arn.tsx'
+import { count, nameOf, reasonText, statementText } from './format.ts'
 import { Problem } from './problem.tsx'
 import { useHasDefaultRole } from './role-field.tsx'
 import { Sideways } from './sideways.tsx'
@@ -106,10 +107,15 @@ export function Preflight(props: PreflightProps): ReactNode {
                 header: 'Action',
                 minWidth: 150,
                 isRowHeader: true,
-                cell: ({ check }) => check.Action,
+                cell: ({ check }) => <Arn of={check.Action} />,
               },
-              { id: 'on', header: 'On', cell: ({ check }) => check.ResourceArn },
-              { id: 'why', header: 'Why', cell: ({ check }) => check.Reason },
+              { id: 'on', header: 'On', minWidth: 150, cell: ({ check }) => <Arn of={check.ResourceArn} /> },
+              {
+                id: 'why',
+                header: 'Why',
+                minWidth: 160,
+                cell: ({ check }) => <Arn of={reasonText(check.Reason)} />,
+              },
             ]}
           />
         </Sideways>

@@ -12,7 +12,7 @@ import { AwsCommand } from '../parts/aws-command.tsx'
 import { ChoiceFilter, SinceFilter, TextFilter, sinceOf } from '../parts/filter-fields.tsx'
 import { useFilters } from '../parts/filters.ts'
 import type { Filters } from '../parts/filters.ts'
-import { count, fromSeconds, nameOf, when, statementText } from '../parts/format.ts'
+import { count, fromSeconds, nameOf, reasonText, statementText, when } from '../parts/format.ts'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
 import { useLinkedPages } from '../parts/pages.ts'
@@ -156,6 +156,8 @@ function Decision({ of }: { readonly of: AuditEvent }): ReactNode {
       readonly reason?: string
     }
   }
+  const decided = by.policy && `${nameOf(by.policy)}, ${statementText(by.statement)}`
+  const why = decided ?? (by.reason && reasonText(by.reason))
   return (
     <>
       {of.Effect === 'Allow' ? (
@@ -164,8 +166,7 @@ function Decision({ of }: { readonly of: AuditEvent }): ReactNode {
         <StatusIndicator type="error">Denied</StatusIndicator>
       )}
       <Box variant="small" display="block">
-        {by.policy === undefined ? by.reason : `${nameOf(by.policy)}, ${statementText(by.statement)}`}{' '}
-        <Explain id={of.AuthorizationId} />
+        {why} <Explain id={of.AuthorizationId} />
       </Box>
     </>
   )

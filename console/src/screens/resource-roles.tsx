@@ -7,7 +7,7 @@ import { backupRolesPage } from './access/backup-roles.ts'
 import { backup } from '../api/backup.ts'
 import type { PreflightJobsInput } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
-import { count } from '../parts/format.ts'
+import { count, reasonText } from '../parts/format.ts'
 import { Link, identityPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -118,7 +118,10 @@ async function ask(input: PreflightJobsInput): Promise<Answer> {
   )
   const more = MissingCount > 1 ? `, and ${count(MissingCount - 1, 'further right')}` : ''
   const said = Findings[0]?.Message ?? Resources.flatMap((one) => one.Findings)[0]?.Message ?? ''
-  return { verdict: Verdict, why: first === undefined ? said : `${first.Action}: ${first.Reason}${more}` }
+  return {
+    verdict: Verdict,
+    why: first === undefined ? said : `${first.Action}: ${reasonText(first.Reason)}${more}`,
+  }
 }
 
 async function firstVault(): Promise<string | undefined> {

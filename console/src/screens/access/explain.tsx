@@ -17,7 +17,7 @@ import { roleback } from '../../api/roleback.ts'
 import { AwsCommand, rolebackCommand } from '../../parts/aws-command.tsx'
 import { Arn } from '../../parts/arn.tsx'
 import { Facts } from '../../parts/facts.tsx'
-import { decidingText, fromSeconds, nameOf, statementText, when } from '../../parts/format.ts'
+import { decidingText, fromSeconds, nameOf, reasonText, statementText, when } from '../../parts/format.ts'
 import { IdentityLink } from '../../parts/identity-link.tsx'
 import { Link, identityPath } from '../../parts/link.tsx'
 import { PolicyText, changeText } from '../../parts/preflight.tsx'
@@ -92,7 +92,7 @@ function Details({ of }: { readonly of: AuthorizationDetails }): ReactNode {
   return (
     <>
       <Alert type="warning" header={`${nameOf(of.PrincipalArn)} may not ${of.Action}`}>
-        {of.Reason}
+        {reasonText(of.Reason)}
         {decided.length > 0 && `: ${decided.map(decidingText).join('; ')}`}
       </Alert>
       <Container header={<Header variant="h2">What was asked</Header>}>

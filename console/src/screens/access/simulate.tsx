@@ -119,7 +119,12 @@ function Results({ of }: { readonly of: readonly Answer[] }): ReactNode {
         trackBy={({ result }) => `${result.EvalActionName ?? ''} ${result.EvalResourceName ?? ''}`}
         ariaLabels={{ tableLabel: 'Answer' }}
         columnDefinitions={[
-          { id: 'action', header: 'Action', isRowHeader: true, cell: ({ result }) => result.EvalActionName },
+          {
+            id: 'action',
+            header: 'Action',
+            isRowHeader: true,
+            cell: ({ result }) => <Arn of={result.EvalActionName} />,
+          },
           { id: 'on', header: 'On', cell: ({ result }) => <Arn of={result.EvalResourceName} /> },
           { id: 'verdict', header: 'Verdict', minWidth: 130, cell: ({ result }) => <Mark of={result} /> },
           { id: 'why', header: 'Why', cell: ({ why }) => why },

@@ -4,6 +4,7 @@ import { useState } from 'react'
 import type { ReactNode } from 'react'
 import type { ListUnusedPermissionsOutput, PermissionUse } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
+import { Arn } from '../../parts/arn.tsx'
 import { ago, fromSeconds, when, statementText } from '../../parts/format.ts'
 import { List } from '../../parts/list.tsx'
 import { usePages } from '../../parts/pages.ts'
@@ -33,7 +34,7 @@ export function Unused({ principalArn }: { readonly principalArn: string }): Rea
       idOf={({ PolicyName, StatementId, Action }) => `${PolicyName} ${StatementId} ${Action}`}
       empty="No policy gives anything."
       columns={[
-        { id: 'action', header: 'Action', isRowHeader: true, cell: ({ Action }) => Action },
+        { id: 'action', header: 'Action', isRowHeader: true, cell: ({ Action }) => <Arn of={Action} /> },
         {
           id: 'by',
           header: 'Given by',
