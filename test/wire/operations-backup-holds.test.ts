@@ -194,6 +194,23 @@ test('a hold that names nothing, or a time that never was, is refused', async ()
   await assert.rejects(hold({ VaultNames: ['x'], DateRange }), /ends before it begins/)
 })
 
+test('a hold takes as many names as a request does', async () => {
+  const ResourceIdentifiers = Array.from({ length: 12_000 }, (_, i) => `arn:aws:s3:::bucket-${i}`)
+  const { LegalHoldId } = await backup.send(
+    new CreateLegalHoldCommand({
+      Title: 'many',
+      Description: 'More than one statement takes',
+      RecoveryPointSelection: { ResourceIdentifiers },
+    }),
+  )
+  const kept = await backup.send(new GetLegalHoldCommand({ LegalHoldId }))
+  assert.deepEqual(
+    kept.RecoveryPointSelection?.ResourceIdentifiers?.toSorted(),
+    ResourceIdentifiers.toSorted(),
+  )
+  await backup.send(new CancelLegalHoldCommand({ LegalHoldId, CancelDescription: 'done' }))
+})
+
 test('job summaries count jobs by day, state and type', async () => {
   const before = await world.call('backup', 'ListBackupJobSummaries', { State: 'AGGREGATE_ALL' })
   const countOf = (answer: typeof before): number =>

@@ -12,6 +12,9 @@ export interface HoldTargets {
   readonly resourceArns: readonly string[]
 }
 
+/** Of more the values are too many for one statement: a request may name tens of thousands. */
+const TARGETS_A_STATEMENT = 1_000
+
 /** Adds a hold. False where the account has one of this idempotency token already. Give it a transaction. */
 export async function insertLegalHold(
   db: Queryable,
@@ -36,7 +39,10 @@ export async function insertLegalHold(
       value,
     })),
   ]
-  if (values.length > 0) await db.insertInto('legal_hold_target').values(values).execute()
+  for (let at = 0; at < values.length; at += TARGETS_A_STATEMENT) {
+    const some = values.slice(at, at + TARGETS_A_STATEMENT)
+    await db.insertInto('legal_hold_target').values(some).execute()
+  }
   return true
 }
 
