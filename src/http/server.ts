@@ -29,6 +29,7 @@ import type { Log } from '../lib/log.ts'
 import { InvalidCursorError } from '../store/page.ts'
 import type { Store } from '../store/store.ts'
 import { authenticate } from './authenticate.ts'
+import { limitConnections } from './connection-limits.ts'
 import type { Console } from './console.ts'
 import type { GateRequest } from './gate.ts'
 import { contextOf, perform } from './perform.ts'
@@ -67,8 +68,8 @@ const REQUEST_TIMEOUT_MS = 30_000
  */
 const IDLE_TIMEOUT_MS = 65_000
 
-/** Each takes a file descriptor, and what the jobs open takes some, too: strangers must not use them up. */
-const MAX_CONNECTIONS = 2048
+/** Half of them are left to others, whatever one neighbour does. */
+const MAX_CONNECTIONS = { all: 2048, ofOne: 1024 }
 
 /** The server of API and console, with its limits; whoever gets it listens and closes it. @throws {Error} Where certificate and key cannot be read. */
 export function createHttpServer(options: HttpOptions): Server {
@@ -86,7 +87,7 @@ export function createHttpServer(options: HttpOptions): Server {
     maxHeaderSize: 32_768,
   }
   const server = serverOf(options, limits, listener)
-  server.maxConnections = MAX_CONNECTIONS
+  limitConnections(server, MAX_CONNECTIONS)
   return server
 }
 
