@@ -230,6 +230,10 @@ function summariseSpeed(
   }
 }
 
+const IN_LIMIT =
+  'In the limit: listing, one stat, open, read and close of each file, cutting, hashing, compressing, sealing, writing and reading back; ' +
+  'not in it: attributes, the looks for changes while reading, items and manifest, threads and their starts, syncs beyond one'
+
 /** CPU seconds of the primitives alone on the same data over ours of the first backup. */
 async function compareWithLimit(
   { scratch }: Place,
@@ -248,7 +252,10 @@ async function compareWithLimit(
   const ours = (all.get('roleback') as Round[]).map(
     ({ figures }) => (figures.get('first') as Figure).cpuSeconds,
   )
-  say(`share of the physical limit: ${atLeast(medianOf(found) / medianOf(ours), LIMIT_SHARE)}`)
+  const [limit, own] = [medianOf(found), medianOf(ours)]
+  say(
+    `share of the physical limit: ${atLeast(limit / own, LIMIT_SHARE)}: CPU ${limit.toFixed(2)} of ${own.toFixed(2)} s. ${IN_LIMIT}`,
+  )
 }
 
 function medianOf(numbers: readonly number[]): number {
