@@ -1,5 +1,7 @@
-import { createHash, createHmac, createSecretKey, hkdfSync } from 'node:crypto'
+import { createHmac, createSecretKey, hkdfSync } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
+import { keyedHash } from './format/keyed-hash.ts'
+import type { KeyedHash } from './format/keyed-hash.ts'
 
 /** Keys of a vault and what binds each seal to its place: docs/vault-format.md, section 2. */
 
@@ -43,6 +45,7 @@ export class VaultKeys {
   readonly newest: number
   readonly #vaultKeys: Buffer
   readonly #derived = new Map<string, Buffer>()
+  #hashes: Readonly<Record<ChunkType, KeyedHash>> | undefined
 
   /**
    * @param vaultKeys 32 bytes for each, the first to the newest.
@@ -83,7 +86,8 @@ export class VaultKeys {
 
   /** Id of a chunk of content (`data`) or of a manifest node (`meta`). */
   chunkId(type: ChunkType, bytes: Uint8Array): Buffer {
-    return createHash('sha256').update(this.idKey(type)).update(bytes).digest()
+    this.#hashes ??= { data: keyedHash(this.idKey('data')), meta: keyedHash(this.idKey('meta')) }
+    return this.#hashes[type](bytes)
   }
 
   /** The 32 bytes that are hashed before a chunk's own. */
