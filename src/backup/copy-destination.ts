@@ -7,6 +7,7 @@ import type { Context } from '../context.ts'
 import { parseArn } from '../lib/arn.ts'
 import { noColdStorage } from '../plans/lifecycle.ts'
 import { globalSettings } from '../store/global-settings.ts'
+import type { VaultTable } from '../store/schema.ts'
 import { findVaultByArn } from '../store/vaults/vaults.ts'
 
 /** A vault that copies may go to, as far as the caller may know. */
@@ -16,6 +17,8 @@ export interface CopyDestination {
   readonly accountId: string
   /** Why copies cannot be moved to cold storage there; undefined where they can, or where only the job may tell. */
   readonly noCold: string | undefined
+  /** Undefined where only the job may know it. */
+  readonly vault: VaultTable | undefined
 }
 
 /**
@@ -57,7 +60,7 @@ export async function copyDestination(
           'Turn it on with UpdateGlobalSettings (isCrossAccountBackupEnabled)',
       )
     }
-    return { arn, region, accountId, noCold: undefined }
+    return { arn, region, accountId, noCold: undefined, vault: undefined }
   }
   const vault = await findVaultByArn(ctx.store.db, arn)
   if (vault === undefined)
@@ -68,5 +71,5 @@ export async function copyDestination(
     throw new InvalidRequestException(
       `Cannot copy into ${arn}: it could not be created. Delete it and create it again`,
     )
-  return { arn, region, accountId, noCold: noColdStorage(vault) }
+  return { arn, region, accountId, noCold: noColdStorage(vault), vault }
 }

@@ -33,6 +33,7 @@ import { pointIn } from './recovery-points.ts'
 import { statusMessage } from './restore-jobs.ts'
 import { vaultsShown } from './vault-keys.ts'
 import type { VaultShown } from './vault-keys.ts'
+import { refuseRetention } from './vault-protection.ts'
 
 /** As `jobs/copy.ts` reads it. */
 interface CopyInput extends StoredLifecycle {
@@ -54,6 +55,9 @@ export async function startCopyJob(ctx: Context, input: StartCopyJobInput): Prom
   const destination = await copyDestination(ctx, input.DestinationBackupVaultArn, sourceArn)
   const DeleteAfterDays = input.Lifecycle?.DeleteAfterDays ?? point.delete_after_days ?? undefined
   checkLifecycle({ ...input.Lifecycle, DeleteAfterDays }, destination.noCold)
+  // What it inherits from its source the job holds against the lock.
+  if (destination.vault !== undefined && (input.Lifecycle?.DeleteAfterDays ?? -1) !== -1)
+    refuseRetention(destination.vault, input.Lifecycle)
   const warnings = destination.accountId === ctx.accountId ? [] : await guardHandOuts(ctx, [{ point }])
   for (const warning of warnings) ctx.warn(warning)
   const basics = jobBasics(ctx, 'copy')

@@ -439,8 +439,17 @@ test('a logically air-gapped vault is locked for good at once, takes copies only
       return ['COMPLETED', 'FAILED'].includes(CopyJob?.State ?? '') ? CopyJob : undefined
     })
   }
+  await assert.rejects(
+    copy(5),
+    sdkError(
+      'InvalidParameterValueException',
+      400,
+      'the retention period of 5 days is shorter than the minimum',
+    ),
+  )
+  // What it has of its source: five days, too.
   assert.match(
-    (await copy(5)).StatusMessage ?? '',
+    (await copy()).StatusMessage ?? '',
     /^Copy job failed\. The retention specified in the job is not within the range specified for the target Backup Vault\. The retention period of 5 days is shorter than the minimum/,
   )
   const copied = await copy(8)
