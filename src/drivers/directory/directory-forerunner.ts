@@ -9,8 +9,6 @@ import { Worker } from 'node:worker_threads'
 export interface ForerunnerSetup {
   /** Descriptor of the root: descriptors belong to the process. */
   readonly root: number
-  /** Number of the device that it stays on. */
-  readonly device: number
   /** Key of the folder to begin with: those before it are of the past. */
   readonly from: string
 }

@@ -45,8 +45,7 @@ export async function walkTree(options: WalkOptions): Promise<void> {
   const forerunner = new Forerunner()
   try {
     const isWithoutXattrs = libc() === undefined
-    const device = fstatSync(root).dev
-    const slow = (): void => forerunner.start({ root, device, from: walk.folder })
+    const slow = (): void => forerunner.start({ root, from: walk.folder })
     if ((sink.parent?.itemCount ?? 0) < manyItems)
       await walk.take(look({ root, isWithoutXattrs, now: () => options.now().getTime(), slow }))
     else {
