@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, Locator, Page } from 'playwright-core'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
 import { complaintsOf, launch, missing, shows, signInWithKey } from './browser.ts'
@@ -159,7 +159,7 @@ test(
     const kept = await server.call('backup', 'GetBackupVaultNotifications', { BackupVaultName: 'offsite' })
     assert.deepEqual([kept.SNSTopicArn, kept.BackupVaultEvents], [topic, ['COPY_JOB_FAILED']])
     await page.getByRole('link', { name: 'Notifications in the settings' }).click()
-    await page.getByRole('button', { name: 'Add target' }).click()
+    await page.getByRole('button', { name: 'Add target' }).first().click()
     const dialog = page.getByRole('dialog')
     await dialog.getByLabel('Name', { exact: true }).fill('pager')
     await dialog.getByRole('button', { name: /^Type/ }).click()
@@ -253,6 +253,22 @@ test(
     assert.deepEqual(tooWide, [])
     await goTo(page, '/vaults')
     assert.deepEqual(await page.getByText('Not locked').first().evaluate(linesOfWords), [1, 1])
+    const more = page.getByText(/^More columns lie to the right/)
+    const topOf = async (what: Locator): Promise<number> => (await what.boundingBox())?.y ?? 0
+    const tops = [
+      page.getByRole('heading', { level: 1, name: 'Backup vaults' }),
+      more,
+      page.getByText('Not locked').first(),
+    ]
+    const found = await Promise.all(tops.map(topOf))
+    assert.deepEqual(
+      found.toSorted((a, b) => a - b),
+      found,
+      'below the heading, above the columns',
+    )
+    await goTo(page, '/vaults?name=no-such-vault')
+    await shows(page, page.getByText('No backup vault is called so.'))
+    assert.equal(await more.count(), 0, 'nothing is missed')
     await page.close()
   },
 )

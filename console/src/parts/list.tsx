@@ -62,54 +62,63 @@ export function List<T>(props: ListProps<T>): ReactNode {
   // Of what the server cuts only the first page says how many there are, or that there are more.
   const isCounted = !pages.isLoading && pages.error === null && pages.number === 1
   return (
-    <Sideways>
-      <Table
-        variant={variant}
-        stickyColumns={{ first: 1 }}
-        items={pages.rows}
-        trackBy={idOf}
-        loading={pages.isLoading}
-        loadingText="Loading"
-        columnDefinitions={columns.map((column) => {
-          const minWidth = LEAST_PX[column.id ?? '']
-          return minWidth === undefined ? column : { minWidth, ...column }
-        })}
-        enableKeyboardNavigation
-        stickyHeader={variant === 'full-page'}
-        wrapLines
-        ariaLabels={{ tableLabel: title }}
-        header={
-          <Header
-            variant={variant === 'full-page' ? 'awsui-h1-sticky' : 'h2'}
-            description={description}
-            actions={<Actions>{actions}</Actions>}
-            {...(isCounted && { counter: `(${pages.rows.length}${pages.hasNext ? '+' : ''})` })}
-          >
-            {title}
-          </Header>
-        }
-        filter={filter}
-        pagination={
-          hasPages && (
-            <Pagination
-              currentPageIndex={pages.number}
-              pagesCount={pages.number + (pages.hasNext ? 1 : 0)}
-              openEnd={pages.hasNext}
-              onChange={({ detail }) => pages.go(detail.currentPageIndex)}
-              ariaLabels={{
-                nextPageLabel: 'Next page',
-                previousPageLabel: 'Previous page',
-                pageLabel: (page) => `Page ${page}`,
-              }}
-            />
-          )
-        }
-        empty={
-          <Box textAlign="center" color="inherit" padding={{ vertical: 'l' }}>
-            {empty}
-          </Box>
-        }
-      />
+    <Sideways isEmpty={pages.rows.length === 0}>
+      {(words) => (
+        <Table
+          variant={variant}
+          stickyColumns={{ first: 1 }}
+          items={pages.rows}
+          trackBy={idOf}
+          loading={pages.isLoading}
+          loadingText="Loading"
+          columnDefinitions={columns.map((column) => {
+            const minWidth = LEAST_PX[column.id ?? '']
+            return minWidth === undefined ? column : { minWidth, ...column }
+          })}
+          enableKeyboardNavigation
+          stickyHeader={variant === 'full-page'}
+          wrapLines
+          ariaLabels={{ tableLabel: title }}
+          header={
+            <Header
+              variant={variant === 'full-page' ? 'awsui-h1-sticky' : 'h2'}
+              description={description}
+              actions={<Actions>{actions}</Actions>}
+              {...(isCounted && { counter: `(${pages.rows.length}${pages.hasNext ? '+' : ''})` })}
+            >
+              {title}
+            </Header>
+          }
+          filter={
+            (filter !== undefined || words !== false) && (
+              <SpaceBetween size="xs">
+                {filter}
+                {words}
+              </SpaceBetween>
+            )
+          }
+          pagination={
+            hasPages && (
+              <Pagination
+                currentPageIndex={pages.number}
+                pagesCount={pages.number + (pages.hasNext ? 1 : 0)}
+                openEnd={pages.hasNext}
+                onChange={({ detail }) => pages.go(detail.currentPageIndex)}
+                ariaLabels={{
+                  nextPageLabel: 'Next page',
+                  previousPageLabel: 'Previous page',
+                  pageLabel: (page) => `Page ${page}`,
+                }}
+              />
+            )
+          }
+          empty={
+            <Box textAlign="center" color="inherit" padding={{ vertical: 'l' }}>
+              {empty}
+            </Box>
+          }
+        />
+      )}
     </Sideways>
   )
 }

@@ -2,8 +2,16 @@ import Box from '@cloudscape-design/components/box'
 import { useEffect, useRef, useState } from 'react'
 import type { ReactNode } from 'react'
 
-/** A table that may be wider than the window scrolls within itself: says so above it where it is. */
-export function Sideways({ children }: { readonly children: ReactNode }): ReactNode {
+/** A table that may be wider than the window scrolls within itself: `children` puts the words that say so where its columns begin. */
+export function Sideways({
+  isEmpty,
+  children,
+}: {
+  /** Nothing is missed of a table without rows. */
+  readonly isEmpty: boolean
+  /** @param words `false` where there is nothing to say. */
+  readonly children: (words: ReactNode) => ReactNode
+}): ReactNode {
   const place = useRef<HTMLDivElement>(null)
   const [isWider, setWider] = useState(false)
   useEffect(() => {
@@ -17,12 +25,11 @@ export function Sideways({ children }: { readonly children: ReactNode }): ReactN
   }, [])
   return (
     <div ref={place}>
-      {isWider && (
-        <Box variant="small" padding={{ bottom: 'xxs' }}>
-          More columns lie to the right: scroll the table sideways.
-        </Box>
+      {children(
+        isWider && !isEmpty && (
+          <Box variant="small">More columns lie to the right: scroll the table sideways.</Box>
+        ),
       )}
-      {children}
     </div>
   )
 }
