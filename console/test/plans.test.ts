@@ -331,7 +331,7 @@ test(
   { skip: missing },
   async () => {
     await goTo(page, '/settings?tab=tiering')
-    await page.getByRole('button', { name: 'Create tiering configuration' }).click()
+    await page.getByRole('button', { name: 'Create tiering configuration' }).first().click()
     const dialog = page.getByRole('dialog')
     await dialog.getByLabel('Name', { exact: true }).fill('old_buckets')
     const choose = async (vault: string): Promise<void> => {

@@ -152,7 +152,7 @@ test('a report plan is created, and what it writes lies in the directory', { ski
     Connection: { Path: path },
   })
   await goTo(page, '/reports')
-  await page.getByRole('button', { name: 'Create report plan' }).click()
+  await page.getByRole('button', { name: 'Create report plan' }).first().click()
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill('each_day')
   await dialog.getByRole('button', { name: /^Write into/ }).click()
@@ -169,7 +169,7 @@ test(
   { skip: missing },
   async () => {
     await goTo(page, '/restore-testing')
-    await page.getByRole('button', { name: 'Create restore testing plan' }).click()
+    await page.getByRole('button', { name: 'Create restore testing plan' }).first().click()
     const dialog = page.getByRole('dialog')
     await dialog.getByLabel('Name', { exact: true }).fill('weekly')
     await dialog.getByRole('button', { name: 'Add validator' }).click()
@@ -226,6 +226,7 @@ test(
     await dialog.getByLabel('Type delete').fill('delete')
     await dialog.getByRole('button', { name: 'Delete restore testing plan' }).click()
     await shows(page, page.getByText(/Nothing is tested/))
+    await page.getByRole('button', { name: 'Create restore testing plan' }).nth(1).waitFor()
   },
 )
 
@@ -268,7 +269,7 @@ async function changesTestingPlan(): Promise<void> {
 
 test('whom the server tells is added, tested, and removed', { skip: missing }, async () => {
   await goTo(page, '/settings?tab=notifications')
-  await page.getByRole('button', { name: 'Add target' }).click()
+  await page.getByRole('button', { name: 'Add target' }).first().click()
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill('pager')
   await dialog.getByLabel('Address').fill(`http://${hookAt}/hook`)
@@ -371,7 +372,7 @@ test(
     const shares = join(folder, 'shares')
     for (const name of ['alpha', 'beta.tmp']) mkdirSync(join(shares, name), { recursive: true })
     await goTo(page, '/resources/discovery')
-    await page.getByRole('button', { name: 'Create rule' }).click()
+    await page.getByRole('button', { name: 'Create rule' }).first().click()
     const dialog = page.getByRole('dialog')
     await dialog.getByLabel('Name', { exact: true }).fill('shares')
     await dialog.getByLabel('Directory', { exact: true }).fill(shares)

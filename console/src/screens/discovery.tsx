@@ -17,6 +17,7 @@ import { FormDialog } from '../parts/form-dialog.tsx'
 import { ago, fromSeconds, nameOf, typeName } from '../parts/format.ts'
 import { Actions } from '../parts/layout.tsx'
 import { List } from '../parts/list.tsx'
+import { NoneYet } from '../parts/none-yet.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Message, notifyProblem } from '../parts/problem.tsx'
@@ -44,6 +45,11 @@ export function Discovery(): ReactNode {
       notifyProblem(failure, 'have this rule look now')
     }
   }
+  const create = (
+    <Button variant="primary" onClick={() => setPut('new')}>
+      Create rule
+    </Button>
+  )
   return (
     <Screen
       title="Discovery"
@@ -56,12 +62,12 @@ export function Discovery(): ReactNode {
         what="list discovery rules"
         pages={pages}
         idOf={({ Name }) => Name}
-        actions={
-          <Button variant="primary" onClick={() => setPut('new')}>
-            Create rule
-          </Button>
+        actions={create}
+        empty={
+          <NoneYet title="No discovery rules" action={create}>
+            Nothing is looked for. A rule looks behind one connection, each hour, under a role of your choice.
+          </NoneYet>
         }
-        empty="Nothing is looked for. A rule looks behind one connection, each hour, under a role of your choice."
         columns={[
           { id: 'name', header: 'Name', isRowHeader: true, cell: ({ Name }) => Name },
           { id: 'where', header: 'Where', cell: placeOf },

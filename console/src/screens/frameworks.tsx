@@ -14,6 +14,7 @@ import { when } from '../parts/format.ts'
 import { Link, frameworkPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { NameField, isName } from '../parts/name-field.tsx'
+import { NoneYet } from '../parts/none-yet.tsx'
 import { notify } from '../parts/notices.tsx'
 import { useLinkedPages } from '../parts/pages.ts'
 import { useTitle } from '../parts/screen.tsx'
@@ -40,13 +41,9 @@ export function Frameworks(): ReactNode {
         idOf={({ FrameworkName = '' }) => FrameworkName}
         actions={create}
         empty={
-          <SpaceBetween size="s">
-            <b>No frameworks</b>
-            <span>
-              A framework says what must be so, such as a recovery point a day, and names what is not.
-            </span>
-            {create}
-          </SpaceBetween>
+          <NoneYet title="No frameworks" action={create}>
+            A framework says what must be so, such as a recovery point a day, and names what is not.
+          </NoneYet>
         }
         columns={[
           {

@@ -4,7 +4,6 @@ import Button from '@cloudscape-design/components/button'
 import FormField from '@cloudscape-design/components/form-field'
 import Input from '@cloudscape-design/components/input'
 import Multiselect from '@cloudscape-design/components/multiselect'
-import SpaceBetween from '@cloudscape-design/components/space-between'
 import Textarea from '@cloudscape-design/components/textarea'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
@@ -14,6 +13,7 @@ import { FormDialog } from '../parts/form-dialog.tsx'
 import { when } from '../parts/format.ts'
 import { Link, holdPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
+import { NoneYet } from '../parts/none-yet.tsx'
 import { notify } from '../parts/notices.tsx'
 import { useLinkedPages } from '../parts/pages.ts'
 import { useVaults } from '../parts/vault-choice.ts'
@@ -43,11 +43,9 @@ export function LegalHolds(): ReactNode {
         idOf={({ LegalHoldId }) => LegalHoldId ?? ''}
         actions={create}
         empty={
-          <SpaceBetween size="s">
-            <b>No legal holds</b>
-            <span>A hold keeps the recovery points of vaults or resources beyond their retention.</span>
-            {create}
-          </SpaceBetween>
+          <NoneYet title="No legal holds" action={create}>
+            A hold keeps the recovery points of vaults or resources beyond their retention.
+          </NoneYet>
         }
         columns={[
           {

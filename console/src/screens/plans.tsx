@@ -1,7 +1,6 @@
 import { ListBackupPlansCommand } from '@aws-sdk/client-backup'
 import type { BackupPlansListMember } from '@aws-sdk/client-backup'
 import Button from '@cloudscape-design/components/button'
-import SpaceBetween from '@cloudscape-design/components/space-between'
 import type { ReactNode } from 'react'
 import { useNavigate } from 'react-router'
 import { backup } from '../api/backup.ts'
@@ -11,6 +10,7 @@ import { ago, when } from '../parts/format.ts'
 import { Link } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { namedPage } from '../parts/named-page.ts'
+import { NoneYet } from '../parts/none-yet.tsx'
 import { useLinkedPages } from '../parts/pages.ts'
 import type { Page } from '../parts/pages.ts'
 import { useTitle } from '../parts/screen.tsx'
@@ -40,11 +40,9 @@ export function Plans(): ReactNode {
       filter={<NameFilter filters={filters} />}
       empty={
         name === undefined ? (
-          <SpaceBetween size="s">
-            <b>No backup plans</b>
-            <span>A plan backs resources up by itself, as often as its rules say.</span>
-            {create}
-          </SpaceBetween>
+          <NoneYet title="No backup plans" action={create}>
+            A plan backs resources up by itself, as often as its rules say.
+          </NoneYet>
         ) : (
           'No backup plan is called so.'
         )

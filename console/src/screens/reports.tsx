@@ -26,6 +26,7 @@ import { ago, when } from '../parts/format.ts'
 import { Actions } from '../parts/layout.tsx'
 import { List } from '../parts/list.tsx'
 import { NameField, isName } from '../parts/name-field.tsx'
+import { NoneYet } from '../parts/none-yet.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Message, Problem, notifyProblem } from '../parts/problem.tsx'
@@ -62,6 +63,11 @@ export function Reports(): ReactNode {
     }
     pages.refresh()
   }
+  const create = (
+    <Button variant="primary" onClick={() => setCreating(true)}>
+      Create report plan
+    </Button>
+  )
   return (
     <Screen
       title="Reports"
@@ -73,12 +79,12 @@ export function Reports(): ReactNode {
         what="list report plans"
         pages={pages}
         idOf={({ ReportPlanName = '' }) => ReportPlanName}
-        actions={
-          <Button variant="primary" onClick={() => setCreating(true)}>
-            Create report plan
-          </Button>
+        actions={create}
+        empty={
+          <NoneYet title="No report plans" action={create}>
+            One writes what was done, or what does not comply, where others read it.
+          </NoneYet>
         }
-        empty="No report plans. One writes what was done, or what does not comply, where others read it."
         columns={[
           { id: 'name', header: 'Name', isRowHeader: true, cell: ({ ReportPlanName }) => ReportPlanName },
           {

@@ -17,6 +17,7 @@ import { ago, fromSeconds, nameOf, typeName, when } from '../parts/format.ts'
 import { Link, resourcePath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { namedPage } from '../parts/named-page.ts'
+import { NoneYet } from '../parts/none-yet.tsx'
 import { useLinkedPages } from '../parts/pages.ts'
 import type { Page } from '../parts/pages.ts'
 import { RestoredFrom } from '../parts/resource-link.tsx'
@@ -95,11 +96,9 @@ export function Resources(): ReactNode {
       }
       empty={
         which === 'all' && type === undefined && name === undefined ? (
-          <SpaceBetween size="s">
-            <b>No resources</b>
-            <span>Register a directory, a PostgreSQL database or an S3 bucket, and it can be backed up.</span>
-            {add}
-          </SpaceBetween>
+          <NoneYet title="No resources" action={add}>
+            Register a directory, a PostgreSQL database or an S3 bucket, and it can be backed up.
+          </NoneYet>
         ) : (
           <span>{emptyText(which, { isNamed: name !== undefined, hasNext: pages.hasNext })}</span>
         )

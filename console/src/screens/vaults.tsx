@@ -1,7 +1,6 @@
 import { CreateBackupVaultCommand, ListBackupVaultsCommand } from '@aws-sdk/client-backup'
 import type { BackupVaultListMember } from '@aws-sdk/client-backup'
 import Button from '@cloudscape-design/components/button'
-import SpaceBetween from '@cloudscape-design/components/space-between'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
@@ -16,6 +15,7 @@ import { when } from '../parts/format.ts'
 import { Link, vaultPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { NameField, isName } from '../parts/name-field.tsx'
+import { NoneYet } from '../parts/none-yet.tsx'
 import { notify } from '../parts/notices.tsx'
 import { namedPage } from '../parts/named-page.ts'
 import { useLinkedPages } from '../parts/pages.ts'
@@ -50,11 +50,9 @@ export function Vaults(): ReactNode {
         filter={<NameFilter filters={filters} />}
         empty={
           name === undefined ? (
-            <SpaceBetween size="s">
-              <b>No backup vaults</b>
-              <span>A vault keeps recovery points. Create one, then back something up into it.</span>
-              {create}
-            </SpaceBetween>
+            <NoneYet title="No backup vaults" action={create}>
+              A vault keeps recovery points. Create one, then back something up into it.
+            </NoneYet>
           ) : (
             'No backup vault is called so.'
           )

@@ -19,6 +19,7 @@ import { ago, count, fromSeconds } from '../../parts/format.ts'
 import { Actions, Stack } from '../../parts/layout.tsx'
 import { List } from '../../parts/list.tsx'
 import { NameField, isName } from '../../parts/name-field.tsx'
+import { NoneYet } from '../../parts/none-yet.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
 import { notifyProblem } from '../../parts/problem.tsx'
@@ -60,6 +61,7 @@ export function Notifications(): ReactNode {
     const { MessagesRetried = 0 } = await roleback('RetryEventDeliveries', { Name })
     notify(`${count(MessagesRetried, 'message is', 'messages are')} tried again.`, 'info')
   }
+  const add = <Button onClick={() => setAdding(true)}>Add target</Button>
   return (
     <Stack>
       <List<EventTarget>
@@ -69,8 +71,12 @@ export function Notifications(): ReactNode {
         what="list whom the server tells"
         pages={pages}
         idOf={({ Name }) => Name}
-        actions={<Button onClick={() => setAdding(true)}>Add target</Button>}
-        empty="Nobody is told of anything. Add a webhook, a chat or a mailbox, and failed backups are heard of."
+        actions={add}
+        empty={
+          <NoneYet title="No targets" action={add}>
+            Nobody is told of anything. Add a webhook, a chat or a mailbox, and failed backups are heard of.
+          </NoneYet>
+        }
         columns={[
           { id: 'name', header: 'Name', isRowHeader: true, cell: ({ Name }) => Name },
           {

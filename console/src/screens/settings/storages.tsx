@@ -12,6 +12,7 @@ import { FormDialog } from '../../parts/form-dialog.tsx'
 import { fromSeconds, when } from '../../parts/format.ts'
 import { List } from '../../parts/list.tsx'
 import { NameField, isName } from '../../parts/name-field.tsx'
+import { NoneYet } from '../../parts/none-yet.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
 
@@ -23,6 +24,7 @@ export function Storages(): ReactNode {
     const { Storages: rows } = await roleback('ListStorages', {})
     return { rows, next: undefined }
   })
+  const add = <Button onClick={() => setAdding(true)}>Add storage</Button>
   return (
     <>
       <List<Storage>
@@ -32,8 +34,12 @@ export function Storages(): ReactNode {
         what="list storages"
         pages={pages}
         idOf={({ Name }) => Name}
-        actions={<Button onClick={() => setAdding(true)}>Add storage</Button>}
-        empty="Vaults lie in the server's data directory. Add a bucket, and new vaults can lie there."
+        actions={add}
+        empty={
+          <NoneYet title="No storage" action={add}>
+            Vaults lie in the server's data directory. Add a bucket, and new vaults can lie there.
+          </NoneYet>
+        }
         columns={[
           { id: 'name', header: 'Name', isRowHeader: true, cell: ({ Name }) => Name },
           { id: 'location', header: 'Where', cell: ({ Location }) => Location },

@@ -15,6 +15,7 @@ import { Confirm } from '../../parts/confirm.tsx'
 import { count, when } from '../../parts/format.ts'
 import { Link, vaultPath } from '../../parts/link.tsx'
 import { List } from '../../parts/list.tsx'
+import { NoneYet } from '../../parts/none-yet.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
 
@@ -43,7 +44,11 @@ export function TieringConfigurations(): ReactNode {
         pages={pages}
         idOf={({ TieringConfigurationArn }) => TieringConfigurationArn ?? ''}
         actions={create}
-        empty="None: recovery points of buckets stay in their vault until their lifecycles say otherwise."
+        empty={
+          <NoneYet title="No tiering configurations" action={create}>
+            Recovery points of buckets stay in their vault until their lifecycles say otherwise.
+          </NoneYet>
+        }
         columns={[
           {
             id: 'name',
