@@ -127,6 +127,7 @@ test(
     await shows(page, tree.getByText('Chosen'))
     assert.equal(await page.getByLabel(/^Only these paths/).inputValue(), '/letters/')
     const name = page.getByLabel(/^Name of the new directory/)
+    assert.match(await name.inputValue(), /^office-restored-\d{4}-\d\d-\d\dT\d\d-\d\d$/)
     const run = page.getByRole('button', { name: 'Dry run' })
     const dryRun = page.getByRole('table', { name: 'Dry run' })
     await name.fill('../elsewhere')

@@ -42,7 +42,11 @@ function toMember(row: ListedRestoreTest): RestoreTest {
     RestoreTestingPlanName: row.plan_name,
     RestoreTestingSelectionName: row.selection_name,
     ResourceArn: row.resource_arn,
+    RecoveryPointCreationDate: timeOf(row.point_created_at),
+    BackupVaultName: row.vault_name ?? undefined,
     RecoveryPointArn: row.recovery_point_arn ?? undefined,
+    CreatedResourceArn: (JSON.parse(row.result) as { readonly createdResourceArn?: string })
+      .createdResourceArn,
     DueAt: new Date(row.due_at),
     Phase: row.phase,
     RestoreStatus: row.state,

@@ -83,6 +83,16 @@ test('ListRestoreTests, the command line and the metrics tell how tests went and
     [only?.RestoreJobId, only?.ResourceArn, only?.RecoveryPointArn, only?.Phase, only?.DeletionStatus],
     [told, docs.arn, RecoveryPointArn, 'ENDED', 'SUCCESSFUL'],
   )
+  const { CreatedResourceArn } = await world.call('backup', 'DescribeRestoreJob', { RestoreJobId: told })
+  const point = await world.call('backup', 'DescribeRecoveryPoint', {
+    BackupVaultName: only?.BackupVaultName ?? '',
+    RecoveryPointArn,
+  })
+  assert.ok(CreatedResourceArn !== undefined && CreatedResourceArn !== docs.arn)
+  assert.deepEqual(
+    [only?.CreatedResourceArn, only?.RecoveryPointCreationDate],
+    [CreatedResourceArn, point.CreationDate],
+  )
   assert.ok((only?.RecoverySeconds ?? -1) >= 0)
   assert.equal(LastRunMessage, 'STARTED: 1 tests')
   assert.ok(LastRunAt !== undefined && NextRunAt !== undefined && LastRunAt < NextRunAt)

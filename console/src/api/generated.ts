@@ -1304,6 +1304,9 @@ export interface RestoreTest {
   readonly RestoreTestingPlanName: string
   readonly RestoreTestingSelectionName: string
   readonly ResourceArn: string
+  readonly RecoveryPointCreationDate?: number | undefined
+  readonly BackupVaultName?: string | undefined
+  readonly CreatedResourceArn?: string | undefined
   readonly RecoveryPointArn?: string | undefined
   readonly DueAt: number
   readonly Phase: string

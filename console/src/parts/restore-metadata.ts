@@ -6,6 +6,9 @@ export interface RestoreTarget {
   readonly items: string
 }
 
+/** Of a directory's 128 characters, for the name of what it is a copy of. */
+const MAX_SOURCE = 80
+
 export type Metadata = Readonly<Record<string, string>>
 
 /** What StartRestoreJob takes for this type: what the recovery point says of itself, with the choices over it. */
@@ -30,4 +33,16 @@ export function metadataOf(type: string, given: Metadata, { isNew, name, items }
     default:
       return given
   }
+}
+
+/**
+ * What to call a directory that a restore makes, which else shows as an id: after what it is a copy of, and when.
+ *
+ * @returns Empty for databases and buckets, whose names people choose.
+ */
+export function suggestedName(type: string, source: string, at: Date): string {
+  if (type !== 'EFS') return ''
+  const plain = source.replaceAll(/[^A-Za-z0-9._-]+/g, '-').replace(/^[._-]+/, '')
+  const minute = at.toISOString().slice(0, 16).replace(':', '-')
+  return `${plain.slice(0, MAX_SOURCE)}${plain === '' ? '' : '-'}restored-${minute}`
 }

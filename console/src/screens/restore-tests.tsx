@@ -1,9 +1,10 @@
+import Box from '@cloudscape-design/components/box'
 import StatusIndicator from '@cloudscape-design/components/status-indicator'
 import type { ReactNode } from 'react'
 import type { RestoreTest, ValidatorResult } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { duration, fromSeconds, when } from '../parts/format.ts'
-import { Link, jobPath } from '../parts/link.tsx'
+import { Link, jobPath, restorePath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Message } from '../parts/problem.tsx'
@@ -43,7 +44,7 @@ export function RestoreTests({ plan }: { readonly plan: string | undefined }): R
             <Link to={jobPath('restore', id)}>{when(fromSeconds(DueAt))}</Link>
           ),
         },
-        { id: 'resource', header: 'Resource', cell: ({ ResourceArn }) => <ResourceLink arn={ResourceArn} /> },
+        { id: 'resource', header: 'Resource', cell: (test) => <Restored of={test} /> },
         { id: 'state', header: 'Restore', cell: ({ RestoreStatus }) => <State state={RestoreStatus} /> },
         {
           id: 'took',
@@ -75,6 +76,25 @@ function Findings({ of }: { readonly of: readonly ValidatorResult[] }): ReactNod
   ))
 }
 
+/** Which resource, and the recovery point of it that was restored, as long as that is there. */
+function Restored({
+  of: { ResourceArn, RecoveryPointArn: point, RecoveryPointCreationDate: created, BackupVaultName: vault },
+}: {
+  readonly of: RestoreTest
+}): ReactNode {
+  return (
+    <>
+      <ResourceLink arn={ResourceArn} />
+      {created !== undefined && point !== undefined && vault !== undefined && (
+        <Box variant="small" display="block">
+          as of <Link to={restorePath(vault, point)}>{when(fromSeconds(created))}</Link>
+        </Box>
+      )}
+    </>
+  )
+}
+
+/** What the restore made, as long as it is there. */
 function Remains({ of }: { readonly of: RestoreTest }): ReactNode {
   if (of.DeletionStatus === 'SUCCESSFUL') return 'Deleted'
   if (of.DeletionStatus === 'FAILED')
@@ -83,7 +103,13 @@ function Remains({ of }: { readonly of: RestoreTest }): ReactNode {
         <Message text={of.DeletionStatusMessage ?? 'Could not be deleted'} />
       </StatusIndicator>
     )
-  return of.DeletionStatus === 'DELETING' ? 'Being deleted' : '–'
+  if (of.CreatedResourceArn === undefined) return '–'
+  return (
+    <>
+      <ResourceLink arn={of.CreatedResourceArn} />
+      {of.DeletionStatus === 'DELETING' && ', being deleted'}
+    </>
+  )
 }
 
 function Verdict({

@@ -31,11 +31,11 @@ import { jobPath, restorePath, vaultPath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
 import { Preflight } from '../parts/preflight.tsx'
 import { Message, Problem } from '../parts/problem.tsx'
-import { metadataOf } from '../parts/restore-metadata.ts'
+import { metadataOf, suggestedName } from '../parts/restore-metadata.ts'
 import type { RestoreTarget } from '../parts/restore-metadata.ts'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
 import type { ChosenRole } from '../parts/role-field.tsx'
-import { ResourceLink } from '../parts/resource-link.tsx'
+import { ResourceLink, useResourceName } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { useSubmit } from '../parts/submit.ts'
 import { State } from '../parts/state.tsx'
@@ -86,13 +86,16 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
     enabled: point.data?.ResourceArn !== undefined,
   })
   const [query] = useSearchParams()
-  const [target, setTarget] = useState<RestoreTarget>({
+  const type = point.data?.ResourceType ?? ''
+  const [openedAt] = useState(() => new Date())
+  const source = useResourceName(point.data?.ResourceArn)
+  const [chosen, setTarget] = useState<Omit<RestoreTarget, 'name'> & { readonly name: string | undefined }>({
     isNew: true,
-    name: query.get('name') ?? '',
+    name: query.get('name') ?? undefined,
     items: query.getAll('items').join('\n'),
   })
+  const target: RestoreTarget = { ...chosen, name: chosen.name ?? suggestedName(type, source, openedAt) }
   const [role, setRole] = useState<ChosenRole>('default')
-  const type = point.data?.ResourceType ?? ''
   const metadata = given.data === undefined ? undefined : metadataOf(type, given.data, target)
   const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
   const isReady = metadata !== undefined && roleArn !== undefined && (type === 'EFS' || target.name !== '')

@@ -1306,6 +1306,9 @@ export interface RestoreTest {
   readonly RestoreTestingPlanName: string
   readonly RestoreTestingSelectionName: string
   readonly ResourceArn: string
+  readonly RecoveryPointCreationDate?: Date | undefined
+  readonly BackupVaultName?: string | undefined
+  readonly CreatedResourceArn?: string | undefined
   readonly RecoveryPointArn?: string | undefined
   readonly DueAt: Date
   readonly Phase: string

@@ -114,7 +114,10 @@ export async function moveRestoreTest(
 }
 
 export type ListedRestoreTest = RestoreTestTable &
-  Pick<JobTable, 'state' | 'status_message' | 'recovery_point_arn'>
+  Pick<JobTable, 'state' | 'status_message' | 'recovery_point_arn' | 'vault_name' | 'result'> & {
+    /** Of the recovery point; null once that is deleted. */
+    readonly point_created_at: number | null
+  }
 
 /** The newest first. */
 export async function listRestoreTests(
@@ -130,8 +133,14 @@ export async function listRestoreTests(
   let query = db
     .selectFrom('restore_test as test')
     .innerJoin('job', 'job.job_id', 'test.job_id')
+    .leftJoin('recovery_point as point', (join) =>
+      join
+        .onRef('point.account_id', '=', 'test.account_id')
+        .onRef('point.arn', '=', 'job.recovery_point_arn'),
+    )
     .selectAll('test')
-    .select(['job.state', 'job.status_message', 'job.recovery_point_arn'])
+    .select(['job.state', 'job.status_message', 'job.recovery_point_arn', 'job.vault_name', 'job.result'])
+    .select('point.created_at as point_created_at')
     .where('test.account_id', '=', filter.accountId)
     .where('test.region', '=', filter.region)
   if (filter.planArn !== undefined) query = query.where('test.plan_arn', '=', filter.planArn)
