@@ -53,6 +53,10 @@ test(
     await page.getByRole('dialog').getByLabel('Name').fill('operator')
     await page.getByRole('dialog').getByLabel('Name').press('Enter')
     await page.getByRole('heading', { level: 1, name: 'operator' }).waitFor()
+    await goTo(page, '/access')
+    await shows(page, page.getByRole('columnheader', { name: 'Last sign-in with a password' }))
+    await shows(page, page.getByRole('row', { name: /^operator Never / }))
+    await goTo(page, '/access/user/operator')
 
     await page.getByRole('button', { name: 'Add inline policy' }).click()
     await page.getByRole('dialog').getByLabel('Name').fill('starts-backups')

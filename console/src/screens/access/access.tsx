@@ -75,6 +75,14 @@ const KINDS: Readonly<Record<Kind, IdentityKind>> = {
   policies: 'policy',
 }
 
+/** What is said of each, beside its name. */
+const ABOUT: Readonly<Record<Kind, string>> = {
+  users: 'Last sign-in with a password',
+  groups: 'Path',
+  roles: 'Description',
+  policies: 'Attached to',
+}
+
 function Identities({ of }: { readonly of: Kind }): ReactNode {
   const [isCreating, setCreating] = useState(false)
   const kind = KINDS[of]
@@ -110,7 +118,7 @@ function Identities({ of }: { readonly of: Kind }): ReactNode {
               <Link to={identityPath(kind, kind === 'policy' ? arn : name)}>{name}</Link>
             ),
           },
-          { id: 'about', header: of === 'policies' ? 'Attached to' : 'About', cell: ({ about }) => about },
+          { id: 'about', header: ABOUT[of], cell: ({ about }) => about },
           { id: 'created', header: 'Created', cell: ({ created }) => when(created) },
           { id: 'arn', header: 'ARN', cell: ({ arn }) => <Arn of={arn} /> },
         ]}
@@ -131,7 +139,7 @@ async function pageOf(
         name: UserName,
         arn: Arn,
         created: CreateDate,
-        about: PasswordLastUsed === undefined ? 'never signed in' : `signed in ${when(PasswordLastUsed)}`,
+        about: PasswordLastUsed === undefined ? 'Never' : when(PasswordLastUsed),
       }))
       return { rows, next: answer.Marker }
     }
@@ -141,7 +149,7 @@ async function pageOf(
         name: GroupName,
         arn: Arn,
         created: CreateDate,
-        about: `path ${Path}`,
+        about: Path,
       }))
       return { rows, next: answer.Marker }
     }
