@@ -12,6 +12,7 @@ import SpaceBetween from '@cloudscape-design/components/space-between'
 import type { ReactNode } from 'react'
 import { backup } from '../api/backup.ts'
 import { roleback } from '../api/roleback.ts'
+import { Arn } from '../parts/arn.tsx'
 import { ChoiceFilter, SinceFilter, TYPES, TextFilter, sinceOf } from '../parts/filter-fields.tsx'
 import { useFilters } from '../parts/filters.ts'
 import { ago, bytes, fromSeconds, nameOf, percentOf, typeName, when } from '../parts/format.ts'
@@ -174,7 +175,7 @@ export function Jobs(): ReactNode {
         },
         { id: 'state', header: 'State', cell: (job) => <Progress job={job} /> },
         ...(isUpkeep ? UPKEEP_COLUMNS : RESOURCE_COLUMNS),
-        { id: 'role', header: 'Role', cell: ({ roleArn }) => nameOf(roleArn) },
+        { id: 'role', header: 'Role', cell: ({ roleArn }) => <Arn of={nameOf(roleArn)} /> },
         { id: 'size', header: 'Size', cell: ({ size }) => bytes(size) },
         {
           id: 'created',

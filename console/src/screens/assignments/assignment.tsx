@@ -14,6 +14,7 @@ import { Matches } from './matches.tsx'
 import { backup } from '../../api/backup.ts'
 import type { SelectionToPreview } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
+import { Arn } from '../../parts/arn.tsx'
 import { AwsCommand, awsCommand } from '../../parts/aws-command.tsx'
 import { Facts } from '../../parts/facts.tsx'
 import { nameOf, when } from '../../parts/format.ts'
@@ -96,7 +97,11 @@ export function Assignment(): ReactNode {
 }
 
 function RoleLink({ arn }: { readonly arn: string }): ReactNode {
-  return <Link to={identityPath('role', nameOf(arn))}>{nameOf(arn)}</Link>
+  return (
+    <Link to={identityPath('role', nameOf(arn))}>
+      <Arn of={nameOf(arn)} />
+    </Link>
+  )
 }
 
 /** How far from an assignment's creation its decision may lie, in seconds: the same request makes both. */

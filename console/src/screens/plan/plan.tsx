@@ -20,6 +20,7 @@ import { DeleteAssignment } from '../assignments/delete-assignment.tsx'
 import { backup } from '../../api/backup.ts'
 import type { BackupPlanRun } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
+import { Arn } from '../../parts/arn.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { fromSeconds, nameOf, ownZone, when } from '../../parts/format.ts'
 import { Link } from '../../parts/link.tsx'
@@ -164,7 +165,7 @@ function Selections({ planId }: { readonly planId: string }): ReactNode {
             <Link to={path + encodeURIComponent(SelectionId)}>{SelectionName}</Link>
           ),
         },
-        { id: 'role', header: 'Role', cell: (one) => nameOf(one.IamRoleArn) },
+        { id: 'role', header: 'Role', cell: (one) => <Arn of={nameOf(one.IamRoleArn)} /> },
         { id: 'created', header: 'Created', cell: (one) => when(one.CreationDate) },
         {
           id: 'do',
