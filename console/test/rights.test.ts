@@ -207,6 +207,9 @@ test(
   { skip: missing },
   async () => {
     await goTo(page, `/plans/${filled.planId}/assign`)
+    await page.getByLabel('Resource assignment name').fill('just the wiki')
+    await page.getByLabel('Resource assignment name').press('Tab')
+    await shows(page, page.getByText(/^“just the wiki” is not allowed/))
     await page.getByLabel('Resource assignment name').fill('just-the-wiki')
     await page.getByRole('radio', { name: 'Include specific resource types' }).check()
     assert.ok(await page.getByRole('button', { name: 'Assign resources' }).isDisabled(), 'it selects nothing')

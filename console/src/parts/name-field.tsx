@@ -18,11 +18,17 @@ export const NAMES = {
   target: '[A-Za-z0-9][A-Za-z0-9_-]{0,63}',
   storage: '[a-z0-9][a-z0-9-]{0,63}',
   account: '[ -~]{1,50}',
+  /** Of registered resources: of a directory what people call it, of the others a part of the ARN. */
+  directory: '[\\s\\S]{1,255}',
+  database: '[a-zA-Z][a-zA-Z0-9_-]{0,62}',
+  bucket: '[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]',
   alias: '[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]',
 } as const
 
 /** What is allowed where the pattern says more than a set of characters. */
 const WORDS: Readonly<Partial<Record<NameKind, string>>> = {
+  directory: '1 to 255 characters',
+  bucket: '3 to 63 lower-case letters, digits, dots and hyphens, beginning and ending with a letter or digit',
   account: '1 to 50 letters, digits, blanks and signs, all of ASCII',
   alias: '3 to 63 lower-case letters, digits and hyphens, each hyphen between two others',
 }

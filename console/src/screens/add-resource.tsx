@@ -1,9 +1,7 @@
 import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
 import Form from '@cloudscape-design/components/form'
-import FormField from '@cloudscape-design/components/form-field'
 import Header from '@cloudscape-design/components/header'
-import Input from '@cloudscape-design/components/input'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import Tiles from '@cloudscape-design/components/tiles'
 import { useState } from 'react'
@@ -15,12 +13,21 @@ import { AwsCommand, quoted, rolebackCommand } from '../parts/aws-command.tsx'
 import { ConnectionFields, NO_CONNECTION, connectionOf, secretsOf } from '../parts/connection-fields.tsx'
 import type { GivenConnection, Type } from '../parts/connection-fields.tsx'
 import { resourcePath } from '../parts/link.tsx'
+import { NameField, isName } from '../parts/name-field.tsx'
+import type { NameKind } from '../parts/name-field.tsx'
 import { notify } from '../parts/notices.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { TagFields } from '../parts/tag-fields.tsx'
 import type { Tags } from '../parts/tag-fields.tsx'
 import { useSubmit } from '../parts/submit.ts'
+
+/** Databases and buckets are in policies by the name that they have here, which need not be their own. */
+const NAME_OF: Readonly<Record<Type, { readonly kind: NameKind; readonly hint: string }>> = {
+  EFS: { kind: 'directory', hint: 'By which people know it.' },
+  RDS: { kind: 'database', hint: 'It ends the ARN that policies name.' },
+  S3: { kind: 'bucket', hint: 'It ends the ARN that policies name.' },
+}
 
 export function AddResource(): ReactNode {
   const navigate = useNavigate()
@@ -51,7 +58,7 @@ export function AddResource(): ReactNode {
               <Button variant="link" formAction="none" onClick={() => void navigate('/resources')}>
                 Cancel
               </Button>
-              <Button variant="primary" loading={isBusy}>
+              <Button variant="primary" loading={isBusy} disabled={!isName(NAME_OF[type].kind, name)}>
                 Test and add
               </Button>
             </SpaceBetween>
@@ -81,9 +88,14 @@ export function AddResource(): ReactNode {
             </Container>
             <Container header={<Header variant="h2">How to reach it</Header>}>
               <SpaceBetween size="m">
-                <FormField label="Name" description="By which people know it." stretch>
-                  <Input value={name} autoComplete={false} onChange={({ detail }) => setName(detail.value)} />
-                </FormField>
+                <NameField
+                  key={type}
+                  kind={NAME_OF[type].kind}
+                  hint={NAME_OF[type].hint}
+                  value={name}
+                  stretch
+                  onChange={setName}
+                />
                 <ConnectionFields type={type} connection={connection} onChange={setConnection} />
               </SpaceBetween>
             </Container>
@@ -123,9 +135,11 @@ function commandOf(type: Type, name: string, of: Connection): string {
         database: of.Database,
         user: of.User,
         'tls-mode': of.TlsMode,
+        'tls-ca-file': of.TlsCaPem && 'FILE',
         'password-file': 'FILE',
         'restore-user': of.RestoreUser,
         'restore-password-file': of.RestoreUser && 'FILE',
+        'allow-superuser': of.AllowSuperuser === true || undefined,
       })
     case 'S3':
       return rolebackCommand(['resource', 'add', 's3', of.Bucket ?? 'BUCKET'], {

@@ -3,9 +3,7 @@ import Alert from '@cloudscape-design/components/alert'
 import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
 import Form from '@cloudscape-design/components/form'
-import FormField from '@cloudscape-design/components/form-field'
 import Header from '@cloudscape-design/components/header'
-import Input from '@cloudscape-design/components/input'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
@@ -19,6 +17,7 @@ import { backup } from '../../api/backup.ts'
 import type { SelectionToPreview } from '../../api/generated.ts'
 import { AwsCommand, awsCommand } from '../../parts/aws-command.tsx'
 import { useLeave } from '../../parts/leave.ts'
+import { NameField, isName } from '../../parts/name-field.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { Preflight } from '../../parts/preflight.tsx'
 import { Problem } from '../../parts/problem.tsx'
@@ -76,7 +75,7 @@ export function Assign(): ReactNode {
               <Button
                 variant="primary"
                 loading={isBusy}
-                disabled={name === '' || roleArn === undefined || selection === undefined}
+                disabled={!isName('plan', name) || roleArn === undefined || selection === undefined}
               >
                 Assign resources
               </Button>
@@ -87,9 +86,13 @@ export function Assign(): ReactNode {
             {error !== undefined && <Problem error={error} what="assign these resources" />}
             <Container header={<Header variant="h2">General</Header>}>
               <SpaceBetween size="m">
-                <FormField label="Resource assignment name" stretch>
-                  <Input value={name} onChange={({ detail }) => setName(detail.value)} />
-                </FormField>
+                <NameField
+                  label="Resource assignment name"
+                  kind="plan"
+                  value={name}
+                  stretch
+                  onChange={setName}
+                />
                 <RoleField value={role} onChange={setRole} />
                 <Alert type="info">
                   If the role lacks a right that a resource needs, that resource’s backup fails. Below you see
