@@ -306,8 +306,22 @@ test(
     await dialog.getByLabel('Host').fill((orders as Orders).connection.Host)
     await dialog.getByLabel('Password', { exact: true }).fill('hidden-word')
     await dialog.getByRole('button', { name: /^The same / }).click()
-    const command = await dialog.locator('pre.command').innerText()
-    assert.match(command, /resource update arn:\S+ \\\s+--secret-file FILE$/)
+    const command = dialog.locator('pre.command')
+    assert.match(await command.innerText(), /resource update arn:\S+ \\\s+--secret-file FILE$/)
+    const superuser = dialog.getByRole('checkbox', { name: 'Accept a superuser as user' })
+    assert.equal(await superuser.isChecked(), false)
+    await superuser.check()
+    await dialog.getByRole('button', { name: /^Connection security/ }).click()
+    await page.getByRole('option', { name: 'Encrypted, certificate verified' }).click()
+    await dialog.getByLabel('Certificate authority (optional)').fill('-----BEGIN CERTIFICATE-----')
+    const options = '--tls-mode verify-full --tls-ca-file FILE --allow-superuser --secret-file FILE'
+    assert.equal(
+      (await command.innerText()).replaceAll(' \\\n ', '').split(ResourceArn).at(-1)?.trim(),
+      options,
+    )
+    await dialog.getByLabel('Certificate authority (optional)').fill('')
+    await dialog.getByRole('button', { name: /^Connection security/ }).click()
+    await page.getByRole('option', { name: 'Not encrypted' }).click()
     await save.click()
     await shows(page, dialog.getByText(/password authentication failed/))
     await dialog.getByLabel('Its password (optional)').fill('another')
@@ -318,6 +332,9 @@ test(
     await dialog.getByLabel('Password', { exact: true }).fill((orders as Orders).password)
     await save.click()
     await shows(page, page.getByText('orders was changed: the server reached it.'))
+    const { Resource } = await call('roleback', 'DescribeResource', { ResourceArn })
+    assert.equal(Resource.Connection?.AllowSuperuser, true)
+    await shows(page, page.getByText('Superuser', { exact: true }))
 
     await page.getByRole('button', { name: 'Remove', exact: true }).click()
     await shows(page, dialog.getByText('No backup plan backs it up.'))

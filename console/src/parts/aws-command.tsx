@@ -25,11 +25,12 @@ export function awsCommand(
 /** One command line of this server's own: words and options, in their order; what is undefined or empty is left away. */
 export function rolebackCommand(
   words: readonly string[],
-  options: Readonly<Record<string, string | undefined>>,
+  options: Readonly<Record<string, string | boolean | undefined>>,
 ): string {
-  const given = Object.entries(options).flatMap(([name, value]) =>
-    value === undefined || value === '' ? [] : [`--${name} ${quoted(value)}`],
-  )
+  const given = Object.entries(options).flatMap(([name, value]) => {
+    if (typeof value === 'boolean') return [`--${value ? '' : 'no-'}${name}`]
+    return value === undefined || value === '' ? [] : [`--${name} ${quoted(value)}`]
+  })
   return [`./roleback ${words.map(quoted).join(' ')}`, ...given].join(' \\\n  ')
 }
 

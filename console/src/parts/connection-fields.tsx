@@ -3,6 +3,7 @@ import FormField from '@cloudscape-design/components/form-field'
 import Input from '@cloudscape-design/components/input'
 import Select from '@cloudscape-design/components/select'
 import SpaceBetween from '@cloudscape-design/components/space-between'
+import Textarea from '@cloudscape-design/components/textarea'
 import type { ReactNode } from 'react'
 import type { Connection } from '../api/generated.ts'
 
@@ -17,9 +18,15 @@ export interface GivenConnection {
   readonly values: Readonly<Record<string, string>>
   readonly tls: Tls
   readonly isPathStyle: boolean
+  readonly allowsSuperuser: boolean
 }
 
-export const NO_CONNECTION: GivenConnection = { values: {}, tls: 'verify-full', isPathStyle: true }
+export const NO_CONNECTION: GivenConnection = {
+  values: {},
+  tls: 'verify-full',
+  isPathStyle: true,
+  allowsSuperuser: false,
+}
 
 interface Field {
   readonly name: string
@@ -69,19 +76,21 @@ const TLS: readonly { readonly value: Tls; readonly label: string }[] = [
 ]
 
 /** How something that is registered already is reached, in the fields. No secret is among what the server says. */
-export function givenOf({ TlsMode, ForcePathStyle, ...rest }: Connection): GivenConnection {
+export function givenOf({ TlsMode, ForcePathStyle, AllowSuperuser, ...rest }: Connection): GivenConnection {
   return {
     values: Object.fromEntries(Object.entries(rest).map(([field, value]) => [field, String(value)])),
     tls: TlsMode ?? NO_CONNECTION.tls,
     isPathStyle: ForcePathStyle ?? NO_CONNECTION.isPathStyle,
+    allowsSuperuser: AllowSuperuser ?? NO_CONNECTION.allowsSuperuser,
   }
 }
 
 /** What of `given` is not as in `before`; what is empty stays as it was. */
 export function changesOf(type: Type, before: Connection, given: GivenConnection): Connection {
+  const was = connectionOf(type, givenOf(before))
   return Object.fromEntries(
     Object.entries(connectionOf(type, given)).filter(
-      ([key, value]) => value !== undefined && value !== before[key as keyof Connection],
+      ([key, value]) => value !== undefined && value !== was[key as keyof Connection],
     ),
   )
 }
@@ -112,7 +121,9 @@ export function ConnectionFields({
   readonly isKnown?: boolean
   readonly onChange: (connection: GivenConnection) => void
 }): ReactNode {
-  const { values, tls, isPathStyle } = connection
+  const { values, tls, isPathStyle, allowsSuperuser } = connection
+  const set = (name: string, value: string): void =>
+    onChange({ ...connection, values: { ...values, [name]: value } })
   return (
     <SpaceBetween size="m">
       {FIELDS[type]
@@ -130,9 +141,7 @@ export function ConnectionFields({
               value={values[name] ?? ''}
               type={isSecret === true ? 'password' : 'text'}
               autoComplete={false}
-              onChange={({ detail }) =>
-                onChange({ ...connection, values: { ...values, [name]: detail.value } })
-              }
+              onChange={({ detail }) => set(name, detail.value)}
             />
           </FormField>
         ))}
@@ -144,6 +153,34 @@ export function ConnectionFields({
             onChange={({ detail }) => onChange({ ...connection, tls: detail.selectedOption.value as Tls })}
           />
         </FormField>
+      )}
+      {type === 'RDS' && tls === 'verify-full' && (
+        <FormField
+          label="Certificate authority (optional)"
+          description={
+            isKnown
+              ? 'Empty: it stays as it is.'
+              : 'Who signed the server’s certificate, in PEM. Empty: those that everybody trusts.'
+          }
+          stretch
+        >
+          <Textarea
+            value={values['TlsCaPem'] ?? ''}
+            rows={3}
+            spellcheck={false}
+            placeholder="-----BEGIN CERTIFICATE-----"
+            onChange={({ detail }) => set('TlsCaPem', detail.value)}
+          />
+        </FormField>
+      )}
+      {type === 'RDS' && (
+        <Checkbox
+          checked={allowsSuperuser}
+          description="Functions that others planted in the database would run with all its power: only where you trust everybody who may write to it."
+          onChange={({ detail }) => onChange({ ...connection, allowsSuperuser: detail.checked })}
+        >
+          Accept a superuser as user
+        </Checkbox>
       )}
       {type === 'S3' && (
         <Checkbox
@@ -158,7 +195,10 @@ export function ConnectionFields({
 }
 
 /** As the server takes it. What is empty is left away. */
-export function connectionOf(type: Type, { values, tls, isPathStyle }: GivenConnection): Connection {
+export function connectionOf(
+  type: Type,
+  { values, tls, isPathStyle, allowsSuperuser }: GivenConnection,
+): Connection {
   const of = (name: string): string | undefined => {
     const value = values[name]?.trim()
     return value === '' ? undefined : value
@@ -174,6 +214,9 @@ export function connectionOf(type: Type, { values, tls, isPathStyle }: GivenConn
         RestoreUser: of('RestoreUser'),
         Port: of('Port') === undefined ? undefined : Number(of('Port')),
         TlsMode: tls,
+        // What nobody sees is not changed: it holds again once certificates are verified.
+        TlsCaPem: of('TlsCaPem'),
+        AllowSuperuser: allowsSuperuser,
       }
     case 'S3':
       return {

@@ -124,8 +124,8 @@ export function PutRule({
 }
 
 /** What this form has no fields for, and so must not take away. */
-function notAsked({ TlsCaPem, AllowSuperuser, RestoreUser, Database }: Connection = {}): Connection {
-  return { TlsCaPem, AllowSuperuser, RestoreUser, Database }
+function notAsked({ RestoreUser, Database }: Connection = {}): Connection {
+  return { RestoreUser, Database }
 }
 
 function linesOf(text: string): string[] {
@@ -154,6 +154,8 @@ function commandOf(input: Omit<PutDiscoveryRuleInput, 'IamRoleArn'>, role: strin
       ...option('--port', at.Port),
       ...option('--user', at.User),
       ...option('--tls-mode', at.TlsMode),
+      ...(at.TlsCaPem === undefined ? [] : ['--tls-ca-file FILE']),
+      ...(at.AllowSuperuser === true ? ['--allow-superuser'] : []),
       '--password-file FILE',
     ],
     S3: [

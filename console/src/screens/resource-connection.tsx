@@ -127,7 +127,7 @@ const FIXED = ['Bucket']
 
 /** Secrets come from a file: what stands on a command line others see. */
 function commandOf(arn: string, of: Connection, secrets: ReturnType<typeof secretsOf>): string {
-  const command = rolebackCommand(['resource', 'update', arn], {
+  return rolebackCommand(['resource', 'update', arn], {
     path: of.Path,
     'restore-root': of.RestoreRoot,
     host: of.Host,
@@ -135,15 +135,16 @@ function commandOf(arn: string, of: Connection, secrets: ReturnType<typeof secre
     database: of.Database,
     user: of.User,
     'tls-mode': of.TlsMode,
+    'tls-ca-file': of.TlsCaPem && 'FILE',
+    'allow-superuser': of.AllowSuperuser,
     endpoint: of.Endpoint,
     'access-key-id': of.AccessKeyId,
     region: of.Region,
     'secret-file': secrets.Secret && 'FILE',
     'restore-user': of.RestoreUser,
     'restore-secret-file': secrets.RestoreSecret && 'FILE',
+    'path-style': of.ForcePathStyle,
   })
-  if (of.ForcePathStyle === undefined) return command
-  return `${command} \\\n  --${of.ForcePathStyle ? '' : 'no-'}path-style`
 }
 
 const LABELS: readonly (readonly [keyof Connection, string])[] = [
@@ -165,5 +166,8 @@ function connectionFacts(connection: Connection): (readonly [string, ReactNode])
   return LABELS.flatMap(([key, label]) => {
     const value = connection[key]
     return value === undefined ? [] : [[label, String(value)] as const]
-  })
+  }).concat(
+    connection.TlsCaPem === undefined ? [] : [['Certificate authority', 'Its own']],
+    connection.AllowSuperuser === true ? [['Superuser', 'Accepted']] : [],
+  )
 }
