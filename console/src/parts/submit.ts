@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { queries } from '../api/queries.ts'
 import { endIfRefused } from '../session/session.ts'
 
 export interface Submit {
@@ -9,6 +10,12 @@ export interface Submit {
   readonly onSubmit: (event: { preventDefault: () => void }) => void
 }
 
+/**
+ * What was known of before is no answer any more, on the next screen neither, which the attempt itself may lead to. What is in sight is not
+ * asked again for it: of what was refused that would be one more refusal.
+ */
+const outdated = async (): Promise<void> => await queries.invalidateQueries({ refetchType: 'none' })
+
 /** One attempt at a time at what a form does; where it fails the form stays as it was, and says why. */
 export function useSubmit(attempt: () => Promise<void>): Submit {
   const [error, setError] = useState<unknown>()
@@ -17,7 +24,9 @@ export function useSubmit(attempt: () => Promise<void>): Submit {
     setBusy(true)
     setError(undefined)
     try {
+      await outdated()
       await attempt()
+      await outdated()
     } catch (failure) {
       setError(failure)
       void endIfRefused(failure)
