@@ -2,15 +2,17 @@ import Box from '@cloudscape-design/components/box'
 import { useEffect, useRef, useState } from 'react'
 import type { ReactNode } from 'react'
 
-/** A table that may be wider than the window scrolls within itself: `children` puts the words that say so where its columns begin. */
+/**
+ * A table that may be wider than the window scrolls within itself: says so above it, or where `children` puts the words, such as below the
+ * table's own heading. There are no words (`false`) where there is nothing to say.
+ */
 export function Sideways({
-  isEmpty,
+  isEmpty = false,
   children,
 }: {
   /** Nothing is missed of a table without rows. */
-  readonly isEmpty: boolean
-  /** @param words `false` where there is nothing to say. */
-  readonly children: (words: ReactNode) => ReactNode
+  readonly isEmpty?: boolean
+  readonly children: ReactNode | ((words: ReactNode) => ReactNode)
 }): ReactNode {
   const place = useRef<HTMLDivElement>(null)
   const [isWider, setWider] = useState(false)
@@ -23,12 +25,18 @@ export function Sideways({
     observer.observe(frame)
     return () => observer.disconnect()
   }, [])
+  const words = isWider && !isEmpty && (
+    <Box variant="small">More columns lie to the right: scroll the table sideways.</Box>
+  )
   return (
     <div ref={place}>
-      {children(
-        isWider && !isEmpty && (
-          <Box variant="small">More columns lie to the right: scroll the table sideways.</Box>
-        ),
+      {typeof children === 'function' ? (
+        children(words)
+      ) : (
+        <>
+          {words}
+          {children}
+        </>
       )}
     </div>
   )

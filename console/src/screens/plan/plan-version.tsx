@@ -92,21 +92,24 @@ export function PlanVersion(): ReactNode {
 
 function Changes({ of }: { readonly of: readonly Change[] }): ReactNode {
   return (
-    <Sideways>
-      <Table<Change>
-        variant="container"
-        wrapLines
-        header={<Header variant="h2">What is different now</Header>}
-        items={of}
-        ariaLabels={{ tableLabel: 'What is different now' }}
-        empty="Nothing: it says the same as the version in use."
-        columnDefinitions={[
-          { id: 'rule', header: 'Rule', cell: ({ rule }) => rule ?? 'The plan' },
-          { id: 'what', header: 'What', isRowHeader: true, cell: ({ what }) => what },
-          { id: 'before', header: 'In this version', cell: ({ before }) => before },
-          { id: 'now', header: 'Now', cell: ({ now }) => now },
-        ]}
-      />
+    <Sideways isEmpty={of.length === 0}>
+      {(words) => (
+        <Table<Change>
+          variant="container"
+          wrapLines
+          header={<Header variant="h2">What is different now</Header>}
+          items={of}
+          filter={words}
+          ariaLabels={{ tableLabel: 'What is different now' }}
+          empty="Nothing: it says the same as the version in use."
+          columnDefinitions={[
+            { id: 'rule', header: 'Rule', cell: ({ rule }) => rule ?? 'The plan' },
+            { id: 'what', header: 'What', isRowHeader: true, cell: ({ what }) => what },
+            { id: 'before', header: 'In this version', cell: ({ before }) => before },
+            { id: 'now', header: 'Now', cell: ({ now }) => now },
+          ]}
+        />
+      )}
     </Sideways>
   )
 }
