@@ -59,6 +59,9 @@ test(
     await shows(page, page.getByText('You may not list users'))
 
     await goTo(page, `/restore/production/${encodeURIComponent(filled.pointArn)}`)
+    await shows(page, page.getByText('You may not pass AWSBackupDefaultServiceRole to backup.amazonaws.com'))
+    await shows(page, page.getByRole('button', { name: /^Restore role .*rds-backup/ }))
+    await page.getByRole('radio', { name: 'Default role' }).check()
     await page.getByRole('button', { name: 'Restore', exact: true }).click()
     await shows(page, page.getByText('You may not restore this'))
     await shows(page, page.getByText(/iam:PassRole on resource: .*AWSBackupDefaultServiceRole/))

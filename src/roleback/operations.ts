@@ -46,6 +46,7 @@ import {
 } from './jobs.ts'
 import { listJobs } from './job-list.ts'
 import { describeOverview } from './overview.ts'
+import { listPassableRoles } from './passable-roles.ts'
 import { EVERYTHING, listPauses, pauseBackups, resumeBackups } from './pauses.ts'
 import { listBackupPlanRuns, previewSchedule } from './plans.ts'
 import { preflightJobs } from './preflight.ts'
@@ -275,6 +276,7 @@ export const roleback: Service<RolebackApi, Context, UnsignedContext, 'SignIn' |
   GenerateRolePolicy: { resource: all, handler: generateRolePolicy },
   ListUnusedPermissions: { resource: (_, input) => input.PrincipalArn, handler: listUnusedPermissions },
   ListPrincipalsWhoCan: { resource, context: resourceContext, handler: listPrincipalsWhoCan },
+  ListPassableRoles: { resource: all, handler: listPassableRoles },
   PreflightJobs: { resource: role, context: roleContext, handler: preflightJobs },
   LookupAuditEvents: { resource: all, handler: lookupAuditEvents },
   VerifyAudit: { resource: all, handler: verifyAudit },

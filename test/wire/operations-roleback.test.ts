@@ -58,10 +58,47 @@ test('DescribeServer tells where the recovery kit lies to whoever may issue one,
   assert.deepEqual([moved.IsRecoveryKitHere, moved.RecoveryKitPath], [false, undefined])
 })
 
+test('ListPassableRoles tells the roles that its caller may pass to the service, and of no others', async () => {
+  const [mine, bound] = await Promise.all(
+    ['mine', 'bound', 'of-others'].map((name) => makeRole(world, name, {})),
+  )
+  assert.ok(mine !== undefined && bound !== undefined)
+  const vault = `arn:aws:backup:${world.region}:${world.accountId}:backup-vault:some`
+  const { key } = await makeUser(world, 'passer', [
+    allow(['roleback:ListPassableRoles']),
+    allow(['iam:PassRole'], [mine]),
+    {
+      ...allow(['iam:PassRole'], [bound]),
+      Condition: { StringEquals: { 'iam:AssociatedResourceArn': vault } },
+    },
+  ])
+  const told = async (AssociatedResourceArn?: string): Promise<unknown> => {
+    const names: string[] = []
+    let page: OutputOf<'roleback', 'ListPassableRoles'> | undefined
+    do {
+      const NextToken = page?.NextToken
+      page = await call('ListPassableRoles', { AssociatedResourceArn, MaxResults: 1, NextToken }, key)
+      names.push(...page.Roles.map(({ RoleName }) => RoleName))
+    } while (page.NextToken !== undefined)
+    return [names, page.DefaultRole]
+  }
+  assert.deepEqual(await told(), [['mine'], 'refused'])
+  assert.deepEqual(await told(vault), [['bound', 'mine'], 'refused'])
+  const own = { Effect: 'Allow', Principal: { AWS: world.accountId }, Action: 'sts:AssumeRole' }
+  await world.call('iam', 'UpdateAssumeRolePolicy', {
+    RoleName: 'mine',
+    PolicyDocument: JSON.stringify({ Version: '2012-10-17', Statement: [own] }),
+  })
+  assert.deepEqual(await told(), [[], 'refused'], 'it trusts the service no more')
+  assert.equal((await call('ListPassableRoles', {})).DefaultRole, 'creatable')
+})
+
 test('CreateDefaultServiceRole makes the role once, with exactly two policies', async () => {
   const RoleName = 'AWSBackupDefaultServiceRole'
   const RoleArn = `arn:aws:iam::${world.accountId}:role/service-role/${RoleName}`
   assert.deepEqual(await call('CreateDefaultServiceRole', {}), { RoleArn, Created: true })
+  const { DefaultRole, DefaultRoleArn } = await call('ListPassableRoles', {})
+  assert.deepEqual([DefaultRole, DefaultRoleArn], ['passable', RoleArn])
   const { Role: made } = await world.call('iam', 'GetRole', { RoleName })
   assert.deepEqual(await call('CreateDefaultServiceRole', {}), { RoleArn, Created: false })
   const { Role } = await world.call('iam', 'GetRole', { RoleName })

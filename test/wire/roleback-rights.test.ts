@@ -90,6 +90,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
     policies: NOBODY,
     also: ['iam:GenerateServiceLastAccessedDetails', 'iam:SimulatePrincipalPolicy'],
   },
+  ListPassableRoles: { touches: 'backups', policies: READERS, also: [] },
   PreflightJobs: { touches: 'backups', policies: READERS, also: [] },
   PreviewBackupSelection: { touches: 'backups', policies: NOBODY, also: [] },
   PreviewSchedule: { touches: 'backups', policies: NOBODY, also: [] },

@@ -6,6 +6,8 @@ import Select from '@cloudscape-design/components/select'
 import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
+import { usePassableRoles } from './passable-roles.ts'
+import type { ChosenRole, PassableRoles } from './passable-roles.ts'
 import { Problem } from './problem.tsx'
 import { iam } from '../api/iam.ts'
 import { queries } from '../api/queries.ts'
@@ -16,9 +18,6 @@ const DEFAULT_ROLE = 'AWSBackupDefaultServiceRole'
 
 export const defaultRoleArn = (accountId: string): string =>
   `arn:aws:iam::${accountId}:role/service-role/${DEFAULT_ROLE}`
-
-/** `default`, or the ARN of another; undefined: another, not chosen yet. */
-export type ChosenRole = string | undefined
 
 /**
  * The role's ARN, and the default role made where it is used for the first time (or was deleted): with its two managed policies and
@@ -53,19 +52,28 @@ export function useHasDefaultRole(): 'yes' | 'no' | 'unknown' | undefined {
   return data
 }
 
-/** AWS's role control: the default role, or one of the roles that backup may assume. */
+/**
+ * AWS's role control: the default role, or one of the roles that backup may assume. It says at once of which the caller may not pass.
+ *
+ * @param passedFor As of `useRole`.
+ */
 export function RoleField({
   label = 'IAM role',
+  passedFor,
   value,
   onChange,
 }: {
   readonly label?: string
+  readonly passedFor?: string | undefined
   readonly value: ChosenRole
   readonly onChange: (value: ChosenRole) => void
 }): ReactNode {
   const hasDefault = useHasDefaultRole()
   const isOther = value !== 'default'
+  const passable = usePassableRoles(passedFor)
   const roles = useQuery({ queryKey: ['roles for backup'], queryFn: listBackupRoles, enabled: isOther })
+  // Whoever may not list roles may still choose of those that he may pass.
+  const isUnknown = roles.error !== null && passable === undefined
   return (
     <FormField
       label={label}
@@ -81,24 +89,25 @@ export function RoleField({
             {
               value: 'default',
               label: 'Default role',
-              description:
-                hasDefault === 'no'
-                  ? `${DEFAULT_ROLE} is not there yet: it is created with the permissions that backup and restore need.`
-                  : `${DEFAULT_ROLE}, with the permissions that backup and restore need.`,
+              description: defaultText(hasDefault, passable),
             },
             { value: 'other', label: 'Choose an IAM role' },
           ]}
         />
-        {isOther && roles.error !== null && <Problem error={roles.error} what="list roles" />}
+        {isOther && isUnknown && <Problem error={roles.error} what="list roles" />}
         {isOther && (
           <Select
             selectedOption={value === undefined ? null : { value, label: value.split('/').at(-1) ?? value }}
-            options={roles.data ?? []}
+            options={optionsOf(roles.data, passable)}
             filteringType="auto"
             placeholder="Choose a role"
             statusType={roles.isPending ? 'loading' : 'finished'}
             loadingText="Loading roles"
-            empty={<Box>No role trusts backup.amazonaws.com</Box>}
+            empty={
+              <Box>
+                {roles.error === null ? 'No role trusts backup.amazonaws.com' : 'You may pass no role'}
+              </Box>
+            }
             selectedAriaLabel="Selected"
             ariaLabel={label}
             onChange={({ detail }) => onChange(detail.selectedOption.value)}
@@ -109,9 +118,43 @@ export function RoleField({
   )
 }
 
+function defaultText(has: ReturnType<typeof useHasDefaultRole>, passable: PassableRoles | undefined): string {
+  if (passable?.default === 'refused')
+    return has === 'no'
+      ? `${DEFAULT_ROLE} is not there yet, and you may not create and pass it.`
+      : `You may not pass ${DEFAULT_ROLE} to backup.amazonaws.com (iam:PassRole).`
+  return has === 'no'
+    ? `${DEFAULT_ROLE} is not there yet: it is created with the permissions that backup and restore need.`
+    : `${DEFAULT_ROLE}, with the permissions that backup and restore need.`
+}
+
+interface RoleOption {
+  readonly value: string
+  readonly label: string
+  readonly description: string
+}
+
+/** Those first that the caller may pass; the others stay in sight, so that he sees what to ask for. */
+function optionsOf(
+  listed: readonly RoleOption[] | undefined,
+  passable: PassableRoles | undefined,
+): readonly RoleOption[] {
+  if (passable === undefined) return listed ?? []
+  const known = new Map((listed ?? []).map((option) => [option.value, option]))
+  const own = new Set(passable.arns)
+  return [
+    ...passable.arns.map(
+      (arn) => known.get(arn) ?? { value: arn, label: arn.split('/').at(-1) ?? arn, description: arn },
+    ),
+    ...(listed ?? [])
+      .filter(({ value }) => !own.has(value))
+      .map((option) => ({ ...option, description: 'You may not pass it (iam:PassRole)' })),
+  ]
+}
+
 /** Roles whose trust policy names the backup service. */
-async function listBackupRoles(): Promise<{ value: string; label: string; description: string }[]> {
-  const found: { value: string; label: string; description: string }[] = []
+async function listBackupRoles(): Promise<RoleOption[]> {
+  const found: RoleOption[] = []
   let Marker: string | undefined
   do {
     const page = await iam.send(new ListRolesCommand({ MaxItems: 1000, Marker }))

@@ -13,10 +13,10 @@ import { FormDialog } from './form-dialog.tsx'
 import { bytes, count, fromSeconds, nameOf, when } from './format.ts'
 import { Actions, Stack } from './layout.tsx'
 import { Link, jobPath, restorePath } from './link.tsx'
+import { useRole } from './passable-roles.ts'
 import { Message, Problem } from './problem.tsx'
 import { ResourceLink } from './resource-link.tsx'
 import { RoleField, defaultRoleArn, ensureRole } from './role-field.tsx'
-import type { ChosenRole } from './role-field.tsx'
 import { State } from './state.tsx'
 import type { DamagedObject, DamagedRecoveryPoint, VaultHealth } from '../api/generated.ts'
 import { untilRefused } from '../api/queries.ts'
@@ -227,7 +227,7 @@ function Verify({ vault, onClose }: { readonly vault: string; readonly onClose: 
 function Repair({ vault, onClose }: { readonly vault: string; readonly onClose: () => void }): ReactNode {
   const session = useSession()
   const navigate = useNavigate()
-  const [role, setRole] = useState<ChosenRole>('default')
+  const [role, setRole] = useRole(undefined)
   const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
   return (
     <FormDialog

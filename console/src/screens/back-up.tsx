@@ -20,12 +20,12 @@ import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { useLeave } from '../parts/leave.ts'
 import { jobPath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
+import { useRole } from '../parts/passable-roles.ts'
 import { Preflight } from '../parts/preflight.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { useResourceName } from '../parts/resource-link.tsx'
 import { useResourceOptions } from '../parts/resource-options.ts'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
-import type { ChosenRole } from '../parts/role-field.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { useSubmit } from '../parts/submit.ts'
 import { TagFields } from '../parts/tag-fields.tsx'
@@ -50,8 +50,9 @@ export function BackUp(): ReactNode {
   const [tags, setTags] = useState<Tags>({})
   const [startHours, setStartHours] = useState<number>()
   const [completeDays, setCompleteDays] = useState<number>()
-  const [role, setRole] = useState<ChosenRole>('default')
   const vault = chosenVault ?? vaults[0]?.value
+  const vaultArn = known.data?.find(({ BackupVaultName }) => BackupVaultName === vault)?.BackupVaultArn
+  const [role, setRole] = useRole(vaultArn)
   const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
 
   const job = {
@@ -161,7 +162,7 @@ export function BackUp(): ReactNode {
             </Container>
             <Container header={<Header variant="h2">Role</Header>}>
               <SpaceBetween size="m">
-                <RoleField value={role} onChange={setRole} />
+                <RoleField passedFor={vaultArn} value={role} onChange={setRole} />
                 {resource !== undefined && vault !== undefined && roleArn !== undefined && (
                   <Preflight
                     input={{

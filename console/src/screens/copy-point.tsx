@@ -11,10 +11,10 @@ import { FormDialog } from '../parts/form-dialog.tsx'
 import { nameOf } from '../parts/format.ts'
 import { jobPath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
+import { useRole } from '../parts/passable-roles.ts'
 import { Preflight } from '../parts/preflight.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
-import type { ChosenRole } from '../parts/role-field.tsx'
 import { useVaults } from '../parts/vault-choice.ts'
 import { useSession } from '../session/session.ts'
 
@@ -32,7 +32,7 @@ export function CopyPoint({
   const navigate = useNavigate()
   const [to, setTo] = useState('')
   const [days, setDays] = useState('')
-  const [role, setRole] = useState<ChosenRole>('default')
+  const [role, setRole] = useRole(arn)
   const vaults = useVaults()
   const others = (vaults.data ?? []).filter(({ BackupVaultName }) => BackupVaultName !== vault)
   const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
@@ -74,7 +74,7 @@ export function CopyPoint({
       <FormField label="Keep it for days (optional)" description="Empty: as long as the original.">
         <Input value={days} inputMode="numeric" onChange={({ detail }) => setDays(detail.value)} />
       </FormField>
-      <RoleField value={role} onChange={setRole} />
+      <RoleField passedFor={arn} value={role} onChange={setRole} />
       {to !== '' && roleArn !== undefined && (
         <Preflight
           input={{

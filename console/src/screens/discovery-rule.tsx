@@ -13,8 +13,8 @@ import type { Type } from '../parts/connection-fields.tsx'
 import { FormDialog } from '../parts/form-dialog.tsx'
 import { NameField, isName } from '../parts/name-field.tsx'
 import { notify } from '../parts/notices.tsx'
+import { useRole } from '../parts/passable-roles.ts'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
-import type { ChosenRole } from '../parts/role-field.tsx'
 import { useSession } from '../session/session.ts'
 
 const TYPES = [
@@ -45,7 +45,7 @@ export function PutRule({
   const [template, setTemplate] = useState(before?.NameTemplate ?? '{name}')
   const [tags, setTags] = useState((before?.Tags ?? []).map(({ Key, Value }) => `${Key}=${Value}`).join('\n'))
   const [minutes, setMinutes] = useState(String(before?.IntervalMinutes ?? 60))
-  const [role, setRole] = useState<ChosenRole>(before?.IamRoleArn ?? 'default')
+  const [role, setRole] = useRole(undefined, before?.IamRoleArn)
   const secret = connection.values['Secret'] ?? ''
   const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
   const input: Omit<PutDiscoveryRuleInput, 'IamRoleArn'> = {

@@ -29,12 +29,12 @@ import { bytes, typeName, when } from '../parts/format.ts'
 import { useLeave } from '../parts/leave.ts'
 import { jobPath, restorePath, vaultPath } from '../parts/link.tsx'
 import { notify } from '../parts/notices.tsx'
+import { useRole } from '../parts/passable-roles.ts'
 import { Preflight } from '../parts/preflight.tsx'
 import { Message, Problem } from '../parts/problem.tsx'
 import { metadataOf, suggestedName } from '../parts/restore-metadata.ts'
 import type { RestoreTarget } from '../parts/restore-metadata.ts'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
-import type { ChosenRole } from '../parts/role-field.tsx'
 import { ResourceLink, useResourceName } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { useSubmit } from '../parts/submit.ts'
@@ -95,7 +95,7 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
     items: query.getAll('items').join('\n'),
   })
   const target: RestoreTarget = { ...chosen, name: chosen.name ?? suggestedName(type, source, openedAt) }
-  const [role, setRole] = useState<ChosenRole>('default')
+  const [role, setRole] = useRole(arn)
   const metadata = given.data === undefined ? undefined : metadataOf(type, given.data, target)
   const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
   const isReady = metadata !== undefined && roleArn !== undefined && (type === 'EFS' || target.name !== '')
@@ -193,7 +193,7 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
               </Container>
               <Container header={<Header variant="h2">Restore role</Header>}>
                 <SpaceBetween size="m">
-                  <RoleField label="Restore role" value={role} onChange={setRole} />
+                  <RoleField passedFor={arn} label="Restore role" value={role} onChange={setRole} />
                   {isReady && (
                     <Rights role={roleArn} isDefaultRole={role === 'default'} {...{ arn, metadata }} />
                   )}

@@ -786,6 +786,24 @@ export interface OidcCredentials {
   readonly CodeVerifier: string
 }
 
+export interface ListPassableRolesInput {
+  readonly AssociatedResourceArn?: string | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
+}
+
+export interface PassableRole {
+  readonly RoleArn: string
+  readonly RoleName: string
+}
+
+export interface ListPassableRolesOutput {
+  readonly Roles: readonly PassableRole[]
+  readonly DefaultRoleArn: string
+  readonly DefaultRole: "passable" | "creatable" | "refused"
+  readonly NextToken?: string | undefined
+}
+
 export interface ListUnusedPermissionsInput {
   readonly PrincipalArn: string
   readonly Since?: Date | undefined
@@ -1682,6 +1700,7 @@ export interface RolebackApi {
   SignOut: { input: SignOutInput; output: SignOutOutput }
   ListSessions: { input: ListSessionsInput; output: ListSessionsOutput }
   RevokeSessions: { input: RevokeSessionsInput; output: RevokeSessionsOutput }
+  ListPassableRoles: { input: ListPassableRolesInput; output: ListPassableRolesOutput }
   PreflightJobs: { input: PreflightJobsInput; output: PreflightJobsOutput }
   GenerateRolePolicy: { input: GenerateRolePolicyInput; output: GenerateRolePolicyOutput }
   PutSignInProvider: { input: PutSignInProviderInput; output: PutSignInProviderOutput }

@@ -19,10 +19,10 @@ import { AwsCommand, awsCommand } from '../../parts/aws-command.tsx'
 import { useLeave } from '../../parts/leave.ts'
 import { NameField, isName } from '../../parts/name-field.tsx'
 import { notify } from '../../parts/notices.tsx'
+import { useRole } from '../../parts/passable-roles.ts'
 import { Preflight } from '../../parts/preflight.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { RoleField, defaultRoleArn, ensureRole } from '../../parts/role-field.tsx'
-import type { ChosenRole } from '../../parts/role-field.tsx'
 import { Screen } from '../../parts/screen.tsx'
 import { useSubmit } from '../../parts/submit.ts'
 import { useSession } from '../../session/session.ts'
@@ -36,12 +36,12 @@ export function Assign(): ReactNode {
   const navigate = useNavigate()
   const session = useSession()
   const [name, setName] = useState('')
-  const [role, setRole] = useState<ChosenRole>('default')
   const [draft, setDraft] = useState(EMPTY)
   const plan = useQuery({
     queryKey: ['assigned plan', id],
     queryFn: async () => await backup.send(new GetBackupPlanCommand({ BackupPlanId: id })),
   })
+  const [role, setRole] = useRole(plan.data?.BackupPlanArn)
   const selection = selectionOf(draft)
   const asked = JSON.parse(useSettled(JSON.stringify(selection ?? null))) as SelectionToPreview | null
   const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
@@ -93,7 +93,7 @@ export function Assign(): ReactNode {
                   stretch
                   onChange={setName}
                 />
-                <RoleField value={role} onChange={setRole} />
+                <RoleField passedFor={plan.data?.BackupPlanArn} value={role} onChange={setRole} />
                 <Alert type="info">
                   If the role lacks a right that a resource needs, that resource’s backup fails. Below you see
                   beforehand whether it does.
