@@ -13,20 +13,19 @@ import type { VaultStorage } from '../store/vaults/storages.ts'
 import type { Queryable } from '../store/store.ts'
 import { findVaultByArn, setColdStorage } from '../store/vaults/vaults.ts'
 import { refuseTenants } from './accounts.ts'
+import { mayChangeRules, mayReadRules } from './server-rules.ts'
 
 /**
  * Where what a vault's lifecycles move lies (docs/adr/0027): a storage, or the directory that the server has for the vault's region. As
  * storages, it is the management account's alone (R26), and takes the right over security rules (R11).
  */
-const READ_RULES = 'iam:GetAccountPasswordPolicy'
-const CHANGE_RULES = 'iam:UpdateAccountPasswordPolicy'
 
 export async function putVaultColdStorage(
   ctx: Context,
   input: PutVaultColdStorageInput,
 ): Promise<PutVaultColdStorageOutput> {
   await refuseTenants(ctx, 'roleback:PutVaultColdStorage')
-  await ctx.authorize(CHANGE_RULES, '*')
+  await mayChangeRules(ctx, 'cold storage')
   return await ctx.store.transaction(async (tx) => {
     const vault = await findVaultByArn(tx, input.BackupVaultArn)
     if (vault === undefined)
@@ -50,7 +49,7 @@ export async function putVaultColdStorage(
 
 export async function listVaultColdStorages(ctx: Context): Promise<ListVaultColdStoragesOutput> {
   await refuseTenants(ctx, 'roleback:ListVaultColdStorages')
-  await ctx.authorize(READ_RULES, '*')
+  await mayReadRules(ctx, 'cold storage')
   const { db } = ctx.store
   const vaults = await vaultsWithColdStorage(db)
   return { ColdStorages: await Promise.all(vaults.map((vault) => toColdStorage(ctx, db, vault))) }

@@ -25,12 +25,12 @@ import {
 } from '../store/vaults/encryption-keys.ts'
 import type { EncryptionKeyTable } from '../store/vaults/schema-encryption-keys.ts'
 import { refuseTenants } from './accounts.ts'
+import { mayChangeRules } from './server-rules.ts'
 
 /**
  * Keys that vaults can be made under (docs/adr/0036). Where a key comes from says who starts the server; whose it is says the management
  * account (R26), which takes the right over an account's security rules beside the own one (R11).
  */
-const CHANGE_RULES = 'iam:UpdateAccountPasswordPolicy'
 
 /** @throws {InvalidRequestException} Where the server does not have the key now. */
 export async function createEncryptionKey(
@@ -38,7 +38,7 @@ export async function createEncryptionKey(
   input: CreateEncryptionKeyInput,
 ): Promise<CreateEncryptionKeyOutput> {
   await refuseTenants(ctx, 'roleback:CreateEncryptionKey')
-  await ctx.authorize(CHANGE_RULES, '*')
+  await mayChangeRules(ctx, 'encryption keys')
   const { Name, AccountId = ctx.accountId, Region = ctx.region } = input
   if ((await findAccount(ctx.store.db, AccountId)) === undefined)
     throw new InvalidParameterValueException(
@@ -102,7 +102,7 @@ export async function deleteEncryptionKey(
   { Name }: DeleteEncryptionKeyInput,
 ): Promise<Record<string, never>> {
   await refuseTenants(ctx, 'roleback:DeleteEncryptionKey')
-  await ctx.authorize(CHANGE_RULES, '*')
+  await mayChangeRules(ctx, 'encryption keys')
   await ctx.store.transaction(async (tx) => {
     const row = await findEncryptionKey(tx, Name)
     if (row === undefined)

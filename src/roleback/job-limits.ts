@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import { DEFAULT_LIMITS, putJobLimits as putRow, storedJobLimits } from '../store/jobs/job-limits.ts'
 import { refuseTenants } from './accounts.ts'
 import { bandwidthOf, toBandwidth } from './bandwidth.ts'
+import { mayChangeRules, mayReadRules } from './server-rules.ts'
 
 /**
  * How many jobs may work at a time over one connection, on one host, and on all servers of the database together, and how fast each server
@@ -11,7 +12,7 @@ import { bandwidthOf, toBandwidth } from './bandwidth.ts'
  */
 export async function putJobLimits(ctx: Context, input: PutJobLimitsInput): Promise<DescribeJobLimitsOutput> {
   await refuseTenants(ctx, 'roleback:PutJobLimits')
-  await ctx.authorize('iam:UpdateAccountPasswordPolicy', '*')
+  await mayChangeRules(ctx, 'job limits')
   await putRow(ctx.store.db, {
     ...(input.PerConnection !== undefined && { perConnection: input.PerConnection }),
     ...(input.PerHost !== undefined && { perHost: input.PerHost }),
@@ -26,7 +27,7 @@ export async function putJobLimits(ctx: Context, input: PutJobLimitsInput): Prom
 
 export async function describeJobLimits(ctx: Context): Promise<DescribeJobLimitsOutput> {
   await refuseTenants(ctx, 'roleback:DescribeJobLimits')
-  await ctx.authorize('iam:GetAccountPasswordPolicy', '*')
+  await mayReadRules(ctx, 'job limits')
   return await limits(ctx)
 }
 

@@ -5,6 +5,7 @@ import { parseArn } from '../lib/arn.ts'
 import type { QuotaTable } from '../store/points/schema-holds.ts'
 import { listQuotas as listRows, putQuota as putRow } from '../store/vaults/quotas.ts'
 import { refuseTenants } from './accounts.ts'
+import { mayChangeRules, mayReadRules } from './server-rules.ts'
 
 /**
  * How many bytes of recovery points an account, a vault or a role may have, and how many backups and copies it may start in 24 hours:
@@ -12,7 +13,7 @@ import { refuseTenants } from './accounts.ts'
  */
 export async function putQuota(ctx: Context, input: PutQuotaInput): Promise<PutQuotaOutput> {
   await refuseTenants(ctx, 'roleback:PutQuota')
-  await ctx.authorize('iam:UpdateAccountPasswordPolicy', '*')
+  await mayChangeRules(ctx, 'quotas')
   const { Resource, MaxBytes, MaxJobsPerDay } = input
   const arn = parseArn(Resource)
   const isKnown =
@@ -36,7 +37,7 @@ export async function putQuota(ctx: Context, input: PutQuotaInput): Promise<PutQ
 
 export async function listQuotas(ctx: Context): Promise<ListQuotasOutput> {
   await refuseTenants(ctx, 'roleback:ListQuotas')
-  await ctx.authorize('iam:GetAccountPasswordPolicy', '*')
+  await mayReadRules(ctx, 'quotas')
   return { Quotas: (await listRows(ctx.store.db)).map(toQuota) }
 }
 

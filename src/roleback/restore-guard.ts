@@ -5,16 +5,15 @@ import type {
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
 import { restoreGuardOf, updateAccount } from '../store/identity/accounts.ts'
+import { mayChangeRules, mayReadRules } from './server-rules.ts'
 
 /**
  * The guard is a rule over the account's security, as its password policy is: IAM's rights on that are needed, too, so that nobody
  * opens it who is no administrator of identities.
  */
-const READ_RULES = 'iam:GetAccountPasswordPolicy'
-const CHANGE_RULES = 'iam:UpdateAccountPasswordPolicy'
 
 export async function getRestoreGuard(ctx: Context): Promise<GetRestoreGuardOutput> {
-  await ctx.authorize(READ_RULES, '*')
+  await mayReadRules(ctx, 'the restore guard')
   return { RestoreGuard: await restoreGuardOf(ctx.store.db, ctx.accountId) }
 }
 
@@ -23,7 +22,7 @@ export async function putRestoreGuard(
   ctx: Context,
   { RestoreGuard }: PutRestoreGuardInput,
 ): Promise<PutRestoreGuardOutput> {
-  await ctx.authorize(CHANGE_RULES, '*')
+  await mayChangeRules(ctx, 'the restore guard')
   return await ctx.store.transaction(async (tx) => {
     const Before = await restoreGuardOf(tx, ctx.accountId)
     await updateAccount(tx, ctx.accountId, { restore_guard: RestoreGuard })

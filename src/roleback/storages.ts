@@ -27,20 +27,19 @@ import type { StorageSettings } from '../store/vaults/storages.ts'
 import { refuseTenants } from './accounts.ts'
 import { bandwidthOf, toBandwidth } from './bandwidth.ts'
 import { bucketHost, hostPortOf, isSameHost, ownOrForbidden } from './endpoints.ts'
+import { mayChangeRules, mayReadRules } from './server-rules.ts'
 import { testConnection } from './test-connection.ts'
 
 /**
  * Buckets that vaults lie in (docs/adr/0016). They are the whole server's: only the management account sees and sets them (R26), and it
  * takes the right over an account's security rules beside the own one (R11).
  */
-const READ_RULES = 'iam:GetAccountPasswordPolicy'
-const CHANGE_RULES = 'iam:UpdateAccountPasswordPolicy'
 /** How refusals of a storage begin. */
 const CANNOT = 'Cannot put this storage'
 
 export async function putStorage(ctx: Context, input: PutStorageInput): Promise<PutStorageOutput> {
   await refuseTenants(ctx, 'roleback:PutStorage')
-  await ctx.authorize(CHANGE_RULES, '*')
+  await mayChangeRules(ctx, 'storages')
   const before = await findStorage(ctx.store.db, input.Name)
   const settings = settingsOf(input)
   await checkPlace(ctx, settings)
@@ -73,7 +72,7 @@ export async function putStorage(ctx: Context, input: PutStorageInput): Promise<
 
 export async function listStorages(ctx: Context): Promise<ListStoragesOutput> {
   await refuseTenants(ctx, 'roleback:ListStorages')
-  await ctx.authorize(READ_RULES, '*')
+  await mayReadRules(ctx, 'storages')
   const rows = await listRows(ctx.store.db)
   return { Storages: await Promise.all(rows.map((row) => toStorage(ctx, row))) }
 }
@@ -83,7 +82,7 @@ export async function deleteStorage(
   { Name }: DeleteStorageInput,
 ): Promise<Record<string, never>> {
   await refuseTenants(ctx, 'roleback:DeleteStorage')
-  await ctx.authorize(CHANGE_RULES, '*')
+  await mayChangeRules(ctx, 'storages')
   await ctx.store.transaction(async (tx) => {
     const vaults = await countVaultsIn(tx, Name)
     if (vaults > 0) {
