@@ -29,6 +29,7 @@ import { ago } from '../parts/format.ts'
 import { Link } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { NameField, isName } from '../parts/name-field.tsx'
+import { NoneYet } from '../parts/none-yet.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Screen } from '../parts/screen.tsx'
@@ -46,6 +47,11 @@ export function RestoreTesting(): ReactNode {
     const answer = await backup.send(new ListRestoreTestingPlansCommand({ MaxResults: 50, NextToken }))
     return { rows: answer.RestoreTestingPlans ?? [], next: answer.NextToken }
   })
+  const create = (
+    <Button variant="primary" onClick={() => setCreating(true)}>
+      Create restore testing plan
+    </Button>
+  )
   return (
     <Screen
       title="Restore testing"
@@ -57,12 +63,13 @@ export function RestoreTesting(): ReactNode {
         what="list restore testing plans"
         pages={pages}
         idOf={({ RestoreTestingPlanName = '' }) => RestoreTestingPlanName}
-        actions={
-          <Button variant="primary" onClick={() => setCreating(true)}>
-            Create restore testing plan
-          </Button>
+        actions={create}
+        empty={
+          <NoneYet title="No restore testing plans" action={create}>
+            Nothing is tested. A plan restores the newest recovery points on a schedule, under a role of your
+            choice.
+          </NoneYet>
         }
-        empty="Nothing is tested. A plan restores the newest recovery points each week, under a role of your choice."
         columns={[
           {
             id: 'name',
