@@ -52,7 +52,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   PutJobLimits: { touches: 'accounts', policies: NOBODY, also: ['iam:UpdateAccountPasswordPolicy'] },
   DescribeResource: { touches: 'connections', policies: READERS, also: [] },
   DescribeServer: { touches: 'backups', policies: READERS, also: [] },
-  GetAuthorizationDetails: { touches: 'backups', policies: NOBODY, also: [] },
+  GetAuthorizationDetails: { touches: 'backups', policies: READERS, also: [] },
   GetRestoreGuard: { touches: 'guard', policies: NOBODY, also: ['iam:GetAccountPasswordPolicy'] },
   IssueRecoveryKit: { touches: 'keys', policies: NOBODY, also: ['iam:CreateAccessKey'] },
   ListAccounts: { touches: 'accounts', policies: NOBODY, also: ['iam:ListAccountAliases'] },
@@ -61,7 +61,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   LookupAuditEvents: { touches: 'backups', policies: NOBODY, also: [] },
   VerifyAudit: { touches: 'backups', policies: NOBODY, also: [] },
   PutRestoreTestValidators: { touches: 'backups', policies: NOBODY, also: [] },
-  GetRestoreTestValidators: { touches: 'backups', policies: NOBODY, also: [] },
+  GetRestoreTestValidators: { touches: 'backups', policies: READERS, also: [] },
   ListRestoreTests: { touches: 'backups', policies: READERS, also: [] },
   ListBackupPlanRuns: { touches: 'backups', policies: READERS, also: [] },
   ListFrameworkFindings: { touches: 'backups', policies: READERS, also: [] },
@@ -92,10 +92,10 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   },
   ListPassableRoles: { touches: 'backups', policies: READERS, also: [] },
   PreflightJobs: { touches: 'backups', policies: READERS, also: [] },
-  PreviewBackupSelection: { touches: 'backups', policies: NOBODY, also: [] },
-  PreviewSchedule: { touches: 'backups', policies: NOBODY, also: [] },
+  PreviewBackupSelection: { touches: 'backups', policies: READERS, also: [] },
+  PreviewSchedule: { touches: 'backups', policies: READERS, also: [] },
   ListRetentionCounts: { touches: 'backups', policies: READERS, also: [] },
-  PreviewRetention: { touches: 'backups', policies: NOBODY, also: [] },
+  PreviewRetention: { touches: 'backups', policies: READERS, also: [] },
   PutRetentionCounts: { touches: 'backups', policies: NOBODY, also: ['backup:DeleteRecoveryPoint'] },
   PutSignInProvider: {
     touches: 'identity',
@@ -139,7 +139,7 @@ const OPERATIONS: Readonly<Record<OperationOf<'roleback'>, Rights>> = {
   StopJob: { touches: 'backups', policies: ['AWSBackupFullAccess'], also: [] },
   TestResource: { touches: 'connections', policies: NOBODY, also: [] },
   UpdateResource: { touches: 'connections', policies: NOBODY, also: [] },
-  ValidatePolicy: { touches: 'backups', policies: NOBODY, also: [] },
+  ValidatePolicy: { touches: 'backups', policies: READERS, also: [] },
 }
 
 /** What asks for a right: not who proves himself, or ends his own session. */
