@@ -10,8 +10,8 @@ import type { Libc } from './directory-libc.ts'
 export interface ReadAheadOptions {
   readonly libc: Libc
   /** @throws Where it cannot be opened; the reader meets that again when its turn comes. */
-  open(task: Uint8Array): number
-  sizeOf(task: Uint8Array): number
+  readonly open: (task: Uint8Array) => number
+  readonly sizeOf: (task: Uint8Array) => number
 }
 
 /** Descriptors that a thread holds at most. */
