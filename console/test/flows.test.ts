@@ -408,7 +408,10 @@ test('each form shows the same as a command line, and never a secret', { skip: m
     [`/back-up?resource=${web}`, /^aws backup start-backup-job /],
     [`/restore/production/${encodeURIComponent(filled.pointArn)}`, /^aws backup start-restore-job /],
     ['/access/role/rds-backup?tab=trust', /^aws iam update-assume-role-policy /],
-    ['/search?vault=production', /^\.\/roleback search 'production'/],
+    ['/search?vault=production', /^\.\/roleback search production/],
+    // What came with a link, or is what a stranger asked for, is one word of the command that somebody copies.
+    ['/audit?on=x%27%3B+date%3B+%27', / --resource 'x'\\''; date; '\\'''$/],
+    ['/audit?on=x%1B%27%0Ay', / --resource \$'x\\u001b\\'\\u000ay'$/],
     ['/settings', /^\.\/roleback guard enforce$/],
     ['/access/explain', /^\.\/roleback explain ID$/],
     ['/resources/add', /^\.\/roleback resource add directory NAME PATH$/],

@@ -34,8 +34,17 @@ export function rolebackCommand(
   return [`./roleback ${words.map(quoted).join(' ')}`, ...given].join(' \\\n  ')
 }
 
-/** For a shell. */
+/** Lines and controls are written as escapes: a shell or a terminal may obey what is pasted into it. */
+const CONTROL = /\p{Cc}/u
+
+/** For a shell: one word, whatever the text is. */
 export function quoted(text: string): string {
+  if (CONTROL.test(text)) {
+    const escaped = text.replaceAll(/[\\']|\p{Cc}/gu, (one) =>
+      CONTROL.test(one) ? `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}` : `\\${one}`,
+    )
+    return `$'${escaped}'`
+  }
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 

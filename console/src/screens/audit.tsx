@@ -8,7 +8,7 @@ import type { ReactNode } from 'react'
 import type { AuditEvent, AuditFinding, LookupAuditEventsInput } from '../api/generated.ts'
 import { allPages, roleback } from '../api/roleback.ts'
 import { Arn } from '../parts/arn.tsx'
-import { AwsCommand } from '../parts/aws-command.tsx'
+import { AwsCommand, rolebackCommand } from '../parts/aws-command.tsx'
 import { ChoiceFilter, SinceFilter, TextFilter, sinceOf } from '../parts/filter-fields.tsx'
 import { useFilters } from '../parts/filters.ts'
 import type { Filters } from '../parts/filters.ts'
@@ -230,12 +230,11 @@ async function exportEvents(filter: Filter, since: Date | undefined): Promise<vo
 }
 
 function commandOf({ PrincipalArn, Principal, Action, Resource, Effect }: Filter): string {
-  const who = PrincipalArn ?? Principal
-  const options = [
-    who !== undefined && `--principal '${who}'`,
-    Action !== undefined && `--action '${Action}'`,
-    Resource !== undefined && `--resource '${Resource}'`,
-    Effect !== undefined && `--effect ${Effect}`,
-  ].filter((option) => option !== false)
-  return ['./roleback audit list', ...options].join(' ')
+  // What is narrowed down to may come from the address, or be what a stranger asked for.
+  return rolebackCommand(['audit', 'list'], {
+    principal: PrincipalArn ?? Principal,
+    action: Action,
+    resource: Resource,
+    effect: Effect,
+  })
 }

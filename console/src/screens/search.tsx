@@ -14,7 +14,7 @@ import { useSearchParams } from 'react-router'
 import type { FoundItem, StartItemSearchJobInput } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { Arn } from '../parts/arn.tsx'
-import { AwsCommand } from '../parts/aws-command.tsx'
+import { AwsCommand, quoted } from '../parts/aws-command.tsx'
 import { bytes, fromSeconds, when } from '../parts/format.ts'
 import { Link, restorePath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
@@ -154,7 +154,6 @@ function inputOf(form: Form): StartItemSearchJobInput {
 /** Without what cannot be read yet. */
 function commandOf(form: Form): string {
   const { vault, pattern, under, resource } = form
-  const quoted = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`
   let narrowing: Partial<StartItemSearchJobInput> = {}
   try {
     narrowing = narrowingOf(form)

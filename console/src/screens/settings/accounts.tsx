@@ -3,6 +3,7 @@ import { useState } from 'react'
 import type { ReactNode } from 'react'
 import type { Account } from '../../api/generated.ts'
 import { roleback } from '../../api/roleback.ts'
+import { rolebackCommand } from '../../parts/aws-command.tsx'
 import { FormDialog } from '../../parts/form-dialog.tsx'
 import { fromSeconds, when } from '../../parts/format.ts'
 import { List } from '../../parts/list.tsx'
@@ -74,7 +75,7 @@ function CreateAccount({
       what="create this account"
       action="Create account"
       isReady={isName('account', name) && (alias === '' || isName('alias', alias))}
-      command={`./roleback account create '${name}'${alias === '' ? '' : ` --alias ${alias}`}`}
+      command={rolebackCommand(['account', 'create', name], { alias })}
       onClose={onClose}
       onSubmit={async () => {
         const made = await roleback('CreateAccount', { Name: name, ...(alias !== '' && { Alias: alias }) })

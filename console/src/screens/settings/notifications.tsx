@@ -153,7 +153,7 @@ export function Notifications(): ReactNode {
           what="remove this target"
           word="remove"
           action="Remove target"
-          command={`./roleback notify delete ${doomed}`}
+          command={rolebackCommand(['notify', 'delete', doomed], {})}
           onClose={() => setDoomed(undefined)}
           onConfirm={async () => {
             await roleback('DeleteEventTarget', { Name: doomed })
