@@ -109,3 +109,25 @@ test('tens of thousands of tags in one request are refused, and keep nobody wait
   // Each was held against all others: a minute and a half.
   assert.ok(performance.now() - startedAt < 10_000)
 })
+
+test('a resource or a value longer than anything has is compared by no policy, and kept in no trail', async () => {
+  // At each place of a megabyte it would be looked for: minutes.
+  const Resource = `arn:aws:backup:*:*:*${'a'.repeat(1_500)}?b`
+  const user = await makeUser(world, 'patient', [{ Effect: 'Allow', Action: '*', Resource }])
+  const startedAt = performance.now()
+  const RecoveryPointArn = `arn:aws:backup:${world.region}:${world.accountId}:recovery-point:${'a'.repeat(900_000)}`
+  await assert.rejects(
+    user.call('backup', 'StartRestoreJob', { RecoveryPointArn, Metadata: { a: 'b' } }),
+    awsError('InvalidParameterValueException', 'its resource has 900053 characters, and an ARN 2048 at most'),
+  )
+  await assert.rejects(
+    user.call('backup', 'CreateBackupVault', {
+      BackupVaultName: 'x1',
+      BackupVaultTags: { k: 'a'.repeat(5_000) },
+    }),
+    awsError('InvalidParameterValueException', 'aws:RequestTag/k has more than 4096 characters'),
+  )
+  assert.ok(performance.now() - startedAt < 10_000)
+  const [longest] = world.rows<{ length: number }>('select max(length(resource)) as length from audit')
+  assert.ok((longest?.length ?? 0) <= 2_048)
+})

@@ -36,6 +36,13 @@ interface Asked {
   readonly decision: Decision
 }
 
+/**
+ * What policies compare, in characters: AWS's ARNs have so many at most, and of condition keys only paths have more. Without a bound a
+ * pattern of a few thousand characters could be looked for at each place of a megabyte, and the trail would keep that.
+ */
+const MAX_RESOURCE = 2_048
+const MAX_VALUE = 4_096
+
 /** Decisions of one request that are kept for a later refusal; a request on thousands of resources keeps the first of them. */
 const MAX_GRANTED = 20
 
@@ -73,6 +80,7 @@ export function asking(request: GateRequest): Ask {
 
 /** One decision, recorded; what follows from a refusal is for the handler to say. */
 export async function ask(request: GateRequest, { remark, ...asked }: AccessQuestion): Promise<Access> {
+  refuseLong(request, asked)
   const authorization: Authorization = {
     principal: request.principal,
     region: request.region,
@@ -90,6 +98,25 @@ export async function ask(request: GateRequest, { remark, ...asked }: AccessQues
   await appendAudit(request.store, auditRecord(request, question, decision))
   if (request.granted.length < MAX_GRANTED) request.granted.push({ question, decision })
   return { allowed: true }
+}
+
+/** @throws {AwsError} 400, for a resource or a condition key that nothing can have. */
+function refuseLong(
+  { userAgent = '', accessDeniedCode }: GateRequest,
+  { action, resource, context = {} }: AccessQuestion,
+): void {
+  const keys: [string, string | readonly string[]][] = Object.entries({
+    ...context,
+    'aws:UserAgent': userAgent,
+  })
+  const [key] = keys.find(([, given]) => [given].flat().some((one) => one.length > MAX_VALUE)) ?? []
+  if (key === undefined && resource.length <= MAX_RESOURCE) return
+  const what =
+    key === undefined
+      ? `its resource has ${resource.length} characters, and an ARN ${MAX_RESOURCE} at most`
+      : `${key.slice(0, 200)} has more than ${MAX_VALUE} characters`
+  const code = accessDeniedCode === 'AccessDenied' ? 'ValidationError' : 'InvalidParameterValueException'
+  throw new AwsError(code, 400, `Cannot decide on ${action}: ${what}`)
 }
 
 function ruled({ layer, reason }: Ruling): Decision {

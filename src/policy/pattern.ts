@@ -288,7 +288,8 @@ function compileRuns(head: string, inner: readonly string[], tail: string): Matc
 }
 
 function compileCodes(codes: readonly number[]): Matcher {
-  return (value) => matchCodes(codes, value)
+  const shortest = codes.filter((code) => code !== ANY_RUN && code !== SEGMENT_RUN).length
+  return (value) => value.length >= shortest && matchCodes(codes, value)
 }
 
 /** Splits an ARN pattern at its first five colons; undefined if it has fewer. */
