@@ -1,19 +1,15 @@
 import { setImmediate as breathe } from 'node:timers/promises'
-import { backupCalls, copyCalls, deletionCalls, keyCalls, restoreCalls } from '../kinds/job-calls.ts'
-import type { JobCall, KeyUse, RestorePlan } from '../kinds/job-calls.ts'
+import { backupCalls, copyCalls, deletionCalls, restoreCalls } from '../kinds/job-calls.ts'
+import type { JobCall, RestorePlan } from '../kinds/job-calls.ts'
 import type { Kind } from '../kinds/kind.ts'
-import type { CompiledPolicy } from '../policy/compile.ts'
 import type { PolicyLayers } from '../policy/evaluate.ts'
 import { standInFor } from '../policy/outlook.ts'
 import { findRoleByName } from '../store/identity/identities.ts'
-import { tagsOf } from '../store/identity/tags.ts'
 import { parseArn } from '../lib/arn.ts'
 import { tagsOver } from '../lib/tag-keys.ts'
-import type { RoleTable, VaultTable } from '../store/schema.ts'
+import type { RoleTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
-import { findVaultByArn } from '../store/vaults/vaults.ts'
 import { askTrust, serviceSession } from './assume.ts'
-import { vaultPolicy } from './authorize.ts'
 import type { Preview } from './authorize.ts'
 import type { JobFacts } from './job-request.ts'
 import {
@@ -23,9 +19,7 @@ import {
   newDefaultRole,
   newDefaultRoleLayers,
 } from './default-role.ts'
-import { jobLayers, jobScopePreview } from './job-scope.ts'
 import type { JobLayers, JobScope } from './job-scope.ts'
-import { keyGrants, keyUsesOf } from './key-grants.ts'
 import { layersOf } from './layers.ts'
 import { BACKUP_SERVICE, passRoleContext, roleToPass } from './passed-role.ts'
 import type { Principal } from './principal.ts'
@@ -33,6 +27,7 @@ import { guardChecks } from './preflight-guard.ts'
 import { guardAll, guardHandOuts, PLAN_COPIES } from './restore-guard.ts'
 import { Checker } from './preflight-checks.ts'
 import type { Check, CheckLayer } from './preflight-checks.ts'
+import { PreflightVaults } from './preflight-vaults.ts'
 import { backupSubjects, pointSubjects } from './preflight-subjects.ts'
 import type { BackupSubject, Finding, PointSubject, Subject } from './preflight-subjects.ts'
 
@@ -163,17 +158,14 @@ class Run {
   readonly #wish: Wish
   readonly #checker: Checker
   readonly #job: JobSide | undefined
-  /** Those that jobs work in, by ARN. */
-  readonly #vaults = new Map<string, VaultTable | undefined>()
-  /** Their access policies. */
-  readonly #vaultPolicies = new Map<string, CompiledPolicy | undefined>()
-  readonly #vaultTags = new Map<string, Readonly<Record<string, string>>>()
+  readonly #vaults: PreflightVaults
 
   constructor(tools: PreflightTools, wish: Wish, checker: Checker, job: JobSide | undefined) {
     this.#tools = tools
     this.#wish = wish
     this.#checker = checker
     this.#job = job
+    this.#vaults = new PreflightVaults(tools.store.db, tools.accountId)
   }
 
   async backups(findings: readonly Finding[]): Promise<Preflight> {
@@ -182,7 +174,7 @@ class Run {
     const checks = [...(await this.#callChecks(undefined)), ...(await this.#passing(sourceArn))]
     if (planArn !== undefined) checks.push(...(await this.#discovery()), ...(await this.#guardPlan()))
     const { subjects, common } = await backupSubjects(this.#tools, this.#wish)
-    await this.#readVaultPolicies(
+    await this.#vaults.read(
       places.flatMap(({ vaultArn, copies }) => [vaultArn, ...copies.map((copy) => copy.vaultArn)]),
     )
     const done: CheckedSubject[] = []
@@ -204,7 +196,7 @@ class Run {
     const { subjects, common } = await pointSubjects(this.#tools, this.#wish)
     const { destinationVaultArn } = this.#wish
     const vaultArns = [...subjects.map(({ vaultArn }) => vaultArn), destinationVaultArn]
-    await this.#readVaultPolicies(vaultArns.filter((arn) => arn !== undefined))
+    await this.#vaults.read(vaultArns.filter((arn) => arn !== undefined))
     const done: CheckedSubject[] = []
     for (const subject of subjects) {
       const { arn } = subject
@@ -287,17 +279,17 @@ class Run {
     const scope = { resourceArn: arn, recoveryPointArn, backupVaultArn: place.vaultArn }
     const facts = this.#facts(job, { arn, tags }, recoveryPointArn)
     const calls = [
-      ...this.#keyCalls(arn, { [place.vaultArn]: 'write' }),
+      ...this.#vaults.keyCalls(arn, { [place.vaultArn]: 'write' }),
       ...backupCalls(kind, { ...scope, resourceTags: tags }, ITEMS),
     ]
-    const checks = [...this.#asked('job', facts, this.#layers(job, scope), calls)]
+    const checks = [...this.#asked('job', facts, this.#vaults.layers(job.layers, scope), calls)]
     const pointTags = {
       ...tagsOver(tags, place.recoveryPointTags),
       'aws:backup:source-resource': arn,
     }
     if (place.isExpiring) checks.push(...this.#expiry(job, kind, facts, pointTags))
     for (const copy of place.copies) {
-      const made = { ...facts, tags: new Map([[recoveryPointArn, pointTags], ...this.#vaultTags]) }
+      const made = { ...facts, tags: new Map([[recoveryPointArn, pointTags], ...this.#vaults.tags]) }
       checks.push(...this.#copying(job, made, { ...scope, destinationVaultArn: copy.vaultArn }))
       if (copy.isExpiring)
         checks.push(...this.#expiry(job, kind, this.#copyOf(kind, facts, name, copy.vaultArn), pointTags))
@@ -313,16 +305,10 @@ class Run {
   ): readonly Check[] {
     const { resourceArn, backupVaultArn, destinationVaultArn } = scope
     const calls = [
-      ...this.#keyCalls(resourceArn, { [backupVaultArn]: 'read', [destinationVaultArn]: 'write' }),
+      ...this.#vaults.keyCalls(resourceArn, { [backupVaultArn]: 'read', [destinationVaultArn]: 'write' }),
       ...copyCalls(scope),
     ]
-    return this.#asked('job', facts, this.#layers(job, scope), calls)
-  }
-
-  /** What jobs ask of the keys that vaults are under. @param uses By the vault's ARN. */
-  #keyCalls(resourceArn: string, uses: Readonly<Record<string, KeyUse['use']>>): readonly JobCall[] {
-    const vaults = Object.entries(uses).map(([arn, use]) => ({ vault: this.#vaults.get(arn), use }))
-    return keyCalls(resourceArn, keyUsesOf(this.#tools.accountId, vaults))
+    return this.#asked('job', facts, this.#vaults.layers(job.layers, scope), calls)
   }
 
   /** The same facts about the copy that is made in another vault. */
@@ -371,30 +357,12 @@ class Run {
       copiedTags,
     }
     const facts = { ...this.#facts(job, { arn: resourceArn, tags: copiedTags }, recoveryPointArn), tags }
-    const layers = this.#layers(job, { ...scope, targetArn, throughArn })
-    const calls = [...this.#keyCalls(resourceArn, { [vaultArn]: 'read' }), ...restoreCalls(kind, plan, ITEMS)]
+    const layers = this.#vaults.layers(job.layers, { ...scope, targetArn, throughArn })
+    const calls = [
+      ...this.#vaults.keyCalls(resourceArn, { [vaultArn]: 'read' }),
+      ...restoreCalls(kind, plan, ITEMS),
+    ]
     return this.#asked('job', facts, layers, calls)
-  }
-
-  /** As a running job has them. */
-  #layers(job: JobSide, scope: JobScope): JobLayers {
-    const { backupVaultArn, destinationVaultArn } = scope
-    const policies = {
-      ofVault: this.#vaultPolicies.get(backupVaultArn),
-      ofDestination: this.#vaultPolicies.get(destinationVaultArn ?? ''),
-      ofKeys: keyGrants([this.#vaults.get(backupVaultArn), this.#vaults.get(destinationVaultArn ?? '')]),
-    }
-    return jobLayers(job.layers, jobScopePreview(scope), policies, destinationVaultArn)
-  }
-
-  async #readVaultPolicies(vaultArns: Iterable<string>): Promise<void> {
-    const { db } = this.#tools.store
-    for (const arn of new Set(vaultArns)) {
-      const vault = await findVaultByArn(db, arn)
-      this.#vaults.set(arn, vault)
-      this.#vaultPolicies.set(arn, vault && vaultPolicy(vault))
-      this.#vaultTags.set(arn, await tagsOf(db, parseArn(arn)?.accountId ?? '', arn))
-    }
   }
 
   #facts(job: JobSide, resource: JobFacts['resource'], recoveryPointArn: string): JobFacts {
