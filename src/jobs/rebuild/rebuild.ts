@@ -9,6 +9,7 @@ import { putTagsOfAll } from '../../store/identity/tags.ts'
 import {
   encryptionKeyArn,
   encryptionKeyIdOf,
+  findEncryptionKeyById,
   insertEncryptionKey,
 } from '../../store/vaults/encryption-keys.ts'
 import { insertVault } from '../../store/vaults/vaults.ts'
@@ -76,6 +77,7 @@ export async function rebuildVault(
   const { record, number, damage } = await vault.records()
   if (damage !== undefined) note(rebuilt, `the records of vault ${place.name}: ${damage.message}`)
   const lock = parseVaultLock(record['lock'])
+  const keyArn = await keyOf(tx, taken, place, now)
   await insertVault(
     tx,
     vaultRow(place, {
@@ -85,7 +87,7 @@ export async function rebuildVault(
       cold_storage: found.cold?.storage ?? null,
       cold_begun_at: found.cold === undefined ? null : now,
       wrapped_key: taken.sealed,
-      encryption_key_arn: await keyOf(tx, taken, place, now),
+      encryption_key_arn: keyArn,
       generation: taken.generation,
       lock_configuration: lock === undefined ? null : JSON.stringify(lock),
       sealed_records: JSON.stringify({ number, record }),
@@ -93,12 +95,10 @@ export async function rebuildVault(
     }),
   )
   rebuilt.vaults++
-  const keyArn = encryptionKeyIn(record['vault'])
-  if (taken.encryptionKey !== undefined) {
-    const { name, keyId } = taken.encryptionKey
-    const { account_id: accountId, region } = place
-    rebuilt.underKeys.push({ vault: place.name, keyArn: encryptionKeyArn(accountId, region, keyId), name })
-  } else if (keyArn !== undefined) rebuilt.ownKeyOnly.push({ vault: place.name, keyArn })
+  const before = encryptionKeyIn(record['vault'])
+  if (taken.encryptionKey !== undefined)
+    rebuilt.underKeys.push({ vault: place.name, keyArn, name: taken.encryptionKey.name })
+  else if (before !== undefined) rebuilt.ownKeyOnly.push({ vault: place.name, keyArn: before })
   const moved = coldPlaceIn(record)
   if (moved !== undefined && found.cold === undefined)
     note(
@@ -143,7 +143,10 @@ export async function rebuildVault(
   await flush()
 }
 
-/** The key that a vault is under, which the new server knows from now on as the vault's account's. */
+/**
+ * The key that a vault is under, which the new server knows from now on as that of the account of the first vault under it. A key has one
+ * ARN, by which DeleteEncryptionKey finds its vaults, also where those of two servers that had the same key come together.
+ */
 async function keyOf(
   tx: Transaction<Database>,
   { encryptionKey }: TakenVault,
@@ -155,7 +158,7 @@ async function keyOf(
   const arn = encryptionKeyArn(account_id, region, keyId)
   const created_by = rootArn(account_id)
   await insertEncryptionKey(tx, { key_id: keyId, name, arn, account_id, region, created_at: now, created_by })
-  return arn
+  return (await findEncryptionKeyById(tx, keyId))?.arn ?? arn
 }
 
 /** Those that were moved to the vault's cold store, then the others of its own one. */
