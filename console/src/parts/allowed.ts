@@ -88,7 +88,7 @@ export function inWords(message: string): string {
   if (!/^\d+ validation errors? detected: /.test(message)) return message
   const found = [...message.matchAll(FINDING)].map(([, value = '', path = '', must = '']) => {
     // What was left empty is told as what is missing.
-    if (value === "''" && /^have length greater/.test(must)) return `${fieldOf(path)} is missing.`
+    if (value === "''" && must.startsWith('have length greater')) return `${fieldOf(path)} is missing.`
     const text = value === 'null' ? '' : ` “${cut(value.slice(1, -1))}”`
     return `${fieldOf(path)}${text} ${constraintText(must, /^'[[{]/.test(value))}.`
   })
