@@ -64,15 +64,15 @@ export class ReadAhead {
   }
 
   #open(): void {
-    const { libc, open, sizeOf } = this.#options
+    const options = this.#options
     while (this.#filesLeft > 0 && this.#opened.length < FILES_AHEAD) {
       const task = this.#tasks[this.#next + this.#opened.length]
       if (task === undefined) return
       this.#filesLeft--
       try {
-        const fd = open(task)
+        const fd = options.open(task)
         this.#opened.push(fd)
-        libc.willRead(fd, Math.min(sizeOf(task), MAX_BYTES))
+        options.libc.willRead(fd, Math.min(options.sizeOf(task), MAX_BYTES))
       } catch {
         this.#opened.push(-1)
       }
