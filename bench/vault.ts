@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { diskMib, dropCaches, machine, measure, runQuietly, say, settle } from './measure.ts'
 import type { Figure } from './measure.ts'
 import { fetchBorg, fetchRestic } from './peers.ts'
+import { sayColdLimit } from './vault-cold.ts'
 import { changeCorpus, makeCorpus } from './vault-corpus.ts'
 import type { Corpus, SetName } from './vault-corpus.ts'
 import { borgTool, resticTool, roleback } from './vault-tools.ts'
@@ -101,6 +102,7 @@ async function compareOn(set: SetName, place: Place, tools: readonly Tool[]): Pr
   if (isFull && PASSES.includes('cold')) {
     const cold = await rounds(place, corpus, tools, { isCold: true, isFull: false })
     summariseSpeed(`${set}, cold page cache`, set, cold, tools)
+    await sayColdLimit(`${set}, cold page cache, what the disk takes`, corpus.path)
   }
   rmSync(corpus.path, { recursive: true })
 }
