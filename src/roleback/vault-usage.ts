@@ -50,10 +50,13 @@ export async function listVaultUsage(
   }
 }
 
-/** What was written down within the last hour, where it would take long to count: a new server's first backup is seen at once. */
+/**
+ * What is held now; where that would take long to count, what was written down last: within the hour, or before midnight. A new server's
+ * first backup is seen at once.
+ */
 async function usageOfToday(ctx: Context, scope: UsageScope, last: Usage | undefined): Promise<Usage> {
-  const isKnown = last?.day === dayOf(ctx.now) && last.recoveryPoints > MAX_COUNTED
-  return isKnown ? last : await usageNow(ctx.store.db, scope, ctx.now)
+  if (last !== undefined && last.recoveryPoints > MAX_COUNTED) return { ...last, day: dayOf(ctx.now) }
+  return await usageNow(ctx.store.db, scope, ctx.now)
 }
 
 function shown(
