@@ -272,7 +272,7 @@ function Decisions({
             minWidth: 160,
             cell: ({ PolicyArn, StatementId, Reason }) =>
               PolicyArn === undefined ? (
-                <span className="arn">{reasonText(Reason)}</span>
+                <Arn of={reasonText(Reason)} />
               ) : (
                 <Arn
                   of={`${nameOf(PolicyArn)}${StatementId === undefined ? '' : `, ${statementText(StatementId)}`}`}
