@@ -93,7 +93,11 @@ export async function createSelection(
   )
   if (draft.validators.length === 0) return
   try {
-    await roleback('PutRestoreTestValidators', { ...names, Validators: draft.validators.map(validatorOf) })
+    const { Warnings } = await roleback('PutRestoreTestValidators', {
+      ...names,
+      Validators: draft.validators.map(validatorOf),
+    })
+    for (const warning of Warnings ?? []) notify(warning, 'warning')
   } catch (failure) {
     await backup.send(new DeleteRestoreTestingSelectionCommand(names))
     throw failure
