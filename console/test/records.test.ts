@@ -209,7 +209,8 @@ test(
     await page.getByRole('option', { name: 'How many there are' }).click()
     await dialog.getByLabel('At least (optional)').fill('3')
     await dialog.getByRole('button', { name: 'Save' }).click()
-    await shows(page, page.getByText(/^The validators were saved/))
+    await dialog.waitFor({ state: 'detached' })
+    await shows(page, page.getByText(/^The validators will fail/))
     const { Validators } = await server.call('roleback', 'GetRestoreTestValidators', {
       RestoreTestingPlanName: 'weekly',
       RestoreTestingSelectionName: 'all_efs',

@@ -64,8 +64,9 @@ export function EditValidators({
           ...names,
           Validators: (shown ?? []).map(validatorOf),
         })
-        for (const warning of Warnings ?? []) notify(warning, 'warning')
+        // The last one said stands above the others.
         notify('The validators were saved. Tests that have begun keep theirs.')
+        for (const warning of Warnings ?? []) notify(warning, 'warning')
       }}
     >
       {selections.error !== null && <Problem error={selections.error} what="list what this plan selects" />}

@@ -79,25 +79,28 @@ export function selectionCommand(
   ].join('\n')
 }
 
-/** With its validators, or not at all: what is wrong is mended in the form and tried again under the same name. */
+/**
+ * With its validators, or not at all: what is wrong is mended in the form and tried again under the same name.
+ * @returns What the server warns of.
+ */
 export async function createSelection(
   RestoreTestingPlanName: string,
   name: string,
   draft: SelectionDraft,
   accountId: string,
-): Promise<void> {
+): Promise<readonly string[]> {
   const RestoreTestingSelection = selectionOfDraft(name, draft, await ensureRole(draft.role, accountId))
   const names = { RestoreTestingPlanName, RestoreTestingSelectionName: name }
   await backup.send(
     new CreateRestoreTestingSelectionCommand({ RestoreTestingPlanName, RestoreTestingSelection }),
   )
-  if (draft.validators.length === 0) return
+  if (draft.validators.length === 0) return []
   try {
     const { Warnings } = await roleback('PutRestoreTestValidators', {
       ...names,
       Validators: draft.validators.map(validatorOf),
     })
-    for (const warning of Warnings ?? []) notify(warning, 'warning')
+    return Warnings ?? []
   } catch (failure) {
     await backup.send(new DeleteRestoreTestingSelectionCommand(names))
     throw failure
@@ -184,8 +187,9 @@ export function AddSelection({
       command={selectionCommand(plan, name, draft, accountId)}
       onClose={onClose}
       onSubmit={async () => {
-        await createSelection(plan, name, draft, accountId)
+        const warnings = await createSelection(plan, name, draft, accountId)
         notify(`${name} is tested by ${plan}.`)
+        for (const warning of warnings) notify(warning, 'warning')
       }}
     >
       <NameField kind="testingPlan" value={name} onChange={setName} />

@@ -185,14 +185,16 @@ function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
       onClose={onClose}
       onSubmit={async () => {
         await backup.send(new CreateRestoreTestingPlanCommand({ RestoreTestingPlan }))
+        let warnings: readonly string[]
         try {
-          await createSelection(name, selectionName, selection, accountId)
+          warnings = await createSelection(name, selectionName, selection, accountId)
         } catch (failure) {
           // What is wrong is mended in the form and tried again: under the same name.
           await removePlan(name)
           throw failure
         }
         notify(`Restore testing plan ${name} was created.`)
+        for (const warning of warnings) notify(warning, 'warning')
       }}
     >
       <NameField kind="testingPlan" value={name} onChange={setName} />
