@@ -383,6 +383,12 @@ test(
       .waitFor({ state: 'detached' })
     await shows(page, page.getByRole('row', { name: /Failed.*accounting/ }))
     assert.equal(new URL(page.url()).search, '?state=FAILED&since=hour')
+    await page.getByRole('button', { name: 'Resource Any resource' }).click()
+    await page.getByRole('textbox', { name: 'Find by name' }).fill('CCOUNT')
+    await page.getByRole('option', { name: /accounting/ }).click()
+    await shows(page, page.getByRole('button', { name: 'Resource accounting' }))
+    await shows(page, page.getByRole('row', { name: /Failed.*accounting/ }))
+    assert.equal(new URL(page.url()).search, `?state=FAILED&since=hour&resource=${arn('accounting')}`)
   },
 )
 

@@ -23,6 +23,7 @@ import type { ListProps } from '../parts/list.tsx'
 import { copyState } from '../parts/copy-state.ts'
 import { useLinkedPages } from '../parts/pages.ts'
 import type { Page } from '../parts/pages.ts'
+import { ResourceFilter } from '../parts/resource-filter.tsx'
 import { ResourceLink } from '../parts/resource-link.tsx'
 import { useTitle } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
@@ -154,7 +155,7 @@ export function Jobs(): ReactNode {
           {isUpkeep ? (
             <TextFilter filters={filters} name="vault" label="Backup vault" placeholder="Its name" />
           ) : (
-            <TextFilter filters={filters} name="resource" label="Resource ARN" placeholder="arn:aws:…" />
+            <ResourceFilter filters={filters} />
           )}
         </SpaceBetween>
       }

@@ -27,7 +27,7 @@ import { Confirm } from '../parts/confirm.tsx'
 import { EncryptionKeyName } from '../parts/encryption-keys.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Growth } from '../parts/growth.tsx'
-import { ChoiceFilter, SinceFilter, TYPES, TextFilter, sinceOf } from '../parts/filter-fields.tsx'
+import { ChoiceFilter, SinceFilter, TYPES, sinceOf } from '../parts/filter-fields.tsx'
 import { useFilters } from '../parts/filters.ts'
 import { bytes, nameOf, when } from '../parts/format.ts'
 import { Link, restorePath } from '../parts/link.tsx'
@@ -36,6 +36,7 @@ import { notify } from '../parts/notices.tsx'
 import { useLinkedPages } from '../parts/pages.ts'
 import { PolicyEditor } from '../parts/policy-editor.tsx'
 import { Problem } from '../parts/problem.tsx'
+import { ResourceFilter } from '../parts/resource-filter.tsx'
 import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
@@ -201,7 +202,7 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
           <SpaceBetween direction="horizontal" size="s">
             <SinceFilter filters={filters} />
             <ChoiceFilter filters={filters} name="type" label="Type" options={TYPES} />
-            <TextFilter filters={filters} name="resource" label="Resource ARN" placeholder="arn:aws:…" />
+            <ResourceFilter filters={filters} />
           </SpaceBetween>
         }
         empty={
