@@ -384,7 +384,7 @@ test(
     await shows(page, page.getByRole('row', { name: /Failed.*accounting/ }))
     assert.equal(new URL(page.url()).search, '?state=FAILED&since=hour')
     await page.getByRole('button', { name: 'Resource Any resource' }).click()
-    await page.getByRole('textbox', { name: 'Find by name' }).fill('CCOUNT')
+    await page.getByPlaceholder('Find by name').filter({ visible: true }).fill('CCOUNT')
     await page.getByRole('option', { name: /accounting/ }).click()
     await shows(page, page.getByRole('button', { name: 'Resource accounting' }))
     await shows(page, page.getByRole('row', { name: /Failed.*accounting/ }))
