@@ -15,23 +15,30 @@ import { arnOf } from '../lib/arn.ts'
 import { keptDays } from '../plans/lifecycle.ts'
 import type { PlanCopyAction, PlanDocument } from '../plans/plan.ts'
 import { selectionWarnings } from '../plans/selection.ts'
+import type { Page } from '../store/page.ts'
 import { findPlan } from '../store/plans/plans.ts'
 import { changesOf } from './policy-changes.ts'
 import { toProposedChange } from './explain.ts'
 import { MAX_LOOKED_AT, targetChecks } from './restore-dry-run.ts'
-import { named, selectedArns } from './resource-selection.ts'
+import { nextToken, pageOf } from './paging.ts'
+import { named, selectedPage } from './resource-selection.ts'
 import { mayKnowRole } from './role-knowledge.ts'
 import { toStatement } from './who-can.ts'
 
 /** Checks listed in one answer; further ones are counted. */
 const MAX_LISTED = 10_000
+/** Resources in one answer; further ones are behind its NextToken. */
+const MAX_RESOURCES = 10_000
+const LIST = 'PreflightJobs'
 
 /**
  * Everything that a backup, a restore, a copy or a selection will be asked for, answered before anything runs. Nothing is started and nothing
  * is recorded as a denial; the call itself is recorded like any other. With CheckTarget a worker looks at the targets of restores, too.
+ * What is about no single resource is listed and counted on the first page only, and decides on every one.
  */
 export async function preflightJobs(ctx: Context, input: PreflightJobsInput): Promise<PreflightJobsOutput> {
-  const wish = await wishOf(ctx, input)
+  const { rows, next } = await resourcesOf(ctx, input)
+  const wish = await wishOf(ctx, input, rows)
   const sourceArn = wish.planArn ?? wish.places[0]?.vaultArn ?? wish.recoveryPointArns[0] ?? ''
   const { store, accountId, region, now, preview } = ctx
   const done = await preflight(
@@ -47,7 +54,10 @@ export async function preflightJobs(ctx: Context, input: PreflightJobsInput): Pr
     },
     wish,
   )
-  return answerOf(input, done, await targetsOf(ctx, input, done))
+  return {
+    ...answerOf(input, done, await targetsOf(ctx, input, done)),
+    NextToken: nextToken(ctx, LIST, next),
+  }
 }
 
 type Targets = ReadonlyMap<string, TargetCheck[]>
@@ -76,12 +86,16 @@ async function targetsOf(
   return targets
 }
 
-async function wishOf(ctx: Context, input: PreflightJobsInput): Promise<Wish> {
+async function wishOf(
+  ctx: Context,
+  input: PreflightJobsInput,
+  resourceArns: readonly string[],
+): Promise<Wish> {
   const base = {
     operation: input.Operation,
     roleArn: input.IamRoleArn,
     places: [],
-    resourceArns: [],
+    resourceArns,
     recoveryPointArns: [],
     metadata: input.Metadata ?? {},
     isCopyingTags: input.CopySourceTagsToRestoredResource === true,
@@ -89,13 +103,13 @@ async function wishOf(ctx: Context, input: PreflightJobsInput): Promise<Wish> {
   switch (input.Operation) {
     case 'StartBackupJob': {
       const places = [placeOf(ctx, required(input, 'BackupVaultName'), input)]
-      return { ...base, places, resourceArns: await resourcesOf(ctx, input) }
+      return { ...base, places }
     }
     case 'CreateBackupSelection': {
       const planId = required(input, 'BackupPlanId')
       const planArn = arnOf('backup', ctx.region, ctx.accountId, `backup-plan:${planId}`)
       const places = await placesOfPlan(ctx, planId)
-      return { ...base, places, planArn, resourceArns: await resourcesOf(ctx, input) }
+      return { ...base, places, planArn }
     }
     case 'StartRestoreJob':
       return { ...base, recoveryPointArns: required(input, 'RecoveryPointArns') }
@@ -125,14 +139,23 @@ function required<K extends keyof PreflightJobsInput>(
   return value
 }
 
-async function resourcesOf(ctx: Context, input: PreflightJobsInput): Promise<readonly string[]> {
+/** A page of the resources that backups and selections are about; restores and copies are about recovery points. */
+async function resourcesOf(ctx: Context, input: PreflightJobsInput): Promise<Page<string>> {
+  if (input.Operation === 'StartRestoreJob' || input.Operation === 'StartCopyJob') {
+    if (input.NextToken === undefined) return { rows: [] }
+    throw new InvalidParameterValueException(
+      `A preflight of ${input.Operation} has one page: leave NextToken out`,
+      { Context: 'NextToken' },
+    )
+  }
   if (input.ResourceArns === undefined && input.BackupSelection === undefined) {
     throw new InvalidParameterValueException(
       `A preflight of ${input.Operation} needs ResourceArns, a BackupSelection or both`,
       { Context: 'ResourceArns' },
     )
   }
-  return await selectedArns(ctx, input.ResourceArns ?? [], input.BackupSelection)
+  const page = pageOf(ctx, LIST, { ...input, MaxResults: input.MaxResults ?? MAX_RESOURCES })
+  return await selectedPage(ctx, input.ResourceArns ?? [], input.BackupSelection, page)
 }
 
 function placeOf(
@@ -187,9 +210,10 @@ function answerOf(
   { checks, findings, subjects }: Preflight,
   targets: Targets,
 ): PreflightJobsOutput {
-  const all = [...checks, ...subjects.flatMap((subject) => subject.checks)]
+  const isFirst = input.NextToken === undefined
+  const all = [...(isFirst ? checks : []), ...subjects.flatMap((subject) => subject.checks)]
   const listing = new Listing(input.Include === 'all')
-  const shared = listing.take(checks)
+  const shared = isFirst ? listing.take(checks) : []
   const resources = subjects.map((subject) => toResource(subject, listing, targets.get(subject.arn)))
   const verdicts = [verdictOf(checks, findings), ...resources.map(({ Verdict }) => Verdict)]
   const warnings = input.BackupSelection === undefined ? [] : selectionWarnings(named(input.BackupSelection))
@@ -198,10 +222,9 @@ function answerOf(
     CheckCount: all.length,
     MissingCount: all.filter(isMissing).length,
     ResourceCount: subjects.length,
-    Findings: [
-      ...findings.map(toFinding),
-      ...warnings.map((Message) => ({ Code: 'TagsWithoutEffect', Message })),
-    ],
+    Findings: isFirst
+      ? [...findings.map(toFinding), ...warnings.map((Message) => ({ Code: 'TagsWithoutEffect', Message }))]
+      : [],
     Checks: shared,
     Resources: resources,
     Changes: changesOf(all.filter(isMissing)),

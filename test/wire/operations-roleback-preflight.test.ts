@@ -529,6 +529,56 @@ test('selections: the plan’s vaults and retentions, discovery, and a warning w
   )
 })
 
+test('many resources are looked at page by page, and what is about all of them stands on the first page', async () => {
+  const notYetThere = `arn:aws:s3:::not-registered`
+  const input = {
+    ...BACKUP,
+    IamRoleArn: full,
+    ResourceArns: [notYetThere],
+    BackupSelection: { Resources: ['*'] },
+    Include: 'all',
+  } as const
+  const whole = await preflightOf(world, input)
+  assert.ok(whole.ResourceCount > 2)
+  const pages: Awaited<ReturnType<typeof preflightOf>>[] = []
+  let NextToken: string | undefined
+  do {
+    const page = await preflightOf(world, { ...input, MaxResults: 1, NextToken })
+    pages.push(page)
+    NextToken = page.NextToken
+  } while (NextToken !== undefined)
+  assert.deepEqual(
+    pages.map(({ ResourceCount }) => ResourceCount),
+    pages.map(() => 1),
+  )
+  assert.deepEqual(
+    pages.flatMap(({ Resources }) => Resources),
+    whole.Resources,
+  )
+  assert.deepEqual(pages[0]?.Checks, whole.Checks)
+  assert.ok(pages.slice(1).every(({ Checks, Findings }) => Checks.length + Findings.length === 0))
+  const sum = (of: 'CheckCount' | 'MissingCount'): number => pages.reduce((all, page) => all + page[of], 0)
+  assert.deepEqual([sum('CheckCount'), sum('MissingCount')], [whole.CheckCount, whole.MissingCount])
+
+  const refused = await makeUser(world, 'no-passer', [
+    allow('roleback:PreflightJobs'),
+    allow('backup:StartBackupJob'),
+  ])
+  for (const page of pages.slice(0, -1)) {
+    const { NextToken } = page
+    const { Verdict } = await refused.call('roleback', 'PreflightJobs', {
+      ...input,
+      MaxResults: 1,
+      NextToken,
+    })
+    assert.equal(Verdict, 'denied', 'passing the role decides on each page')
+  }
+  await assert.rejects(
+    preflightOf(world, { ...input, NextToken: 'made up' }),
+    (error: unknown) => error instanceof AwsError && error.code === 'InvalidParameterValueException',
+  )
+})
+
 test('what a preflight needs and does not get is named', async () => {
   for (const input of [
     { ...BACKUP },

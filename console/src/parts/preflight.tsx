@@ -39,11 +39,39 @@ export function usePreflight({ input, isDefaultRole }: PreflightProps): {
   const isYetToMake = isDefaultRole && hasDefault === 'no'
   const { data, error, isPending } = useQuery({
     queryKey: ['preflight', JSON.stringify(input)],
-    queryFn: async () =>
-      await roleback('PreflightJobs', { ...input, Include: 'all', WithDefaultRole: isDefaultRole }),
+    queryFn: async () => {
+      const whole = { ...input, WithDefaultRole: isDefaultRole }
+      let found = await roleback('PreflightJobs', { ...whole, Include: 'all' })
+      // Of many thousands of resources what is allowed is counted, and what is not is listed.
+      while (found.NextToken !== undefined) {
+        const { NextToken } = found
+        found = joined(found, await roleback('PreflightJobs', { ...whole, NextToken }))
+      }
+      return found
+    },
     enabled: !isDefaultRole || hasDefault !== undefined,
   })
   return { isYetToMake, data, error, isPending }
+}
+
+/** Two pages as one answer. What would allow it is told as far as a table shows what is missing. */
+function joined(page: PreflightJobsOutput, next: PreflightJobsOutput): PreflightJobsOutput {
+  const isListed = page.MissingCount < SHOWN
+  return {
+    ...page,
+    Verdict: VERDICTS.find((one) => page.Verdict === one || next.Verdict === one) ?? next.Verdict,
+    CheckCount: page.CheckCount + next.CheckCount,
+    MissingCount: page.MissingCount + next.MissingCount,
+    ResourceCount: page.ResourceCount + next.ResourceCount,
+    Resources: isListed
+      ? [
+          ...page.Resources,
+          ...next.Resources.filter(({ Checks, Findings }) => Checks.length + Findings.length > 0),
+        ]
+      : page.Resources,
+    Changes: isListed ? [...page.Changes, ...next.Changes] : page.Changes,
+    NextToken: next.NextToken,
+  }
 }
 
 /** The checks with the resource that they are about; undefined where they are about all. */
@@ -119,11 +147,16 @@ export function Preflight(props: PreflightProps): ReactNode {
             ]}
           />
         </Sideways>
-        {checks.length > SHOWN && <Box variant="small">{count(checks.length - SHOWN, 'further row')}</Box>}
+        {data.CheckCount > SHOWN && (
+          <Box variant="small">{count(data.CheckCount - SHOWN, 'further right')}</Box>
+        )}
       </ExpandableSection>
     </SpaceBetween>
   )
 }
+
+/** The worst first. */
+const VERDICTS = ['denied', 'depends', 'allowed'] as const
 
 const LAYERS: Readonly<Record<string, string>> = {
   caller: 'You',
@@ -135,7 +168,7 @@ const LAYERS: Readonly<Record<string, string>> = {
 }
 
 function rank({ Verdict, Optional }: PreflightCheck): number {
-  return ['denied', 'depends', 'allowed'].indexOf(Verdict) + (Optional ? 0.5 : 0)
+  return VERDICTS.indexOf(Verdict) + (Optional ? 0.5 : 0)
 }
 
 function Verdict({

@@ -651,6 +651,8 @@ export interface PreflightJobsInput {
   readonly Include?: "missing" | "all" | undefined
   readonly CheckTarget?: boolean | undefined
   readonly WithDefaultRole?: boolean | undefined
+  readonly MaxResults?: number | undefined
+  readonly NextToken?: string | undefined
 }
 
 export interface PreflightFinding {
@@ -706,6 +708,7 @@ export interface PreflightJobsOutput {
   readonly Resources: readonly PreflightResource[]
   readonly Changes: readonly PolicyChange[]
   readonly LeftOut: number
+  readonly NextToken?: string | undefined
 }
 
 export interface GenerateRolePolicyInput {

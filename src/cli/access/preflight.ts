@@ -112,10 +112,36 @@ async function run(options: Common, input: Omit<PreflightJobsInput, 'IamRoleArn'
   const { call } = clientFrom(process.env)
   const IamRoleArn = await roleArnOf(call, options.role)
   const Include = options.all === true ? 'all' : 'missing'
-  const found = await call('roleback', 'PreflightJobs', { ...input, IamRoleArn, Include })
+  let found = await call('roleback', 'PreflightJobs', { ...input, IamRoleArn, Include })
+  while (found.NextToken !== undefined) {
+    const { NextToken } = found
+    found = joined(
+      found,
+      await call('roleback', 'PreflightJobs', { ...input, IamRoleArn, Include, NextToken }),
+    )
+  }
   if (options.json === true) sayJson(found)
   else say(report(found))
   if (found.Verdict === 'denied') process.exitCode = FAILED
+}
+
+/** Two pages as one answer. */
+function joined(page: PreflightJobsOutput, next: PreflightJobsOutput): PreflightJobsOutput {
+  const worst = (['denied', 'depends', 'allowed'] as const).find(
+    (one) => page.Verdict === one || next.Verdict === one,
+  )
+  return {
+    Verdict: worst ?? next.Verdict,
+    CheckCount: page.CheckCount + next.CheckCount,
+    MissingCount: page.MissingCount + next.MissingCount,
+    ResourceCount: page.ResourceCount + next.ResourceCount,
+    Findings: [...page.Findings, ...next.Findings],
+    Checks: [...page.Checks, ...next.Checks],
+    Resources: [...page.Resources, ...next.Resources],
+    Changes: [...page.Changes, ...next.Changes],
+    LeftOut: page.LeftOut + next.LeftOut,
+    NextToken: next.NextToken,
+  }
 }
 
 function daysOf(text: string | undefined): number | undefined {
