@@ -7,7 +7,7 @@ import type { RestoreTarget } from '../kinds/restore-target.ts'
 import { inferredMetadata, restoreTestName, validatedType, validationSteps } from '../kinds/restore-test.ts'
 import { ItemError } from './driver.ts'
 import type { Connection, Driver, DriverSession, ItemProblem, ResourceView } from './driver.ts'
-import type { RestoreSummary, ThreadHalf } from './driver.ts'
+import type { RestoreRequest, RestoreSummary, ThreadHalf } from './driver.ts'
 import { MemorySink } from './driver.memory.ts'
 import type { MemoryPoint } from './driver.memory.ts'
 
@@ -133,6 +133,8 @@ export async function restoreInto(
     readonly metadata?: Readonly<Record<string, string>>
     readonly target?: RestoreTarget
     readonly restoreMetadata?: Readonly<Record<string, string>>
+    /** What the job gives besides. */
+    readonly run?: Partial<RestoreRequest>
   } = {},
 ): Promise<{ summary: RestoreSummary; problems: ItemProblem[]; session: ContractSession }> {
   const session = contractSession(source, options)
@@ -144,11 +146,14 @@ export async function restoreInto(
     metadata: options.metadata ?? source.restore.metadata,
     restoreMetadata: options.restoreMetadata ?? {},
     target: options.target ?? source.restore.target,
-    isAgain: false,
+    attempt: 1,
+    placed: undefined,
+    placing: () => Promise.resolve(),
     begin: () => Promise.resolve(),
     left: (what) => left.push(what),
     problem: (problem) => problems.push(problem),
     progress: () => undefined,
+    ...options.run,
   })
   // As the job tells it.
   const summary = await restored.catch((cause: Error) => {

@@ -146,9 +146,23 @@ export interface RestoreWish {
   readonly target: RestoreTarget
 }
 
+/** What a restore puts under its final name, and how a later run of the job knows it from anything else of that name. */
+export interface PlacedThing {
+  readonly name: string
+  /** The driver's own words. */
+  readonly identity: string
+}
+
 export interface RestoreRequest extends RestoreWish {
-  /** An earlier run of the same job was cut off: what it made may be there. */
-  readonly isAgain: boolean
+  /** Which run of the job this is, from 1. Those before were cut off: what they made may be there, and they may still be at work. */
+  readonly attempt: number
+  /** What the last of the runs before told with `placing`, whether it came to that or not. */
+  readonly placed: PlacedThing | undefined
+  /**
+   * Writes down what is about to be put under its final name; called right before.
+   * @throws Where the job is another run's by now: nothing is to be put there.
+   */
+  placing(thing: PlacedThing): Promise<void>
   /**
    * Called once what an earlier run of the same job left is removed, and before anything new is made.
    * @throws Where the job is to end: nothing is there then.

@@ -1,9 +1,9 @@
 import { driverOf } from '../drivers/drivers.ts'
-import type { Connection, DriverSession, RestoreSummary } from '../drivers/driver.ts'
+import type { Connection, DriverSession, PlacedThing, RestoreSummary } from '../drivers/driver.ts'
 import type { ResourceType } from '../kinds/kind.ts'
 import type { RestoreTarget } from '../kinds/restore-target.ts'
 import { randomHex } from '../lib/ids.ts'
-import { assertClaim, finishJob, LeaseLostError } from '../store/jobs/claims.ts'
+import { assertClaim, finishJob, LeaseLostError, updateClaimed } from '../store/jobs/claims.ts'
 import { setLastRestore } from '../store/points/recovery-points.ts'
 import { insertResource } from '../store/resources/resources.ts'
 import type { NewResource } from '../store/resources/resources.ts'
@@ -93,7 +93,10 @@ async function restore(
       metadata: input.metadata,
       restoreMetadata: JSON.parse(point.restore_metadata) as Record<string, string>,
       target,
-      isAgain: job.row.attempts > 1,
+      attempt: job.row.attempts,
+      placed: (JSON.parse(job.row.result) as { readonly placed?: PlacedThing }).placed,
+      placing: async (placed) =>
+        await updateClaimed(tools.store.db, job.claim, { result: JSON.stringify({ placed }) }),
       begin: async () => await job.check(),
       left: (what) => void left.push(what),
       problem: (problem) => {

@@ -254,6 +254,8 @@ export function toJob(row: JobTable, result: Readonly<Record<string, unknown>>):
     Result: Object.fromEntries(
       Object.entries(result)
         .filter(([key]) => !(DEDUPLICATED.has(row.kind) && key === 'storedBytes'))
+        // What a restore that is cut off is known again by is its next run's.
+        .filter(([key]) => !(row.kind === 'restore' && key === 'placed'))
         // Names of things are told to those whom the restore guard lets know them: ListItemSearchResults.
         .filter(([key]) => !(row.kind === 'search' && key === 'found'))
         .map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]),

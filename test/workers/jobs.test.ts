@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomFillSync } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -9,7 +9,7 @@ import { AwsError } from '../../src/aws/error.ts'
 import { awsError } from '../fixtures/aws-error.ts'
 import { registerOrders, startOrders } from '../fixtures/orders.ts'
 import type { Orders } from '../fixtures/orders.ts'
-import { fillSmallTree } from '../fixtures/small-tree.ts'
+import { fillSmallTree, listTree } from '../fixtures/small-tree.ts'
 import {
   ALL_RIGHTS,
   backUp,
@@ -199,7 +199,7 @@ describe('Jobs', { skip: postgresMissing() ?? false }, () => {
         "update job set state = 'RUNNING', completed_at = null, lease_until = 0 where job_id = ?",
       ).run(RestoreJobId)
       db.close()
-      mkdirSync(join(restoreRoot, `.roleback-restore-${RestoreJobId}`, 'half'), { recursive: true })
+      mkdirSync(join(restoreRoot, `.roleback-restore-${RestoreJobId}-1`, 'half'), { recursive: true })
     })
     const again = await restoreEnd(world, RestoreJobId)
     assert.equal(again.Status, 'ABORTED', again.StatusMessage ?? '')
@@ -315,6 +315,35 @@ describe('Jobs', { skip: postgresMissing() ?? false }, () => {
     await world.call('roleback', 'PutJobLimits', {})
     await world.call('backup', 'StopBackupJob', { BackupJobId: first })
     await backupEnd(world, first)
+  })
+
+  test('a restore that is cut off once its directory is in place, before that is written down, comes through at the next start', async () => {
+    const { arn, path, restoreRoot } = await registerDirectory(world, 'placed', fillSmallTree)
+    const { RecoveryPointArn = '' } = await backUp(world, input(arn))
+    const query = (sql: string): void => {
+      using db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5_000 })
+      db.exec(sql)
+    }
+    query(
+      `create trigger cut_off before update of state on job when new.kind = 'restore' and new.completed_at is not null
+         begin select raise(abort, 'cut off'); end`,
+    )
+    const { RestoreJobId = '' } = await world.call('backup', 'StartRestoreJob', {
+      RecoveryPointArn,
+      IamRoleArn: role,
+      Metadata: { 'file-system-id': arn, newFileSystem: 'true', CreationToken: 'whole' },
+    })
+    const whole = join(restoreRoot, 'whole')
+    await until('the directory to be in place', async () => (existsSync(whole) ? true : undefined))
+    const { Job } = await world.call('roleback', 'DescribeJob', { JobId: RestoreJobId })
+    assert.deepEqual([Job.State, Object.keys(Job.Result ?? {})], ['RUNNING', []])
+    await world.offline(async () => query('drop trigger cut_off'))
+    const restored = await restoreEnd(world, RestoreJobId)
+    assert.equal(restored.Status, 'COMPLETED', restored.StatusMessage ?? '')
+    const [row] = world.rows<{ attempts: number }>('select attempts from job where job_id = ?', RestoreJobId)
+    assert.equal(row?.attempts, 2)
+    assert.deepEqual(readdirSync(restoreRoot), ['whole'])
+    assert.deepEqual(listTree(whole), listTree(path))
   })
 
   test('the same idempotency token is the same job, also for calls at the same time; with another resource it is refused', async () => {

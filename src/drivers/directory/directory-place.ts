@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import { LIST_FLAGS, PASS_FLAGS, codeOf, openPath, pathIn, reasonOf } from './directory-paths.ts'
+import type { PlacedThing } from '../driver.ts'
 
 /**
  * Where a restore goes: a private directory beside its final place, filled there and moved with one rename, so that nobody ever
@@ -15,12 +16,20 @@ export interface Staging {
   readonly name: string
 }
 
-/** Makes the private directory for `jobId` in `path`; one that an earlier run of the same job left is removed first. */
-export async function openStaging(path: string, jobId: string): Promise<Staging> {
+/** One run of a restore job: each has a private directory of its own, lest an earlier one that is still at work moves its successor's. */
+export interface StagingRun {
+  readonly jobId: string
+  readonly attempt: number
+}
+
+const jobsPrefix = (jobId: string): string => `.roleback-restore-${jobId}`
+const nameOf = ({ jobId, attempt }: StagingRun): string => `${jobsPrefix(jobId)}-${attempt}`
+
+/** Makes the private directory of a run in `path`. */
+export function openStaging(path: string, run: StagingRun): Staging {
   const parent = openPath(path, LIST_FLAGS)
   try {
-    const name = `.roleback-restore-${jobId}`
-    await removeTree(parent, name)
+    const name = nameOf(run)
     fs.mkdirSync(pathIn(parent, name), 0o700)
     const folder = fs.openSync(pathIn(parent, name), LIST_FLAGS)
     fs.fchmodSync(folder, 0o700)
@@ -28,6 +37,68 @@ export async function openStaging(path: string, jobId: string): Promise<Staging>
   } catch (cause) {
     fs.closeSync(parent)
     throw new Error(`Cannot make a directory in "${path}": ${reasonOf(cause)}`, { cause })
+  }
+}
+
+/**
+ * Removes what earlier runs of the same job left in `path`: their private directories, and what one of them had put in place already,
+ * `placed`, before it was cut off. Anything else that has its name by now stays.
+ */
+export async function removeEarlier(
+  path: string,
+  run: StagingRun,
+  placed: PlacedThing | undefined,
+): Promise<void> {
+  const parent = openPath(path, LIST_FLAGS)
+  const aside = `${nameOf(run)}-earlier`
+  try {
+    await removeTree(parent, aside)
+    for (const entry of fs.readdirSync(`/proc/self/fd/${parent}`, { encoding: 'latin1' })) {
+      if (!entry.startsWith(jobsPrefix(run.jobId))) continue
+      // Under another name at once: a run that is still at work must not put in place what is half removed.
+      if (renameThere(parent, entry, aside)) await removeTree(parent, aside)
+    }
+    // Only now can none of them put anything in place any more.
+    if (placed !== undefined && takeBack(parent, placed, aside)) await removeTree(parent, aside)
+  } catch (cause) {
+    throw new Error(`Cannot remove what an earlier run of the job left in "${path}": ${reasonOf(cause)}`, {
+      cause,
+    })
+  } finally {
+    fs.closeSync(parent)
+  }
+}
+
+/** What the filled directory is called and known by once it lies under `name`. */
+export function placedAs(staging: Staging, name: string): PlacedThing {
+  return { name, identity: identityOf(fs.fstatSync(staging.folder, { bigint: true })) }
+}
+
+/** A number of an inode is given out again: its birth tells whose it is. */
+const identityOf = ({ dev, ino, birthtimeNs }: fs.BigIntStats): string => `${dev}:${ino}:${birthtimeNs}`
+
+/** Moves to `aside` what lies under the final name, if it is what the earlier run put there. */
+function takeBack(parent: number, { name, identity }: PlacedThing, aside: string): boolean {
+  const isIt = (at: string): boolean => {
+    const stat = fs.lstatSync(pathIn(parent, at), { bigint: true, throwIfNoEntry: false })
+    // Where the file system keeps no time of birth nothing is known for sure.
+    return stat !== undefined && stat.birthtimeNs > 0n && identityOf(stat) === identity
+  }
+  if (!isIt(name) || !renameThere(parent, name, aside)) return false
+  if (isIt(aside)) return true
+  // Somebody put another in its place between the two.
+  fs.renameSync(pathIn(parent, aside), pathIn(parent, name))
+  return false
+}
+
+/** False where nothing is called `from`. */
+function renameThere(parent: number, from: string, to: string): boolean {
+  try {
+    fs.renameSync(pathIn(parent, from), pathIn(parent, to))
+    return true
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT') return false
+    throw cause
   }
 }
 

@@ -8,6 +8,7 @@ import { directoryDriver } from './directory.ts'
 import { isRoot, listing, makeSource, plainTree, restoredPath, underTest } from './directory.fixture.ts'
 import type { TreeSource } from './directory.fixture.ts'
 import { backUp, contractSession, restoreInto } from '../driver.contract.ts'
+import type { PlacedThing } from '../driver.ts'
 import { MemorySink } from '../driver.memory.ts'
 import type { RestoreTarget } from '../../kinds/restore-target.ts'
 
@@ -131,15 +132,71 @@ test('a restore never takes the place of something, not even of an empty directo
 test('a job that runs again removes what its first run left, whatever modes that had', async () => {
   await using source = makeSource(plainTree)
   const { point } = await backUp(underTest, source)
-  const left = join(source.restoreRoot, `.roleback-restore-${contractSession(source).jobId}`)
+  const left = join(source.restoreRoot, `.roleback-restore-${contractSession(source).jobId}-1`)
   fs.mkdirSync(join(left, 'closed/inner'), { recursive: true })
   fs.writeFileSync(join(left, 'closed/inner/file'), 'half')
   fs.symlinkSync(source.path, join(left, 'link'))
   fs.chmodSync(join(left, 'closed'), 0)
   const before = listing(source.path)
-  const { summary } = await restoreInto(underTest, source, point)
+  const { summary } = await restoreInto(underTest, source, point, { run: { attempt: 2 } })
   await source.assertSame(summary)
   assert.deepEqual(listing(source.path), before)
+  assert.deepEqual(fs.readdirSync(source.restoreRoot), ['fs-target'])
+})
+
+test('a job that runs again replaces what its first run had put in place, and nothing else of that name', async () => {
+  await using source = makeSource(plainTree)
+  const { point } = await backUp(underTest, source)
+  let placed: PlacedThing | undefined
+  const placing = (thing: PlacedThing): Promise<void> => Promise.resolve(void (placed = thing))
+  await restoreInto(underTest, source, point, { run: { placing } })
+  const target = join(source.restoreRoot, 'fs-target')
+  fs.writeFileSync(join(target, 'of the first run'), '')
+  fs.mkdirSync(join(source.restoreRoot, 'beside'))
+  const { summary } = await restoreInto(underTest, source, point, { run: { attempt: 2, placed, placing } })
+  await source.assertSame(summary)
+  assert.deepEqual(fs.readdirSync(source.restoreRoot).sort(), ['beside', 'fs-target'])
+
+  // Somebody else's of the same name.
+  fs.renameSync(target, join(source.restoreRoot, 'elsewhere'))
+  fs.mkdirSync(target)
+  fs.writeFileSync(join(target, 'foreign'), '')
+  const again = restoreInto(underTest, source, point, { run: { attempt: 3, placed } })
+  await assert.rejects(again, /something of that name is there already/)
+  assert.deepEqual(fs.readdirSync(target), ['foreign'])
+  // The same directory by its number alone.
+  const [device, , born] = String(placed?.identity).split(':')
+  const inode = fs.statSync(target, { bigint: true }).ino
+  const alike = { name: 'fs-target', identity: `${device}:${inode}:${born}` }
+  const refused = restoreInto(underTest, source, point, { run: { attempt: 4, placed: alike } })
+  await assert.rejects(refused, /something of that name is there already/)
+  assert.deepEqual(fs.readdirSync(source.restoreRoot).sort(), ['beside', 'elsewhere', 'fs-target'])
+})
+
+test('a run that comes too late puts nothing in place', async () => {
+  await using source = makeSource(plainTree)
+  const { point } = await backUp(underTest, source)
+  const told = Promise.withResolvers<PlacedThing>()
+  const resumed = Promise.withResolvers<void>()
+  const late = restoreInto(underTest, source, point, {
+    run: {
+      placing: async (thing) => {
+        told.resolve(thing)
+        await resumed.promise
+      },
+    },
+  })
+  const lateEnds = assert.rejects(late, /Cannot move what was restored to .*: it is not there/)
+  let there: readonly string[] = []
+  const begin = async (): Promise<void> => {
+    resumed.resolve()
+    await lateEnds
+    there = fs.readdirSync(source.restoreRoot)
+  }
+  const run = { attempt: 2, placed: await told.promise, begin }
+  const { summary } = await restoreInto(underTest, source, point, { run })
+  assert.deepEqual(there, [`.roleback-restore-${contractSession(source).jobId}-2`])
+  await source.assertSame(summary)
   assert.deepEqual(fs.readdirSync(source.restoreRoot), ['fs-target'])
 })
 
@@ -154,7 +211,9 @@ test('without DeleteFileSystem a failed restore stays in its private directory, 
     metadata: source.restore.metadata,
     restoreMetadata: {},
     target: source.restore.target,
-    isAgain: false,
+    attempt: 1,
+    placed: undefined,
+    placing: () => Promise.resolve(),
     begin: () => Promise.resolve(),
     left: (what) => told.push(what),
     problem: () => undefined,

@@ -4,7 +4,14 @@ import type { Kind, Step, StepTarget } from '../../kinds/kind.ts'
 import { libc } from './directory-libc.ts'
 import { discoverDirectories } from './directory-discovery.ts'
 import { LIST_FLAGS, codeOf, openPath, pathIn, reasonOf } from './directory-paths.ts'
-import { closeStaging, discardStaging, moveIntoPlace, openStaging } from './directory-place.ts'
+import {
+  closeStaging,
+  discardStaging,
+  moveIntoPlace,
+  openStaging,
+  placedAs,
+  removeEarlier,
+} from './directory-place.ts'
 import type { Staging } from './directory-place.ts'
 import { removeRestoredDirectory } from './directory-removal.ts'
 import { restoreTree } from './directory-restore.ts'
@@ -14,7 +21,7 @@ import { directoryValidation } from './directory-validation.ts'
 import { walkTree } from './directory-walk.ts'
 import { displayKey } from './directory-meta.ts'
 import { factsOf } from '../driver.ts'
-import type { BackupRequest, BackupSummary, Connection, Driver, DriverSession } from '../driver.ts'
+import type { BackupRequest, BackupSummary, Connection, Driver } from '../driver.ts'
 import type { RestoreRequest, RestoreSummary, RestoreWish } from '../driver.ts'
 import type { RestoreChecks } from '../restore-checks.ts'
 
@@ -76,8 +83,8 @@ async function restore(request: RestoreRequest): Promise<RestoreSummary> {
   await session.call(restoreStep('DescribeFileSystems'), target, () => undefined)
   const name = isNew ? newName(request) : `aws-backup-restore_${timeName(session.now())}`
   const place = isNew
-    ? await createFileSystem(session, target, name)
-    : await session.call(restoreStep('Restore'), target, (connection) => stage(connection, 'path', session))
+    ? await createFileSystem(request, target, name)
+    : await session.call(restoreStep('Restore'), target, (connection) => stage(request, connection))
   try {
     return await fill(request, target, place, { paths, name, isNew })
   } catch (error) {
@@ -144,22 +151,29 @@ interface Place {
   readonly restoreRoot: string | undefined
 }
 
-async function createFileSystem(session: DriverSession, target: StepTarget, name: string): Promise<Place> {
+async function createFileSystem(request: RestoreRequest, target: StepTarget, name: string): Promise<Place> {
+  const { session } = request
   await session.call(restoreStep('TagResource'), target, () => undefined)
-  return await session.call(restoreStep('CreateFileSystem'), target, async (connection) => {
-    refuseTaken(folderSetting(connection, 'restoreRoot'), name)
-    return await stage(connection, 'restoreRoot', session)
-  })
+  return await session.call(
+    restoreStep('CreateFileSystem'),
+    target,
+    async (connection) => await stage(request, connection, name),
+  )
 }
 
+/** `name` is the new file system's; undefined where the restore goes into the one it came from. */
 async function stage(
+  { session, attempt, placed }: RestoreRequest,
   connection: Connection,
-  setting: 'path' | 'restoreRoot',
-  session: DriverSession,
+  name?: string,
 ): Promise<Place> {
+  const path = folderSetting(connection, name === undefined ? 'path' : 'restoreRoot')
+  const run = { jobId: session.jobId, attempt }
+  if (attempt > 1) await removeEarlier(path, run, placed)
+  if (name !== undefined) refuseTaken(path, name)
   const restoreRoot = connection.settings['restoreRoot']
   return {
-    staging: await openStaging(folderSetting(connection, setting), session.jobId),
+    staging: openStaging(path, run),
     restoreRoot: typeof restoreRoot === 'string' ? restoreRoot : undefined,
   }
 }
@@ -184,6 +198,8 @@ async function fill(
       problem: (problem) => request.problem(problem),
       progress: (bytes, items) => request.progress(bytes, items),
     })
+    session.signal.throwIfAborted()
+    await request.placing(placedAs(staging, name))
     session.signal.throwIfAborted()
     const path = moveIntoPlace(staging, name)
     const settings = { path, ...(restoreRoot !== undefined && { restoreRoot }) }

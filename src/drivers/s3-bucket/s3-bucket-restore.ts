@@ -57,7 +57,8 @@ export async function restoreBucket(restore: RestoreRequest): Promise<RestoreSum
 /** No role is asked whether it may delete objects: what is there when a restore ends early stays, and is told. */
 async function write(run: Run): Promise<RestoreSummary['created']> {
   const { restore, counts } = run
-  const { target, isAgain } = restore
+  const { target } = restore
+  const isAgain = restore.attempt > 1
   let created: RestoreSummary['created']
   try {
     await restore.begin()
