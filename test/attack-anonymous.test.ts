@@ -91,14 +91,18 @@ describe('strangers', () => {
       ),
     )
     await world.call('sts', 'GetCallerIdentity', {})
-    const grown = (heldBytes() - before) / most
+    // What was collected is given back by another thread, a little later.
+    const grown = await until('their memory to be given back', () => {
+      const held = (heldBytes() - before) / most
+      return held < 90 ? held : undefined
+    })
     let answer = ''
     const last = sockets.at(-1) as Socket
     last.on('data', (data) => (answer += data.toString()))
     last.write('x')
     await until('its answer', () => (answer.includes('\r\n\r\n') ? true : undefined))
     for (const socket of sockets) socket.destroy()
-    assert.ok(grown < 90, `120 bodies of 1 MiB take ${grown.toFixed(0)} MiB`)
+    assert.ok(grown > 30, `of 120 bodies of 1 MiB ${grown.toFixed(0)} MiB are held: they are not there yet`)
     assert.match(answer, /^HTTP\/1\.1 (?:400|403)/)
   })
 })
