@@ -1,6 +1,6 @@
 import { removalStep } from '../../kinds/restore-test.ts'
 import type { RestoredThing } from '../driver.ts'
-import { dropDatabase } from './postgresql-restore.ts'
+import { dropDatabase } from './postgresql-place.ts'
 import { parsePostgresqlSettings } from './postgresql-settings.ts'
 
 /** Drops the database that a restore test made. */

@@ -50,7 +50,7 @@ export async function checkRestore(
       session.call(step('DescribeTarget'), stepTarget, async (connection) => {
         const settings = parsePostgresqlSettings(connection)
         const place = { database: database(settings), isNew: target.isNew }
-        await checkPlace(settings, place, { ...tools, signal, mark: '' })
+        await checkPlace(settings, place, { ...tools, signal })
         if (target.isNew) await requireCreation(settings, signal)
         return `${quoted(place.database)} at ${settings.host}:${settings.port}`
       }),

@@ -75,6 +75,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /not support SSL/,
     ': turn TLS on there, or register with TLS mode "disable" where nobody can listen between',
   ],
+  [/database ".*" already exists/, ': restore under another name'],
   [
     /permission denied to create database/,
     ': give the account CREATEDB there (ALTER ROLE … CREATEDB), or register the resource with a restore user that has it',

@@ -10,8 +10,8 @@ import { startPostgres, postgresMissing } from '../../../test/servers/postgres.t
 import type { PostgresServer } from '../../../test/servers/postgres.ts'
 import { backUp, contractSession, driverContract, restoreInto } from '../driver.contract.ts'
 import type { DriverUnderTest } from '../driver.contract.ts'
-import type { Connection } from '../driver.ts'
-import { createDatabase } from './postgresql-restore.ts'
+import type { Connection, PlacedThing } from '../driver.ts'
+import { createDatabase } from './postgresql-place.ts'
 import type { DatabaseFacts } from './postgresql-server.ts'
 import { parsePostgresqlSettings } from './postgresql-settings.ts'
 import { createPostgresqlDriver, postgresqlDriver } from './postgresql.ts'
@@ -112,13 +112,65 @@ describe('PostgreSQL driver', { skip: missing ?? false }, () => {
     point.damaged.add('dump.pgc')
     await assert.rejects(restoreInto(tested, source, point), /is damaged/)
     assert.deepEqual(await source.restored(), [])
-    const denied = restoreInto(tested, source, point, { denied: ['DeleteHalfMade'] })
+    let placed: PlacedThing | undefined
+    const placing = (thing: PlacedThing): Promise<void> => Promise.resolve(void (placed = thing))
+    const denied = restoreInto(tested, source, point, { denied: ['DeleteHalfMade'], run: { placing } })
     await assert.rejects(denied, /is damaged\. The half-made database "[a-z0-9]+_new" .*rds:DeleteDBInstance/)
     assert.equal((await source.restored()).length, 1)
-    // The next run of the same job knows the left-over as its own.
     point.damaged.clear()
-    const { summary } = await restoreInto(tested, source, point)
+    const run = { attempt: 2, placed }
+    await assert.rejects(
+      restoreInto(tested, source, point, { denied: ['DeleteHalfMade'], run }),
+      /An earlier run of this job was cut off\. The half-made database "[a-z0-9]+_new" .*rds:DeleteDBInstance/,
+    )
+    // The next run of the same job knows the left-over as its own.
+    const { summary } = await restoreInto(tested, source, point, { run })
     await source.assertSame(summary)
+  })
+
+  test('a job that runs again replaces the database of the run before, wherever that was cut off, and no other', async () => {
+    await using source = await makeSource(server)
+    const { point } = await backUp(tested, source)
+    const target = `${source.name}_new`
+    let placed: PlacedThing | undefined
+    const placing = (thing: PlacedThing): Promise<void> => Promise.resolve(void (placed = thing))
+    const again = (attempt: number): ReturnType<typeof restoreInto> =>
+      restoreInto(tested, source, point, { run: { attempt, placed, placing } })
+    // Once it was whole.
+    await restoreInto(tested, source, point, { run: { placing } })
+    await server.sql('CREATE TABLE of_the_first_run ()', target)
+    await source.assertSame((await again(2)).summary)
+    assert.deepEqual(await server.sql(`SELECT to_regclass('of_the_first_run')::text AS it`, target), [
+      { it: null },
+    ])
+    // Before it had its name.
+    await server.sql(
+      `ALTER DATABASE ${target} RENAME TO "roleback-restore-${contractSession(source).jobId}-2"`,
+    )
+    await source.assertSame((await again(3)).summary)
+    assert.deepEqual(await source.restored(), [target])
+
+    // Somebody else's of the same name, with the comment of ours and of the same account.
+    await server.sql(`DROP DATABASE ${target}`)
+    await server.sql(`CREATE DATABASE ${target} OWNER ${source.name}`)
+    await server.sql(
+      `COMMENT ON DATABASE ${target} IS 'Restore job ${contractSession(source).jobId} is not done'`,
+    )
+    await server.sql('CREATE TABLE foreign_one ()', target)
+    await assert.rejects(again(4), /exists at 127\.0\.0\.1:\d+: restore under another name/)
+    // Nor one that comes while the restore is under way.
+    await server.sql(`ALTER DATABASE ${target} RENAME TO ${target}_kept`)
+    const overtaken = restoreInto(tested, source, point, {
+      run: {
+        attempt: 5,
+        placing: async () => void (await server.sql(`ALTER DATABASE ${target}_kept RENAME TO ${target}`)),
+      },
+    })
+    await assert.rejects(overtaken, /already exists \(42P04\): restore under another name/)
+    assert.deepEqual(await source.restored(), [target])
+    assert.deepEqual(await server.sql(`SELECT to_regclass('foreign_one')::text AS it`, target), [
+      { it: 'foreign_one' },
+    ])
   })
 
   test('R16 a validator’s query reads the restored database, and neither writes, nor reads files, nor leads elsewhere', async () => {
@@ -302,11 +354,11 @@ describe('PostgreSQL driver', { skip: missing ?? false }, () => {
     assert.match(warnings.join('\n'), /need CREATEDB/)
     const refused = { ...source, connection: () => connection }
     await assert.rejects(backUp(tested, refused), /pg_dump ended with code 1: .*permission denied/)
-    const place = { database: `${source.name}_new`, mark: 'x', isSurelyOurs: false }
+    const place = { database: `${source.name}_new`, run: { jobId: source.name, attempt: 1 } }
     const facts = { encoding: 'UTF8', collate: 'C', ctype: 'C' } as DatabaseFacts
     const settings = parsePostgresqlSettings(connection)
     await assert.rejects(
-      createDatabase(settings, place, facts, () => undefined),
+      createDatabase(settings, place, facts, { isCalled: assert.fail, placing: () => assert.fail() }),
       /\(42501\): give the account CREATEDB there/,
     )
     const healthy = await postgresqlDriver.test(source.connect({}), new AbortController().signal)

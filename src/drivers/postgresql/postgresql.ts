@@ -1,7 +1,7 @@
 import { RDS_SOURCE_INFO, rds } from '../../kinds/rds.ts'
 import { TARGET_RESOURCE } from '../../kinds/target-resource.ts'
 import { factsOf } from '../driver.ts'
-import type { BackupRequest, BackupSummary, Connection, Driver } from '../driver.ts'
+import type { BackupRequest, BackupSummary, Connection, Driver, PlacedThing } from '../driver.ts'
 import type { RestoreRequest, RestoreSummary } from '../driver.ts'
 import { discoverDatabases } from './postgresql-discovery.ts'
 import { ArchiveReader, DumpDamagedError } from './postgresql-archive.ts'
@@ -19,8 +19,9 @@ import {
 import type { DatabaseFacts } from './postgresql-server.ts'
 import { removeRestoredDatabase } from './postgresql-removal.ts'
 import { databaseValidation } from './postgresql-validation.ts'
-import { checkPlace, createDatabase, dropHalfMade, loadDump, unmark } from './postgresql-restore.ts'
-import type { HalfMade, RestorePlace } from './postgresql-restore.ts'
+import { createDatabase, dropEarlier, dropOwn, unmark } from './postgresql-place.ts'
+import { checkPlace, loadDump } from './postgresql-restore.ts'
+import type { RestorePlace } from './postgresql-restore.ts'
 import { checkRestore, KIND_FACTS, newName, readPoint } from './postgresql-restore-look.ts'
 import { parsePostgresqlSettings, quoted } from './postgresql-settings.ts'
 import type { PostgresqlSettings } from './postgresql-settings.ts'
@@ -202,7 +203,7 @@ async function restore(request: RestoreRequest, options: PostgresqlOptions): Pro
   const { session, point, target, metadata } = request
   const step = (name: string) => rds.restore[name] as NonNullable<(typeof rds.restore)[string]>
   const stepTarget = rds.restoreTarget({ ...factsOf(session), targetArn: target.arn })
-  const mark = `Restore job ${session.jobId} is not done`
+  const earlier = { run: { jobId: session.jobId, attempt: request.attempt }, placed: request.placed }
   const tools = { ...toolsOf(options), signal: session.signal }
 
   const names = parseTables(metadata['ItemsToRestore'])
@@ -213,7 +214,7 @@ async function restore(request: RestoreRequest, options: PostgresqlOptions): Pro
     target.isNew ? { database: newName(request), isNew: true } : { database: settings.database, isNew: false }
   const leftover = await session.call(step('DescribeTarget'), stepTarget, (connection) => {
     const settings = parsePostgresqlSettings(connection)
-    return checkPlace(settings, placeOf(settings), { ...tools, mark })
+    return checkPlace(settings, placeOf(settings), { ...tools, earlier })
   })
   await session.call(step('TagTarget'), stepTarget, () => undefined)
   return session.call(step('RestoreDatabase'), stepTarget, async (connection) => {
@@ -234,12 +235,7 @@ async function restore(request: RestoreRequest, options: PostgresqlOptions): Pro
     }
     if (!place.isNew) await request.begin()
     const bytes = await (place.isNew
-      ? inNewDatabase(
-          request,
-          settings,
-          { database: place.database, mark },
-          { facts, leftover, mayDelete, work },
-        )
+      ? inNewDatabase(request, settings, place.database, { facts, leftover, mayDelete, work })
       : work())
     return {
       createdResourceArn: target.arn,
@@ -266,32 +262,45 @@ async function restore(request: RestoreRequest, options: PostgresqlOptions): Pro
 async function inNewDatabase<T>(
   request: RestoreRequest,
   settings: PostgresqlSettings,
-  place: HalfMade,
+  database: string,
   options: {
     readonly facts: DatabaseFacts
-    readonly leftover: boolean
+    /** Names of databases that earlier runs of the job left. */
+    readonly leftover: readonly string[]
     readonly mayDelete: () => boolean
     readonly work: () => Promise<T>
   },
 ): Promise<T> {
-  const left = `The half-made database ${quoted(place.database)} at ${settings.host}:${settings.port} is still there`
-  const mayNot = `${left}, since the role may not perform rds:DeleteDBInstance on it`
-  if (options.leftover) {
+  const run = { jobId: request.session.jobId, attempt: request.attempt }
+  const left = (name: string): string =>
+    `The half-made database ${quoted(name)} at ${settings.host}:${settings.port} is still there`
+  const mayNot = (name: string): string =>
+    `${left(name)}, since the role may not perform rds:DeleteDBInstance on it`
+  const [leftover] = options.leftover
+  if (leftover !== undefined) {
     if (!options.mayDelete())
-      throw new PostgresqlServerError(`An earlier run of this job was cut off. ${mayNot}`)
-    await dropHalfMade(settings, place)
+      throw new PostgresqlServerError(`An earlier run of this job was cut off. ${mayNot(leftover)}`)
+    await dropEarlier(settings, run, request.placed)
   }
   await request.begin()
-  const made = { ...place, isSurelyOurs: false }
+  let name: string | undefined
+  let placed: PlacedThing | undefined
   try {
-    await createDatabase(settings, place, options.facts, () => (made.isSurelyOurs = true))
+    await createDatabase(settings, { database, run }, options.facts, {
+      isCalled: (now) => (name = now),
+      placing: async (thing) => {
+        await request.placing(thing)
+        placed = thing
+      },
+    })
     return await options.work()
   } catch (error) {
-    if (!made.isSurelyOurs) throw error
-    if (!options.mayDelete()) request.left(mayNot)
+    if (name === undefined) throw error
+    const stays = name
+    if (!options.mayDelete()) request.left(mayNot(stays))
     else {
-      await dropHalfMade(settings, made).catch((cause: unknown) =>
-        request.left(`${left}: ${(cause as Error).message}`),
+      await dropOwn(settings, run, placed).catch((cause: unknown) =>
+        request.left(`${left(stays)}: ${(cause as Error).message}`),
       )
     }
     throw error
