@@ -6,6 +6,7 @@ import type { ReactNode } from 'react'
 import { iam } from '../api/iam.ts'
 import { awsCommand } from '../parts/aws-command.tsx'
 import { FormDialog } from '../parts/form-dialog.tsx'
+import { NewPasswordField } from '../parts/new-password-field.tsx'
 import { notify } from '../parts/notices.tsx'
 
 /** One's own, which whoever stole it must not be able to do: the present one is asked for. */
@@ -35,22 +36,11 @@ export function ChangePassword({ onClose }: { readonly onClose: () => void }): R
         <Input
           type="password"
           autoComplete="current-password"
-          autoFocus
           value={old}
           onChange={({ detail }) => setOld(detail.value)}
         />
       </FormField>
-      <FormField
-        label="New password"
-        description="What the account's password policy asks for is said if it is not met."
-      >
-        <Input
-          type="password"
-          autoComplete="new-password"
-          value={wanted}
-          onChange={({ detail }) => setWanted(detail.value)}
-        />
-      </FormField>
+      <NewPasswordField value={wanted} onChange={setWanted} />
     </FormDialog>
   )
 }

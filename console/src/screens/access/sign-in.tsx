@@ -29,6 +29,7 @@ import { Facts } from '../../parts/facts.tsx'
 import { FormDialog } from '../../parts/form-dialog.tsx'
 import { nameOf, when } from '../../parts/format.ts'
 import { List } from '../../parts/list.tsx'
+import { NewPasswordField } from '../../parts/new-password-field.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
 import { Problem } from '../../parts/problem.tsx'
@@ -151,17 +152,7 @@ function SetPassword({
         notify('The password was saved.')
       }}
     >
-      <FormField
-        label="New password"
-        description="What the account's password policy asks for is said if it is not met."
-      >
-        <Input
-          type="password"
-          autoComplete="new-password"
-          value={password}
-          onChange={({ detail }) => setPassword(detail.value)}
-        />
-      </FormField>
+      <NewPasswordField value={password} onChange={setPassword} />
       <Checkbox checked={isReset} onChange={({ detail }) => setReset(detail.checked)}>
         Must be changed at the next sign-in
       </Checkbox>
