@@ -1,5 +1,4 @@
 import {
-  DeleteRestoreTestingSelectionCommand,
   GetRestoreTestingPlanCommand,
   GetRestoreTestingSelectionCommand,
   ListRestoreTestingSelectionsCommand,
@@ -13,7 +12,6 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { useParams } from 'react-router'
-import { EditValidators } from './restore-test-validators.tsx'
 import { RestoreTests } from './restore-tests.tsx'
 import {
   ALGORITHMS,
@@ -23,14 +21,15 @@ import {
   isPlanReady,
   planOfDraft,
 } from './restore-testing-fields.tsx'
+import { useTestingRows } from './restore-testing-rows.tsx'
 import { AddSelection } from './restore-testing-selection.tsx'
 import { backup } from '../api/backup.ts'
+import { Arn } from '../parts/arn.tsx'
 import { awsCommand } from '../parts/aws-command.tsx'
-import { Confirm } from '../parts/confirm.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { FormDialog } from '../parts/form-dialog.tsx'
 import { ago, count, nameOf, typeName, when } from '../parts/format.ts'
-import { Link } from '../parts/link.tsx'
+import { Link, identityPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { NamedArn } from '../parts/named-arn.tsx'
 import { notify } from '../parts/notices.tsx'
@@ -112,15 +111,13 @@ function Vaults({ of }: { readonly of: readonly string[] }): ReactNode {
 
 function Selections({ plan }: { readonly plan: string }): ReactNode {
   const [isAdding, setAdding] = useState(false)
-  const [validated, setValidated] = useState<string>()
-  const [doomed, setDoomed] = useState<string>()
-  const names = { RestoreTestingPlanName: plan, RestoreTestingSelectionName: doomed }
   const pages = usePages(['restore testing selections', plan, 'list'], async (NextToken) => {
     const answer = await backup.send(
       new ListRestoreTestingSelectionsCommand({ RestoreTestingPlanName: plan, MaxResults: 50, NextToken }),
     )
     return { rows: answer.RestoreTestingSelections ?? [], next: answer.NextToken }
   })
+  const { actionsOf, dialogs } = useTestingRows(() => pages.refresh())
   return (
     <>
       <List<RestoreTestingSelectionForList>
@@ -151,8 +148,10 @@ function Selections({ plan }: { readonly plan: string }): ReactNode {
           {
             id: 'role',
             header: 'Restore role',
-            cell: ({ IamRoleArn }) => (
-              <Link to={`/access/role/${encodeURIComponent(nameOf(IamRoleArn))}`}>{nameOf(IamRoleArn)}</Link>
+            cell: ({ IamRoleArn = '' }) => (
+              <Link to={identityPath('role', nameOf(IamRoleArn))}>
+                <Arn of={nameOf(IamRoleArn)} />
+              </Link>
             ),
           },
           {
@@ -164,20 +163,7 @@ function Selections({ plan }: { readonly plan: string }): ReactNode {
           {
             id: 'do',
             header: 'Actions',
-            cell: ({ RestoreTestingSelectionName: name = '' }) => (
-              <>
-                <Button
-                  variant="inline-link"
-                  ariaLabel={`Validators of ${name}`}
-                  onClick={() => setValidated(name)}
-                >
-                  Validators
-                </Button>{' '}
-                <Button variant="inline-link" ariaLabel={`Delete ${name}`} onClick={() => setDoomed(name)}>
-                  Delete
-                </Button>
-              </>
-            ),
+            cell: ({ RestoreTestingSelectionName: selection = '' }) => actionsOf({ plan, selection }),
           },
         ]}
       />
@@ -190,26 +176,7 @@ function Selections({ plan }: { readonly plan: string }): ReactNode {
           }}
         />
       )}
-      {validated !== undefined && (
-        <EditValidators plan={plan} selection={validated} onClose={() => setValidated(undefined)} />
-      )}
-      {doomed !== undefined && (
-        <Confirm
-          title={`Delete ${doomed}`}
-          what="take these resources out of the restore testing plan"
-          word="delete"
-          action="Delete"
-          command={['delete-restore-testing-selection', names]}
-          onClose={() => setDoomed(undefined)}
-          onConfirm={async () => {
-            await backup.send(new DeleteRestoreTestingSelectionCommand(names))
-            notify(`${doomed} is tested no more.`)
-            pages.refresh()
-          }}
-        >
-          Its resources are tested by this plan no more; the record of their tests stays.
-        </Confirm>
-      )}
+      {dialogs}
     </>
   )
 }

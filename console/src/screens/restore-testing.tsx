@@ -1,17 +1,11 @@
-import {
-  CreateRestoreTestingPlanCommand,
-  DeleteRestoreTestingPlanCommand,
-  DeleteRestoreTestingSelectionCommand,
-  ListRestoreTestingPlansCommand,
-  ListRestoreTestingSelectionsCommand,
-} from '@aws-sdk/client-backup'
+import { CreateRestoreTestingPlanCommand, ListRestoreTestingPlansCommand } from '@aws-sdk/client-backup'
 import type { RestoreTestingPlanForList } from '@aws-sdk/client-backup'
 import Button from '@cloudscape-design/components/button'
 import SegmentedControl from '@cloudscape-design/components/segmented-control'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
-import { EditValidators } from './restore-test-validators.tsx'
 import { NEW_PLAN, PlanFields, isPlanReady, planOfDraft } from './restore-testing-fields.tsx'
+import { deletePlan, useTestingRows } from './restore-testing-rows.tsx'
 import {
   NEW_SELECTION,
   SelectionFields,
@@ -22,7 +16,6 @@ import {
 import { RestoreTests } from './restore-tests.tsx'
 import { backup } from '../api/backup.ts'
 import { awsCommand } from '../parts/aws-command.tsx'
-import { Confirm } from '../parts/confirm.tsx'
 import { useFilters } from '../parts/filters.ts'
 import { FormDialog } from '../parts/form-dialog.tsx'
 import { ago } from '../parts/format.ts'
@@ -39,13 +32,15 @@ import { useSession } from '../session/session.ts'
 /** Restores that are done to see that they can be, how long they took, and what was said of what they made. */
 export function RestoreTesting(): ReactNode {
   const [isCreating, setCreating] = useState(false)
-  const [doomed, setDoomed] = useState<string>()
   const { get, set } = useFilters()
   const plan = get('plan')
-  const [validated, setValidated] = useState<string>()
   const pages = usePages(['restore testing plans'], async (NextToken) => {
     const answer = await backup.send(new ListRestoreTestingPlansCommand({ MaxResults: 50, NextToken }))
     return { rows: answer.RestoreTestingPlans ?? [], next: answer.NextToken }
+  })
+  const { actionsOf, dialogs } = useTestingRows((deleted) => {
+    if (deleted.plan === plan) set('plan', undefined)
+    pages.refresh()
   })
   const create = (
     <Button variant="primary" onClick={() => setCreating(true)}>
@@ -98,16 +93,7 @@ export function RestoreTesting(): ReactNode {
                 >
                   Tests
                 </Button>{' '}
-                <Button
-                  variant="inline-link"
-                  ariaLabel={`Validators of ${name}`}
-                  onClick={() => setValidated(name)}
-                >
-                  Validators
-                </Button>{' '}
-                <Button variant="inline-link" ariaLabel={`Delete ${name}`} onClick={() => setDoomed(name)}>
-                  Delete
-                </Button>
+                {actionsOf({ plan: name })}
               </>
             ),
           },
@@ -133,39 +119,9 @@ export function RestoreTesting(): ReactNode {
           }}
         />
       )}
-      {validated !== undefined && <EditValidators plan={validated} onClose={() => setValidated(undefined)} />}
-      {doomed !== undefined && (
-        <Confirm
-          title={`Delete restore testing plan ${doomed}`}
-          what="delete this restore testing plan"
-          word="delete"
-          action="Delete restore testing plan"
-          command={['delete-restore-testing-plan', { RestoreTestingPlanName: doomed }]}
-          onClose={() => setDoomed(undefined)}
-          onConfirm={async () => {
-            await removePlan(doomed)
-            if (plan === doomed) set('plan', undefined)
-            notify(`Restore testing plan ${doomed} was deleted.`)
-            pages.refresh()
-          }}
-        >
-          What it selects is deleted with it; the record of its tests stays.
-        </Confirm>
-      )}
+      {dialogs}
     </Screen>
   )
-}
-
-/** AWS deletes a plan only once it selects nothing. */
-async function removePlan(RestoreTestingPlanName: string): Promise<void> {
-  const { RestoreTestingSelections = [] } = await backup.send(
-    new ListRestoreTestingSelectionsCommand({ RestoreTestingPlanName, MaxResults: 1000 }),
-  )
-  for (const { RestoreTestingSelectionName } of RestoreTestingSelections)
-    await backup.send(
-      new DeleteRestoreTestingSelectionCommand({ RestoreTestingPlanName, RestoreTestingSelectionName }),
-    )
-  await backup.send(new DeleteRestoreTestingPlanCommand({ RestoreTestingPlanName }))
 }
 
 function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
@@ -190,7 +146,7 @@ function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
           warnings = await createSelection(name, selectionName, selection, accountId)
         } catch (failure) {
           // What is wrong is mended in the form and tried again: under the same name.
-          await removePlan(name)
+          await deletePlan(name)
           throw failure
         }
         notify(`Restore testing plan ${name} was created.`)
