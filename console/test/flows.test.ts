@@ -73,6 +73,11 @@ test(
     await shows(page, page.getByText('dba may not iam:PassRole'))
     await shows(page, page.getByText('databases-only, PassTheDatabaseRole'))
 
+    await goTo(page, '/restore-testing')
+    await page.getByRole('button', { name: 'Create restore testing plan' }).first().click()
+    await shows(page, page.getByRole('button', { name: /^Restore role .*rds-backup/ }))
+    await page.getByRole('button', { name: 'Cancel' }).click()
+
     await goTo(page, '/reports')
     await page.getByRole('button', { name: 'Write now' }).click()
     await shows(page, page.getByText('You may not have this report written'))

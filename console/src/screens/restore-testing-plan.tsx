@@ -62,7 +62,7 @@ export function RestoreTestingPlan(): ReactNode {
           >
             <Facts of={factsOf(data)} />
           </Container>
-          <Selections plan={name} />
+          <Selections plan={name} arn={data.RestoreTestingPlanArn} />
           <RestoreTests plan={name} />
         </>
       )}
@@ -109,7 +109,13 @@ function Vaults({ of }: { readonly of: readonly string[] }): ReactNode {
   ))
 }
 
-function Selections({ plan }: { readonly plan: string }): ReactNode {
+interface SelectionsProps {
+  readonly plan: string
+  /** Of the plan. */
+  readonly arn: string | undefined
+}
+
+function Selections({ plan, arn }: SelectionsProps): ReactNode {
   const [isAdding, setAdding] = useState(false)
   const pages = usePages(['restore testing selections', plan, 'list'], async (NextToken) => {
     const answer = await backup.send(
@@ -170,6 +176,7 @@ function Selections({ plan }: { readonly plan: string }): ReactNode {
       {isAdding && (
         <AddSelection
           plan={plan}
+          arn={arn}
           onClose={() => {
             setAdding(false)
             pages.refresh()

@@ -21,6 +21,7 @@ import { FormDialog } from '../parts/form-dialog.tsx'
 import { NameField, isName } from '../parts/name-field.tsx'
 import { notify } from '../parts/notices.tsx'
 import { RoleField, defaultRoleArn, ensureRole } from '../parts/role-field.tsx'
+import { useRole } from '../parts/passable-roles.ts'
 import type { ChosenRole } from '../parts/passable-roles.ts'
 import { Validators, areReady, validatorOf, validatorsCommand } from '../parts/validators.tsx'
 import type { Draft as ValidatorDraft } from '../parts/validators.tsx'
@@ -36,12 +37,30 @@ export interface SelectionDraft {
   readonly validators: readonly ValidatorDraft[]
 }
 
-export const NEW_SELECTION: SelectionDraft = {
+const NEW_SELECTION: Omit<SelectionDraft, 'role'> = {
   type: 'EFS',
   resources: 'all',
-  role: 'default',
   keptHours: undefined,
   validators: [],
+}
+
+/**
+ * One that is not there yet.
+ *
+ * @param plan Its plan's ARN, if that is there.
+ */
+export function useSelectionDraft(
+  plan: string | undefined,
+): readonly [draft: SelectionDraft, onChange: (draft: SelectionDraft) => void] {
+  const [draft, setDraft] = useState(NEW_SELECTION)
+  const [role, setRole] = useRole(plan)
+  return [
+    { ...draft, role },
+    (next) => {
+      setDraft(next)
+      if (next.role !== role) setRole(next.role)
+    },
+  ]
 }
 
 export const isSelectionReady = ({ resources, role, validators }: SelectionDraft): boolean =>
@@ -108,9 +127,12 @@ export async function createSelection(
 }
 
 export function SelectionFields({
+  plan,
   draft,
   onChange,
 }: {
+  /** As of `useSelectionDraft`. */
+  readonly plan: string | undefined
   readonly draft: SelectionDraft
   readonly onChange: (draft: SelectionDraft) => void
 }): ReactNode {
@@ -152,7 +174,12 @@ export function SelectionFields({
           )}
         </SpaceBetween>
       </FormField>
-      <RoleField label="Restore role" value={role} onChange={(next) => onChange({ ...draft, role: next })} />
+      <RoleField
+        label="Restore role"
+        passedFor={plan}
+        value={role}
+        onChange={(next) => onChange({ ...draft, role: next })}
+      />
       <NumberField
         label="Keep what was restored for (hours, optional)"
         description="So long it can be looked at, 1 to 168. Empty: it goes once there is a verdict."
@@ -170,14 +197,17 @@ export function SelectionFields({
 
 export function AddSelection({
   plan,
+  arn,
   onClose,
 }: {
   readonly plan: string
+  /** Of the plan. */
+  readonly arn: string | undefined
   readonly onClose: () => void
 }): ReactNode {
   const { accountId } = useSession()
   const [name, setName] = useState('')
-  const [draft, setDraft] = useState(NEW_SELECTION)
+  const [draft, setDraft] = useSelectionDraft(arn)
   return (
     <FormDialog
       title="Add resources"
@@ -193,7 +223,7 @@ export function AddSelection({
       }}
     >
       <NameField kind="testingPlan" value={name} onChange={setName} />
-      <SelectionFields draft={draft} onChange={setDraft} />
+      <SelectionFields plan={arn} draft={draft} onChange={setDraft} />
     </FormDialog>
   )
 }

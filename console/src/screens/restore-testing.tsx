@@ -7,11 +7,11 @@ import type { ReactNode } from 'react'
 import { NEW_PLAN, PlanFields, isPlanReady, planOfDraft } from './restore-testing-fields.tsx'
 import { deletePlan, useTestingRows } from './restore-testing-rows.tsx'
 import {
-  NEW_SELECTION,
   SelectionFields,
   createSelection,
   isSelectionReady,
   selectionCommand,
+  useSelectionDraft,
 } from './restore-testing-selection.tsx'
 import { RestoreTests } from './restore-tests.tsx'
 import { backup } from '../api/backup.ts'
@@ -128,7 +128,7 @@ function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
   const { accountId } = useSession()
   const [name, setName] = useState('')
   const [plan, setPlan] = useState(NEW_PLAN)
-  const [selection, setSelection] = useState(NEW_SELECTION)
+  const [selection, setSelection] = useSelectionDraft(undefined)
   const selectionName = `${selection.resources === 'all' ? 'all' : 'chosen'}_${selection.type.toLowerCase()}`
   const RestoreTestingPlan = { ...planOfDraft(plan), RestoreTestingPlanName: name }
   return (
@@ -155,7 +155,7 @@ function CreatePlan({ onClose }: { readonly onClose: () => void }): ReactNode {
     >
       <NameField kind="testingPlan" value={name} onChange={setName} />
       <PlanFields draft={plan} onChange={setPlan} />
-      <SelectionFields draft={selection} onChange={setSelection} />
+      <SelectionFields plan={undefined} draft={selection} onChange={setSelection} />
     </FormDialog>
   )
 }
