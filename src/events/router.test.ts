@@ -5,7 +5,8 @@ import { listAudit } from '../store/audit/audit.ts'
 import type { StoredAuditRecord } from '../store/audit/audit.ts'
 import { openTestChain, testMac } from '../store/audit/audit.fixture.ts'
 import { verifyAudit } from '../store/audit/audit-verify.ts'
-import { claimJob, finishJob } from '../store/jobs/claims.ts'
+import { finishJob } from '../store/jobs/claims.ts'
+import { claimJob } from '../store/jobs/next-job.ts'
 import { saveDecisions } from '../store/audit/decisions.ts'
 import {
   ACCOUNT,

@@ -289,3 +289,32 @@ test('stop() puts a running job back, and another worker runs it again', async (
     assert.match(waiting.status_message ?? '', /begins again when the server is back/)
   })
 })
+
+test('a job that hangs keeps a slot from its own account alone, and accounts that wait take turns', async () => {
+  const [hostile, small] = ['444455556666', '777788889999']
+  const began: string[] = []
+  const runner: JobRunner = async (_tools, { row, signal }) => {
+    began.push(row.job_id)
+    if (row.account_id !== hostile) return { state: 'COMPLETED' }
+    return await new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error))
+    })
+  }
+  await withWorker(runner, async ({ store, clock, put }) => {
+    const hangs = await put({ account_id: hostile })
+    while (began.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    await put({ account_id: hostile })
+    const due = { run_at: clock.ms + 1_000 }
+    const ids = [
+      await put(due),
+      await put(due),
+      await put({ ...due, account_id: small, created_at: clock.ms + 1 }),
+    ]
+    clock.ms += 1_000
+    store.wake()
+    await until(store, ids[1] as string, (job) => job.state === 'COMPLETED')
+    const [first, second, other] = ids
+    assert.deepEqual([began[0], began.length, began.indexOf(other as string)], [hangs, 4, 2])
+    assert.deepEqual(new Set([began[1], began[3]]), new Set([first, second]))
+  })
+})

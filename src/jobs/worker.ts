@@ -2,7 +2,8 @@ import { StoreFullError } from '../blobs/blob-store.ts'
 import { EncryptionKeyError } from '../keyring/encryption-keys.ts'
 import type { Clock } from '../lib/clock.ts'
 import { stackOf } from '../lib/log.ts'
-import { claimJob, finishJob, heartbeat, LeaseLostError, nextDueAt, putBack } from '../store/jobs/claims.ts'
+import { finishJob, heartbeat, LeaseLostError, putBack } from '../store/jobs/claims.ts'
+import { claimJob, nextDueAt } from '../store/jobs/next-job.ts'
 import type { JobEnd } from '../store/jobs/claims.ts'
 import type { JobKind, JobTable } from '../store/schema.ts'
 import {
@@ -56,7 +57,13 @@ export interface WorkerOptions {
   /** Names this process among all; the lease is held in this name. */
   readonly owner: string
   readonly leaseMs: number
+  /** One more runs beside so many where it is of an account that has none among them. */
   readonly concurrentJobs: number
+}
+
+interface Running {
+  readonly controller: AbortController
+  readonly accountId: string
 }
 
 /**
@@ -67,7 +74,9 @@ export class Worker {
   readonly #options: WorkerOptions
   readonly #kinds: readonly JobKind[]
   readonly #stop = new AbortController()
-  readonly #running = new Map<Promise<void>, AbortController>()
+  readonly #running = new Map<Promise<void>, Running>()
+  /** Accounts whose jobs were taken, longest ago first. */
+  #turns: readonly string[] = []
   #loop: Promise<void> | undefined
 
   constructor(options: WorkerOptions) {
@@ -82,7 +91,7 @@ export class Worker {
   /** Takes no more jobs and puts those under way back into the queue. */
   async stop(): Promise<void> {
     this.#stop.abort()
-    for (const controller of this.#running.values()) controller.abort(new ShutdownError())
+    for (const { controller } of this.#running.values()) controller.abort(new ShutdownError())
     await this.#loop
     await Promise.all(this.#running.keys())
   }
@@ -92,7 +101,8 @@ export class Worker {
     while (!this.#stop.signal.aborted) {
       try {
         const isBusy = this.#running.size >= this.#options.concurrentJobs
-        if (!isBusy && (await this.#claimOne())) continue
+        const isFull = this.#running.size > this.#options.concurrentJobs
+        if (!isFull && (await this.#claimOne(isBusy))) continue
         await store.waitForWake(this.#stop.signal, await this.#sleepMs(isBusy))
       } catch (error) {
         log.error('the worker could not look at the queue', { error: messageOf(error) })
@@ -110,10 +120,19 @@ export class Worker {
     return Math.min(MAX_SLEEP_MS, inMs <= 0 ? BLOCKED_SLEEP_MS : Math.max(20, inMs))
   }
 
-  async #claimOne(): Promise<boolean> {
+  /** @param isBusy All slots are taken: only who has none of them gets the one beyond, whatever hangs in the others. */
+  async #claimOne(isBusy: boolean): Promise<boolean> {
     const { tools, owner, leaseMs } = this.#options
-    const row = await claimJob(tools.store, { kinds: this.#kinds, owner, now: tools.clock.now(), leaseMs })
+    const row = await claimJob(tools.store, {
+      kinds: this.#kinds,
+      owner,
+      now: tools.clock.now(),
+      leaseMs,
+      turns: this.#turns,
+      notOf: isBusy ? [...this.#running.values()].map(({ accountId }) => accountId) : [],
+    })
     if (row === undefined) return false
+    this.#turns = [...this.#turns.filter((other) => other !== row.account_id), row.account_id]
     const controller = new AbortController()
     // Claimed while stop() was called: it goes straight back.
     if (this.#stop.signal.aborted) controller.abort(new ShutdownError())
@@ -121,7 +140,7 @@ export class Worker {
       this.#running.delete(done)
       tools.store.wake()
     })
-    this.#running.set(done, controller)
+    this.#running.set(done, { controller, accountId: row.account_id })
     return true
   }
 

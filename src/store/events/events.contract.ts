@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { claimJob, finishJob } from '../jobs/claims.ts'
+import { finishJob } from '../jobs/claims.ts'
+import { claimJob } from '../jobs/next-job.ts'
 import { ACCOUNT, decisionRow, NOW, pointRow, REGION, vaultRow } from '../contract-rows.ts'
 import type { ContractCase } from '../contract-rows.ts'
 import { saveDecisions } from '../audit/decisions.ts'

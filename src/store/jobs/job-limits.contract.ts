@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { claimJob, finishJob } from './claims.ts'
+import { finishJob } from './claims.ts'
+import { claimJob } from './next-job.ts'
 import type { ContractCase } from '../contract-rows.ts'
 import { ACCOUNT, NOW, REGION, resourceRow } from '../contract-rows.ts'
 import { putJobLimits, whyWaiting } from './job-limits.ts'

@@ -5,12 +5,12 @@ import {
   finishJob,
   heartbeat,
   LeaseLostError,
-  nextDueAt,
   oldestLiveGeneration,
   putBack,
   takeOverLeases,
   updateClaimed,
 } from './claims.ts'
+import { claimJob, nextDueAt } from './next-job.ts'
 import { hasUnfinishedJob, insertJob, listJobs, pruneJobs } from './jobs.ts'
 import type { ContractCase } from '../contract-rows.ts'
 import { ACCOUNT, NOW, readPages, REGION, vaultRow } from '../contract-rows.ts'
@@ -76,6 +76,24 @@ export const QUEUE_CONTRACT: readonly ContractCase[] = [
       assert.equal((await claimed(store, 'w', NOW + 5)).job_id, 'second')
       assert.equal(await claim(store, 'w', NOW + 5), undefined)
       assert.equal((await claimed(store, 'w', NOW + 5, ['restore', 'sweep'])).job_id, 'restore')
+    },
+  },
+  {
+    name: 'accounts take turns whoever waits longer: who had none first, then whose turn was longest ago',
+    run: async (store) => {
+      const [big, small, none] = [ACCOUNT, '444455556666', '777788889999']
+      await insertJob(store.db, job({ job_id: 'big', account_id: big, run_at: NOW }))
+      await insertJob(store.db, job({ job_id: 'small', account_id: small, run_at: NOW + 1 }))
+      await insertJob(store.db, job({ job_id: 'none', account_id: none, run_at: NOW + 2 }))
+      await insertJob(store.db, job({ job_id: 'none, later', account_id: none, run_at: NOW + 3 }))
+      const request = { kinds: ['backup'], owner: 'w', now: NOW + 5, leaseMs: LEASE_MS } as const
+      const turns = [small, big]
+      const order = []
+      for (let i = 0; i < 3; i++)
+        order.push((await claimJob(store, { ...request, turns, notOf: i === 2 ? [none] : [] }))?.job_id)
+      assert.deepEqual(order, ['none', 'none, later', 'small'])
+      assert.equal(await claimJob(store, { ...request, notOf: [big] }), undefined)
+      assert.equal((await claimJob(store, request))?.job_id, 'big')
     },
   },
   {

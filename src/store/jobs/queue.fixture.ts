@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { ACCOUNT, NOW, REGION } from '../contract-rows.ts'
 import type { JobKind, JobTable } from '../schema.ts'
 import type { Store } from '../store.ts'
-import { claimJob } from './claims.ts'
+import { claimJob } from './next-job.ts'
 import { findJob } from './jobs.ts'
 import type { NewJob } from './jobs.ts'
 
