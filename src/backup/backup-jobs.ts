@@ -35,6 +35,7 @@ import { checkLifecycle, lifecycleShown } from './lifecycle.ts'
 import { jobFilterOf } from './job-filter.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
+import { resourceNames } from './resource-names.ts'
 import { checkTags } from './tags.ts'
 import { vaultsShown } from './vault-keys.ts'
 import type { VaultShown } from './vault-keys.ts'
@@ -188,8 +189,8 @@ export async function describeBackupJob(
 ): Promise<DescribeBackupJobOutput> {
   const job = await backupJob(ctx, input.BackupJobId)
   const waits = await whyWaiting(ctx.store.db, job, ctx.now)
-  const shown = await vaultsOfJobs(ctx, [job])
-  return { ...toBackupJob(ctx, job, shown), ...(waits !== undefined && { StatusMessage: waits }) }
+  const [shown] = await toBackupJobs(ctx, [job])
+  return { ...shown, ...(waits !== undefined && { StatusMessage: waits }) }
 }
 
 export async function listBackupJobs(
@@ -210,9 +211,8 @@ export async function listBackupJobs(
     },
     page,
   )
-  const shown = await vaultsOfJobs(ctx, rows)
   return {
-    BackupJobs: rows.map((row) => toBackupJob(ctx, row, shown)),
+    BackupJobs: await toBackupJobs(ctx, rows),
     NextToken: nextToken(ctx, 'ListBackupJobs', next),
   }
 }
@@ -237,20 +237,18 @@ async function backupJob(ctx: Context, jobId: string): Promise<JobTable> {
   return job
 }
 
-async function vaultsOfJobs(
-  ctx: Context,
-  rows: readonly JobTable[],
-): Promise<(vaultArn: string) => VaultShown> {
-  const names = rows.flatMap(({ vault_name: name }) => name ?? [])
-  return await vaultsShown(
-    ctx,
-    names.map((name) => vaultArn(ctx, name)),
-  )
+async function toBackupJobs(ctx: Context, rows: readonly JobTable[]): Promise<BackupJob[]> {
+  const vaults = rows.flatMap(({ vault_name: name }) => (name === null ? [] : vaultArn(ctx, name)))
+  const vaultOf = await vaultsShown(ctx, vaults)
+  const nameOf = await resourceNames(ctx, rows)
+  return rows.map((row) => ({
+    ...toBackupJob(ctx, row, row.vault_name === null ? {} : vaultOf(vaultArn(ctx, row.vault_name))),
+    ResourceName: nameOf(row),
+  }))
 }
 
-function toBackupJob(ctx: Context, row: JobTable, shown: (vaultArn: string) => VaultShown): BackupJob {
+function toBackupJob(ctx: Context, row: JobTable, { keyArn, lockState }: VaultShown): BackupJob {
   const arn = row.vault_name === null ? undefined : vaultArn(ctx, row.vault_name)
-  const { keyArn, lockState } = arn === undefined ? {} : shown(arn)
   const { lifecycle } = JSON.parse(row.input) as { readonly lifecycle?: StoredLifecycle }
   return {
     AccountId: row.account_id,
@@ -263,7 +261,6 @@ function toBackupJob(ctx: Context, row: JobTable, shown: (vaultArn: string) => V
         : undefined,
     ResourceArn: row.resource_arn ?? undefined,
     ResourceType: row.resource_type ?? undefined,
-    ResourceName: row.resource_arn?.split(/[:/]/).at(-1),
     CreationDate: new Date(row.created_at),
     CompletionDate: row.completed_at === null ? undefined : new Date(row.completed_at),
     State: row.state,

@@ -30,6 +30,7 @@ import { jobFilterOf } from './job-filter.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
 import { pointIn } from './recovery-points.ts'
+import { resourceNames } from './resource-names.ts'
 import { statusMessage } from './restore-jobs.ts'
 import { vaultsShown } from './vault-keys.ts'
 import type { VaultShown } from './vault-keys.ts'
@@ -133,8 +134,8 @@ export async function describeCopyJob(
       Context: input.CopyJobId,
     })
   const waits = await whyWaiting(ctx.store.db, job, ctx.now)
-  const shown = await destinationsShown(ctx, [job])
-  return { CopyJob: { ...toCopyJob(ctx, job, shown), ...(waits !== undefined && { StatusMessage: waits }) } }
+  const [shown] = await toCopyJobs(ctx, [job])
+  return { CopyJob: { ...shown, ...(waits !== undefined && { StatusMessage: waits }) } }
 }
 
 export async function listCopyJobs(ctx: Context, input: ListCopyJobsInput): Promise<ListCopyJobsOutput> {
@@ -153,21 +154,10 @@ export async function listCopyJobs(ctx: Context, input: ListCopyJobsInput): Prom
     },
     page,
   )
-  const shown = await destinationsShown(ctx, rows)
   return {
-    CopyJobs: rows.map((row) => toCopyJob(ctx, row, shown)),
+    CopyJobs: await toCopyJobs(ctx, rows),
     NextToken: nextToken(ctx, 'ListCopyJobs', next),
   }
-}
-
-async function destinationsShown(
-  ctx: Context,
-  rows: readonly JobTable[],
-): Promise<(vaultArn: string) => VaultShown> {
-  return await vaultsShown(
-    ctx,
-    rows.map((row) => row.destination_vault_arn as string),
-  )
 }
 
 type CopyJobState = NonNullable<CopyJob['State']>
@@ -196,10 +186,21 @@ function stateOf(state: JobState): CopyJobState {
   }
 }
 
-function toCopyJob(ctx: Context, row: JobTable, shown: (vaultArn: string) => VaultShown): CopyJob {
+async function toCopyJobs(ctx: Context, rows: readonly JobTable[]): Promise<CopyJob[]> {
+  const destinationOf = await vaultsShown(
+    ctx,
+    rows.map((row) => row.destination_vault_arn as string),
+  )
+  const nameOf = await resourceNames(ctx, rows)
+  return rows.map((row) => ({
+    ...toCopyJob(ctx, row, destinationOf(row.destination_vault_arn as string)),
+    ResourceName: nameOf(row),
+  }))
+}
+
+function toCopyJob(ctx: Context, row: JobTable, { keyArn, type, lockState }: VaultShown): CopyJob {
   const input = JSON.parse(row.input) as CopyInput
   const destination = row.destination_vault_arn as string
-  const { keyArn, type, lockState } = shown(destination)
   return {
     AccountId: row.account_id,
     CopyJobId: row.job_id,
@@ -213,7 +214,6 @@ function toCopyJob(ctx: Context, row: JobTable, shown: (vaultArn: string) => Vau
     DestinationRecoveryPointLifecycle: lifecycleShown(input),
     ResourceArn: row.resource_arn ?? undefined,
     ResourceType: row.resource_type ?? undefined,
-    ResourceName: row.resource_arn?.split(/[:/]/).at(-1),
     CreationDate: new Date(row.created_at),
     CompletionDate: row.completed_at === null ? undefined : new Date(row.completed_at),
     State: stateOf(row.state),

@@ -16,6 +16,7 @@ import { listProtectedResources as latestPoints } from '../store/points/protecte
 import type { RecoveryPointTable } from '../store/schema.ts'
 import { vaultArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
+import { resourceNames } from './resource-names.ts'
 import { checkVaultAccount, vaultNamed } from './vaults.ts'
 
 const MINUTE = 60_000
@@ -31,7 +32,7 @@ export async function listProtectedResources(
     { accountId: ctx.accountId, region: ctx.region },
     pageOf(ctx, list, input),
   )
-  return { Results: rows.map((row) => toProtected(ctx, row)), NextToken: nextToken(ctx, list, next) }
+  return { Results: await toProtected(ctx, rows), NextToken: nextToken(ctx, list, next) }
 }
 
 export async function listProtectedResourcesByBackupVault(
@@ -46,7 +47,7 @@ export async function listProtectedResourcesByBackupVault(
     { accountId: ctx.accountId, region: ctx.region, vaultName: vault.name },
     pageOf(ctx, list, input),
   )
-  return { Results: rows.map((row) => toProtected(ctx, row)), NextToken: nextToken(ctx, list, next) }
+  return { Results: await toProtected(ctx, rows), NextToken: nextToken(ctx, list, next) }
 }
 
 export async function describeProtectedResource(
@@ -71,7 +72,8 @@ export async function describeProtectedResource(
     arn: row.resource_arn,
     unique_id: row.resource_unique_id,
   })
-  return { ...toProtected(ctx, row), ...(restore !== undefined && toLatestRestore(restore)) }
+  const [shown] = await toProtected(ctx, [row])
+  return { ...shown, ...(restore !== undefined && toLatestRestore(restore)) }
 }
 
 function toLatestRestore({
@@ -87,13 +89,14 @@ function toLatestRestore({
   }
 }
 
-function toProtected(ctx: Context, row: RecoveryPointTable): ProtectedResource {
-  return {
+async function toProtected(ctx: Context, rows: readonly RecoveryPointTable[]): Promise<ProtectedResource[]> {
+  const nameOf = await resourceNames(ctx, rows)
+  return rows.map((row) => ({
     ResourceArn: row.resource_arn,
     ResourceType: row.resource_type,
-    ResourceName: row.resource_name,
+    ResourceName: nameOf(row),
     LastBackupTime: new Date(row.created_at),
     LastBackupVaultArn: vaultArn(ctx, row.vault_name),
     LastRecoveryPointArn: row.arn,
-  }
+  }))
 }

@@ -53,6 +53,7 @@ import {
   toLifecycle,
 } from './lifecycle.ts'
 import { nextToken, pageOf } from './paging.ts'
+import { resourceNames } from './resource-names.ts'
 import { keyTypeOf, vaultsShown } from './vault-keys.ts'
 import { refuseProtected } from './vault-protection.ts'
 import { checkVaultAccount, noSuchVault, vaultNamed } from './vaults.ts'
@@ -130,7 +131,6 @@ export async function listRecoveryPointsByResource(
         BackupSizeBytes: row.size_bytes,
         BackupVaultName: row.vault_name,
         IsParent: false,
-        ResourceName: row.resource_name,
         VaultType: type,
         ...(keyArn !== undefined && { EncryptionKeyArn: keyArn, EncryptionKeyType: keyTypeOf(keyArn) }),
         ...facts(row),
@@ -273,7 +273,7 @@ function noSuchPoint(arn: string, where: string): ResourceNotFoundException {
   return new ResourceNotFoundException(`Cannot find recovery point ${arn}${where}`, { Context: arn })
 }
 
-type PointFacts = Pick<RecoveryPointByBackupVault, 'StatusMessage' | 'IndexStatus'>
+type PointFacts = Pick<RecoveryPointByBackupVault, 'ResourceName' | 'StatusMessage' | 'IndexStatus'>
 
 /** What rows beside their own tell of recovery points. @param vault Of all of them, where it is one. */
 async function factsOf(
@@ -281,6 +281,7 @@ async function factsOf(
   points: readonly RecoveryPointTable[],
   vault?: VaultTable,
 ): Promise<(point: RecoveryPointTable) => PointFacts> {
+  const nameOf = await resourceNames(ctx, points)
   const messages = await statusMessages(ctx.store.db, points, vault)
   const indexed = await indexedAmong(
     ctx.store.db,
@@ -288,6 +289,7 @@ async function factsOf(
     points.map(({ arn }) => arn),
   )
   return (point) => ({
+    ResourceName: nameOf(point),
     StatusMessage: messages(point),
     // As soon as it is asked for it is there.
     ...(indexed.has(point.arn) && { IndexStatus: 'ACTIVE' }),
@@ -306,7 +308,6 @@ function toPoint(
     BackupVaultArn: vaultArn(ctx, row.vault_name),
     ResourceArn: row.resource_arn,
     ResourceType: row.resource_type,
-    ResourceName: row.resource_name,
     IamRoleArn: row.role_arn,
     CreatedBy: row.created_by === null ? undefined : (JSON.parse(row.created_by) as RecoveryPointCreator),
     Status: row.status,

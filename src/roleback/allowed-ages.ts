@@ -10,7 +10,7 @@ import { countProtection, listProtection } from '../store/points/protection.ts'
 import type { ProtectionFilter, ProtectionRow } from '../store/points/protection.ts'
 import { regionSettings } from '../store/region-settings.ts'
 import { tagsOfAll } from '../store/identity/tags.ts'
-import { resourceLabel } from './resource-label.ts'
+import { resourceLabel } from '../store/resources/resource-label.ts'
 
 /**
  * How old the newest recovery point of a resource may be: by the plan that asks for most of those that select it. Selections are matched

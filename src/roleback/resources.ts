@@ -40,7 +40,7 @@ import { resourcesOfPoints } from '../store/points/protection.ts'
 import { checkConnection } from './connections.ts'
 import type { Settings } from './connections.ts'
 import { nextToken, pageOf } from './paging.ts'
-import { resourceLabel } from './resource-label.ts'
+import { resourceLabel } from '../store/resources/resource-label.ts'
 import { testConnection } from './test-connection.ts'
 
 /** The ARN a registration will have. A file system's id is made here; databases and buckets are called what they are called. */

@@ -16,7 +16,7 @@ import type { ResourceTable } from '../store/schema.ts'
 import { tagsOfAll } from '../store/identity/tags.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { planOf } from './plans.ts'
-import { resourceLabel } from './resource-label.ts'
+import { resourceLabel } from '../store/resources/resource-label.ts'
 import { named } from './resource-selection.ts'
 
 /** Resources read at once. */

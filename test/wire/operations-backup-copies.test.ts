@@ -130,18 +130,11 @@ test('a copy is a recovery point of its own, with the source’s creation and ta
       job.MessageCategory,
       job.IsParent,
     ],
-    [
-      'COMPLETED',
-      world.accountId,
-      near,
-      point,
-      far,
-      7,
-      tree.arn,
-      'EFS',
-      source.ResourceArn?.split('/').at(-1),
-      role,
-    ].concat([source.BackupSizeInBytes as never, 'SUCCESS', false as never]),
+    ['COMPLETED', world.accountId, near, point, far, 7, tree.arn, 'EFS', 'orders', role].concat([
+      source.BackupSizeInBytes as never,
+      'SUCCESS',
+      false as never,
+    ]),
     job.StatusMessage ?? '',
   )
   assert.notEqual(copy.RecoveryPointArn, point)

@@ -93,6 +93,8 @@ test('a backup job makes a recovery point with tags and lifecycle; its list find
     ['COMPLETED', '100.0', 'EFS', role, VAULT],
     job.StatusMessage ?? '',
   )
+  // What it is called, not the id that its ARN ends in.
+  assert.equal(job.ResourceName, 'orders', job.StatusMessage ?? '')
   const BackupVaultName = VAULT
   const RecoveryPointArn = job.RecoveryPointArn ?? ''
   assert.equal(RecoveryPointArn, started.RecoveryPointArn)
@@ -146,8 +148,8 @@ test('a backup job makes a recovery point with tags and lifecycle; its list find
   const byResource = await backup.send(new ListRecoveryPointsByResourceCommand({ ResourceArn: tree.arn }))
   for (const points of [byVault.RecoveryPoints, byResource.RecoveryPoints]) {
     assert.deepEqual(
-      points?.map((each) => each.RecoveryPointArn),
-      [RecoveryPointArn],
+      points?.map((each) => [each.RecoveryPointArn, each.ResourceName]),
+      [[RecoveryPointArn, 'orders']],
     )
   }
   const described = await backup.send(new DescribeBackupVaultCommand({ BackupVaultName }))
@@ -359,8 +361,8 @@ test('a restore is refused without a role, with metadata nobody knows, and of an
 test('a resource with a recovery point is protected, one without is not', async () => {
   const { Results } = await backup.send(new ListProtectedResourcesCommand({}))
   assert.deepEqual(
-    Results?.map((each) => [each.ResourceArn, each.ResourceType]),
-    [[tree.arn, 'EFS']],
+    Results?.map((each) => [each.ResourceArn, each.ResourceType, each.ResourceName]),
+    [[tree.arn, 'EFS', 'orders']],
   )
   const ofVault = await backup.send(
     new ListProtectedResourcesByBackupVaultCommand({ BackupVaultName: VAULT }),

@@ -45,6 +45,27 @@ export async function tagsOfAll(
   return found
 }
 
+/** What many ARNs have under one key; an ARN without it is missing in the map. */
+export async function valuesOfTag(
+  db: Queryable,
+  accountId: string,
+  key: string,
+  arns: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>()
+  for (let at = 0; at < arns.length; at += MAX_PARAMETERS) {
+    const rows = await db
+      .selectFrom('tag')
+      .select(['arn', 'value'])
+      .where('account_id', '=', accountId)
+      .where('arn', 'in', arns.slice(at, at + MAX_PARAMETERS))
+      .where('key', '=', key)
+      .execute()
+    for (const row of rows) found.set(row.arn, row.value)
+  }
+  return found
+}
+
 /** Bound values in one statement: below the limits of both engines. */
 const MAX_PARAMETERS = 1_000
 
