@@ -4,17 +4,42 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Forerunner, Pace } from './directory-forerunner.ts'
+import { libc } from './directory-libc.ts'
 import { makeSource } from './directory.fixture.ts'
 import { LIST_FLAGS, openPath } from './directory-paths.ts'
 
-test('folders are slow where half of them take long for what is in them', () => {
-  const pace = new Pace(0.2, 0.003)
-  const told = (slow: number): boolean[] =>
-    Array.from({ length: 16 }, (_, i) => pace.isSlow(i < slow ? 0.5 : 0.05, 10))
-  assert.ok(!told(7).includes(true))
-  assert.equal(told(8).indexOf(true), 15)
-  assert.ok(!told(7).includes(true), 'what was before does not count again')
-  assert.ok(!Array.from({ length: 16 }, () => pace.isSlow(20, 10_000)).includes(true))
+const WAITED = new Int32Array(new SharedArrayBuffer(4))
+const wait = (): void => void Atomics.wait(WAITED, 0, 0, 2)
+const compute = (): void => {
+  for (const start = performance.now(); performance.now() - start < 2;) continue
+}
+
+/** @param slow The first so many of 16 take 2 ms, by `how`. */
+function told(pace: Pace, slow: number, how: () => void, parts: number = 10): boolean[] {
+  return Array.from({ length: 16 }, (_, i) => {
+    pace.begin()
+    if (i < slow) how()
+    return pace.end(parts)
+  })
+}
+
+test('folders are slow where half of them take long for what is in them, twice', () => {
+  const pace = new Pace(1, 0.003, undefined)
+  assert.ok(!told(pace, 16, wait).includes(true))
+  assert.equal(told(pace, 8, wait).indexOf(true), 15)
+  assert.equal(told(pace, 8, wait).indexOf(true), 15, 'again')
+  assert.ok(!told(pace, 1, wait).includes(true))
+  assert.ok(!told(pace, 8, wait).includes(true), 'what was before does not count again')
+  assert.ok(!told(pace, 16, wait, 10_000).includes(true))
+})
+
+test('folders that took long without waiting for anything are not slow', (t) => {
+  const system = libc()
+  if (system === undefined) return t.skip('this Node has no node:ffi')
+  const pace = new Pace(1, 0.003, system.waits)
+  for (let i = 0; i < 2; i++) assert.ok(!told(pace, 10, compute).includes(true))
+  assert.ok(!told(pace, 10, wait).includes(true))
+  assert.ok(told(pace, 10, wait).includes(true))
 })
 
 const LONG_AGO = new Date('2001-01-01')

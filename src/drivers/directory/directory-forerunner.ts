@@ -35,29 +35,53 @@ export class Forerunner {
   }
 }
 
-/** Of so many in turn, how many must be slow. One that is waited for because of other work is rare among so many. */
+/** Of so many in turn, how many must be slow, twice. One that is waited for because of other work is rare among so many. */
 const LOOKS = 16
 const SLOW_LOOKS = 8
 
-/** Tells from how long folders or files take whether they come from a disk. */
+/**
+ * Tells from how long folders or files take whether they come from a disk. What lies in memory takes as long when others have the
+ * processor meanwhile, but then the thread does not wait: so where they seem slow, the next ones are only if it waited for them.
+ */
 export class Pace {
   readonly #baseMs: number
   readonly #partMs: number
+  readonly #waits: (() => number) | undefined
+  #startedAt = 0
+  #waitsBefore = 0
+  #seemSlow = false
   #seen = 0
   #slow = 0
 
-  /** How long one takes at most where all is in memory: for itself, and for each of its parts (names, bytes). */
-  constructor(baseMs: number, partMs: number) {
+  /**
+   * `baseMs` and `partMs` say how long one takes at most where all is in memory: for itself, and for each of its parts (names, bytes).
+   * @param waits How often this thread has waited for anything. Where that cannot be known, time alone tells.
+   */
+  constructor(baseMs: number, partMs: number, waits: (() => number) | undefined) {
     this.#baseMs = baseMs
     this.#partMs = partMs
+    this.#waits = waits
   }
 
-  /** @returns Whether going ahead would help. */
-  isSlow(ms: number, parts: number): boolean {
-    if (ms > this.#baseMs + parts * this.#partMs) this.#slow++
+  /** The next one begins; where one has not ended by then, it does not count. */
+  begin(): void {
+    if (this.#seemSlow) this.#waitsBefore = this.#waits?.() ?? -1
+    this.#startedAt = performance.now()
+  }
+
+  /** It has ended. @returns Whether going ahead would help. */
+  end(parts: number): boolean {
+    const ms = performance.now() - this.#startedAt
+    if (ms > this.#baseMs + parts * this.#partMs && this.#hasWaited()) this.#slow++
     if (++this.#seen < LOOKS) return false
-    const isSlow = this.#slow >= SLOW_LOOKS
+    const wereSlow = this.#slow >= SLOW_LOOKS
+    const isSlow = wereSlow && this.#seemSlow
+    this.#seemSlow = wereSlow
     this.#seen = this.#slow = 0
     return isSlow
+  }
+
+  #hasWaited(): boolean {
+    return !this.#seemSlow || this.#waits === undefined || this.#waits() > this.#waitsBefore
   }
 }

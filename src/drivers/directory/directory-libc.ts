@@ -19,10 +19,16 @@ export interface Libc {
   setFileTimes(fd: number, mtimeNs: bigint): boolean
   /** The first `length` bytes of an open file will be read: a disk may begin to bring them. Waits for nothing. */
   willRead(fd: number, length: number): void
+  /** How often this thread has given up the processor to wait for something: a disk, a network, another thread. */
+  waits(): number
 }
 
 const NO_FOLLOW = 0x100
 const FADV_WILLNEED = 3
+/** Of getrusage(2): RUSAGE_THREAD, and where `ru_nvcsw` lies in `struct rusage` on 64-bit Linux. */
+const OF_THIS_THREAD = 1
+const USAGE_BYTES = 144
+const WAITS_AT = 128
 const AT_CWD = -100
 /** The kernel's own limits of a list of names and of a value (xattr(7)). */
 const MAX_XATTR_BYTES = 65_536
@@ -38,6 +44,7 @@ const SIGNATURES = {
   mknod: { arguments: ['buffer', 'u32', 'u64'], return: 'i32' },
   utimensat: { arguments: ['i32', 'buffer', 'buffer', 'i32'], return: 'i32' },
   futimens: { arguments: ['i32', 'buffer'], return: 'i32' },
+  getrusage: { arguments: ['i32', 'buffer'], return: 'i32' },
   posix_fadvise: { arguments: ['i32', 'i64', 'i64', 'i32'], return: 'i32' },
 } as const
 
@@ -60,6 +67,7 @@ function wrap(calls: NativeFunctions<typeof SIGNATURES>): Libc {
   const answer = Buffer.alloc(MAX_XATTR_BYTES)
   const room = BigInt(MAX_XATTR_BYTES)
   const times = Buffer.alloc(32)
+  const usage = Buffer.alloc(USAGE_BYTES)
   const timesOf = (mtimeNs: bigint): Buffer => {
     times.writeBigInt64LE(0n, 0)
     times.writeBigInt64LE(UTIME_NOW, 8)
@@ -92,5 +100,6 @@ function wrap(calls: NativeFunctions<typeof SIGNATURES>): Libc {
     setTimes: (path, mtimeNs) => calls.utimensat(AT_CWD, path, timesOf(mtimeNs), NO_FOLLOW) === 0,
     setFileTimes: (fd, mtimeNs) => calls.futimens(fd, timesOf(mtimeNs)) === 0,
     willRead: (fd, length) => void calls.posix_fadvise(fd, 0n, BigInt(length), FADV_WILLNEED),
+    waits: () => (calls.getrusage(OF_THIS_THREAD, usage) === 0 ? Number(usage.readBigInt64LE(WAITS_AT)) : 0),
   }
 }

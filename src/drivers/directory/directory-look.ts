@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, lstatSync, openSync, readdirSync } from 'node:fs'
 import type { BigIntStats } from 'node:fs'
 import { Pace } from './directory-forerunner.ts'
+import { libc } from './directory-libc.ts'
 import * as layout from './directory-meta.ts'
 import { LIST_FLAGS, pathIn, reasonOf } from './directory-paths.ts'
 import { statAt } from './directory-stat.ts'
@@ -46,15 +47,13 @@ const NAME_MS = 0.003
 
 interface Folder {
   readonly fd: number
-  readonly entries: readonly string[]
+  entries: readonly string[]
   next: number
 }
 
 interface OpenedFolder {
   readonly fd: number
   readonly stat: BigIntStats
-  /** How long that took. */
-  readonly openMs: number
 }
 
 /** @throws When the root itself cannot be read. */
@@ -72,7 +71,7 @@ class Look {
   readonly #device: bigint
   readonly #root: BigIntStats
   readonly #open: Folder[] = []
-  readonly #pace = new Pace(FOLDER_MS, NAME_MS)
+  readonly #pace = new Pace(FOLDER_MS, NAME_MS, libc()?.waits)
   readonly #seen: Seen = {
     what: 'end',
     name: '',
@@ -90,7 +89,7 @@ class Look {
   }
 
   *tree(): Generator<Seen, void, void> {
-    yield* this.#folder('', { fd: this.#options.root, stat: this.#root, openMs: 0 }, this.#settledBefore())
+    yield* this.#folder('', { fd: this.#options.root, stat: this.#root }, this.#settledBefore())
     for (;;) {
       const folder = this.#open.at(-1)
       if (folder === undefined) return
@@ -113,28 +112,24 @@ class Look {
   }
 
   /** Begins a folder, which is left when its entries have been gone through. */
-  *#folder(
-    name: string,
-    { fd, stat, openMs }: OpenedFolder,
-    settledBefore: bigint,
-  ): Generator<Seen, void, void> {
+  *#folder(name: string, { fd, stat }: OpenedFolder, settledBefore: bigint): Generator<Seen, void, void> {
     const folder: Folder = { fd, entries: [], next: 0 }
     this.#open.push(folder)
-    yield this.#item('folder', name, layout.DIRECTORY, stat, fd, settledBefore)
+    let problem: string | undefined
     try {
-      const start = performance.now()
-      const entries = sortedEntries(fd)
-      if (this.#pace.isSlow(openMs + performance.now() - start, entries.length)) this.#options.slow?.()
-      this.#open[this.#open.length - 1] = { ...folder, entries }
+      folder.entries = sortedEntries(fd)
+      if (this.#pace.end(folder.entries.length)) this.#options.slow?.()
     } catch (error) {
-      yield this.#problem('', fd, `Cannot list the directory: ${reasonOf(error)}`)
+      problem = `Cannot list the directory: ${reasonOf(error)}`
     }
+    yield this.#item('folder', name, layout.DIRECTORY, stat, fd, settledBefore)
+    if (problem !== undefined) yield this.#problem('', fd, problem)
   }
 
   *#subfolder(parent: number, entry: string): Generator<Seen, void, void> {
     const settledBefore = this.#settledBefore()
     const name = entry.slice(0, -1)
-    const start = performance.now()
+    this.#pace.begin()
     let fd: number
     try {
       fd = openSync(pathIn(parent, name), LIST_FLAGS)
@@ -142,8 +137,7 @@ class Look {
       return yield* this.#closedFolder(parent, entry, settledBefore, error)
     }
     const stat = fstatSync(fd, BIG)
-    const openMs = performance.now() - start
-    if (stat.dev === this.#device) return yield* this.#folder(entry, { fd, stat, openMs }, settledBefore)
+    if (stat.dev === this.#device) return yield* this.#folder(entry, { fd, stat }, settledBefore)
     closeSync(fd)
     yield this.#item('item', entry, layout.DIRECTORY, stat, parent, settledBefore)
     yield this.#problem(

@@ -26,7 +26,7 @@ const BYTE_MS = 1e-6
 
 export class ReadAhead {
   readonly #options: ReadAheadOptions
-  readonly #pace = new Pace(FILE_MS, BYTE_MS)
+  readonly #pace: Pace
   #tasks: readonly Uint8Array[] = []
   /** Number of the task that is opened next. */
   #next = 0
@@ -36,6 +36,7 @@ export class ReadAhead {
 
   constructor(options: ReadAheadOptions) {
     this.#options = options
+    this.#pace = new Pace(FILE_MS, BYTE_MS, options.libc.waits)
   }
 
   expect(tasks: readonly Uint8Array[]): void {
@@ -53,9 +54,14 @@ export class ReadAhead {
     return fd < 0 ? undefined : fd
   }
 
-  /** A file that was not opened before: how long it took until its first bytes were there, and how many. */
-  took(ms: number, bytes: number): void {
-    if (this.#pace.isSlow(ms, bytes)) this.#filesLeft = FILES_UNTIL_SEEN
+  /** A file that was not opened before is about to be opened. */
+  begin(): void {
+    this.#pace.begin()
+  }
+
+  /** Its first bytes are there. */
+  end(bytes: number): void {
+    if (this.#pace.end(bytes)) this.#filesLeft = FILES_UNTIL_SEEN
   }
 
   close(): void {

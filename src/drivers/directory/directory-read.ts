@@ -44,8 +44,8 @@ export class FileReader implements ThreadReader {
   #folders: OpenFolders | undefined
   #task: Buffer = Buffer.alloc(0)
   #fd = -1
-  /** When the file was opened, where nobody had opened it before and nothing of it was read yet; else 0. */
-  #openedAt = 0
+  /** Whether nobody had opened the file before, and nothing of it was read yet. */
+  #isTimed = false
 
   constructor(settings: Connection['settings']) {
     this.#path = String(settings['path'])
@@ -66,7 +66,8 @@ export class FileReader implements ThreadReader {
     this.#close()
     this.#task = viewOf(task)
     const opened = this.#ahead?.take(task)
-    this.#openedAt = opened === undefined ? performance.now() : 0
+    this.#isTimed = opened === undefined
+    if (this.#isTimed) this.#ahead?.begin()
     this.#fd = opened ?? this.#openFile(this.#task)
     const stat = fs.fstatSync(this.#fd, { bigint: true })
     // What stands in the file's place is not read at all: the path may have been turned towards somebody else's file.
@@ -79,8 +80,8 @@ export class FileReader implements ThreadReader {
   readInto(buffer: Uint8Array, offset: number, length: number, position: number): number {
     try {
       const read = fs.readSync(this.#fd, buffer, offset, length, position)
-      if (this.#openedAt > 0) this.#ahead?.took(performance.now() - this.#openedAt, read)
-      this.#openedAt = 0
+      if (this.#isTimed) this.#ahead?.end(read)
+      this.#isTimed = false
       return read
     } catch (cause) {
       this.#close()
