@@ -18,7 +18,8 @@ export interface RestoreRun {
 /** Making and dropping a database take seconds. */
 const SHORT_WORK_MS = 120_000
 
-const privateName = ({ jobId, attempt }: RestoreRun): string => `roleback-restore-${jobId}-${attempt}`
+/** As of a directory's, which discovery leaves out (plans/discovery.ts). */
+const privateName = ({ jobId, attempt }: RestoreRun): string => `.roleback-restore-${jobId}-${attempt}`
 
 /** Private names of the runs before. */
 const earlierNames = ({ jobId, attempt }: RestoreRun): readonly string[] =>

@@ -145,7 +145,7 @@ describe('PostgreSQL driver', { skip: missing ?? false }, () => {
     ])
     // Before it had its name.
     await server.sql(
-      `ALTER DATABASE ${target} RENAME TO "roleback-restore-${contractSession(source).jobId}-2"`,
+      `ALTER DATABASE ${target} RENAME TO ".roleback-restore-${contractSession(source).jobId}-2"`,
     )
     await source.assertSame((await again(3)).summary)
     assert.deepEqual(await source.restored(), [target])
