@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { BackupPlanInput } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
 import { uuid } from '../lib/ids.ts'
 import { ACCOUNT, NOW, REGION, vaultRow } from '../store/contract-rows.ts'
@@ -7,8 +8,9 @@ import { findPlan, insertSelection } from '../store/plans/plans.ts'
 import { openStore } from '../store/store.ts'
 import { insertVault } from '../store/vaults/vaults.ts'
 import { createLegalHold } from './legal-holds.ts'
-import { checkSelectionCount, createBackupPlan, updateBackupPlan } from './plans.ts'
+import { checkSelectionCount, createBackupPlan, getBackupPlan, updateBackupPlan } from './plans.ts'
 import { createRestoreTestingPlan } from './restore-testing-plans.ts'
+import { createBackupVault } from './vaults.ts'
 
 test('R4 a selection with another role that is made while its plan is changed is not redirected unasked', async () => {
   const store = await openStore({ kind: 'sqlite', file: ':memory:' })
@@ -61,14 +63,14 @@ test('R4 a selection with another role that is made while its plan is changed is
   }
 })
 
-test('AWS’s quotas of an account hold to the last plan, selection, legal hold and restore testing plan', async () => {
+test('AWS’s quotas of an account hold to the last plan, its versions and selections, vault, legal hold and restore testing plan', async () => {
   const store = await openStore({ kind: 'sqlite', file: ':memory:' })
   try {
     await insertVault(store.db, vaultRow('vault'))
     const principal = { arn: `arn:aws:iam::${ACCOUNT}:root` }
     const ctx = { accountId: ACCOUNT, region: REGION, now: NOW, store, principal } as unknown as Context
     const quotas: readonly {
-      readonly table: 'backup_plan' | 'legal_hold' | 'restore_testing_plan'
+      readonly table: 'backup_plan' | 'legal_hold' | 'restore_testing_plan' | 'vault'
       readonly limit: number
       readonly own: () => object
       readonly make: (name: string) => Promise<unknown>
@@ -110,6 +112,14 @@ test('AWS’s quotas of an account hold to the last plan, selection, legal hold 
             },
           }),
       },
+      {
+        table: 'vault',
+        // 300 with the one that is there.
+        limit: 299,
+        own: () => ({ name: uuid(), arn: uuid(), vault_id: uuid() }),
+        make: (BackupVaultName) =>
+          createBackupVault({ ...ctx, server: { vaultRoots: [] } as never }, { BackupVaultName }),
+      },
     ]
     for (const { table, limit, own, make } of quotas) {
       await make('first')
@@ -122,6 +132,13 @@ test('AWS’s quotas of an account hold to the last plan, selection, legal hold 
       await make('last')
       await assert.rejects(make('beyond'), { code: 'LimitExceededException' }, table)
     }
+    const plan = await store.db.selectFrom('backup_plan').selectAll().executeTakeFirstOrThrow()
+    const { BackupPlan } = await getBackupPlan(ctx, { BackupPlanId: plan.plan_id })
+    const update = () =>
+      updateBackupPlan(ctx, { BackupPlanId: plan.plan_id, BackupPlan: BackupPlan as BackupPlanInput })
+    await store.db.updateTable('backup_plan_version').set({ seq: 1_999 }).execute()
+    await update()
+    await assert.rejects(update(), { code: 'LimitExceededException' })
     checkSelectionCount(99)
     assert.throws(() => checkSelectionCount(100), { code: 'LimitExceededException' })
   } finally {

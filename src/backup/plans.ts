@@ -28,6 +28,7 @@ import {
   plansNamed,
   findPlanByRequest,
   findPlanVersion,
+  lastPlanVersion,
   listPlanVersions,
   listPlans,
   rulesOfPlan,
@@ -53,6 +54,7 @@ import { checkTags } from './tags.ts'
 /** AWS Backup quotas. */
 const MAX_PLANS = 300
 const MAX_SELECTIONS = 100
+const MAX_VERSIONS = 2_000
 
 export async function createBackupPlan(
   ctx: Context,
@@ -145,6 +147,11 @@ export async function updateBackupPlan(
     if ((await selectionsOfPlan(tx, plan.plan_id)).some(({ role_id }) => !passed.has(role_id))) {
       throw new InvalidRequestException(
         `Backup plan ${plan.plan_id} got a selection with another role meanwhile. Try again`,
+      )
+    }
+    if ((await lastPlanVersion(tx, plan.plan_id)) >= MAX_VERSIONS) {
+      throw new LimitExceededException(
+        `Cannot update backup plan ${plan.plan_id}: it has ${MAX_VERSIONS} versions, the limit. Make a new plan of it with ExportBackupPlanTemplate`,
       )
     }
     const rules = await rulesOfPlan(tx, plan.plan_id)

@@ -1,6 +1,7 @@
 import {
   AlreadyExistsException,
   InvalidRequestException,
+  LimitExceededException,
   ResourceNotFoundException,
 } from '../aws/generated/backup.ts'
 import type {
@@ -26,6 +27,7 @@ import { storageOfNewVault } from '../store/vaults/storages.ts'
 import { deleteAllTags, putTags } from '../store/identity/tags.ts'
 import {
   countPoints,
+  countVaults,
   deleteVault,
   findVault,
   insertVault,
@@ -40,6 +42,8 @@ import { checkKeyIsKnown, keyOfNewVault, keyTypeOf } from './vault-keys.ts'
 import { toLockMembers } from './vault-protection.ts'
 import { checkRange, sealingJob } from './vault-limits.ts'
 
+/** AWS Backup quota. */
+const MAX_VAULTS = 300
 /** AWS's least retention of a logically air-gapped vault, in days. */
 const MIN_AIR_GAPPED_DAYS = 7
 
@@ -99,6 +103,10 @@ async function createVault(
   const vault = await ctx.store.transaction(async (tx) => {
     const existing = await findVault(tx, ctx.accountId, ctx.region, input.BackupVaultName)
     if (existing !== undefined) return sameRequest(existing, input, kind)
+    if ((await countVaults(tx, ctx)) >= MAX_VAULTS)
+      throw new LimitExceededException(
+        `Cannot create backup vault ${input.BackupVaultName}: the account has ${MAX_VAULTS} in ${ctx.region}, the limit. Delete one that is empty first`,
+      )
     await checkKeyIsKnown(ctx, tx, kind.encryption_key_arn)
     const vault = newVault(ctx, input, kind)
     const row = { ...vault, storage: JSON.stringify(await storageOfNewVault(tx, vault)) }

@@ -124,6 +124,16 @@ export interface ScheduledRule {
   readonly nextRunAt: number | undefined
 }
 
+/** The number of a plan's newest version: how many it had so far, none of which is ever removed. */
+export async function lastPlanVersion(db: Queryable, planId: string): Promise<number> {
+  const last = await db
+    .selectFrom('backup_plan_version')
+    .select((eb) => eb.fn.max('seq').as('seq'))
+    .where('plan_id', '=', planId)
+    .executeTakeFirst()
+  return Number(last?.seq ?? 0)
+}
+
 /** Writes a plan's new version and makes its rules the ones that are due. Give it a transaction. */
 export async function writePlanVersion(
   db: Queryable,
@@ -132,12 +142,7 @@ export async function writePlanVersion(
   rules: readonly ScheduledRule[],
 ): Promise<void> {
   const { plan_id, version_id, updated_at, name } = plan
-  const last = await db
-    .selectFrom('backup_plan_version')
-    .select((eb) => eb.fn.max('seq').as('seq'))
-    .where('plan_id', '=', plan_id)
-    .executeTakeFirst()
-  const seq = Number(last?.seq ?? 0) + 1
+  const seq = (await lastPlanVersion(db, plan_id)) + 1
   await db
     .insertInto('backup_plan_version')
     .values({ plan_id, version_id, seq, document: version.document, created_at: updated_at })

@@ -85,6 +85,20 @@ export async function listVaults(
   return pageOf(rows, page.limit, (row) => [row.name])
 }
 
+/** Of all types, in whatever state. */
+export async function countVaults(
+  db: Queryable,
+  { accountId, region }: { readonly accountId: string; readonly region: string },
+): Promise<number> {
+  const row = await db
+    .selectFrom('vault')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('account_id', '=', accountId)
+    .where('region', '=', region)
+    .executeTakeFirstOrThrow()
+  return Number(row.count)
+}
+
 /** CREATING → AVAILABLE or FAILED. False where the vault is gone or no longer CREATING. */
 export async function setVaultState(
   db: Queryable,
