@@ -3,6 +3,8 @@ import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { crashpoint } from '../lib/crashpoint.ts'
+import { codeOf } from './disk-folders.ts'
+import type { Folders } from './disk-folders.ts'
 import { BlobExistsError, checkBlobName } from './blob-store.ts'
 
 const RANDOM_BYTES = 16
@@ -15,13 +17,14 @@ const fsync = promisify(fs.fsync)
 export class Draft {
   readonly #root: string
   readonly #temporary: string
-  readonly #makeFolder: (folder: string, isAnew?: boolean) => void
+  readonly #folders: Folders
   #fd: number
 
-  constructor(root: string, tag: string, makeFolder: (folder: string, isAnew?: boolean) => void) {
+  constructor(root: string, tag: string, folders: Folders) {
     this.#root = root
-    this.#makeFolder = makeFolder
-    this.#temporary = join(root, 'tmp', `${tag}.${randomBytes(RANDOM_BYTES).toString('hex')}`)
+    this.#folders = folders
+    // What lies in it is unfinished, so nobody minds if a power cut takes it.
+    this.#temporary = join(folders.make('tmp'), `${tag}.${randomBytes(RANDOM_BYTES).toString('hex')}`)
     this.#fd = fs.openSync(this.#temporary, 'wx', 0o600)
     crashpoint('blob.begun')
   }
@@ -44,16 +47,16 @@ export class Draft {
     crashpoint('blob.synced')
     await this.#name(name, path, isExclusive)
     crashpoint('blob.named')
-    await syncFolder(dirname(path))
     // The folder may be another one than was known: removed as empty, and made anew by somebody who crashed before syncing it.
-    if (isRemovedEmpty(name)) await syncFolder(dirname(dirname(path)))
+    await this.#folders.sync(dirname(path), isRemovedEmpty(name))
     crashpoint('blob.durable')
   }
 
   async #name(name: string, path: string, isExclusive: boolean): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        this.#makeFolder(dirname(path), attempt > 1)
+        if (attempt > 1) this.#folders.forget(dirname(path))
+        this.#folders.make(dirname(name))
         crashpoint('blob.folder-made')
         if (isExclusive) await this.#link(name, path)
         else await fs.promises.rename(this.#temporary, path)
@@ -86,15 +89,3 @@ export class Draft {
 export function isRemovedEmpty(name: string): boolean {
   return name.split('/').length > 2
 }
-
-/** Makes the names in a folder as durable as the content of its files. @throws {Error} Where there is no such folder. */
-export async function syncFolder(path: string): Promise<void> {
-  const handle = await fs.promises.open(path, fs.constants.O_RDONLY)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code

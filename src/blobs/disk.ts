@@ -20,7 +20,8 @@ import type {
   DirectoryLocation,
   Retention,
 } from './blob-store.ts'
-import { Draft, codeOf, isRemovedEmpty, syncFolder } from './disk-draft.ts'
+import { Draft, isRemovedEmpty } from './disk-draft.ts'
+import { Folders, codeOf, syncFolder } from './disk-folders.ts'
 import { isFull, keepReserve, releaseReserve } from './disk-reserve.ts'
 
 /**
@@ -46,11 +47,11 @@ const readFolder = promisify(fs.readdir)
  */
 export class DiskBlobStore implements BlobStore {
   readonly #path: string
-  /** Folders known to exist, durably. */
-  readonly #folders = new Set<string>()
+  readonly #folders: Folders
 
   constructor(path: string) {
     this.#path = path
+    this.#folders = new Folders(path)
   }
 
   readonly isLocal = true
@@ -198,9 +199,7 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async keepReserve(): Promise<void> {
-    const folder = join(this.#path, 'tmp')
-    this.#makeFolder(folder)
-    await keepReserve(folder)
+    await keepReserve(this.#folders.make('tmp'))
   }
 
   async releaseReserve(): Promise<void> {
@@ -232,29 +231,7 @@ export class DiskBlobStore implements BlobStore {
 
   #begin(tag: string): Draft {
     if (!/^[A-Za-z0-9-]+$/.test(tag)) throw new Error(`Cannot tag an unfinished blob "${tag}"`)
-    this.#makeFolder(join(this.#path, 'tmp'))
-    return new Draft(this.#path, tag, (folder, isAnew) => {
-      if (isAnew === true) this.#forget(folder)
-      this.#makeFolder(folder)
-    })
-  }
-
-  #forget(folder: string): void {
-    for (let each = folder; each.length > this.#path.length; each = dirname(each)) this.#folders.delete(each)
-  }
-
-  /** Makes a folder and those above it, each durable in the one above. */
-  #makeFolder(folder: string): void {
-    if (this.#folders.has(folder)) return
-    if (folder.length > this.#path.length) this.#makeFolder(dirname(folder))
-    try {
-      fs.mkdirSync(folder, { mode: 0o700, recursive: folder === this.#path })
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error
-    }
-    // Also where it exists: whoever made it may have crashed before this.
-    syncFolderNow(dirname(folder))
-    this.#folders.add(folder)
+    return new Draft(this.#path, tag, this.#folders)
   }
 }
 
@@ -293,15 +270,6 @@ class DiskReader implements BlobReader {
 
 async function entriesOf(folder: string): Promise<fs.Dirent[]> {
   return (await unlessGone(readFolder(folder, { withFileTypes: true }))) ?? []
-}
-
-function syncFolderNow(path: string): void {
-  const fd = fs.openSync(path, fs.constants.O_RDONLY)
-  try {
-    fs.fsyncSync(fd)
-  } finally {
-    fs.closeSync(fd)
-  }
 }
 
 async function unlessGone<T>(promise: Promise<T>): Promise<T | undefined> {

@@ -184,12 +184,17 @@ export class PourPool {
 
   /** Waits for all tasks, ends the threads. @returns Their packs. */
   async end(): Promise<FinishedPack[]> {
+    const packs = await this.packs()
+    await this.stop()
+    return packs
+  }
+
+  /** Waits for all tasks and says to the threads that there are no more; `stop` waits for them. @returns Their packs. */
+  async packs(): Promise<FinishedPack[]> {
     while (this.tasks > 0) await this.#changed()
     for (const { worker } of this.#threads) worker.send({ kind: 'end' }, [])
     while (this.#threads.some(({ packs }) => packs === undefined)) await this.#changed()
-    const packs = this.#threads.flatMap((thread) => thread.packs ?? [])
-    await this.stop()
-    return packs
+    return this.#threads.flatMap((thread) => thread.packs ?? [])
   }
 
   /** Ends all threads at once. */

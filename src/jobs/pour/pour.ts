@@ -144,10 +144,11 @@ class PourSink implements BackupSink {
       if (this.#batch.length > 0) this.#sendBatch(this.#pool === undefined)
       while (!this.#window.isEmpty) await this.#window.changed()
       if (this.#failure !== undefined) throw this.#failure
-      const packs = (await this.#pool?.end()) ?? []
+      const [packs] = await Promise.all([this.#pool?.packs() ?? [], this.#point.end()])
       this.#point.addPacks(packs)
       this.#options.signal.throwIfAborted()
       const committed = await this.#point.commit(record, retainUntil)
+      await this.#pool?.stop()
       this.#close()
       return { ...committed, reusedItems: this.#reused }
     } catch (error) {

@@ -9,6 +9,7 @@ import { checkPointId, ID_BYTES } from '../keys.ts'
 import { randomHex } from '../../lib/ids.ts'
 import type { Lease } from '../lease.ts'
 import { ManifestWriter } from './manifest-writer.ts'
+import type { ManifestRoot } from './manifest-writer.ts'
 import type { ManifestItem } from '../format/node.ts'
 import type { FinishedPack } from '../format/pack.ts'
 import { PackWriter } from './pack-writer.ts'
@@ -67,6 +68,7 @@ export class PointWriter {
   readonly #segments: SegmentBuffer
   readonly #metaPacks: PackWriter
   readonly #packs: FinishedPack[] = []
+  #ended: Promise<ManifestRoot> | undefined
 
   constructor(vault: Vault, index: ChunkIndex, options: PointOptions, parent: PointHead | undefined) {
     checkPointId(options.pointId)
@@ -97,6 +99,22 @@ export class PointWriter {
   }
 
   /**
+   * Ends the manifest and stores what is left of it, which `commit` does else: for who has other packs to wait for at the same time.
+   * No item may come after it.
+   */
+  async end(): Promise<void> {
+    await (this.#ended ??= this.#endManifest())
+  }
+
+  async #endManifest(): Promise<ManifestRoot> {
+    const manifest = this.#manifest.end()
+    this.#segments.flush()
+    crashpoint('point.manifest-written')
+    this.#packs.push(...(await this.#metaPacks.end()))
+    return manifest
+  }
+
+  /**
    * Makes the recovery point exist. Durable when it resolves.
    * @param retainUntil Until when, in milliseconds since 1970, a store with Object Lock must keep all of it from deletion: every pack
    * that it uses is kept before it exists.
@@ -105,10 +123,7 @@ export class PointWriter {
   async commit(record: PointRecord, retainUntil?: number): Promise<CommittedPoint> {
     const { store, keys } = this.vault
     const { pointId, jobId, fence, lease } = this.#options
-    const manifest = this.#manifest.end()
-    this.#segments.flush()
-    crashpoint('point.manifest-written')
-    this.#packs.push(...(await this.#metaPacks.end()))
+    const manifest = await (this.#ended ??= this.#endManifest())
     this.parent?.close()
     crashpoint('point.packs-stored')
     let storedBytes = this.#packs.reduce((sum, pack) => sum + pack.sizeBytes, 0)
@@ -137,6 +152,7 @@ export class PointWriter {
   async abort(): Promise<void> {
     crashpoint('point.given-up')
     this.#metaPacks.abort()
+    await this.#ended?.catch(() => undefined)
     this.parent?.close()
     await this.vault.store.removeUnfinished((tag) => tag === this.tag)
   }
