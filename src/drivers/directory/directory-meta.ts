@@ -23,9 +23,9 @@ import { printable } from '../../lib/log.ts'
  *
  * The access time is not kept: reading changes it, and no two backups would agree.
  */
-const VERSION = 1
+export const META_VERSION = 1
 export const FIXED_BYTES = 58
-const LINKS_AT = 14
+export const LINKS_AT = 14
 /** mtime, then ctime. */
 export const TIMES_AT = 18
 export const INODE_AT = 34
@@ -47,7 +47,7 @@ export const HAS_HOLES = 2
 export const WITHOUT_XATTRS = 4
 
 /** A file changed less than this before its scan may change again without its times showing it. */
-export const SETTLE_NS = 2_000_000_000n
+export const SETTLE_MS = 2000
 
 export interface TreeMeta {
   readonly flags: number
@@ -109,7 +109,7 @@ export type KeptStat = Pick<
 /** The fixed part of the metadata of `stat`, in a buffer that the next call overwrites. */
 const scratch = Buffer.alloc(FIXED_BYTES)
 export function fixedPart(stat: KeptStat, flags: number): Buffer {
-  scratch[0] = VERSION
+  scratch[0] = META_VERSION
   scratch[1] = flags
   scratch.writeUInt32LE(Number(stat.mode), 2)
   scratch.writeUInt32LE(Number(stat.uid), 6)
@@ -123,8 +123,20 @@ export function fixedPart(stat: KeptStat, flags: number): Buffer {
   return scratch
 }
 
+/** The same buffer, with flags. */
+export function withFlags(fixed: Buffer, flags: number): Buffer {
+  fixed[1] = flags
+  return fixed
+}
+
 export const linksOf = (fixed: Buffer): number => fixed.readUInt32LE(LINKS_AT)
 export const inodeOf = (fixed: Buffer): bigint => fixed.readBigUInt64LE(INODE_AT)
+/** Whether two have the same bytes from `from` to `end`. */
+export function areSame(one: Uint8Array, other: Uint8Array, from: number, end: number): boolean {
+  for (let at = from; at < end; at++) if (one[at] !== other[at]) return false
+  return true
+}
+export const DEVICE_END: number = DEVICE_AT + 8
 /** Inode and device: what tells one file from every other while it is there. A copy. */
 export const identityOf = (fixed: Buffer): Buffer => Buffer.from(fixed.subarray(INODE_AT, DEVICE_AT + 8))
 
@@ -140,10 +152,9 @@ export function withoutFlags(fixed: Buffer): Buffer {
  * number may change when the machine starts again.
  */
 export function isUntouched(fixed: Buffer, meta: Uint8Array): boolean {
-  if (meta.length < FIXED_BYTES || meta[0] !== VERSION) return false
+  if (meta.length < FIXED_BYTES || meta[0] !== META_VERSION) return false
   if (((meta[1] as number) & CHANGED_JUST_NOW) !== 0) return false
-  for (let at = 2; at < DEVICE_AT; at++) if (fixed[at] !== meta[at]) return false
-  return true
+  return areSame(fixed, meta, 2, DEVICE_AT)
 }
 
 /**
@@ -180,9 +191,9 @@ export function encodeMeta(fixed: Buffer, target = '', xattrs: readonly Xattr[] 
 /** @throws {RangeError} When the bytes are cut short or of a later version. */
 export function decodeMeta(bytes: Uint8Array): TreeMeta {
   const meta = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (meta[0] !== VERSION) {
+  if (meta[0] !== META_VERSION) {
     throw new RangeError(
-      `File metadata has version ${meta[0]}: this server reads ${VERSION}, use a later one`,
+      `File metadata has version ${meta[0]}: this server reads ${META_VERSION}, use a later one`,
     )
   }
   if (meta.length < FIXED_BYTES) throw new RangeError('File metadata ends too early')

@@ -2,16 +2,20 @@ import * as fs from 'node:fs'
 import { libc } from './directory-libc.ts'
 import type { Libc } from './directory-libc.ts'
 import {
-  DEVICE_AT,
+  DEVICE_END,
+  FILE,
   FIXED_BYTES,
   INODE_AT,
   TIMES_AT,
+  areSame,
   encodeMeta,
-  fixedPart,
+  kindOfMode,
   splitKey,
 } from './directory-meta.ts'
 import { LIST_FLAGS, OpenFolders, openPath, pathIn, reasonOf } from './directory-paths.ts'
 import { ReadAhead } from './directory-read-ahead.ts'
+import { statOf } from './directory-stat.ts'
+import type { Status } from './directory-stat.ts'
 import { readXattrs } from './directory-xattrs.ts'
 import { ItemError } from '../driver.ts'
 import type { Connection, ThreadReader } from '../driver.ts'
@@ -69,9 +73,9 @@ export class FileReader implements ThreadReader {
     this.#isTimed = opened === undefined
     if (this.#isTimed) this.#ahead?.begin()
     this.#fd = opened ?? this.#openFile(this.#task)
-    const stat = fs.fstatSync(this.#fd, { bigint: true })
+    const stat = statOf(this.#fd)
     // What stands in the file's place is not read at all: the path may have been turned towards somebody else's file.
-    if (!stat.isFile() || !this.#isSeen(stat, INODE_AT)) {
+    if (kindOfMode(stat.mode) !== FILE || !this.#isSeen(stat, INODE_AT)) {
       this.#close()
       throw new ItemError('Something else stands in its place since the directory was read')
     }
@@ -92,9 +96,9 @@ export class FileReader implements ThreadReader {
   /** Attributes come before the last look at its times: who changes one changes these. */
   close(): { readonly problem?: string; readonly meta?: Uint8Array } {
     const found = this.#libc && readXattrs(this.#libc, this.#fd)
-    const stat = fs.fstatSync(this.#fd, { bigint: true })
+    const stat = statOf(this.#fd)
     this.#close()
-    const isSame = this.#isSeen(stat, TIMES_AT) && Number(stat.size) === this.#task.readDoubleLE(FIXED_BYTES)
+    const isSame = this.#isSeen(stat, TIMES_AT) && stat.sizeBytes === this.#task.readDoubleLE(FIXED_BYTES)
     const problems = [...(found?.problems ?? NO_PROBLEMS), ...(isSame ? NO_PROBLEMS : CHANGED)]
     return {
       ...(problems.length > 0 && { problem: problems.join('; ') }),
@@ -113,9 +117,8 @@ export class FileReader implements ThreadReader {
   }
 
   /** Whether what is open is as the walk saw it: the fixed part of its metadata from `from` to its device. */
-  #isSeen(stat: fs.BigIntStats, from: number): boolean {
-    const end = DEVICE_AT + 8
-    return fixedPart(stat, 0).compare(this.#task, from, end, from, end) === 0
+  #isSeen({ fixed }: Status, from: number): boolean {
+    return areSame(fixed, this.#task, from, DEVICE_END)
   }
 
   #openFile(task: Buffer): number {

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, readlinkSync } from 'node:fs'
+import { closeSync, readlinkSync } from 'node:fs'
 import { Forerunner } from './directory-forerunner.ts'
 import { look } from './directory-look.ts'
 import type { Seen } from './directory-look.ts'
@@ -9,6 +9,7 @@ import { encodeReadTask } from './directory-read.ts'
 import { libc } from './directory-libc.ts'
 import type { Libc } from './directory-libc.ts'
 import { lookAhead } from './directory-scout.ts'
+import { statOf } from './directory-stat.ts'
 import { readXattrs } from './directory-xattrs.ts'
 import type { BackupSink, Content, StoredItem } from '../driver.ts'
 
@@ -181,7 +182,7 @@ class Walk {
     const { key, identity } = this.#folders.at(-1) as { readonly key: string; readonly identity: Buffer }
     this.#reopened ??= new OpenFolders(openPath(this.#options.path, LIST_FLAGS))
     const fd = this.#reopened.enter(key)
-    const now = layout.identityOf(layout.fixedPart(fstatSync(fd, { bigint: true }), 0))
+    const now = layout.identityOf(statOf(fd).fixed)
     if (!now.equals(identity)) throw new Error('another directory stands in its place since it was read')
     return fd
   }
