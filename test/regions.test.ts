@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { startServer } from '../src/app.ts'
@@ -238,6 +248,34 @@ test('R7 the storage of a region is no resource', async () => {
     }),
     refused('InvalidParameterValueException', "overlaps the server's own data"),
   )
+})
+
+test('a vault that is deleted while its region’s storage is not mounted is removed once that is back', async () => {
+  await makeVault({ ...world, call: far } as World, 'leaving')
+  const [vault = assert.fail('no row')] = world.rows<{ vault_id: string }>(
+    `select vault_id from vault where name = 'leaving'`,
+  )
+  const root = join(world.scratch, FAR)
+  renameSync(root, `${root}-unmounted`)
+  await far('backup', 'DeleteBackupVault', { BackupVaultName: 'leaving' })
+  const job = () =>
+    world.rows<{ job_id: string; state: string; status_message: string | null }>(
+      `select job_id, state, status_message from job where kind = 'delete-vault' and input like '%"leaving"%'`,
+    )[0]
+  const waiting = await until('the deletion to wait', () => {
+    const row = job()
+    return row?.status_message == null ? undefined : row
+  })
+  assert.match(
+    `${waiting.state} ${waiting.status_message}`,
+    /^CREATED The storage of backup vault leaving \([0-9a-f]+\) is away: /,
+  )
+  renameSync(`${root}-unmounted`, root)
+  const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5_000 })
+  db.prepare('update job set run_at = 0 where job_id = ?').run(waiting.job_id)
+  db.close()
+  await until('the deletion to end', () => (job()?.state === 'COMPLETED' ? true : undefined))
+  assert.ok(!existsSync(join(root, vault.vault_id)))
 })
 
 test('R12 a region’s storage that holds vaults of an earlier server, or that nobody names, stops the start', async () => {

@@ -11,6 +11,10 @@ import type { JobOutcome, JobTools, RunningJob } from '../tools.ts'
 
 /** Looked again whether a vault's upkeep has stopped after so long, in milliseconds. */
 const UPKEEP_MS = 1_000
+/** And whether a storage that is away has come back. */
+const AWAY_MS = 600_000
+/** For so long: whoever brings a disk back later deletes by hand what is on it. */
+const GIVEN_UP_MS = 30 * 86_400_000
 
 /** CREATING → AVAILABLE: storage, key and wrappings. Safe to run again after a crash. */
 export async function runCreateVault(tools: JobTools, job: RunningJob): Promise<JobOutcome> {
@@ -43,6 +47,12 @@ export async function runDeleteVault(tools: JobTools, job: RunningJob): Promise<
     tools.log.error('a vault’s storage was to be deleted that must stay', { vault: vault.arn, reason })
     throw new JobRefusedError(message)
   }
+  const isDue = tools.clock.now() - job.row.created_at < GIVEN_UP_MS
+  if (!found.isThere && isDue && (await tools.vaults.isAway(vault)))
+    throw new RetryLaterError(
+      `The storage of backup vault ${vault.name} (${vault.vault_id}) is away: the folder that it lies in is empty or not there. Mount it, or put it back in place: what lies there is deleted then`,
+      AWAY_MS,
+    )
   await tools.vaults.remove(vault.vault_id, vault)
   if (found.isThere) return { state: 'COMPLETED' }
   // Gone already, or by an attempt before this one: or on a disk that is not mounted, which nobody would ever hear of.

@@ -331,6 +331,11 @@ export class VaultRegistry {
     return new IndexCache(join(dataDir, 'index-cache', name), (message) => log.warn(message, { vault: name }))
   }
 
+  /** @see VaultStorages.isAway */
+  async isAway(stored: StoredVault): Promise<boolean> {
+    return await this.#storages.isAway(stored)
+  }
+
   /** Removes both stores of a vault whose row is gone, the cold one first: the other has the keys. */
   async remove(vaultId: string, stored: StoredVault): Promise<void> {
     if (typeof stored.cold_storage === 'string') await this.#remove(coldKey(vaultId), stored, 'cold')

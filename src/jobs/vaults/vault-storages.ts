@@ -1,4 +1,5 @@
-import { isAbsolute, resolve } from 'node:path'
+import { readdir } from 'node:fs/promises'
+import { dirname, isAbsolute, resolve } from 'node:path'
 import type { BlobStore } from '../../blobs/blob-store.ts'
 import { openBlobStore } from '../../blobs/open.ts'
 import type { ReadCacheSettings } from '../../blobs/read-cache.ts'
@@ -53,6 +54,21 @@ export class VaultStorages {
       return openBlobStore({ kind: 'directory', path: this.#directory(row, where.path, tier) })
     const storage = await this.#storage(where.storage)
     return this.#host.open(storeSettings(serverKey, storage, where.prefix))
+  }
+
+  /**
+   * Whether a vault of which nothing is found may lie on a disk that is not mounted: the folder of vaults itself is empty, or not there. A
+   * bucket that is away does not answer, and so is never taken for an empty one.
+   */
+  async isAway(row: StoredVault): Promise<boolean> {
+    const where = placeOf(row, 'warm')
+    if (where.kind !== 'directory') return false
+    try {
+      return (await readdir(dirname(this.#directory(row, where.path, 'warm')))).length === 0
+    } catch (error) {
+      if ((error as { readonly code?: unknown }).code === 'ENOENT') return true
+      throw error
+    }
   }
 
   /** Where the cold store lies, for who has lost this server. @throws {JobFailedError} As `open`. */
