@@ -126,13 +126,21 @@ export function itemsOf(point: PointReader, { prefixes }: Wanted): AsyncIterable
 
 /** The bucket to write to: a new one's name from the metadata, an existing one's from its own registration. */
 export function bucketOf({ restore }: Look, settings: BucketSettings): string {
-  const { metadata, target } = restore
-  if (!target.isNew) return settings.bucket
+  return restore.target.isNew ? newBucket(restore) : settings.bucket
+}
+
+export function newBucket({ metadata, target }: RestoreWish): string {
   return requireBucketName(metadata['DestinationBucketName'] ?? target.name)
 }
 
-/** A bucket to be made must not be there, one to be filled must. */
-export async function lookAtTarget(run: Look): Promise<void> {
+/**
+ * A bucket to be made must not be there, unless it is this job's own already; one to be filled must.
+ * @returns Whether it is there.
+ */
+export async function lookAtTarget(
+  run: Look,
+  isOurs: (bucket: string) => Promise<boolean> = () => Promise.resolve(false),
+): Promise<boolean> {
   const { restore, clients, bucketTarget } = run
   const { session, target } = restore
   const found = await session.call(step('GetTargetVersioning'), bucketTarget, async (connection) => {
@@ -148,11 +156,12 @@ export async function lookAtTarget(run: Look): Promise<void> {
       throw error
     }
   })
-  if (target.isNew && found !== undefined) {
+  if (target.isNew && found !== undefined && !(await isOurs(found))) {
     throw new RestoreRequestError(
       `Bucket "${found}" exists: restore into it with NewBucket false (keys that are there are skipped), or choose another name`,
     )
   }
+  return found !== undefined
 }
 
 /** Every step is decided once before anything is made, so that a role that lacks one leaves nothing behind. */

@@ -5,15 +5,18 @@ import { s3 } from '../../kinds/s3.ts'
 import { factsOf, ItemError } from '../driver.ts'
 import type { RestoreRequest, RestoreSummary, StoredItem } from '../driver.ts'
 import { KIND_OBJECT } from './s3-bucket-backup.ts'
-import { S3Clients, isObjectError, request } from './s3-bucket-client.ts'
+import { S3Clients, S3RequestError, isObjectError, request } from './s3-bucket-client.ts'
+import { announced, hasFirstObject, isOfEarlierRun, knownBy } from './s3-bucket-earlier.ts'
+import type { WrittenObject } from './s3-bucket-earlier.ts'
 import { decodeMeta, keyText, listPage, printable, shownKey } from './s3-bucket-objects.ts'
-import type { ListedPage } from './s3-bucket-objects.ts'
+import type { ListedObject, ListedPage } from './s3-bucket-objects.ts'
 import {
   bucketOf,
   decideBeforehand,
   firstItem,
   itemsOf,
   lookAtTarget,
+  newBucket,
   objectTarget,
   parseMetadata,
   step,
@@ -28,6 +31,8 @@ const HELD_BYTES = 32 * 1024 * 1024
 interface Run extends Look {
   readonly restore: RestoreRequest
   readonly wanted: Wanted
+  /** The bucket is new, and an earlier run of the job made it. */
+  readonly isGoingOn: boolean
   readonly counts: { restored: number; skipped: number; bytes: number }
 }
 
@@ -40,9 +45,12 @@ export async function restoreBucket(restore: RestoreRequest): Promise<RestoreSum
   using clients = new S3Clients()
   const bucketTarget = s3.restoreTarget({ ...factsOf(session), targetArn: target.arn })
   const wanted = parseMetadata(restore)
-  const run: Run = { restore, clients, bucketTarget, wanted, counts: { restored: 0, skipped: 0, bytes: 0 } }
+  const look = { restore, clients, bucketTarget }
   const first = await firstItem(point, wanted)
-  await lookAtTarget(run)
+  const isThere = await lookAtTarget(look, (bucket) => isOfEarlierRun(look, bucket, first))
+  const isGoingOn = isThere && target.isNew
+  const counts = { restored: 0, skipped: 0, bytes: 0 }
+  const run: Run = { ...look, wanted, isGoingOn, counts }
   await decideBeforehand(run, first)
   const settings = await write(run)
   return {
@@ -58,7 +66,7 @@ export async function restoreBucket(restore: RestoreRequest): Promise<RestoreSum
 async function write(run: Run): Promise<RestoreSummary['created']> {
   const { restore, counts } = run
   const { target } = restore
-  const isAgain = restore.attempt > 1
+  const ofEarlier = restore.attempt > 1 ? ', and those of its earlier runs' : ''
   let created: RestoreSummary['created']
   try {
     await restore.begin()
@@ -67,9 +75,9 @@ async function write(run: Run): Promise<RestoreSummary['created']> {
     return created
   } catch (error) {
     const objects = `${counts.restored} ${counts.restored === 1 ? 'object' : 'objects'} written by then`
-    if (created !== undefined) restore.left(`The new bucket ${target.arn} stays, with ${objects}`)
-    else if (counts.restored > 0 || isAgain)
-      restore.left(`In ${target.arn} stay ${objects}${isAgain ? ', and those of its earlier runs' : ''}`)
+    if (created !== undefined) restore.left(`The new bucket ${target.arn} stays, with ${objects}${ofEarlier}`)
+    else if (counts.restored > 0 || ofEarlier !== '')
+      restore.left(`In ${target.arn} stay ${objects}${ofEarlier}`)
     throw error
   }
 }
@@ -88,9 +96,16 @@ async function createBucket(run: Run): Promise<NonNullable<RestoreSummary['creat
         ? { CreateBucketConfiguration: { LocationConstraint: settings.region as 'eu-west-1' } }
         : {}),
     })
-    await request(`Making bucket "${bucket}"`, session.signal, () =>
-      client.send(command, { abortSignal: session.signal }),
-    )
+    if (!run.isGoingOn) await restore.placing(announced(bucket))
+    try {
+      await request(`Making bucket "${bucket}"`, session.signal, () =>
+        client.send(command, { abortSignal: session.signal }),
+      )
+    } catch (error) {
+      // Servers differ in whether they say so; all of them refuse for another account's.
+      const isOurs = error instanceof S3RequestError && error.code === 'BucketAlreadyOwnedByYou'
+      if (!(run.isGoingOn && isOurs)) throw error
+    }
     return { name: target.name, settings: { ...connection.settings, bucket } }
   })
 }
@@ -99,7 +114,8 @@ async function createBucket(run: Run): Promise<NonNullable<RestoreSummary['creat
 async function writeAll(run: Run): Promise<void> {
   const { restore, wanted } = run
   const { session, point } = restore
-  const isThere = restore.target.isNew ? async () => false : existingKeys(run)
+  const isThere = alreadyThere(run)
+  let isKnown = !restore.target.isNew || (run.isGoingOn && hasFirstObject(restore))
   const gate = new ByteGate(HELD_BYTES)
   const underWay = new Set<Promise<void>>()
   let failure: { error: unknown } | undefined
@@ -108,13 +124,18 @@ async function writeAll(run: Run): Promise<void> {
       for (const item of page) {
         if (failure) throw failure.error
         session.signal.throwIfAborted()
-        if (await isThere(item.key)) {
-          run.counts.skipped++
+        if (!isKnown) {
+          const written = await writeItem(run, item)
+          if (written === undefined) continue
+          await restore.placing(knownBy(newBucket(restore), written))
+          isKnown = true
           continue
         }
+        if (await isThere(item)) continue
         const held = Math.min(item.size, PART_BYTES)
         await gate.take(held)
         const write = writeItem(run, item)
+          .then(() => undefined)
           .catch((error: unknown) => {
             failure ??= { error }
           })
@@ -132,22 +153,43 @@ async function writeAll(run: Run): Promise<void> {
   if (failure) throw (failure as { error: unknown }).error
 }
 
-/** Walks the listing of the target beside the items: both are in key order. */
-function existingKeys(run: Run): (key: Uint8Array) => Promise<boolean> {
-  const keys = listTarget(run)
-  let current: Uint8Array | undefined
-  let isOver = false
-  return async (key) => {
-    while (!isOver && (current === undefined || Buffer.compare(current, key) < 0)) {
-      const next = await keys.next()
-      isOver = next.done === true
-      current = next.done ? undefined : next.value
+/** Whether an item needs not be written, which is counted then. */
+function alreadyThere(run: Run): (item: StoredItem) => Promise<boolean> {
+  const { restore, counts, isGoingOn } = run
+  if (restore.target.isNew && !isGoingOn) return () => Promise.resolve(false)
+  const find = existing(run)
+  return async (item) => {
+    const found = await find(item.key)
+    if (found === undefined) return false
+    if (!isGoingOn || found.size !== item.size) {
+      counts.skipped++
+      return true
     }
-    return current !== undefined && Buffer.compare(current, key) === 0
+    // The earlier run's. It may have been cut off before the tags, which come last.
+    if (item.size > PART_BYTES && decodeMeta(item.meta).tags !== undefined) return false
+    counts.restored++
+    counts.bytes += item.size
+    restore.progress(item.size, 1)
+    return true
   }
 }
 
-async function* listTarget(run: Run): AsyncGenerator<Uint8Array, void, void> {
+/** Walks the listing of the target beside the items: both are in key order. */
+function existing(run: Run): (key: Uint8Array) => Promise<ListedObject | undefined> {
+  const objects = listTarget(run)
+  let current: ListedObject | undefined
+  let isOver = false
+  return async (key) => {
+    while (!isOver && (current === undefined || Buffer.compare(current.keyBytes, key) < 0)) {
+      const next = await objects.next()
+      isOver = next.done === true
+      current = next.done ? undefined : next.value
+    }
+    return current !== undefined && Buffer.compare(current.keyBytes, key) === 0 ? current : undefined
+  }
+}
+
+async function* listTarget(run: Run): AsyncGenerator<ListedObject, void, void> {
   const { restore, clients, bucketTarget } = run
   const { session } = restore
   let position: { token: string | undefined; after: Uint8Array | undefined } = {
@@ -160,14 +202,17 @@ async function* listTarget(run: Run): AsyncGenerator<Uint8Array, void, void> {
       const { client, settings } = clients.of(connection)
       return listPage(client, bucketOf(run, settings), here, session.signal)
     })
-    for (const { keyBytes } of page.objects) yield keyBytes
+    yield* page.objects
     if (page.next === undefined) return
     position = { token: page.next, after: page.objects.at(-1)?.keyBytes }
   }
 }
 
-/** Writes one object and asks for it again. What concerns this object only is a problem; the rest is thrown. */
-async function writeItem(run: Run, item: StoredItem): Promise<void> {
+/**
+ * Writes one object and asks for it again. What concerns this object only is a problem; the rest is thrown.
+ * @returns What the server has then; undefined where that is a problem.
+ */
+async function writeItem(run: Run, item: StoredItem): Promise<WrittenObject | undefined> {
   const { restore, clients, counts } = run
   const { session } = restore
   const name = printable(item.key)
@@ -189,23 +234,24 @@ async function writeItem(run: Run, item: StoredItem): Promise<void> {
       await putObject({ client, input, item, point: restore.point, signal: session.signal })
     })
     if (meta.tags !== undefined && item.size > PART_BYTES) await tagParts(run, key, meta.tags, target)
-    const size = await session.call(step('CheckObject'), target, async (connection) => {
+    const head = await session.call(step('CheckObject'), target, async (connection) => {
       const { client, settings } = clients.of(connection)
       const command = new HeadObjectCommand({ Bucket: bucketOf(run, settings), Key: key })
-      const head = await request(`Checking ${name}`, session.signal, () =>
+      return await request(`Checking ${name}`, session.signal, () =>
         client.send(command, { abortSignal: session.signal }),
       )
-      return head.ContentLength
     })
-    if (size !== item.size)
-      throw new ItemError(`it has ${size} bytes after the restore instead of ${item.size}`)
+    if (head.ContentLength !== item.size)
+      throw new ItemError(`it has ${head.ContentLength} bytes after the restore instead of ${item.size}`)
     counts.restored++
     counts.bytes += item.size
     restore.progress(item.size, 1)
+    return { key, etag: head.ETag ?? '', modifiedAt: head.LastModified?.getTime() ?? 0 }
   } catch (error) {
     session.signal.throwIfAborted()
     if (!(error instanceof ItemError) && !isObjectError(error)) throw error
     restore.problem({ item: shownKey(item.key), reason: error.message })
+    return undefined
   }
 }
 

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import * as S3 from '@aws-sdk/client-s3'
+import { makeSource } from '../../../test/fixtures/bucket-sources.ts'
 import { rgwMissing, startRgw } from '../../../test/servers/ceph-rgw.ts'
 import type { RgwServer, RgwUser } from '../../../test/servers/ceph-rgw.ts'
 import { backUp, contractSession, driverContract, restoreInto } from '../driver.contract.ts'
-import type { ContractSource, DriverUnderTest } from '../driver.contract.ts'
-import type { Connection, Content, Item } from '../driver.ts'
+import type { DriverUnderTest } from '../driver.contract.ts'
+import type { Content, Item, PlacedThing } from '../driver.ts'
 import { MemoryPoint, MemorySink } from '../driver.memory.ts'
 import { s3BucketDriver } from './s3-bucket.ts'
 import { encodeMeta } from './s3-bucket-objects.ts'
@@ -133,6 +134,86 @@ describe('S3 driver', { skip: missing ?? false }, () => {
       restoreInto(tested, nowhere, point, { target: source.existing('no-such-bucket-here') }),
       /NoSuchBucket/,
     )
+  })
+
+  test('a job that runs again goes on in the bucket of the run before, wherever that was cut off, and in no other', async () => {
+    await using source = await makeSource(server)
+    const { point } = await backUp(tested, source)
+    const Bucket = source.restoredBucket
+    let placed: PlacedThing | undefined
+    const placing = (thing: PlacedThing): Promise<void> => Promise.resolve(void (placed = thing))
+    const again = (attempt: number): ReturnType<typeof restoreInto> =>
+      restoreInto(tested, source, point, { run: { attempt, placed, placing } })
+    const remove = (...keys: string[]): Promise<unknown> =>
+      Promise.all(keys.map((Key) => source.client.send(new S3.DeleteObjectCommand({ Bucket, Key }))))
+    const empty = async (): Promise<unknown> =>
+      await remove(...(await source.contents(Bucket)).map(({ key }) => key))
+    // Its first object written, and not yet told of.
+    const cut = restoreInto(tested, source, point, {
+      run: {
+        placing: async (thing) => {
+          if (placed !== undefined) throw new Error('cut off')
+          await placing(thing)
+        },
+      },
+    })
+    await assert.rejects(cut, /cut off/)
+    assert.deepEqual(
+      (await source.contents(Bucket)).map(({ key }) => key),
+      ['a'],
+    )
+    const isAnnounced = placed
+    const second = await again(2)
+    await source.assertSame(second.summary)
+    assert.deepEqual([second.summary.itemsRestored, second.summary.itemsSkipped], [6, 0])
+    // In its midst, and somebody changed one.
+    await remove('docs/two', 'empty')
+    await source.client.send(new S3.PutObjectCommand({ Bucket, Key: 'b', Body: 'somebody else’s' }))
+    const third = await again(3)
+    assert.deepEqual([third.summary.itemsRestored, third.summary.itemsSkipped], [5, 1])
+    assert.equal((await source.contents(Bucket)).length, 6)
+    // Right after it was made.
+    await empty()
+    const known = placed
+    placed = isAnnounced
+    await source.assertSame((await again(4)).summary)
+
+    const refused = /exists: restore into it with NewBucket false/
+    // Another of the same name: what lies in it is not what was written, or nothing is told of it.
+    await source.client.send(new S3.PutObjectCommand({ Bucket, Key: 'a', Body: 'value of z' }))
+    for (const told of [known, isAnnounced, undefined]) {
+      placed = told
+      await assert.rejects(again(5), refused)
+    }
+    await empty()
+    placed = known
+    await assert.rejects(again(5), refused)
+    await source.client.send(new S3.DeleteBucketCommand({ Bucket }))
+    // Another account's, which lets us do anything in it.
+    const theirs = new S3.S3Client({
+      endpoint: server.endpoint,
+      region: server.region,
+      forcePathStyle: true,
+      credentials: stranger,
+    })
+    await theirs.send(new S3.CreateBucketCommand({ Bucket }))
+    const Policy = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [
+        {
+          Effect: 'Allow',
+          Principal: '*',
+          Action: 's3:*',
+          Resource: [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`],
+        },
+      ],
+    })
+    await theirs.send(new S3.PutBucketPolicyCommand({ Bucket, Policy }))
+    placed = isAnnounced
+    await assert.rejects(again(6), /Making bucket ".*" failed with BucketAlreadyExists/)
+    assert.deepEqual(await source.contents(Bucket), [])
+    await theirs.send(new S3.DeleteBucketCommand({ Bucket }))
+    theirs.destroy()
   })
 
   test('objects that vanish or are replaced while the bucket is read are problems, the rest is kept', async () => {
@@ -266,128 +347,3 @@ describe('S3 driver', { skip: missing ?? false }, () => {
     await assert.rejects(s3BucketDriver.test({ ...connection, settings: nowhere }, signal), /NoSuchBucket/)
   })
 })
-
-interface BucketSource extends ContractSource {
-  readonly client: S3.S3Client
-  readonly bucket: string
-  readonly restoredBucket: string
-  put(key: string, value: string | Uint8Array): Promise<unknown>
-  get(key: string): Promise<string>
-  contents(bucket: string): Promise<readonly { key: string; all: string }[]>
-  into(bucket: string): ContractSource
-  existing(bucket: string): ContractSource['restore']['target']
-}
-
-async function makeSource(server: RgwServer): Promise<BucketSource> {
-  const bucket = `b${randomBytes(6).toString('hex')}`
-  const restoredBucket = `${bucket}-new`
-  const credentials = { accessKeyId: server.accessKeyId, secretAccessKey: server.secretAccessKey }
-  const client = new S3.S3Client({
-    endpoint: server.endpoint,
-    region: server.region,
-    forcePathStyle: true,
-    credentials,
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-  })
-  await client.send(new S3.CreateBucketCommand({ Bucket: bucket }))
-  const put = (key: string, value: string | Uint8Array): Promise<unknown> =>
-    client.send(
-      new S3.PutObjectCommand({
-        Bucket: bucket,
-        Key: key,
-        Body: value,
-        ContentLength: Buffer.byteLength(value),
-        ContentType: 'text/x-test; charset=utf-8',
-        ContentDisposition: 'attachment; filename="x"',
-        CacheControl: 'max-age=7',
-        ContentLanguage: 'de',
-        Metadata: { colour: 'blue', 'with-spaces': 'a  b' },
-        Tagging: 'team=orders%20%2B%20more&empty=',
-      }),
-    )
-  for (const key of ['a', 'b', 'docs/one', 'docs/two']) await put(key, `value of ${key}`)
-  await put('empty', '')
-  // A string as body makes Node write headers as UTF-8, which this needs.
-  const accent = { Bucket: bucket, Key: 'bare', Body: 'x', ContentType: 'a/b', Metadata: { accent: 'é' } }
-  await client.send(new S3.PutObjectCommand(accent))
-  const connectionTo = (name: string): Connection => ({
-    settings: {
-      endpoint: server.endpoint,
-      bucket: name,
-      region: server.region,
-      accessKeyId: server.accessKeyId,
-    },
-    secret: server.secretAccessKey,
-  })
-  const contents = async (name: string): Promise<{ key: string; all: string }[]> => {
-    const { Contents = [] } = await client.send(
-      new S3.ListObjectsV2Command({ Bucket: name, EncodingType: 'url' }),
-    )
-    const keys = Contents.map(({ Key = '' }) => decodeURIComponent(Key))
-    return await Promise.all(
-      keys.map(async (key) => {
-        const { Body, ContentType, ContentDisposition, CacheControl, ContentLanguage, Metadata } =
-          await client.send(new S3.GetObjectCommand({ Bucket: name, Key: key }))
-        const digest = createHash('sha256')
-          .update((await Body?.transformToByteArray()) ?? '')
-          .digest('hex')
-        const { TagSet } = await client.send(new S3.GetObjectTaggingCommand({ Bucket: name, Key: key }))
-        return {
-          key,
-          all: JSON.stringify([
-            digest,
-            ContentType,
-            ContentDisposition,
-            CacheControl,
-            ContentLanguage,
-            Metadata,
-            TagSet,
-          ]),
-        }
-      }),
-    )
-  }
-  const source: BucketSource = {
-    client,
-    bucket,
-    restoredBucket,
-    put,
-    contents,
-    async get(key) {
-      const { Body } = await client.send(new S3.GetObjectCommand({ Bucket: bucket, Key: key }))
-      return (await Body?.transformToString()) ?? ''
-    },
-    into: (name) => ({ ...source, connection: () => connectionTo(name) }),
-    existing: (name) => ({ arn: `arn:aws:s3:::${name}`, name, isNew: false }),
-    resource: { arn: `arn:aws:s3:::${bucket}`, uniqueId: `r-${bucket}`, name: bucket, tags: {} },
-    connection: () => connectionTo(bucket),
-    change: async () => void (await put('b', 'changed')),
-    restore: {
-      metadata: { DestinationBucketName: restoredBucket, NewBucket: 'true' },
-      target: { arn: `arn:aws:s3:::${restoredBucket}`, name: restoredBucket, isNew: true },
-    },
-    async assertSame(summary) {
-      assert.equal(summary.created?.settings['bucket'], restoredBucket)
-      assert.deepEqual(await contents(restoredBucket), await contents(bucket))
-    },
-    async restored() {
-      const { Buckets = [] } = await client.send(new S3.ListBucketsCommand({}))
-      return Buckets.map(({ Name = '' }) => Name).filter(
-        (name) => name === restoredBucket || name.startsWith('awsbackup-restore-test-'),
-      )
-    },
-    async [Symbol.asyncDispose]() {
-      for (const Bucket of [bucket, ...(await source.restored())]) {
-        for (let isTruncated = true; isTruncated;) {
-          const page = await client.send(new S3.ListObjectsV2Command({ Bucket, EncodingType: 'url' }))
-          const keys = (page.Contents ?? []).map(({ Key = '' }) => decodeURIComponent(Key))
-          await Promise.all(keys.map((Key) => client.send(new S3.DeleteObjectCommand({ Bucket, Key }))))
-          isTruncated = page.IsTruncated === true
-        }
-        await client.send(new S3.DeleteBucketCommand({ Bucket }))
-      }
-      client.destroy()
-    },
-  }
-  return source
-}
