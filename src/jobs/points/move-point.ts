@@ -27,6 +27,7 @@ import { allTierings, findTiering } from '../../store/points/tiering.ts'
 import type { RecoveryPointTable, VaultTable } from '../../store/schema.ts'
 import { findVault, growStoredBytes } from '../../store/vaults/vaults.ts'
 import { copyToCold, leaveWarm, markTier, mirrorVault } from '../../vault/sweep/cold.ts'
+import { askAgain } from './ask-again.ts'
 import { sealColdPlace } from './cold-place.ts'
 import { JobFailedError, JobStoppedError, RetryLaterError } from '../errors.ts'
 import { refusalOf } from './point-decision.ts'
@@ -220,17 +221,16 @@ async function askOnAndOn(
     await stay(tools, point, why, denied)
     throw new JobFailedError(`Move to the second store of ${vault.name} failed: ${denied}`, 'AccessDenied')
   }
-  const asking = setInterval(() => {
-    ask().then(
-      (now) => now !== undefined && job.abort(new JobStoppedError('FAILED', now)),
-      (error: unknown) =>
-        tools.log.warn('the role of a move under way could not be asked again', {
-          point: point.arn,
-          error: String(error),
-        }),
-    )
-  }, ASK_MS)
-  return () => clearInterval(asking)
+  return askAgain({
+    ask,
+    everyMs: ASK_MS,
+    onRefused: (reason) => job.abort(new JobStoppedError('FAILED', reason)),
+    onError: (error) =>
+      tools.log.warn('the role of a move under way could not be asked again', {
+        point: point.arn,
+        error: String(error),
+      }),
+  })
 }
 
 /** Lifecycle or configuration may have been changed since the job was queued. */
