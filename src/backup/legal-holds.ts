@@ -32,7 +32,8 @@ import type { HoldTargets } from '../store/points/legal-holds.ts'
 import type { LegalHoldTable } from '../store/points/schema-holds.ts'
 import type { Queryable } from '../store/store.ts'
 import { putTags } from '../store/identity/tags.ts'
-import { legalHoldArn } from './arns.ts'
+import { vaultsOfArns } from '../store/vaults/vaults.ts'
+import { legalHoldArn, vaultArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { checkTags } from './tags.ts'
 
@@ -57,6 +58,7 @@ export async function createLegalHold(
     }
     if ((await countLegalHolds(tx, ctx)) >= MAX_HOLDS)
       throw new LimitExceededException(`Cannot create a legal hold: ${MAX_HOLDS} are active, the limit`)
+    await refuseMissingVaults(ctx, tx, targets.vaultNames)
     await insertLegalHold(tx, row, targets)
     await putTags(tx, ctx.accountId, legalHoldArn(ctx, row.hold_id), tags)
     await queueHoldAmendments(tx, ctx, row, false)
@@ -101,6 +103,25 @@ function newHold(
     retain_until: null,
   }
   return { row, targets: { vaultNames: VaultNames, resourceArns: ResourceIdentifiers } }
+}
+
+/**
+ * What is made later in a vault is held, too, but not in one that is made later: a name that no vault has is a slip, and the hold would keep
+ * nothing. AWS documents no error for it.
+ * @throws {InvalidParameterValueException}
+ */
+async function refuseMissingVaults(ctx: Context, tx: Queryable, names: readonly string[]): Promise<void> {
+  const vaults = await vaultsOfArns(
+    tx,
+    ctx.accountId,
+    names.map((name) => vaultArn(ctx, name)),
+  )
+  const missing = names.find((name) => !vaults.has(vaultArn(ctx, name)))
+  if (missing === undefined) return
+  throw new InvalidParameterValueException(
+    `Cannot create a legal hold on backup vault "${missing}": it does not exist in this account and region, and nothing would be held`,
+    { Context: 'RecoveryPointSelection' },
+  )
 }
 
 /** A repeated token is the same request; with another title or selection it is a mistake that must not pass for success. */

@@ -186,12 +186,16 @@ test('the end of a hold reaches the vaults that are there, and the one that was 
   await gone(BackupVaultName, away)
 })
 
-test('a hold that names nothing, or a time that never was, is refused', async () => {
+test('a hold that names nothing, a vault that is not there, or a time that never was, is refused', async () => {
   const hold = (RecoveryPointSelection: object) =>
     world.call('backup', 'CreateLegalHold', { Title: 't', Description: 'd', RecoveryPointSelection })
   await assert.rejects(hold({}), /at least one vault or one resource/)
   const DateRange = { FromDate: new Date(2), ToDate: new Date(1) }
   await assert.rejects(hold({ VaultNames: ['x'], DateRange }), /ends before it begins/)
+  await assert.rejects(
+    hold({ VaultNames: [BackupVaultName, 'kpet'] }),
+    /backup vault "kpet": it does not exist/,
+  )
 })
 
 test('a hold takes as many names as a request does', async () => {

@@ -44,6 +44,9 @@ export async function findVaultByArn(db: Queryable, arn: string): Promise<VaultT
   return (await vaultByArn(db, arn))[0]
 }
 
+/** ARNs of one statement: below what the engines bind. */
+const MAX_ARNS = 1_000
+
 /** Those of an account among vaults named by ARN. */
 export async function vaultsOfArns(
   db: Queryable,
@@ -51,14 +54,17 @@ export async function vaultsOfArns(
   arns: readonly string[],
 ): Promise<ReadonlyMap<string, VaultTable>> {
   const asked = [...new Set(arns)]
-  if (asked.length === 0) return new Map()
-  const rows = await db
-    .selectFrom('vault')
-    .selectAll()
-    .where('account_id', '=', accountId)
-    .where('arn', 'in', asked)
-    .execute()
-  return new Map(rows.map((row) => [row.arn, row]))
+  const found = new Map<string, VaultTable>()
+  for (let at = 0; at < asked.length; at += MAX_ARNS) {
+    const rows = await db
+      .selectFrom('vault')
+      .selectAll()
+      .where('account_id', '=', accountId)
+      .where('arn', 'in', asked.slice(at, at + MAX_ARNS))
+      .execute()
+    for (const row of rows) found.set(row.arn, row)
+  }
+  return found
 }
 
 /** By name, in byte order. */
