@@ -1,5 +1,6 @@
 import { nativeFunctions } from '../../lib/native.ts'
 import type { NativeFunctions } from '../../lib/native.ts'
+import { cPathIn } from './directory-paths.ts'
 
 /**
  * The calls of the C library that node:fs does not have: extended attributes, special files, times in nanoseconds, and asking for
@@ -48,12 +49,27 @@ const SIGNATURES = {
   posix_fadvise: { arguments: ['i32', 'i64', 'i64', 'i32'], return: 'i32' },
 } as const
 
+/** By itself: C libraries from before 2018 lack it, and nothing else of the above. */
+const RENAME = { renameat2: { arguments: ['i32', 'buffer', 'i32', 'buffer', 'u32'], return: 'i32' } } as const
+const NO_REPLACE = 1
+
 let loaded: Libc | undefined | 'unknown' = 'unknown'
+let rename: NativeFunctions<typeof RENAME> | undefined | 'unknown' = 'unknown'
 
 /** The C library of this process, or undefined where it cannot be called. Each thread loads its own once. */
 export function libc(): Libc | undefined {
   if (loaded === 'unknown') loaded = load()
   return loaded
+}
+
+/**
+ * Renames what is called `from` in the folder `parent`, taking the place of nothing, in one step. False where it was not done: something is
+ * called `to`, nothing is called `from`, or the kernel or the file system (NFS, for one) has no such call.
+ */
+export function renameToNew(parent: number, from: string, to: string): boolean {
+  if (rename === 'unknown') rename = nativeFunctions(RENAME)
+  const answer = rename?.renameat2(AT_CWD, cPathIn(parent, from), AT_CWD, cPathIn(parent, to), NO_REPLACE)
+  return answer === 0
 }
 
 function load(): Libc | undefined {

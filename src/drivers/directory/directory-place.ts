@@ -1,4 +1,5 @@
 import * as fs from 'node:fs'
+import { renameToNew } from './directory-libc.ts'
 import { LIST_FLAGS, PASS_FLAGS, codeOf, openPath, pathIn, reasonOf } from './directory-paths.ts'
 import type { PlacedThing } from '../driver.ts'
 
@@ -110,18 +111,7 @@ function renameThere(parent: number, from: string, to: string): boolean {
 export function moveIntoPlace(staging: Staging, name: string): string {
   const { parent, path } = staging
   const wanted = pathIn(parent, name)
-  try {
-    // Taking the name first makes the rename replace our own empty directory and nothing else.
-    fs.mkdirSync(wanted, 0o700)
-  } catch (cause) {
-    throw new Error(`Cannot restore to "${path}/${name}": ${reasonOf(cause)}`, { cause })
-  }
-  try {
-    fs.renameSync(pathIn(parent, staging.name), wanted)
-  } catch (cause) {
-    fs.rmdirSync(wanted)
-    throw new Error(`Cannot move what was restored to "${path}/${name}": ${reasonOf(cause)}`, { cause })
-  }
+  if (!renameToNew(parent, staging.name, name)) moveOverOwn(staging, name)
   const moved = fs.lstatSync(wanted, { bigint: true })
   const filled = fs.fstatSync(staging.folder, { bigint: true })
   if (moved.ino !== filled.ino || moved.dev !== filled.dev) {
@@ -129,6 +119,23 @@ export function moveIntoPlace(staging: Staging, name: string): string {
   }
   fs.fsyncSync(parent)
   return `${path === '/' ? '' : path}/${name}`
+}
+
+/** In two steps, where it cannot be done in one; whatever is in the way of that is told. */
+function moveOverOwn({ parent, path, name: staged }: Staging, name: string): void {
+  const wanted = pathIn(parent, name)
+  try {
+    // Taking the name first makes the rename replace our own empty directory and nothing else.
+    fs.mkdirSync(wanted, 0o700)
+  } catch (cause) {
+    throw new Error(`Cannot restore to "${path}/${name}": ${reasonOf(cause)}`, { cause })
+  }
+  try {
+    fs.renameSync(pathIn(parent, staged), wanted)
+  } catch (cause) {
+    fs.rmdirSync(wanted)
+    throw new Error(`Cannot move what was restored to "${path}/${name}": ${reasonOf(cause)}`, { cause })
+  }
 }
 
 /** Removes what was staged, unless it was moved. */

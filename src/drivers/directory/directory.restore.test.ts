@@ -129,6 +129,22 @@ test('a restore never takes the place of something, not even of an empty directo
   assert.deepEqual(fs.readdirSync(source.restoreRoot, { recursive: true }), ['fs-target'])
 })
 
+test('nothing has the final name before what was restored has it, so that one who is cut off leaves nothing in the way', async () => {
+  await using source = makeSource(plainTree)
+  const { point } = await backUp(underTest, source)
+  const ended = Promise.withResolvers<void>()
+  let appeared = 0
+  const watcher = fs.watch(source.restoreRoot, (_event, name) => {
+    if (name === 'fs-target') appeared++
+    if (name === 'end') ended.resolve()
+  })
+  await restoreInto(underTest, source, point)
+  fs.mkdirSync(join(source.restoreRoot, 'end'))
+  await ended.promise
+  watcher.close()
+  assert.equal(appeared, 1)
+})
+
 test('a job that runs again removes what its first run left, whatever modes that had', async () => {
   await using source = makeSource(plainTree)
   const { point } = await backUp(underTest, source)
