@@ -10,7 +10,7 @@ import type { ServerProcess } from '../../test/fixtures/server-process.ts'
 import { until } from '../../test/fixtures/world.ts'
 import { CLIENT, startIssuer } from '../../test/servers/issuer.ts'
 import type { Issuer } from '../../test/servers/issuer.ts'
-import { complaintsOf, launch, missing, shows, signInWithKey } from './browser.ts'
+import { choose, complaintsOf, launch, missing, shows, signInWithKey } from './browser.ts'
 import { goTo } from './screens.ts'
 
 /** Users, roles and policies are made, given rights, asked about and taken on in the browser alone. */
@@ -103,11 +103,10 @@ test(
     await page.getByRole('dialog').getByRole('button', { name: 'Create role' }).click()
     await page.getByRole('heading', { level: 1, name: 'databases' }).waitFor()
     await page.getByRole('button', { name: 'Attach policy' }).click()
-    await page
-      .getByRole('dialog')
-      .getByRole('button', { name: /^Policy/ })
-      .click()
-    await page.getByRole('option', { name: /AWSBackupServiceRolePolicyForRDSBackup/ }).click()
+    await choose(
+      page.getByRole('dialog').getByRole('button', { name: /^Policy/ }),
+      page.getByRole('option', { name: /AWSBackupServiceRolePolicyForRDSBackup/ }),
+    )
     await page.getByRole('dialog').getByRole('button', { name: 'Attach', exact: true }).click()
     await shows(page, page.getByRole('link', { name: 'AWSBackupServiceRolePolicyForRDSBackup' }))
 

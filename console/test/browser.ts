@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
+import { afterEach } from 'node:test'
 import { chromium } from 'playwright-core'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, Locator, Page } from 'playwright-core'
 
 /** Debian's Chromium; `npm test` installs it where it may. */
 const CHROMIUM = '/usr/bin/chromium'
@@ -8,12 +9,26 @@ const CHROMIUM = '/usr/bin/chromium'
 /** A busy machine draws slowly; what comes at all comes within this. */
 const PATIENCE_MS = 120_000
 
+/** After this a choice that does not show was not taken. */
+const TAKEN_MS = 10_000
+const ATTEMPTS = 3
+
 export const missing: string | false = existsSync(CHROMIUM)
   ? false
   : 'Chromium (/usr/bin/chromium) is not installed; npm test installs it as root on Debian'
 
+const browsers: Browser[] = []
+
+// Whatever a test waited for in vain, what stood on its pages says why. Not where a script takes pictures or measures.
+if (process.env['NODE_TEST_CONTEXT'] !== undefined)
+  afterEach(async (context) => {
+    if (!('passed' in context) || context.passed) return
+    for (const page of browsers.flatMap((browser) => browser.contexts()).flatMap((one) => one.pages()))
+      context.diagnostic(`When it failed, ${page.url()} said:\n${await textOf(page)}`)
+  })
+
 export async function launch(): Promise<Browser> {
-  return await chromium.launch({
+  const browser = await chromium.launch({
     executablePath: CHROMIUM,
     args: [
       ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
@@ -25,6 +40,12 @@ export async function launch(): Promise<Browser> {
       '--disable-sync',
     ],
   })
+  browsers.push(browser)
+  return browser
+}
+
+async function textOf(page: Page): Promise<string> {
+  return await page.locator('main, body').first().innerText()
 }
 
 /** What the page itself complained of: exceptions, and whatever its content security policy refused. */
@@ -54,15 +75,59 @@ export async function signInWithKey(
 }
 
 /** Waits like `locator.waitFor`, and says what stood on the page instead where it did not come. */
-export async function shows(
-  page: Page,
-  what: ReturnType<Page['getByText']>,
-  ms: number = PATIENCE_MS,
-): Promise<void> {
+export async function shows(page: Page, what: Locator, ms: number = PATIENCE_MS): Promise<void> {
   try {
     await what.first().waitFor({ timeout: ms })
   } catch (error) {
-    const text = await page.locator('main, body').first().innerText()
-    throw new Error(`${String(error)}\nThe page says:\n${text}`, { cause: error })
+    throw new Error(`${String(error)}\nThe page says:\n${await textOf(page)}`, { cause: error })
   }
+}
+
+/**
+ * Chooses of a Select, which it opens, and waits until the field shows what was chosen.
+ * @param find What is typed to find it; without it the option is among the first.
+ */
+export async function choose(field: Locator, option: Locator, find?: string): Promise<void> {
+  const page = field.page()
+  let label = ''
+  await untilTaken(
+    async () => {
+      if ((await field.getAttribute('aria-expanded')) !== 'true') await field.click()
+      if (find !== undefined) await page.getByPlaceholder('Find by name').filter({ visible: true }).fill(find)
+      await shows(page, option)
+      label = (await option.first().innerText()).split('\n')[0] ?? ''
+      await option.first().click()
+    },
+    () => field.filter({ hasText: label }),
+  )
+}
+
+/** Chooses of an open Multiselect, which stays open, and waits until the option is ticked. */
+export async function tick(option: Locator): Promise<void> {
+  const ticked = option.and(option.page().locator('[aria-selected="true"]'))
+  await untilTaken(
+    async () => {
+      await shows(option.page(), option)
+      if (!(await ticked.isVisible())) await option.click()
+    },
+    () => ticked,
+  )
+}
+
+/**
+ * Where something above comes late, the list moves between the press and the release of the mouse, which the driver looks at only
+ * once: another option is hit, or none. Whoever sees that clicks again; what is never taken is told with what stood on the page.
+ */
+async function untilTaken(click: () => Promise<void>, taken: () => Locator): Promise<void> {
+  for (let attempt = 1; attempt < ATTEMPTS; attempt += 1) {
+    await click()
+    try {
+      await taken().first().waitFor({ timeout: TAKEN_MS })
+      return
+    } catch {
+      process.stderr.write(`A click was not taken (${attempt}): ${String(taken())}\n`)
+    }
+  }
+  await click()
+  await shows(taken().page(), taken())
 }

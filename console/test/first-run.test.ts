@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
-import { complaintsOf, launch, missing, shows, signInWithKey } from './browser.ts'
+import { choose, complaintsOf, launch, missing, shows, signInWithKey } from './browser.ts'
 
 /** From a bare server to restored data without a terminal; the page is driven as a person would. */
 
@@ -40,8 +40,7 @@ after(async () => {
 
 async function backUp(page: Page, resource: RegExp): Promise<void> {
   await page.goto(`${server.url}/console/back-up`)
-  await page.getByRole('button', { name: /^Resource/ }).click()
-  await page.getByRole('option', { name: resource }).first().click()
+  await choose(page.getByRole('button', { name: /^Resource/ }), page.getByRole('option', { name: resource }))
   await page.getByRole('button', { name: 'Start backup' }).click()
   await page.getByRole('heading', { level: 1, name: /^Backup / }).waitFor()
   await page.getByRole('button', { name: 'Restore it' }).waitFor()
@@ -66,11 +65,10 @@ test(
     await page.getByRole('button', { name: 'Create a backup vault' }).click()
     await page.getByRole('button', { name: 'Create backup vault' }).first().click()
     await page.getByRole('dialog').getByLabel('Name').fill('first-vault')
-    await page
-      .getByRole('dialog')
-      .getByRole('button', { name: /^Encryption key/ })
-      .click()
-    await page.getByRole('option', { name: 'finance' }).click()
+    await choose(
+      page.getByRole('dialog').getByRole('button', { name: /^Encryption key/ }),
+      page.getByRole('option', { name: 'finance' }),
+    )
     await page.getByRole('dialog').getByRole('button', { name: 'Create backup vault' }).click()
     await page.getByRole('link', { name: 'first-vault' }).click()
     await shows(page, page.getByText('finance', { exact: true }))

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
-import { complaintsOf, launch, missing, shows, signInWithKey } from './browser.ts'
+import { choose, complaintsOf, launch, missing, shows, signInWithKey } from './browser.ts'
 import { ACCOUNT, backupEnded, fill } from './filled.ts'
 import type { Filled } from './filled.ts'
 import { goTo } from './screens.ts'
@@ -170,8 +170,10 @@ test(
     await page.getByRole('button', { name: 'Add target' }).first().click()
     const dialog = page.getByRole('dialog')
     await dialog.getByLabel('Name', { exact: true }).fill('pager')
-    await dialog.getByRole('button', { name: /^Type/ }).click()
-    await page.getByRole('option', { name: 'Endpoint of an SNS topic' }).click()
+    await choose(
+      dialog.getByRole('button', { name: /^Type/ }),
+      page.getByRole('option', { name: 'Endpoint of an SNS topic' }),
+    )
     await dialog.getByLabel('Address').fill('https://127.0.0.1:1/sns')
     await dialog.getByLabel('Topic (ARN)').fill(topic)
     await dialog.getByRole('button', { name: 'Add target' }).click()
@@ -379,8 +381,10 @@ test(
       ['State', 'Failed'],
       ['When', 'The last hour'],
     ] as const) {
-      await page.getByRole('button', { name: new RegExp(`^${field}`) }).click()
-      await page.getByRole('option', { name: choice, exact: true }).click()
+      await choose(
+        page.getByRole('button', { name: new RegExp(`^${field}`) }),
+        page.getByRole('option', { name: choice, exact: true }),
+      )
     }
     await page
       .getByRole('row', { name: /Completed/ })
@@ -388,9 +392,11 @@ test(
       .waitFor({ state: 'detached' })
     await shows(page, page.getByRole('row', { name: /Failed.*accounting/ }))
     assert.equal(new URL(page.url()).search, '?state=FAILED&since=hour')
-    await page.getByRole('button', { name: 'Resource Any resource' }).click()
-    await page.getByPlaceholder('Find by name').filter({ visible: true }).fill('CCOUNT')
-    await page.getByRole('option', { name: /accounting/ }).click()
+    await choose(
+      page.getByRole('button', { name: /^Resource Any|^Resource acc/ }),
+      page.getByRole('option', { name: /accounting/ }),
+      'CCOUNT',
+    )
     await shows(page, page.getByRole('button', { name: 'Resource accounting' }))
     await shows(page, page.getByRole('row', { name: /Failed.*accounting/ }))
     assert.equal(new URL(page.url()).search, `?state=FAILED&since=hour&resource=${arn('accounting')}`)
@@ -481,8 +487,10 @@ test(
     const id = filled.pointArn.split(':').at(-1) ?? ''
     await page.getByRole('button', { name: `Copy ${id}` }).click()
     const dialog = page.getByRole('dialog')
-    await dialog.getByRole('button', { name: /^Into the vault/ }).click()
-    await page.getByRole('option', { name: 'archive' }).click()
+    await choose(
+      dialog.getByRole('button', { name: /^Into the vault/ }),
+      page.getByRole('option', { name: 'archive' }),
+    )
     await dialog.getByLabel('Keep it for days (optional)').fill('40')
     await shows(page, dialog.getByText(/Everything it will need is allowed/))
     await dialog.getByRole('button', { name: 'Copy', exact: true }).last().click()

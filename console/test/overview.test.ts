@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 import type { Browser, Page, Route } from 'playwright-core'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
-import { launch, missing, shows, signInWithKey } from './browser.ts'
+import { choose, launch, missing, shows, signInWithKey } from './browser.ts'
 import { ACCOUNT, backupEnded } from './filled.ts'
 import { grow } from './grown.ts'
 import { goTo } from './screens.ts'
@@ -221,8 +221,7 @@ test(
     await shows(page, page.getByRole('row', { name: /Completed.*Sweep.*safe/ }))
     await shows(page, page.getByRole('row', { name: /Completed.*Verify.*safe/ }))
     assert.equal(await page.getByRole('link', { name: 'other', exact: true }).count(), 0)
-    await page.getByRole('button', { name: /^Work/ }).click()
-    await page.getByRole('option', { name: 'Sweep' }).click()
+    await choose(page.getByRole('button', { name: /^Work/ }), page.getByRole('option', { name: 'Sweep' }))
     await page.getByRole('row', { name: /Verify/ }).waitFor({ state: 'detached' })
     assert.match(page.url(), /kind=upkeep&vault=safe&work=sweep$/)
     await page.getByRole('link', { name: JobId.slice(0, 8) }).click()
@@ -316,10 +315,11 @@ function growDaily(): void {
 /** Found by its name on the server, and said as a command with all that was chosen. */
 async function backsUpOneOfMany(): Promise<void> {
   await goTo(page, '/back-up')
-  await page.getByRole('button', { name: /^Resource/ }).click()
-  await page.getByPlaceholder('Find by name').fill('grown-1199')
-  await page.getByRole('option', { name: 'grown-1198' }).waitFor({ state: 'hidden' })
-  await page.getByRole('option', { name: 'grown-1199' }).click()
+  await choose(
+    page.getByRole('button', { name: /^Resource/ }),
+    page.getByRole('option', { name: 'grown-1199' }),
+    'grown-1199',
+  )
   await shows(page, page.getByRole('button', { name: /^Resource grown-1199/ }))
   await page.getByRole('button', { name: 'Tags of the recovery point' }).click()
   await page.getByRole('button', { name: 'Add a tag' }).click()

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
-import { complaintsOf, launch, missing, shows, signInWithKey } from './browser.ts'
+import { choose, complaintsOf, launch, missing, shows, signInWithKey, tick } from './browser.ts'
 import { goTo } from './screens.ts'
 
 /** Plans from their first step to their next version. */
@@ -39,8 +39,9 @@ after(async () => {
 
 const next = async (): Promise<void> => await page.getByRole('button', { name: 'Next', exact: true }).click()
 
-const open = async (name: string): Promise<void> =>
-  await page.getByRole('button', { name: new RegExp(`^${name}`) }).click()
+const opener = (name: string): Locator => page.getByRole('button', { name: new RegExp(`^${name}`) })
+
+const open = async (name: string): Promise<void> => await opener(name).click()
 
 const json = (): Locator => page.getByRole('textbox', { name: 'JSON' })
 
@@ -74,19 +75,16 @@ test(
     await runs.nth(10).waitFor()
     assert.equal(await runs.count(), 11)
     await shows(page, page.getByText('kept for 35 days, about 35 of each resource at a time.'))
-    await open('How often')
-    await page.getByRole('option', { name: 'Hourly' }).click()
+    await choose(opener('How often'), page.getByRole('option', { name: 'Hourly' }))
     await shows(page, page.getByText('about 840 of each resource at a time.'))
-    await open('How often')
-    await page.getByRole('option', { name: 'Weekly' }).click()
+    await choose(opener('How often'), page.getByRole('option', { name: 'Weekly' }))
     await open('On ')
-    await page.getByRole('option', { name: 'Monday' }).click()
+    await tick(page.getByRole('option', { name: 'Monday' }))
     await page.keyboard.press('Escape')
     await page.getByLabel('Start time').fill('25:00')
     await page.getByLabel('Start time').press('Tab')
     await page.getByLabel('Start time').fill('02:45')
-    await open('How often')
-    await page.getByRole('option', { name: 'As I write it' }).click()
+    await choose(opener('How often'), page.getByRole('option', { name: 'As I write it' }))
     assert.equal(await page.getByLabel('Schedule', { exact: true }).inputValue(), 'cron(45 2 ? * MON,SUN *)')
     await page.getByLabel('Schedule', { exact: true }).fill('each day')
     await page.getByLabel('Schedule', { exact: true }).press('Tab')
@@ -170,17 +168,15 @@ test(
   async () => {
     await goTo(page, '/plans/create')
     await page.getByRole('radio', { name: 'Start with a template' }).check()
-    await open('Template')
-    await page.getByRole('option', { name: 'Daily-Monthly-1yr-Retention', exact: true }).click()
+    await choose(
+      opener('Template'),
+      page.getByRole('option', { name: 'Daily-Monthly-1yr-Retention', exact: true }),
+    )
     await shows(page, page.getByText('2 rules to look through'))
     await next()
     await shows(page, page.getByText('There is no backup vault Default here.').nth(1))
     for (const at of [0, 1]) {
-      await page
-        .getByRole('button', { name: /^Backup vault/ })
-        .nth(at)
-        .click()
-      await page.getByRole('option', { name: 'nightly' }).click()
+      await choose(opener('Backup vault').nth(at), page.getByRole('option', { name: 'nightly' }))
     }
     await next()
     await next()
@@ -334,15 +330,16 @@ test(
     await page.getByRole('button', { name: 'Create tiering configuration' }).first().click()
     const dialog = page.getByRole('dialog')
     await dialog.getByLabel('Name', { exact: true }).fill('old_buckets')
-    const choose = async (vault: string): Promise<void> => {
-      await dialog.getByRole('button', { name: /^Backup vault/ }).click()
-      await page.getByRole('option', { name: vault, exact: true }).click()
-    }
+    const into = async (vault: string): Promise<void> =>
+      await choose(
+        dialog.getByRole('button', { name: /^Backup vault/ }),
+        page.getByRole('option', { name: vault, exact: true }),
+      )
     const create = dialog.getByRole('button', { name: 'Create tiering configuration' })
-    await choose('offsite')
+    await into('offsite')
     await create.click()
     await shows(page, dialog.getByText(/Tiering is unavailable/))
-    await choose('nightly')
+    await into('nightly')
     await dialog.getByRole('textbox', { name: 'Days' }).fill('90')
     await create.click()
     const row = page.getByRole('row', { name: /^old_buckets nightly All buckets after 90 days/ })

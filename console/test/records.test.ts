@@ -10,7 +10,7 @@ import type { Browser, Page } from 'playwright-core'
 import { certificates } from '../../test/fixtures/certificates.ts'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
-import { launch, missing, shows, signInWithKey } from './browser.ts'
+import { choose, launch, missing, shows, signInWithKey, tick } from './browser.ts'
 import { goTo } from './screens.ts'
 
 /** What is kept and looked at rather than done: legal holds, the audit trail, settings. */
@@ -55,7 +55,7 @@ test('a legal hold is created over a vault, and cancelled with a reason', { skip
   await dialog.getByLabel('Title').fill('Case 1')
   await dialog.getByLabel('Why').fill('the court asked')
   await dialog.getByRole('button', { name: /^Backup vaults/ }).click()
-  await page.getByRole('option', { name: 'evidence' }).click()
+  await tick(page.getByRole('option', { name: 'evidence' }))
   await page.keyboard.press('Escape')
   await dialog.getByRole('button', { name: 'Create legal hold' }).click()
   await page.getByRole('link', { name: 'Case 1' }).click()
@@ -155,8 +155,10 @@ test('a report plan is created, and what it writes lies in the directory', { ski
   await page.getByRole('button', { name: 'Create report plan' }).first().click()
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill('each_day')
-  await dialog.getByRole('button', { name: /^Write into/ }).click()
-  await page.getByRole('option', { name: /reports/ }).click()
+  await choose(
+    dialog.getByRole('button', { name: /^Write into/ }),
+    page.getByRole('option', { name: /reports/ }),
+  )
   await dialog.getByRole('button', { name: 'Create report plan' }).click()
   await page.getByRole('button', { name: 'Write now each_day' }).click()
   await shows(page, page.getByText('Completed', { exact: true }))
@@ -205,8 +207,10 @@ test(
     await page.getByRole('button', { name: 'Validators of weekly' }).click()
     await dialog.getByRole('button', { name: 'Add validator' }).click()
     await dialog.getByLabel('Name of validator 2').fill('count')
-    await dialog.getByRole('button', { name: /^Looks at, validator 2/ }).click()
-    await page.getByRole('option', { name: 'How many there are' }).click()
+    await choose(
+      dialog.getByRole('button', { name: /^Looks at, validator 2/ }),
+      page.getByRole('option', { name: 'How many there are' }),
+    )
     await dialog.getByLabel('At least (optional)').fill('3')
     await dialog.getByRole('button', { name: 'Save' }).click()
     await dialog.waitFor({ state: 'detached' })
@@ -242,15 +246,17 @@ async function changesTestingPlan(): Promise<void> {
   await dialog.getByLabel('Start time').fill('04:15')
   await dialog.getByRole('radio', { name: 'Those that I choose' }).check()
   await dialog.getByRole('button', { name: /Vaults/ }).click()
-  await page.getByRole('option', { name: 'evidence' }).click()
+  await tick(page.getByRole('option', { name: 'evidence' }))
   await page.keyboard.press('Escape')
   await dialog.getByRole('button', { name: 'Save' }).click()
   await shows(page, page.getByText('Weekly on Sunday at 04:15, UTC'))
   await shows(page, page.getByRole('link', { name: 'evidence' }))
   await page.getByRole('button', { name: 'Add resources' }).click()
   await dialog.getByLabel('Name', { exact: true }).fill('databases')
-  await dialog.getByRole('button', { name: /^What/ }).click()
-  await page.getByRole('option', { name: 'PostgreSQL' }).click()
+  await choose(
+    dialog.getByRole('button', { name: /^What/ }),
+    page.getByRole('option', { name: 'PostgreSQL' }),
+  )
   await dialog.getByLabel(/^Keep what was restored/).fill('2')
   await dialog.getByRole('button', { name: 'Add resources' }).click()
   await shows(page, page.getByRole('row', { name: /^databases PostgreSQL All .* 2 hours/ }))

@@ -12,7 +12,7 @@ import type { ServerProcess } from '../../test/fixtures/server-process.ts'
 import { rgwMissing, startRgw } from '../../test/servers/ceph-rgw.ts'
 import type { RgwServer } from '../../test/servers/ceph-rgw.ts'
 import { postgresMissing } from '../../test/servers/postgres.ts'
-import { launch, missing, shows, signInWithKey } from './browser.ts'
+import { choose, launch, missing, shows, signInWithKey } from './browser.ts'
 import { backupEnded } from './filled.ts'
 import { goTo } from './screens.ts'
 
@@ -311,8 +311,10 @@ test(
     const superuser = dialog.getByRole('checkbox', { name: 'Accept a superuser as user' })
     assert.equal(await superuser.isChecked(), false)
     await superuser.check()
-    await dialog.getByRole('button', { name: /^Connection security/ }).click()
-    await page.getByRole('option', { name: 'Encrypted, certificate verified' }).click()
+    await choose(
+      dialog.getByRole('button', { name: /^Connection security/ }),
+      page.getByRole('option', { name: 'Encrypted, certificate verified' }),
+    )
     await dialog.getByLabel('Certificate authority (optional)').fill('-----BEGIN CERTIFICATE-----')
     const options = '--tls-mode verify-full --tls-ca-file FILE --allow-superuser --secret-file FILE'
     assert.equal(
@@ -320,8 +322,10 @@ test(
       options,
     )
     await dialog.getByLabel('Certificate authority (optional)').fill('')
-    await dialog.getByRole('button', { name: /^Connection security/ }).click()
-    await page.getByRole('option', { name: 'Not encrypted' }).click()
+    await choose(
+      dialog.getByRole('button', { name: /^Connection security/ }),
+      page.getByRole('option', { name: 'Not encrypted' }),
+    )
     await superuser.uncheck()
     await save.click()
     await shows(page, dialog.getByText(/password authentication failed/))

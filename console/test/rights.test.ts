@@ -8,7 +8,7 @@ import { makeRecoveryKit } from '../../src/keyring/recovery-kit.ts'
 import { fromBase32, totpCode, totpStep } from '../../src/lib/totp.ts'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
-import { launch, missing, shows, signInWithKey } from './browser.ts'
+import { choose, launch, missing, shows, signInWithKey, tick } from './browser.ts'
 import { ACCOUNT, fill } from './filled.ts'
 import type { Filled } from './filled.ts'
 import { goTo } from './screens.ts'
@@ -214,14 +214,18 @@ test(
     await page.getByRole('radio', { name: 'Include specific resource types' }).check()
     assert.ok(await page.getByRole('button', { name: 'Assign resources' }).isDisabled(), 'it selects nothing')
     const wiki = filled.resources.get('wiki') ?? ''
-    await page.getByRole('button', { name: /^Directory/ }).click()
-    await page.getByRole('option', { name: 'Those that I choose' }).click()
-    await choose('Chosen of the type Directory', 'WIK', 'wiki')
-    await choose('Excluded resources', 'phot', 'photos')
+    await choose(
+      page.getByRole('button', { name: /^Directory/ }),
+      page.getByRole('option', { name: 'Those that I choose' }),
+    )
+    await find('Chosen of the type Directory', 'WIK', 'wiki')
+    await find('Excluded resources', 'phot', 'photos')
     await page.getByRole('button', { name: 'Refine by a tag' }).click()
     await page.getByLabel('Tag key').fill('env')
-    await page.getByRole('button', { name: /Condition/ }).click()
-    await page.getByRole('option', { name: /^is not/ }).click()
+    await choose(
+      page.getByRole('button', { name: /Condition/ }),
+      page.getByRole('option', { name: /^is not/ }),
+    )
     await page.getByLabel('Tag value').fill('office')
     const preview = page.getByRole('grid', { name: 'What it selects now' })
     await shows(page, page.getByText('1 of 7 registered resources'))
@@ -232,8 +236,10 @@ test(
       preview.getByRole('row', { name: /^No photos Directory neither it nor a tag of it is assigned/ }),
     )
     await page.getByRole('radio', { name: 'Choose an IAM role' }).check()
-    await page.getByRole('button', { name: /IAM role/ }).click()
-    await page.getByRole('option', { name: /rds-backup/ }).click()
+    await choose(
+      page.getByRole('button', { name: /IAM role/ }),
+      page.getByRole('option', { name: /rds-backup/ }),
+    )
     await shows(page, page.getByText(/rights? (is|are) missing: it would fail/))
     const checked = page.getByRole('table', { name: 'Checked rights' })
     await shows(page, checked.getByRole('row', { name: /Denied.*elasticfilesystem:Backup.*file-system/ }))
@@ -277,14 +283,12 @@ test(
 )
 
 /** By a part of its name. */
-async function choose(field: string, part: string, name: string): Promise<void> {
+async function find(field: string, part: string, name: string): Promise<void> {
   await page.getByRole('button', { name: new RegExp(field) }).click()
   await page.getByPlaceholder('Find by name').filter({ visible: true }).fill(part)
   // The server looks for the name: the others go.
   await page.getByRole('option', { name: 'accounting' }).waitFor({ state: 'hidden' })
-  const option = page.getByRole('option', { name })
-  await shows(page, option)
-  await option.click()
+  await tick(page.getByRole('option', { name }))
   await page.getByRole('heading', { level: 1 }).click()
 }
 
