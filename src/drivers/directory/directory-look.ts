@@ -1,6 +1,7 @@
 import { closeSync, lstatSync, openSync, readdirSync } from 'node:fs'
 import { Pace } from './directory-forerunner.ts'
 import { libc } from './directory-libc.ts'
+import { nativeList } from './directory-list.ts'
 import * as layout from './directory-meta.ts'
 import { LIST_FLAGS, pathIn, reasonOf } from './directory-paths.ts'
 import { statAt, statOf } from './directory-stat.ts'
@@ -225,6 +226,8 @@ class Look {
 
 /** Names in the folder that `fd` holds, latin1, directories with a slash, sorted by bytes. */
 function sortedEntries(fd: number): string[] {
+  const listed = nativeList()?.(fd)
+  if (listed !== undefined) return listed.sort()
   const path = `/proc/self/fd/${fd}`
   try {
     const entries = readdirSync(path, { encoding: 'latin1', withFileTypes: true })
