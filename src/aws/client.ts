@@ -49,6 +49,8 @@ export interface CallOptions {
   /** PEM file of the authority that signed the server's certificate; the system's authorities when absent. */
   readonly caFile?: string | undefined
   readonly signal?: AbortSignal | undefined
+  /** Told what an answer warns of that has no member for it. */
+  readonly onWarning?: ((text: string) => void) | undefined
 }
 
 /** Calls one operation of the server that it was made for. */
@@ -97,7 +99,18 @@ export async function callService<S extends ServiceName, O extends OperationOf<S
   const scope = { region, service: model.metadata.signingName }
   const headers = credentials === undefined ? request.headers : sign(request, credentials, scope, Date.now())
   const received = await send(url, { ...request, headers }, options)
-  return readAnswer(model, operationModel, received) as OutputOf<S, O>
+  const output = readAnswer(model, operationModel, received) as OutputOf<S, O>
+  const warning = received.headers['x-roleback-warning']
+  if (typeof warning === 'string' && !('Warnings' in (output as object)))
+    options.onWarning?.(unescaped(warning))
+  return output
+}
+
+/** The other side of withWarnings(). */
+function unescaped(header: string): string {
+  return header.replaceAll(/\\u\{([0-9a-f]{1,6})\}/g, (_, hex: string) =>
+    String.fromCodePoint(Number.parseInt(hex, 16)),
+  )
 }
 
 async function send(url: URL, request: WireRequest, options: CallOptions): Promise<ReceivedAnswer> {

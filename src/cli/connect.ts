@@ -2,6 +2,7 @@ import { callerOf } from '../aws/client.ts'
 import type { Call, Credentials } from '../aws/client.ts'
 import { profileFrom } from './aws-profile.ts'
 import type { FoundProfile } from './aws-profile.ts'
+import { note } from './output.ts'
 import { CommandError, CommandUsageError } from './report.ts'
 
 /** Where a server listens unless told otherwise. */
@@ -26,6 +27,8 @@ export function unsignedClientFrom(env: NodeJS.ProcessEnv): Client {
   return clientOf(env, profileFrom(env), undefined)
 }
 
+const onWarning = (text: string): void => note(`warning: ${text}`)
+
 function clientOf(
   env: NodeJS.ProcessEnv,
   profile: FoundProfile,
@@ -34,7 +37,7 @@ function clientOf(
   const endpoint = endpointFrom(env, profile)
   const region = regionFrom(env, profile)
   const caFile = env['AWS_CA_BUNDLE'] ?? profile.settings['ca_bundle']
-  return { endpoint, region, call: callerOf(endpoint, credentials, region, { caFile }) }
+  return { endpoint, region, call: callerOf(endpoint, credentials, region, { caFile, onWarning }) }
 }
 
 /** @throws {CommandUsageError} Where AWS_ENDPOINT_URL is no URL. */

@@ -6,6 +6,10 @@ import type {
   SelectionMatch,
 } from '../aws/generated/roleback.ts'
 import type { Context } from '../context.ts'
+import type { PlanDocument } from '../plans/plan.ts'
+import { lockWarnings, vaultsOfRules } from '../plans/plan-locks.ts'
+import { lockOf } from '../plans/vault-lock.ts'
+import type { VaultLock } from '../plans/vault-lock.ts'
 import { matchSelection, selectionProblem, selectionWarnings } from '../plans/selection.ts'
 import type { SelectionDocument } from '../plans/selection.ts'
 import type { Page, PageRequest } from '../store/page.ts'
@@ -14,6 +18,7 @@ import { regionSettings } from '../store/region-settings.ts'
 import { findResource, listResources } from '../store/resources/resources.ts'
 import type { ResourceTable } from '../store/schema.ts'
 import { tagsOfAll } from '../store/identity/tags.ts'
+import { vaultsOfArns } from '../store/vaults/vaults.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { planOf } from './plans.ts'
 import { resourceLabel } from '../store/resources/resource-label.ts'
@@ -49,10 +54,25 @@ export async function previewBackupSelection(
       : { rows: await matchesOf(ctx, look, [await registered(ctx, input.ResourceArn)]) }
   return {
     Matches: rows,
-    Warnings: [...new Set(selections.flatMap((selection) => selectionWarnings(selection)))],
+    Warnings: [
+      ...new Set(selections.flatMap((selection) => selectionWarnings(selection))),
+      ...(input.BackupPlanId === undefined ? [] : await warningsOfLocks(ctx, input.BackupPlanId)),
+    ],
     ...(input.Count === true && (await countsOf(ctx, look))),
     NextToken: nextToken(ctx, list, next),
   }
+}
+
+/** What of a plan would fail by the locks that its vaults have now. */
+async function warningsOfLocks(ctx: Context, planId: string): Promise<readonly string[]> {
+  const { Rules } = JSON.parse((await planOf(ctx, planId)).document) as PlanDocument
+  const arnOf = (name: string): string => `arn:aws:backup:${ctx.region}:${ctx.accountId}:backup-vault:${name}`
+  const vaults = await vaultsOfArns(ctx.store.db, ctx.accountId, vaultsOfRules(Rules, arnOf))
+  const lockAt = (arn: string): VaultLock | undefined => {
+    const vault = vaults.get(arn)
+    return vault && lockOf(vault)
+  }
+  return lockWarnings(Rules, lockAt, arnOf)
 }
 
 async function selectionsToPreview(

@@ -3,7 +3,6 @@ import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import {
-  CreateBackupPlanCommand,
   CreateBackupVaultCommand,
   CreateLogicallyAirGappedBackupVaultCommand,
   DeleteBackupVaultCommand,
@@ -24,6 +23,7 @@ import {
   UpdateRecoveryPointLifecycleCommand,
 } from '@aws-sdk/client-backup'
 import type { BackupVaultEvent } from '@aws-sdk/client-backup'
+import { callerOf } from '../../src/aws/client.ts'
 import { DAY_MS, letServerRun, sealedIn, sealingDone, shiftWallClock } from '../fixtures/locks.ts'
 import {
   ALL_RIGHTS,
@@ -147,15 +147,20 @@ test('retention outside a lock’s limits is refused at the call, and fails the 
     ],
   )
   await backUpFor(BackupVaultName, 7)
-  // A plan may say what it likes: its jobs are held against the lock that the vault has when they run.
-  await backup.send(
-    new CreateBackupPlanCommand({
-      BackupPlan: {
-        BackupPlanName: 'short',
-        Rules: [{ RuleName: 'r', TargetBackupVaultName: BackupVaultName, Lifecycle: { DeleteAfterDays: 1 } }],
-      },
-    }),
-  )
+  // A plan may say what it likes: its jobs are held against the lock that the vault has when they run. Whoever makes it is told.
+  const warnings: string[] = []
+  const call = callerOf(world.url, world.rootKey, world.region, { onWarning: (text) => warnings.push(text) })
+  const { BackupVaultArn = '' } = await describe(BackupVaultName)
+  const { BackupPlanId = '' } = await call('backup', 'CreateBackupPlan', {
+    BackupPlan: {
+      BackupPlanName: 'short',
+      Rules: [{ RuleName: 'r', TargetBackupVaultName: BackupVaultName, Lifecycle: { DeleteAfterDays: 1 } }],
+    },
+  })
+  const warning = `Rule r: its backups into ${BackupVaultArn} would fail: the retention period of 1 days is shorter than the minimum retention period of 7 days of the backup vault's lock`
+  assert.deepEqual(warnings, [warning])
+  const preview = await call('roleback', 'PreviewBackupSelection', { BackupPlanId })
+  assert.deepEqual(preview.Warnings, [warning])
 })
 
 test('what AWS does not take for a lock is refused with the member’s name', async () => {

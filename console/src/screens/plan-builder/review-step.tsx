@@ -60,15 +60,32 @@ export function ReviewStep({ draft, onChange, command, present }: ReviewProps): 
 /** What the server would refuse, before it does. */
 function Check({ draft }: { readonly draft: Draft }): ReactNode {
   const asked = useDeferredValue(JSON.stringify(planOf(draft)))
-  const { error, isSuccess } = useQuery({
+  const { error, data: warning } = useQuery({
     queryKey: ['plan check', asked],
     queryFn: async () => {
-      await backup.send(new GetBackupPlanFromJSONCommand({ BackupPlanTemplateJson: asked }))
-      return true
+      const command = new GetBackupPlanFromJSONCommand({ BackupPlanTemplateJson: asked })
+      let warning = ''
+      command.middlewareStack.add(
+        (next) => async (args) => {
+          const result = await next(args)
+          const { headers } = result.response as { readonly headers: Readonly<Record<string, string>> }
+          warning = headers['x-roleback-warning'] ?? ''
+          return result
+        },
+        { step: 'deserialize' },
+      )
+      await backup.send(command)
+      return warning
     },
   })
   if (error !== null) return <Problem error={error} what="have this plan as it is" />
-  return isSuccess ? <Alert type="success">The server takes this plan as it is.</Alert> : null
+  if (warning === undefined) return null
+  if (warning === '') return <Alert type="success">The server takes this plan as it is.</Alert>
+  return (
+    <Alert type="warning" header="The server takes this plan, and not all of it would work">
+      {warning}
+    </Alert>
+  )
 }
 
 function Tags({ draft: { tags } }: { readonly draft: Draft }): ReactNode {
