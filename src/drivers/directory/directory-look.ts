@@ -1,8 +1,9 @@
-import { closeSync, lstatSync, openSync, readdirSync } from 'node:fs'
+import { lstatSync, readdirSync } from 'node:fs'
 import { Pace } from './directory-forerunner.ts'
 import { libc } from './directory-libc.ts'
 import { nativeList } from './directory-list.ts'
 import * as layout from './directory-meta.ts'
+import { closeAt, openAt } from './directory-open.ts'
 import { LIST_FLAGS, pathIn, reasonOf } from './directory-paths.ts'
 import { statAt, statOf } from './directory-stat.ts'
 import type { Status } from './directory-stat.ts'
@@ -108,7 +109,7 @@ class Look {
 
   #leave(): void {
     const { fd } = this.#open.pop() as Folder
-    if (fd !== this.#options.root) closeSync(fd)
+    if (fd !== this.#options.root) closeAt(fd)
   }
 
   /** Begins a folder, which is left when its entries have been gone through. */
@@ -132,13 +133,13 @@ class Look {
     this.#pace.begin()
     let fd: number
     try {
-      fd = openSync(pathIn(parent, name), LIST_FLAGS)
+      fd = openAt(parent, name, LIST_FLAGS)
     } catch (error) {
       return yield* this.#closedFolder(parent, entry, settledBefore, error)
     }
     const stat = statOf(fd)
     if (this.#isHere(stat)) return yield* this.#folder(entry, { fd, stat }, settledBefore)
-    closeSync(fd)
+    closeAt(fd)
     yield this.#item('item', entry, layout.DIRECTORY, stat, parent, settledBefore)
     yield this.#problem(
       entry,

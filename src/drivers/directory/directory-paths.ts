@@ -24,6 +24,26 @@ export function pathIn(fd: number, name: string): string | Buffer {
   return ASCII.test(name) ? path : bytesOf(path)
 }
 
+/** The longest name that Linux file systems take, in bytes. */
+const MAX_NAME_BYTES = 255
+
+export const cNameRoom = (): Buffer => Buffer.alloc(MAX_NAME_BYTES + 1)
+
+/**
+ * Writes a name for the C library, with NUL behind it.
+ * @param into From `cNameRoom`. @returns Whether it can be the name of something.
+ */
+export function writeCName(name: string, into: Buffer): boolean {
+  if (name.length > MAX_NAME_BYTES) return false
+  for (let i = 0; i < name.length; i++) {
+    const byte = name.charCodeAt(i)
+    if (byte === 0) return false
+    into[i] = byte
+  }
+  into[name.length] = 0
+  return true
+}
+
 /** The same for the C library: bytes that end with NUL. */
 export const cPathIn = (fd: number, name: string): Buffer => bytesOf(`/proc/self/fd/${fd}/${name}\0`)
 
@@ -50,46 +70,6 @@ export function openPath(path: string, flags: number): number {
     }
   }
   return fd
-}
-
-/** Descriptors of one folder and of those above it, moved from folder to folder; neighbours share what is open already. */
-export class OpenFolders {
-  readonly #root: number
-  readonly #names: string[] = []
-  readonly #fds: number[] = []
-  /** Of the folder that is open now; undefined where opening failed on the way. */
-  #key: string | undefined = '/'
-
-  /** Takes over `root`. */
-  constructor(root: number) {
-    this.#root = root
-  }
-
-  /** Descriptor of the folder with `key` ("/", "/a/"), valid until the next call. */
-  enter(key: string): number {
-    if (key === this.#key) return this.#fds.at(-1) ?? this.#root
-    const wanted = key.slice(1).split('/').slice(0, -1)
-    let shared = 0
-    while (shared < this.#names.length && this.#names[shared] === wanted[shared]) shared++
-    this.#leave(shared)
-    for (const name of wanted.slice(shared)) {
-      this.#fds.push(openSync(pathIn(this.#fds.at(-1) ?? this.#root, name), PASS_FLAGS))
-      this.#names.push(name)
-    }
-    this.#key = key
-    return this.#fds.at(-1) ?? this.#root
-  }
-
-  close(): void {
-    this.#leave(0)
-    closeSync(this.#root)
-  }
-
-  #leave(depth: number): void {
-    for (const fd of this.#fds.splice(depth)) closeSync(fd)
-    this.#names.length = this.#fds.length
-    this.#key = undefined
-  }
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
-import { closeSync } from 'node:fs'
 import { Pace } from './directory-forerunner.ts'
 import type { Libc } from './directory-libc.ts'
+import { closeAt } from './directory-open.ts'
 
 /**
  * Opens files ahead of the one that is read and has the disk bring their bytes meanwhile, as long as files come from a disk and not
@@ -65,7 +65,7 @@ export class ReadAhead {
   }
 
   close(): void {
-    for (const fd of this.#opened.splice(0)) if (fd >= 0) closeSync(fd)
+    for (const fd of this.#opened.splice(0)) if (fd >= 0) closeAt(fd)
     this.#tasks = []
   }
 

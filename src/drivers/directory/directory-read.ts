@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import { libc } from './directory-libc.ts'
 import type { Libc } from './directory-libc.ts'
+import { OpenFolders } from './directory-folders.ts'
 import {
   DEVICE_END,
   FILE,
@@ -12,7 +13,8 @@ import {
   kindOfMode,
   splitKey,
 } from './directory-meta.ts'
-import { LIST_FLAGS, OpenFolders, openPath, pathIn, reasonOf } from './directory-paths.ts'
+import { closeAt, openAt } from './directory-open.ts'
+import { LIST_FLAGS, openPath, reasonOf } from './directory-paths.ts'
 import { ReadAhead } from './directory-read-ahead.ts'
 import { statOf } from './directory-stat.ts'
 import type { Status } from './directory-stat.ts'
@@ -125,14 +127,14 @@ export class FileReader implements ThreadReader {
     const { folder, name } = splitKey(task.toString('latin1', READ_TASK_BYTES), false)
     try {
       this.#folders ??= new OpenFolders(openPath(this.#path, LIST_FLAGS))
-      return fs.openSync(pathIn(this.#folders.enter(folder), name), READ_FLAGS)
+      return openAt(this.#folders.enter(folder), name, READ_FLAGS)
     } catch (cause) {
       throw new ItemError(`Cannot open the file: ${reasonOf(cause)}`, { cause })
     }
   }
 
   #close(): void {
-    if (this.#fd >= 0) fs.closeSync(this.#fd)
+    if (this.#fd >= 0) closeAt(this.#fd)
     this.#fd = -1
   }
 }

@@ -5,7 +5,7 @@ import { libc } from './directory-libc.ts'
 import * as layout from './directory-meta.ts'
 import type { TreeMeta } from './directory-meta.ts'
 import { LIST_FLAGS, cPathIn, isFatal, pathIn, reasonOf } from './directory-paths.ts'
-import type { OpenFolders } from './directory-paths.ts'
+import type { OpenFolders } from './directory-folders.ts'
 import { WHOLE_ITEM_BYTES } from '../driver.ts'
 import type { ItemProblem, PointReader, StoredItem } from '../driver.ts'
 

@@ -10,7 +10,7 @@ import {
   TIMES_AT,
   fixedPart,
 } from './directory-meta.ts'
-import { pathIn } from './directory-paths.ts'
+import { cNameRoom, pathIn, writeCName } from './directory-paths.ts'
 
 /**
  * What stands under a name in an open folder, or is open itself. statx(2) takes the folder's descriptor: node:fs has only the way
@@ -34,7 +34,6 @@ type Look = (fd: number, name: string) => Status | undefined
 const SIGNATURES = {
   statx: { arguments: ['i32', 'buffer', 'i32', 'u32', 'buffer'], return: 'i32' },
 } as const
-const MAX_NAME_BYTES = 255
 const STATX_BYTES = 256
 const BASIC_STATS = 0x7ff
 /** AT_SYMLINK_NOFOLLOW and AT_NO_AUTOMOUNT: what lstat(2) does. */
@@ -84,14 +83,14 @@ const statusOf = (stat: BigIntStats): Status => ({
 export function nativeLook(): Look | undefined {
   const calls = nativeFunctions(SIGNATURES)
   if (calls === undefined) return undefined
-  const path = Buffer.alloc(MAX_NAME_BYTES + 1)
+  const path = cNameRoom()
   const answer = Buffer.alloc(STATX_BYTES)
   const found = viewOf(answer)
   const fixed = Buffer.alloc(FIXED_BYTES)
   const into = viewOf(fixed)
   const status = { fixed, mode: 0, sizeBytes: 0, blocks: 0, ctimeMs: 0 }
   return (fd, name) => {
-    if (!terminate(name, path)) return undefined
+    if (!writeCName(name, path)) return undefined
     const flags = name === '' ? FLAGS | OF_DESCRIPTOR : FLAGS
     if (calls.statx(fd, path, flags, BASIC_STATS, answer) !== 0) return undefined
     if ((found.getUint32(0, true) & BASIC_STATS) !== BASIC_STATS) return undefined
@@ -105,18 +104,6 @@ export function nativeLook(): Look | undefined {
 }
 
 const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView => new DataView(buffer, byteOffset, length)
-
-/** @returns Whether it can be the name of something. */
-function terminate(name: string, path: Buffer): boolean {
-  if (name.length > MAX_NAME_BYTES) return false
-  for (let i = 0; i < name.length; i++) {
-    const byte = name.charCodeAt(i)
-    if (byte === 0) return false
-    path[i] = byte
-  }
-  path[name.length] = 0
-  return true
-}
 
 /** From a `struct statx`. @returns False where a time does not go into its place. */
 function writeFixed(found: DataView, into: DataView): boolean {

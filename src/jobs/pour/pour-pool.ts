@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { portsIn } from '../../blobs/open.ts'
+import { closeLeft, descriptorMemory } from '../../lib/descriptors.ts'
 import { ByteReader } from '../../vault/format/binary.ts'
 import type { FinishedPack } from '../../vault/format/pack.ts'
 import { fromCrossed } from '../thread-errors.ts'
 import { decodeResult } from './pour-wire.ts'
-import type { FromPort, FromThread, ItemResult, PourSetup, ToThread } from './pour-wire.ts'
+import type { FromPort, FromThread, ItemResult, PourSetup, ThreadSetup, ToThread } from './pour-wire.ts'
 import type { PourSteps } from './pour-steps.ts'
 
 /** Somebody who takes messages and answers each task in order: a thread, or this one. */
@@ -32,7 +33,8 @@ export function defaultThreads(): number {
 /** In a thread of its own. @param setup Made anew for each: ports in it go to the thread. */
 export function threadWorker(setup: () => PourSetup): StartWorker {
   return (onReply) => {
-    const workerData = setup()
+    const descriptors = descriptorMemory()
+    const workerData: ThreadSetup = { ...setup(), descriptors }
     const worker = new Worker(new URL('./pour-thread.ts', import.meta.url), {
       workerData,
       transferList: [workerData, workerData.source].flatMap((at) => (at ? portsIn(at.location) : [])),
@@ -43,6 +45,7 @@ export function threadWorker(setup: () => PourSetup): StartWorker {
     )
     worker.on('error', (error) => onReply({ kind: 'failed', error: error as Error }))
     worker.on('exit', (code) => {
+      closeLeft(descriptors)
       if (code !== 0) onReply({ kind: 'failed', error: new Error(`A pour thread ended with code ${code}`) })
     })
     return {

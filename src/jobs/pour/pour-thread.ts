@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { openBlobStore } from '../../blobs/open.ts'
+import { noteDescriptorsIn } from '../../lib/descriptors.ts'
 import { ChunkIndex } from '../../vault/chunks/chunk-index.ts'
 import { VaultKeys } from '../../vault/keys.ts'
 import { collector } from '../collector.ts'
@@ -9,7 +10,7 @@ import type { SourceVault } from './pour-chunks.ts'
 import { THREAD_HALVES } from './pour-halves.ts'
 import { backupSteps, copySteps, restoreSteps } from './pour-steps.ts'
 import type { PourSteps } from './pour-steps.ts'
-import type { FromPort, FromThread, PourSetup, ToThread } from './pour-wire.ts'
+import type { FromPort, FromThread, PourSetup, ThreadSetup, ToThread } from './pour-wire.ts'
 
 /**
  * One pour thread: joins a driver's synchronous half and the vault. It shares nothing with its like but the tables of chunks; each
@@ -19,7 +20,8 @@ import type { FromPort, FromThread, PourSetup, ToThread } from './pour-wire.ts'
 const COLLECT_AFTER_BYTES = { backup: 6 * 1024 * 1024, copy: 6 * 1024 * 1024, restore: 16 * 1024 * 1024 }
 
 const port = parentPort as MessagePort
-const setup = workerData as PourSetup
+const setup = workerData as ThreadSetup
+noteDescriptorsIn(setup.descriptors)
 const parts = {
   ...setup,
   ...vaultOf(setup),

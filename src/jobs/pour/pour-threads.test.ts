@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -93,10 +93,24 @@ test('a nasty tree goes through two threads into a vault on disk and back', asyn
   assert.deepEqual(readdirSync(join(disk.path, 'vault', 'tmp')), [])
 })
 
-test('a backup that is stopped ends its threads and leaves no unfinished files', async () => {
+/** What this process has open below `path`. */
+function openBelow(path: string): string[] {
+  return readdirSync('/proc/self/fd')
+    .map((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`)
+      } catch {
+        return '' // the one that listed them
+      }
+    })
+    .filter((at) => at.startsWith(path))
+}
+
+test('a backup that is stopped ends its threads and leaves no unfinished files and nothing open', async () => {
   using disk = diskCase()
   await using source = makeSource((path) => {
-    for (let i = 0; i < 40; i++) writeFileSync(join(path, String(i)), randomBytes(1024 * 1024))
+    mkdirSync(join(path, 'in'))
+    for (let i = 0; i < 40; i++) writeFileSync(join(path, 'in', String(i)), randomBytes(1024 * 1024))
   })
   const vault = await makeVault(disk.store, DEFAULT_CHUNK_SIZES)
   const controller = new AbortController()
@@ -117,6 +131,7 @@ test('a backup that is stopped ends its threads and leaves no unfinished files',
   await pouring.abort()
   assert.deepEqual(readdirSync(join(disk.path, 'vault', 'tmp')), [])
   assert.deepEqual((await vault.listPoints()).points, [])
+  assert.deepEqual(openBelow(source.path), [])
 })
 
 test('a full disk that a pour thread meets is told as one', async (t) => {

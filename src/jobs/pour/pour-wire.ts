@@ -1,5 +1,6 @@
 import type { Connection } from '../../drivers/driver.ts'
 import type { ResourceType } from '../../kinds/kind.ts'
+import type { DescriptorMemory } from '../../lib/descriptors.ts'
 import type { BlobLocation } from '../../blobs/blob-store.ts'
 import { ByteReader, ByteWriter } from '../../vault/format/binary.ts'
 import type { IndexMemory } from '../../vault/chunks/chunk-index.ts'
@@ -28,6 +29,11 @@ export interface PourSetup {
   readonly tag: string
   /** Of copies: the vault that is read. */
   readonly source?: Pick<PourSetup, 'location' | 'vaultId' | 'vaultKey' | 'index'>
+}
+
+/** A setup as it crosses. */
+export interface ThreadSetup extends PourSetup {
+  readonly descriptors: DescriptorMemory
 }
 
 export type ToThread =

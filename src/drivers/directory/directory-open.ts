@@ -1,0 +1,43 @@
+import { closeSync, openSync } from 'node:fs'
+import { forgetDescriptor, mayOpen, noteDescriptor } from '../../lib/descriptors.ts'
+import { nativeFunctions } from '../../lib/native.ts'
+import type { NativeFunctions } from '../../lib/native.ts'
+import { cNameRoom, pathIn, writeCName } from './directory-paths.ts'
+
+/**
+ * Opens what stands under a name in an open folder. openat(2) takes the folder's descriptor itself: node:fs has only the way through
+ * `/proc/self/fd`, which costs the kernel as much as opening a file. Where node:ffi is missing, and where openat() fails (it tells no
+ * reason), node:fs is asked.
+ */
+const SIGNATURES = {
+  openat: { arguments: ['i32', 'buffer', 'i32'], return: 'i32' },
+  close: { arguments: ['i32'], return: 'i32' },
+} as const
+/** Linux's O_CLOEXEC, which node:fs gives by itself: no child gets what is open here. */
+const CLOSE_ON_EXEC = 0o2000000
+
+let calls: NativeFunctions<typeof SIGNATURES> | undefined | 'unknown' = 'unknown'
+const path = cNameRoom()
+
+/**
+ * @param name Latin1, one character a byte, without a slash.
+ * @param flags Nothing is made: without O_CREAT.
+ * @returns A descriptor that this thread closes with `closeAt`. @throws What node:fs throws.
+ */
+export function openAt(folder: number, name: string, flags: number): number {
+  if (calls === 'unknown') calls = nativeFunctions(SIGNATURES)
+  if (calls !== undefined && mayOpen() && writeCName(name, path)) {
+    const fd = calls.openat(folder, path, flags | CLOSE_ON_EXEC)
+    if (fd >= 0) {
+      noteDescriptor(fd)
+      return fd
+    }
+  }
+  return openSync(pathIn(folder, name), flags)
+}
+
+/** Closes what openAt or node:fs opened in this thread. */
+export function closeAt(fd: number): void {
+  if (calls !== undefined && calls !== 'unknown' && forgetDescriptor(fd)) calls.close(fd)
+  else closeSync(fd)
+}
