@@ -16,6 +16,7 @@ import type { ServerFacts } from './context.ts'
 import { Console } from './http/console.ts'
 import { contextAs } from './http/perform.ts'
 import { checkTables, createHttpServer } from './http/server.ts'
+import { allTurns } from './http/turns.ts'
 import type { ServiceTables } from './http/perform.ts'
 import { Deliverer } from './events/deliver.ts'
 import { EventRouter } from './events/router.ts'
@@ -192,15 +193,18 @@ async function startOn(
     clock: systemClock,
     log,
   }
+  const turns = allTurns()
   const http = createHttpServer({
     ...call,
     facts,
     tables: TABLES,
     console: new Console(CONSOLE, { regions: facts.regions }, config.hostNames),
+    turns,
     tls: config.tls,
   })
   listen.port = await listening(http, config)
-  const metrics = await startMetrics(config, { store, clock: systemClock, log, version: VERSION })
+  const throttled = { ordinary: turns.ordinary.refused, costly: turns.costly.refused }
+  const metrics = await startMetrics(config, { store, clock: systemClock, log, throttled, version: VERSION })
   if (metricsListen !== undefined && metrics !== undefined) metricsListen.port = metrics.port
   const workers = [
     { runners: HEAVY, lane: 'heavy', concurrentJobs: config.concurrentJobs },
@@ -308,7 +312,7 @@ function ownEndpoints(config: Config): ServerFacts['ownEndpoints'] {
 
 async function startMetrics(
   { metrics }: Config,
-  tools: Pick<MetricsOptions, 'store' | 'clock' | 'log' | 'version'>,
+  tools: Pick<MetricsOptions, 'store' | 'clock' | 'log' | 'throttled' | 'version'>,
 ): Promise<{ readonly server: Server; readonly url: string; readonly port: number } | undefined> {
   if (metrics === undefined) return undefined
   const server = createMetricsServer({ ...tools, token: metrics.token, tls: metrics.tls })

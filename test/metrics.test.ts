@@ -5,15 +5,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
+import { AwsError } from '../src/aws/error.ts'
 import { ConfigError, loadConfig } from '../src/config.ts'
 import { exposition } from '../src/monitor/exposition.ts'
 import { fillSmallTree } from './fixtures/small-tree.ts'
 import {
+  allow,
   backUp,
   backUpWell,
   makeRole,
   makeVault,
   openWorld,
+  policy,
   registerDirectory,
   restore,
   until,
@@ -108,6 +111,20 @@ function bytesOnDisk(world: World, vault: string): number {
   return bytes
 }
 
+/** How many of so many costly calls of one principal at once the server has no room for, and says so in AWS's words. */
+async function throttledOf({ call }: World, count: number): Promise<number> {
+  const asked = { PolicyDocument: policy(allow('*')), PolicyType: 'IDENTITY' } as const
+  const all = await Promise.allSettled(
+    Array.from({ length: count }, () => call('roleback', 'ValidatePolicy', asked)),
+  )
+  const refusals = all.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+  for (const error of refusals) {
+    assert.ok(error instanceof AwsError)
+    assert.deepEqual([error.code, error.status, error.message], ['ThrottlingException', 400, 'Rate exceeded'])
+  }
+  return refusals.length
+}
+
 test('R23 metrics tell of jobs, resources, vaults and broken objectives, and of no secret', async () => {
   await using world = await openWorld({ metricsListen: '127.0.0.1:0' })
   const role = await makeRole(world, 'metrics-role', {
@@ -186,6 +203,7 @@ test('R23 metrics tell of jobs, resources, vaults and broken objectives, and of 
     Connection: { Path: world.scratch },
     IamRoleArn: await makeRole(world, 'blind', {}),
   })
+  const refused = await throttledOf(world, 300)
   const isBlind = async (): Promise<boolean> =>
     parse((await get(world.metricsUrl)).text).some(
       ({ name, labels, value }) =>
@@ -216,6 +234,8 @@ test('R23 metrics tell of jobs, resources, vaults and broken objectives, and of 
     assert.equal(value('roleback_vault_stored_bytes', { vault }), bytesOnDisk(world, vault), vault)
   assert.equal(value('roleback_oldest_queued_job_age_seconds'), 0)
   assert.equal(value('roleback_events_set_aside'), 0)
+  const throttled = { account_id: world.accountId, kind: 'costly' }
+  assert.deepEqual([value('roleback_requests_throttled_total', throttled), refused > 0], [refused, true])
   assert.equal(value('roleback_plan_last_run_timestamp_seconds', { plan: 'hourly' }), 0)
   for (const secret of [world.rootKey.secretAccessKey, world.rootKey.accessKeyId, world.dataDir, good.path])
     assert.ok(!text.includes(secret), secret)

@@ -10,6 +10,8 @@ interface Authorised<Ctx, In> {
   readonly action?: string
   /** The handler decides itself, since more than the caller's policies bear on it (sts:AssumeRole asks the trust policy). */
   readonly decidedByHandler?: true
+  /** It may hold the thread for a large part of a second: of an account hardly any are worked on at a time. */
+  readonly isCostly?: true
 }
 
 export interface Operation<Ctx, In, Out> extends Authorised<Ctx, In> {

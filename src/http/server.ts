@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerOptions as HttpServerOptions, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
+import type { Principal } from '../access/principal.ts'
 import { answer, answerError, withWarnings } from '../aws/answer.ts'
 import { AwsError } from '../aws/error.ts'
 import {
@@ -36,6 +37,8 @@ import { contextOf, perform } from './perform.ts'
 import type { AnyEntry, AnyUnsigned, ServiceTables } from './perform.ts'
 import { ClientGoneError, RequestReader } from './read-request.ts'
 import { isForSns, serveSns } from './sns.ts'
+import { TooManyRequestsError } from './turns.ts'
+import type { AllTurns } from './turns.ts'
 import { isUnsigned, routeUnsigned } from './unsigned.ts'
 
 /**
@@ -52,6 +55,7 @@ export interface HttpOptions {
   readonly facts: ServerFacts
   readonly tables: ServiceTables
   readonly console: Console
+  readonly turns: AllTurns
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
 }
 
@@ -163,7 +167,8 @@ async function respond(
   const request = await options.bodies.read(incoming)
   const unsigned = routeUnsigned(options.tables, request)
   told.model = unsigned?.model ?? serviceSignedAs(scopeOf(request) ?? '', request.rawTarget)
-  if (told.model === undefined) throw missingToken(undefined)
+  const { model } = told
+  if (model === undefined) throw missingToken(undefined)
   const { store, serverKey, clock } = options
   const now = clock.now()
   const region = regionOf(options.facts, request)
@@ -171,33 +176,53 @@ async function respond(
     unsigned === undefined
       ? await authenticate(
           { db: store.db, serverKey, region, regions: options.facts.regions, now },
-          told.model,
+          model,
           request,
         )
       : undefined
   told.principal = principal?.arn
-  const routed = unsigned ?? route(told.model, request)
+  const routed = unsigned ?? route(model, request)
   told.operation = routed.operation.name
-  const input = parseInput(routed, request)
   const entry = entryOf(options.tables, routed)
   const call = unsignedContextOf(options, incoming, { requestId, region, now })
+  const known = { call, routed, entry, principal, userAgent: incoming.headers['user-agent'] }
+  if (principal === undefined) return await answered(options, known, request)
+  const turns = options.turns['isCostly' in entry ? 'costly' : 'ordinary']
+  return await turns.run(principal, request.body.length, () => answered(options, known, request))
+}
+
+interface Known {
+  readonly call: UnsignedContext
+  readonly routed: Routed
+  readonly entry: AnyEntry | AnyUnsigned
+  readonly principal: Principal | undefined
+  readonly userAgent: string | undefined
+}
+
+async function answered(
+  { tables, tls }: HttpOptions,
+  { call, routed, entry, principal, userAgent }: Known,
+  request: WireRequest,
+): Promise<WireResponse> {
+  const input = parseInput(routed, request)
+  const { requestId } = call
   if ('unsigned' in entry) return answer(routed, await performUnsigned(call, routed, entry, input), requestId)
-  if (principal === undefined) throw missingToken(told.model)
+  if (principal === undefined) throw missingToken(routed.model)
   const gate: GateRequest = {
-    store,
+    store: call.store,
     principal,
     requestId,
-    service: told.model.metadata.name,
-    now,
-    region,
+    service: routed.model.metadata.name,
+    now: call.now,
+    region: call.region,
     sourceIp: call.sourceIp,
-    userAgent: incoming.headers['user-agent'],
-    isSecure: options.tls !== undefined,
-    accessDeniedCode: accessDeniedCode(told.model),
+    userAgent,
+    isSecure: tls !== undefined,
+    accessDeniedCode: accessDeniedCode(routed.model),
     granted: [],
   }
   const warnings: string[] = []
-  const ctx = contextOf(call, gate, options.tables, (text) => void warnings.push(text))
+  const ctx = contextOf(call, gate, tables, (text) => void warnings.push(text))
   return withWarnings(answer(routed, await perform(ctx, gate, routed, entry, input), requestId), warnings)
 }
 
@@ -244,7 +269,8 @@ function asAwsError(options: HttpOptions, told: Told, error: unknown, requestId:
   if (error instanceof AwsError) return error
   if (error instanceof InvalidCursorError)
     return malformed(told.model, 'The page token is not one of this list')
-  if (error instanceof TooManyPasswordsError) return throttled(told.model)
+  if (error instanceof TooManyPasswordsError || error instanceof TooManyRequestsError)
+    return throttled(told.model)
   if (error instanceof ClientGoneError) return internalFailure(told.model, requestId)
   options.log.error('request failed', {
     requestId,

@@ -55,8 +55,8 @@ export const simulation: Pick<
   | 'GetContextKeysForPrincipalPolicy'
   | 'GetContextKeysForCustomPolicy'
 > = {
-  SimulatePrincipalPolicy: { ...on(policySource), handler: simulatePrincipalPolicy },
-  SimulateCustomPolicy: { resource: anyResource, handler: simulateCustomPolicy },
+  SimulatePrincipalPolicy: { ...on(policySource), isCostly: true, handler: simulatePrincipalPolicy },
+  SimulateCustomPolicy: { resource: anyResource, isCostly: true, handler: simulateCustomPolicy },
   GetContextKeysForPrincipalPolicy: {
     ...on(policySource),
     handler: async (ctx, input) => {

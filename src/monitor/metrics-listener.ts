@@ -9,6 +9,7 @@ import type { Log } from '../lib/log.ts'
 import type { Store } from '../store/store.ts'
 import { EXPOSITION_TYPE, exposition } from './exposition.ts'
 import { collectMetrics } from './metrics.ts'
+import type { Throttled } from './metrics.ts'
 
 /** Scrapes within so long get the same answer: whoever may scrape must not load the store with it. In milliseconds. */
 const KEEP_MS = 5_000
@@ -19,6 +20,8 @@ export interface MetricsOptions {
   readonly clock: Clock
   readonly log: Log
   readonly version: string
+  /** Requests that this process refused, by kind and account. */
+  readonly throttled: Throttled
   /** What scrapers must show as bearer token; undefined on loopback, where none is asked for. */
   readonly token: string | undefined
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
@@ -84,12 +87,12 @@ function isLoopbackName(host: string | undefined): boolean {
   return /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/i.test(host ?? '')
 }
 
-function scraper({ store, clock, version }: MetricsOptions): () => Promise<string> {
+function scraper({ store, clock, ...process }: MetricsOptions): () => Promise<string> {
   let kept: { readonly at: number; readonly text: Promise<string> } | undefined
   return async () => {
     const at = clock.monotonic()
     if (kept !== undefined && at - kept.at < KEEP_MS) return await kept.text
-    const text = collectMetrics(store, version, clock.now()).then(exposition)
+    const text = collectMetrics(store, process, clock.now()).then(exposition)
     kept = { at, text }
     text.catch(() => (kept = undefined))
     return await text

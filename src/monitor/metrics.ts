@@ -24,8 +24,15 @@ const MAX_SERIES = 10_000
 
 const SECOND = 1_000
 
+/** Requests refused since the start, by kind and account. */
+export type Throttled = Readonly<Record<string, ReadonlyMap<string, number>>>
+
 /** What the operator's monitoring reads: of all accounts, names and numbers, no secret among them. */
-export async function collectMetrics(store: Store, version: string, now: number): Promise<readonly Family[]> {
+export async function collectMetrics(
+  store: Store,
+  { version, throttled }: { readonly version: string; readonly throttled: Throttled },
+  now: number,
+): Promise<readonly Family[]> {
   const { db } = store
   const resources = await resourceMeasures(db, MAX_SERIES + 1)
   const vaults = await vaultMeasures(db, MAX_SERIES + 1)
@@ -114,6 +121,13 @@ export async function collectMetrics(store: Store, version: string, now: number)
         labels: { account_id: plans.get(planId)?.account_id ?? '', plan_id: planId, outcome },
         value: count,
       })),
+    ),
+    counter(
+      'roleback_requests_throttled_total',
+      'Requests that this server refused since its start, because too many of their account waited.',
+      Object.entries(throttled).flatMap(([kind, counts]) =>
+        [...counts].map(([account_id, value]) => ({ labels: { account_id, kind }, value })),
+      ),
     ),
     gauge(
       'roleback_events_set_aside',

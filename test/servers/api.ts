@@ -10,6 +10,7 @@ import { prepareServer } from '../../src/cli/server/first-start.ts'
 import { loadConfig } from '../../src/config.ts'
 import { Console } from '../../src/http/console.ts'
 import { createHttpServer } from '../../src/http/server.ts'
+import { allTurns } from '../../src/http/turns.ts'
 import type { ServiceTables } from '../../src/http/perform.ts'
 import { iam } from '../../src/iam/operations.ts'
 import { iamToolbox } from '../../src/iam/toolbox.ts'
@@ -86,6 +87,7 @@ export async function startApiServer(given?: Store): Promise<ApiServer> {
     },
     tables: TABLES,
     console: new Console('', { regions: [REGION] }, []),
+    turns: allTurns(),
     tls: undefined,
   })
   await new Promise<void>((resolve) => void http.listen(0, '127.0.0.1', resolve))
