@@ -30,6 +30,7 @@ POINT is an id from the list, or the ARN of a recovery point. TARGET must not ex
 
   --kit FILE               the recovery kit
   --passphrase-file FILE   its passphrase; without this it is asked for
+  --vault-id ID            the vault's id, where vault.json is lost or damaged and the directory is not called by it
   --json                   prints one JSON value instead of text
   --number N               of the identity export; the newest without it
   --secrets                prints passwords and keys with the identities, in base64
@@ -55,9 +56,21 @@ export class Damage extends Error {
   }
 }
 
+class NewerVersion extends Damage {}
+
 /** The command cannot begin: exit code 2. */
 export class CannotBegin extends Error {
   name = 'CannotBegin'
+}
+
+/** Of a folder that may be no vault at all. */
+class Unreadable extends CannotBegin {
+  constructor(directory, cause) {
+    const why = cause.code ?? cause.message
+    super(`"${printable(directory)}" is no vault: vault.json cannot be read (${why})`)
+    this.blob = 'vault.json'
+    this.reason = `it cannot be read (${why})`
+  }
 }
 
 /** An item that cannot be restored as it is; the others can. */
@@ -282,36 +295,18 @@ const CACHE_BYTES = 64 * MiB
 /** Vault keys that one vault may have had. */
 const MAX_KEYS = 99
 
-/** Opens the header and the vault key. */
-export function openVault(directory, kit) {
+/**
+ * Opens the header and the vault key. Where the header is lost or damaged, the vault's id is the one given, else what the folder is called:
+ * a wrapping opens with the right one only, and nothing else of the header is needed. Its damage is named then.
+ */
+export function openVault(directory, kit, givenId) {
   const readSmall = (name) => {
     const file = path.join(directory, name)
     if (fs.statSync(file).size > MiB) throw new Damage(name, 'it is far too long')
     return fs.readFileSync(file)
   }
-  let header
-  try {
-    header = readSmall('vault.json')
-  } catch (error) {
-    if (error instanceof Damage) throw error
-    throw new CannotBegin(
-      `"${printable(directory)}" is no vault: vault.json cannot be read (${error.code ?? error.message})`,
-    )
-  }
-  const end = header.indexOf(10)
-  const line = header.subarray(0, Math.max(end, 0))
-  if (end < 0 || !/^[0-9a-f]{64}\n$/.test(header.subarray(end + 1).toString('latin1'))) {
-    throw new Damage('vault.json', 'it is not a line of JSON and a line with a checksum')
-  }
-  const { format, version, vaultId } = parseJson(line, 'vault.json')
-  if (format !== 'roleback-vault' || version !== 1) {
-    throw new Damage(
-      'vault.json',
-      `it is of format ${printable(JSON.stringify(format))}, version ${printable(JSON.stringify(version))}; this program reads "roleback-vault", version 1`,
-    )
-  }
-  if (typeof vaultId !== 'string' || !/^[A-Za-z0-9-]{1,64}$/.test(vaultId))
-    throw new Damage('vault.json', 'its vaultId is none')
+  const { said, line, mac, problem } = readHeader(directory, readSmall)
+  if (problem instanceof NewerVersion && givenId === undefined) throw problem
 
   const name = wrappingName(kit, 1)
   const readWrapping = (wrapping) => {
@@ -327,6 +322,7 @@ export function openVault(directory, kit) {
     const others = list(directory, 'keys').flatMap(
       (file) => /^kit-([0-9a-f]{16})\.json$/.exec(file)?.[1] ?? [],
     )
+    if (others.length === 0 && problem !== undefined) throw problem
     throw new CannotBegin(
       `Recovery kit ${kit.kitId} does not open this vault: ${name} is not there. ` +
         (others.length === 0
@@ -334,19 +330,26 @@ export function openVault(directory, kit) {
           : `The vault is opened by recovery kit ${others.join(' or ')}`),
     )
   }
-  const keys = [undefined, unwrap(parseJson(bytes, name), name, kit, vaultId, 1)]
+  const { vaultId, key } = openFirstKey(parseJson(bytes, name), name, kit, {
+    ids: [givenId ?? said, path.basename(path.resolve(directory))],
+    problem,
+  })
+  const keys = [undefined, key]
   const keyDamage = openFurtherKeys(keys, readWrapping, kit, vaultId)
   const salt = Buffer.from(vaultId)
   const keyOf = (label, number = 1) => hkdf(keys[number], salt, `roleback-vault/1/${label}`)
   const check = crypto.createHmac('sha256', keyOf('header')).update(line).digest('hex')
-  if (check !== header.subarray(end + 1, end + 65).toString('latin1')) {
-    throw new Damage('vault.json', 'it was changed: its checksum under the vault key is wrong')
-  }
+  const headerDamage =
+    problem === undefined && check !== mac
+      ? new Damage('vault.json', 'it was changed: its checksum under the vault key is wrong')
+      : problem &&
+        new Damage('vault.json', `${problem.reason}; the vault was opened as "${vaultId}" without it`)
   return {
     directory,
     id: vaultId,
     kit,
     keyDamage,
+    openDamage: [headerDamage, keyDamage].filter((damage) => damage !== undefined),
     typeKeys: keys.map((key, number) => key && LABELS.map((label) => label && keyOf(label, number))),
     idKeys: [undefined, keyOf('data-id'), keyOf('meta-id')],
     places: LABELS.map((_, type) =>
@@ -358,6 +361,53 @@ export function openVault(directory, kit) {
     cache: new Map(),
     cachedBytes: 0,
   }
+}
+
+/** What the header says, or what is wrong with it. */
+function readHeader(directory, readSmall) {
+  const broken = (problem) => ({ line: Buffer.alloc(0), problem })
+  try {
+    const header = readSmall('vault.json')
+    const end = header.indexOf(10)
+    const line = header.subarray(0, Math.max(end, 0))
+    if (end < 0 || !/^[0-9a-f]{64}\n$/.test(header.subarray(end + 1).toString('latin1')))
+      return broken(new Damage('vault.json', 'it is not a line of JSON and a line with a checksum'))
+    const { format, version, vaultId } = parseJson(line, 'vault.json')
+    if (format !== 'roleback-vault' || version !== 1) {
+      return broken(
+        new NewerVersion(
+          'vault.json',
+          `it is of format ${printable(JSON.stringify(format))}, version ${printable(JSON.stringify(version))}; this program reads "roleback-vault", version 1`,
+        ),
+      )
+    }
+    if (!isVaultId(vaultId)) return broken(new Damage('vault.json', 'its vaultId is none'))
+    return { said: vaultId, line, mac: header.toString('latin1', end + 1, end + 65) }
+  } catch (error) {
+    if (error instanceof Damage) return broken(error)
+    return broken(new Unreadable(directory, error))
+  }
+}
+
+const isVaultId = (id) => typeof id === 'string' && /^[A-Za-z0-9-]{1,64}$/.test(id)
+
+/** The first key, under the first of the ids that its wrapping opens with. */
+function openFirstKey(wrapping, name, kit, { ids, problem }) {
+  let first
+  for (const vaultId of ids) {
+    if (!isVaultId(vaultId)) continue
+    try {
+      return { vaultId, key: unwrap(wrapping, name, kit, vaultId, 1) }
+    } catch (error) {
+      if (!(error instanceof Damage)) throw error
+      first ??= error
+    }
+  }
+  const { blob, reason } = problem ?? first
+  throw new Damage(
+    blob,
+    `${reason}. Give the vault's id with --vault-id: it is what the server calls the vault's folder. A copy of vault.json lies in the vault's cold storage, where it has one`,
+  )
 }
 
 /**
@@ -1182,7 +1232,7 @@ export function readIdentity(vault, number) {
     throw new CannotBegin(
       'No identity export lies in this vault: is it the system vault, whose directory is called system-…?',
     )
-  const passed = vault.keyDamage === undefined ? [] : [vault.keyDamage.message]
+  const passed = vault.openDamage.map(({ message }) => message)
   for (const folder of folders) {
     if (number !== undefined && Number(folder.slice(0, 8)) !== number) continue
     try {
@@ -1368,7 +1418,7 @@ export function verifyVault(vault, onProgress = () => {}) {
     if (!seen.has(line)) damage.push({ blob, reason })
     seen.add(line)
   }
-  if (vault.keyDamage !== undefined) report(vault.keyDamage)
+  vault.openDamage.forEach(report)
   const points = readPoints(vault)
   for (const point of points) point.damage.forEach(report)
   const index = readIndex(vault, report)
@@ -1600,7 +1650,7 @@ export function restorePoint(vault, wanted, target, onProgress = () => {}) {
   else if (type === 'RDS') restoreDatabase(run)
   else restoreObjects(run, type)
   const notes = [...run.notes].map(([text, count]) => text.replace('%', String(count)))
-  if (vault.keyDamage !== undefined) notes.push(vault.keyDamage.message)
+  notes.push(...vault.openDamage.map(({ message }) => message))
   if (packDamage.length > 0)
     notes.push(`${packDamage.length} damaged packs were met, the first: ${packDamage[0]}`)
   return {
@@ -2210,7 +2260,7 @@ function printList(vault, isJson) {
   const points = describePoints(all)
   const ofRecords = []
   const report = ({ blob, reason }) => ofRecords.push({ blob, reason })
-  if (vault.keyDamage !== undefined) report(vault.keyDamage)
+  vault.openDamage.forEach(report)
   const states = readRecords(vault, report)
   for (const point of all) if (!point.isDeleted) checkLockInHead(point, states, report)
   const { lock } = states.at(-1)
@@ -2342,6 +2392,7 @@ function parseCommand(args) {
       options: {
         kit: { type: 'string' },
         'passphrase-file': { type: 'string' },
+        'vault-id': { type: 'string' },
         json: { type: 'boolean' },
         number: { type: 'string' },
         secrets: { type: 'boolean' },
@@ -2359,6 +2410,8 @@ function parseCommand(args) {
   if (operands.length !== count)
     throw new CannotBegin(`${command} takes ${count} names, not ${operands.length}. See --help`)
   if (values.kit === undefined) throw new CannotBegin('Say where the recovery kit is: --kit recovery-kit.txt')
+  if (values['vault-id'] !== undefined && !isVaultId(values['vault-id']))
+    throw new CannotBegin('--vault-id takes the id of a vault: up to 64 letters, digits and -')
   if (values.number !== undefined && !/^[0-9]{1,8}$/.test(values.number))
     throw new CannotBegin('--number takes the number of an export')
   return {
@@ -2368,6 +2421,7 @@ function parseCommand(args) {
     isSecret: values.secrets === true,
     kit: values.kit,
     passphraseFile: values['passphrase-file'],
+    vaultId: values['vault-id'],
     isJson: values.json === true,
   }
 }
@@ -2391,7 +2445,7 @@ async function main(args) {
   }
   const kit = openKit(parseKit(text), await readPassphrase(command.passphraseFile))
   const [directory, ...rest] = command.operands
-  const vault = openVault(directory, kit)
+  const vault = openVault(directory, kit, command.vaultId)
   const onProgress = progressLine()
   if (command.command === 'identity') return printIdentity(vault, command)
   if (command.command === 'list') return printList(vault, command.isJson)

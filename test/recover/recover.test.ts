@@ -173,6 +173,44 @@ describe('recover.mjs', () => {
     assert.equal((await recover(['mend', vault])).code, 2)
   })
 
+  test('a vault whose header is lost or damaged opens by its id, which the wrapping proves', async () => {
+    const id = vault.split('/').at(-1) ?? ''
+    const copy = inScratch('no-header')
+    fs.cpSync(vault, copy, { recursive: true })
+    const header = join(copy, 'vault.json')
+    const whole = fs.readFileSync(header)
+    const newer = Buffer.from(whole.toString().replace('"version":1', '"version":7'))
+    const longer = Buffer.from(whole.toString().replace('"min":', '"min":1'))
+    const states: readonly (readonly [Buffer | undefined, string])[] = [
+      [undefined, 'it cannot be read (ENOENT)'],
+      [Buffer.alloc(0), 'it is not a line of JSON and a line with a checksum'],
+      [whole.subarray(0, 40), 'it is not a line of JSON and a line with a checksum'],
+      [newer, 'it is of format "roleback-vault", version 7'],
+      [longer, 'it was changed: its checksum under the vault key is wrong'],
+    ]
+    const reader = (await import(TOOL)) as Reader
+    const kit = openKit(reader)
+    for (const [bytes, why] of states) {
+      fs.rmSync(header, { force: true })
+      if (bytes !== undefined) fs.writeFileSync(header, bytes)
+      if (bytes !== longer) assert.throws(() => reader.openVault(copy, kit), /vault\.json/)
+      const { damage, points } = reader.verifyVault(reader.openVault(copy, kit, id))
+      assert.deepEqual([damage.length, points > 0], [1, true], why)
+      assert.ok(damage[0]?.blob === 'vault.json' && damage[0].reason.startsWith(why), why)
+      if (bytes !== longer)
+        assert.throws(() => reader.openVault(copy, kit, 'another'), /Give the vault's id with --vault-id/)
+    }
+    // Called as the server calls it.
+    const named = join(inScratch('named'), id)
+    fs.mkdirSync(inScratch('named'))
+    fs.renameSync(copy, named)
+    fs.rmSync(join(named, 'vault.json'))
+    const target = inScratch('without-header')
+    const restored = await recover(['restore', named, point, target])
+    assert.equal(restored.code, 0, restored.stderr)
+    assertSameShape(shapeOf(target), shapeOf(tree.path))
+  })
+
   test('R20 it opens nothing with a wrong passphrase, and says which kit a vault wants', async () => {
     const passphrase = inScratch('wrong-passphrase')
     fs.writeFileSync(passphrase, 'we5u3-quqnj-59rqn-pte7d-x9zc8-m3trt\n')

@@ -43,7 +43,7 @@ export interface Listed {
 export interface Reader {
   parseKit(text: string): object
   openKit(kit: object, passphrase: string): object
-  openVault(directory: string, kit: object): object
+  openVault(directory: string, kit: object, vaultId?: string): object
   verifyVault(vault: object): Verified
   restorePoint(vault: object, point: string, target: string): Restored
 }
