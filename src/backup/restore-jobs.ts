@@ -22,8 +22,8 @@ import type { Context } from '../context.ts'
 import { readRestoreMetadata } from '../kinds/restore-metadata.ts'
 import { kindOf } from './kind-of.ts'
 import { whyWaiting } from '../store/jobs/job-limits.ts'
-import type { NewJob } from '../store/jobs/jobs.ts'
-import { findJob, insertJob, jobBasics, listJobs } from '../store/jobs/jobs.ts'
+import type { LatestRestore, NewJob } from '../store/jobs/jobs.ts'
+import { findJob, insertJob, jobBasics, latestRestore, listJobs } from '../store/jobs/jobs.ts'
 import type { JobFilter } from '../store/jobs/jobs.ts'
 import { RESTORABLE } from '../store/points/recovery-points.ts'
 import { findRestoreTest, restoreTestsOf } from '../store/plans/restore-tests.ts'
@@ -34,6 +34,7 @@ import { percentDone } from './backup-jobs.ts'
 import { jobFilterOf } from './job-filter.ts'
 import { nextToken, pageOf } from './paging.ts'
 import { passRole } from './pass-role.ts'
+import { expectedMinutes } from './restore-estimate.ts'
 import { pointNamed } from './recovery-points.ts'
 
 interface RestoreResult {
@@ -120,7 +121,11 @@ export async function describeRestoreJob(
   const job = await restoreJob(ctx, input.RestoreJobId)
   const waits = await whyWaiting(ctx.store.db, job, ctx.now)
   const test = await findRestoreTest(ctx.store.db, job.job_id)
-  return { ...toRestoreJob(ctx, job, test), ...(waits !== undefined && { StatusMessage: waits }) }
+  const latest =
+    job.completed_at === null && job.resource_arn !== null && job.resource_unique_id !== null
+      ? await latestRestore(ctx.store.db, ctx, { arn: job.resource_arn, unique_id: job.resource_unique_id })
+      : undefined
+  return { ...toRestoreJob(ctx, job, test, latest), ...(waits !== undefined && { StatusMessage: waits }) }
 }
 
 export async function listRestoreJobs(
@@ -233,6 +238,7 @@ function toRestoreJob(
   ctx: Context,
   row: JobTable,
   test: RestoreTestTable | undefined,
+  latest?: LatestRestore,
 ): RestoreJobsListMember {
   const result = JSON.parse(row.result) as RestoreResult
   return {
@@ -249,6 +255,7 @@ function toRestoreJob(
     PercentDone: `${percentDone(row)}%`,
     BackupSizeInBytes: row.bytes_total ?? row.bytes_done,
     IamRoleArn: row.role_arn ?? undefined,
+    ExpectedCompletionTimeMinutes: expectedMinutes(row, ctx.now, latest),
     CreatedResourceArn: result.createdResourceArn,
     ResourceType: row.resource_type ?? undefined,
     IsParent: false,
