@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { callerOf } from '../src/aws/client.ts'
 import type { Call, Credentials } from '../src/aws/client.ts'
 import { calibration } from './calibration.ts'
-import { LAUNCHER_FLAGS } from './measure.ts'
+import { LAUNCHER_ENV, LAUNCHER_FLAGS } from './measure.ts'
 
 /**
  * Whole requests against a whole server (SQLite on disk, every record durable before its answer), the load made by another process on
@@ -40,6 +40,7 @@ export async function run(): Promise<void> {
     stdio: ['ignore', 'pipe', 'ignore'],
     env: {
       ...process.env,
+      ...LAUNCHER_ENV,
       ROLEBACK_ROOT_ACCESS_KEY_ID: ROOT.accessKeyId,
       ROLEBACK_ROOT_SECRET_ACCESS_KEY: ROOT.secretAccessKey,
     },

@@ -16,6 +16,8 @@ export interface Figure {
   readonly output: string
 }
 
+/** The environment that the launcher gives Node beside its cache of compiled code. */
+export const LAUNCHER_ENV: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1' }
 /** What the launcher gives Node before the program. */
 export const LAUNCHER_FLAGS: readonly string[] = [
   '--disable-warning=ExperimentalWarning',

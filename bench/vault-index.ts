@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { LAUNCHER_FLAGS, machine, measure, say } from './measure.ts'
+import { LAUNCHER_ENV, LAUNCHER_FLAGS, machine, measure, say } from './measure.ts'
 
 /** An index of fifty million chunks (6 TiB of content): what it takes in memory, how long reading it takes, and looking chunks up. */
 const CHUNKS = Number(process.env['BENCH_CHUNKS'] ?? 50_000_000)
@@ -17,6 +17,7 @@ export async function run(): Promise<void> {
       measure({
         program: process.execPath,
         args: [...LAUNCHER_FLAGS, script, action, join(scratch, 'vault'), String(CHUNKS)],
+        env: LAUNCHER_ENV,
         isWarm: true,
       })
     await job('make')

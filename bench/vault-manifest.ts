@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { LAUNCHER_FLAGS, machine, measure, say } from './measure.ts'
+import { LAUNCHER_ENV, LAUNCHER_FLAGS, machine, measure, say } from './measure.ts'
 
 /**
  * Ten million objects of a generated bucket through the real writer, then the same listing with one object changed, each in a process
@@ -22,6 +22,7 @@ export async function run(): Promise<void> {
       const run = {
         program,
         args: [...LAUNCHER_FLAGS, script, join(scratch, 'vault'), String(ITEMS), ...args],
+        env: LAUNCHER_ENV,
         isWarm: true,
       }
       const figure = await measure(run)

@@ -5,7 +5,7 @@ import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { s3ClientOf } from '../test/fixtures/bucket.ts'
 import { rgwMissing, startRgw } from '../test/servers/ceph-rgw.ts'
 import type { RgwServer } from '../test/servers/ceph-rgw.ts'
-import { LAUNCHER_FLAGS, machine, measure, runQuietly, say, settle } from './measure.ts'
+import { LAUNCHER_ENV, LAUNCHER_FLAGS, machine, measure, runQuietly, say, settle } from './measure.ts'
 import type { Figure } from './measure.ts'
 import { fetchRestic } from './peers.ts'
 import type { Peer } from './peers.ts'
@@ -88,7 +88,7 @@ function roleback(rgw: RgwServer, scratch: string, round: number): Tool {
     measure({
       program: process.execPath,
       args: [...LAUNCHER_FLAGS, script, args[0] as string, settings, ...args.slice(1)],
-      env: { NODE_COMPILE_CACHE: join(import.meta.dirname, '..', '.cache', 'node') },
+      env: { ...LAUNCHER_ENV, NODE_COMPILE_CACHE: join(import.meta.dirname, '..', '.cache', 'node') },
       isWarm: true,
     })
   return {

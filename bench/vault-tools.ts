@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { LAUNCHER_FLAGS, measure, runQuietly } from './measure.ts'
+import { LAUNCHER_ENV, LAUNCHER_FLAGS, measure, runQuietly } from './measure.ts'
 import type { Figure } from './measure.ts'
 import type { Peer } from './peers.ts'
 
@@ -33,7 +33,7 @@ export function roleback(): Tool {
     measure({
       program: process.execPath,
       args: [...LAUNCHER_FLAGS, script, action, join(home, 'repository'), ...args],
-      env: { NODE_COMPILE_CACHE: cache },
+      env: { ...LAUNCHER_ENV, NODE_COMPILE_CACHE: cache },
       isWarm: true,
     })
   return {
