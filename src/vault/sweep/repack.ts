@@ -15,6 +15,8 @@ import { unsealSegment } from '../format/segment.ts'
 import type { Vault } from '../vault.ts'
 
 const SEGMENT_BYTES = 1024 * 1024
+/** Each is unpacked once, for all that is chosen of it; a chunk that its pack holds twice may lie in another one. */
+const CACHED_SEGMENTS = 2
 /** Smaller segments are put together: they are many, and compress better so. */
 export const MIN_KEPT_BYTES: number = 256 * 1024
 
@@ -89,11 +91,19 @@ export class Repacker {
   readonly #options: RepackerOptions
   readonly #reader: ChunkReader
   readonly #outputs = new Map<ChunkType, Output>()
+  readonly #memory: UnsealMemory = { sealed: Buffer.alloc(0), packed: Buffer.alloc(0) }
 
   constructor(options: RepackerOptions) {
     const { store, keys, chunks, onSegment } = options
     this.#options = options
-    this.#reader = new ChunkReader({ store, keys, index: chunks.index, trustsDirectories: true, onSegment })
+    this.#reader = new ChunkReader({
+      store,
+      keys,
+      index: chunks.index,
+      cachedSegments: CACHED_SEGMENTS,
+      trustsDirectories: true,
+      onSegment,
+    })
   }
 
   /** @param part Which of its segments, where several share it. */
@@ -101,7 +111,8 @@ export class Repacker {
     const { store, keys, chunks } = this.#options
     const type = parsePackName(pack.name)?.type
     if (type === undefined) throw new Error(`Cannot write "${pack.name}" anew: it is no pack`)
-    await copyChosen({ store, keys, chunks, type, reader: this.#reader, ...this.#outputOf(type) }, pack, part)
+    const [reader, memory] = [this.#reader, this.#memory]
+    await copyChosen({ store, keys, chunks, type, reader, memory, ...this.#outputOf(type) }, pack, part)
   }
 
   /** @returns All packs written, durable but in no index yet. */
@@ -131,12 +142,19 @@ export class Repacker {
   }
 }
 
+/** Kept from pack to pack: fresh memory costs the kernel more than opening a seal into it does. */
+interface UnsealMemory {
+  sealed: Buffer
+  packed: Buffer
+}
+
 interface Copy extends Output {
   readonly store: BlobStore
   readonly keys: VaultKeys
   readonly chunks: ChosenChunks
   readonly type: ChunkType
   readonly reader: ChunkReader
+  readonly memory: UnsealMemory
 }
 
 async function copyChosen(copy: Copy, pack: PackUse, part: PackPart): Promise<void> {
@@ -179,7 +197,7 @@ function placesOf(
  * it is neither decompressed nor hashed. Undefined for any other pack.
  */
 function unsealer(
-  { keys, chunks, type }: Copy,
+  { keys, chunks, type, memory }: Copy,
   pack: PackUse,
   blob: BlobReader,
   directory: readonly SegmentEntry[],
@@ -189,17 +207,16 @@ function unsealer(
   blob.readInto(seed, 0, SEED_BYTES, 0)
   const key = packKey(keys, type, blob, seed)
   const place = keys.place(type)
-  let [memory, packed] = [Buffer.alloc(0), Buffer.alloc(0)]
   return (number, segment) => {
     const { sealedLength, offset } = segment
-    if (memory.length < sealedLength) {
-      memory = Buffer.allocUnsafeSlow(Math.max(sealedLength, SEGMENT_BYTES))
-      packed = Buffer.allocUnsafeSlow(memory.length)
+    if (memory.sealed.length < sealedLength) {
+      memory.sealed = Buffer.allocUnsafeSlow(Math.max(sealedLength, SEGMENT_BYTES))
+      memory.packed = Buffer.allocUnsafeSlow(memory.sealed.length)
     }
-    const sealed = memory.subarray(0, sealedLength)
+    const sealed = memory.sealed.subarray(0, sealedLength)
     try {
       blob.readInto(sealed, 0, sealedLength, offset)
-      return unsealSegment(key, { place, seed, number, offset }, sealed, segment, packed)
+      return unsealSegment(key, { place, seed, number, offset }, sealed, segment, memory.packed)
     } catch (cause) {
       throw new VaultDamageError(pack.name, `segment ${number} at byte ${offset} does not open`, { cause })
     }
