@@ -4,7 +4,7 @@ import type { Figure } from './measure.ts'
 /**
  * What the disk and the kernel take for a tree that is not in memory, with programs of C, many at a time, that do nothing with what
  * they get: what cold figures can come near to at best. Two of their figures count: looking at all that is there (an unchanged
- * backup must), and reading all of it (a first one must).
+ * backup must), and reading all of it (a first one must). Why an unchanged backup is not nearer: docs/adr/0002-own-vault-format.md.
  */
 const AT_ONCE = 16
 /** `-size` has find ask for the status of each file. The upper folders go first, one after the other: those below are handed out. */
