@@ -23,7 +23,7 @@ import { roleback } from '../../api/roleback.ts'
 import { Arn } from '../../parts/arn.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { fromSeconds, nameOf, ownZone, when } from '../../parts/format.ts'
-import { Link } from '../../parts/link.tsx'
+import { Link, identityPath } from '../../parts/link.tsx'
 import { List } from '../../parts/list.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
@@ -165,7 +165,15 @@ function Selections({ planId }: { readonly planId: string }): ReactNode {
             <Link to={path + encodeURIComponent(SelectionId)}>{SelectionName}</Link>
           ),
         },
-        { id: 'role', header: 'Role', cell: (one) => <Arn of={nameOf(one.IamRoleArn)} /> },
+        {
+          id: 'role',
+          header: 'Role',
+          cell: ({ IamRoleArn }) => (
+            <Link to={identityPath('role', nameOf(IamRoleArn))}>
+              <Arn of={nameOf(IamRoleArn)} />
+            </Link>
+          ),
+        },
         { id: 'created', header: 'Created', cell: (one) => when(one.CreationDate) },
         {
           id: 'do',
