@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { expressionOf, scheduleText, timetableOf } from '../src/parts/timetable.ts'
+import { expressionOf, scheduleText, timetableOf, zonedScheduleText } from '../src/parts/timetable.ts'
 
 test('a schedule that a form can show is read and written as the same, and said in words', () => {
   const words: Readonly<Record<string, string>> = {
@@ -17,6 +17,14 @@ test('a schedule that a form can show is read and written as the same, and said 
     assert.equal(expressionOf(table), expression)
     assert.equal(expressionOf({ ...table, at: '24:00' }), undefined)
   }
+})
+
+test('a schedule is said with its clock, and the one clock that has two names by one of them', () => {
+  const daily = 'cron(0 3 * * ? *)'
+  for (const zone of [undefined, 'UTC', 'Etc/UTC'])
+    assert.equal(zonedScheduleText(daily, zone), 'Daily at 03:00, UTC')
+  assert.equal(zonedScheduleText(daily, 'Europe/Berlin'), 'Daily at 03:00, Europe/Berlin')
+  assert.equal(zonedScheduleText(undefined, 'UTC'), 'never')
 })
 
 test('a schedule that is more than a form can show stays an expression', () => {

@@ -73,5 +73,16 @@ export function scheduleText(expression: string | undefined): string {
   return `Monthly on ${day === 'L' ? 'its last day' : `day ${day}`} at ${at}`
 }
 
+/** A schedule with the clock that it goes by. AWS and browsers call one of them by two names. */
+export function zonedScheduleText(expression: string | undefined, zone: string | undefined): string {
+  return expression === undefined
+    ? scheduleText(expression)
+    : `${scheduleText(expression)}, ${zoneText(zone)}`
+}
+
+/** @param zone IANA name; AWS's default if undefined. */
+export const zoneText = (zone: string | undefined): string =>
+  zone === undefined || zone === 'Etc/UTC' ? 'UTC' : zone
+
 const isAny = (text: string): boolean => text === '*' || text === '?'
 const isUpTo = (most: number, text: string): boolean => /^\d{1,2}$/.test(text) && Number(text) <= most

@@ -13,6 +13,7 @@ import type { ReactNode } from 'react'
 import { NumberField } from './plan-builder/lifecycle-fields.tsx'
 import { nameOf } from '../parts/format.ts'
 import { ScheduleField } from '../parts/schedule-field.tsx'
+import { zoneText } from '../parts/timetable.ts'
 import { lookForVaults, useVaults } from '../parts/vault-choice.ts'
 
 /** When a restore testing plan runs, and which recovery points it takes. */
@@ -39,7 +40,7 @@ export const NEW_PLAN: PlanDraft = {
 
 export const draftOfPlan = (plan: RestoreTestingPlanForGet): PlanDraft => ({
   expression: plan.ScheduleExpression ?? '',
-  zone: plan.ScheduleExpressionTimezone ?? 'UTC',
+  zone: zoneText(plan.ScheduleExpressionTimezone),
   startHours: plan.StartWindowHours,
   points: plan.RecoveryPointSelection ?? {},
 })

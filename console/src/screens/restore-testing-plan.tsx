@@ -36,7 +36,7 @@ import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Problem } from '../parts/problem.tsx'
 import { Screen } from '../parts/screen.tsx'
-import { scheduleText } from '../parts/timetable.ts'
+import { zonedScheduleText } from '../parts/timetable.ts'
 
 /** What one restore testing plan tests, when, under which roles, and how its tests went. */
 export function RestoreTestingPlan(): ReactNode {
@@ -88,7 +88,7 @@ function factsOf(plan: RestoreTestingPlanForGet): readonly (readonly [label: str
   } = plan.RecoveryPointSelection ?? {}
   const which = ALGORITHMS.find(({ value }) => value === Algorithm)?.label ?? Algorithm
   return [
-    ['When', `${scheduleText(plan.ScheduleExpression)}, ${plan.ScheduleExpressionTimezone ?? 'UTC'}`],
+    ['When', zonedScheduleText(plan.ScheduleExpression, plan.ScheduleExpressionTimezone)],
     ['Recovery point', `${which ?? ''} of the last ${count(SelectionWindowDays ?? 0, 'day')}`],
     ['From the vaults', <Vaults key="vaults" of={IncludeVaults} />],
     ...(ExcludeVaults.length === 0

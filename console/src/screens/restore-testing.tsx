@@ -26,7 +26,7 @@ import { NoneYet } from '../parts/none-yet.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Screen } from '../parts/screen.tsx'
-import { scheduleText } from '../parts/timetable.ts'
+import { zonedScheduleText } from '../parts/timetable.ts'
 import { useSession } from '../session/session.ts'
 
 /** Restores that are done to see that they can be, how long they took, and what was said of what they made. */
@@ -77,8 +77,8 @@ export function RestoreTesting(): ReactNode {
           {
             id: 'when',
             header: 'When',
-            cell: ({ ScheduleExpression, ScheduleExpressionTimezone: zone = 'UTC' }) =>
-              `${scheduleText(ScheduleExpression)}, ${zone}`,
+            cell: ({ ScheduleExpression, ScheduleExpressionTimezone }) =>
+              zonedScheduleText(ScheduleExpression, ScheduleExpressionTimezone),
           },
           { id: 'last', header: 'Last run', cell: ({ LastExecutionTime }) => ago(LastExecutionTime) },
           {

@@ -16,6 +16,7 @@ import { LifecycleFields, NumberField } from './lifecycle-fields.tsx'
 import { NameField } from '../../parts/name-field.tsx'
 import { ScheduleField } from '../../parts/schedule-field.tsx'
 import { TagFields } from '../../parts/tag-fields.tsx'
+import { zoneText } from '../../parts/timetable.ts'
 import { lookForVaults, useVaults } from '../../parts/vault-choice.ts'
 
 interface RuleFormProps {
@@ -60,7 +61,7 @@ export function RuleForm(props: RuleFormProps): ReactNode {
         <VaultField rule={rule} set={set} />
         <ScheduleField
           expression={rule.ScheduleExpression ?? ''}
-          zone={rule.ScheduleExpressionTimezone ?? 'UTC'}
+          zone={zoneText(rule.ScheduleExpressionTimezone)}
           onChange={(ScheduleExpression) => set({ ScheduleExpression })}
           onZone={(ScheduleExpressionTimezone) => set({ ScheduleExpressionTimezone })}
         />

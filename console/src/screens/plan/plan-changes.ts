@@ -1,7 +1,7 @@
 import type { BackupPlan, BackupRule } from '@aws-sdk/client-backup'
 import { keptText } from './rule-table.tsx'
 import { count, nameOf } from '../../parts/format.ts'
-import { scheduleText } from '../../parts/timetable.ts'
+import { scheduleText, zonedScheduleText } from '../../parts/timetable.ts'
 
 /** One thing that two versions of a plan say differently, in words. */
 export interface Change {
@@ -22,8 +22,8 @@ const WORDS: readonly (readonly [
   [
     'When',
     ['ScheduleExpression', 'ScheduleExpressionTimezone'],
-    ({ ScheduleExpression, ScheduleExpressionTimezone = 'UTC' }) =>
-      `${scheduleText(ScheduleExpression)}, ${ScheduleExpressionTimezone}`,
+    ({ ScheduleExpression, ScheduleExpressionTimezone }) =>
+      zonedScheduleText(ScheduleExpression, ScheduleExpressionTimezone),
   ],
   ['Backup vault', ['TargetBackupVaultName'], ({ TargetBackupVaultName = '' }) => TargetBackupVaultName],
   ['Starts within', ['StartWindowMinutes'], ({ StartWindowMinutes }) => minutesText(StartWindowMinutes)],

@@ -4,7 +4,7 @@ import Table from '@cloudscape-design/components/table'
 import type { ReactNode } from 'react'
 import { Sideways } from '../../parts/sideways.tsx'
 import { count, nameOf } from '../../parts/format.ts'
-import { scheduleText } from '../../parts/timetable.ts'
+import { zonedScheduleText } from '../../parts/timetable.ts'
 
 /** The rules of a plan, in words. */
 export function RuleTable({ rules }: { readonly rules: readonly BackupRuleInput[] }): ReactNode {
@@ -23,7 +23,7 @@ export function RuleTable({ rules }: { readonly rules: readonly BackupRuleInput[
             header: 'When',
             cell: (rule) => (
               <span title={rule.ScheduleExpression}>
-                {scheduleText(rule.ScheduleExpression)}, {rule.ScheduleExpressionTimezone ?? 'UTC'}
+                {zonedScheduleText(rule.ScheduleExpression, rule.ScheduleExpressionTimezone)}
               </span>
             ),
           },
