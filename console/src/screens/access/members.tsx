@@ -11,6 +11,7 @@ import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { iam } from '../../api/iam.ts'
 import { awsCommand } from '../../parts/aws-command.tsx'
+import { Confirm } from '../../parts/confirm.tsx'
 import { FormDialog } from '../../parts/form-dialog.tsx'
 import { when } from '../../parts/format.ts'
 import { Link, identityPath } from '../../parts/link.tsx'
@@ -18,7 +19,6 @@ import { List } from '../../parts/list.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
 import type { Page } from '../../parts/pages.ts'
-import { notifyProblem } from '../../parts/problem.tsx'
 
 interface Membership {
   readonly name: string
@@ -70,28 +70,25 @@ export function Groups({ user }: { readonly user: string }): ReactNode {
   )
 }
 
+interface Pair {
+  readonly UserName: string
+  readonly GroupName: string
+}
+
 interface MembershipsProps {
   readonly title: string
   readonly what: string
   readonly link: 'group' | 'user'
   readonly about: readonly string[]
   readonly pageOf: (marker: string | undefined) => Promise<Page<Membership>>
-  readonly pairOf: (name: string) => { readonly UserName: string; readonly GroupName: string }
+  readonly pairOf: (name: string) => Pair
 }
 
 function Memberships({ title, what, link, about, pageOf, pairOf }: MembershipsProps): ReactNode {
   const [isAdding, setAdding] = useState(false)
   const [name, setName] = useState('')
+  const [leaving, setLeaving] = useState<string>()
   const pages = usePages(about, pageOf)
-  const remove = async (one: string): Promise<void> => {
-    try {
-      await iam.send(new RemoveUserFromGroupCommand(pairOf(one)))
-      notify('The membership was ended.')
-      pages.refresh()
-    } catch (failure) {
-      notifyProblem(failure, 'end this membership')
-    }
-  }
   return (
     <>
       <List<Membership>
@@ -117,7 +114,7 @@ function Memberships({ title, what, link, about, pageOf, pairOf }: MembershipsPr
               <Button
                 variant="inline-link"
                 ariaLabel={`Remove ${one.name}`}
-                onClick={() => void remove(one.name)}
+                onClick={() => setLeaving(one.name)}
               >
                 Remove
               </Button>
@@ -125,13 +122,16 @@ function Memberships({ title, what, link, about, pageOf, pairOf }: MembershipsPr
           },
         ]}
       />
+      {leaving !== undefined && (
+        <EndMembership pair={pairOf(leaving)} onClose={() => setLeaving(undefined)} onEnded={pages.refresh} />
+      )}
       {isAdding && (
         <FormDialog
           title={`Add ${what}`}
           what={`add this ${what}`}
           action="Add"
           isReady={name !== ''}
-          command={awsCommand('iam', 'add-user-to-group', pairOf(name))}
+          command={awsCommand('iam', 'add-user-to-group', { ...pairOf(name) })}
           onClose={() => {
             setAdding(false)
             pages.refresh()
@@ -147,5 +147,32 @@ function Memberships({ title, what, link, about, pageOf, pairOf }: MembershipsPr
         </FormDialog>
       )}
     </>
+  )
+}
+
+interface EndProps {
+  readonly pair: Pair
+  readonly onClose: () => void
+  readonly onEnded: () => void
+}
+
+function EndMembership({ pair, onClose, onEnded }: EndProps): ReactNode {
+  const { UserName, GroupName } = pair
+  return (
+    <Confirm
+      title={`Remove ${UserName} from ${GroupName}`}
+      what="end this membership"
+      word="remove"
+      action="Remove from group"
+      command={awsCommand('iam', 'remove-user-from-group', { UserName, GroupName })}
+      onClose={onClose}
+      onConfirm={async () => {
+        await iam.send(new RemoveUserFromGroupCommand(pair))
+        notify(`${UserName} is in ${GroupName} no more.`)
+        onEnded()
+      }}
+    >
+      What the group’s policies allow {UserName} may no more, unless another policy allows it, too.
+    </Confirm>
   )
 }
