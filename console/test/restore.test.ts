@@ -292,6 +292,12 @@ test(
     await shows(looks, looks.getByRole('button', { name: 'Explain' }))
     await looks.close()
 
+    const TlsCaPem = '-----BEGIN CERTIFICATE-----'
+    await call('roleback', 'UpdateResource', {
+      ResourceArn,
+      Connection: { TlsCaPem },
+      Secret: (orders as Orders).password,
+    })
     await goTo(page, screen)
     await page.getByRole('button', { name: 'Test connection' }).click()
     await shows(page, page.getByText('orders was reached.'))
@@ -315,13 +321,13 @@ test(
       dialog.getByRole('button', { name: /^Connection security/ }),
       page.getByRole('option', { name: 'Encrypted, certificate verified' }),
     )
-    await dialog.getByLabel('Certificate authority (optional)').fill('-----BEGIN CERTIFICATE-----')
+    await dialog.getByLabel('Certificate authority (optional)').fill(`${TlsCaPem} another`)
     const options = '--tls-mode verify-full --tls-ca-file FILE --allow-superuser --secret-file FILE'
     assert.equal(
       (await command.innerText()).replaceAll(' \\\n ', '').split(ResourceArn).at(-1)?.trim(),
       options,
     )
-    await dialog.getByLabel('Certificate authority (optional)').fill('')
+    await dialog.getByLabel('Certificate authority (optional)').fill(TlsCaPem)
     await choose(
       dialog.getByRole('button', { name: /^Connection security/ }),
       page.getByRole('option', { name: 'Not encrypted' }),
@@ -342,6 +348,25 @@ test(
     const { Resource } = await call('roleback', 'DescribeResource', { ResourceArn })
     assert.equal(Resource.Connection?.AllowSuperuser, true)
     await shows(page, page.getByText('Superuser', { exact: true }))
+    await shows(page, page.getByText('Certificate authority', { exact: true }))
+
+    await page.getByRole('button', { name: 'Edit', exact: true }).click()
+    await choose(
+      dialog.getByRole('button', { name: /^Connection security/ }),
+      page.getByRole('option', { name: 'Encrypted, certificate verified' }),
+    )
+    await dialog.getByLabel('Certificate authority (optional)').fill('')
+    await choose(
+      dialog.getByRole('button', { name: /^Connection security/ }),
+      page.getByRole('option', { name: 'Not encrypted' }),
+    )
+    await dialog.getByLabel('Password', { exact: true }).fill((orders as Orders).password)
+    await dialog.getByRole('button', { name: /^The same / }).click()
+    assert.match(await command.innerText(), /--no-tls-ca-file \\\s+--secret-file FILE$/)
+    await save.click()
+    await page.getByText('Certificate authority', { exact: true }).waitFor({ state: 'detached' })
+    const now = await call('roleback', 'DescribeResource', { ResourceArn })
+    assert.equal(now.Resource.Connection?.TlsCaPem, undefined)
 
     await page.getByRole('button', { name: 'Remove', exact: true }).click()
     await shows(page, dialog.getByText('No backup plan backs it up.'))

@@ -189,7 +189,8 @@ async function databaseSettings(ctx: Context, connection: Connection, name: stri
     database,
     user: required('User', connection.User),
     tlsMode: connection.TlsMode ?? 'verify-full',
-    ...(connection.TlsCaPem !== undefined && { tlsCaPem: connection.TlsCaPem }),
+    // Empty: what was there before is taken away.
+    ...(connection.TlsCaPem !== undefined && connection.TlsCaPem !== '' && { tlsCaPem: connection.TlsCaPem }),
     ...(connection.AllowSuperuser !== undefined && { allowSuperuser: connection.AllowSuperuser }),
     ...(connection.RestoreUser !== undefined && { restoreUser: connection.RestoreUser }),
   }

@@ -85,14 +85,16 @@ export function givenOf({ TlsMode, ForcePathStyle, AllowSuperuser, ...rest }: Co
   }
 }
 
-/** What of `given` is not as in `before`; what is empty stays as it was. */
+/** What of `given` is not as in `before`; what is empty stays as it was, but for a certificate authority, which is taken away. */
 export function changesOf(type: Type, before: Connection, given: GivenConnection): Connection {
   const was = connectionOf(type, givenOf(before))
-  return Object.fromEntries(
+  const changes = Object.fromEntries(
     Object.entries(connectionOf(type, given)).filter(
       ([key, value]) => value !== undefined && value !== was[key as keyof Connection],
     ),
   )
+  const isWithoutCa = was.TlsCaPem !== undefined && (given.values['TlsCaPem'] ?? '').trim() === ''
+  return isWithoutCa ? { ...changes, TlsCaPem: '' } : changes
 }
 
 /** The secrets that were typed. */
@@ -157,11 +159,7 @@ export function ConnectionFields({
       {type === 'RDS' && tls === 'verify-full' && (
         <FormField
           label="Certificate authority (optional)"
-          description={
-            isKnown
-              ? 'Empty: it stays as it is.'
-              : 'Who signed the server’s certificate, in PEM. Empty: those that everybody trusts.'
-          }
+          description="Who signed the server’s certificate, in PEM. Empty: those that everybody trusts."
           stretch
         >
           <Textarea

@@ -135,7 +135,7 @@ function commandOf(arn: string, of: Connection, secrets: ReturnType<typeof secre
     database: of.Database,
     user: of.User,
     'tls-mode': of.TlsMode,
-    'tls-ca-file': of.TlsCaPem && 'FILE',
+    'tls-ca-file': of.TlsCaPem === '' ? false : of.TlsCaPem && 'FILE',
     'allow-superuser': of.AllowSuperuser,
     endpoint: of.Endpoint,
     'access-key-id': of.AccessKeyId,

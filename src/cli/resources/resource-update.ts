@@ -16,7 +16,8 @@ interface UpdateOptions {
   readonly database?: string
   readonly user?: string
   readonly tlsMode?: string
-  readonly tlsCaFile?: string
+  /** False: none any more. */
+  readonly tlsCaFile?: string | false
   readonly allowSuperuser?: boolean
   readonly restoreUser?: string
   readonly endpoint?: string
@@ -40,6 +41,7 @@ export function addResourceUpdate(resource: Command): void {
     .option('--user <user>', 'database: account to dump with')
     .option('--tls-mode <mode>', 'database: verify-full, require or disable')
     .option('--tls-ca-file <file>', "database: authority that signed the server's certificate, in PEM")
+    .option('--no-tls-ca-file', 'database: trust those authorities again that everybody trusts')
     .option('--restore-user <user>', 'database: account to restore with')
     .option('--allow-superuser', 'database: accept a superuser as account')
     .option('--no-allow-superuser', 'database: refuse a superuser again')
@@ -81,6 +83,11 @@ async function update(name: string, options: UpdateOptions): Promise<void> {
   warn(changed.Warnings)
 }
 
+function caPemOf(file: string | false | undefined): string | undefined {
+  if (file === undefined) return undefined
+  return file === false ? '' : readFileSync(file, 'utf8')
+}
+
 /** Only what was given: what is absent stays as it is on the server. */
 function changedConnection(options: UpdateOptions): Connection {
   const given = {
@@ -91,7 +98,7 @@ function changedConnection(options: UpdateOptions): Connection {
     Database: options.database,
     User: options.user,
     TlsMode: tlsModeOf(options.tlsMode),
-    TlsCaPem: options.tlsCaFile === undefined ? undefined : readFileSync(options.tlsCaFile, 'utf8'),
+    TlsCaPem: caPemOf(options.tlsCaFile),
     AllowSuperuser: options.allowSuperuser,
     RestoreUser: options.restoreUser,
     Endpoint: options.endpoint,
