@@ -10,8 +10,11 @@ const MAX_NAMED = 1_000
 /** Somebody may rename one meanwhile; so long moving between screens asks no more often. */
 const FRESH_MS = 10_000
 
-/** What people call a registered resource; its id for whoever may not know, and where it is registered no more. */
-export function useResourceName(arn: string | undefined): string {
+/**
+ * What people call a registered resource; its id for whoever may not know, and where it is registered no more.
+ * @param called What an answer of AWS's that holds the ARN calls it: whoever may not look at resources may read that.
+ */
+export function useResourceName(arn: string | undefined, called?: string | undefined): string {
   const { data } = useQuery({
     queryKey: ['resource names'],
     queryFn: async () => {
@@ -24,6 +27,7 @@ export function useResourceName(arn: string | undefined): string {
       return { names: new Map(rows.map((one) => [one.ResourceArn, one.DisplayName])), isWhole }
     },
     staleTime: FRESH_MS,
+    enabled: called === undefined,
   })
   const known = data?.names.get(arn ?? '')
   const own = useQuery({
@@ -31,22 +35,34 @@ export function useResourceName(arn: string | undefined): string {
     queryFn: async () =>
       (await roleback('DescribeResource', { ResourceArn: arn ?? '' })).Resource.DisplayName,
     staleTime: FRESH_MS,
-    enabled: arn !== undefined && data?.isWhole === false && known === undefined,
+    enabled: called === undefined && arn !== undefined && data?.isWhole === false && known === undefined,
   })
-  return known ?? own.data ?? nameOf(arn)
+  return called ?? known ?? own.data ?? nameOf(arn)
 }
 
 /** A resource as people call it. */
-export function ResourceName({ arn }: { readonly arn: string }): ReactNode {
-  return useResourceName(arn)
+export function ResourceName({
+  arn,
+  called,
+}: {
+  readonly arn: string
+  readonly called?: string | undefined
+}): ReactNode {
+  return useResourceName(arn, called)
 }
 
-/** A resource by its name, which leads to it. */
-export function ResourceLink({ arn }: { readonly arn: string | undefined }): ReactNode {
+/** A resource by its name, which leads to it. @param called As of `useResourceName`. */
+export function ResourceLink({
+  arn,
+  called,
+}: {
+  readonly arn: string | undefined
+  readonly called?: string | undefined
+}): ReactNode {
   if (arn === undefined) return '–'
   return (
     <Link to={resourcePath(arn)}>
-      <ResourceName arn={arn} />
+      <ResourceName arn={arn} called={called} />
     </Link>
   )
 }

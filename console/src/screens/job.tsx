@@ -42,6 +42,8 @@ interface Described {
   readonly message: string | undefined
   readonly percent: number | undefined
   readonly resourceArn: string | undefined
+  /** What it is called, where the answer says so. */
+  readonly resourceName?: string | undefined
   readonly roleArn: string | undefined
   readonly created: Date | undefined
   readonly completed: Date | undefined
@@ -108,7 +110,7 @@ export function Job(): ReactNode {
           <Facts
             of={[
               ['State', <State key="state" state={state} warning={isWarned ? data.message : undefined} />],
-              ['Resource', <ResourceLink key="resource" arn={data.resourceArn} />],
+              ['Resource', <ResourceLink key="resource" arn={data.resourceArn} called={data.resourceName} />],
               [
                 'Backup vault',
                 vault === undefined ? undefined : (
@@ -227,6 +229,7 @@ async function describe(kind: ShownKind, id: string): Promise<Described> {
       message: job.StatusMessage,
       percent: undefined,
       resourceArn: job.ResourceArn,
+      resourceName: job.ResourceName,
       roleArn: job.IamRoleArn,
       created: job.CreationDate,
       completed: job.CompletionDate,
@@ -242,6 +245,7 @@ async function describe(kind: ShownKind, id: string): Promise<Described> {
     message: job.StatusMessage,
     percent: percentOf(job.PercentDone),
     resourceArn: job.ResourceArn,
+    resourceName: job.ResourceName,
     roleArn: job.IamRoleArn,
     created: job.CreationDate,
     completed: job.CompletionDate,

@@ -215,7 +215,7 @@ function FailedLately({
           {failures.map((job) => (
             <div key={job.BackupJobId}>
               <Link to={jobPath('backup', job.BackupJobId ?? '')}>
-                <ResourceName arn={job.ResourceArn ?? ''} />
+                <ResourceName arn={job.ResourceArn ?? ''} called={job.ResourceName} />
               </Link>{' '}
               {when(job.CreationDate)}
               <Box variant="small" display="block">

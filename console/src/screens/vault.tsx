@@ -227,7 +227,7 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
           {
             id: 'resource',
             header: 'Resource',
-            cell: (point) => <ResourceLink arn={point.ResourceArn} />,
+            cell: (point) => <ResourceLink arn={point.ResourceArn} called={point.ResourceName} />,
           },
           { id: 'size', header: 'Size', cell: (point) => bytes(point.BackupSizeInBytes) },
           {
