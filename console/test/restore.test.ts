@@ -147,6 +147,29 @@ test(
     assert.equal(made.length, 1, made.join())
     const restored = join(back, made[0] as string)
     assert.deepEqual(readdirSync(restored, { recursive: true }).length, 153, restored)
+
+    const spare = join(folder, 'spare')
+    mkdirSync(spare)
+    await server.call('roleback', 'RegisterResource', {
+      ResourceType: 'EFS',
+      Name: 'spare',
+      Connection: { Path: spare },
+    })
+    await goTo(page, path)
+    await page
+      .getByRole('radio', { name: 'A folder of its own in another directory that is registered' })
+      .check()
+    await page.getByLabel(/^Only these paths/).fill('/notes.txt')
+    const restore = page.getByRole('button', { name: 'Restore', exact: true })
+    assert.equal(await restore.isEnabled(), false, 'into which, nobody has said')
+    await page.getByRole('button', { name: /^Directory to restore into/ }).click()
+    await page.getByRole('option', { name: /^spare/ }).click()
+    await shows(page, page.getByText(/Everything it will need is allowed/))
+    await restore.click()
+    await page.getByRole('heading', { level: 1, name: /^Restore / }).waitFor()
+    await ended()
+    const files = readdirSync(spare, { recursive: true, encoding: 'utf8' })
+    assert.match(files.join(' '), /^(aws-backup-restore_\S+) \1\/notes\.txt$/)
   },
 )
 

@@ -1,7 +1,11 @@
 /** Where a restore goes to, as a person chooses it. */
 export interface RestoreTarget {
-  readonly isNew: boolean
+  /** `present`: into what is registered, of a directory the one that was backed up; `other`: into another directory. */
+  readonly to: 'new' | 'other' | 'present'
+  /** Of what is new, or of a database or bucket that is registered. */
   readonly name: string
+  /** Of `other`; undefined: not chosen yet. */
+  readonly directory: { readonly arn: string; readonly label: string } | undefined
   /** Paths or keys, one a line; empty: everything. */
   readonly items: string
 }
@@ -12,7 +16,12 @@ const MAX_SOURCE = 80
 export type Metadata = Readonly<Record<string, string>>
 
 /** What StartRestoreJob takes for this type: what the recovery point says of itself, with the choices over it. */
-export function metadataOf(type: string, given: Metadata, { isNew, name, items }: RestoreTarget): Metadata {
+export function metadataOf(
+  type: string,
+  given: Metadata,
+  { to, name, directory, items }: RestoreTarget,
+): Metadata {
+  const isNew = to === 'new'
   const lines = items
     .split('\n')
     .map((line) => line.trim())
@@ -25,6 +34,7 @@ export function metadataOf(type: string, given: Metadata, { isNew, name, items }
         ...only,
         newFileSystem: String(isNew),
         ...(isNew && name !== '' && { CreationToken: name }),
+        ...(to === 'other' && { 'file-system-id': directory?.arn.split('/').at(-1) ?? '' }),
       }
     case 'RDS':
       return { ...only, DBInstanceIdentifier: name }

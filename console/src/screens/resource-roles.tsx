@@ -138,7 +138,7 @@ async function restoreOf(
   const { RestoreMetadata = {} } = await backup.send(
     new GetRecoveryPointRestoreMetadataCommand({ BackupVaultName, RecoveryPointArn }),
   )
-  const target = { isNew: true, name: SOME_NAME, items: '' }
+  const target = { to: 'new', directory: undefined, name: SOME_NAME, items: '' } as const
   return {
     RecoveryPointArns: [RecoveryPointArn],
     Metadata: metadataOf(typeOf(arn), RestoreMetadata, target),

@@ -8,12 +8,8 @@ import Alert from '@cloudscape-design/components/alert'
 import Button from '@cloudscape-design/components/button'
 import Container from '@cloudscape-design/components/container'
 import Form from '@cloudscape-design/components/form'
-import FormField from '@cloudscape-design/components/form-field'
 import Header from '@cloudscape-design/components/header'
-import Input from '@cloudscape-design/components/input'
-import RadioGroup from '@cloudscape-design/components/radio-group'
 import SpaceBetween from '@cloudscape-design/components/space-between'
-import Textarea from '@cloudscape-design/components/textarea'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
@@ -22,6 +18,7 @@ import { ItemChoice } from './item-choice.tsx'
 import { backup } from '../api/backup.ts'
 import { AwsCommand, awsCommand } from '../parts/aws-command.tsx'
 import { Escalation } from './restore-escalation.tsx'
+import { TargetForm, canRestore, isWhere } from './restore-target.tsx'
 import { healthWord, isWholePoint } from '../parts/damage.ts'
 import { DryRun } from '../parts/dry-run.tsx'
 import { Facts } from '../parts/facts.tsx'
@@ -88,9 +85,10 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
   const [query] = useSearchParams()
   const type = point.data?.ResourceType ?? ''
   const [openedAt] = useState(() => new Date())
-  const source = useResourceName(point.data?.ResourceArn)
+  const source = useResourceName(point.data?.ResourceArn, point.data?.ResourceName)
   const [chosen, setTarget] = useState<Omit<RestoreTarget, 'name'> & { readonly name: string | undefined }>({
-    isNew: true,
+    to: 'new',
+    directory: undefined,
     name: query.get('name') ?? undefined,
     items: query.getAll('items').join('\n'),
   })
@@ -98,7 +96,7 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
   const [role, setRole] = useRole(arn)
   const metadata = given.data === undefined ? undefined : metadataOf(type, given.data, target)
   const roleArn = role === 'default' ? defaultRoleArn(session.accountId) : role
-  const isReady = metadata !== undefined && roleArn !== undefined && (type === 'EFS' || target.name !== '')
+  const isReady = metadata !== undefined && roleArn !== undefined && isWhere(type, target)
 
   const { error, isBusy, onSubmit } = useSubmit(async () => {
     const IamRoleArn = await ensureRole(role, session.accountId)
@@ -131,7 +129,10 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
             of={[
               ['Created', when(point.data.CreationDate)],
               ['State', <State key="state" state={point.data.Status} warning={point.data.StatusMessage} />],
-              ['Resource', <ResourceLink key="resource" arn={point.data.ResourceArn} />],
+              [
+                'Resource',
+                <ResourceLink key="resource" arn={point.data.ResourceArn} called={point.data.ResourceName} />,
+              ],
               ['Type', typeName(type)],
               ['Size', bytes(point.data.BackupSizeInBytes)],
               ['Kept until', when(point.data.CalculatedLifecycle?.DeleteAt)],
@@ -176,8 +177,13 @@ function RestoreOf({ vault, arn }: { readonly vault: string; readonly arn: strin
               {error !== undefined && <Problem error={error} what="restore this" />}
               <Container header={<Header variant="h2">Where to</Header>}>
                 <SpaceBetween size="m">
-                  <TargetForm type={type} target={target} onChange={setTarget} />
-                  {WORDS[type]?.items !== undefined && (
+                  <TargetForm
+                    type={type}
+                    source={point.data?.ResourceArn}
+                    target={target}
+                    onChange={setTarget}
+                  />
+                  {canRestore(type) && (
                     <ItemChoice
                       {...{ vault, arn, type }}
                       chosen={target.items.split('\n')}
@@ -241,74 +247,6 @@ function Rights({
       <Escalation {...asked} />
       <Preflight {...asked} />
       <DryRun key={JSON.stringify(asked.input)} input={asked.input} />
-    </SpaceBetween>
-  )
-}
-
-interface TargetWords {
-  readonly fresh: string
-  readonly present: string
-  readonly name: string
-  readonly items: string
-}
-
-const WORDS: Readonly<Record<string, TargetWords>> = {
-  EFS: {
-    fresh: 'A new directory below the restore root',
-    present: 'A folder of its own in the directory that was backed up',
-    name: 'Name of the new directory (optional)',
-    items: 'Only these paths (optional, one a line)',
-  },
-  RDS: {
-    fresh: 'A new database',
-    present: 'An empty database that is registered',
-    name: 'Name of the database',
-    items: 'Only these tables, as SCHEMA.TABLE (optional, one a line)',
-  },
-  S3: {
-    fresh: 'A new bucket',
-    present: 'A bucket that is registered',
-    name: 'Name of the bucket',
-    items: 'Only these keys or prefixes (optional, one a line)',
-  },
-}
-
-function TargetForm({
-  type,
-  target,
-  onChange,
-}: {
-  readonly type: string
-  readonly target: RestoreTarget
-  readonly onChange: (target: RestoreTarget) => void
-}): ReactNode {
-  const words = WORDS[type]
-  if (words === undefined)
-    return <Alert type="error">This version cannot restore {type} here. Use the aws CLI.</Alert>
-  const hasName = type !== 'EFS' || target.isNew
-  return (
-    <SpaceBetween size="m">
-      <RadioGroup
-        value={target.isNew ? 'new' : 'present'}
-        onChange={({ detail }) => onChange({ ...target, isNew: detail.value === 'new' })}
-        ariaLabel="Where to"
-        items={[
-          { value: 'new', label: words.fresh },
-          { value: 'present', label: words.present },
-        ]}
-      />
-      {hasName && (
-        <FormField label={words.name} stretch>
-          <Input value={target.name} onChange={({ detail }) => onChange({ ...target, name: detail.value })} />
-        </FormField>
-      )}
-      <FormField label={words.items} stretch>
-        <Textarea
-          value={target.items}
-          rows={3}
-          onChange={({ detail }) => onChange({ ...target, items: detail.value })}
-        />
-      </FormField>
     </SpaceBetween>
   )
 }
