@@ -162,8 +162,10 @@ test(
     await page.getByLabel(/^Only these paths/).fill('/notes.txt')
     const restore = page.getByRole('button', { name: 'Restore', exact: true })
     assert.equal(await restore.isEnabled(), false, 'into which, nobody has said')
-    await page.getByRole('button', { name: /^Directory to restore into/ }).click()
-    await page.getByRole('option', { name: /^spare/ }).click()
+    await choose(
+      page.getByRole('button', { name: /^Directory to restore into/ }),
+      page.getByRole('option', { name: /^spare/ }),
+    )
     await shows(page, page.getByText(/Everything it will need is allowed/))
     await restore.click()
     await page.getByRole('heading', { level: 1, name: /^Restore / }).waitFor()
