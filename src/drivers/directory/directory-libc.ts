@@ -21,7 +21,7 @@ export interface Libc {
   /** The first `length` bytes of an open file will be read: a disk may begin to bring them. Waits for nothing. */
   willRead(fd: number, length: number): void
   /** How often this thread has given up the processor to wait for something: a disk, a network, another thread. */
-  waits(): number
+  readonly waits: () => number
 }
 
 const NO_FOLLOW = 0x100

@@ -26,7 +26,7 @@ test('askAgain() goes on after an error, tells a refusal once and asks no more b
 
 test('askAgain() tells nothing of an asking that was under way when it ended', async () => {
   const told: unknown[] = []
-  let answer = (_: string): void => undefined
+  let answer: (text: string) => void = () => undefined
   const answered = new Promise<string>((resolve) => (answer = resolve))
   await new Promise<void>((resolve) => {
     const stop = askAgain({
