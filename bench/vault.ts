@@ -233,7 +233,7 @@ function summariseSpeed(
 }
 
 const IN_LIMIT =
-  'In the limit: listing, one stat, open, read and close of each file, cutting, hashing, compressing, sealing, writing and reading back; ' +
+  'In the limit: listing, one stat, open, read and close of each file, cutting, hashing chunks and packs, compressing, sealing, writing and reading back; ' +
   'not in it: attributes, the looks for changes while reading, items and manifest, threads and their starts, syncs beyond one'
 
 /** CPU seconds of the primitives alone on the same data over ours of the first backup. */
