@@ -172,9 +172,12 @@ describe('vault rebuild', () => {
     const command = ['vault', 'rebuild']
     const given = kitOptionsOf(world)
     const at = (name: string): string[] => ['--data-dir', inScratch(`refused-${name}`)]
+    mkdirSync(inScratch('headerless/vault/keys'), { recursive: true })
+    writeFileSync(inScratch('headerless/vault/keys/server.json'), '')
     return {
       wrongPassphrase: await rebuildOf(world, storage(), ['--passphrase-file', wrong]),
       noVaults: await roleback([...command, empty, ...given, ...at('empty')]),
+      headerless: await roleback([...command, inScratch('headerless'), ...given, ...at('empty')]),
       taken: await roleback([...command, storage(), ...given, '--data-dir', inScratch('old')]),
       freshStart: await freshStart(),
     }
@@ -387,11 +390,16 @@ describe('vault rebuild', () => {
   })
 
   test('R12 and the rebuild refuse what would lose something, say why, and name the way', () => {
-    const { wrongPassphrase, noVaults, taken, freshStart: fresh } = refusals
+    const { wrongPassphrase, noVaults, headerless, taken, freshStart: fresh } = refusals
     assert.equal(wrongPassphrase?.code, 1)
     assert.match(wrongPassphrase.stderr, /the passphrase is not the one it was made with/)
     assert.equal(noVaults?.code, 1)
     assert.match(noVaults.stderr, /no vault lies there/)
+    assert.equal(headerless?.code, 1)
+    assert.match(
+      headerless.stderr,
+      /the vault in ".*headerless\/vault" has lost its vault\.json\. "node tools/,
+    )
     assert.equal(taken?.code, 1)
     assert.match(taken.stderr, /it belongs to a server already \(account 123456789012\)/)
     assert.equal(fresh?.code, 1)

@@ -23,6 +23,7 @@ const HELP = `Reads a Roleback backup vault without a server.
   node recover.mjs verify  VAULT --kit recovery-kit.txt                 reads and checks every byte, names all damage
   node recover.mjs restore VAULT POINT TARGET --kit recovery-kit.txt    restores one recovery point into a new directory
   node recover.mjs identity VAULT --kit recovery-kit.txt                users, roles, policies and plans of the server, as JSON
+  node recover.mjs header  VAULT --kit recovery-kit.txt                 prints what belongs into vault.json, where that is lost
 
 VAULT is the vault's directory (the one that vault.json lies in; copy a vault that lies in a bucket to a directory first).
 Identities are in the system vault, whose directory is called system-…
@@ -349,6 +350,12 @@ export function openVault(directory, kit, givenId) {
     id: vaultId,
     kit,
     keyDamage,
+    /** As the writer makes it; its sizes are those that it has always had. */
+    headerText: () => {
+      const chunk = { min: 32 * 1024, average: 128 * 1024, max: 512 * 1024 }
+      const text = JSON.stringify({ format: 'roleback-vault', version: 1, vaultId, chunk })
+      return `${text}\n${crypto.createHmac('sha256', keyOf('header')).update(text).digest('hex')}\n`
+    },
     openDamage: [headerDamage, keyDamage].filter((damage) => damage !== undefined),
     typeKeys: keys.map((key, number) => key && LABELS.map((label) => label && keyOf(label, number))),
     idKeys: [undefined, keyOf('data-id'), keyOf('meta-id')],
@@ -2381,6 +2388,7 @@ const OPERANDS = new Map([
   ['verify', 1],
   ['restore', 3],
   ['identity', 1],
+  ['header', 1],
 ])
 
 function parseCommand(args) {
@@ -2447,6 +2455,10 @@ async function main(args) {
   const [directory, ...rest] = command.operands
   const vault = openVault(directory, kit, command.vaultId)
   const onProgress = progressLine()
+  if (command.command === 'header') {
+    process.stdout.write(vault.headerText())
+    return 0
+  }
   if (command.command === 'identity') return printIdentity(vault, command)
   if (command.command === 'list') return printList(vault, command.isJson)
   if (command.command === 'verify') return printVerify(vault, command.isJson, onProgress)

@@ -130,7 +130,7 @@ export async function openVault(store: BlobStore, key: Uint8Array, indexCache?: 
   const keys = new VaultKeys(header.vaultId, key)
   if (keys.headerMac(line).toString('hex') !== mac)
     throw new VaultKeyError(
-      `Cannot open vault "${header.vaultId}": this is not its key, or its header was changed`,
+      `Cannot open vault "${header.vaultId}": this is not its key, or its header was changed ("recover.mjs header" prints the right one)`,
     )
   return new Vault(store, keys, header.chunkSizes, indexCache)
 }

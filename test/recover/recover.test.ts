@@ -205,6 +205,7 @@ describe('recover.mjs', () => {
     fs.mkdirSync(inScratch('named'))
     fs.renameSync(copy, named)
     fs.rmSync(join(named, 'vault.json'))
+    assert.equal((await recover(['header', named])).stdout, whole.toString())
     const target = inScratch('without-header')
     const restored = await recover(['restore', named, point, target])
     assert.equal(restored.code, 0, restored.stderr)

@@ -61,6 +61,7 @@ export function findVaultStores(path: string, vaultsDir: string): readonly Found
           .map((entry) => join(path, entry.name))
           .toSorted()
       : []
+  refuseHeaderless(path)
   if (places.length === 0) {
     throw new RebuildError(
       `Cannot rebuild from "${path}": no vault lies there. Give the folder that holds the vaults' folders, or one with a ${HEADER} in it`,
@@ -75,6 +76,20 @@ export function findVaultStores(path: string, vaultsDir: string): readonly Found
       store: openBlobStore({ kind: 'directory', path: place }),
     }
   })
+}
+
+/** A vault is not to be left out in silence for one small file. @throws {RebuildError} */
+function refuseHeaderless(path: string): void {
+  const folders = existsSync(path) ? readdirSync(path, { withFileTypes: true }) : []
+  const below = folders.filter((entry) => entry.isDirectory()).map((entry) => join(path, entry.name))
+  const headerless = [path, ...below].find(
+    (place) => existsSync(join(place, serverWrappingName(1))) && !existsSync(join(place, HEADER)),
+  )
+  if (headerless === undefined) return
+  throw new RebuildError(
+    `Cannot rebuild from "${path}": the vault in "${headerless}" has lost its ${HEADER}. ` +
+      '"node tools/recover.mjs header" prints what belongs into it, with the recovery kit; or move the folder elsewhere to go on without it',
+  )
 }
 
 /** A vault that is this server's now. */
