@@ -9,6 +9,8 @@ import type { ServerProcess } from '../../test/fixtures/server-process.ts'
 
 export const ACCOUNT = '123456789012'
 const DAY_MS = 86_400_000
+/** A busy machine works slowly; a job that ends at all does so within this. */
+const JOB_MS = 120_000
 const ADMINISTRATOR_ACCESS = 'arn:aws:iam::aws:policy/AdministratorAccess'
 const TRUST = JSON.stringify({
   Version: '2012-10-17',
@@ -284,10 +286,12 @@ export async function backupEnded({ call }: ServerProcess, BackupJobId: string):
   await ended(async () => (await call('backup', 'DescribeBackupJob', { BackupJobId })).State)
 }
 
-/** Resolves when it is none of a job's states before its end. */
+/** Resolves when it is none of a job's states before its end; a job that hangs must not hang the tests. */
 export async function ended(stateOf: () => Promise<string | undefined>): Promise<void> {
+  const since = performance.now()
   for (;;) {
     const state = await stateOf()
+    if (performance.now() - since > JOB_MS) throw new Error(`After ${JOB_MS / 1000} s the job is ${state}`)
     if (state !== undefined && !['CREATED', 'PENDING', 'RUNNING', 'ABORTING'].includes(state)) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }

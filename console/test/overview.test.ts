@@ -47,7 +47,7 @@ test(
   async () => {
     const page = await browser.newPage()
     const held = async (route: Route): Promise<void> => {
-      await page.locator('button[aria-disabled="true"]').waitFor({ timeout: 10_000 })
+      await page.locator('button[aria-disabled="true"]').waitFor()
       await route.continue()
     }
     await page.route('**/console/server.json', held, { times: 1 })

@@ -76,7 +76,7 @@ export async function startOwnRgw(options: {
   const keyring = join(dir, 'keyring')
   writeFileSync(join(dir, 'ceph.conf'), configuration({ dir, fsid, mons, port, memoryBytes }))
   const run = (program: string, ...args: string[]): Promise<string> =>
-    runTool(program, args, { cwd: dir, env: { CEPH_CONF: join(dir, 'ceph.conf') }, timeoutMs: 40_000 })
+    runTool(program, args, { cwd: dir, env: { CEPH_CONF: join(dir, 'ceph.conf') } })
   const children: ChildProcess[] = []
   const serve = (program: string, ...args: string[]): ChildProcess => {
     const log = openSync(join(dir, `${program}.out`), 'w')

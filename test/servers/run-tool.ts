@@ -16,7 +16,7 @@ export async function runTool(
   args: readonly string[],
   options: ToolOptions = {},
 ): Promise<string> {
-  const { timeoutMs = 60_000, ...rest } = options
+  const { timeoutMs = 120_000, ...rest } = options
   const child = spawn(command, args, {
     ...rest,
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', ...options.env },

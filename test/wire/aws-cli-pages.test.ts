@@ -182,7 +182,6 @@ async function answersTo(questions: object): Promise<Answer> {
     const [asked, answered] = [join(folder, 'questions.json'), join(folder, 'answers.json')]
     writeFileSync(asked, JSON.stringify(questions))
     await runTool('python3', [join(import.meta.dirname, '..', 'fixtures', 'pages.py'), asked, answered], {
-      timeoutMs: 120_000,
       env: {
         HOME: folder,
         PYENV_ROOT: process.env['PYENV_ROOT'] ?? '/root/.pyenv',

@@ -30,7 +30,7 @@ function run(command: string, args: readonly string[]): Promise<Ended> {
     PYENV_ROOT: process.env['PYENV_ROOT'] ?? '/root/.pyenv',
   }
   return new Promise((resolve) => {
-    execFile(command, args, { env, timeout: 60_000 }, (error, stdout, stderr) =>
+    execFile(command, args, { env, timeout: 120_000 }, (error, stdout, stderr) =>
       resolve({ status: error === null ? 0 : Number(error.code ?? 1), stdout, stderr }),
     )
   })
