@@ -14,7 +14,7 @@ const FRESH_MS = 10_000
  * What people call a registered resource; its id for whoever may not know, and where it is registered no more.
  * @param called What an answer of AWS's that holds the ARN calls it: whoever may not look at resources may read that.
  */
-export function useResourceName(arn: string | undefined, called?: string | undefined): string {
+export function useResourceName(arn: string | undefined, called?: string): string {
   const { data } = useQuery({
     queryKey: ['resource names'],
     queryFn: async () => {
