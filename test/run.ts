@@ -181,8 +181,7 @@ async function runTests(): Promise<boolean> {
       files: files.map((file) => join(root, file)),
       cwd: root,
       concurrency: AT_ONCE,
-      // A file whose tests have ended ends, too: one that failed half-way, before it could close what it had opened, would hold up all.
-      execArgv: ['--disable-warning=ExperimentalWarning', '--test-force-exit'],
+      execArgv: ['--disable-warning=ExperimentalWarning'],
       signal: stop.signal,
     })
     tests.on('test:pass', ({ name, skip }) => {
