@@ -111,6 +111,8 @@ export class PourPool {
   readonly #onSlab: (slab: Uint8Array) => void
   readonly #onFailure: (error: Error) => void
   #threads: Thread[] = []
+  /** Of threads that were told to end at once. */
+  readonly #ends: Promise<void>[] = []
   readonly #queue: Task[] = []
   readonly #broadcasts: ToThread[] = []
   #waiting: Waiting[] = []
@@ -200,11 +202,12 @@ export class PourPool {
     return this.#threads.flatMap((thread) => thread.packs ?? [])
   }
 
-  /** Ends all threads at once. */
+  /** Ends all threads at once, and waits for their ends, also where somebody else asked for them before. */
   async stop(): Promise<void> {
     this.#failure ??= new Error('The pour has ended')
     this.#wake()
-    await Promise.all(this.#threads.splice(0).map(({ worker }) => worker.stop()))
+    this.#ends.push(...this.#threads.splice(0).map(({ worker }) => worker.stop()))
+    await Promise.all(this.#ends)
   }
 
   #laneOn(thread: Thread): Lane {
