@@ -13,32 +13,33 @@ const MOST = 256
 
 export const descriptorMemory = (): DescriptorMemory => new Int32Array(new SharedArrayBuffer(MOST * 4))
 
-/** A descriptor plus one in each of the first `held` places, 0 in the others. */
-let memory: DescriptorMemory | undefined
-let held = 0
+/**
+ * What this thread holds: a descriptor plus one in each of the first `held` places, 0 in the others. Whoever opens one writes it there
+ * himself, in the very next statement: a thread is ended where a function begins or a loop turns, so there must be neither between.
+ */
+export const notes: { memory: DescriptorMemory | undefined; held: number } = { memory: undefined, held: 0 }
 
 /** Called once in a thread, before it opens anything. */
 export function noteDescriptorsIn(shared: DescriptorMemory): void {
-  memory = shared
+  notes.memory = shared
 }
 
 /** Whether this thread may open something that Node does not know of. */
-export const mayOpen = (): boolean => isMainThread || (memory !== undefined && held < MOST)
+export const mayOpen = (): boolean => isMainThread || (notes.memory !== undefined && notes.held < MOST)
 
-/** Right after it was opened. */
-export function noteDescriptor(fd: number): void {
-  if (memory !== undefined) memory[held++] = fd + 1
-}
-
-/** Right before it is closed: a number that is free may become somebody else's. @returns False where it was not noted. */
+/**
+ * Right before it is closed: a number that is free may become somebody else's. A thread that is ended between the two leaves it open: better
+ * than to close what is another's. @returns False where it was not noted.
+ */
 export function forgetDescriptor(fd: number): boolean {
+  const { memory } = notes
   if (memory === undefined) return false
-  let at = held - 1
+  let at = notes.held - 1
   while (at >= 0 && memory[at] !== fd + 1) at--
   if (at < 0) return false
-  const last = memory[--held] as number
-  memory[held] = 0
-  if (at < held) memory[at] = last
+  const last = memory[--notes.held] as number
+  memory[notes.held] = 0
+  if (at < notes.held) memory[at] = last
   return true
 }
 

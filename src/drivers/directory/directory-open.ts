@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs'
-import { forgetDescriptor, mayOpen, noteDescriptor } from '../../lib/descriptors.ts'
+import { forgetDescriptor, mayOpen, notes } from '../../lib/descriptors.ts'
 import { nativeFunctions } from '../../lib/native.ts'
 import type { NativeFunctions } from '../../lib/native.ts'
 import { cNameRoom, pathIn, writeCName } from './directory-paths.ts'
@@ -29,7 +29,7 @@ export function openAt(folder: number, name: string, flags: number): number {
   if (calls !== undefined && mayOpen() && writeCName(name, path)) {
     const fd = calls.openat(folder, path, flags | CLOSE_ON_EXEC)
     if (fd >= 0) {
-      noteDescriptor(fd)
+      if (notes.memory !== undefined) notes.memory[notes.held++] = fd + 1
       return fd
     }
   }
