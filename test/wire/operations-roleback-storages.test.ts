@@ -462,6 +462,15 @@ describe('vaults in buckets', { skip: rgwMissing() }, () => {
       const nothing = await rebuild('s3://others/nothing')
       assert.equal(nothing.code, 1)
       assert.match(nothing.stderr, /Cannot rebuild from "s3:\/\/others\/nothing\/": no vault lies there/)
+      await client.send(
+        new S3.PutObjectCommand({ Bucket: 'others', Key: 'headerless/x/keys/server.json', Body: 'x' }),
+      )
+      const headerless = await rebuild('s3://others/headerless')
+      assert.equal(headerless.code, 1)
+      assert.match(
+        headerless.stderr,
+        /the vault in "s3:\/\/others\/headerless\/x\/" has lost its vault\.json/,
+      )
       const ended = await rebuild(place, '--with-identity', String(number))
       assert.equal(ended.code, 0, ended.stderr)
       assert.ok(!(ended.stdout + ended.stderr).includes(rgw.secretAccessKey))

@@ -78,17 +78,22 @@ export function findVaultStores(path: string, vaultsDir: string): readonly Found
   })
 }
 
-/** A vault is not to be left out in silence for one small file. @throws {RebuildError} */
+/** @throws {RebuildError} Where a vault's folder has no header. */
 function refuseHeaderless(path: string): void {
   const folders = existsSync(path) ? readdirSync(path, { withFileTypes: true }) : []
   const below = folders.filter((entry) => entry.isDirectory()).map((entry) => join(path, entry.name))
   const headerless = [path, ...below].find(
     (place) => existsSync(join(place, serverWrappingName(1))) && !existsSync(join(place, HEADER)),
   )
-  if (headerless === undefined) return
-  throw new RebuildError(
-    `Cannot rebuild from "${path}": the vault in "${headerless}" has lost its ${HEADER}. ` +
-      '"node tools/recover.mjs header" prints what belongs into it, with the recovery kit; or move the folder elsewhere to go on without it',
+  if (headerless !== undefined) throw headerLost(path, headerless)
+}
+
+/** A vault is not to be left out in silence for one small file. */
+export function headerLost(from: string, place: string): RebuildError {
+  return new RebuildError(
+    `Cannot rebuild from "${from}": the vault in "${place}" has lost its ${HEADER}. ` +
+      '"node tools/recover.mjs header" prints what belongs into it, with the recovery kit, of a directory (copy a vault out of its bucket first); ' +
+      'or move the folder elsewhere to go on without it',
   )
 }
 
