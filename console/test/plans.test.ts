@@ -179,8 +179,12 @@ test(
       await choose(opener('Backup vault').nth(at), page.getByRole('option', { name: 'nightly' }))
     }
     await next()
+    const locked = { BackupVaultName: 'nightly' }
+    await server.call('backup', 'PutBackupVaultLockConfiguration', { ...locked, MinRetentionDays: 36 })
     await next()
-    await shows(page, page.getByText('The server takes this plan as it is.'))
+    await shows(page, page.getByText('The server takes this plan, and not all of it would work'))
+    await shows(page, page.getByText(/would fail: the retention period of 35 days is shorter/))
+    await server.call('backup', 'DeleteBackupVaultLockConfiguration', locked)
     await page.getByRole('button', { name: 'Create plan' }).click()
     await page.getByRole('heading', { level: 1, name: 'Assign resources' }).waitFor()
     const { rules } = await planNamed('Daily-Monthly-1yr-Retention')

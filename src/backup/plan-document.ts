@@ -11,8 +11,6 @@ import type { PlanDocument } from '../plans/plan.ts'
 import { lockWarnings, vaultsOfRules } from '../plans/plan-locks.ts'
 import { ScheduleError } from '../plans/schedule-error.ts'
 import { checkIsDue, DEFAULT_SCHEDULE, DEFAULT_TIMEZONE, parseSchedule } from '../plans/schedule.ts'
-import { lockOf } from '../plans/vault-lock.ts'
-import type { VaultLock } from '../plans/vault-lock.ts'
 import type { ScheduledRule } from '../store/plans/plans.ts'
 import { findVault, vaultsOfArns } from '../store/vaults/vaults.ts'
 import { vaultArn } from './arns.ts'
@@ -65,11 +63,7 @@ export async function planDocument(
   }
   const arnOf = (name: string): string => vaultArn(ctx, name)
   const vaults = await vaultsOfArns(ctx.store.db, ctx.accountId, vaultsOfRules(input.Rules, arnOf))
-  const lockAt = (arn: string): VaultLock | undefined => {
-    const vault = vaults.get(arn)
-    return vault && lockOf(vault)
-  }
-  for (const warning of lockWarnings(input.Rules, lockAt, arnOf)) ctx.warn(warning)
+  for (const warning of lockWarnings(input.Rules, vaults, arnOf)) ctx.warn(warning)
   const ids = new Map(earlier?.Rules.map(({ RuleName, RuleId }) => [RuleName, RuleId]))
   const rules = input.Rules.map((rule) => ({ ...filledIn(rule), RuleId: ids.get(rule.RuleName) ?? uuid() }))
   return { BackupPlanName: input.BackupPlanName, Rules: rules }

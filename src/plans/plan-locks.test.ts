@@ -3,10 +3,14 @@ import { test } from 'node:test'
 import { lockWarnings } from './plan-locks.ts'
 
 test('lockWarnings() holds backups and copies against the lock of the vault that each goes into', () => {
-  const locks: Record<string, { mode: 'governance'; setAt: number; minRetentionDays: number }> = {
-    'arn:here': { mode: 'governance', setAt: 0, minRetentionDays: 7 },
-    'arn:far': { mode: 'governance', setAt: 0, minRetentionDays: 30 },
-  }
+  const locked = (minRetentionDays: number) => ({
+    lock_configuration: JSON.stringify({ mode: 'governance', setAt: 0, minRetentionDays }),
+    sealed_records: null,
+  })
+  const vaults = new Map([
+    ['arn:here', locked(7)],
+    ['arn:far', locked(30)],
+  ])
   const told = (days: number | undefined, copyDays: number | undefined): number => {
     const rule = {
       RuleName: 'daily',
@@ -14,11 +18,7 @@ test('lockWarnings() holds backups and copies against the lock of the vault that
       Lifecycle: { DeleteAfterDays: days },
       CopyActions: [{ DestinationBackupVaultArn: 'arn:far', Lifecycle: { DeleteAfterDays: copyDays } }],
     }
-    return lockWarnings(
-      [rule],
-      (arn) => locks[arn],
-      (name) => `arn:${name}`,
-    ).length
+    return lockWarnings([rule], vaults, (name) => `arn:${name}`).length
   }
   assert.equal(told(7, 30), 0)
   assert.equal(told(6, 29), 2)

@@ -1,7 +1,7 @@
 import { keptDays } from './lifecycle.ts'
 import type { PlanLifecycle } from './plan.ts'
-import { retentionProblem } from './vault-lock.ts'
-import type { VaultLock } from './vault-lock.ts'
+import { lockOf, retentionProblem } from './vault-lock.ts'
+import type { LockColumns } from './vault-lock.ts'
 
 interface RuleToHold {
   readonly RuleName: string
@@ -19,12 +19,12 @@ interface RuleToHold {
  * Which of a plan's backups and copies would fail, since the lock of their vault takes none that is kept so long. AWS takes such a plan, as its
  * locks may change, and lets the jobs fail: so it is taken, and told.
  *
- * @param lockOf Of vaults by ARN; undefined for those without a lock, and for those that only their jobs may know.
+ * @param vaults By ARN, of those of `vaultsOfRules` that may be looked at: another account's is known to the jobs alone.
  * @param arnOf Of vaults by name.
  */
 export function lockWarnings(
   rules: readonly RuleToHold[],
-  lockOf: (vaultArn: string) => VaultLock | undefined,
+  vaults: ReadonlyMap<string, LockColumns>,
   arnOf: (vaultName: string) => string,
 ): readonly string[] {
   return rules.flatMap((rule) => {
@@ -39,7 +39,8 @@ export function lockWarnings(
       })),
     ]
     return places.flatMap(({ what, vault, days }) => {
-      const problem = retentionProblem(lockOf(vault), days)
+      const found = vaults.get(vault)
+      const problem = found && retentionProblem(lockOf(found), days)
       return problem === undefined
         ? []
         : [`Rule ${rule.RuleName}: ${what} into ${vault} would fail: ${problem}`]

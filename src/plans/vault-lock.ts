@@ -89,7 +89,7 @@ export function lockOf({ lock_configuration, sealed_records }: LockColumns): Vau
   return stricterLock(parseLockText(lock_configuration), sealedLock(sealed_records))
 }
 
-interface LockColumns {
+export interface LockColumns {
   readonly lock_configuration: string | null
   readonly sealed_records: string | null
 }

@@ -8,8 +8,6 @@ import type {
 import type { Context } from '../context.ts'
 import type { PlanDocument } from '../plans/plan.ts'
 import { lockWarnings, vaultsOfRules } from '../plans/plan-locks.ts'
-import { lockOf } from '../plans/vault-lock.ts'
-import type { VaultLock } from '../plans/vault-lock.ts'
 import { matchSelection, selectionProblem, selectionWarnings } from '../plans/selection.ts'
 import type { SelectionDocument } from '../plans/selection.ts'
 import type { Page, PageRequest } from '../store/page.ts'
@@ -68,11 +66,7 @@ async function warningsOfLocks(ctx: Context, planId: string): Promise<readonly s
   const { Rules } = JSON.parse((await planOf(ctx, planId)).document) as PlanDocument
   const arnOf = (name: string): string => `arn:aws:backup:${ctx.region}:${ctx.accountId}:backup-vault:${name}`
   const vaults = await vaultsOfArns(ctx.store.db, ctx.accountId, vaultsOfRules(Rules, arnOf))
-  const lockAt = (arn: string): VaultLock | undefined => {
-    const vault = vaults.get(arn)
-    return vault && lockOf(vault)
-  }
-  return lockWarnings(Rules, lockAt, arnOf)
+  return lockWarnings(Rules, vaults, arnOf)
 }
 
 async function selectionsToPreview(

@@ -1,4 +1,3 @@
-import { GetBackupPlanFromJSONCommand } from '@aws-sdk/client-backup'
 import Alert from '@cloudscape-design/components/alert'
 import Box from '@cloudscape-design/components/box'
 import Container from '@cloudscape-design/components/container'
@@ -13,7 +12,7 @@ import { planOf } from './draft.ts'
 import type { Draft } from './draft.ts'
 import { PlanJson } from './plan-json.tsx'
 import { PlanPreview } from './preview.tsx'
-import { backup } from '../../api/backup.ts'
+import { planWarning } from '../../api/backup.ts'
 import { roleback } from '../../api/roleback.ts'
 import { AwsCommand } from '../../parts/aws-command.tsx'
 import { Problem } from '../../parts/problem.tsx'
@@ -62,21 +61,7 @@ function Check({ draft }: { readonly draft: Draft }): ReactNode {
   const asked = useDeferredValue(JSON.stringify(planOf(draft)))
   const { error, data: warning } = useQuery({
     queryKey: ['plan check', asked],
-    queryFn: async () => {
-      const command = new GetBackupPlanFromJSONCommand({ BackupPlanTemplateJson: asked })
-      let warning = ''
-      command.middlewareStack.add(
-        (next) => async (args) => {
-          const result = await next(args)
-          const { headers } = result.response as { readonly headers: Readonly<Record<string, string>> }
-          warning = headers['x-roleback-warning'] ?? ''
-          return result
-        },
-        { step: 'deserialize' },
-      )
-      await backup.send(command)
-      return warning
-    },
+    queryFn: async () => await planWarning(asked),
   })
   if (error !== null) return <Problem error={error} what="have this plan as it is" />
   if (warning === undefined) return null
