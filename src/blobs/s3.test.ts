@@ -211,7 +211,9 @@ describe('blobs in a bucket of a Ceph RADOS gateway', { skip: rgwMissing() }, ()
     )
     assert.equal(await blobs.removeUnfinished((_, begunAt) => begunAt < Date.now() - 86_400_000), 0)
     assert.equal(await blobs.removeUnfinished((tag) => tag === 'put'), 2)
-    const { Uploads = [] } = await client.send(new S3.ListMultipartUploadsCommand({ Bucket: 'vaults' }))
+    const { Uploads = [] } = await client.send(
+      new S3.ListMultipartUploadsCommand({ Bucket: 'vaults', Prefix: `store-${stores}/` }),
+    )
     assert.deepEqual(Uploads, [])
     blobs.close()
   })
