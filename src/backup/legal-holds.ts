@@ -29,9 +29,11 @@ import {
   targetsOfHold,
 } from '../store/points/legal-holds.ts'
 import type { HoldTargets } from '../store/points/legal-holds.ts'
+import { arnsWithPoints } from '../store/points/protected-resources.ts'
 import type { LegalHoldTable } from '../store/points/schema-holds.ts'
 import type { Queryable } from '../store/store.ts'
 import { putTags } from '../store/identity/tags.ts'
+import { findResources } from '../store/resources/resources.ts'
 import { vaultsOfArns } from '../store/vaults/vaults.ts'
 import { legalHoldArn, vaultArn } from './arns.ts'
 import { nextToken, pageOf } from './paging.ts'
@@ -59,6 +61,7 @@ export async function createLegalHold(
     if ((await countLegalHolds(tx, ctx)) >= MAX_HOLDS)
       throw new LimitExceededException(`Cannot create a legal hold: ${MAX_HOLDS} are active, the limit`)
     await refuseMissingVaults(ctx, tx, targets.vaultNames)
+    await refuseUnknownResources(ctx, tx, targets.resourceArns)
     await insertLegalHold(tx, row, targets)
     await putTags(tx, ctx.accountId, legalHoldArn(ctx, row.hold_id), tags)
     await queueHoldAmendments(tx, ctx, row, false)
@@ -120,6 +123,22 @@ async function refuseMissingVaults(ctx: Context, tx: Queryable, names: readonly 
   if (missing === undefined) return
   throw new InvalidParameterValueException(
     `Cannot create a legal hold on backup vault "${missing}": it does not exist in this account and region, and nothing would be held`,
+    { Context: 'RecoveryPointSelection' },
+  )
+}
+
+/**
+ * For the same reason. A resource that was removed is held by the recovery points it left, and so is one of another account by copies.
+ * @throws {InvalidParameterValueException}
+ */
+async function refuseUnknownResources(ctx: Context, tx: Queryable, arns: readonly string[]): Promise<void> {
+  const registered = await findResources(tx, ctx.accountId, arns)
+  const others = arns.filter((arn) => !registered.has(arn))
+  const left = await arnsWithPoints(tx, ctx.accountId, others)
+  const unknown = others.find((arn) => !left.has(arn))
+  if (unknown === undefined) return
+  throw new InvalidParameterValueException(
+    `Cannot create a legal hold on resource "${unknown}": it is not registered in this account and has no recovery point, and nothing would be held. Name it as ListProtectedResources does`,
     { Context: 'RecoveryPointSelection' },
   )
 }

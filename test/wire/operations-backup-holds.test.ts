@@ -186,7 +186,7 @@ test('the end of a hold reaches the vaults that are there, and the one that was 
   await gone(BackupVaultName, away)
 })
 
-test('a hold that names nothing, a vault that is not there, or a time that never was, is refused', async () => {
+test('a hold that names nothing, a vault or resource that is not there, or a time that never was, is refused', async () => {
   const hold = (RecoveryPointSelection: object) =>
     world.call('backup', 'CreateLegalHold', { Title: 't', Description: 'd', RecoveryPointSelection })
   await assert.rejects(hold({}), /at least one vault or one resource/)
@@ -196,10 +196,48 @@ test('a hold that names nothing, a vault that is not there, or a time that never
     hold({ VaultNames: [BackupVaultName, 'kpet'] }),
     /backup vault "kpet": it does not exist/,
   )
+  await assert.rejects(
+    hold({ ResourceIdentifiers: [tree.arn, `${tree.arn}0`] }),
+    /resource "arn:aws:elasticfilesystem:[^"]+0": it is not registered in this account and has no recovery point/,
+  )
+})
+
+test('a hold on a resource that was removed keeps the recovery points it left', async () => {
+  const removed = await registerDirectory(world, 'removed', (path) => writeFileSync(join(path, 'a'), 'a'))
+  const hold = () =>
+    world.call('backup', 'CreateLegalHold', {
+      Title: 'removed',
+      Description: 'Its recovery points are what is left',
+      RecoveryPointSelection: { ResourceIdentifiers: [removed.arn] },
+    })
+  const early = await hold()
+  await world.call('backup', 'CancelLegalHold', {
+    LegalHoldId: early.LegalHoldId ?? '',
+    CancelDescription: 'nothing to hold',
+  })
+  const RecoveryPointArn = await backUpWell(world, {
+    BackupVaultName: 'free',
+    ResourceArn: removed.arn,
+    IamRoleArn: role,
+  })
+  await world.call('roleback', 'DeregisterResource', { ResourceArn: removed.arn })
+  const { LegalHoldId = '' } = await hold()
+  const { RecoveryPoints } = await world.call('backup', 'ListRecoveryPointsByLegalHold', { LegalHoldId })
+  assert.deepEqual(
+    RecoveryPoints?.map((point) => point.RecoveryPointArn),
+    [RecoveryPointArn],
+  )
+  await world.call('backup', 'CancelLegalHold', { LegalHoldId, CancelDescription: 'done' })
 })
 
 test('a hold takes as many names as a request does', async () => {
   const ResourceIdentifiers = Array.from({ length: 12_000 }, (_, i) => `arn:aws:s3:::bucket-${i}`)
+  await editRows(
+    world,
+    `insert into resource
+     select account_id, region, value, 'unique-' || key, 'S3', value, '{}', null, version, created_at, created_by, null, removed_at, host
+     from resource, json_each('${JSON.stringify(ResourceIdentifiers)}') where resource.arn = '${tree.arn}'`,
+  )
   const { LegalHoldId } = await backup.send(
     new CreateLegalHoldCommand({
       Title: 'many',

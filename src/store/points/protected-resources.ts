@@ -5,6 +5,9 @@ import { RESTORABLE } from './recovery-points.ts'
 import type { RecoveryPointTable } from '../schema.ts'
 import type { Queryable } from '../store.ts'
 
+/** ARNs of one statement: below what the engines bind. */
+const MAX_ARNS = 1_000
+
 /**
  * The latest recovery point of each protected resource, by the resource's ARN.
  *
@@ -54,4 +57,24 @@ export async function listProtectedResources(
     .orderBy('point.resource_arn')
     .execute()
   return pageOf(rows, page.limit, (row) => [row.resource_arn])
+}
+
+/** Which of these ARNs recovery points of the account were made of, in whatever region they are. */
+export async function arnsWithPoints(
+  db: Queryable,
+  accountId: string,
+  arns: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const found = new Set<string>()
+  for (let at = 0; at < arns.length; at += MAX_ARNS) {
+    const rows = await db
+      .selectFrom('recovery_point')
+      .select('resource_arn')
+      .distinct()
+      .where('account_id', '=', accountId)
+      .where('resource_arn', 'in', arns.slice(at, at + MAX_ARNS))
+      .execute()
+    for (const row of rows) found.add(row.resource_arn)
+  }
+  return found
 }
