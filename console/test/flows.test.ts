@@ -129,6 +129,9 @@ test(
   'a vault is locked by typing the word for it, and the grace time counts down',
   { skip: missing },
   async () => {
+    const Rules = [{ RuleName: 'brief', TargetBackupVaultName: 'offsite', Lifecycle: { DeleteAfterDays: 6 } }]
+    const BackupPlan = { BackupPlanName: 'too-brief', Rules }
+    const { BackupPlanId = '' } = await server.call('backup', 'CreateBackupPlan', { BackupPlan })
     const page = await pageAsRoot('/vaults/offsite?tab=lock')
     await page.getByRole('radio', { name: /^Compliance/ }).check()
     await page.getByLabel('Keep at least (days)').fill('7')
@@ -149,6 +152,8 @@ test(
     await dialog.getByLabel('Type confirm').fill('confirm')
     await lock.click()
     await shows(page, page.getByText(/^For good in \d+ h/))
+    await shows(page, page.getByText(/^Backup plan too-brief: Rule brief: its backups into .* would fail/))
+    await server.call('backup', 'DeleteBackupPlan', { BackupPlanId })
     const vault = await server.call('backup', 'DescribeBackupVault', { BackupVaultName: 'offsite' })
     assert.deepEqual([vault.Locked, vault.MinRetentionDays], [true, 7])
   },

@@ -4,27 +4,34 @@ import type {
   PutBackupVaultLockConfigurationInput,
 } from '../aws/generated/backup.ts'
 import type { Context } from '../context.ts'
+import { lockWarnings } from '../plans/plan-locks.ts'
+import { evaluate } from '../policy/evaluate.ts'
 import { isImmutable, lockOf } from '../plans/vault-lock.ts'
 import type { VaultLock } from '../plans/vault-lock.ts'
 import { insertJob } from '../store/jobs/jobs.ts'
+import { plansOfAccount } from '../store/plans/plans.ts'
 import type { VaultTable } from '../store/schema.ts'
 import type { Queryable } from '../store/store.ts'
 import { findVault, setVaultLock } from '../store/vaults/vaults.ts'
+import { planArn, vaultArn } from './arns.ts'
+import { documentOf } from './plans.ts'
 import { checkRange, sealingJob } from './vault-limits.ts'
 import { noSuchVault } from './vaults.ts'
 
 const DAY_MS = 86_400_000
+/** More of them fit no header; who reads so many looks at all his plans. */
+const MAX_WARNINGS = 8
 
 /**
  * Locks a vault: at once, and with ChangeableForDays for good from then on. The row says it first, and a job seals it in the vault
- * itself, where no row changes it.
+ * itself, where no row changes it. Who sets it is told which plans it would keep from backing up: there is time to mend one or the other.
  */
 export async function putBackupVaultLockConfiguration(
   ctx: Context,
   input: PutBackupVaultLockConfigurationInput,
 ): Promise<Record<string, never>> {
   checkRange(input)
-  await ctx.store.transaction(async (tx) => {
+  const locked = await ctx.store.transaction(async (tx) => {
     const vault = await changeableVault(ctx, tx, input.BackupVaultName, 'change')
     const { ChangeableForDays: days } = input
     const lock: VaultLock = {
@@ -35,11 +42,39 @@ export async function putBackupVaultLockConfiguration(
       lockDate: days === undefined ? undefined : ctx.now + days * DAY_MS,
       encryptionKeyArn: vault.encryption_key_arn,
     }
-    await setVaultLock(tx, vault, { lock_configuration: JSON.stringify(lock) })
+    const lock_configuration = JSON.stringify(lock)
+    await setVaultLock(tx, vault, { lock_configuration })
     await insertJob(tx, sealingJob(ctx, vault))
+    return { arn: vault.arn, lock_configuration }
   })
   ctx.store.wake()
+  await warnOfPlans(ctx, locked)
   return {}
+}
+
+/**
+ * Warns of the account's plans whose backups or copies would fail in the vault as it is locked now. A plan that the caller may not read
+ * is left out: what it says is not his to learn from a lock.
+ */
+async function warnOfPlans(
+  ctx: Context,
+  locked: { readonly arn: string; readonly lock_configuration: string },
+): Promise<void> {
+  // By what was asked for alone: what is sealed in the vault is older.
+  const vaults = new Map([[locked.arn, { ...locked, sealed_records: null }]])
+  const warnings: string[] = []
+  for (const plan of await plansOfAccount(ctx.store.db, ctx.accountId)) {
+    const place = { region: plan.region, accountId: plan.account_id }
+    const found = lockWarnings(documentOf(plan).Rules, vaults, (name) => vaultArn(place, name))
+    if (found.length === 0) continue
+    const asked = { action: 'backup:GetBackupPlan', resource: planArn(place, plan.plan_id) }
+    const { request, layers } = await ctx.preview.right(asked)
+    // A refusal of what nobody asked for is not recorded.
+    if (!evaluate(request, layers).allowed || !(await ctx.ask(asked)).allowed) continue
+    warnings.push(...found.map((warning) => `Backup plan ${plan.name}: ${warning}`))
+  }
+  for (const warning of warnings.slice(0, MAX_WARNINGS)) ctx.warn(warning)
+  if (warnings.length > MAX_WARNINGS) ctx.warn(`and ${warnings.length - MAX_WARNINGS} more`)
 }
 
 /** Condition keys of a call that sets a lock. */

@@ -163,6 +163,49 @@ test('retention outside a lock’s limits is refused at the call, and fails the 
   assert.deepEqual(preview.Warnings, [warning])
 })
 
+test('who sets a lock is warned of the plans that he may read and whose backups or copies it would refuse', async () => {
+  for (const name of ['copied-into', 'unlocked']) await makeVault(world, name)
+  const { BackupVaultArn = '' } = await describe('copied-into')
+  const plan = async (BackupPlanName: string, rule: object): Promise<string> => {
+    const Rules = [{ RuleName: 'r', TargetBackupVaultName: 'unlocked', ...rule }]
+    const made = await world.call('backup', 'CreateBackupPlan', { BackupPlan: { BackupPlanName, Rules } })
+    return made.BackupPlanArn ?? ''
+  }
+  const copiesFor = (DeleteAfterDays: number) => ({
+    CopyActions: [{ DestinationBackupVaultArn: BackupVaultArn, Lifecycle: { DeleteAfterDays } }],
+  })
+  const own = await plan('copies', copiesFor(8))
+  await plan('fits', copiesFor(30))
+  await plan('elsewhere', { Lifecycle: { DeleteAfterDays: 1 } })
+  await plan('backs-up', { TargetBackupVaultName: 'copied-into', Lifecycle: { DeleteAfterDays: 9 } })
+  const locker = await makeUser(world, 'lock-reader', [
+    allow('backup:PutBackupVaultLockConfiguration'),
+    { ...allow('backup:GetBackupPlan'), Resource: own },
+  ])
+  const warningsOf = async (key: typeof world.rootKey, MinRetentionDays: number): Promise<string[]> => {
+    const warnings: string[] = []
+    const call = callerOf(world.url, key, world.region, { onWarning: (text) => warnings.push(text) })
+    await call('backup', 'PutBackupVaultLockConfiguration', {
+      BackupVaultName: 'copied-into',
+      MinRetentionDays,
+    })
+    return warnings
+  }
+  const problem = (days: number): string =>
+    `into ${BackupVaultArn} would fail: the retention period of ${days} days is shorter than the minimum retention period of 20 days of the backup vault's lock`
+  const copies = `Backup plan copies: Rule r: its copies ${problem(8)}`
+  assert.deepEqual(await warningsOf(world.rootKey, 20), [
+    `Backup plan backs-up: Rule r: its backups ${problem(9)} | ${copies}`,
+  ])
+  const denials = () => world.rows('select 1 from denial').length
+  const before = denials()
+  assert.deepEqual(await warningsOf(locker.key, 20), [copies])
+  assert.equal(denials(), before, 'a plan that the caller may not read is no refusal')
+  // A lock that is made looser is judged as it will be, whatever is sealed in the vault still.
+  await sealingDone(world)
+  assert.deepEqual(await warningsOf(world.rootKey, 8), [])
+})
+
 test('what AWS does not take for a lock is refused with the member’s name', async () => {
   const BackupVaultName = 'refused'
   await makeVault(world, BackupVaultName)

@@ -1,7 +1,4 @@
-import {
-  DeleteBackupVaultLockConfigurationCommand,
-  PutBackupVaultLockConfigurationCommand,
-} from '@aws-sdk/client-backup'
+import { DeleteBackupVaultLockConfigurationCommand } from '@aws-sdk/client-backup'
 import type { DescribeBackupVaultOutput } from '@aws-sdk/client-backup'
 import Alert from '@cloudscape-design/components/alert'
 import Button from '@cloudscape-design/components/button'
@@ -16,7 +13,7 @@ import type { ReactNode } from 'react'
 import { Confirm } from './confirm.tsx'
 import { duration, when } from './format.ts'
 import { notify } from './notices.tsx'
-import { backup } from '../api/backup.ts'
+import { backup, lockVault } from '../api/backup.ts'
 
 /** AWS's least grace time of a compliance lock, in days. */
 const MIN_GRACE_DAYS = 3
@@ -43,6 +40,7 @@ export function VaultLock({
   const [max, setMax] = useState(MaxRetentionDays?.toString() ?? '')
   const [grace, setGrace] = useState(String(MIN_GRACE_DAYS))
   const [asked, setAsked] = useState<Asked>()
+  const [warning, setWarning] = useState('')
   const [left, setLeft] = useState<ReadonlySet<Field>>(new Set())
   const slips = slipsOf(min, max, mode === 'compliance' ? grace : undefined)
   const leave = (...fields: readonly Field[]): void => setLeft((before) => new Set([...before, ...fields]))
@@ -72,6 +70,11 @@ export function VaultLock({
     >
       <SpaceBetween size="m">
         {LockDate !== undefined && <Countdown until={LockDate} />}
+        {warning !== '' && (
+          <Alert type="warning" header="Not all plans would work with this lock">
+            {warning}
+          </Alert>
+        )}
         {!isForGood && (
           <SpaceBetween size="m">
             <RadioGroup
@@ -150,7 +153,7 @@ export function VaultLock({
           command={['put-backup-vault-lock-configuration', input]}
           onClose={() => setAsked(undefined)}
           onConfirm={async () => {
-            await backup.send(new PutBackupVaultLockConfigurationCommand(input))
+            setWarning(await lockVault(input))
             notify(`Backup vault ${name} is locked.`)
             onChange()
           }}
@@ -170,6 +173,7 @@ export function VaultLock({
           onClose={() => setAsked(undefined)}
           onConfirm={async () => {
             await backup.send(new DeleteBackupVaultLockConfigurationCommand({ BackupVaultName: name }))
+            setWarning('')
             notify(`The lock of ${name} was removed.`)
             onChange()
           }}

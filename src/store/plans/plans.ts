@@ -64,6 +64,16 @@ export async function countPlans(db: Queryable, place: Place): Promise<number> {
   return Number(row.count)
 }
 
+/** Every plan of an account that is not deleted, in whatever region: AWS allows 300 in each. */
+export async function plansOfAccount(db: Queryable, accountId: string): Promise<readonly PlanRow[]> {
+  return await allWithDocument(db)
+    .where('account_id', '=', accountId)
+    .where('deleted_at', 'is', null)
+    .orderBy('name')
+    .orderBy('backup_plan.plan_id')
+    .execute()
+}
+
 /** In the order of their making. */
 export async function listPlans(
   db: Queryable,
