@@ -352,6 +352,32 @@ test(
 )
 
 test(
+  'whoever has AWS’s rights alone reads names of resources in lists that AWS gives none',
+  { skip: missing },
+  async () => {
+    const UserName = 'restorer'
+    await server.call('iam', 'CreateUser', { UserName })
+    await server.call('iam', 'PutUserPolicy', {
+      UserName,
+      PolicyName: 'lists',
+      PolicyDocument: JSON.stringify({
+        Version: '2012-10-17',
+        Statement: [{ Effect: 'Allow', Action: 'backup:List*', Resource: '*' }],
+      }),
+    })
+    const { AccessKey } = await server.call('iam', 'CreateAccessKey', { UserName })
+    const restorer = await browser.newPage()
+    await signInWithKey(restorer, server.url, {
+      accessKeyId: AccessKey.AccessKeyId,
+      secretAccessKey: AccessKey.SecretAccessKey,
+    })
+    await goTo(restorer, '/jobs?kind=restore')
+    await shows(restorer, restorer.getByRole('row', { name: /Completed.* web-assets .*Directory/ }))
+    await restorer.close()
+  },
+)
+
+test(
   'a restore’s picture has the right to its recovery point, and what it made',
   { skip: missing },
   async () => {
@@ -392,6 +418,8 @@ test(
     const { Jobs } = await server.call('roleback', 'ListJobs', { JobType: 'rotate-key' })
     const { BackupVaultList = [] } = await server.call('backup', 'ListBackupVaults', {})
     assert.equal(Jobs.length, BackupVaultList.length, 'each vault gets a key for it')
+    await goTo(other, `/jobs/upkeep/${Jobs[0]?.JobId}`)
+    await shows(other, other.getByRole('heading', { level: 1, name: /^New key / }))
     await other.close()
   },
 )

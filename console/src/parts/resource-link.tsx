@@ -1,8 +1,11 @@
+import { ListProtectedResourcesCommand } from '@aws-sdk/client-backup'
 import Box from '@cloudscape-design/components/box'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { nameOf, when } from './format.ts'
 import { Link, resourcePath } from './link.tsx'
+import { isDenied } from './problem.tsx'
+import { backup } from '../api/backup.ts'
 import { allPages, roleback } from '../api/roleback.ts'
 
 /** Resources whose names are asked for together; those beyond are asked for one by one where they are shown. */
@@ -11,11 +14,12 @@ const MAX_NAMED = 1_000
 const FRESH_MS = 10_000
 
 /**
- * What people call a registered resource; its id for whoever may not know, and where it is registered no more.
+ * What people call a registered resource; its id for whoever may not know, and where it is registered no more. Whoever has AWS's rights
+ * alone is told by AWS's list of what was backed up.
  * @param called What an answer of AWS's that holds the ARN calls it: whoever may not look at resources may read that.
  */
 export function useResourceName(arn: string | undefined, called?: string): string {
-  const { data } = useQuery({
+  const { data, error } = useQuery({
     queryKey: ['resource names'],
     queryFn: async () => {
       const { rows, isWhole } = await allPages(
@@ -30,6 +34,20 @@ export function useResourceName(arn: string | undefined, called?: string): strin
     enabled: called === undefined,
   })
   const known = data?.names.get(arn ?? '')
+  const backedUp = useQuery({
+    queryKey: ['names of backed up resources'],
+    queryFn: async () => {
+      const { rows } = await allPages(
+        async (NextToken) =>
+          await backup.send(new ListProtectedResourcesCommand({ MaxResults: MAX_NAMED, NextToken })),
+        (page) => page.Results,
+        MAX_NAMED,
+      )
+      return new Map(rows.map((one) => [one.ResourceArn, one.ResourceName]))
+    },
+    staleTime: FRESH_MS,
+    enabled: called === undefined && isDenied(error),
+  })
   const own = useQuery({
     queryKey: ['resource name', arn],
     queryFn: async () =>
@@ -37,7 +55,7 @@ export function useResourceName(arn: string | undefined, called?: string): strin
     staleTime: FRESH_MS,
     enabled: called === undefined && arn !== undefined && data?.isWhole === false && known === undefined,
   })
-  return called ?? known ?? own.data ?? nameOf(arn)
+  return called ?? known ?? own.data ?? backedUp.data?.get(arn) ?? nameOf(arn)
 }
 
 /** A resource as people call it. */
