@@ -90,6 +90,7 @@ test(
     await page.getByLabel('Schedule', { exact: true }).press('Tab')
     await shows(page, page.getByText('"each day" is no schedule'))
     await page.getByLabel('Schedule', { exact: true }).fill('cron(0 3 ? * MON *)')
+    await choose(opener('Time zone'), page.getByRole('option', { name: 'America/New_York' }), 'new york')
     // Cold storage needs 90 days more, and a vault that has some.
     await page.getByLabel('Move to cold storage after (days)').fill('10')
     await shows(page, page.getByText('is kept for at least 100'))
@@ -146,8 +147,9 @@ test(
         rule?.CompletionWindowMinutes,
         rule?.Lifecycle,
         { ...rule?.RecoveryPointTags },
+        rule?.ScheduleExpressionTimezone,
       ],
-      [480, 10_080, { DeleteAfterDays: 40 }, { 'made-by': 'mondays' }],
+      [480, 10_080, { DeleteAfterDays: 40 }, { 'made-by': 'mondays' }, 'America/New_York'],
     )
     assert.match(rule?.CopyActions?.[0]?.DestinationBackupVaultArn ?? '', /:backup-vault:offsite$/)
     assert.deepEqual([counts[0]?.KeepLast, counts[0]?.KeepMonthly, counts.length], [3, 12, 1])

@@ -80,13 +80,45 @@ export function ScheduleField({
       )}
       <FormField
         label="Time zone"
-        description="As in Europe/Berlin; it moves with summer time."
-        errorText={wasLeft && slips.zone}
+        description="Where it has summer time, the schedule moves with it."
+        errorText={slips.zone}
         stretch
       >
-        <Input value={zone} onBlur={() => setLeft(true)} onChange={({ detail }) => onZone(detail.value)} />
+        <ZoneChoice zone={zone} onChange={onZone} />
       </FormField>
     </SpaceBetween>
+  )
+}
+
+const UTC = 'UTC'
+const ZONES = [UTC, ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== UTC)]
+
+/** Every time zone that the browser knows, and the one that is set, which may have come by another of its names, such as CET. */
+function ZoneChoice({
+  zone,
+  onChange,
+}: {
+  readonly zone: string
+  readonly onChange: (zone: string) => void
+}): ReactNode {
+  const zones = zone === '' || ZONES.includes(zone) ? ZONES : [zone, ...ZONES]
+  return (
+    <Select
+      selectedOption={zone === '' ? null : { value: zone, label: zone }}
+      options={zones.map((value) => ({
+        value,
+        label: value,
+        // Who looks for New York types no underscore.
+        ...(value.includes('_') && { filteringTags: [value.replaceAll('_', ' ')] }),
+      }))}
+      filteringType="auto"
+      filteringPlaceholder="Find by name"
+      placeholder={UTC}
+      empty="No time zone is called so"
+      // They are hundreds, and a plan may have many rules.
+      virtualScroll
+      onChange={({ detail }) => onChange(detail.selectedOption.value ?? UTC)}
+    />
   )
 }
 
