@@ -35,7 +35,7 @@ export function ReviewStep({ draft, onChange, command, present }: ReviewProps): 
   return (
     <SpaceBetween size="l">
       <Check draft={draft} />
-      <RuleTable rules={draft.rules.map(({ rule }) => rule)} />
+      <RuleTable areDraft rules={draft.rules.map(({ rule }) => rule)} />
       <Tags draft={draft} />
       <PlanPreview rules={draft.rules} />
       {present !== undefined && <WhatGoes planId={present.id} draft={draft} ruleNames={present.ruleNames} />}

@@ -2,12 +2,20 @@ import type { BackupRuleInput } from '@aws-sdk/client-backup'
 import Header from '@cloudscape-design/components/header'
 import Table from '@cloudscape-design/components/table'
 import type { ReactNode } from 'react'
-import { Sideways } from '../../parts/sideways.tsx'
 import { count, nameOf } from '../../parts/format.ts'
+import { Link, vaultPath } from '../../parts/link.tsx'
+import { NamedArn } from '../../parts/named-arn.tsx'
+import { Sideways } from '../../parts/sideways.tsx'
 import { zonedScheduleText } from '../../parts/timetable.ts'
 
+interface RuleTableProps {
+  readonly rules: readonly BackupRuleInput[]
+  /** Of a plan that is being written: a link would lead away from it. */
+  readonly areDraft?: boolean
+}
+
 /** The rules of a plan, in words. */
-export function RuleTable({ rules }: { readonly rules: readonly BackupRuleInput[] }): ReactNode {
+export function RuleTable({ rules, areDraft = false }: RuleTableProps): ReactNode {
   return (
     <Sideways>
       <Table
@@ -27,18 +35,31 @@ export function RuleTable({ rules }: { readonly rules: readonly BackupRuleInput[
               </span>
             ),
           },
-          { id: 'vault', header: 'Backup vault', cell: (rule) => rule.TargetBackupVaultName },
+          {
+            id: 'vault',
+            header: 'Backup vault',
+            cell: ({ TargetBackupVaultName: vault = '' }) =>
+              areDraft ? vault : <Link to={vaultPath(vault)}>{vault}</Link>,
+          },
           { id: 'kept', header: 'Kept', cell: ({ Lifecycle }) => keptText(Lifecycle) },
           {
             id: 'copies',
             header: 'Copied to',
-            cell: ({ CopyActions }) =>
-              (CopyActions ?? []).map((copy) => nameOf(copy.DestinationBackupVaultArn)).join(', ') || '–',
+            cell: ({ CopyActions = [] }) =>
+              CopyActions.length === 0
+                ? '–'
+                : CopyActions.map(({ DestinationBackupVaultArn: arn = '' }) => (
+                    <Destination key={arn} of={arn} isDraft={areDraft} />
+                  )),
           },
         ]}
       />
     </Sideways>
   )
+}
+
+function Destination({ of, isDraft }: { readonly of: string; readonly isDraft: boolean }): ReactNode {
+  return <div>{isDraft ? nameOf(of) : <NamedArn of={of} />}</div>
 }
 
 export function keptText(lifecycle: BackupRuleInput['Lifecycle']): string {
