@@ -505,6 +505,10 @@ test(
       BackupVaultName: 'archive',
     })
     assert.equal(RecoveryPoints.length, 1)
+    const made = RecoveryPoints[0]?.RecoveryPointArn?.split(':').at(-1) ?? ''
+    await page.getByRole('link', { name: made }).click()
+    await page.getByRole('heading', { level: 1, name: 'Restore' }).waitFor()
+    await shows(page, page.getByRole('link', { name: 'archive' }))
   },
 )
 

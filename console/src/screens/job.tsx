@@ -21,11 +21,14 @@ import { JobIdentity } from '../parts/job-identity.tsx'
 import { Link, restorePath, vaultPath } from '../parts/link.tsx'
 import type { JobKind } from '../parts/link.tsx'
 import { copyState } from '../parts/copy-state.ts'
+import { NamedArn } from '../parts/named-arn.tsx'
 import { Message, Problem } from '../parts/problem.tsx'
 import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
 import { StopJob, canStop } from '../parts/stop-job.tsx'
+import { UPKEEP } from '../parts/upkeep.ts'
+import { useSession } from '../session/session.ts'
 
 const FOLLOW_MS = 1_000
 const ENDED = new Set(['COMPLETED', 'FAILED', 'ABORTED', 'EXPIRED', 'PARTIAL'])
@@ -49,6 +52,8 @@ interface Described {
   readonly completed: Date | undefined
   readonly size: number | undefined
   readonly vault: string | undefined
+  /** Where it may be another account's or region's. */
+  readonly vaultArn?: string | undefined
   readonly pointArn: string | undefined
   readonly madeArn: string | undefined
 }
@@ -114,9 +119,7 @@ export function Job(): ReactNode {
               [
                 'Backup vault',
                 vault === undefined ? undefined : (
-                  <Link key="vault" to={vaultPath(vault)}>
-                    {vault}
-                  </Link>
+                  <VaultOf key="vault" vault={vault} vaultArn={data.vaultArn} />
                 ),
               ],
               ['Size', bytes(data.size)],
@@ -133,7 +136,10 @@ export function Job(): ReactNode {
                   ? undefined
                   : duration(data.completed.getTime() - data.created.getTime()),
               ],
-              ['Recovery point', nameOf(data.pointArn)],
+              [
+                'Recovery point',
+                <PointOf key="point" arn={data.pointArn} {...{ vault, vaultArn: data.vaultArn }} />,
+              ],
               ...(data.madeArn === undefined
                 ? []
                 : [['Made', <ResourceLink key="made" arn={data.madeArn} />] as const]),
@@ -165,6 +171,24 @@ export function Job(): ReactNode {
   )
 }
 
+interface Place {
+  readonly vault: string | undefined
+  /** Where it may be another account's or region's. */
+  readonly vaultArn: string | undefined
+}
+
+function VaultOf({ vault = '', vaultArn }: Place): ReactNode {
+  return vaultArn === undefined ? <Link to={vaultPath(vault)}>{vault}</Link> : <NamedArn of={vaultArn} />
+}
+
+/** The way to what can be restored of it, as far as it lies in a vault that can be shown here. */
+function PointOf({ vault, vaultArn, arn }: Place & { readonly arn: string | undefined }): ReactNode {
+  const { region, accountId } = useSession()
+  const isHere = vaultArn === undefined || vaultArn.startsWith(`arn:aws:backup:${region}:${accountId}:`)
+  if (arn === undefined || vault === undefined || !isHere) return nameOf(arn)
+  return <Link to={restorePath(vault, arn)}>{nameOf(arn)}</Link>
+}
+
 function alertType(state: string | undefined, isWarned: boolean): 'error' | 'info' | 'success' | 'warning' {
   if (state === 'COMPLETED') return isWarned ? 'warning' : 'success'
   if (state === 'PARTIAL') return 'warning'
@@ -186,8 +210,6 @@ function titleOf(
   if (kind === 'backup') return { name: 'Backup', path: '/jobs' }
   return { name: kind === 'copy' ? 'Copy' : 'Restore', path: `/jobs?kind=${kind}` }
 }
-
-const UPKEEP: Readonly<Record<string, string>> = { verify: 'Verify', repair: 'Repair', sweep: 'Sweep' }
 
 async function describe(kind: ShownKind, id: string): Promise<Described> {
   if (kind === 'upkeep') {
@@ -235,6 +257,7 @@ async function describe(kind: ShownKind, id: string): Promise<Described> {
       completed: job.CompletionDate,
       size: job.BackupSizeInBytes,
       vault: job.DestinationBackupVaultArn?.split(':').at(-1),
+      vaultArn: job.DestinationBackupVaultArn,
       pointArn: job.DestinationRecoveryPointArn,
       madeArn: undefined,
     }

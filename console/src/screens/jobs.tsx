@@ -19,6 +19,7 @@ import { ResourceLink } from '../parts/resource-link.tsx'
 import { useTitle } from '../parts/screen.tsx'
 import { State } from '../parts/state.tsx'
 import { StopJob, canStop } from '../parts/stop-job.tsx'
+import { UPKEEP } from '../parts/upkeep.ts'
 
 const KINDS = [
   { id: 'backup', text: 'Backup' },
@@ -28,17 +29,9 @@ const KINDS = [
   { id: 'upkeep', text: 'Vault upkeep' },
 ]
 
-/** What is done to vaults, and to all that is in them. */
-const UPKEEP = [
+const WORKS = [
   { value: '', label: 'Any work' },
-  { value: 'verify', label: 'Verify' },
-  { value: 'repair', label: 'Repair' },
-  { value: 'sweep', label: 'Sweep' },
-  { value: 'import', label: 'Import' },
-  { value: 'export', label: 'Export' },
-  { value: 'rotate-key', label: 'New key' },
-  { value: 'move-point', label: 'Move to cold storage' },
-  { value: 'delete-point', label: 'Delete recovery point' },
+  ...Object.entries(UPKEEP).map(([value, label]) => ({ value, label })),
 ]
 
 const STATES = [
@@ -111,7 +104,7 @@ export function Jobs(): ReactNode {
               filters={filters}
               name={isUpkeep ? 'work' : 'type'}
               label={isUpkeep ? 'Work' : 'Type'}
-              options={isUpkeep ? UPKEEP : TYPES}
+              options={isUpkeep ? WORKS : TYPES}
             />
           )}
           {hasMore && <SinceFilter filters={filters} />}
@@ -201,7 +194,7 @@ const UPKEEP_COLUMNS: ListProps<JobRow>['columns'] = [
   {
     id: 'work',
     header: 'Work',
-    cell: ({ type }) => UPKEEP.find(({ value }) => value === type)?.label ?? type,
+    cell: ({ type = '' }) => UPKEEP[type] ?? type,
   },
   {
     id: 'vault',
