@@ -45,18 +45,17 @@ export function RestoreTests({ plan }: { readonly plan: string | undefined }): R
           ),
         },
         { id: 'resource', header: 'Resource', cell: (test) => <Restored of={test} /> },
-        { id: 'state', header: 'Restore', cell: ({ RestoreStatus }) => <State state={RestoreStatus} /> },
+        { id: 'restore', header: 'Restore', minWidth: 150, cell: (test) => <Recovery of={test} /> },
         {
-          id: 'took',
-          header: 'Recovery time',
-          cell: ({ RecoverySeconds: seconds }) => (seconds === undefined ? '–' : duration(seconds * 1000)),
-        },
-        { id: 'verdict', header: 'Verdict', minWidth: 150, cell: (test) => <Verdict of={test} /> },
-        {
-          id: 'found',
-          header: 'What was found',
-          minWidth: 220,
-          cell: ({ ValidatorResults = [] }) => <Findings of={ValidatorResults} />,
+          id: 'verdict',
+          header: 'Verdict and findings',
+          minWidth: 280,
+          cell: (test) => (
+            <>
+              <Verdict of={test} />
+              <Findings of={test.ValidatorResults ?? []} />
+            </>
+          ),
         },
         { id: 'gone', header: 'What it made', cell: (test) => <Remains of={test} /> },
       ]}
@@ -64,14 +63,31 @@ export function RestoreTests({ plan }: { readonly plan: string | undefined }): R
   )
 }
 
+/** How the restore ended, and how long one would wait for it. */
+function Recovery({
+  of: { RestoreStatus, RecoverySeconds: seconds },
+}: {
+  readonly of: RestoreTest
+}): ReactNode {
+  return (
+    <>
+      <State state={RestoreStatus} />
+      {seconds !== undefined && (
+        <Box variant="small" display="block">
+          Recovery time {duration(seconds * 1000)}
+        </Box>
+      )}
+    </>
+  )
+}
+
 function Findings({ of }: { readonly of: readonly ValidatorResult[] }): ReactNode {
-  if (of.length === 0) return '–'
   return of.map(({ Name, Status, Message: text }) => (
     <div key={Name}>
       <StatusIndicator type={Status === 'SUCCESSFUL' ? 'success' : 'error'}>{Name}</StatusIndicator>
-      <div>
+      <Box variant="small" display="block">
         <Message text={text} />
-      </div>
+      </Box>
     </div>
   ))
 }
