@@ -10,18 +10,18 @@ export interface PageRequest {
   readonly after?: readonly string[]
 }
 
-/** Reads MaxResults and NextToken of a list call. */
+/** Reads MaxResults and NextToken of a list call. An empty token is none: loops that go on while there is one begin so. */
 export function pageOf(
   ctx: Context,
   list: string,
   input: { readonly MaxResults?: number | undefined; readonly NextToken?: string | undefined },
 ): PageRequest {
   const limit = input.MaxResults ?? DEFAULT_LIMIT
-  if (input.NextToken === undefined) return { limit }
+  if (input.NextToken === undefined || input.NextToken === '') return { limit }
   const after = openPage(ctx.serverKey, { accountId: ctx.accountId, list }, input.NextToken)
   if (after === undefined) {
     throw new InvalidParameterValueException(
-      `Invalid NextToken: it is not one that ${list} gave to this account`,
+      'Invalid NextToken: it is not one that this list gave to this account. Leave it out to begin anew',
     )
   }
   return { limit, after }

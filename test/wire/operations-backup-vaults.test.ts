@@ -120,6 +120,11 @@ test('names and numbers outside their constraints are refused with Backup’s er
     backup.send(new ListBackupVaultsCommand({ NextToken: 'bm9uc2Vuc2U=' })),
     sdkError('InvalidParameterValueException', 400, 'Invalid NextToken'),
   )
+  // Where a loop over pages begins with an empty token.
+  assert.deepEqual(
+    (await backup.send(new ListBackupVaultsCommand({ NextToken: '' }))).BackupVaultList,
+    (await backup.send(new ListBackupVaultsCommand({}))).BackupVaultList,
+  )
   await assert.rejects(
     backup.send(
       new CreateBackupVaultCommand({
