@@ -22,7 +22,12 @@ import { whyWaiting } from '../store/jobs/job-limits.ts'
 import type { NewJob } from '../store/jobs/jobs.ts'
 import { noColdStorage, storedLifecycle } from '../plans/lifecycle.ts'
 import type { StoredLifecycle } from '../plans/lifecycle.ts'
-import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../plans/plan.ts'
+import {
+  DEFAULT_COMPLETION_WINDOW_MIN,
+  DEFAULT_START_WINDOW_MIN,
+  MIN_START_WINDOW_MIN,
+  windowProblem,
+} from '../plans/plan.ts'
 import { findJob, insertJob, jobBasics, listJobs, requestCancel } from '../store/jobs/jobs.ts'
 import { regionSettings } from '../store/region-settings.ts'
 import { findResource } from '../store/resources/resources.ts'
@@ -143,15 +148,12 @@ function inOrder(tags: Tags): Tags {
 }
 
 function checkOptions(input: StartBackupJobInput): void {
-  if ((input.StartWindowMinutes ?? 60) < 60) {
-    throw new InvalidParameterValueException('StartWindowMinutes must be at least 60', {
-      Context: 'StartWindowMinutes',
-    })
-  }
-  if ((input.CompleteWindowMinutes ?? 1) < 1) {
-    throw new InvalidParameterValueException('CompleteWindowMinutes must be positive', {
-      Context: 'CompleteWindowMinutes',
-    })
+  for (const [member, least] of [
+    ['StartWindowMinutes', MIN_START_WINDOW_MIN],
+    ['CompleteWindowMinutes', 1],
+  ] as const) {
+    const problem = windowProblem(member, input[member], least)
+    if (problem !== undefined) throw new InvalidParameterValueException(problem, { Context: member })
   }
   if (input.LogicallyAirGappedBackupVaultArn !== undefined) {
     throw new InvalidRequestException(

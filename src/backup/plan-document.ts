@@ -6,7 +6,12 @@ import type { Context } from '../context.ts'
 import { parseArn } from '../lib/arn.ts'
 import { uuid } from '../lib/ids.ts'
 import { lifecycleProblem, noColdStorage } from '../plans/lifecycle.ts'
-import { DEFAULT_COMPLETION_WINDOW_MIN, DEFAULT_START_WINDOW_MIN } from '../plans/plan.ts'
+import {
+  DEFAULT_COMPLETION_WINDOW_MIN,
+  DEFAULT_START_WINDOW_MIN,
+  MIN_START_WINDOW_MIN,
+  windowProblem,
+} from '../plans/plan.ts'
 import type { PlanDocument } from '../plans/plan.ts'
 import { lockWarnings, vaultsOfRules } from '../plans/plan-locks.ts'
 import { ScheduleError } from '../plans/schedule-error.ts'
@@ -21,8 +26,6 @@ import { checkTags } from './tags.ts'
 const MAX_RULES = 10
 const MAX_RULE_TAGS = 10
 const MAX_COPY_ACTIONS = 5
-const MIN_START_WINDOW_MIN = 60
-const MAX_WINDOW_MIN = 52_560_000
 
 /** AWS's plan with what it leaves out filled in, as GetBackupPlan shows it. */
 export type StoredPlan = PlanDocument & {
@@ -101,15 +104,10 @@ async function checkRule(
   rule: BackupRuleInput,
   earlier: StoredPlan | undefined,
 ): Promise<void> {
-  const start = rule.StartWindowMinutes ?? DEFAULT_START_WINDOW_MIN
-  if (start < MIN_START_WINDOW_MIN || start > MAX_WINDOW_MIN)
-    throw ruleError(
-      rule,
-      `StartWindowMinutes must be ${MIN_START_WINDOW_MIN} to ${MAX_WINDOW_MIN}; it is ${start}`,
-    )
-  const complete = rule.CompletionWindowMinutes ?? DEFAULT_COMPLETION_WINDOW_MIN
-  if (complete < 1 || complete > MAX_WINDOW_MIN)
-    throw ruleError(rule, `CompletionWindowMinutes must be 1 to ${MAX_WINDOW_MIN}; it is ${complete}`)
+  const window =
+    windowProblem('StartWindowMinutes', rule.StartWindowMinutes, MIN_START_WINDOW_MIN) ??
+    windowProblem('CompletionWindowMinutes', rule.CompletionWindowMinutes)
+  if (window !== undefined) throw ruleError(rule, window)
   checkUnavailable(rule)
   checkTags(rule.RecoveryPointTags ?? {})
   const tags = Object.keys(rule.RecoveryPointTags ?? {}).length

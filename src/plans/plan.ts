@@ -31,3 +31,16 @@ export interface PlanDocument {
 /** AWS: 8 hours where StartWindowMinutes is absent, 7 days where CompletionWindowMinutes is. */
 export const DEFAULT_START_WINDOW_MIN = 480
 export const DEFAULT_COMPLETION_WINDOW_MIN = 10_080
+/** AWS's least start window, and its greatest window of either kind: a hundred years. */
+export const MIN_START_WINDOW_MIN = 60
+const MAX_WINDOW_MIN = 52_560_000
+
+/** What AWS would refuse a window of so many minutes for; undefined where it takes it, or none is given. */
+export function windowProblem(
+  member: string,
+  minutes: number | undefined,
+  least: number = 1,
+): string | undefined {
+  if (minutes === undefined || (minutes >= least && minutes <= MAX_WINDOW_MIN)) return undefined
+  return `${member} must be ${least} to ${MAX_WINDOW_MIN}; it is ${minutes}`
+}

@@ -84,7 +84,13 @@ test('a backup is refused for what nobody registered, a short window and options
     'no such resource is registered',
   )
   await refused({ BackupVaultName: 'none' }, 'ResourceNotFoundException', '"none"')
-  await refused({ StartWindowMinutes: 59 }, 'InvalidParameterValueException', 'at least 60')
+  for (const [window, said] of [
+    [{ StartWindowMinutes: 59 }, 'StartWindowMinutes must be 60 to 52560000; it is 59'],
+    [{ StartWindowMinutes: 1e12 }, 'StartWindowMinutes must be 60 to 52560000'],
+    [{ CompleteWindowMinutes: 0 }, 'CompleteWindowMinutes must be 1 to 52560000; it is 0'],
+    [{ CompleteWindowMinutes: 1e14 }, 'CompleteWindowMinutes must be 1 to 52560000'],
+  ] as const)
+    await refused(window, 'InvalidParameterValueException', said)
   await refused({ BackupOptions: { WindowsVSS: 'enabled' } }, 'InvalidParameterValueException', 'WindowsVSS')
   await refused({ RecoveryPointTags: { 'aws:x': 'y' } }, 'InvalidParameterValueException', 'reserved')
   await refused({ IamRoleArn: 'role/x' }, 'InvalidParameterValueException', 'not the ARN of a role')
