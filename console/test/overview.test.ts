@@ -135,7 +135,7 @@ test(
     await page.goBack()
     await shows(page, page.getByText('1 resource is overdue'))
     await goTo(page, '/restore-testing?plan=proofs')
-    const tested = page.getByRole('row', { name: /Completed (?:under )?[\d.]+ s/ }).first()
+    const tested = page.getByRole('row', { name: /Completed ?Recovery time (?:under )?[\d.]+ s/ }).first()
     await shows(page, tested.getByText('expected at least 1, found 2'))
     await shows(page, tested.getByText('expected at least 1000, found 2'))
     assert.equal(await tested.getByText('Good', { exact: true }).count(), 0)
