@@ -60,6 +60,8 @@ test(
       await shows(page, cell('AWSBackupDefaultServiceRole', work, ofDefault))
       await shows(page, cell('rds-backup', work, ofDatabases))
     }
+    const others = page.getByRole('row', { name: /AWSServiceRoleForBackupReports/ })
+    assert.equal(await others.count(), 0, 'a role of reports, which nobody can pass, is none for backups')
     const [needed, there] = await page
       .getByRole('grid', { name: 'What roles can touch' })
       .evaluate((table): [number, number] => [table.scrollWidth, table.parentElement?.clientWidth ?? 0])
@@ -373,6 +375,7 @@ test(
     })
     await goTo(restorer, '/jobs?kind=restore')
     await shows(restorer, restorer.getByRole('row', { name: /Completed.* web-assets .*Directory/ }))
+    await shows(restorer, restorer.getByRole('link', { name: 'AWSBackupDefaultServiceRole' }))
     await restorer.close()
   },
 )

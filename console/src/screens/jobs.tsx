@@ -10,7 +10,7 @@ import { Arn } from '../parts/arn.tsx'
 import { ChoiceFilter, SinceFilter, TYPES, TextFilter, sinceOf } from '../parts/filter-fields.tsx'
 import { useFilters } from '../parts/filters.ts'
 import { ago, bytes, nameOf, typeName, when } from '../parts/format.ts'
-import { Link, jobPath, vaultPath } from '../parts/link.tsx'
+import { Link, identityPath, jobPath, vaultPath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import type { ListProps } from '../parts/list.tsx'
 import { useLinkedPages } from '../parts/pages.ts'
@@ -132,7 +132,7 @@ export function Jobs(): ReactNode {
         },
         { id: 'state', header: 'State', cell: (job) => <Progress job={job} /> },
         ...(isUpkeep ? UPKEEP_COLUMNS : RESOURCE_COLUMNS),
-        { id: 'role', header: 'Role', cell: ({ roleArn }) => <Arn of={nameOf(roleArn)} /> },
+        { id: 'role', header: 'Role', cell: ({ roleArn }) => <RoleOf arn={roleArn} /> },
         { id: 'size', header: 'Size', cell: ({ size }) => bytes(size) },
         {
           id: 'created',
@@ -202,6 +202,16 @@ const UPKEEP_COLUMNS: ListProps<JobRow>['columns'] = [
     cell: ({ vault }) => (vault === undefined ? '–' : <Link to={vaultPath(vault)}>{vault}</Link>),
   },
 ]
+
+function RoleOf({ arn }: { readonly arn: string | undefined }): ReactNode {
+  if (arn === undefined) return '–'
+  const name = nameOf(arn)
+  return (
+    <Link to={identityPath('role', name)}>
+      <Arn of={name} />
+    </Link>
+  )
+}
 
 function Progress({ job }: { readonly job: JobRow }): ReactNode {
   if (job.state === 'RUNNING' && job.percent !== undefined)

@@ -10,7 +10,10 @@ export interface BackupRole {
 /** Each is looked at with a call or more of its own. */
 const PER_PAGE = 20
 
-/** Roles whose trust policy names the backup service; a page of the server's may have none. */
+/**
+ * Roles whose trust policy names the backup service, not one such as that of its reports, whose name ends alike and whose role nobody
+ * can pass; a page of the server's may have none.
+ */
 export async function backupRolesPage(
   marker: string | undefined,
 ): Promise<{ readonly rows: readonly BackupRole[]; readonly next: string | undefined }> {
@@ -19,7 +22,7 @@ export async function backupRolesPage(
   do {
     const page = await iam.send(new ListRolesCommand({ MaxItems: PER_PAGE, Marker: next }))
     rows = (page.Roles ?? []).flatMap(({ RoleName: name = '', Arn: arn = '', AssumeRolePolicyDocument }) =>
-      decoded(AssumeRolePolicyDocument).includes('backup.amazonaws.com') ? [{ name, arn }] : [],
+      decoded(AssumeRolePolicyDocument).includes('"backup.amazonaws.com"') ? [{ name, arn }] : [],
     )
     next = page.IsTruncated === true ? page.Marker : undefined
   } while (rows.length === 0 && next !== undefined)
