@@ -138,7 +138,12 @@ export function Job(): ReactNode {
               ],
               [
                 'Recovery point',
-                <PointOf key="point" arn={data.pointArn} {...{ vault, vaultArn: data.vaultArn }} />,
+                // Of a backup or copy it is there once that has ended well.
+                kind === 'restore' || RESTORABLE.has(data.state ?? '') ? (
+                  <PointOf key="point" arn={data.pointArn} {...{ vault, vaultArn: data.vaultArn }} />
+                ) : (
+                  nameOf(data.pointArn)
+                ),
               ],
               ...(data.madeArn === undefined
                 ? []
