@@ -15,8 +15,16 @@ export function percentOf(text: string | undefined): number | undefined {
   return Number.isNaN(number) ? undefined : Math.round(number)
 }
 
+const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+
+/** In a narrow column it breaks between day and time, and nowhere else. */
 export function when(at: Date | undefined): string {
-  return at === undefined ? '–' : at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+  if (at === undefined) return '–'
+  const parts = dayAndTime.formatToParts(at)
+  const between = parts.findIndex(({ type }) => type === 'hour') - 1
+  return parts
+    .map(({ value }, index) => (index === between ? value : value.replaceAll(' ', '\u00a0')))
+    .join('')
 }
 
 /** The time zone that `when` writes in. */

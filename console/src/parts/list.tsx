@@ -32,6 +32,7 @@ const LEAST_PX: Readonly<Record<string, number>> = {
   why: 180,
   control: 150,
   arn: 320,
+  type: 90,
   created: 110,
   when: 110,
 }

@@ -129,7 +129,12 @@ export function Preflight(props: PreflightProps): ReactNode {
                 minWidth: 120,
                 cell: ({ check }) => <CheckVerdict check={check} />,
               },
-              { id: 'who', header: 'Who', cell: ({ check }) => LAYERS[check.Layer] ?? check.Layer },
+              {
+                id: 'who',
+                header: 'Who',
+                minWidth: 120,
+                cell: ({ check }) => LAYERS[check.Layer] ?? check.Layer,
+              },
               {
                 id: 'action',
                 header: 'Action',

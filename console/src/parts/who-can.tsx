@@ -8,6 +8,7 @@ import { useState } from 'react'
 import type { ListPrincipalsWhoCanInput, PrincipalWhoCan } from '../api/generated.ts'
 import { roleback } from '../api/roleback.ts'
 import { decidingText, nameOf } from './format.ts'
+import { Arn } from './arn.tsx'
 import { IdentityLink } from './identity-link.tsx'
 import { List } from './list.tsx'
 import { usePages } from './pages.ts'
@@ -76,8 +77,8 @@ export function WhoCan({
                 <StatusIndicator type="info">Under conditions</StatusIndicator>
               ),
           },
-          { id: 'by', header: 'By', cell: statementsOf },
-          { id: 'over', header: 'Over roles', cell: ({ Paths }) => paths(Paths) },
+          { id: 'by', header: 'By', cell: (one) => <Arn of={statementsOf(one)} /> },
+          { id: 'over', header: 'Over roles', cell: ({ Paths }) => <Arn of={paths(Paths)} /> },
         ]}
       />
       {(about?.notes.length ?? 0) > 0 && (

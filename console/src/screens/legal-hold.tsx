@@ -103,7 +103,16 @@ function HoldFacts({ hold }: { readonly hold: GetLegalHoldOutput }): ReactNode {
       <Facts
         of={[
           ['State', <State key="state" state={hold.Status} />],
-          ['Backup vaults', VaultNames.join(', ') || 'All'],
+          [
+            'Backup vaults',
+            VaultNames.length === 0
+              ? 'All'
+              : VaultNames.map((name) => (
+                  <div key={name}>
+                    <Link to={vaultPath(name)}>{name}</Link>
+                  </div>
+                )),
+          ],
           [
             'Resources',
             ResourceIdentifiers.length === 0

@@ -142,7 +142,7 @@ export function Resources(): ReactNode {
             )
           },
         },
-        { id: 'arn', header: 'ARN', minWidth: 160, cell: ({ arn }) => <Arn of={arn} /> },
+        { id: 'arn', header: 'ARN', cell: ({ arn }) => <Arn of={arn} /> },
       ]}
     />
   )

@@ -11,6 +11,7 @@ import { iam } from '../api/iam.ts'
 import type { PreflightCheck, PreflightJobsInput } from '../api/generated.ts'
 import { Arn } from '../parts/arn.tsx'
 import { decidingText } from '../parts/format.ts'
+import { Stack } from '../parts/layout.tsx'
 import { checksOf, usePreflight } from '../parts/preflight.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { resultsByResource, verdictOf, whyOf } from './access/simulated.tsx'
@@ -30,10 +31,10 @@ export function Escalation(props: EscalationProps): ReactNode {
   if (data === undefined) return null
   const checks = checksOf(data).map(({ check }) => check)
   return (
-    <>
+    <Stack>
       <Guard checks={checks.filter(({ Layer }) => Layer === 'guard')} />
       <Compared checks={checks.filter(({ Layer, Verdict }) => Layer === 'job' && Verdict === 'allowed')} />
-    </>
+    </Stack>
   )
 }
 

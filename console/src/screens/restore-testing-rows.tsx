@@ -9,6 +9,7 @@ import type { ReactNode } from 'react'
 import { EditValidators } from './restore-test-validators.tsx'
 import { backup } from '../api/backup.ts'
 import { Confirm } from '../parts/confirm.tsx'
+import { Actions } from '../parts/layout.tsx'
 import { notify } from '../parts/notices.tsx'
 
 /** A restore testing plan, or one selection of it. */
@@ -32,14 +33,14 @@ export function useTestingRows(onDeleted: (row: TestingRow) => void): TestingRow
     actionsOf: (row) => {
       const name = row.selection ?? row.plan
       return (
-        <>
+        <Actions>
           <Button variant="inline-link" ariaLabel={`Validators of ${name}`} onClick={() => setValidated(row)}>
             Validators
-          </Button>{' '}
+          </Button>
           <Button variant="inline-link" ariaLabel={`Delete ${name}`} onClick={() => setDoomed(row)}>
             Delete
           </Button>
-        </>
+        </Actions>
       )
     },
     dialogs: (

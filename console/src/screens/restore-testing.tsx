@@ -19,6 +19,7 @@ import { awsCommand } from '../parts/aws-command.tsx'
 import { useFilters } from '../parts/filters.ts'
 import { FormDialog } from '../parts/form-dialog.tsx'
 import { ago } from '../parts/format.ts'
+import { Actions } from '../parts/layout.tsx'
 import { Link } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { NameField, isName } from '../parts/name-field.tsx'
@@ -85,16 +86,16 @@ export function RestoreTesting(): ReactNode {
             id: 'do',
             header: 'Actions',
             cell: ({ RestoreTestingPlanName: name = '' }) => (
-              <>
+              <Actions>
                 <Button
                   variant="inline-link"
                   ariaLabel={`Tests of ${name}`}
                   onClick={() => set('plan', name)}
                 >
                   Tests
-                </Button>{' '}
+                </Button>
                 {actionsOf({ plan: name })}
-              </>
+              </Actions>
             ),
           },
         ]}

@@ -39,13 +39,14 @@ export function RestoreTests({ plan }: { readonly plan: string | undefined }): R
         {
           id: 'when',
           header: 'When',
+          minWidth: 120,
           isRowHeader: true,
           cell: ({ RestoreJobId: id, DueAt }) => (
             <Link to={jobPath('restore', id)}>{when(fromSeconds(DueAt))}</Link>
           ),
         },
         { id: 'resource', header: 'Resource', cell: (test) => <Restored of={test} /> },
-        { id: 'restore', header: 'Restore', minWidth: 150, cell: (test) => <Recovery of={test} /> },
+        { id: 'restore', header: 'Restore', minWidth: 190, cell: (test) => <Recovery of={test} /> },
         {
           id: 'verdict',
           header: 'Verdict and findings',

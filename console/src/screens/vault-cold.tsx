@@ -41,7 +41,7 @@ export function VaultCold({ vault, arn }: { readonly vault: string; readonly arn
         {error !== null && <Problem error={error} what="see the cold storage of vaults" />}
         {data === undefined && error === null && <Spinner />}
         {data !== undefined && (
-          <>
+          <SpaceBetween size="m">
             {now === undefined ? (
               <Alert type="info" header="None">
                 A lifecycle of this vault that moves to cold storage is refused until it has some.
@@ -69,7 +69,7 @@ export function VaultCold({ vault, arn }: { readonly vault: string; readonly arn
               now={now?.Storage}
               isFirst={now === undefined}
             />
-          </>
+          </SpaceBetween>
         )}
       </SpaceBetween>
     </Container>

@@ -30,6 +30,7 @@ import { Growth } from '../parts/growth.tsx'
 import { ChoiceFilter, SinceFilter, TYPES, sinceOf } from '../parts/filter-fields.tsx'
 import { useFilters } from '../parts/filters.ts'
 import { bytes, nameOf, when } from '../parts/format.ts'
+import { Actions } from '../parts/layout.tsx'
 import { Link, restorePath } from '../parts/link.tsx'
 import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
@@ -230,17 +231,21 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
             cell: (point) => <ResourceLink arn={point.ResourceArn} called={point.ResourceName} />,
           },
           { id: 'size', header: 'Size', cell: (point) => bytes(point.BackupSizeInBytes) },
-          {
-            id: 'cold',
-            header: 'Cold from',
-            cell: (point) => when(point.CalculatedLifecycle?.MoveToColdStorageAt),
-          },
+          ...(pages.rows.some((point) => coldFrom(point) !== undefined)
+            ? [
+                {
+                  id: 'cold',
+                  header: 'Cold from',
+                  cell: (point: RecoveryPointByBackupVault) => when(coldFrom(point)),
+                },
+              ]
+            : []),
           { id: 'until', header: 'Kept until', cell: (point) => keptUntil(point) },
           {
             id: 'do',
             header: 'Actions',
             cell: (point) => (
-              <SpaceBetween direction="horizontal" size="xs">
+              <Actions>
                 <Button
                   variant="inline-link"
                   ariaLabel={`Restore ${nameOf(point.RecoveryPointArn)}`}
@@ -262,7 +267,7 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
                 >
                   Delete
                 </Button>
-              </SpaceBetween>
+              </Actions>
             ),
           },
         ]}
@@ -292,6 +297,10 @@ function Points({ vault }: { readonly vault: string }): ReactNode {
       )}
     </>
   )
+}
+
+function coldFrom({ CalculatedLifecycle }: RecoveryPointByBackupVault): Date | undefined {
+  return CalculatedLifecycle?.MoveToColdStorageAt
 }
 
 function keptUntil({ CalculatedLifecycle }: RecoveryPointByBackupVault): string {

@@ -69,7 +69,12 @@ export function Identity({ kind }: { readonly kind: PolicyHolder }): ReactNode {
                 ['ARN', <Arn key="arn" of={data.arn} />],
                 ['Path', data.path],
                 ['Created', when(data.created)],
-                ['Permissions boundary', data.boundary === undefined ? 'None' : nameOf(data.boundary)],
+                // A group has none.
+                ...(kind === 'group'
+                  ? []
+                  : ([
+                      ['Permissions boundary', data.boundary === undefined ? 'None' : nameOf(data.boundary)],
+                    ] as const)),
               ]}
             />
           </Container>

@@ -18,6 +18,7 @@ import { awsCommand, rolebackCommand } from '../../parts/aws-command.tsx'
 import { Confirm } from '../../parts/confirm.tsx'
 import { FormDialog } from '../../parts/form-dialog.tsx'
 import { fromSeconds, when } from '../../parts/format.ts'
+import { Actions } from '../../parts/layout.tsx'
 import { List } from '../../parts/list.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { usePages } from '../../parts/pages.ts'
@@ -73,18 +74,18 @@ export function AccessKeys({ user }: { readonly user: string }): ReactNode {
             id: 'do',
             header: 'Actions',
             cell: ({ id, status }) => (
-              <>
+              <Actions>
                 <Button
                   variant="inline-link"
                   ariaLabel={`${status === 'Active' ? 'Deactivate' : 'Activate'} ${id}`}
                   onClick={() => void turn(id, status === 'Active' ? 'Inactive' : 'Active')}
                 >
                   {status === 'Active' ? 'Deactivate' : 'Activate'}
-                </Button>{' '}
+                </Button>
                 <Button variant="inline-link" ariaLabel={`Delete ${id}`} onClick={() => setDoomed(id)}>
                   Delete
                 </Button>
-              </>
+              </Actions>
             ),
           },
         ]}

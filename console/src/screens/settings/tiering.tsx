@@ -5,7 +5,6 @@ import {
 } from '@aws-sdk/client-backup'
 import type { ResourceSelection, TieringConfigurationsListMember } from '@aws-sdk/client-backup'
 import Button from '@cloudscape-design/components/button'
-import SpaceBetween from '@cloudscape-design/components/space-between'
 import { useState } from 'react'
 import type { ReactNode } from 'react'
 import { PutTiering } from './put-tiering.tsx'
@@ -13,6 +12,7 @@ import type { Tiering } from './put-tiering.tsx'
 import { backup } from '../../api/backup.ts'
 import { Confirm } from '../../parts/confirm.tsx'
 import { count, when } from '../../parts/format.ts'
+import { Actions } from '../../parts/layout.tsx'
 import { Link, vaultPath } from '../../parts/link.tsx'
 import { List } from '../../parts/list.tsx'
 import { NoneYet } from '../../parts/none-yet.tsx'
@@ -89,7 +89,7 @@ export function TieringConfigurations(): ReactNode {
             header: 'Actions',
             minWidth: 130,
             cell: ({ TieringConfigurationName: name = '', BackupVaultName: vault = '', selections }) => (
-              <SpaceBetween direction="horizontal" size="xs">
+              <Actions>
                 {selections !== undefined && (
                   <Button
                     variant="inline-link"
@@ -102,7 +102,7 @@ export function TieringConfigurations(): ReactNode {
                 <Button variant="inline-link" ariaLabel={`Delete ${name}`} onClick={() => setDoomed(name)}>
                   Delete
                 </Button>
-              </SpaceBetween>
+              </Actions>
             ),
           },
         ]}
