@@ -482,6 +482,15 @@ test('a search is narrowed by size and day, and says what is neither', { skip: m
     await page.locator('pre.command').last().innerText(),
     /--min-size 104858 --modified-after 20\d\d-\d\d-\d\dT[\d:]+Z$/,
   )
+  await page.getByLabel(/^At least so large/).fill('')
+  await choose(
+    page.getByRole('button', { name: /^Resource / }),
+    page.getByRole('option', { name: /^wiki/ }),
+    'wik',
+  )
+  await search.click()
+  await shows(page, page.getByRole('row', { name: /file-7\.dat.*wiki/ }))
+  assert.equal(await page.getByRole('row', { name: /file-7\.dat.*accounting/ }).count(), 0)
 })
 
 test(

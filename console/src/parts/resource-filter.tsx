@@ -9,18 +9,22 @@ import { useResourceOptions } from './resource-options.ts'
 
 const ANY = { value: '', label: 'Any resource' }
 
-/**
- * Narrows a list to one resource, which is found by a part of its name, among 100,000 too; one that is registered no more by its whole
- * ARN.
- */
-export function ResourceFilter({ filters: { get, set } }: { readonly filters: Filters }): ReactNode {
-  const chosen = get('resource')
+interface ChoiceProps {
+  readonly label: string
+  /** Undefined for any. */
+  readonly chosen: string | undefined
+  readonly onChange: (arn: string | undefined) => void
+  readonly stretch?: boolean
+}
+
+/** One resource or any, which is found by a part of its name, among 100,000 too; one that is registered no more by its whole ARN. */
+export function OneResource({ label, chosen, onChange, stretch = false }: ChoiceProps): ReactNode {
   const name = useResourceName(chosen)
   const [typed, setTyped] = useState('')
   const found = useResourceOptions(undefined)
   const isGone = typed.startsWith('arn:') && !found.options.some(({ value }) => value === typed)
   return (
-    <FormField label="Resource">
+    <FormField label={label} stretch={stretch}>
       <Select
         {...found}
         options={[
@@ -34,8 +38,15 @@ export function ResourceFilter({ filters: { get, set } }: { readonly filters: Fi
           setTyped(event.detail.filteringText.trim())
           found.onLoadItems?.(event)
         }}
-        onChange={({ detail }) => set('resource', detail.selectedOption.value)}
+        onChange={({ detail: { selectedOption } }) =>
+          onChange(selectedOption.value === '' ? undefined : selectedOption.value)
+        }
       />
     </FormField>
   )
+}
+
+/** Narrows a list to one resource. */
+export function ResourceFilter({ filters: { get, set } }: { readonly filters: Filters }): ReactNode {
+  return <OneResource label="Resource" chosen={get('resource')} onChange={(arn) => set('resource', arn)} />
 }

@@ -21,6 +21,7 @@ import { List } from '../parts/list.tsx'
 import { notify } from '../parts/notices.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Problem } from '../parts/problem.tsx'
+import { OneResource } from '../parts/resource-filter.tsx'
 import { ResourceLink } from '../parts/resource-link.tsx'
 import { Screen } from '../parts/screen.tsx'
 import { useVaults } from '../parts/vault-choice.ts'
@@ -88,7 +89,12 @@ function Question(): ReactNode {
               </FormField>
               {text('pattern', 'Name', 'With * and ?, such as *.pdf')}
               {text('under', 'Below (optional)', 'Such as /srv/, logs/2026/ or public.')}
-              {text('resource', 'Only of this resource (optional)', 'Its ARN.')}
+              <OneResource
+                label="Resource"
+                stretch
+                chosen={form.resource === '' ? undefined : form.resource}
+                onChange={(resource = '') => setForm({ ...form, resource })}
+              />
               {text('least', 'At least so large (optional)', 'In MiB, such as 0.5')}
               {text('most', 'At most so large (optional)', 'In MiB.')}
               {text('from', 'Changed from (optional)', 'A day, such as 2026-11-01. Tables have no such day.')}
