@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { cpuMs } from '../../test/fixtures/cpu-time.ts'
 import { compileGlob } from './search-glob.ts'
 
 /** As the words say it: slow, and clear. */
@@ -28,9 +29,9 @@ test('a long pattern that nearly matches a long name takes no longer than anothe
   const name = 'a'.repeat(1024)
   const timeOf = (pattern: string): number => {
     const isMatch = compileGlob(pattern)
-    const begun = performance.now()
+    const begun = cpuMs()
     for (let i = 0; i < 50; i++) assert.equal(isMatch(name), false)
-    return performance.now() - begun
+    return cpuMs() - begun
   }
   timeOf(`*${'z'.repeat(510)}`)
   const [harmless, hostile] = [timeOf(`*${'z'.repeat(511)}`), timeOf(`*${'a'.repeat(510)}b`)]

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { cpuMs } from '../../test/fixtures/cpu-time.ts'
 import { isMeant, nameHere, nameStart, templateProblem } from './discovery.ts'
 import type { DiscoveryDocument } from './discovery.ts'
 
@@ -27,9 +28,9 @@ test('patterns mean names as a shell’s do, and nothing that a restore has unde
 })
 
 test('a pattern of many stars is matched without trying all ways', () => {
-  const startedAt = performance.now()
+  const startedAt = cpuMs()
   assert.equal(isMeant({ ...DOCUMENT, include: [`${'a*'.repeat(120)}b`] }, 'a'.repeat(10_000)), false)
-  assert.ok(performance.now() - startedAt < 1_000)
+  assert.ok(cpuMs() - startedAt < 1_000)
 })
 
 test('names are made from a template, and fit the ARNs of their type', () => {
