@@ -63,13 +63,6 @@ test('nobody has the server sign SNS messages in the name of another account’s
 
 test('receivers that are slow on purpose keep no other account waiting, however many there are', async () => {
   const EventPattern = JSON.stringify({ 'detail-type': ['Backup Vault State Change'] })
-  for (let i = 0; i < 12; i++)
-    await tenant.call('roleback', 'PutEventTarget', {
-      Name: `slow-${i}`,
-      Type: 'WEBHOOK',
-      Url: `http://${tarpitPlace()}/`,
-      EventPattern,
-    })
   await world.call('roleback', 'PutEventTarget', {
     Name: 'quick',
     Type: 'WEBHOOK',
@@ -78,16 +71,27 @@ test('receivers that are slow on purpose keep no other account waiting, however 
   })
   const make = async (call: World['call'], name: string): Promise<void> =>
     void (await call('backup', 'CreateBackupVault', { BackupVaultName: name }))
+  const msOfSixMore = async (name: string): Promise<number> => {
+    const told = (): number => receiver.received.filter(({ path }) => path === '/quick').length
+    const [before, startedAt] = [told(), performance.now()]
+    for (let i = 0; i < 6; i++) await make(world.call, `${name}-${i}`)
+    await until('six vaults to be told', () => (told() >= before + 6 ? true : undefined))
+    return performance.now() - startedAt
+  }
+  const aloneMs = await msOfSixMore('alone')
+  for (let i = 0; i < 12; i++)
+    await tenant.call('roleback', 'PutEventTarget', {
+      Name: `slow-${i}`,
+      Type: 'WEBHOOK',
+      Url: `http://${tarpitPlace()}/`,
+      EventPattern,
+    })
   for (let i = 0; i < 6; i++) await make(tenant.call, `slow-${i}`)
   await until('the slow ones to hold the senders up', () => (stalled > 2 ? true : undefined))
-  const startedAt = performance.now()
-  for (let i = 0; i < 6; i++) await make(world.call, `quick-${i}`)
-  const told = await until('six vaults to be told', () => {
-    const all = receiver.received.filter(({ path }) => path === '/quick')
-    return all.length >= 6 ? all : undefined
-  })
-  const tookMs = performance.now() - startedAt
+  const tookMs = await msOfSixMore('quick')
   assert.ok(stalled > 0, 'while the slow ones still have messages')
-  assert.ok(tookMs < 2 * STALL_MS, `${told.length} messages took ${Math.round(tookMs)} ms`)
+  // A busy machine takes its time over six messages alone, too.
+  const allowedMs = 2 * STALL_MS + 10 * aloneMs
+  assert.ok(tookMs < allowedMs, `six messages took ${Math.round(tookMs)} ms, alone ${Math.round(aloneMs)}`)
   assert.ok(mostStalled <= 4, `${mostStalled} of the eight senders were held up by one account`)
 })

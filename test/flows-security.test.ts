@@ -238,7 +238,7 @@ describe('Rules on roles and calls', () => {
     )
     assert.ok(sizeOf(folder) > 6_000_000, 'what expired waits for what else expires')
     await letDaysPass(world, 1)
-    await until('the space to be free', () => (sizeOf(folder) < 1.1 * 3_000_000 ? true : undefined), 10_000)
+    await until('the space to be free', () => (sizeOf(folder) < 1.1 * 3_000_000 ? true : undefined))
     const job = await restore(world, {
       RecoveryPointArn: kept,
       IamRoleArn: RoleArn,

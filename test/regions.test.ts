@@ -271,7 +271,7 @@ test('a vault that is deleted while its region’s storage is not mounted is rem
     /^CREATED The storage of backup vault leaving \([0-9a-f]+\) is away: /,
   )
   renameSync(`${root}-unmounted`, root)
-  const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5_000 })
+  const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 60_000 })
   db.prepare('update job set run_at = 0 where job_id = ?').run(waiting.job_id)
   db.close()
   await until('the deletion to end', () => (job()?.state === 'COMPLETED' ? true : undefined))

@@ -164,7 +164,7 @@ describe('a damaged cold store', () => {
       blobs: [{ blob: 'cold storage: data/00', reason: 'it rotted' }],
       points: [{ recoveryPointArn: cold, itemCount: 1, items: ['/kept-1'], isListHurt: false }],
     })
-    const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5_000 })
+    const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 60_000 })
     db.prepare('update vault_scrub set damage = ?, damaged_blobs = 1, damaged_points = 1').run(damage)
     db.close()
     const away = `${coldRoot}-away`

@@ -246,7 +246,7 @@ describe('R16 a restore test', () => {
   /** Has the plan run now. @returns How its restore ended. */
   async function runNow(): Promise<Awaited<ReturnType<typeof restoreEnd>>> {
     const known = await testJobs()
-    using db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5000 })
+    using db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 60_000 })
     db.prepare('update restore_testing_plan set next_run_at = ?').run(Date.now() - 1000)
     const id = await until('the plan to run', async () =>
       (await testJobs()).find((one) => !known.includes(one)),

@@ -41,7 +41,7 @@ async function serving<T>(
 
 async function ask(url: URL, rules: PlaceRules = {}): Promise<string> {
   const reach = { own: [], allowedEndpoints: [url.host] }
-  const { body } = await pinnedRequest(reach, { url, ...rules, maxBytes: 1_000, timeoutMs: 3_000 })
+  const { body } = await pinnedRequest(reach, { url, ...rules, maxBytes: 1_000, timeoutMs: 60_000 })
   return body.toString()
 }
 
@@ -79,7 +79,7 @@ test('R23 a thumbprint does not make a certificate good for another host, nor on
 test('topThumbprint() trusts nothing at first sight', async () => {
   await serving('server', ['server', 'ca'], async (url) => {
     const reach = { own: [], allowedEndpoints: [url.host] }
-    await assert.rejects(topThumbprint(reach, url, {}, 3_000), unreachable(/Cannot reach/))
+    await assert.rejects(topThumbprint(reach, url, {}, 60_000), unreachable(/Cannot reach/))
   })
 })
 
@@ -87,7 +87,7 @@ test('R23 the server’s own port, loopback that nobody named and what is not li
   await serving('server', ['server'], async (url) => {
     const port = Number(url.port)
     const listed = { own: [], allowedEndpoints: [url.host] }
-    const request = { url, maxBytes: 1_000, timeoutMs: 3_000 }
+    const request = { url, maxBytes: 1_000, timeoutMs: 60_000 }
     const own = { ...listed, own: [{ host: '127.0.0.1', port }] }
     await assert.rejects(pinnedRequest(own, request), unreachable(/own address/))
     const nobody = { own: [], allowedEndpoints: [] }

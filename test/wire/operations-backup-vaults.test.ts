@@ -225,7 +225,7 @@ test('a vault whose storage is away: its lock waits and is sealed once it is bac
     /^CREATED The lock of away could not be sealed: /,
   )
   renameSync(off, there)
-  const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5_000 })
+  const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 60_000 })
   db.prepare('update job set run_at = 0 where job_id = ?').run(sealing.job_id)
   db.close()
   await sealedIn(world, 'away', ({ record }) => record['lock'] !== undefined)

@@ -94,7 +94,7 @@ function makeDue(name: string): void {
 
 /** Changes rows beside the server. */
 function write(sql: string, ...values: (string | number)[]): void {
-  const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5000 })
+  const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 60_000 })
   try {
     db.prepare(sql).run(...values)
   } finally {

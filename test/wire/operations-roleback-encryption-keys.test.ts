@@ -112,7 +112,7 @@ async function copyEnd(input: {
 }
 
 function onDatabase(sql: string, parameter: string): void {
-  const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5_000 })
+  const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 60_000 })
   db.prepare(sql).run(parameter)
   db.close()
 }

@@ -59,7 +59,7 @@ async function makePlan(RestoreTestingPlanName: string): Promise<void> {
 }
 
 async function runPlan(RestoreTestingPlanName: string): Promise<string> {
-  const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5000 })
+  const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 60_000 })
   db.prepare('update restore_testing_plan set next_run_at = ? where name = ?').run(
     Date.now() - 1000,
     RestoreTestingPlanName,

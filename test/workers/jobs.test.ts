@@ -254,7 +254,7 @@ describe('Jobs', { skip: postgresMissing() ?? false }, () => {
     )
     renameSync(`${stick}.away`, stick)
     await held[Symbol.asyncDispose]()
-    const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5_000 })
+    const db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 60_000 })
     db.prepare('update job set run_at = 0 where job_id = ?').run(BackupJobId)
     db.close()
     // Whatever is new wakes the worker, which would look in five seconds.
@@ -321,7 +321,7 @@ describe('Jobs', { skip: postgresMissing() ?? false }, () => {
     const { arn, path, restoreRoot } = await registerDirectory(world, 'placed', fillSmallTree)
     const { RecoveryPointArn = '' } = await backUp(world, input(arn))
     const query = (sql: string): void => {
-      using db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 5_000 })
+      using db = new DatabaseSync(join(world.dataDir, 'roleback.db'), { timeout: 60_000 })
       db.exec(sql)
     }
     query(

@@ -179,7 +179,7 @@ describe('PostgreSQL driver and its tools', { skip: postgresMissing() ?? false }
     const controller = new AbortController()
     const running = backUp(tested, sourceOf(), { signal: controller.signal })
     const { watch } = await import('node:fs/promises')
-    for await (const { filename } of watch(scratch, { signal: AbortSignal.timeout(20_000) })) {
+    for await (const { filename } of watch(scratch, { signal: AbortSignal.timeout(120_000) })) {
       if (filename === 'pid' && (await readFile(join(scratch, 'pid'), 'utf8')) !== '') break
     }
     controller.abort(new Error('stopped by the user'))

@@ -13,7 +13,7 @@ async function tryServer(listener: RequestListener): Promise<unknown> {
   const { port } = server.address() as AddressInfo
   const settings = { endpoint: `http://127.0.0.1:${port}`, bucket: 'bucket', accessKeyId: 'AKIA' }
   try {
-    return await s3BucketDriver.test({ settings, secret: 'secret' }, AbortSignal.timeout(30_000))
+    return await s3BucketDriver.test({ settings, secret: 'secret' }, AbortSignal.timeout(120_000))
   } finally {
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
@@ -63,7 +63,7 @@ test('R23 a name that means a forbidden address by now is not connected to', asy
   })
   try {
     const settings = { endpoint: `http://buckets.test:${port}`, bucket: 'bucket', accessKeyId: 'AKIA' }
-    const tried = s3BucketDriver.test({ settings, secret: 'secret' }, AbortSignal.timeout(30_000))
+    const tried = s3BucketDriver.test({ settings, secret: 'secret' }, AbortSignal.timeout(120_000))
     await assert.rejects(tried, /Will not connect to buckets\.test: link-local, unspecified and metadata/)
     assert.equal(asked, 0)
   } finally {
