@@ -1,5 +1,7 @@
+import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { afterEach } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { chromium } from 'playwright-core'
 import type { Browser, Locator, Page } from 'playwright-core'
 
@@ -40,6 +42,7 @@ export async function launch(): Promise<Browser> {
       '--disable-sync',
     ],
   })
+  browser.on('context', (context) => context.setDefaultTimeout(PATIENCE_MS))
   browsers.push(browser)
   return browser
 }
@@ -63,13 +66,13 @@ export async function signInWithKey(
   page: Page,
   url: string,
   key: { readonly accessKeyId: string; readonly secretAccessKey: string },
-  mfaCode: string = '',
+  mfaCode: () => string = () => '',
 ): Promise<void> {
-  page.setDefaultTimeout(PATIENCE_MS)
   await page.goto(`${url}/console/`)
   await page.getByLabel('Access key ID').fill(key.accessKeyId)
   await page.getByLabel('Secret access key').fill(key.secretAccessKey)
-  await page.getByLabel(/^MFA code/).fill(mfaCode)
+  // Made when it is needed: it is good for a minute, which a busy machine takes to load a page.
+  await page.getByLabel(/^MFA code/).fill(mfaCode())
   await page.getByRole('button', { name: 'Sign in' }).click()
   await shows(page, page.getByRole('heading', { level: 1, name: 'Overview' }))
 }
@@ -98,36 +101,70 @@ export async function choose(field: Locator, option: Locator, find?: string): Pr
       label = (await option.first().innerText()).split('\n')[0] ?? ''
       await option.first().click()
     },
-    () => field.filter({ hasText: label }),
+    async (timeout) => await shows(page, field.filter({ hasText: label }), timeout),
+    `${String(field)} shows what was chosen`,
   )
 }
 
 /** Chooses of an open Multiselect, which stays open, and waits until the option is ticked. */
 export async function tick(option: Locator): Promise<void> {
-  const ticked = option.and(option.page().locator('[aria-selected="true"]'))
+  const page = option.page()
+  const ticked = option.and(page.locator('[aria-selected="true"]'))
   await untilTaken(
     async () => {
-      await shows(option.page(), option)
+      await shows(page, option)
       if (!(await ticked.isVisible())) await option.click()
     },
-    () => ticked,
+    async (timeout) => await shows(page, ticked, timeout),
+    `${String(option)} is ticked`,
   )
+}
+
+/** Chooses of what a text field suggests, and waits until the field has it. */
+export async function suggest(field: Locator, option: Locator): Promise<void> {
+  const page = field.page()
+  await untilTaken(
+    async () => {
+      await field.click()
+      await shows(page, option)
+      await option.first().click()
+    },
+    async (timeout) => {
+      const input = await field.elementHandle()
+      await page.waitForFunction((of) => (of as HTMLInputElement).value !== '', input, { timeout })
+    },
+    `${String(field)} has what was suggested`,
+  )
+}
+
+/** Asks again until the answer is this one: what a page does about an action shows a moment later. */
+export async function becomes<T>(ask: () => T | Promise<T>, expected: T): Promise<void> {
+  const since = performance.now()
+  for (;;) {
+    const answer = await ask()
+    if (isDeepStrictEqual(answer, expected)) return
+    if (performance.now() - since > PATIENCE_MS) assert.deepEqual(answer, expected)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
 }
 
 /**
  * Where something above comes late, the list moves between the press and the release of the mouse, which the driver looks at only
  * once: another option is hit, or none. Whoever sees that clicks again; what is never taken is told with what stood on the page.
  */
-async function untilTaken(click: () => Promise<void>, taken: () => Locator): Promise<void> {
+async function untilTaken(
+  click: () => Promise<void>,
+  taken: (timeoutMs: number) => Promise<void>,
+  what: string,
+): Promise<void> {
   for (let attempt = 1; attempt < ATTEMPTS; attempt += 1) {
     await click()
     try {
-      await taken().first().waitFor({ timeout: TAKEN_MS })
-      return
+      return await taken(TAKEN_MS)
     } catch {
-      process.stderr.write(`A click was not taken (${attempt}): ${String(taken())}\n`)
+      process.stderr.write(`A click was not taken (${attempt}): not so that ${what}\n`)
     }
   }
   await click()
-  await shows(taken().page(), taken())
+  await taken(PATIENCE_MS)
 }

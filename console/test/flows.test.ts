@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
-import { choose, complaintsOf, launch, missing, shows, signInWithKey } from './browser.ts'
+import { becomes, choose, complaintsOf, launch, missing, shows, signInWithKey } from './browser.ts'
 import { ACCOUNT, backupEnded, fill } from './filled.ts'
 import type { Filled } from './filled.ts'
 import { goTo } from './screens.ts'
@@ -314,7 +314,7 @@ test(
     await page.getByRole('tab', { name: 'Roles' }).click()
     await shows(page, page.getByRole('row', { name: /^AWSBackupDefaultServiceRole Yes Yes$/ }))
     await shows(page, page.getByRole('row', { name: /^rds-backup No ?elasticfilesystem:.* No ?elastic/ }))
-    assert.match(page.url(), /tab=roles/)
+    await page.waitForURL(/tab=roles/)
   },
 )
 
@@ -396,7 +396,7 @@ test(
       .first()
       .waitFor({ state: 'detached' })
     await shows(page, page.getByRole('row', { name: /Failed.*accounting/ }))
-    assert.equal(new URL(page.url()).search, '?state=FAILED&since=hour')
+    await becomes(() => new URL(page.url()).search, '?state=FAILED&since=hour')
     await choose(
       page.getByRole('button', { name: /^Resource Any|^Resource acc/ }),
       page.getByRole('option', { name: /accounting/ }),
@@ -404,7 +404,7 @@ test(
     )
     await shows(page, page.getByRole('button', { name: 'Resource accounting' }))
     await shows(page, page.getByRole('row', { name: /Failed.*accounting/ }))
-    assert.equal(new URL(page.url()).search, `?state=FAILED&since=hour&resource=${arn('accounting')}`)
+    await becomes(() => new URL(page.url()).search, `?state=FAILED&since=hour&resource=${arn('accounting')}`)
   },
 )
 
@@ -477,7 +477,7 @@ test('a search is narrowed by size and day, and says what is neither', { skip: m
   await search.click()
   await shows(page, page.getByRole('row', { name: /file-7\.dat.*accounting/ }))
   assert.equal(await page.getByRole('row', { name: /file-7\.dat.*wiki/ }).count(), 0, '54.7 KiB is less')
-  assert.match(new URL(page.url()).search, /least=0\.1&from=2026-01-01/)
+  await page.waitForURL(/least=0\.1&from=2026-01-01/)
   assert.match(
     await page.locator('pre.command').last().innerText(),
     /--min-size 104858 --modified-after 20\d\d-\d\d-\d\dT[\d:]+Z$/,

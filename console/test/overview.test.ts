@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 import type { Browser, Page, Route } from 'playwright-core'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
-import { choose, launch, missing, shows, signInWithKey } from './browser.ts'
+import { becomes, choose, launch, missing, shows, signInWithKey } from './browser.ts'
 import { ACCOUNT, backupEnded } from './filled.ts'
 import { grow } from './grown.ts'
 import { goTo } from './screens.ts'
@@ -180,7 +180,7 @@ test('the overview shows a backup that ended about as soon as the API does', { s
 
 /** What was backed up in part, and what failed or was stopped, is counted and led to as what it is. */
 async function partialIsNotGreen(jobId: string): Promise<void> {
-  const db = new DatabaseSync(join(dataDir, 'roleback.db'), { timeout: 5_000 })
+  const db = new DatabaseSync(join(dataDir, 'roleback.db'), { timeout: 60_000 })
   const become = (state: string): unknown =>
     db.prepare('update job set state = ? where job_id = ?').run(state, jobId)
   const look = async (): Promise<void> => {
@@ -223,7 +223,7 @@ test(
     assert.equal(await page.getByRole('link', { name: 'other', exact: true }).count(), 0)
     await choose(page.getByRole('button', { name: /^Work/ }), page.getByRole('option', { name: 'Sweep' }))
     await page.getByRole('row', { name: /Verify/ }).waitFor({ state: 'detached' })
-    assert.match(page.url(), /kind=upkeep&vault=safe&work=sweep$/)
+    await page.waitForURL(/kind=upkeep&vault=safe&work=sweep$/)
     await page.getByRole('link', { name: JobId.slice(0, 8) }).click()
     await shows(page, page.getByRole('heading', { level: 1, name: /^Sweep / }))
   },
@@ -233,7 +233,7 @@ test('notifications that nobody took are said, and lead to their targets', { ski
   const EventPattern = '{"source":["none"]}'
   const target = { Name: 'pager', Type: 'WEBHOOK', Url: 'https://pager.example.com/x', EventPattern }
   await server.call('roleback', 'PutEventTarget', target)
-  const db = new DatabaseSync(join(dataDir, 'roleback.db'), { timeout: 5_000 })
+  const db = new DatabaseSync(join(dataDir, 'roleback.db'), { timeout: 60_000 })
   db.exec(`insert into event (event_id, at, account_id, region, kind, body, claimed_until, attempts, routed_at)
     values ('given up', 1, '${ACCOUNT}', 'us-east-1', 'notice', '{}', 0, 1, ${Date.now()})`)
   db.exec(`insert into event_delivery (event_seq, target_id, sequence, message, due_at, attempts, refusals, created_at, given_up_at)
@@ -260,7 +260,7 @@ test(
     await shows(page, page.getByText('Everything is backed up'))
     await server.kill('SIGTERM')
     await shows(page, page.getByText('The server does not answer', { exact: true }))
-    assert.equal(await page.getByText('Everything is backed up').count(), 0)
+    await becomes(async () => await page.getByText('Everything is backed up').count(), 0)
     await goTo(page, '/resources?name=grown-1198')
     await shows(page, page.getByText('The server does not answer.'))
     grow(dataDir, 1_200, 1_000)
@@ -280,7 +280,7 @@ test(
     const seen = new Set<string>()
     for (let number = 1; number <= 4; number++) {
       await page.waitForFunction(isAnotherPage, [...seen])
-      assert.equal(await page.getByRole('row', { name: /Unprotected/ }).count(), 50)
+      await becomes(async () => await page.getByRole('row', { name: /Unprotected/ }).count(), 50)
       for (const name of await page.locator('tbody tr a').allTextContents()) seen.add(name)
       if (number < 4) await page.getByRole('button', { name: 'Next page' }).click()
     }
@@ -291,7 +291,7 @@ test(
     await page.getByLabel('Name', { exact: true }).fill('GROWN-1199')
     await page.waitForFunction(() => document.querySelectorAll('tbody tr a').length === 1)
     await shows(page, page.getByRole('link', { name: 'grown-1199' }))
-    assert.equal(new URL(page.url()).search, '?name=GROWN-1199')
+    await becomes(() => new URL(page.url()).search, '?name=GROWN-1199')
     await backsUpOneOfMany()
     await goTo(page, '/resources?show=overdue')
     await shows(page, page.getByRole('row', { name: /Overdue/ }).nth(49))
@@ -346,7 +346,7 @@ async function pagesAreInTheAddress(seen: readonly string[]): Promise<void> {
   await shows(page, page.getByRole('button', { name: 'Page 4', exact: true }))
   await page.getByRole('button', { name: 'Previous page' }).click()
   await begins(seen)
-  assert.match(page.url(), /\?show=unprotected$/)
+  await page.waitForURL(/\?show=unprotected$/)
 }
 
 /** A plan whose tests find less than they are to. */

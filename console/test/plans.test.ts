@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { serverProcess } from '../../test/fixtures/server-process.ts'
 import type { ServerProcess } from '../../test/fixtures/server-process.ts'
-import { choose, complaintsOf, launch, missing, shows, signInWithKey, tick } from './browser.ts'
+import { choose, complaintsOf, launch, missing, shows, signInWithKey, suggest, tick } from './browser.ts'
 import { goTo } from './screens.ts'
 
 /** Plans from their first step to their next version. */
@@ -112,8 +112,7 @@ test(
     await shows(page, page.getByText('(newest 3, monthly 12) keep at most 15 of each resource'))
     await open('Copies')
     await page.getByRole('button', { name: 'Add a copy' }).click()
-    await page.getByLabel('Copy to destination').click()
-    await page.getByRole('option', { name: /offsite/ }).click()
+    await suggest(page.getByLabel('Copy to destination'), page.getByRole('option', { name: /offsite/ }))
     await open('Tags of recovery points')
     await page.getByRole('button', { name: 'Add a tag' }).click()
     await page.getByLabel('Tag key').fill('made-by')

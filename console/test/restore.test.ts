@@ -12,7 +12,7 @@ import type { ServerProcess } from '../../test/fixtures/server-process.ts'
 import { rgwMissing, startRgw } from '../../test/servers/ceph-rgw.ts'
 import type { RgwServer } from '../../test/servers/ceph-rgw.ts'
 import { postgresMissing } from '../../test/servers/postgres.ts'
-import { choose, launch, missing, shows, signInWithKey } from './browser.ts'
+import { becomes, choose, launch, missing, shows, signInWithKey } from './browser.ts'
 import { backupEnded } from './filled.ts'
 import { goTo } from './screens.ts'
 
@@ -223,12 +223,10 @@ async function restoresInto(field: string, name: string): Promise<void> {
 
 /** No restore runs any more. */
 async function ended(): Promise<void> {
-  for (;;) {
+  await becomes(async () => {
     const { RestoreJobs = [] } = await server.call('backup', 'ListRestoreJobs', {})
-    if (RestoreJobs.length > 0 && RestoreJobs.every(({ CompletionDate }) => CompletionDate !== undefined))
-      return
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
+    return RestoreJobs.length > 0 && RestoreJobs.every(({ CompletionDate }) => CompletionDate !== undefined)
+  }, true)
 }
 
 /** A user who may restore whatever the vault holds, and beside that what is given. */

@@ -428,7 +428,7 @@ test(
 )
 
 /** An administrator with a device, and its next code. */
-async function keeper(): Promise<{ key: Filled['dba']; code: string }> {
+async function keeper(): Promise<{ key: Filled['dba']; code: () => string }> {
   const { call } = server
   await call('iam', 'CreateUser', { UserName: 'keeper' })
   await call('iam', 'AttachUserPolicy', {
@@ -449,6 +449,6 @@ async function keeper(): Promise<{ key: Filled['dba']; code: string }> {
   const { AccessKey } = await call('iam', 'CreateAccessKey', { UserName: 'keeper' })
   return {
     key: { accessKeyId: AccessKey.AccessKeyId, secretAccessKey: AccessKey.SecretAccessKey },
-    code: totpCode(seed, step + 1),
+    code: () => totpCode(seed, totpStep(Date.now()) + 1),
   }
 }
