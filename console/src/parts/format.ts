@@ -70,7 +70,11 @@ export function nameOf(arn: string | undefined): string {
 
 /** Of a job's or recovery point's resource type, in the console's own words. */
 export function typeName(type: string | undefined): string {
-  const names: Readonly<Record<string, string>> = { EFS: 'Directory', RDS: 'PostgreSQL', S3: 'S3 bucket' }
+  const names: Readonly<Record<string, string>> = {
+    EFS: 'Directory',
+    RDS: 'PostgreSQL',
+    S3: 'S3\u00a0bucket',
+  }
   return type === undefined ? '–' : (names[type] ?? type)
 }
 

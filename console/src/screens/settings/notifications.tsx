@@ -86,7 +86,7 @@ export function Notifications(): ReactNode {
           },
           { id: 'host', header: 'Host', cell: ({ Host }) => Host ?? '–' },
           { id: 'told', header: 'Told of', cell: toldOf },
-          { id: 'state', header: 'State', minWidth: 215, cell: (target) => <Delivery of={target} /> },
+          { id: 'state', header: 'State', minWidth: 185, cell: (target) => <Delivery of={target} /> },
           { id: 'owed', header: 'Owed', cell: ({ MessagesOwed = 0 }) => MessagesOwed.toLocaleString() },
           {
             id: 'do',
