@@ -54,6 +54,7 @@ export class ContentPour {
   readonly #windowAt: number
   readonly #windowBytes: number
   readonly #streamAt: number
+  /** Of the item being read. */
   readonly #ids = new ByteWriter()
   readonly #out = new ByteWriter()
   #reader: ThreadReader | undefined
@@ -108,12 +109,13 @@ export class ContentPour {
     let start = 0
     for (const size of sizes) {
       const bytes = data.subarray(start, start + size)
+      this.#ids.clear()
       const read = this.#pour(sourceOf(bytes), 0, size)
       encodeResult(this.#out, {
         isKept: true,
         problem: undefined,
         size: read,
-        ids: this.#ids.take(),
+        ids: this.#ids.view(),
         meta: undefined,
       })
       start += size
@@ -168,17 +170,18 @@ export class ContentPour {
     this.#packs.abort()
   }
 
+  /** Its ids lie in memory that the next item gets: it is encoded before. */
   #item({ task, size }: ReadTask, from: number, to: number): ItemResult {
     const reader = this.#reader
     if (reader === undefined)
       throw new Error('Cannot read an item: the driver gave no settings for its reader')
-    this.#ids.take()
+    this.#ids.clear()
     try {
       reader.open(task)
       const read = this.#pour(reader, from, to)
       const { problem, meta } = reader.close()
       const short = read < size ? 'It was shorter than when it was listed' : undefined
-      return { isKept: true, problem: problem ?? short, size: read, ids: this.#ids.take(), meta }
+      return { isKept: true, problem: problem ?? short, size: read, ids: this.#ids.view(), meta }
     } catch (error) {
       if (!(error instanceof ItemError)) throw error
       return leftOut(error.message)

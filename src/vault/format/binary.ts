@@ -117,6 +117,16 @@ export class ByteWriter {
     return taken
   }
 
+  /** What was written, in the writer's own memory: good until it is written to again. */
+  view(): Buffer {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** Forgets what was written. */
+  clear(): void {
+    this.#length = 0
+  }
+
   #room(length: number): void {
     if (this.#length + length <= this.#bytes.length) return
     const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#length + length))
