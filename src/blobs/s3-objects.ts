@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import * as S3 from '@aws-sdk/client-s3'
+import { BEFORE_ANSWERS, limitAnswers } from '../lib/answer-limit.ts'
 import { BlobTooLargeError } from './blob-store.ts'
 import type { Retention } from './blob-store.ts'
 import type {
@@ -65,6 +66,7 @@ export class S3Objects implements ObjectStore {
         httpsAgent: sockets,
       },
     })
+    this.#client.middlewareStack.add(limitAnswers, BEFORE_ANSWERS)
   }
 
   async list(prefix: string, next: string | undefined): Promise<ObjectPage> {
@@ -113,7 +115,10 @@ export class S3Objects implements ObjectStore {
     if (got === EMPTY) return { bytes: new Uint8Array(), sizeBytes: 0 }
     const body = got.Body as IncomingMessage | undefined
     const length = got.ContentLength
-    if (body === undefined || length === undefined) throw badAnswer(says, 'the answer has no length')
+    if (body === undefined || length === undefined) {
+      body?.destroy()
+      throw badAnswer(says, 'the answer has no length')
+    }
     if ('from' in what) {
       const whole = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(got.ContentRange ?? '')
       const [from, to, sizeBytes] = (whole ?? []).slice(1).map(Number)

@@ -38,6 +38,7 @@ const TRANSIENT_CODES: ReadonlySet<string> = new Set([
 
 /** Codes of refusals of what was asked: asking again changes nothing, whatever the status says. */
 const PERMANENT_CODES: ReadonlySet<string> = new Set([
+  'AnswerTooLong',
   'NotImplemented',
   'CERT_HAS_EXPIRED',
   'ERR_INVALID_URL',

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { GetBucketAclCommand, GetBucketTaggingCommand, GetBucketVersioningCommand } from '@aws-sdk/client-s3'
 import { GetObjectCommand, GetObjectTaggingCommand } from '@aws-sdk/client-s3'
 import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3'
@@ -260,9 +261,10 @@ async function getObject(
   const answer = await request(`Reading ${printable(object.keyBytes)}`, signal, () =>
     client.send(command, { abortSignal: signal }),
   )
-  if (answer.ContentLength !== object.size - start)
-    throw cutShort(object, start + (answer.ContentLength ?? 0))
-  return answer
+  if (answer.ContentLength === object.size - start) return answer
+  // Its socket would wait for somebody to read it.
+  ;(answer.Body as Readable | undefined)?.destroy()
+  throw cutShort(object, start + (answer.ContentLength ?? 0))
 }
 
 /**

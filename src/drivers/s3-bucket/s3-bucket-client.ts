@@ -1,6 +1,6 @@
-import { Readable, Transform, pipeline } from 'node:stream'
 import { S3Client } from '@aws-sdk/client-s3'
 import { judgedLookup } from '../../egress/addresses.ts'
+import { BEFORE_ANSWERS, limitAnswers } from '../../lib/answer-limit.ts'
 import type { Connection } from '../driver.ts'
 
 /** How one bucket is reached; the connection's secret is the secret access key. */
@@ -129,7 +129,7 @@ function makeClient(settings: BucketSettings, first: S3Client | undefined): S3Cl
     priority: 'high',
     name: 'writeHeadersAsUtf8',
   })
-  client.middlewareStack.add(limitAnswers, { step: 'deserialize', priority: 'low', name: 'limitAnswers' })
+  client.middlewareStack.add(limitAnswers, BEFORE_ANSWERS)
   return client
 }
 
@@ -148,35 +148,6 @@ function writeHeadersAsUtf8<Args extends object, Result>(next: (args: Args) => P
     }
     return next(args)
   }
-}
-
-/** A page of 1,000 keys of the longest sort has 4 MB; only an object's body, which is streamed, may have more. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024
-
-/** The SDK gathers an answer whole before it reads it: a server that never ends one would take all memory. */
-function limitAnswers<Args extends object, Result>(
-  next: (args: Args) => Promise<Result>,
-  { commandName }: { readonly commandName?: string },
-) {
-  return async (args: Args): Promise<Result> => {
-    const result = await next(args)
-    const { response } = result as { response?: { body?: unknown; statusCode?: number } }
-    const isObject = commandName === 'GetObjectCommand' && (response?.statusCode ?? 0) < 300
-    if (!isObject && response?.body instanceof Readable)
-      response.body = pipeline(response.body, limited(), () => undefined)
-    return result
-  }
-}
-
-function limited(): Transform {
-  let bytes = 0
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length
-      if (bytes <= MAX_ANSWER_BYTES) return done(null, chunk)
-      done(new Error(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`))
-    },
-  })
 }
 
 /** Runs one request; an S3Client's many kinds of error become one, with what was tried on what. */
