@@ -12,6 +12,8 @@ export interface Libc {
   /** Names of the attributes of what a path names (a link itself, not its target) or is open; undefined where it has none or may not say. */
   xattrNames(of: Buffer | number): string[] | undefined
   xattr(of: Buffer | number, name: string): Buffer | undefined
+  /** Of an open file; one that it does not have is not missed. */
+  removeXattr(fd: number, name: string): void
   /** The next three answer whether the system did it. `path` may be a link and is not followed. */
   setXattr(path: Buffer, name: string, value: Uint8Array): boolean
   makeNode(path: Buffer, mode: number, device: bigint): boolean
@@ -42,6 +44,7 @@ const SIGNATURES = {
   lgetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64'], return: 'i64' },
   fgetxattr: { arguments: ['i32', 'buffer', 'buffer', 'u64'], return: 'i64' },
   lsetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64', 'i32'], return: 'i32' },
+  fremovexattr: { arguments: ['i32', 'buffer'], return: 'i32' },
   mknod: { arguments: ['buffer', 'u32', 'u64'], return: 'i32' },
   utimensat: { arguments: ['i32', 'buffer', 'buffer', 'i32'], return: 'i32' },
   futimens: { arguments: ['i32', 'buffer'], return: 'i32' },
@@ -112,6 +115,7 @@ function wrap(calls: NativeFunctions<typeof SIGNATURES>): Libc {
       const bytes = Buffer.from(value.length === 0 ? [0] : value)
       return calls.lsetxattr(path, terminated(name), bytes, BigInt(value.length), 0) === 0
     },
+    removeXattr: (fd, name) => void calls.fremovexattr(fd, terminated(name)),
     makeNode: (path, mode, device) => calls.mknod(path, mode, device) === 0,
     setTimes: (path, mtimeNs) => calls.utimensat(AT_CWD, path, timesOf(mtimeNs), NO_FOLLOW) === 0,
     setFileTimes: (fd, mtimeNs) => calls.futimens(fd, timesOf(mtimeNs)) === 0,

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs'
-import { renameToNew } from './directory-libc.ts'
+import { libc, renameToNew } from './directory-libc.ts'
 import { LIST_FLAGS, PASS_FLAGS, codeOf, openPath, pathIn, reasonOf } from './directory-paths.ts'
 import type { PlacedThing } from '../driver.ts'
 
@@ -33,12 +33,42 @@ export function openStaging(path: string, run: StagingRun): Staging {
     const name = nameOf(run)
     fs.mkdirSync(pathIn(parent, name), 0o700)
     const folder = fs.openSync(pathIn(parent, name), LIST_FLAGS)
-    fs.fchmodSync(folder, 0o700)
+    try {
+      closeToOthers(folder)
+    } catch (cause) {
+      fs.closeSync(folder)
+      throw cause
+    }
     return { folder, parent, path, name }
   } catch (cause) {
     fs.closeSync(parent)
     throw new Error(`Cannot make a directory in "${path}": ${reasonOf(cause)}`, { cause })
   }
+}
+
+const ACCESS_LISTS = ['system.posix_acl_access', 'system.posix_acl_default']
+
+/**
+ * Makes an open directory one that nobody else may enter, nor what is made in it. Whoever may write beside it can have put one of his own in
+ * the place of ours since it was made; and what the directory above it lets others do is inherited (`setfacl -d`), which no mode takes
+ * away from files that get theirs later.
+ *
+ * @throws Where something lies in it.
+ */
+export function closeToOthers(folder: number): void {
+  const [user, group] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0]
+  if (fs.fstatSync(folder).uid !== user) {
+    try {
+      fs.fchownSync(folder, user, group)
+    } catch (cause) {
+      // File systems without owners (CIFS, FAT) and those where root is nobody (NFS) say whose everything is.
+      if (codeOf(cause) !== 'EPERM') throw cause
+    }
+  }
+  for (const list of ACCESS_LISTS) libc()?.removeXattr(folder, list)
+  fs.fchmodSync(folder, 0o700)
+  if (fs.readdirSync(`/proc/self/fd/${folder}`).length > 0)
+    throw new Error('somebody put something else in its place')
 }
 
 /**
