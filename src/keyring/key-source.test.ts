@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -65,6 +66,29 @@ test('a key that cannot be had is refused with what was tried, and without what 
   )
   await refuses(`command:${script('flood', 'head -c 10000000 /dev/zero')}`, /it is not one line/)
 })
+
+test('what is no file, or far too long for a key, is refused and not waited for', async () => {
+  const pipe = join(scratch, 'pipe')
+  assert.equal(spawnSync('mkfifo', ['-m', '600', pipe]).status, 0)
+  await refuses(`file:${pipe}`, /pipe": it is no file, not one line with the base64 of 32 bytes/)
+  await refuses(`file:${scratch}`, /it is no file/)
+  const long = join(scratch, 'long')
+  writeFileSync(long, 'A'.repeat(10_000), { mode: 0o400 })
+  await refuses(`file:${long}`, /it is 10000 bytes long/)
+})
+
+test(
+  'a key that belongs to another user is refused: he may read it, whatever its mode',
+  { skip: process.getuid?.() !== 0 && 'only root can give a file to somebody else' },
+  async () => {
+    const file = join(scratch, 'theirs')
+    writeFileSync(file, `${MASTER.toString('base64')}\n`, { mode: 0o400 })
+    chownSync(file, 65_534, 65_534)
+    await refuses(`file:${file}`, /it belongs to user 65534, who may read and change it\. Run chown 0 on it/)
+    chownSync(file, 0, 0)
+    assert.equal(await opens(`file:${file}`), 'p')
+  },
+)
 
 test("the command does not get the server's own settings", async () => {
   process.env['ROLEBACK_ROOT_SECRET_ACCESS_KEY'] = 'of-nobody-else'

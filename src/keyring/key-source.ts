@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
-import { ServerKey } from './server-key.ts'
+import { readersOf, ServerKey } from './server-key.ts'
 
 /** Where the server's key, or an encryption key of vaults, comes from. Only who starts the server says it: a command is run as the server. */
 export type KeySource =
@@ -90,13 +90,16 @@ export function inWords(source: KeySource): string {
 
 function readKeyFile(file: string, kind: 'file' | 'credential', what: string): string {
   try {
-    // systemd lets its user in by an access control list, whose mask shows as the group's mode.
-    const open = statSync(file).mode & (kind === 'credential' ? 0o007 : 0o077)
-    if (open !== 0) {
+    const stats = statSync(file)
+    // A pipe would be waited for, and with it everything that this server does.
+    if (!stats.isFile() || stats.size > LONGEST_OUTPUT) {
       throw new KeySourceError(
-        `Cannot use ${what} "${file}": others may read it (mode ${open.toString(8)}). Run chmod 400 on it`,
+        `Cannot use ${what} "${file}": it is ${stats.isFile() ? `${stats.size} bytes long` : 'no file'}, not one line with the base64 of 32 bytes; ${MAKE_ONE}`,
       )
     }
+    // systemd lets its user in by an access control list, whose mask shows as the group's mode.
+    const readers = readersOf(stats, kind === 'credential' ? 0o007 : 0o077)
+    if (readers !== undefined) throw new KeySourceError(`Cannot use ${what} "${file}": ${readers}`)
     return readFileSync(file, 'utf8')
   } catch (cause) {
     if (cause instanceof KeySourceError) throw cause

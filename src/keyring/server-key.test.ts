@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -39,8 +39,29 @@ test('loadServerKey makes a file only its owner may read, and refuses one that o
     const sealed = loadServerKey(file).seal('page-token', '', Buffer.from('p'))
     assert.equal(statSync(file).mode & 0o777, 0o400)
     assert.equal(loadServerKey(file).open('page-token', '', sealed).toString(), 'p')
+    assert.deepEqual(readdirSync(dir), ['server.key'])
     chmodSync(file, 0o444)
     assert.throws(() => loadServerKey(file), /chmod 400/)
+    const key = readFileSync(file, 'utf8')
+    // Cut off, as a crash or a full disk leaves it; and with something added that decoding passes over.
+    for (const text of [
+      '',
+      '\n',
+      key.slice(0, 20),
+      key.slice(0, 43),
+      `${key}${key}`,
+      `!${key}`,
+      key.replace('=', '=='),
+    ]) {
+      rmSync(file)
+      writeFileSync(file, text, { mode: 0o400 })
+      assert.throws(
+        () => loadServerKey(file),
+        /server\.key": it is not one line with the base64 of 32 bytes, so it was cut off or changed\. Bring it back/,
+        JSON.stringify(text.length),
+      )
+      assert.equal(readFileSync(file, 'utf8'), text, 'no other is made in its place')
+    }
   } finally {
     rmSync(dir, { recursive: true })
   }

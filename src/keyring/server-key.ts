@@ -10,7 +10,19 @@ import {
   sign,
 } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { closeSync, fchmodSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import type { Stats } from 'node:fs'
+import { dirname } from 'node:path'
 import { signedBytes } from './identity-signature.ts'
 
 /**
@@ -137,25 +149,54 @@ function unsealable(purpose: SealPurpose, cause?: unknown): SealError {
   )
 }
 
-/** Opens the key file, or makes it where there is none: mode 0400, synced. */
+/**
+ * Opens the key file, or makes it where there is none: mode 0400, whole before it has its name, synced.
+ * @throws {SealError} Where others may read it, or it is not whole.
+ */
 export function loadServerKey(file: string): ServerKey {
-  try {
-    const fd = openSync(file, 'wx', 0o400)
-    try {
-      writeSync(fd, randomBytes(32).toString('base64') + '\n')
-      fchmodSync(fd, 0o400)
-      fsyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
-  const mode = statSync(file).mode & 0o077
-  if (mode !== 0) {
+  if (!existsSync(file)) makeKeyFile(file)
+  const readers = readersOf(statSync(file))
+  if (readers !== undefined) throw new SealError(`Cannot use the server key "${file}": ${readers}`)
+  const text = readFileSync(file, 'utf8').trim()
+  const master = Buffer.from(text, 'base64')
+  // Decoding passes over what is no base64, and would take the rest for a key.
+  if (master.length !== 32 || master.toString('base64') !== text) {
     throw new SealError(
-      `Cannot use the server key "${file}": others may read it (mode ${mode.toString(8)}). Run chmod 400 on it`,
+      `Cannot use the server key "${file}": it is not one line with the base64 of 32 bytes, so it was cut off or changed. ` +
+        'Bring it back from your copy (mode 0400); nothing was changed',
     )
   }
-  return new ServerKey(Buffer.from(readFileSync(file, 'utf8').trim(), 'base64'))
+  return new ServerKey(master)
+}
+
+/** A crash amidst it leaves no half of a key under the name, and a power cut no database whose key was never on the disk. */
+function makeKeyFile(file: string): void {
+  const draft = `${file}.${process.pid}.new`
+  writeFileSync(draft, `${randomBytes(32).toString('base64')}\n`, { mode: 0o400, flush: true })
+  try {
+    linkSync(draft, file)
+  } catch (error) {
+    // Another process made one meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    rmSync(draft)
+  }
+  const folder = openSync(dirname(file), 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
+}
+
+/**
+ * Who beside this process and root may read a key file, and what to do; undefined where nobody may.
+ * @param openTo Permission bits that let others read it.
+ */
+export function readersOf({ mode, uid }: Stats, openTo: number = 0o077): string | undefined {
+  if ((mode & openTo) !== 0)
+    return `others may read it (mode ${(mode & openTo).toString(8)}). Run chmod 400 on it`
+  const user = process.geteuid?.() ?? uid
+  if (uid === 0 || uid === user) return undefined
+  return `it belongs to user ${uid}, who may read and change it. Run chown ${user} on it`
 }
