@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
 import { callerOf } from '../src/aws/client.ts'
 import type { Credentials } from '../src/aws/client.ts'
@@ -21,6 +22,7 @@ import { parseProfiles } from '../src/cli/aws-profile.ts'
 import { loadServerKey } from '../src/keyring/server-key.ts'
 import { roleback, startRoleback } from './fixtures/command-line.ts'
 import type { RunningCommand } from './fixtures/command-line.ts'
+import { until } from './fixtures/world.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'roleback-serve-'))
 after(() => rmSync(scratch, { recursive: true }))
@@ -91,7 +93,8 @@ describe('a server on a new data directory', () => {
     assert.doesNotMatch(stdout, /root credentials/)
   })
 
-  test('serve refuses a database that was made with another server key', async () => {
+  /** Starts it with a server key that has nothing to do with its database. */
+  async function assertOtherKeyRefused(): Promise<void> {
     const aside = join(scratch, 'aside.key')
     renameSync(keyFile, aside)
     loadServerKey(keyFile)
@@ -103,7 +106,9 @@ describe('a server on a new data directory', () => {
       stderr,
       /^roleback serve: Cannot start: the server key is not the one this database was made with/,
     )
-  })
+  }
+
+  test('serve refuses a database that was made with another server key', assertOtherKeyRefused)
 
   test('serve and root-key refuse a database whose server key is gone, and make no other', async () => {
     const key = readFileSync(keyFile)
@@ -124,6 +129,21 @@ describe('a server on a new data directory', () => {
     writeFileSync(keyFile, key, { mode: 0o400 })
     server = await startRoleback(args)
     assert.match((await whoAmI(server, rootKey(dataDir))) ?? '', /:root$/)
+  })
+
+  test('serve tells another server key by its vaults, too, where nobody has an access key', async () => {
+    const call = callerOf(server.url, rootKey(dataDir), 'us-east-1')
+    await call('backup', 'CreateBackupVault', { BackupVaultName: 'kept' })
+    await until('the vault', async () => {
+      const { VaultState } = await call('backup', 'DescribeBackupVault', { BackupVaultName: 'kept' })
+      return VaultState === 'AVAILABLE' ? true : undefined
+    })
+    await server.stop()
+    const rows = new DatabaseSync(join(dataDir, 'roleback.db'))
+    rows.exec('delete from iam_access_key')
+    rows.close()
+    await assertOtherKeyRefused()
+    server = await startRoleback(args)
   })
 })
 

@@ -2,10 +2,11 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { profileText } from '../aws-profile.ts'
 import { join } from 'node:path'
 import type { Config } from '../../config.ts'
+import { encryptionKeyIdIn } from '../../keyring/encryption-keys.ts'
 import { makeRecoveryKit, newPassphrase } from '../../keyring/recovery-kit.ts'
 import { inWords, serverKeyFrom } from '../../keyring/key-source.ts'
 import { loadServerKey, SealError } from '../../keyring/server-key.ts'
-import type { ServerKey } from '../../keyring/server-key.ts'
+import type { SealPurpose, ServerKey } from '../../keyring/server-key.ts'
 import { iamId, randomAccountId, secretAccessKey, uuid } from '../../lib/ids.ts'
 import { findServer, insertAccount, insertServer } from '../../store/identity/accounts.ts'
 import { findAccessKey, insertAccessKey } from '../../store/identity/identities.ts'
@@ -92,23 +93,18 @@ export async function prepareServer(
 ): Promise<{ readonly server: ServerTable; readonly first: FirstStart | undefined }> {
   const existing = await findServer(store.db)
   if (existing !== undefined) {
-    await checkServerKey(store, serverKey, existing)
+    await checkServerKey(store, serverKey)
     return { server: existing, first: undefined }
   }
   return await firstStart(config, store, serverKey, options)
 }
 
-/** The root key's secret opens only with the key it was sealed under. */
-async function checkServerKey(store: Store, serverKey: ServerKey, server: ServerTable): Promise<void> {
-  const row = await store.db
-    .selectFrom('iam_access_key')
-    .select(['access_key_id', 'secret'])
-    .where('account_id', '=', server.management_account_id)
-    .limit(1)
-    .executeTakeFirst()
-  if (row === undefined) return
+/** What was sealed opens only with the key it was sealed under. */
+async function checkServerKey(store: Store, serverKey: ServerKey): Promise<void> {
+  const sealed = await anySealed(store)
+  if (sealed === undefined) return
   try {
-    serverKey.open('access-key', row.access_key_id, row.secret)
+    serverKey.open(sealed.purpose, sealed.owner, sealed.text)
   } catch (cause) {
     if (!(cause instanceof SealError)) throw cause
     throw new FirstStartError(
@@ -117,6 +113,31 @@ async function checkServerKey(store: Store, serverKey: ServerKey, server: Server
       { cause },
     )
   }
+}
+
+interface Sealed {
+  readonly purpose: SealPurpose
+  readonly owner: string
+  readonly text: string
+}
+
+/** The secret of an access key; where people sign in with passwords alone and nobody has one, the keys of a vault. */
+async function anySealed({ db }: Store): Promise<Sealed | undefined> {
+  const key = await db
+    .selectFrom('iam_access_key')
+    .select(['access_key_id', 'secret'])
+    .limit(1)
+    .executeTakeFirst()
+  if (key !== undefined) return { purpose: 'access-key', owner: key.access_key_id, text: key.secret }
+  const vaults = await db
+    .selectFrom('vault')
+    .select(['vault_id', 'wrapped_key'])
+    .where('wrapped_key', 'is not', null)
+    .execute()
+  for (const { vault_id: owner, wrapped_key: text } of vaults)
+    // Those of encryption keys take more than the server's to open.
+    if (text !== null && encryptionKeyIdIn(text) === undefined) return { purpose: 'vault-key', owner, text }
+  return undefined
 }
 
 /**
