@@ -83,6 +83,9 @@ describe('Rules on running jobs', { skip: postgresMissing() ?? false }, () => {
       const job = await backupEnd(world, BackupJobId)
       assert.equal(job.State, 'FAILED')
       assert.equal(job.RecoveryPointArn, undefined)
+      // Its clock stands still for its lease, too: a second run would ask anew, whether the first one did or not.
+      const [row] = world.rows<{ attempts: number }>('select attempts from job where job_id = ?', BackupJobId)
+      assert.equal(row?.attempts, 1, 'the run that was under way ended it')
       return job.StatusMessage ?? ''
     } finally {
       mock.timers.reset()
