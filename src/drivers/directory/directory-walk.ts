@@ -159,10 +159,12 @@ class Walk {
   #meta(key: string, seen: Seen): Buffer | undefined {
     const { kind, fixed } = seen
     try {
+      if (seen.what === 'folder' && seen.fd >= 0)
+        return layout.encodeMeta(fixed, '', this.#xattrs(seen.fd, key))
       const at = this.#placeOf(seen)
       const target =
         kind === layout.SYMLINK ? readlinkSync(pathIn(at.fd, at.name), 'buffer').toString('latin1') : ''
-      return layout.encodeMeta(fixed, target, this.#xattrs(at, key))
+      return layout.encodeMeta(fixed, target, this.#xattrs(cPathIn(at.fd, at.name), key))
     } catch (error) {
       this.#problem(
         key,
@@ -188,9 +190,10 @@ class Walk {
     return fd
   }
 
-  #xattrs(at: { readonly fd: number; readonly name: string }, key: string): readonly Xattr[] {
+  /** @param of See readXattrs: a folder that is open is asked four times as fast as a path. */
+  #xattrs(of: Buffer | number, key: string): readonly Xattr[] {
     if (this.#libc === undefined) return []
-    const { xattrs, problems } = readXattrs(this.#libc, cPathIn(at.fd, at.name))
+    const { xattrs, problems } = readXattrs(this.#libc, of)
     for (const problem of problems) this.#problem(key, problem)
     return xattrs
   }
