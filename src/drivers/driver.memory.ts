@@ -90,6 +90,7 @@ export class MemorySink implements BackupSink {
       throw new Error('range content came before readWith(), or without a thread half')
     const chunks: Uint8Array[] = []
     let size = 0
+    let closed: ReturnType<ThreadReader['close']>
     try {
       reader.open(task)
       for (let read = 1; size < item.size && read > 0; size += read) {
@@ -97,12 +98,13 @@ export class MemorySink implements BackupSink {
         read = reader.readInto(buffer, 0, buffer.length, size)
         if (read > 0) chunks.push(compact(buffer.subarray(0, read)))
       }
+      closed = reader.close()
     } catch (error) {
       if (!(error instanceof ItemError)) throw error
       this.problem({ item: nameOf(item.key), reason: error.message })
       return
     }
-    const { problem, meta } = reader.close()
+    const { problem, meta } = closed
     if (problem !== undefined) this.problem({ item: nameOf(item.key), reason: problem })
     this.itemsRead++
     this.#hold({ ...item, size, meta: meta ?? item.meta }, chunks)

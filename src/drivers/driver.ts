@@ -297,11 +297,20 @@ export interface ThreadReader {
   open(task: Uint8Array): void
   /** Fills `buffer[offset, offset + length)` from `position` of the opened thing; returns the bytes read, 0 at the end. */
   readInto(buffer: Uint8Array, offset: number, length: number, position: number): number
-  /** Closes it. `problem` says that it changed while it was read; `meta` replaces the item's metadata. */
+  /**
+   * Closes it. `problem` says that it changed while it was read; `meta` replaces the item's metadata.
+   * @throws {ItemError} As `open`, and only for an item of up to `SMALL_ITEM_BYTES`.
+   */
   close(): { readonly problem?: string; readonly meta?: Uint8Array }
   /** Gives back what it holds between items (folder descriptors). Called once, after the last item or on failure. */
   end(): void
 }
+
+/**
+ * An item of up to this size is read whole and closed before any of its bytes is kept: what `open` would have to look at may be looked
+ * at once, by `close`.
+ */
+export const SMALL_ITEM_BYTES: number = 128 * 1024
 
 /**
  * Writes items, one after another. Items of up to `WHOLE_ITEM_BYTES` are written by one thread from open to close; a bigger one

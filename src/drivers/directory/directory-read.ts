@@ -19,7 +19,7 @@ import { ReadAhead } from './directory-read-ahead.ts'
 import { statOf } from './directory-stat.ts'
 import type { Status } from './directory-stat.ts'
 import { readXattrs } from './directory-xattrs.ts'
-import { ItemError } from '../driver.ts'
+import { ItemError, SMALL_ITEM_BYTES } from '../driver.ts'
 import type { Connection, ThreadReader } from '../driver.ts'
 
 /**
@@ -75,12 +75,7 @@ export class FileReader implements ThreadReader {
     this.#isTimed = opened === undefined
     if (this.#isTimed) this.#ahead?.begin()
     this.#fd = opened ?? this.#openFile(this.#task)
-    const stat = statOf(this.#fd)
-    // What stands in the file's place is not read at all: the path may have been turned towards somebody else's file.
-    if (kindOfMode(stat.mode) !== FILE || !this.#isSeen(stat, INODE_AT)) {
-      this.#close()
-      throw new ItemError('Something else stands in its place since the directory was read')
-    }
+    if (!this.#isSmall) this.#refuseAnother(statOf(this.#fd))
   }
 
   readInto(buffer: Uint8Array, offset: number, length: number, position: number): number {
@@ -99,8 +94,9 @@ export class FileReader implements ThreadReader {
   close(): { readonly problem?: string; readonly meta?: Uint8Array } {
     const found = this.#libc && readXattrs(this.#libc, this.#fd)
     const stat = statOf(this.#fd)
+    if (this.#isSmall) this.#refuseAnother(stat)
     this.#close()
-    const isSame = this.#isSeen(stat, TIMES_AT) && stat.sizeBytes === this.#task.readDoubleLE(FIXED_BYTES)
+    const isSame = this.#isSeen(stat, TIMES_AT) && stat.sizeBytes === this.#size
     const problems = [...(found?.problems ?? NO_PROBLEMS), ...(isSame ? NO_PROBLEMS : CHANGED)]
     return {
       ...(problems.length > 0 && { problem: problems.join('; ') }),
@@ -116,6 +112,22 @@ export class FileReader implements ThreadReader {
     this.#ahead?.close()
     this.#folders?.close()
     this.#folders = undefined
+  }
+
+  get #size(): number {
+    return this.#task.readDoubleLE(FIXED_BYTES)
+  }
+
+  /** One look is enough for it, when it is closed: nothing of it is kept before. */
+  get #isSmall(): boolean {
+    return this.#size <= SMALL_ITEM_BYTES
+  }
+
+  /** Nothing is kept of what stands in the file's place: the path may have been turned towards somebody else's file. */
+  #refuseAnother(stat: Status): void {
+    if (kindOfMode(stat.mode) === FILE && this.#isSeen(stat, INODE_AT)) return
+    this.#close()
+    throw new ItemError('Something else stands in its place since the directory was read')
   }
 
   /** Whether what is open is as the walk saw it: the fixed part of its metadata from `from` to its device. */

@@ -1,4 +1,4 @@
-import { ItemError } from '../../drivers/driver.ts'
+import { ItemError, SMALL_ITEM_BYTES } from '../../drivers/driver.ts'
 import type { Connection, ThreadHalf, ThreadReader } from '../../drivers/driver.ts'
 import type { BlobStore } from '../../blobs/blob-store.ts'
 import { ByteReader, ByteWriter } from '../../vault/format/binary.ts'
@@ -26,8 +26,7 @@ export interface ContentPourOptions {
 type Source = Pick<ThreadReader, 'readInto'>
 
 const MIB = 1024 * 1024
-/** Content of up to this size is one chunk and lies with its neighbours in segments of half a MiB. */
-export const SMALL_BYTES: number = 128 * 1024
+/** Content of up to SMALL_ITEM_BYTES is one chunk and lies with its neighbours in segments of half a MiB. */
 const SMALL_SEGMENT_BYTES = MIB / 2
 const LARGE_SEGMENT_BYTES = 2 * MIB
 /** A segment ends at three quarters of its memory, since the next chunk may be a quarter of it. */
@@ -110,7 +109,10 @@ export class ContentPour {
     for (const size of sizes) {
       const bytes = data.subarray(start, start + size)
       this.#ids.clear()
-      const read = this.#pour(sourceOf(bytes), 0, size)
+      const source = sourceOf(bytes)
+      const isSmall = size <= SMALL_ITEM_BYTES
+      const read = isSmall ? this.#readSmall(source, size) : this.#pourLarge(source, 0, size)
+      if (isSmall) this.#keepSmall(read)
       encodeResult(this.#out, {
         isKept: true,
         problem: undefined,
@@ -178,8 +180,10 @@ export class ContentPour {
     this.#ids.clear()
     try {
       reader.open(task)
-      const read = this.#pour(reader, from, to)
+      const isSmall = from === 0 && to <= SMALL_ITEM_BYTES
+      const read = isSmall ? this.#readSmall(reader, to) : this.#pourLarge(reader, from, to)
       const { problem, meta } = reader.close()
+      if (isSmall) this.#keepSmall(read)
       const short = read < size ? 'It was shorter than when it was listed' : undefined
       return { isKept: true, problem: problem ?? short, size: read, ids: this.#ids.view(), meta }
     } catch (error) {
@@ -188,27 +192,28 @@ export class ContentPour {
     }
   }
 
-  /** Stores content from `from` to `to` or its end; its chunks' ids go to `#ids`. @returns Bytes read. */
-  #pour(source: Source, from: number, to: number): number {
-    return from === 0 && to <= SMALL_BYTES ? this.#pourSmall(source, to) : this.#pourLarge(source, from, to)
-  }
-
-  #pourSmall(source: Source, size: number): number {
-    const { memory } = this.#chunker
+  /** Reads up to `size` bytes to where the next small chunk is gathered. @returns How many. */
+  #readSmall(source: Source, size: number): number {
     const at = this.#smallAt + this.#small.room(size)
     let read = 0
     while (read < size) {
-      const more = source.readInto(memory, at + read, size - read, read)
+      const more = source.readInto(this.#chunker.memory, at + read, size - read, read)
       if (more === 0) break
       read += more
     }
-    if (read === 0) return 0
-    const id = this.#keys.chunkId('data', memory.subarray(at, at + read))
-    if (this.#claims.isNew(id, 0)) this.#small.keep(id, 0, read)
-    this.#ids.bytes(id)
     return read
   }
 
+  /** Stores the bytes that `#readSmall` has just read; their id goes to `#ids`. */
+  #keepSmall(size: number): void {
+    if (size === 0) return
+    const at = this.#smallAt + this.#small.room(size)
+    const id = this.#keys.chunkId('data', this.#chunker.memory.subarray(at, at + size))
+    if (this.#claims.isNew(id, 0)) this.#small.keep(id, 0, size)
+    this.#ids.bytes(id)
+  }
+
+  /** Stores content from `from` to `to` or its end; its chunks' ids go to `#ids`. @returns Bytes read. */
   #pourLarge(source: Source, from: number, to: number): number {
     const { memory } = this.#chunker
     const window = this.#windowAt

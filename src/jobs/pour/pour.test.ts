@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { MemoryBlobStore } from '../../blobs/memory.ts'
@@ -47,6 +48,35 @@ for (const chunkSizes of [DEFAULT_CHUNK_SIZES, { min: 256, average: 1024, max: 4
     assertSame(await restoreFiles(vault, 'p1'), files)
   })
 }
+
+test('pour stores nothing of a small item that is refused when it is closed, and its neighbours whole', async () => {
+  const vault = await makeVault(new MemoryBlobStore(), DEFAULT_CHUNK_SIZES)
+  const files = new Map(['a', 'refused', 'z'].map((name) => [name, randomBytes(100_000)]))
+  const half = memoryHalf(files)
+  const problems: ItemProblem[] = []
+  let closed = 0
+  const result = await pourFiles(vault, files, {
+    half: {
+      ...half,
+      reader: (settings) => ({
+        ...half.reader(settings),
+        close: () => {
+          if (++closed === 2) throw new ItemError('Something else stands in its place')
+          return {}
+        },
+      }),
+    },
+    onProblem: (problem) => problems.push(problem),
+  })
+  assert.deepEqual(problems, [{ item: 'refused', reason: 'Something else stands in its place' }])
+  assert.deepEqual([result.itemCount, result.contentBytes], [2, 200_000])
+  const again = await pourFiles(vault, files, { pointId: 'p2' })
+  assert.ok(
+    again.storedBytes > 100_000,
+    `The refused one was stored already: ${again.storedBytes} bytes are new`,
+  )
+  assertSame(await restoreFiles(vault, 'p2'), files)
+})
 
 test('pour cuts an item above 64 MiB into ranges and writes it in ranges', async () => {
   const vault = await makeVault(new MemoryBlobStore(), DEFAULT_CHUNK_SIZES)

@@ -1,3 +1,4 @@
+import { SMALL_ITEM_BYTES } from '../../drivers/driver.ts'
 import type { BackupSink, Connection, Content, Item, ItemProblem, ThreadHalf } from '../../drivers/driver.ts'
 import type { ResourceType } from '../../kinds/kind.ts'
 import { ByteWriter } from '../../vault/format/binary.ts'
@@ -5,7 +6,6 @@ import type { Lease } from '../../vault/lease.ts'
 import { ItemContent } from '../../vault/read/point.ts'
 import type { Vault } from '../../vault/vault.ts'
 import type { PointWriter } from '../../vault/write/writer.ts'
-import { SMALL_BYTES } from './pour-content.ts'
 import { THREAD_HALVES } from './pour-halves.ts'
 import { ItemWindow } from './pour-window.ts'
 import type { PendingItem } from './pour-window.ts'
@@ -217,7 +217,7 @@ class PourSink implements BackupSink {
     encodeTask(this.#tasks, { task, size: item.size })
     this.#batch.push(pending)
     this.#batchBytes += item.size + ITEM_BYTES
-    const isLarge = item.size > SMALL_BYTES && this.#batchBytes >= BATCH_BYTES / 2
+    const isLarge = item.size > SMALL_ITEM_BYTES && this.#batchBytes >= BATCH_BYTES / 2
     if (this.#batchBytes >= BATCH_BYTES || this.#batch.length >= BATCH_ITEMS || isLarge)
       this.#sendBatch(false)
   }
