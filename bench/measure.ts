@@ -1,7 +1,17 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { appendFileSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 
@@ -111,6 +121,20 @@ export async function settle(memory?: { readonly folder: string; readonly bytes:
   const block = Buffer.alloc(16 * MIB)
   for (let done = 0; done < memory.bytes; done += block.length) appendFileSync(path, block)
   rmSync(path)
+}
+
+/**
+ * Reads every file below `folder`, so that the kernel has it in memory: machines that give only a part of theirs to files forget what
+ * was made a moment ago, and whoever comes first would bring it back for all.
+ */
+export function readAll(folder: string): void {
+  const block = Buffer.alloc(MIB)
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const fd = openSync(join(entry.parentPath, entry.name), 'r')
+    while (readSync(fd, block) > 0);
+    closeSync(fd)
+  }
 }
 
 /** Forgets what the kernel keeps of files. False where only root may. */

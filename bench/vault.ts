@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { diskMib, dropCaches, machine, measure, runQuietly, say, settle } from './measure.ts'
+import { diskMib, dropCaches, machine, measure, readAll, runQuietly, say, settle } from './measure.ts'
 import type { Figure } from './measure.ts'
 import { fetchBorg, fetchRestic } from './peers.ts'
 import { sayColdLimit } from './vault-cold.ts'
@@ -21,6 +21,8 @@ const PASSES = (process.env['BENCH_PASSES'] ?? 'warm,cold,limit').split(',')
 
 const STEPS = ['first', 'unchanged', 'changed', 'restore'] as const
 const MORE_STEPS = ['one file', 'check', 'sweep'] as const
+/** They read the source, the others what they wrote. */
+const BACKUPS: readonly Step[] = ['first', 'unchanged', 'changed']
 type Step = (typeof STEPS)[number] | (typeof MORE_STEPS)[number]
 
 /** How many times restic's speed each step should have at least; shares and memory should be at most what is said. */
@@ -155,7 +157,8 @@ async function playRound(
       mkdirSync(target, { recursive: true })
       if (step === 'sweep') await tool.backup(home, source, 3)
       await settle(step === 'restore' ? { folder: memory, bytes: corpus.bytes * 1.2 } : undefined)
-      if (isCold && !(await dropCaches())) throw new Error('Only root can empty the page cache')
+      if (!isCold) readAll(BACKUPS.includes(step) ? source : join(home, 'repository'))
+      else if (!(await dropCaches())) throw new Error('Only root can empty the page cache')
       const round = found.get(tool.name) as Round
       round.figures.set(step, await playStep(tool, step, { home, source, target, oneFile: corpus.oneFile }))
       if (step === 'first') round.firstMib = diskMib(join(home, 'repository'))
@@ -247,6 +250,7 @@ async function compareWithLimit(
   const found: number[] = []
   for (let number = 0; number < ROUNDS; number++) {
     await settle()
+    readAll(path)
     const args = ['--disable-warning=ExperimentalWarning', script, path, output]
     found.push((await measure({ program: process.execPath, args, isWarm: true })).cpuSeconds)
   }
