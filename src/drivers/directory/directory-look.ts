@@ -3,7 +3,7 @@ import { Pace } from './directory-forerunner.ts'
 import { libc } from './directory-libc.ts'
 import { nativeList } from './directory-list.ts'
 import * as layout from './directory-meta.ts'
-import { closeAt, openAt } from './directory-open.ts'
+import { KEEP_ATIME, closeAt, openAt } from './directory-open.ts'
 import { LIST_FLAGS, pathIn, reasonOf } from './directory-paths.ts'
 import { statAt, statOf } from './directory-stat.ts'
 import type { Status } from './directory-stat.ts'
@@ -133,7 +133,7 @@ class Look {
     this.#pace.begin()
     let fd: number
     try {
-      fd = openAt(parent, name, LIST_FLAGS)
+      fd = openAt(parent, name, LIST_FLAGS | KEEP_ATIME)
     } catch (error) {
       return yield* this.#closedFolder(parent, entry, settledBefore, error)
     }

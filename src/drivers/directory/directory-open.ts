@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import { forgetDescriptor, mayOpen, notes } from '../../lib/descriptors.ts'
 import { nativeFunctions } from '../../lib/native.ts'
 import type { NativeFunctions } from '../../lib/native.ts'
@@ -16,24 +16,36 @@ const SIGNATURES = {
 /** Linux's O_CLOEXEC, which node:fs gives by itself: no child gets what is open here. */
 const CLOSE_ON_EXEC = 0o2000000
 
+/**
+ * With this flag reading leaves the access time as it was: people look there for what is in use. Only root and the owner may ask
+ * for it; for others openAt goes without.
+ */
+export const KEEP_ATIME: number = constants.O_NOATIME
+
 let calls: NativeFunctions<typeof SIGNATURES> | undefined | 'unknown' = 'unknown'
+/** Until this thread was refused. */
+let mayKeepAtime = true
 const path = cNameRoom()
 
 /**
  * @param name Latin1, one character a byte, without a slash.
- * @param flags Nothing is made: without O_CREAT.
+ * @param flags Nothing is made: without O_CREAT. May hold KEEP_ATIME.
  * @returns A descriptor that this thread closes with `closeAt`. @throws What node:fs throws.
  */
 export function openAt(folder: number, name: string, flags: number): number {
   if (calls === 'unknown') calls = nativeFunctions(SIGNATURES)
-  if (calls !== undefined && mayOpen() && writeCName(name, path)) {
-    const fd = calls.openat(folder, path, flags | CLOSE_ON_EXEC)
+  const wanted = mayKeepAtime ? flags : flags & ~KEEP_ATIME
+  const native = mayOpen() && writeCName(name, path) ? calls : undefined
+  if (native !== undefined) {
+    const fd = native.openat(folder, path, wanted | CLOSE_ON_EXEC)
     if (fd >= 0) {
       if (notes.memory !== undefined) notes.memory[notes.held++] = fd + 1
       return fd
     }
   }
-  return openSync(pathIn(folder, name), flags)
+  const fd = openSync(pathIn(folder, name), flags & ~KEEP_ATIME)
+  if (native !== undefined && (wanted & KEEP_ATIME) !== 0) mayKeepAtime = false
+  return fd
 }
 
 /** Closes what openAt or node:fs opened in this thread. */

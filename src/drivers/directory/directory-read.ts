@@ -13,7 +13,7 @@ import {
   kindOfMode,
   splitKey,
 } from './directory-meta.ts'
-import { closeAt, openAt } from './directory-open.ts'
+import { KEEP_ATIME, closeAt, openAt } from './directory-open.ts'
 import { LIST_FLAGS, openPath, reasonOf } from './directory-paths.ts'
 import { ReadAhead } from './directory-read-ahead.ts'
 import { statOf } from './directory-stat.ts'
@@ -30,7 +30,11 @@ const READ_TASK_BYTES = FIXED_BYTES + 8
 
 /** Never blocks on a FIFO, never follows a link, never takes over a terminal. */
 const READ_FLAGS =
-  fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY
+  fs.constants.O_RDONLY |
+  fs.constants.O_NOFOLLOW |
+  fs.constants.O_NONBLOCK |
+  fs.constants.O_NOCTTY |
+  KEEP_ATIME
 
 /** @param fixed The fixed part of its metadata (see directory-meta.ts). */
 export function encodeReadTask(key: string, fixed: Buffer, size: number): Buffer {

@@ -11,6 +11,7 @@ import {
   restoredPath,
   underTest,
 } from './directory.fixture.ts'
+import { libc } from './directory-libc.ts'
 import { backUp, driverContract, restoreInto } from '../driver.contract.ts'
 
 for (const { name, run } of driverContract) test(`directory: ${name}`, () => run(underTest))
@@ -41,4 +42,19 @@ test('a nasty tree is taken over from the parent whole', async () => {
     second.point.held.map(({ item }) => item),
     first.point.held.map(({ item }) => item),
   )
+})
+
+test('a backup leaves access times as they were', async (t) => {
+  if (libc() === undefined) return t.skip('this Node has no node:ffi')
+  await using source = makeSource((path) => {
+    fs.mkdirSync(join(path, 'folder'))
+    fs.writeFileSync(join(path, 'folder/small'), 'small')
+    fs.writeFileSync(join(path, 'folder/large'), Buffer.alloc(700_000, 'large'))
+  })
+  const paths = ['folder/small', 'folder/large', 'folder'].map((name) => join(source.path, name))
+  // Older than the last change: then file systems write down the next one, also with relatime.
+  for (const path of paths) fs.utimesSync(path, 1_000_000, 2_000_000)
+  const { sink } = await backUp(underTest, source)
+  assert.deepEqual([sink.problems, sink.itemsRead], [[], 2])
+  for (const path of paths) assert.equal(fs.statSync(path).atimeMs, 1_000_000_000, path)
 })
