@@ -5,8 +5,8 @@ import type { Figure } from './measure.ts'
 import type { Peer } from './peers.ts'
 
 /**
- * The tools that are compared, each with a repository and whatever it caches below a home of its own. All use zstd level 3; ours
- * and restic read back what they wrote. Recovery points are numbered from 0.
+ * The tools that are compared, each with a repository and whatever it caches below a home of its own. All use zstd level 3, ours with
+ * smaller tables for short segments (docs/adr/0011); ours and restic read back what they wrote. Recovery points are numbered from 0.
  *
  * Ours is timed from a running process, as a server's job begins, and opens the vault cold; the others from their start.
  */

@@ -12,7 +12,8 @@ import type { Tool } from './vault-tools.ts'
 
 /**
  * Backups of data sets of 1 GiB against restic and borg, in turn, in the same call. Restores go to a memory-backed disk: making
- * files on others measures the machine's kernel. Medians of the rounds; which tool begins changes from round to round.
+ * files on others measures the machine's kernel. Medians of the rounds, of each round's ratio where tools are compared; which tool
+ * begins changes from round to round.
  */
 const CORPUS_BYTES = 2 ** 30
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
@@ -65,6 +66,7 @@ interface Round {
   readonly figures: Map<Step, Figure>
   firstMib: number
   changedMib: number
+  limitSeconds?: number
 }
 
 interface Place {
@@ -97,12 +99,13 @@ async function compareOn(set: SetName, place: Place, tools: readonly Tool[]): Pr
   const { isFull } = TARGETS[set]
   say(`${set}: ${corpus.files} files, ${Math.round(corpus.bytes / 2 ** 20)} MiB, ${machine()}`)
   if (PASSES.includes('warm')) {
-    const warm = await rounds(place, corpus, tools, { isCold: false, isFull })
+    const takesLimit = isFull && PASSES.includes('limit')
+    const warm = await rounds(place, corpus, tools, { isCold: false, isFull, takesLimit })
     summarise(set, warm, tools)
-    if (isFull && PASSES.includes('limit')) await compareWithLimit(place, corpus, warm)
+    if (takesLimit) summariseLimit(warm)
   }
   if (isFull && PASSES.includes('cold')) {
-    const cold = await rounds(place, corpus, tools, { isCold: true, isFull: false })
+    const cold = await rounds(place, corpus, tools, { isCold: true, isFull: false, takesLimit: false })
     summariseSpeed(`${set}, cold page cache`, set, cold, tools)
     await sayColdLimit(`${set}, cold page cache, what the disk takes`, corpus.path)
   }
@@ -112,6 +115,8 @@ async function compareOn(set: SetName, place: Place, tools: readonly Tool[]): Pr
 interface Pass {
   readonly isCold: boolean
   readonly isFull: boolean
+  /** Whether the limit is measured beside our first backups: machines change their speed within minutes. */
+  readonly takesLimit: boolean
 }
 
 /** By tool, its rounds. */
@@ -141,7 +146,7 @@ async function playRound(
   { scratch, memory }: Place,
   corpus: Corpus,
   tools: readonly Tool[],
-  { isCold, isFull }: Pass,
+  { isCold, isFull, takesLimit }: Pass,
 ): Promise<Map<string, Round>> {
   const source = join(scratch, 'source')
   await runQuietly({ program: 'cp', args: ['-a', '--reflink=auto', corpus.path, source] })
@@ -156,12 +161,17 @@ async function playRound(
       const target = join(memory, 'restored')
       mkdirSync(target, { recursive: true })
       if (step === 'sweep') await tool.backup(home, source, 3)
-      await settle(step === 'restore' ? { folder: memory, bytes: corpus.bytes * 1.2 } : undefined)
-      if (!isCold) readAll(BACKUPS.includes(step) ? source : join(home, 'repository'))
-      else if (!(await dropCaches())) throw new Error('Only root can empty the page cache')
       const round = found.get(tool.name) as Round
+      if (!isCold) readAll(BACKUPS.includes(step) ? source : home)
+      await settle({ folder: memory, bytes: corpus.bytes * 1.2 })
+      if (isCold && !(await dropCaches())) throw new Error('Only root can empty the page cache')
       round.figures.set(step, await playStep(tool, step, { home, source, target, oneFile: corpus.oneFile }))
       if (step === 'first') round.firstMib = diskMib(join(home, 'repository'))
+      if (step === 'first' && takesLimit && tool.name === 'roleback') {
+        readAll(source)
+        await settle({ folder: memory, bytes: corpus.bytes * 1.2 })
+        round.limitSeconds = await limitOn(scratch, source)
+      }
       if (step === 'changed') round.changedMib = diskMib(join(home, 'repository'))
       rmSync(target, { recursive: true, force: true })
     }
@@ -219,19 +229,23 @@ function summariseSpeed(
   tools: readonly Tool[],
 ): void {
   const [ours, ...peers] = tools as [Tool, ...Tool[]]
-  const [first] = all.get(ours.name) as [Round]
-  for (const step of first.figures.keys()) {
+  const rounds = all.get(ours.name) as [Round, ...Round[]]
+  for (const step of rounds[0].figures.keys()) {
+    const secondsOf = (round: Round): number => (round.figures.get(step) as Figure).seconds
     const median = (tool: Tool, of: 'seconds' | 'cpuSeconds'): number =>
       medianOf((all.get(tool.name) as Round[]).map(({ figures }) => (figures.get(step) as Figure)[of]))
-    const own = median(ours, 'seconds')
+    const [own, ownCpu] = [median(ours, 'seconds'), median(ours, 'cpuSeconds')]
+    // Of the rounds' ratios, not of their seconds: machines change their speed within minutes.
+    const ratioTo = (peer: Tool): number =>
+      medianOf(
+        (all.get(peer.name) as Round[]).map((theirs, i) => secondsOf(theirs) / secondsOf(rounds[i] as Round)),
+      )
     const ratios = peers.map((peer, i) => {
       const target = i === 0 ? TARGETS[set].speed[step] : 1
-      const cpu = (median(peer, 'cpuSeconds') / Math.max(0.01, median(ours, 'cpuSeconds'))).toFixed(2)
-      return `${atLeast(median(peer, 'seconds') / own, target)} times ${peer.name} (CPU ${cpu})`
+      const cpu = (median(peer, 'cpuSeconds') / Math.max(0.01, ownCpu)).toFixed(2)
+      return `${atLeast(ratioTo(peer), target)} times ${peer.name} (CPU ${cpu})`
     })
-    say(
-      `${title}, ${step}: ${own.toFixed(2)} s, CPU ${median(ours, 'cpuSeconds').toFixed(2)} s: ${ratios.join(', ')}`,
-    )
+    say(`${title}, ${step}: ${own.toFixed(2)} s, CPU ${ownCpu.toFixed(2)} s: ${ratios.join(', ')}`)
   }
 }
 
@@ -239,33 +253,32 @@ const IN_LIMIT =
   'In the limit: listing, one stat, open, read and close of each file, cutting, hashing chunks and packs, compressing, sealing, writing and reading back; ' +
   'not in it: attributes, the looks for changes while reading, items and manifest, threads and their starts, syncs beyond one'
 
-/** CPU seconds of the primitives alone on the same data over ours of the first backup. */
-async function compareWithLimit(
-  { scratch }: Place,
-  { path }: Corpus,
-  all: ReadonlyMap<string, readonly Round[]>,
-): Promise<void> {
+/** CPU seconds of the primitives alone on the same data, in one thread. */
+async function limitOn(scratch: string, source: string): Promise<number> {
   const output = join(scratch, 'primitives')
   const script = join(import.meta.dirname, 'vault-primitives.ts')
-  const found: number[] = []
-  for (let number = 0; number < ROUNDS; number++) {
-    await settle()
-    readAll(path)
-    const args = ['--disable-warning=ExperimentalWarning', script, path, output]
-    found.push((await measure({ program: process.execPath, args, isWarm: true })).cpuSeconds)
-  }
+  const args = ['--disable-warning=ExperimentalWarning', script, source, output]
+  const { cpuSeconds } = await measure({ program: process.execPath, args, isWarm: true })
   rmSync(output)
-  const ours = (all.get('roleback') as Round[]).map(
-    ({ figures }) => (figures.get('first') as Figure).cpuSeconds,
-  )
-  const [limit, own] = [medianOf(found), medianOf(ours)]
-  say(
-    `share of the physical limit: ${atLeast(limit / own, LIMIT_SHARE)}: CPU ${limit.toFixed(2)} of ${own.toFixed(2)} s. ${IN_LIMIT}`,
-  )
+  return cpuSeconds
+}
+
+/** Of rounds that took the limit along. */
+function summariseLimit(all: ReadonlyMap<string, readonly Round[]>): void {
+  const rounds = (all.get('roleback') as readonly Round[]).map(({ limitSeconds, figures }) => ({
+    limit: limitSeconds as number,
+    own: (figures.get('first') as Figure).cpuSeconds,
+  }))
+  const share = medianOf(rounds.map(({ limit, own }) => limit / own))
+  const seconds = rounds.map(({ limit, own }) => `${limit.toFixed(2)} of ${own.toFixed(2)} s`).join(', ')
+  say(`share of the physical limit: ${atLeast(share, LIMIT_SHARE)}: CPU ${seconds}. ${IN_LIMIT}`)
 }
 
 function medianOf(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] as number
+  const sorted = numbers.toSorted((a, b) => a - b)
+  const half = sorted.length >> 1
+  const [low, high] = [sorted[sorted.length % 2 === 1 ? half : half - 1], sorted[half]] as [number, number]
+  return (low + high) / 2
 }
 
 function atLeast(value: number, target: number | undefined): string {
