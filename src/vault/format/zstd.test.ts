@@ -34,6 +34,35 @@ for (const [way, codec] of both) {
     }
   })
 
+  test(`zstd by ${way}: short and long frames follow each other, also behind one that did not fit`, () => {
+    const lines = Array.from({ length: 90_000 }, (_, i) => `${i * 7919} of many lines that are alike\n`).join(
+      '',
+    )
+    const long = Buffer.from(lines)
+    assert.ok(long.length > 3 * 2 ** 20)
+    const packed = (raw: Buffer): Buffer => {
+      const into = Buffer.alloc(raw.length)
+      return into.subarray(0, codec.compress(raw, into))
+    }
+    const parts = [
+      long.subarray(0, 500_000),
+      long,
+      long.subarray(0, 70_000),
+      Buffer.concat(Array(6).fill(long)),
+    ]
+    const alone = parts.map((part) => packed(part))
+    for (const [i, part] of [...parts.entries(), ...[...parts.entries()].reverse()]) {
+      assert.equal(codec.compress(randomBytes(200_000), Buffer.alloc(1000)), 0)
+      const frame = packed(part)
+      assert.ok(frame.equals(alone[i] as Buffer), `${part.length} bytes`)
+      assert.ok(zstdDecompressSync(frame).equals(part))
+    }
+    if (native === undefined) return
+    const other = Buffer.alloc(long.length)
+    const [here, there] = [zlibZstd.compress(long, other), native.compress(long, other)]
+    assert.ok(Math.abs(here - there) < here / 100, `${here} and ${there} bytes`)
+  })
+
   test(`zstd by ${way}: what does not fit is not kept`, () => {
     const noise = randomBytes(100_000)
     assert.equal(codec.compress(noise, Buffer.alloc(noise.length - 1)), 0)

@@ -16,9 +16,9 @@ export interface Zstd {
 
 const LEVEL = 3
 /**
- * Up to this length, the tables in which level 3 looks for what it has seen have 2^15 entries each: with the bytes themselves they then
- * stay in a processor's own cache. The level's own are three times as large: they take 7 % longer and pack 0.5 % better, which is worth
- * it where more bytes come at once.
+ * Up to this length, the tables in which level 3 looks for what it has seen have 2^15 entries each, 256 KiB in all: that leaves room for
+ * the bytes themselves in a processor's own cache. The level's own are three times as large: docs/adr/0011 has both figures. They are
+ * worth it where more bytes come at once.
  */
 const SHORT_BYTES = 1.25 * 1024 * 1024
 const SHORT_TABLE_LOG = 15
@@ -65,10 +65,10 @@ export function nativeZstd(): Zstd | undefined {
       if (raw.length === 0 || into.length === 0) return 0
       packer ??= contextOf(calls.ZSTD_estimateCCtxSize(LEVEL), calls.ZSTD_initStaticCCtx)
       if (tableLog !== tableLogFor(raw)) {
-        tableLog = tableLogFor(raw)
-        for (const [parameter, value] of parametersWith(tableLog))
+        for (const [parameter, value] of parametersWith(tableLogFor(raw)))
           if (calls.ZSTD_CCtx_setParameter(packer, parameter, value) > MAX_ANSWER)
             throw new Error(`zstd does not take ${value} for its parameter ${parameter}`)
+        tableLog = tableLogFor(raw)
       }
       const length = Number(calls.ZSTD_compress2(packer, into, BigInt(into.length), raw, BigInt(raw.length)))
       return length > into.length ? 0 : length
