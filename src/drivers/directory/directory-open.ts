@@ -2,7 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs'
 import { forgetDescriptor, mayOpen, notes } from '../../lib/descriptors.ts'
 import { nativeFunctions } from '../../lib/native.ts'
 import type { NativeFunctions } from '../../lib/native.ts'
-import { cNameRoom, pathIn, writeCName } from './directory-paths.ts'
+import { cNameRoom, codeOf, pathIn, writeCName } from './directory-paths.ts'
 
 /**
  * Opens what stands under a name in an open folder. openat(2) takes the folder's descriptor itself: node:fs has only the way through
@@ -23,8 +23,9 @@ const CLOSE_ON_EXEC = 0o2000000
 export const KEEP_ATIME: number = constants.O_NOATIME
 
 let calls: NativeFunctions<typeof SIGNATURES> | undefined | 'unknown' = 'unknown'
-/** Until this thread was refused. */
-let mayKeepAtime = true
+/** Opens of this thread that go without KEEP_ATIME, since it was refused: among what belongs to others, asking each time takes long. */
+let opensWithout = 0
+const OPENS_WITHOUT = 1024
 const path = cNameRoom()
 
 /**
@@ -34,7 +35,8 @@ const path = cNameRoom()
  */
 export function openAt(folder: number, name: string, flags: number): number {
   if (calls === 'unknown') calls = nativeFunctions(SIGNATURES)
-  const wanted = mayKeepAtime ? flags : flags & ~KEEP_ATIME
+  const wanted = opensWithout > 0 ? flags & ~KEEP_ATIME : flags
+  if (opensWithout > 0) opensWithout--
   const native = mayOpen() && writeCName(name, path) ? calls : undefined
   if (native !== undefined) {
     const fd = native.openat(folder, path, wanted | CLOSE_ON_EXEC)
@@ -43,9 +45,13 @@ export function openAt(folder: number, name: string, flags: number): number {
       return fd
     }
   }
-  const fd = openSync(pathIn(folder, name), flags & ~KEEP_ATIME)
-  if (native !== undefined && (wanted & KEEP_ATIME) !== 0) mayKeepAtime = false
-  return fd
+  try {
+    return openSync(pathIn(folder, name), wanted)
+  } catch (error) {
+    if (codeOf(error) !== 'EPERM' || (wanted & KEEP_ATIME) === 0) throw error
+    opensWithout = OPENS_WITHOUT
+    return openSync(pathIn(folder, name), wanted & ~KEEP_ATIME)
+  }
 }
 
 /** Closes what openAt or node:fs opened in this thread. */
