@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
+import { noteDescriptorsIn } from '../../lib/descriptors.ts'
 import { look } from './directory-look.ts'
 import { BATCH_BYTES, encodeSeen, lengthOfSeen } from './directory-scout.ts'
 import type { ScoutMessage, ScoutSetup } from './directory-scout.ts'
@@ -7,7 +8,8 @@ import type { ScoutMessage, ScoutSetup } from './directory-scout.ts'
 /** Looks at a tree and sends what it sees in batches; waits where whoever takes them is behind. */
 
 const port = parentPort as MessagePort
-const { root, isWithoutXattrs, aheadMs, credits } = workerData as ScoutSetup
+const { root, isWithoutXattrs, aheadMs, credits, descriptors } = workerData as ScoutSetup
+noteDescriptorsIn(descriptors)
 
 let batch = Buffer.from(new ArrayBuffer(BATCH_BYTES))
 let length = 0

@@ -1,4 +1,6 @@
 import { Worker } from 'node:worker_threads'
+import { closeLeft, descriptorMemory } from '../../lib/descriptors.ts'
+import type { DescriptorMemory } from '../../lib/descriptors.ts'
 import type { Seen } from './directory-look.ts'
 import { FIXED_BYTES } from './directory-meta.ts'
 
@@ -11,6 +13,8 @@ export interface ScoutSetup {
   readonly aheadMs: number
   /** Batches that the thread may send yet; it waits at 0. */
   readonly credits: Int32Array<SharedArrayBuffer>
+  /** What it holds open. */
+  readonly descriptors: DescriptorMemory
 }
 
 /** What the thread sends: a batch, that folders come slowly (see LookOptions), or undefined at the end. */
@@ -23,12 +27,13 @@ const THREAD_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128
 
 /** @throws What the thread met that is no single thing's problem, or why it was stopped. */
 export async function* lookAhead(
-  setup: Omit<ScoutSetup, 'credits'>,
+  setup: Omit<ScoutSetup, 'credits' | 'descriptors'>,
   { signal, slow }: { readonly signal: AbortSignal; readonly slow: () => void },
 ): AsyncGenerator<Iterable<Seen>, void, void> {
   const credits = new Int32Array(new SharedArrayBuffer(4)).fill(BATCHES_AHEAD)
+  const descriptors = descriptorMemory()
   const thread = new Worker(new URL('./directory-scout-thread.ts', import.meta.url), {
-    workerData: { ...setup, credits } satisfies ScoutSetup,
+    workerData: { ...setup, credits, descriptors } satisfies ScoutSetup,
     resourceLimits: THREAD_LIMITS,
   })
   const inbox = new Inbox(thread, signal)
@@ -45,6 +50,7 @@ export async function* lookAhead(
   } finally {
     inbox.close()
     await thread.terminate()
+    closeLeft(descriptors)
   }
 }
 
