@@ -284,7 +284,7 @@ export interface ThreadHalf {
  * The half of a driver that lives in a pour thread. All calls are synchronous; one object serves one thread. A big item may be
  * opened by several threads at once, each of which reads ranges of its own.
  *
- * An item that `open` refuses is a problem and is left out of the recovery point. One whose `close` names a problem keeps the
+ * An item that `open`, or `close` of a small one, refuses is a problem and is left out of the recovery point. One whose `close` names a problem keeps the
  * bytes that were read, and its size becomes their number.
  */
 export interface ThreadReader {
@@ -307,8 +307,8 @@ export interface ThreadReader {
 }
 
 /**
- * An item of up to this size is read whole and closed before any of its bytes is kept: what `open` would have to look at may be looked
- * at once, by `close`.
+ * An item of up to this size is read whole and closed before any of its bytes is kept: what `open` would have to look at
+ * may be left to `close`.
  */
 export const SMALL_ITEM_BYTES: number = 128 * 1024
 

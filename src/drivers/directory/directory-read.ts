@@ -89,6 +89,7 @@ export class FileReader implements ThreadReader {
       this.#isTimed = false
       return read
     } catch (cause) {
+      if (this.#isSmall) this.#refuseAnother(statOf(this.#fd))
       this.#close()
       throw new ItemError(`Cannot read the file at byte ${position}: ${reasonOf(cause)}`, { cause })
     }
@@ -150,8 +151,9 @@ export class FileReader implements ThreadReader {
   }
 
   #close(): void {
-    if (this.#fd >= 0) closeAt(this.#fd)
+    const fd = this.#fd
     this.#fd = -1
+    if (fd >= 0) closeAt(fd)
   }
 }
 

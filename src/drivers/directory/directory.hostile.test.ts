@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -212,6 +213,22 @@ const RACES: readonly Race[] = [
     act: (source, victim) => {
       fs.renameSync(victim, join(source.path, '../away'))
       fs.copyFileSync(secretOf(source), victim)
+    },
+    reason: /Something else stands in its place|changed while/,
+  },
+  {
+    name: 'replaced by a folder',
+    act: (_, victim) => {
+      fs.rmSync(victim)
+      fs.mkdirSync(victim)
+    },
+    reason: /Something else stands in its place|changed while/,
+  },
+  {
+    name: 'replaced by a FIFO',
+    act: (_, victim) => {
+      fs.rmSync(victim)
+      execFileSync('mkfifo', [victim])
     },
     reason: /Something else stands in its place|changed while/,
   },
