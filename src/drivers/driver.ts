@@ -284,8 +284,8 @@ export interface ThreadHalf {
  * The half of a driver that lives in a pour thread. All calls are synchronous; one object serves one thread. A big item may be
  * opened by several threads at once, each of which reads ranges of its own.
  *
- * An item that `open`, or `close` of a small one, refuses is a problem and is left out of the recovery point. One whose `close` names a problem keeps the
- * bytes that were read, and its size becomes their number.
+ * An item that `open`, or `close` of a small one, refuses is a problem and is left out of the recovery point. One whose `close` names
+ * a problem keeps the bytes that were read, and its size becomes their number.
  */
 export interface ThreadReader {
   /**

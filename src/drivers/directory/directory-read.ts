@@ -14,7 +14,7 @@ import {
   splitKey,
 } from './directory-meta.ts'
 import { KEEP_ATIME, closeAt, openAt } from './directory-open.ts'
-import { LIST_FLAGS, openPath, reasonOf } from './directory-paths.ts'
+import { LIST_FLAGS, codeOf, openPath, reasonOf } from './directory-paths.ts'
 import { ReadAhead } from './directory-read-ahead.ts'
 import { statOf } from './directory-stat.ts'
 import type { Status } from './directory-stat.ts'
@@ -89,7 +89,7 @@ export class FileReader implements ThreadReader {
       this.#isTimed = false
       return read
     } catch (cause) {
-      if (this.#isSmall) this.#refuseAnother(statOf(this.#fd))
+      if (this.#isSmall && OF_NO_FILE.has(codeOf(cause))) this.#refuseAnother(statOf(this.#fd))
       this.#close()
       throw new ItemError(`Cannot read the file at byte ${position}: ${reasonOf(cause)}`, { cause })
     }
@@ -157,5 +157,7 @@ export class FileReader implements ThreadReader {
   }
 }
 
+/** What reading a folder and what reading a FIFO say. After other failures looking may fail as well, and that would end the job. */
+const OF_NO_FILE: ReadonlySet<unknown> = new Set(['EISDIR', 'ESPIPE'])
 const NO_PROBLEMS: readonly string[] = []
 const CHANGED: readonly string[] = ['It changed while it was read']
