@@ -1,6 +1,6 @@
 import { ItemError, WHOLE_ITEM_BYTES } from './driver.ts'
 import type { BackupSink, Connection, Content, Item, ItemProblem, ParentCursor } from './driver.ts'
-import type { PointReader, StoredItem, ThreadHalf, ThreadReader, ThreadWriter } from './driver.ts'
+import type { PointReader, SeenItem, StoredItem, ThreadHalf, ThreadReader, ThreadWriter } from './driver.ts'
 
 /**
  * A recovery point in memory: what the contract suite and drivers' own tests back up into and restore from. It checks what a
@@ -46,6 +46,15 @@ export class MemorySink implements BackupSink {
   readWith(settings: Connection['settings']): void {
     if (this.#reader !== undefined) throw new Error('readWith() was called twice')
     this.#reader = this.#options.thread?.reader(settings)
+  }
+
+  addSame(seen: SeenItem): boolean | Promise<void> {
+    const found = this.#options.parent?.held.find(({ item }) => nameOf(item.key) === nameOf(seen.key))
+    if (found === undefined) return false
+    const { kind, size, meta } = found.item
+    const begin = meta.subarray(0, seen.meta.length)
+    if (kind !== seen.kind || size !== seen.size || Buffer.compare(begin, seen.meta) !== 0) return false
+    return this.add(found.item, size > 0 ? { from: 'parent', item: stored(found) } : { from: 'none' }) ?? true
   }
 
   add(item: Item, content: Content): void | Promise<void> {

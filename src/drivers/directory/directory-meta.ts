@@ -140,6 +140,9 @@ export const DEVICE_END: number = DEVICE_AT + 8
 /** Inode and device: what tells one file from every other while it is there. A copy. */
 export const identityOf = (fixed: Buffer): Buffer => Buffer.from(fixed.subarray(INODE_AT, DEVICE_AT + 8))
 
+/** Whether it may have changed again since without a trace. */
+export const isUnsettled = (fixed: Buffer): boolean => ((fixed[1] as number) & CHANGED_JUST_NOW) !== 0
+
 /** A further name says nothing of when or how its file was seen: the first one does. */
 export function withoutFlags(fixed: Buffer): Buffer {
   const bare = Buffer.from(fixed)

@@ -17,6 +17,7 @@ async function walk(
     readonly parent?: MemoryPoint
     readonly signal?: AbortSignal
     readonly onAdd?: (item: Item) => void
+    readonly now?: number
   },
 ): Promise<{ readonly told: readonly unknown[]; readonly sink: MemorySink }> {
   const told: unknown[] = []
@@ -34,7 +35,7 @@ async function walk(
     path,
     sink,
     signal: options.signal ?? new AbortController().signal,
-    now: () => new Date(Date.now() + 60_000),
+    now: () => new Date(options.now ?? Date.now() + 60_000),
     manyItems: options.manyItems,
   })
   return { told, sink }
@@ -54,6 +55,23 @@ test('a thread that looks ahead sees the very same, of first points and of later
   assert.deepEqual(later.told, same.told)
   assert.ok(later.sink.itemsReused > 0)
   assert.equal(later.sink.itemsRead, 1)
+})
+
+test('what changed just before it was seen is read again, though it looks as it did', async () => {
+  await using source = makeSource((path) => fs.writeFileSync(join(path, 'file'), 'bytes'))
+  const now = fs.statSync(join(source.path, 'file')).ctimeMs + 1000
+  const parent = (await walk(source.path, { manyItems: Infinity, now })).sink.point()
+  for (const later of [now, now + 60_000]) {
+    const { sink } = await walk(source.path, { manyItems: Infinity, parent, now: later })
+    assert.deepEqual([sink.itemsRead, sink.itemsReused], [1, 0], `seen ${later - now} ms later`)
+  }
+  const settled = await walk(source.path, { manyItems: Infinity, now: now + 60_000 })
+  const { sink } = await walk(source.path, {
+    manyItems: Infinity,
+    parent: settled.sink.point(),
+    now: now + 61_000,
+  })
+  assert.deepEqual([sink.itemsRead, sink.itemsReused], [0, 1])
 })
 
 test('folders that vanish or are swapped behind the thread that looked are problems, and nothing of others is read', async () => {

@@ -71,6 +71,15 @@ class Walk {
   readonly #firstNames = new Map<bigint, string>()
   /** Keys of the folders that are open, and the identity of each. */
   readonly #folders: { readonly key: string; readonly identity: Buffer }[] = []
+  /** Begins with the key of the folder that is open. */
+  readonly #key = Buffer.alloc(KEY_BYTES)
+  /** What is asked of the parent, in one object: it is asked for everything that is seen. */
+  readonly #asked: { key: Uint8Array; kind: number; meta: Uint8Array; size: number } = {
+    key: NO_BYTES,
+    kind: 0,
+    meta: NO_BYTES,
+    size: 0,
+  }
   #reopened: OpenFolders | undefined
   #untilCheck = ENTRIES_BETWEEN_CHECKS
   #pausedAt = performance.now()
@@ -129,11 +138,28 @@ class Walk {
 
   /** Adds one item, with its content from the parent where nothing changed. A promise only where one has to be waited for. */
   #add(key: string, seen: Seen): void | Promise<void> {
+    const same = this.#addSame(key, seen)
+    if (same !== false) return same === true ? undefined : same
     const bytes = layout.bytesOf(key)
     const found = this.#sink.parent?.find(bytes)
     if (!(found instanceof Promise)) return this.#addBeside(found, key, bytes, seen)
     // What is seen is overwritten by the next; nothing is taken before this is done.
     return found.then((parent) => this.#addBeside(parent, key, bytes, seen))
+  }
+
+  /** Adds what the parent has just so, without making anything of it here, not even its key. False where it has not. */
+  #addSame(key: string, seen: Seen): boolean | Promise<void> {
+    if (this.#sink.parent === undefined || key.length > KEY_BYTES) return false
+    // Only its end: the key of its folder stands there. The root's own key is not its name.
+    if (seen.name === '') this.#key.write(key, 'latin1')
+    else this.#key.write(seen.name, key.length - seen.name.length, 'latin1')
+    if (layout.isUnsettled(seen.fixed)) return false
+    const asked = this.#asked
+    asked.key = this.#key.subarray(0, key.length)
+    asked.kind = seen.kind
+    asked.meta = seen.fixed
+    asked.size = seen.size
+    return this.#sink.addSame(asked)
   }
 
   #addBeside(parent: StoredItem | undefined, key: string, bytes: Buffer, seen: Seen): void | Promise<void> {
@@ -212,3 +238,6 @@ class Walk {
 }
 
 const NO_CONTENT: Content = { from: 'none' }
+const NO_BYTES = Buffer.alloc(0)
+/** Longer than any key that a recovery point holds. */
+const KEY_BYTES = 64 * 1024

@@ -1,6 +1,7 @@
 import type { Item, ItemProblem } from '../../drivers/driver.ts'
 import { printable } from '../../lib/log.ts'
 import { bufferOf } from '../../vault/format/binary.ts'
+import type { Leaf } from '../../vault/format/leaf.ts'
 import type { PointWriter } from '../../vault/write/writer.ts'
 import type { ItemResult } from './pour-wire.ts'
 
@@ -18,7 +19,15 @@ interface Kept {
   readonly ids: Buffer
 }
 
-/** Items and bytes of keys and metadata that may wait for one before them. */
+/** Items of the parent that follow each other in a leaf of it and are taken over as they lie there. */
+interface Run {
+  readonly leaf: Leaf
+  readonly first: number
+  /** The one after the last. */
+  end: number
+}
+
+/** Items, runs, and bytes of keys, metadata and leaves that may wait for one before them. */
 const MAX_ITEMS = 32_768
 const MAX_BYTES = 32 * 1024 * 1024
 const FORGOTTEN_ITEMS = 4096
@@ -35,7 +44,9 @@ export class ItemWindow {
   readonly #point: PointWriter
   readonly #options: WindowOptions
   /** From `#first` on; those before are done and forgotten. */
-  #items: (PendingItem | undefined)[] = []
+  #items: (PendingItem | Run | undefined)[] = []
+  /** Comes behind all of them. */
+  #run: Run | undefined
   #first = 0
   #heldBytes = 0
   #doneBytes = 0
@@ -58,6 +69,7 @@ export class ItemWindow {
 
   /** The next item; `finish` says later what became of it. */
   open(item: Item): PendingItem {
+    this.#endRun()
     const pending: PendingItem = { item, result: undefined }
     this.#items.push(pending)
     this.#heldBytes += item.key.length + item.meta.length
@@ -67,8 +79,23 @@ export class ItemWindow {
   /** The next item, whose chunks are stored already. */
   addDone(item: Item, depth: number, ids: Buffer): void {
     const kept = { meta: item.meta, size: item.size, depth, ids }
+    this.#endRun()
     if (this.isEmpty) return this.#keep(item, kept)
     this.open(item).result = { kept }
+  }
+
+  /** The next item, as the parent has it: number `i` of a leaf of it. */
+  addSame(leaf: Leaf, i: number): void {
+    if (this.#run?.leaf === leaf && this.#run.end === i) this.#run.end++
+    else {
+      this.#endRun()
+      this.#run = { leaf, first: i, end: i + 1 }
+    }
+  }
+
+  /** No further item comes. */
+  end(): void {
+    this.#endRun()
   }
 
   /**
@@ -130,12 +157,27 @@ export class ItemWindow {
     this.wake()
   }
 
+  #endRun(): void {
+    const run = this.#run
+    if (run === undefined) return
+    this.#run = undefined
+    if (this.isEmpty) return this.#keepRun(run)
+    this.#items.push(run)
+    this.#heldBytes += heldBy(run)
+  }
+
   #keepFinished(): void {
     for (; this.#first < this.#items.length; this.#first++) {
-      const { item, result } = this.#items[this.#first] as PendingItem
-      if (result === undefined) break
-      this.#heldBytes -= item.key.length + item.meta.length
-      if (result.kept !== undefined) this.#keep(item, result.kept)
+      const next = this.#items[this.#first] as PendingItem | Run
+      if ('leaf' in next) {
+        this.#heldBytes -= heldBy(next)
+        this.#keepRun(next)
+      } else {
+        const { item, result } = next
+        if (result === undefined) break
+        this.#heldBytes -= item.key.length + item.meta.length
+        if (result.kept !== undefined) this.#keep(item, result.kept)
+      }
       this.#items[this.#first] = undefined
     }
     if (this.isEmpty || this.#first > FORGOTTEN_ITEMS) {
@@ -146,8 +188,24 @@ export class ItemWindow {
 
   #keep(item: Item, kept: Kept): void {
     this.#point.add({ key: item.key, kind: item.kind, ...kept })
-    this.#doneBytes += kept.size
-    this.#doneItems++
+    this.#done(kept.size, 1)
+  }
+
+  #keepRun({ leaf, first, end }: Run): void {
+    this.#point.addFrom(leaf, first, end)
+    let bytes = 0
+    for (let i = first; i < end; i++) bytes += leaf.size(i)
+    this.#done(bytes, end - first)
+  }
+
+  #done(bytes: number, items: number): void {
+    this.#doneBytes += bytes
+    this.#doneItems += items
     this.#options.onProgress(this.#doneBytes, this.#doneItems)
   }
+}
+
+/** All of its leaf stays in memory with it; what is not counted here was read again, and counts as an item of its own. */
+function heldBy({ leaf, first, end }: Run): number {
+  return leaf.end(end - 1) - leaf.start(first)
 }

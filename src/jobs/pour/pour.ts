@@ -1,5 +1,6 @@
 import { SMALL_ITEM_BYTES } from '../../drivers/driver.ts'
-import type { BackupSink, Connection, Content, Item, ItemProblem, ThreadHalf } from '../../drivers/driver.ts'
+import type { BackupSink, Connection, Content, Item, ItemProblem } from '../../drivers/driver.ts'
+import type { SeenItem, ThreadHalf } from '../../drivers/driver.ts'
 import type { ResourceType } from '../../kinds/kind.ts'
 import { ByteWriter } from '../../vault/format/binary.ts'
 import type { Lease } from '../../vault/lease.ts'
@@ -115,6 +116,15 @@ class PourSink implements BackupSink {
     this.#pool?.broadcast({ kind: 'settings', settings })
   }
 
+  addSame(seen: SeenItem): boolean | Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
+    const place = this.#point.parent?.same(seen)
+    if (place === undefined) return false
+    if (seen.size > 0) this.#reused++
+    this.#window.addSame(place.leaf, place.i)
+    return this.#added() ?? true
+  }
+
   add(item: Item, content: Content): void | Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
     switch (content.from) {
@@ -130,6 +140,10 @@ class PourSink implements BackupSink {
       case 'stream':
         return this.#addStream(item, content.open)
     }
+    return this.#added()
+  }
+
+  #added(): void | Promise<void> {
     if (this.#batch.length > 0 && ++this.#itemsBehind > ITEMS_BEHIND) this.#sendBatch(false)
     if (this.#isFull()) return this.#ready()
   }
@@ -144,6 +158,7 @@ class PourSink implements BackupSink {
       if (this.#batch.length > 0) this.#sendBatch(this.#pool === undefined)
       while (!this.#window.isEmpty) await this.#window.changed()
       if (this.#failure !== undefined) throw this.#failure
+      this.#window.end()
       const [packs] = await Promise.all([this.#pool?.packs() ?? [], this.#point.end()])
       this.#point.addPacks(packs)
       this.#options.signal.throwIfAborted()

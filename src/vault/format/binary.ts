@@ -57,6 +57,11 @@ export class ByteReader {
     return this.#bytes.subarray(from, from + length)
   }
 
+  /** Leaves `length` bytes out. @returns Where they begin. */
+  skip(length: number): number {
+    return this.#take(length)
+  }
+
   #take(length: number): number {
     const from = this.#at
     if (length > this.#bytes.length - from) throw new RangeError('it ends too early')
@@ -107,6 +112,12 @@ export class ByteWriter {
     this.#room(value.length)
     this.#bytes.set(value, this.#length)
     this.#length += value.length
+  }
+
+  /** `from[start]` to before `from[end]`. */
+  copy(from: Buffer, start: number, end: number): void {
+    this.#room(end - start)
+    this.#length += from.copy(this.#bytes, this.#length, start, end)
   }
 
   /** What was written, as a copy of its own; the writer is empty afterwards. */

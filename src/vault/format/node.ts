@@ -49,31 +49,6 @@ export function writeChild(out: ByteWriter, child: Child): void {
   out.varint(child.contentBytes)
 }
 
-/** Items of a leaf, as views into it. @throws {RangeError} When it is none. */
-export function parseLeaf(node: Uint8Array): ManifestItem[] {
-  const reader = new ByteReader(node)
-  if (reader.u8() !== LEAF) throw new RangeError('a leaf was expected')
-  const items: ManifestItem[] = []
-  while (reader.left > 0) items.push(parseItem(reader))
-  if (items.length === 0) throw new RangeError('a leaf is empty')
-  checkOrder(items.map((item) => item.key as Buffer))
-  return items
-}
-
-function parseItem(reader: ByteReader): ManifestItem {
-  const key = parseKey(reader)
-  const kind = reader.u8()
-  const metaLength = reader.varint()
-  if (kind === 0 || metaLength > MAX_META_BYTES) throw new RangeError('an item is out of bounds')
-  const meta = reader.bytes(metaLength)
-  const size = reader.varint()
-  const depth = reader.u8()
-  const ids = reader.bytes(reader.varint() * ID_BYTES)
-  if (depth > 1 || (size === 0) !== (ids.length === 0) || (size === 0 && depth !== 0))
-    throw new RangeError('an item contradicts itself')
-  return { key, kind, meta, size, depth, ids }
-}
-
 /** @throws {RangeError} When the node is not an inner one of exactly this level. */
 export function parseInner(node: Uint8Array, level: number): Child[] {
   const reader = new ByteReader(node)
@@ -86,7 +61,10 @@ export function parseInner(node: Uint8Array, level: number): Child[] {
     children.push({ firstKey, id, items: reader.varint(), contentBytes: reader.varint() })
   }
   if (children.length === 0) throw new RangeError('an inner node is empty')
-  checkOrder(children.map((child) => child.firstKey))
+  for (let i = 1; i < children.length; i++) {
+    const { firstKey } = children[i - 1] as Child
+    if (firstKey.compare((children[i] as Child).firstKey) >= 0) throw new RangeError('keys do not ascend')
+  }
   return children
 }
 
@@ -99,14 +77,12 @@ export function parseList(node: Uint8Array): Buffer {
 }
 
 function parseKey(reader: ByteReader): Buffer {
-  const length = reader.varint()
-  if (length === 0 || length > MAX_KEY_BYTES) throw new RangeError('a key is out of bounds')
-  return reader.bytes(length)
+  return reader.bytes(parseKeyLength(reader))
 }
 
-function checkOrder(keys: readonly Buffer[]): void {
-  for (let i = 1; i < keys.length; i++) {
-    if (Buffer.compare(keys[i - 1] as Buffer, keys[i] as Buffer) >= 0)
-      throw new RangeError('keys do not ascend')
-  }
+/** @throws {RangeError} */
+export function parseKeyLength(reader: ByteReader): number {
+  const length = reader.varint()
+  if (length === 0 || length > MAX_KEY_BYTES) throw new RangeError('a key is out of bounds')
+  return length
 }

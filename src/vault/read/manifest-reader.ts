@@ -1,8 +1,9 @@
 import type { ChunkReader } from './chunk-reader.ts'
 import { ChunkMissingError, VaultDamageError } from '../errors.ts'
 import { ID_BYTES } from '../keys.ts'
-import { parseInner, parseLeaf, parseList } from '../format/node.ts'
-import type { ManifestItem } from '../format/node.ts'
+import { Leaf } from '../format/leaf.ts'
+import { parseInner, parseList } from '../format/node.ts'
+import type { Child, ManifestItem } from '../format/node.ts'
 import type { ManifestRoot } from '../write/manifest-writer.ts'
 
 /** Where a manifest is read from; `blob` names its head in errors. */
@@ -23,6 +24,18 @@ export function* readItems(
   source: ManifestSource,
   prefixes?: readonly Uint8Array[],
 ): Generator<ManifestItem[]> {
+  for (const leaf of readLeaves(source, prefixes)) {
+    const items: ManifestItem[] = []
+    for (let i = 0; i < leaf.count; i++) {
+      const item = leaf.item(i)
+      if (prefixes === undefined || isUnder(item.key, prefixes)) items.push(item)
+    }
+    if (items.length > 0) yield items
+  }
+}
+
+/** The same as whole leaves: those that may hold an item under one of `prefixes`. @throws {VaultDamageError} {ChunkMissingError} */
+export function* readLeaves(source: ManifestSource, prefixes?: readonly Uint8Array[]): Generator<Leaf> {
   const { root, height, items, contentBytes } = source.manifest
   if (root === undefined) {
     if (items !== 0 || contentBytes !== 0) throw damaged(source, 'its sums are wrong')
@@ -50,30 +63,23 @@ function* readSubtree(
   source: ManifestSource,
   tree: Subtree,
   prefixes: readonly Uint8Array[] | undefined,
-): Generator<ManifestItem[]> {
+): Generator<Leaf> {
   const node = readNode(source, tree.id)
   if (node === undefined) return
   if (tree.level === 0) {
-    const items = parse(source, () => parseLeaf(node))
-    check(
-      source,
-      tree,
-      items.map((item) => item.key as Buffer),
-      items.length,
-      sumOf(items, (item) => item.size),
-    )
-    const wanted = prefixes === undefined ? items : items.filter((item) => isUnder(item.key, prefixes))
-    if (wanted.length > 0) yield wanted
+    const leaf = parse(source, () => new Leaf(node))
+    const { count, contentBytes } = leaf
+    check(source, tree, { first: leaf.key(0), last: leaf.key(count - 1), items: count, contentBytes })
+    yield leaf
     return
   }
   const children = parse(source, () => parseInner(node, tree.level))
-  check(
-    source,
-    tree,
-    children.map((child) => child.firstKey),
-    sumOf(children, (child) => child.items),
-    sumOf(children, (child) => child.contentBytes),
-  )
+  check(source, tree, {
+    first: (children[0] as Child).firstKey,
+    last: (children.at(-1) as Child).firstKey,
+    items: sumOf(children, (child) => child.items),
+    contentBytes: sumOf(children, (child) => child.contentBytes),
+  })
   for (const [i, child] of children.entries()) {
     const end = children[i + 1]?.firstKey ?? tree.end
     if (prefixes !== undefined && !mayHold(child.firstKey, end, prefixes)) continue
@@ -96,17 +102,19 @@ function readNode({ chunks, onHurt }: ManifestSource, id: Buffer): Buffer | unde
 function check(
   source: ManifestSource,
   tree: Subtree,
-  keys: readonly Buffer[],
-  items: number,
-  bytes: number,
+  found: {
+    readonly first: Buffer
+    readonly last: Buffer
+    readonly items: number
+    readonly contentBytes: number
+  },
 ): void {
-  const first = keys[0] as Buffer
-  const last = keys.at(-1) as Buffer
-  if (tree.firstKey !== undefined && !first.equals(tree.firstKey))
+  if (tree.firstKey !== undefined && !found.first.equals(tree.firstKey))
     throw damaged(source, 'a node has another first key')
-  if (tree.end !== undefined && Buffer.compare(last, tree.end) >= 0)
+  if (tree.end !== undefined && Buffer.compare(found.last, tree.end) >= 0)
     throw damaged(source, 'keys do not ascend')
-  if (items !== tree.items || bytes !== tree.contentBytes) throw damaged(source, 'its sums are wrong')
+  if (found.items !== tree.items || found.contentBytes !== tree.contentBytes)
+    throw damaged(source, 'its sums are wrong')
 }
 
 function isUnder(key: Uint8Array, prefixes: readonly Uint8Array[]): boolean {

@@ -4,7 +4,8 @@ import { VaultDamageError } from '../errors.ts'
 import { headName } from '../points/heads.ts'
 import type { PointHead } from '../points/heads.ts'
 import { ID_BYTES } from '../keys.ts'
-import { contentIds, readItems } from './manifest-reader.ts'
+import type { Leaf } from '../format/leaf.ts'
+import { contentIds, readItems, readLeaves } from './manifest-reader.ts'
 import type { ManifestSource } from './manifest-reader.ts'
 import type { ManifestItem } from '../format/node.ts'
 import type { Vault } from '../vault.ts'
@@ -69,14 +70,23 @@ export class Point {
     onHurt?: ManifestSource['onHurt'],
   ): Generator<readonly PointItem[]> {
     for (const items of readItems({ ...this.#source(), onHurt }, prefixes)) {
-      yield items.map((item) => ({
-        key: item.key,
-        kind: item.kind,
-        meta: item.meta,
-        size: item.size,
-        handle: new ItemContent(this, item),
-      }))
+      yield items.map((item) => this.#given(item))
     }
+  }
+
+  /** All items in key order, as they lie. @throws {VaultDamageError} {ChunkMissingError} */
+  leaves(): Generator<Leaf> {
+    return readLeaves(this.#source())
+  }
+
+  /** @param i Of a leaf of this point. */
+  itemOf(leaf: Leaf, i: number): PointItem {
+    return this.#given(leaf.item(i))
+  }
+
+  #given(item: ManifestItem): PointItem {
+    const { key, kind, meta, size } = item
+    return { key, kind, meta, size, handle: new ItemContent(this, item) }
   }
 
   /** The bytes of one item; ends with an error rather than with wrong or missing bytes. */

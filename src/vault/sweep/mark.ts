@@ -7,7 +7,8 @@ import { checkTombstone, headName } from '../points/heads.ts'
 import type { PointHead } from '../points/heads.ts'
 import { ID_BYTES } from '../keys.ts'
 import type { LoadedIndex } from '../chunks/load-index.ts'
-import { parseInner, parseLeaf, parseList } from '../format/node.ts'
+import { Leaf } from '../format/leaf.ts'
+import { parseInner, parseList } from '../format/node.ts'
 import { packName } from '../format/pack.ts'
 import type { Vault } from '../vault.ts'
 
@@ -124,10 +125,11 @@ export class ManifestWalk {
         yield* this.#node(blob, id, 0, level - 1)
       return
     }
-    for (const item of parsed(blob, () => parseLeaf(node))) {
-      for (let i = 0; i < item.ids.length; i += ID_BYTES) {
-        if (!this.#mark(blob, item.ids, i) || item.depth === 0) continue
-        const list = parsed(blob, () => parseList(this.#chunks.read('meta', item.ids, i)))
+    const leaf = parsed(blob, () => new Leaf(node))
+    for (let item = 0; item < leaf.count; item++) {
+      for (let i = leaf.idsStart(item); i < leaf.end(item); i += ID_BYTES) {
+        if (!this.#mark(blob, leaf.bytes, i) || leaf.depth(item) === 0) continue
+        const list = parsed(blob, () => parseList(this.#chunks.read('meta', leaf.bytes, i)))
         for (let j = 0; j < list.length; j += ID_BYTES) this.#mark(blob, list, j)
         yield
       }

@@ -13,6 +13,7 @@ import {
   writeItem,
 } from '../format/node.ts'
 import type { Child, ManifestItem } from '../format/node.ts'
+import type { Leaf } from '../format/leaf.ts'
 import type { SegmentBuffer } from './segment-buffer.ts'
 
 /** What the manifest becomes: the root of its tree and its sums. */
@@ -72,12 +73,40 @@ export class ManifestWriter {
     const node = this.#open(0, LEAF)
     node.firstKey ??= this.#last as Buffer
     writeItem(node.bytes, kept)
+    this.#count(node, item.size)
+    if (node.bytes.length >= LEAF_BYTES || isLast(item.key, 0, item.key.length)) this.#close(0)
+  }
+
+  /** Items `first` to before `end` of another manifest's leaf, as they are. @throws {RangeError} When they do not follow. */
+  addFrom(leaf: Leaf, first: number, end: number): void {
+    this.#checkFollows(leaf.key(first))
+    for (let i = first; i < end;) i = this.#addRun(leaf, i, end)
+    this.#last = Buffer.from(leaf.key(end - 1))
+  }
+
+  /** The items of one node. @returns The one after them. */
+  #addRun(leaf: Leaf, first: number, end: number): number {
+    const node = this.#open(0, LEAF)
+    node.firstKey ??= Buffer.from(leaf.key(first))
+    const start = leaf.start(first)
+    const room = LEAF_BYTES - node.bytes.length
+    for (let i = first; i < end; i++) {
+      this.#count(node, leaf.size(i))
+      if (leaf.end(i) - start < room && !isLast(leaf.bytes, leaf.keyStart(i), leaf.keyEnd(i))) continue
+      node.bytes.copy(leaf.bytes, start, leaf.end(i))
+      this.#close(0)
+      return i + 1
+    }
+    node.bytes.copy(leaf.bytes, start, leaf.end(end - 1))
+    return end
+  }
+
+  #count(node: OpenNode, size: number): void {
     node.entries++
     node.items++
-    node.contentBytes += item.size
+    node.contentBytes += size
     this.#items++
-    this.#contentBytes += item.size
-    if (node.bytes.length >= LEAF_BYTES || (keyHash(item.key) & LEAF_MASK) === 0) this.#close(0)
+    this.#contentBytes += size
   }
 
   /** Ends all open nodes. The caller flushes the segments afterwards. */
@@ -110,9 +139,13 @@ export class ManifestWriter {
       throw new RangeError('Cannot keep an item: its key, kind or metadata is out of bounds')
     if ((size === 0) !== (ids.length === 0))
       throw new RangeError('Cannot keep an item: size and chunks disagree')
+    this.#checkFollows(key)
+    this.#last = Buffer.from(key)
+  }
+
+  #checkFollows(key: Uint8Array): void {
     if (this.#last !== undefined && Buffer.compare(this.#last, key) >= 0)
       throw new RangeError('Cannot keep an item: its key does not follow the one before')
-    this.#last = Buffer.from(key)
   }
 
   #open(level: number, mark: number): OpenNode {
@@ -177,10 +210,15 @@ export class ManifestWriter {
   }
 }
 
+/** Whether a leaf ends behind the item whose key is `bytes[from]` to before `bytes[end]`. */
+function isLast(bytes: Uint8Array, from: number, end: number): boolean {
+  return (keyHash(bytes, from, end) & LEAF_MASK) === 0
+}
+
 /** FNV-1a, mixed so that its low bits depend on all of the key. */
-export function keyHash(key: Uint8Array): number {
+function keyHash(bytes: Uint8Array, from: number, end: number): number {
   let hash = 0x811c9dc5
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ (key[i] as number), 0x01000193)
+  for (let i = from; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
   hash ^= hash >>> 16
   hash = Math.imul(hash, 0x85ebca6b)
   return (hash ^ (hash >>> 13)) >>> 0

@@ -1,17 +1,28 @@
 import { ChunkMissingError, VaultDamageError } from '../errors.ts'
-import { ItemCursor } from '../read/item-cursor.ts'
+import type { Leaf } from '../format/leaf.ts'
 import { ID_BYTES } from '../keys.ts'
 import type { Point, PointItem } from '../read/point.ts'
+
+/** What a driver knows of an item before it reads anything of it. */
+export interface SeenItem {
+  readonly key: Uint8Array
+  readonly kind: number
+  /** What its metadata begins with. */
+  readonly meta: Uint8Array
+  readonly size: number
+}
 
 /** Walks a parent recovery point forward, beside a driver's own walk. */
 export class ParentPoint {
   readonly point: Point
-  readonly #items: ItemCursor
+  readonly #leaves: Generator<Leaf>
+  #leaf: Leaf | undefined
+  #at = 0
   #isWhole = true
 
   constructor(point: Point) {
     this.point = point
-    this.#items = new ItemCursor(point.pages())
+    this.#leaves = point.leaves()
   }
 
   get itemCount(): number {
@@ -20,31 +31,78 @@ export class ParentPoint {
 
   /**
    * The parent's item of exactly this key, unless a chunk of its content lies only in packs that new points must not rely on:
-   * then it must be read again. Keys asked for ascend.
+   * then it must be read again. Keys asked for do not descend.
    */
   find(key: Uint8Array): PointItem | undefined {
-    if (!this.#isWhole) return undefined
-    try {
-      const item = this.#items.find(key)
-      return item !== undefined && this.#isLive(item) ? item : undefined
-    } catch (error) {
-      // It saves work only: where it is damaged, all else is read, and the new point is whole.
-      if (!(error instanceof VaultDamageError) && !(error instanceof ChunkMissingError)) throw error
-      this.#isWhole = false
-      return undefined
-    }
+    return this.#unlessHurt(() => {
+      const leaf = this.#seek(key)
+      if (leaf === undefined) return undefined
+      const item = this.point.itemOf(leaf, this.#at)
+      return this.#isLive(item) ? item : undefined
+    })
+  }
+
+  /**
+   * Where the parent has the very item that was seen, and new points may rely on its content: its leaf and its number in there. Also
+   * undefined where that is not easily told, so that `find` may know it all the same; keys asked for ascend then as if this had not
+   * been asked.
+   */
+  same(seen: SeenItem): { readonly leaf: Leaf; readonly i: number } | undefined {
+    return this.#unlessHurt(() => {
+      const leaf = this.#seek(seen.key)
+      const i = this.#at
+      if (leaf === undefined || leaf.kind(i) !== seen.kind || leaf.size(i) !== seen.size) return undefined
+      if (leaf.depth(i) !== 0 || !leaf.beginsMeta(i, seen.meta)) return undefined
+      if (!this.#areLive(leaf.bytes, leaf.idsStart(i), leaf.end(i))) return undefined
+      this.#at++
+      return { leaf, i }
+    })
   }
 
   close(): void {
     this.point.close()
   }
 
+  /** Goes on to the first item whose key is not before `key`. @returns Its leaf where it is that item. */
+  #seek(key: Uint8Array): Leaf | undefined {
+    for (;;) {
+      const leaf = this.#leaf
+      if (leaf === undefined || this.#at === leaf.count) {
+        const next = this.#leaves.next()
+        if (next.done === true) return undefined
+        this.#leaf = next.value
+        this.#at = 0
+        continue
+      }
+      const order = leaf.compareKey(this.#at, key)
+      if (order >= 0) return order === 0 ? leaf : undefined
+      this.#at++
+    }
+  }
+
+  /** It saves work only: where it is damaged, all else is read, and the new point is whole. */
+  #unlessHurt<T>(look: () => T | undefined): T | undefined {
+    if (!this.#isWhole) return undefined
+    try {
+      return look()
+    } catch (error) {
+      if (!(error instanceof VaultDamageError) && !(error instanceof ChunkMissingError)) throw error
+      this.#isWhole = false
+      return undefined
+    }
+  }
+
   #isLive({ size, handle }: PointItem): boolean {
+    const { depth, ids } = handle
+    if (!this.#areLive(ids, 0, ids.length)) return false
+    if (depth === 0) return true
+    const all = this.point.chunkIds({ size, handle })
+    return this.#areLive(all, 0, all.length)
+  }
+
+  #areLive(ids: Buffer, from: number, end: number): boolean {
     const { index } = this.point
-    const ids = handle.depth === 0 ? handle.ids : this.point.chunkIds({ size, handle })
-    for (let at = 0; at < ids.length; at += ID_BYTES) if (!index.isLive(ids, at)) return false
-    if (handle.depth === 0) return true
-    for (let at = 0; at < handle.ids.length; at += ID_BYTES) if (!index.isLive(handle.ids, at)) return false
+    for (let at = from; at < end; at += ID_BYTES) if (!index.isLive(ids, at)) return false
     return true
   }
 }

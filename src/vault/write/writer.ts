@@ -10,6 +10,7 @@ import { randomHex } from '../../lib/ids.ts'
 import type { Lease } from '../lease.ts'
 import { ManifestWriter } from './manifest-writer.ts'
 import type { ManifestRoot } from './manifest-writer.ts'
+import type { Leaf } from '../format/leaf.ts'
 import type { ManifestItem } from '../format/node.ts'
 import type { FinishedPack } from '../format/pack.ts'
 import { PackWriter } from './pack-writer.ts'
@@ -91,6 +92,11 @@ export class PointWriter {
   /** Adds the next item; keys ascend. Its chunks must be stored already or be in packs that `addPacks` will name. */
   add(item: ManifestItem): void {
     this.#manifest.add(item)
+  }
+
+  /** The next items as another recovery point of this vault has them: `first` to before `end` of a leaf. Their chunks are live. */
+  addFrom(leaf: Leaf, first: number, end: number): void {
+    this.#manifest.addFrom(leaf, first, end)
   }
 
   /** Finished packs of content, which the index will name. */
