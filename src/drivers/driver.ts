@@ -86,6 +86,8 @@ export interface ParentCursor {
   readonly itemCount: number
   /** The parent's item of exactly this key. Keys asked for must ascend. A promise only where a page must be fetched. */
   find(key: Uint8Array): StoredItem | undefined | Promise<StoredItem | undefined>
+  /** Keys of it, ascending, from each to the next about `every` items: to divide the work by. At any time, and cheap. */
+  marks(every: number): readonly Uint8Array[]
 }
 
 export interface ItemProblem {

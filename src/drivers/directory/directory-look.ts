@@ -15,8 +15,11 @@ import type { Status } from './directory-stat.ts'
 
 /** One thing seen. The object and its `fixed` are overwritten by the next one. */
 export interface Seen {
-  /** `folder` begins what lies in it, `end` ends that; `problem` tells of something that could not be looked at. */
-  what: 'folder' | 'item' | 'end' | 'problem'
+  /**
+   * `folder` begins what lies in it, `end` ends that; `again` goes on with a folder that began in a range before; `problem` tells of
+   * something that could not be looked at.
+   */
+  what: 'folder' | 'again' | 'item' | 'end' | 'problem'
   /** Its own name, latin1; that of a directory with its slash. Empty for the root, for `end`, and for the folder itself. */
   name: string
   kind: number
@@ -45,10 +48,22 @@ export interface LookOptions {
 const FOLDER_MS = 0.06
 const NAME_MS = 0.003
 
+/** Keys (latin1) from `from` to before `end`. A range that does not begin at the root begins with `again` of each folder around it. */
+export interface KeyRange {
+  readonly from: string
+  readonly end: string | undefined
+}
+
+const EVERYTHING: KeyRange = { from: '/', end: undefined }
+
 interface Folder {
   readonly fd: number
+  /** Its key. */
+  readonly key: string
   entries: readonly string[]
   next: number
+  /** The first entry behind the range. */
+  stop: number
 }
 
 interface OpenedFolder {
@@ -56,21 +71,24 @@ interface OpenedFolder {
   readonly stat: Status
 }
 
-/** @throws When the root itself cannot be read. */
+/** All of the tree. @throws When the root itself cannot be read. */
 export function* look(options: LookOptions): Generator<Seen, void, void> {
-  const looker = new Look(options)
+  const looker = new Looker(options)
   try {
-    yield* looker.tree()
+    yield* looker.range(EVERYTHING)
   } finally {
     looker.close()
   }
 }
 
-class Look {
+/** Looks at one range after the other. It keeps the folders open that it is in: so it lists none twice, however many ranges end there. */
+export class Looker {
   readonly #options: LookOptions
   /** Fixed metadata of something on the root's file system. */
   readonly #root: Buffer
   readonly #open: Folder[] = []
+  #range = EVERYTHING
+  #hasBegun = false
   readonly #pace = new Pace(FOLDER_MS, NAME_MS, libc()?.waits)
   readonly #seen: Seen = {
     what: 'end',
@@ -87,20 +105,52 @@ class Look {
     this.#root = Buffer.from(statOf(options.root).fixed)
   }
 
-  *tree(): Generator<Seen, void, void> {
-    const settledBefore = this.#settledBefore()
-    const fd = this.#options.root
-    yield* this.#folder('', { fd, stat: statOf(fd) }, settledBefore)
+  /** Ranges must ascend. @throws When the root itself cannot be read. */
+  *range(range: KeyRange): Generator<Seen, void, void> {
+    this.#range = range
+    yield* this.#hasBegun ? this.#resume() : this.#begin()
     for (;;) {
       const folder = this.#open.at(-1)
       if (folder === undefined) return
-      const entry = folder.entries[folder.next++]
-      if (entry === undefined) {
+      if (folder.next === folder.stop) {
+        // What comes next here is of a range behind this one.
+        if (folder.stop < folder.entries.length) return
         this.#leave()
         yield this.#say('end', '', -1)
-      } else if (entry.endsWith('/')) yield* this.#subfolder(folder.fd, entry)
+        continue
+      }
+      const entry = folder.entries[folder.next++] as string
+      if (entry.endsWith('/')) yield* this.#subfolder(folder, entry)
       else yield this.#entry(folder.fd, entry)
     }
+  }
+
+  *#begin(): Generator<Seen, void, void> {
+    this.#hasBegun = true
+    const settledBefore = this.#settledBefore()
+    const fd = this.#options.root
+    yield* this.#folder('', '/', { fd, stat: statOf(fd) }, settledBefore)
+  }
+
+  *#resume(): Generator<Seen, void, void> {
+    while (this.#open.length > 0 && !this.#range.from.startsWith((this.#open.at(-1) as Folder).key))
+      this.#leave()
+    for (const folder of this.#open) {
+      this.#bound(folder)
+      const name = folder.fd === this.#options.root ? '' : nameOf(folder.key)
+      yield this.#item('again', name, layout.DIRECTORY, statOf(folder.fd), folder.fd, 0)
+    }
+  }
+
+  /** Leaves out what of a folder lies before and behind the range. */
+  #bound(folder: Folder): void {
+    const { from, end } = this.#range
+    const { entries, key } = folder
+    if (from.length > key.length && from.startsWith(key))
+      folder.next = Math.max(folder.next, firstIn(entries, from.slice(key.length)))
+    folder.stop = end?.startsWith(key) === true ? firstFrom(entries, end.slice(key.length)) : entries.length
+    // It is behind itself where the range is.
+    folder.stop = Math.max(folder.next, folder.stop)
   }
 
   close(): void {
@@ -113,8 +163,13 @@ class Look {
   }
 
   /** Begins a folder, which is left when its entries have been gone through. */
-  *#folder(name: string, { fd, stat }: OpenedFolder, settledBefore: number): Generator<Seen, void, void> {
-    const folder: Folder = { fd, entries: [], next: 0 }
+  *#folder(
+    name: string,
+    key: string,
+    { fd, stat }: OpenedFolder,
+    settledBefore: number,
+  ): Generator<Seen, void, void> {
+    const folder: Folder = { fd, key, entries: [], next: 0, stop: 0 }
     this.#open.push(folder)
     let problem: string | undefined
     try {
@@ -123,11 +178,15 @@ class Look {
     } catch (error) {
       problem = `Cannot list the directory: ${reasonOf(error)}`
     }
-    yield this.#item('folder', name, layout.DIRECTORY, stat, fd, settledBefore)
+    this.#bound(folder)
+    const what = this.#isIn(key) ? 'folder' : 'again'
+    yield this.#item(what, name, layout.DIRECTORY, stat, fd, settledBefore)
     if (problem !== undefined) yield this.#problem('', fd, problem)
   }
 
-  *#subfolder(parent: number, entry: string): Generator<Seen, void, void> {
+  *#subfolder(folder: Folder, entry: string): Generator<Seen, void, void> {
+    const parent = folder.fd
+    const key = folder.key + entry
     const settledBefore = this.#settledBefore()
     const name = entry.slice(0, -1)
     this.#pace.begin()
@@ -135,12 +194,14 @@ class Look {
     try {
       fd = openAt(parent, name, LIST_FLAGS | KEEP_ATIME)
     } catch (error) {
-      return yield* this.#closedFolder(parent, entry, settledBefore, error)
+      yield this.#problem(entry, parent, `Cannot open the directory: ${reasonOf(error)}`)
+      if (this.#isIn(key)) yield* this.#closedFolder(parent, entry, settledBefore)
+      return
     }
     const stat = statOf(fd)
-    if (this.#isHere(stat)) return yield* this.#folder(entry, { fd, stat }, settledBefore)
+    if (this.#isHere(stat)) return yield* this.#folder(entry, key, { fd, stat }, settledBefore)
     closeAt(fd)
-    yield this.#item('item', entry, layout.DIRECTORY, stat, parent, settledBefore)
+    if (this.#isIn(key)) yield this.#item('item', entry, layout.DIRECTORY, stat, parent, settledBefore)
     yield this.#problem(
       entry,
       parent,
@@ -148,14 +209,13 @@ class Look {
     )
   }
 
+  /** Whether what has this key is of the range: folders around its beginning are not. */
+  #isIn(key: string): boolean {
+    return key >= this.#range.from
+  }
+
   /** A folder that may not be opened is an item all the same; what is in it is a problem. */
-  *#closedFolder(
-    parent: number,
-    entry: string,
-    settledBefore: number,
-    error: unknown,
-  ): Generator<Seen, void, void> {
-    yield this.#problem(entry, parent, `Cannot open the directory: ${reasonOf(error)}`)
+  *#closedFolder(parent: number, entry: string, settledBefore: number): Generator<Seen, void, void> {
     const stat = statAt(parent, entry.slice(0, -1))
     if (stat !== undefined && layout.kindOfMode(stat.mode) === layout.DIRECTORY)
       yield this.#item('item', entry, layout.DIRECTORY, stat, parent, settledBefore)
@@ -188,7 +248,7 @@ class Look {
   }
 
   #item(
-    what: 'folder' | 'item',
+    what: 'folder' | 'again' | 'item',
     name: string,
     kind: number,
     stat: Status,
@@ -224,6 +284,27 @@ class Look {
     return seen
   }
 }
+
+/** The number of the first of sorted entries that is not before `key`, a key or the beginning of one, without its folder's. */
+function firstFrom(entries: readonly string[], key: string): number {
+  let [low, high] = [0, entries.length]
+  while (low < high) {
+    const half = (low + high) >> 1
+    if ((entries[half] as string) < key) low = half + 1
+    else high = half
+  }
+  return low
+}
+
+/** The same, or the one before it where `key` lies in that folder. */
+function firstIn(entries: readonly string[], key: string): number {
+  const first = firstFrom(entries, key)
+  const before = entries[first - 1]
+  return before !== undefined && before.endsWith('/') && key.startsWith(before) ? first - 1 : first
+}
+
+const nameOf = (folderKey: string): string =>
+  folderKey.slice(folderKey.lastIndexOf('/', folderKey.length - 2) + 1)
 
 /** Names in the folder that `fd` holds, latin1, directories with a slash, sorted by bytes. */
 function sortedEntries(fd: number): string[] {

@@ -1,100 +1,157 @@
+import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { closeLeft, descriptorMemory } from '../../lib/descriptors.ts'
 import type { DescriptorMemory } from '../../lib/descriptors.ts'
 import type { Seen } from './directory-look.ts'
 import { FIXED_BYTES } from './directory-meta.ts'
 
-/** A thread that looks at a tree, ahead of whoever takes what it saw (directory-scout-thread.ts). */
+/**
+ * Threads that look at a tree, ahead of whoever takes what they saw (directory-scout-thread.ts). Each takes the next range of keys that
+ * none has taken; what they saw comes in the order of its keys all the same.
+ */
 export interface ScoutSetup {
   /** Descriptor of the root: descriptors belong to the process. */
   readonly root: number
   readonly isWithoutXattrs: boolean
   /** How much the caller's clock is ahead of the system's. */
   readonly aheadMs: number
+  /** Where one range ends and the next begins: keys, latin1. */
+  readonly marks: readonly string[]
+  /** The first range that no thread has taken. */
+  readonly next: Int32Array<SharedArrayBuffer>
   /** Batches that the thread may send yet; it waits at 0. */
   readonly credits: Int32Array<SharedArrayBuffer>
   /** What it holds open. */
   readonly descriptors: DescriptorMemory
 }
 
-/** What the thread sends: a batch, that folders come slowly (see LookOptions), or undefined at the end. */
-export type ScoutMessage = Uint8Array<ArrayBuffer> | 'slow' | undefined
+/** What a thread sends: a batch of a range, or that folders come slowly (see LookOptions). */
+export type ScoutMessage = Batch | 'slow'
 
-/** Batches of BATCH_BYTES ahead: at some 100 bytes each, some thousand entries. */
+export interface Batch {
+  readonly range: number
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** The next one is of another range. */
+  readonly isLast: boolean
+}
+
+/** Of BATCH_BYTES, for each thread: at some 100 bytes each, some thousand entries. */
 const BATCHES_AHEAD = 8
 export const BATCH_BYTES: number = 64 * 1024
 const THREAD_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 }
+/** One would wait for a disk half of its time; more than a few bring nothing. */
+const LEAST_THREADS = 2
+const MOST_THREADS = 4
 
-/** @throws What the thread met that is no single thing's problem, or why it was stopped. */
+/** @throws What a thread met that is no single thing's problem, or why they were stopped. */
 export async function* lookAhead(
-  setup: Omit<ScoutSetup, 'credits' | 'descriptors'>,
+  tree: Pick<ScoutSetup, 'root' | 'isWithoutXattrs' | 'aheadMs' | 'marks'>,
   { signal, slow }: { readonly signal: AbortSignal; readonly slow: () => void },
 ): AsyncGenerator<Iterable<Seen>, void, void> {
-  const credits = new Int32Array(new SharedArrayBuffer(4)).fill(BATCHES_AHEAD)
-  const descriptors = descriptorMemory()
-  const thread = new Worker(new URL('./directory-scout-thread.ts', import.meta.url), {
-    workerData: { ...setup, credits, descriptors } satisfies ScoutSetup,
-    resourceLimits: THREAD_LIMITS,
-  })
-  const inbox = new Inbox(thread, signal)
+  const ranges = tree.marks.length + 1
+  const next = new Int32Array(new SharedArrayBuffer(4))
+  const inbox = new Inbox(signal, slow)
+  const count = Math.min(Math.max(availableParallelism(), LEAST_THREADS), MOST_THREADS, ranges)
+  const scouts = Array.from({ length: count }, () => new Scout({ ...tree, next }, inbox))
   try {
-    for (let batch = await inbox.next(); batch !== undefined; batch = await inbox.next()) {
-      if (batch === 'slow') {
-        slow()
-        continue
-      }
-      yield decodeSeen(batch)
-      Atomics.add(credits, 0, 1)
-      Atomics.notify(credits, 0)
+    for (let range = 0; range < ranges;) {
+      const { batch, scout } = await inbox.next(range)
+      yield decodeSeen(batch.bytes)
+      scout.giveCredit()
+      if (batch.isLast) range++
     }
   } finally {
     inbox.close()
-    await thread.terminate()
-    closeLeft(descriptors)
+    for (const scout of scouts) await scout.stop()
   }
 }
 
+class Scout {
+  readonly #thread: Worker
+  readonly #credits = new Int32Array(new SharedArrayBuffer(4)).fill(BATCHES_AHEAD)
+  readonly #descriptors = descriptorMemory()
+
+  constructor(setup: Omit<ScoutSetup, 'credits' | 'descriptors'>, inbox: Inbox) {
+    this.#thread = new Worker(new URL('./directory-scout-thread.ts', import.meta.url), {
+      workerData: {
+        ...setup,
+        credits: this.#credits,
+        descriptors: this.#descriptors,
+      } satisfies ScoutSetup,
+      resourceLimits: THREAD_LIMITS,
+    })
+    this.#thread.on('message', (message: ScoutMessage) => inbox.take(message, this))
+    this.#thread.on('error', (error) => inbox.fail(error as Error))
+    this.#thread.on('exit', (code) => {
+      if (code !== 0) inbox.fail(new Error(`A thread that looks at the directory ended with code ${code}`))
+    })
+  }
+
+  giveCredit(): void {
+    Atomics.add(this.#credits, 0, 1)
+    Atomics.notify(this.#credits, 0)
+  }
+
+  async stop(): Promise<void> {
+    await this.#thread.terminate()
+    closeLeft(this.#descriptors)
+  }
+}
+
+interface Sent {
+  readonly batch: Batch
+  readonly scout: Scout
+}
+
 class Inbox {
-  readonly #messages: ScoutMessage[] = []
+  /** By range, in the order in which they came. */
+  readonly #sent = new Map<number, Sent[]>()
   readonly #signal: AbortSignal
+  readonly #slow: () => void
   #failure: Error | undefined
   #wake: (() => void) | undefined
 
-  constructor(thread: Worker, signal: AbortSignal) {
+  constructor(signal: AbortSignal, slow: () => void) {
     this.#signal = signal
-    thread.on('message', (message: ScoutMessage) => {
-      this.#messages.push(message)
-      this.#wake?.()
-    })
-    thread.on('error', (error) => this.#fail(error as Error))
-    thread.on('exit', (code) => {
-      if (code !== 0) this.#fail(new Error(`The thread that looks at the directory ended with code ${code}`))
-    })
+    this.#slow = slow
     signal.addEventListener('abort', this.#onAbort)
   }
 
-  async next(): Promise<ScoutMessage> {
-    while (this.#messages.length === 0) {
+  take(message: ScoutMessage, scout: Scout): void {
+    if (message === 'slow') return this.#slow()
+    const sent = this.#sent.get(message.range)
+    if (sent === undefined) this.#sent.set(message.range, [{ batch: message, scout }])
+    else sent.push({ batch: message, scout })
+    this.#wake?.()
+  }
+
+  /** The next batch of a range. */
+  async next(range: number): Promise<Sent> {
+    for (;;) {
       if (this.#failure !== undefined) throw this.#failure
+      const sent = this.#sent.get(range)?.shift()
+      if (sent !== undefined) {
+        if (sent.batch.isLast) this.#sent.delete(range)
+        return sent
+      }
       await new Promise<void>((resolve) => (this.#wake = resolve))
     }
-    return this.#messages.shift()
+  }
+
+  fail(error: Error): void {
+    this.#failure ??= error
+    this.#sent.clear()
+    this.#wake?.()
   }
 
   close(): void {
     this.#signal.removeEventListener('abort', this.#onAbort)
   }
 
-  readonly #onAbort = (): void => this.#fail(this.#signal.reason as Error)
-
-  #fail(error: Error): void {
-    this.#failure ??= error
-    this.#messages.length = 0
-    this.#wake?.()
-  }
+  readonly #onAbort = (): void => this.fail(this.#signal.reason as Error)
 }
 
-const WHATS = ['folder', 'item', 'end', 'problem'] as const
+const WHATS = ['folder', 'item', 'end', 'problem', 'again'] as const
 const HEADER_BYTES = 1 + 1 + 2 + 2 + 8
 
 /** Bytes that `encodeSeen` needs at most. */

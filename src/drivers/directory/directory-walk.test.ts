@@ -14,6 +14,7 @@ async function walk(
   path: string,
   options: {
     readonly manyItems: number
+    readonly rangeItems?: number
     readonly parent?: MemoryPoint
     readonly signal?: AbortSignal
     readonly onAdd?: (item: Item) => void
@@ -37,11 +38,12 @@ async function walk(
     signal: options.signal ?? new AbortController().signal,
     now: () => new Date(options.now ?? Date.now() + 60_000),
     manyItems: options.manyItems,
+    ...(options.rangeItems !== undefined && { rangeItems: options.rangeItems }),
   })
   return { told, sink }
 }
 
-test('a thread that looks ahead sees the very same, of first points and of later ones', async () => {
+test('threads that look ahead see the very same, of first points and of later ones', async () => {
   await using source = makeSource((path) => nastyTree(path))
   const here = await walk(source.path, { manyItems: Infinity })
   const there = await walk(source.path, { manyItems: 0 })
@@ -50,11 +52,14 @@ test('a thread that looks ahead sees the very same, of first points and of later
   fs.writeFileSync(join(source.path, 'changed'), 'now with other bytes')
   fs.symlinkSync('elsewhere', join(source.path, 'a/b/new link'))
   const parent = here.sink.point()
-  const later = await walk(source.path, { manyItems: 0, parent })
   const same = await walk(source.path, { manyItems: Infinity, parent })
-  assert.deepEqual(later.told, same.told)
-  assert.ok(later.sink.itemsReused > 0)
-  assert.equal(later.sink.itemsRead, 1)
+  for (const rangeItems of [1, 2, 7, 1000]) {
+    const later = await walk(source.path, { manyItems: 0, rangeItems, parent })
+    assert.deepEqual(later.told, same.told, `ranges of ${rangeItems} items`)
+    assert.deepEqual(later.sink.problems, same.sink.problems)
+    assert.ok(later.sink.itemsReused > 0)
+    assert.equal(later.sink.itemsRead, 1)
+  }
 })
 
 test('what changed just before it was seen is read again, though it looks as it did', async () => {

@@ -18,8 +18,9 @@ import type { BackupSink, Content, StoredItem } from '../driver.ts'
  * The walk of a backup: one pass, in key order, with a pause for the event loop every few milliseconds. Files are never opened here:
  * what is unchanged is taken over from the parent, the rest goes to the pour threads as tasks.
  *
- * Where the parent was large a thread looks at the tree, ahead of what is done with it here: then most of the work of a backup of
- * little change is to look. A first backup has more to do for its content than there are processors, and looks by itself.
+ * Where the parent was large, threads look at the tree, ahead of what is done with it here: then most of the work of a backup of
+ * little change is to look. The parent's keys say how to divide it. A first backup has more to do for its content than there are
+ * processors, and looks by itself.
  *
  * It stays on the file system of the root. Where another one is mounted inside, the mount point is kept as an empty directory
  * and reported as a problem, so that the backup ends PARTIAL instead of silently without it: register it as a resource of its own.
@@ -29,18 +30,23 @@ export interface WalkOptions {
   readonly sink: BackupSink
   readonly signal: AbortSignal
   now(): Date
-  /** Items of the parent from which on a thread looks ahead. */
+  /** Items of the parent from which on threads look ahead. */
   readonly manyItems?: number
+  /** Items of the parent that a thread looks at before it takes the next. */
+  readonly rangeItems?: number
 }
 
 /** How long other work may wait; checked every few entries. */
 const BLOCK_MS = 8
 const ENTRIES_BETWEEN_CHECKS = 64
 const MANY_ITEMS = 10_000
+/** Less than a thread may be ahead, so that it need not wait for those before it; more where there would be too many ranges. */
+const RANGE_ITEMS = 2048
+const MOST_RANGES = 8192
 
 /** Adds everything under `path` to the sink. @throws When the root itself cannot be read, or `signal` says stop. */
 export async function walkTree(options: WalkOptions): Promise<void> {
-  const { path, sink, signal, manyItems = MANY_ITEMS } = options
+  const { path, sink, signal, manyItems = MANY_ITEMS, rangeItems = RANGE_ITEMS } = options
   signal.throwIfAborted()
   const root = openPath(path, LIST_FLAGS)
   const walk = new Walk(options)
@@ -48,11 +54,14 @@ export async function walkTree(options: WalkOptions): Promise<void> {
   try {
     const isWithoutXattrs = libc() === undefined
     const slow = (): void => forerunner.start({ root, from: walk.folder })
-    if ((sink.parent?.itemCount ?? 0) < manyItems)
+    const itemsBefore = sink.parent?.itemCount ?? 0
+    if (itemsBefore < manyItems)
       await walk.take(look({ root, isWithoutXattrs, now: () => options.now().getTime(), slow }))
     else {
       const aheadMs = options.now().getTime() - Date.now()
-      for await (const seen of lookAhead({ root, isWithoutXattrs, aheadMs }, { signal, slow }))
+      const every = Math.max(rangeItems, Math.ceil(itemsBefore / MOST_RANGES))
+      const marks = sink.parent?.marks(every).map((key) => layout.latin1Of(key)) ?? []
+      for await (const seen of lookAhead({ root, isWithoutXattrs, aheadMs, marks }, { signal, slow }))
         await walk.take(seen)
     }
     signal.throwIfAborted()
@@ -63,7 +72,7 @@ export async function walkTree(options: WalkOptions): Promise<void> {
   }
 }
 
-class Walk {
+export class Walk {
   readonly #options: WalkOptions
   readonly #sink: BackupSink
   readonly #libc: Libc | undefined = libc()
@@ -80,6 +89,9 @@ class Walk {
     meta: NO_BYTES,
     size: 0,
   }
+  /** Key of what came last. */
+  #last = ''
+  #lastProblem = { key: '', reason: '' }
   #reopened: OpenFolders | undefined
   #untilCheck = ENTRIES_BETWEEN_CHECKS
   #pausedAt = performance.now()
@@ -112,12 +124,15 @@ class Walk {
     switch (seen.what) {
       case 'problem':
         return this.#problem(key, seen.reason)
-      case 'folder': {
-        const folder = { key: key === '' ? '/' : key, identity: layout.identityOf(seen.fixed) }
-        this.#folders.push(folder)
-        return this.#add(folder.key, seen)
+      case 'folder':
+        return this.#enter(key, seen)
+      case 'again': {
+        // A range begins anew at the root.
+        if (seen.name === '') this.#folders.length = 0
+        return this.#enter(seen.name === '' ? '' : key, seen)
       }
       case 'item': {
+        this.#last = key
         const first = seen.kind === layout.DIRECTORY ? undefined : this.#firstNameOf(key, seen.fixed)
         if (first === undefined) return this.#add(key, seen)
         const meta = layout.encodeMeta(layout.withoutFlags(seen.fixed), first)
@@ -125,6 +140,15 @@ class Walk {
         return this.#sink.add(item, { from: 'none' })
       }
     }
+  }
+
+  #enter(key: string, seen: Seen): void | Promise<void> {
+    const folder = { key: key === '' ? '/' : key, identity: layout.identityOf(seen.fixed) }
+    this.#folders.push(folder)
+    // A thread may have missed a folder that another one finds a moment later: then it is added before what is in it.
+    if (seen.what === 'again' && this.#last >= folder.key) return void this.#bytesOf(folder.key, seen)
+    this.#last = folder.key
+    return this.#add(folder.key, seen)
   }
 
   /** Of a file with several names: the key of another one that came before this. */
@@ -149,17 +173,24 @@ class Walk {
 
   /** Adds what the parent has just so, without making anything of it here, not even its key. False where it has not. */
   #addSame(key: string, seen: Seen): boolean | Promise<void> {
-    if (this.#sink.parent === undefined || key.length > KEY_BYTES) return false
-    // Only its end: the key of its folder stands there. The root's own key is not its name.
-    if (seen.name === '') this.#key.write(key, 'latin1')
-    else this.#key.write(seen.name, key.length - seen.name.length, 'latin1')
-    if (layout.isUnsettled(seen.fixed)) return false
+    if (this.#sink.parent === undefined) return false
+    const bytes = this.#bytesOf(key, seen)
+    if (bytes === undefined || layout.isUnsettled(seen.fixed)) return false
     const asked = this.#asked
-    asked.key = this.#key.subarray(0, key.length)
+    asked.key = bytes
     asked.kind = seen.kind
     asked.meta = seen.fixed
     asked.size = seen.size
     return this.#sink.addSame(asked)
+  }
+
+  /** The bytes of its key, until the next one's; undefined where it is too long for any parent. Keys of folders stay for what is in them. */
+  #bytesOf(key: string, { name }: Seen): Buffer | undefined {
+    if (key.length > KEY_BYTES) return undefined
+    // The root's key is not its name.
+    if (name === '') this.#key.write(key, 'latin1')
+    else this.#key.write(name, key.length - name.length, 'latin1')
+    return this.#key.subarray(0, key.length)
   }
 
   #addBeside(parent: StoredItem | undefined, key: string, bytes: Buffer, seen: Seen): void | Promise<void> {
@@ -185,7 +216,7 @@ class Walk {
   #meta(key: string, seen: Seen): Buffer | undefined {
     const { kind, fixed } = seen
     try {
-      if (seen.what === 'folder' && seen.fd >= 0)
+      if (seen.what !== 'item' && seen.fd >= 0)
         return layout.encodeMeta(fixed, '', this.#xattrs(seen.fd, key))
       const at = this.#placeOf(seen)
       const target =
@@ -202,7 +233,7 @@ class Walk {
 
   /** Where a thing is looked at: its folder's descriptor and its name there, or `.` and its own descriptor. */
   #placeOf({ what, name, kind, fd }: Seen): { readonly fd: number; readonly name: string } {
-    const own = what === 'folder' ? '.' : kind === layout.DIRECTORY ? name.slice(0, -1) : name
+    const own = what !== 'item' ? '.' : kind === layout.DIRECTORY ? name.slice(0, -1) : name
     return { fd: fd >= 0 ? fd : this.#reopen(), name: own }
   }
 
@@ -225,6 +256,9 @@ class Walk {
   }
 
   #problem(key: string, reason: string): void {
+    // Each thread that comes by a folder says what is wrong with it.
+    if (key === this.#lastProblem.key && reason === this.#lastProblem.reason) return
+    this.#lastProblem = { key, reason }
     this.#sink.problem({ item: layout.displayKey(key), reason })
   }
 

@@ -137,6 +137,25 @@ test('a parent whose manifest is lost is left, and the point is whole', async ()
   assert.deepEqual(done, [0, 3000])
 })
 
+test('the marks of a parent divide it into parts of about as many items as asked for', async () => {
+  const vault = await makeVault()
+  const given = names(20_000).map((name) => ({ name, meta: Buffer.alloc(58, 7), size: 0 }))
+  await backUp(vault, given, { id: 'p1' })
+  const pouring = await pourBackup(pourOptions(vault, { pointId: 'p2', parentPointId: 'p1' }))
+  for (const every of [1, 500, 2048, 19_999, 20_000, 1_000_000]) {
+    const marks = (pouring.sink.parent?.marks(every) ?? []).map((key) => Number(Buffer.from(key).subarray(1)))
+    const parts = [...marks, given.length].map((end, i) => end - (marks[i - 1] ?? 0))
+    assert.ok(
+      parts.slice(0, -1).every((items) => items >= every),
+      `parts of ${every}`,
+    )
+    if (every >= 20_000) assert.deepEqual(marks, [])
+    else if (every <= 2048)
+      assert.ok(Math.max(...parts) < every + 2048, `parts of ${every}: ${Math.max(...parts)}`)
+  }
+  await pouring.abort()
+})
+
 test('what is taken over waits its turn behind an item that is still read, and counts in what may wait', async () => {
   const vault = await makeVault()
   const given = names(40_000).map((name) => ({ name, meta: Buffer.alloc(1200, 7), size: 0 }))

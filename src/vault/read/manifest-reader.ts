@@ -36,16 +36,35 @@ export function* readItems(
 
 /** The same as whole leaves: those that may hold an item under one of `prefixes`. @throws {VaultDamageError} {ChunkMissingError} */
 export function* readLeaves(source: ManifestSource, prefixes?: readonly Uint8Array[]): Generator<Leaf> {
-  const { root, height, items, contentBytes } = source.manifest
+  const { root, items, contentBytes } = source.manifest
   if (root === undefined) {
     if (items !== 0 || contentBytes !== 0) throw damaged(source, 'its sums are wrong')
     return
   }
-  yield* readSubtree(
-    source,
-    { id: root, level: height, items, contentBytes, firstKey: undefined, end: undefined },
-    prefixes,
-  )
+  yield* readSubtree(source, rootOf(source.manifest, root), prefixes)
+}
+
+/**
+ * Keys of items of a manifest, ascending, at least `every` items apart and seldom much more: where nodes begin. Reads no leaf.
+ * @throws {VaultDamageError} {ChunkMissingError}
+ */
+export function marksOf(source: ManifestSource, every: number): Buffer[] {
+  const marks: Buffer[] = []
+  let since = 0
+  const visit = (tree: Subtree): void => {
+    if (tree.level > 0 && tree.items > every) {
+      for (const child of childrenOf(source, tree)) visit(child)
+      return
+    }
+    if (since >= every) {
+      marks.push(tree.firstKey as Buffer)
+      since = 0
+    }
+    since += tree.items
+  }
+  const { root } = source.manifest
+  if (root !== undefined) visit(rootOf(source.manifest, root))
+  return marks
 }
 
 interface Subtree {
@@ -59,20 +78,33 @@ interface Subtree {
   readonly end: Buffer | undefined
 }
 
+function rootOf({ height, items, contentBytes }: ManifestRoot, root: Buffer): Subtree {
+  return { id: root, level: height, items, contentBytes, firstKey: undefined, end: undefined }
+}
+
 function* readSubtree(
   source: ManifestSource,
   tree: Subtree,
   prefixes: readonly Uint8Array[] | undefined,
 ): Generator<Leaf> {
-  const node = readNode(source, tree.id)
-  if (node === undefined) return
   if (tree.level === 0) {
+    const node = readNode(source, tree.id)
+    if (node === undefined) return
     const leaf = parse(source, () => new Leaf(node))
     const { count, contentBytes } = leaf
     check(source, tree, { first: leaf.key(0), last: leaf.key(count - 1), items: count, contentBytes })
     yield leaf
     return
   }
+  for (const child of childrenOf(source, tree))
+    if (prefixes === undefined || mayHold(child.firstKey as Buffer, child.end, prefixes))
+      yield* readSubtree(source, child, prefixes)
+}
+
+/** Of an inner node; none where it cannot be read and `onHurt` was told. */
+function childrenOf(source: ManifestSource, tree: Subtree): Subtree[] {
+  const node = readNode(source, tree.id)
+  if (node === undefined) return []
   const children = parse(source, () => parseInner(node, tree.level))
   check(source, tree, {
     first: (children[0] as Child).firstKey,
@@ -80,11 +112,8 @@ function* readSubtree(
     items: sumOf(children, (child) => child.items),
     contentBytes: sumOf(children, (child) => child.contentBytes),
   })
-  for (const [i, child] of children.entries()) {
-    const end = children[i + 1]?.firstKey ?? tree.end
-    if (prefixes !== undefined && !mayHold(child.firstKey, end, prefixes)) continue
-    yield* readSubtree(source, { ...child, level: tree.level - 1, end }, prefixes)
-  }
+  const level = tree.level - 1
+  return children.map((child, i) => ({ ...child, level, end: children[i + 1]?.firstKey ?? tree.end }))
 }
 
 /** A copy, since the chunk's memory holds a whole segment and items may be kept for long. */

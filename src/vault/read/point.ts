@@ -5,7 +5,7 @@ import { headName } from '../points/heads.ts'
 import type { PointHead } from '../points/heads.ts'
 import { ID_BYTES } from '../keys.ts'
 import type { Leaf } from '../format/leaf.ts'
-import { contentIds, readItems, readLeaves } from './manifest-reader.ts'
+import { contentIds, marksOf, readItems, readLeaves } from './manifest-reader.ts'
 import type { ManifestSource } from './manifest-reader.ts'
 import type { ManifestItem } from '../format/node.ts'
 import type { Vault } from '../vault.ts'
@@ -77,6 +77,11 @@ export class Point {
   /** All items in key order, as they lie. @throws {VaultDamageError} {ChunkMissingError} */
   leaves(): Generator<Leaf> {
     return readLeaves(this.#source())
+  }
+
+  /** See marksOf. @throws {VaultDamageError} {ChunkMissingError} */
+  marks(every: number): readonly Uint8Array[] {
+    return marksOf(this.#source(), every)
   }
 
   /** @param i Of a leaf of this point. */

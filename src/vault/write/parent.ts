@@ -59,6 +59,11 @@ export class ParentPoint {
     })
   }
 
+  /** See ParentCursor. */
+  marks(every: number): readonly Uint8Array[] {
+    return this.#unlessHurt(() => this.point.marks(every)) ?? []
+  }
+
   close(): void {
     this.point.close()
   }
