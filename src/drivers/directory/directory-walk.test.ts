@@ -108,7 +108,7 @@ test('folders that vanish or are swapped behind the thread that looked are probl
 
 test('a walk that is told to stop ends its thread, also where that waits for room', async () => {
   await using source = makeSource((path) => {
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 20; i++) {
       fs.mkdirSync(join(path, `d${i}`))
       for (let j = 0; j < 150; j++) fs.writeFileSync(join(path, `d${i}`, `${'n'.repeat(200)}${j}`), '')
     }
