@@ -34,7 +34,7 @@ export interface Seen {
 }
 
 export interface LookOptions {
-  /** Descriptor of the root. The caller closes it. */
+  /** Descriptor of the root. The caller closes it; nothing is listed through it. */
   readonly root: number
   /** Whether this process cannot read extended attributes. */
   readonly isWithoutXattrs: boolean
@@ -128,7 +128,8 @@ export class Looker {
   *#begin(): Generator<Seen, void, void> {
     this.#hasBegun = true
     const settledBefore = this.#settledBefore()
-    const fd = this.#options.root
+    // Opened anew: how far a listing has come belongs to who opened it, and other threads list the same root.
+    const fd = openAt(this.#options.root, '.', LIST_FLAGS | KEEP_ATIME)
     yield* this.#folder('', '/', { fd, stat: statOf(fd) }, settledBefore)
   }
 
@@ -137,7 +138,7 @@ export class Looker {
       this.#leave()
     for (const folder of this.#open) {
       this.#bound(folder)
-      const name = folder.fd === this.#options.root ? '' : nameOf(folder.key)
+      const name = folder.key === '/' ? '' : nameOf(folder.key)
       yield this.#item('again', name, layout.DIRECTORY, statOf(folder.fd), folder.fd, 0)
     }
   }
@@ -159,7 +160,7 @@ export class Looker {
 
   #leave(): void {
     const { fd } = this.#open.pop() as Folder
-    if (fd !== this.#options.root) closeAt(fd)
+    closeAt(fd)
   }
 
   /** Begins a folder, which is left when its entries have been gone through. */

@@ -8,6 +8,7 @@ import { directoryIo } from './directory-io.ts'
 import { Looker } from './directory-look.ts'
 import type { Seen } from './directory-look.ts'
 import { LIST_FLAGS, openPath } from './directory-paths.ts'
+import { lookAhead } from './directory-scout.ts'
 import { Walk } from './directory-walk.ts'
 import { MemorySink } from '../driver.memory.ts'
 
@@ -140,4 +141,29 @@ test('a folder that is swapped for a link before a later range is a problem once
     sink.problems.map(({ item, reason }) => [item, reason.slice(0, 25)]),
     [['/b/', 'Cannot open the directory']],
   )
+})
+
+test('threads that list the same root at the same moment each get all of it', async () => {
+  // More than one answer of the kernel holds.
+  const names = Array.from(
+    { length: 1500 },
+    (_, i) => `a file of a rather long name ${String(i).padStart(5, '0')}`,
+  )
+  await using source = makeSource((path) => {
+    for (const name of names) fs.writeFileSync(join(path, name), '')
+  })
+  const marks = names.filter((_, i) => i > 0 && i % 200 === 0).map((name) => `/${name}`)
+  for (let run = 0; run < 20; run++) {
+    const root = openPath(source.path, LIST_FLAGS)
+    const found: string[] = []
+    try {
+      const tree = { root, isWithoutXattrs: false, aheadMs: 0, marks }
+      const options = { signal: new AbortController().signal, slow: () => undefined }
+      for await (const all of lookAhead(tree, options))
+        for (const { what, name } of all) if (what === 'item') found.push(name)
+    } finally {
+      fs.closeSync(root)
+    }
+    assert.deepEqual(found, names, `run ${run}`)
+  }
 })

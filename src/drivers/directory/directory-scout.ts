@@ -52,8 +52,9 @@ export async function* lookAhead(
   const next = new Int32Array(new SharedArrayBuffer(4))
   const inbox = new Inbox(signal, slow)
   const count = Math.min(Math.max(availableParallelism(), LEAST_THREADS), MOST_THREADS, ranges)
-  const scouts = Array.from({ length: count }, () => new Scout({ ...tree, next }, inbox))
+  const scouts: Scout[] = []
   try {
+    while (scouts.length < count) scouts.push(new Scout({ ...tree, next }, inbox))
     for (let range = 0; range < ranges;) {
       const { batch, scout } = await inbox.next(range)
       yield decodeSeen(batch.bytes)
