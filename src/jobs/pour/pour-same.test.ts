@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { MemoryBlobStore } from '../../blobs/memory.ts'
-import type { SeenItem } from '../../drivers/driver.ts'
+import type { BackupSink, SeenItem } from '../../drivers/driver.ts'
 import { makeVault } from '../../vault/vault.fixture.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { memoryHalf, mixedBytes, pourOptions } from './pour.fixture.ts'
@@ -51,6 +51,23 @@ async function backUp(
   }
   const { reusedItems } = await pouring.finish({})
   return { same, reused: reusedItems, done }
+}
+
+/** Adds an item before all others whose content does not end before what is returned is called. */
+function addHeld(sink: BackupSink): () => void {
+  const held = Promise.withResolvers<undefined>()
+  void sink.add(
+    { key: Buffer.from('a'), kind: 1, meta: Buffer.from([1]), size: 0 },
+    {
+      from: 'stream',
+      open: async function* () {
+        yield Buffer.from('one')
+        await held.promise
+        yield Buffer.from('two')
+      },
+    },
+  )
+  return () => held.resolve(undefined)
 }
 
 async function rootOf(vault: Vault, pointId: string): Promise<string> {
@@ -168,19 +185,7 @@ test('what is taken over waits its turn behind an item that is still read, and c
       onProgress: (_, items) => (done = items),
     }),
   )
-  let release: (() => void) | undefined
-  const held = new Promise<void>((resolve) => (release = resolve))
-  void pouring.sink.add(
-    { key: Buffer.from('a'), kind: 1, meta: Buffer.from([1]), size: 0 },
-    {
-      from: 'stream',
-      open: async function* () {
-        yield Buffer.from('one')
-        await held
-        yield Buffer.from('two')
-      },
-    },
-  )
+  const release = addHeld(pouring.sink)
   let taken = 0
   let full: Promise<void> | undefined
   while (full === undefined && taken < given.length) {
@@ -190,15 +195,35 @@ test('what is taken over waits its turn behind an item that is still read, and c
     if (typeof added === 'object') full = added
   }
   assert.ok(full !== undefined, 'all of it may wait')
-  assert.ok(taken * 1200 >= 31 * 1024 * 1024, `only ${taken} may wait`)
+  assert.ok(taken * 1200 >= 30 * 1024 * 1024, `only ${taken} may wait`)
   assert.equal(done, 0)
   let isReady = false
   void full.then(() => (isReady = true))
   for (let i = 0; i < 50; i++) await setImmediate()
   assert.equal(isReady, false)
-  release?.()
+  release()
   await full
   assert.ok(done > 1000)
   const { itemCount } = await pouring.finish({})
   assert.equal(itemCount, taken + 1)
+})
+
+test('a leaf of which little is left counts as a whole while it waits', async () => {
+  const vault = await makeVault()
+  const given = names(40_000).map((name) => ({ name, meta: Buffer.alloc(1200, 7), size: 0 }))
+  await backUp(vault, given, { id: 'p1' })
+  const pouring = await pourBackup(pourOptions(vault, { pointId: 'p2', parentPointId: 'p1' }))
+  const release = addHeld(pouring.sink)
+  let taken = 0
+  let full: Promise<void> | undefined
+  for (let i = 0; i < given.length && full === undefined; i += 50) {
+    const { name, meta, size } = given[i] as Given
+    const added = pouring.sink.addSame({ key: Buffer.from(name), kind: 1, meta, size })
+    if (typeof added === 'object') full = added
+    taken++
+  }
+  assert.ok(full !== undefined && taken > 400, `${taken} of 800 wait`)
+  release()
+  await full
+  assert.equal((await pouring.finish({})).itemCount, taken + 1)
 })

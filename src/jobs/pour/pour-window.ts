@@ -25,12 +25,16 @@ interface Run {
   readonly first: number
   /** The one after the last. */
   end: number
+  /** Bytes that it keeps in memory while it waits: all of its leaf, unless the run before keeps that. */
+  heldBytes: number
 }
 
 /** Items, runs, and bytes of keys, metadata and leaves that may wait for one before them. */
 const MAX_ITEMS = 32_768
 const MAX_BYTES = 32 * 1024 * 1024
 const FORGOTTEN_ITEMS = 4096
+/** What a leaf remembers of each item beside its bytes. */
+const PLACE_BYTES = 36
 
 export interface WindowOptions {
   readonly onProblem: (problem: ItemProblem) => void
@@ -47,6 +51,8 @@ export class ItemWindow {
   #items: (PendingItem | Run | undefined)[] = []
   /** Comes behind all of them. */
   #run: Run | undefined
+  /** Of the run that was the last to wait. */
+  #lastLeaf: Leaf | undefined
   #first = 0
   #heldBytes = 0
   #doneBytes = 0
@@ -89,7 +95,7 @@ export class ItemWindow {
     if (this.#run?.leaf === leaf && this.#run.end === i) this.#run.end++
     else {
       this.#endRun()
-      this.#run = { leaf, first: i, end: i + 1 }
+      this.#run = { leaf, first: i, end: i + 1, heldBytes: 0 }
     }
   }
 
@@ -162,15 +168,17 @@ export class ItemWindow {
     if (run === undefined) return
     this.#run = undefined
     if (this.isEmpty) return this.#keepRun(run)
+    if (run.leaf !== this.#lastLeaf) run.heldBytes = run.leaf.bytes.length + run.leaf.count * PLACE_BYTES
+    this.#lastLeaf = run.leaf
     this.#items.push(run)
-    this.#heldBytes += heldBy(run)
+    this.#heldBytes += run.heldBytes
   }
 
   #keepFinished(): void {
     for (; this.#first < this.#items.length; this.#first++) {
       const next = this.#items[this.#first] as PendingItem | Run
       if ('leaf' in next) {
-        this.#heldBytes -= heldBy(next)
+        this.#heldBytes -= next.heldBytes
         this.#keepRun(next)
       } else {
         const { item, result } = next
@@ -180,6 +188,7 @@ export class ItemWindow {
       }
       this.#items[this.#first] = undefined
     }
+    if (this.isEmpty) this.#lastLeaf = undefined
     if (this.isEmpty || this.#first > FORGOTTEN_ITEMS) {
       this.#items = this.#items.slice(this.#first)
       this.#first = 0
@@ -203,9 +212,4 @@ export class ItemWindow {
     this.#doneItems += items
     this.#options.onProgress(this.#doneBytes, this.#doneItems)
   }
-}
-
-/** All of its leaf stays in memory with it; what is not counted here was read again, and counts as an item of its own. */
-function heldBy({ leaf, first, end }: Run): number {
-  return leaf.end(end - 1) - leaf.start(first)
 }
