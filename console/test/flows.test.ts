@@ -111,6 +111,8 @@ test(
     await dialog.getByRole('button', { name: 'Cancel' }).click()
 
     await document.fill('{"Version": "2012-10-17"')
+    // What is wrong is asked for a moment after the last letter: until then the screen knows of the document before.
+    await shows(page, page.getByText(/Syntax errors in policy/))
     await page.getByRole('button', { name: 'Save' }).click()
     await shows(page, page.getByText('Could not save this policy'))
 
