@@ -1,6 +1,6 @@
 import { ItemError, WHOLE_ITEM_BYTES } from './driver.ts'
 import type { BackupSink, Connection, Content, Item, ItemProblem, ParentCursor } from './driver.ts'
-import type { PointReader, SeenItem, StoredItem, ThreadHalf, ThreadReader, ThreadWriter } from './driver.ts'
+import type { PointReader, StoredItem, ThreadHalf, ThreadReader, ThreadWriter } from './driver.ts'
 
 /**
  * A recovery point in memory: what the contract suite and drivers' own tests back up into and restore from. It checks what a
@@ -48,7 +48,7 @@ export class MemorySink implements BackupSink {
     this.#reader = this.#options.thread?.reader(settings)
   }
 
-  addSame(seen: SeenItem): boolean | Promise<void> {
+  addSame(seen: Item): boolean | Promise<void> {
     const found = this.#options.parent?.held.find(({ item }) => nameOf(item.key) === nameOf(seen.key))
     if (found === undefined) return false
     const { kind, size, meta } = found.item

@@ -96,24 +96,15 @@ export interface ItemProblem {
   readonly reason: string
 }
 
-/** What a driver knows of an item before it has read anything of it. */
-export interface SeenItem {
-  readonly key: Uint8Array
-  readonly kind: number
-  /** What its metadata would begin with. */
-  readonly meta: Uint8Array
-  readonly size: number
-}
-
 export interface BackupSink {
   readonly parent: ParentCursor | undefined
   /**
-   * Adds the parent's item of this key, all of it as it is, if its kind and size are these and its metadata begins so: for drivers to
-   * which that says that nothing has changed. Much cheaper than `find` and `add`. Nothing of `seen` is kept. Wait for the promise, as
+   * Adds the parent's item of this key, all of it as it is, if its kind and size are these and its metadata begins with this: for
+   * drivers to which that says that nothing has changed. Much cheaper than `find` and `add`. Nothing of `seen` is kept. Wait for the promise, as
    * with `add`.
    * @returns False where the parent has no such item, or its content must be read again: nothing was added then. Ask `find` next.
    */
-  addSame(seen: SeenItem): boolean | Promise<void>
+  addSame(seen: Item): boolean | Promise<void>
   /** Gives the kind's ThreadReader its settings, once, before the first `range` content. */
   readWith(settings: Connection['settings']): void
   /**

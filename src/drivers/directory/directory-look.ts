@@ -150,7 +150,7 @@ export class Looker {
     if (from.length > key.length && from.startsWith(key))
       folder.next = Math.max(folder.next, firstIn(entries, from.slice(key.length)))
     folder.stop = end?.startsWith(key) === true ? firstFrom(entries, end.slice(key.length)) : entries.length
-    // It is behind itself where the range is.
+    // What lies before `next` was looked at.
     folder.stop = Math.max(folder.next, folder.stop)
   }
 

@@ -12,7 +12,7 @@ import type { Libc } from './directory-libc.ts'
 import { lookAhead } from './directory-scout.ts'
 import { statOf } from './directory-stat.ts'
 import { readXattrs } from './directory-xattrs.ts'
-import type { BackupSink, Content, StoredItem } from '../driver.ts'
+import type { BackupSink, Content, Item, StoredItem } from '../driver.ts'
 
 /**
  * The walk of a backup: one pass, in key order, with a pause for the event loop every few milliseconds. Files are never opened here:
@@ -83,7 +83,7 @@ export class Walk {
   /** Begins with the key of the folder that is open. */
   readonly #key = Buffer.alloc(KEY_BYTES)
   /** What is asked of the parent, in one object: it is asked for everything that is seen. */
-  readonly #asked: { key: Uint8Array; kind: number; meta: Uint8Array; size: number } = {
+  readonly #asked: { -readonly [Part in keyof Item]: Item[Part] } = {
     key: NO_BYTES,
     kind: 0,
     meta: NO_BYTES,
@@ -120,17 +120,15 @@ export class Walk {
 
   #take(seen: Seen): void | Promise<void> {
     if (seen.what === 'end') return void this.#folders.pop()
+    // A range begins anew at the root.
+    if (seen.what === 'again' && seen.name === '') this.#folders.length = 0
     const key = (this.#folders.at(-1)?.key ?? '') + seen.name
     switch (seen.what) {
       case 'problem':
         return this.#problem(key, seen.reason)
       case 'folder':
+      case 'again':
         return this.#enter(key, seen)
-      case 'again': {
-        // A range begins anew at the root.
-        if (seen.name === '') this.#folders.length = 0
-        return this.#enter(seen.name === '' ? '' : key, seen)
-      }
       case 'item': {
         this.#last = key
         const first = seen.kind === layout.DIRECTORY ? undefined : this.#firstNameOf(key, seen.fixed)

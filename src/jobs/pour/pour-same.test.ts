@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { MemoryBlobStore } from '../../blobs/memory.ts'
-import type { BackupSink, SeenItem } from '../../drivers/driver.ts'
+import type { BackupSink, Item } from '../../drivers/driver.ts'
 import { makeVault } from '../../vault/vault.fixture.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { memoryHalf, mixedBytes, pourOptions } from './pour.fixture.ts'
@@ -111,8 +111,8 @@ test('what is taken over and what is read again make the very manifest that read
 test('only the very item is taken over: not with another key, kind, size or beginning of its metadata', async () => {
   const vault = await makeVault()
   await backUp(vault, [{ name: 'b', meta: Buffer.from([1, 2, 3]), size: 9 }], { id: 'p1' })
-  const seen: SeenItem = { key: Buffer.from('b'), kind: 1, meta: Buffer.from([1, 2]), size: 9 }
-  const others: readonly (readonly [change: Partial<SeenItem>, isSame: boolean])[] = [
+  const seen: Item = { key: Buffer.from('b'), kind: 1, meta: Buffer.from([1, 2]), size: 9 }
+  const others: readonly (readonly [change: Partial<Item>, isSame: boolean])[] = [
     [{}, true],
     [{ meta: Buffer.from([1, 2, 3]) }, true],
     [{ key: Buffer.from('a') }, false],

@@ -1,6 +1,6 @@
 import { SMALL_ITEM_BYTES } from '../../drivers/driver.ts'
 import type { BackupSink, Connection, Content, Item, ItemProblem } from '../../drivers/driver.ts'
-import type { SeenItem, ThreadHalf } from '../../drivers/driver.ts'
+import type { ThreadHalf } from '../../drivers/driver.ts'
 import type { ResourceType } from '../../kinds/kind.ts'
 import { ByteWriter } from '../../vault/format/binary.ts'
 import type { Lease } from '../../vault/lease.ts'
@@ -116,7 +116,7 @@ class PourSink implements BackupSink {
     this.#pool?.broadcast({ kind: 'settings', settings })
   }
 
-  addSame(seen: SeenItem): boolean | Promise<void> {
+  addSame(seen: Item): boolean | Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
     const place = this.#point.parent?.same(seen)
     if (place === undefined) return false

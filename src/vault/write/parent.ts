@@ -1,16 +1,8 @@
 import { ChunkMissingError, VaultDamageError } from '../errors.ts'
 import type { Leaf } from '../format/leaf.ts'
+import type { ManifestItem } from '../format/node.ts'
 import { ID_BYTES } from '../keys.ts'
 import type { Point, PointItem } from '../read/point.ts'
-
-/** What a driver knows of an item before it reads anything of it. */
-export interface SeenItem {
-  readonly key: Uint8Array
-  readonly kind: number
-  /** What its metadata begins with. */
-  readonly meta: Uint8Array
-  readonly size: number
-}
 
 /** Walks a parent recovery point forward, beside a driver's own walk. */
 export class ParentPoint {
@@ -43,11 +35,14 @@ export class ParentPoint {
   }
 
   /**
-   * Where the parent has the very item that was seen, and new points may rely on its content: its leaf and its number in there. Also
+   * Where the parent has the very item that was seen, as far as is known of its metadata, and new points may rely on its content: its
+   * leaf and its number in there. Also
    * undefined where that is not easily told, so that `find` may know it all the same; keys asked for ascend then as if this had not
    * been asked.
    */
-  same(seen: SeenItem): { readonly leaf: Leaf; readonly i: number } | undefined {
+  same(
+    seen: Pick<ManifestItem, 'key' | 'kind' | 'meta' | 'size'>,
+  ): { readonly leaf: Leaf; readonly i: number } | undefined {
     return this.#unlessHurt(() => {
       const leaf = this.#seek(seen.key)
       const i = this.#at
