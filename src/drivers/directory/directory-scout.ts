@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { getHeapStatistics } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { closeLeft, descriptorMemory } from '../../lib/descriptors.ts'
 import type { DescriptorMemory } from '../../lib/descriptors.ts'
@@ -38,7 +39,12 @@ export interface Batch {
 /** Of BATCH_BYTES, for each thread: at some 100 bytes each, some thousand entries. */
 const BATCHES_AHEAD = 8
 export const BATCH_BYTES: number = 64 * 1024
-const THREAD_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 }
+const MIB = 1024 * 1024
+/** All names of a folder lie in its memory, as they do in this thread's when the first backup looks: it may use as much. */
+const THREAD_LIMITS = {
+  maxYoungGenerationSizeMb: 4,
+  maxOldGenerationSizeMb: Math.floor(getHeapStatistics().heap_size_limit / MIB),
+}
 /** One would wait for a disk half of its time; more than a few bring nothing. */
 const LEAST_THREADS = 2
 const MOST_THREADS = 4
