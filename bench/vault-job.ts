@@ -18,7 +18,7 @@ import { verifyVault } from '../src/vault/verify/verify.ts'
  * threads. As a server has long been started when a job comes, it says `ready` and begins at the first byte of standard input; the
  * vault is opened after that.
  *
- *     vault-job.ts backup VAULT SOURCE POINT [PARENT]
+ *     vault-job.ts backup VAULT SOURCE POINT [PARENT]     says how many items the point has
  *     vault-job.ts restore VAULT TARGET POINT [FILE]
  *     vault-job.ts check VAULT
  *     vault-job.ts sweep VAULT POINT...            deletes the points first
@@ -75,7 +75,8 @@ async function backUp(path: string, pointId: string, parentPointId: string | und
     onProgress: () => undefined,
   })
   await directoryDriver.backup({ session, sink: pouring.sink })
-  await pouring.finish({})
+  const { itemCount } = await pouring.finish({})
+  process.stdout.write(`${itemCount}\n`)
 }
 
 async function restore(path: string, pointId: string, file: string | undefined): Promise<void> {

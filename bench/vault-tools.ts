@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { LAUNCHER_ENV, LAUNCHER_FLAGS, measure, runQuietly } from './measure.ts'
 import type { Figure } from './measure.ts'
@@ -39,14 +39,24 @@ export function roleback(): Tool {
   return {
     name: 'roleback',
     init: async (home) => void (await Promise.resolve(mkdirSync(home, { recursive: true }))),
-    backup: (home, source, point) =>
-      job('backup', home, source, `p${point}`, ...(point === 0 ? [] : [`p${point - 1}`])),
+    backup: async (home, source, point) => {
+      const parent = point === 0 ? [] : [`p${point - 1}`]
+      const figure = await job('backup', home, source, `p${point}`, ...parent)
+      checkItems(Number(figure.output), source)
+      return figure
+    },
     restore: (home, target, point) => job('restore', home, target, `p${point}`),
     restoreOne: (home, target, point, source, file) =>
       job('restore', home, target, `p${point}`, file.slice(source.length)),
     check: (home) => job('check', home),
     sweep: (home) => job('sweep', home, 'p0', 'p1'),
   }
+}
+
+/** @throws Where a backup left something out: a figure of it would be worth nothing. */
+function checkItems(items: number, source: string): void {
+  const expected = readdirSync(source, { recursive: true }).length + 1
+  if (items !== expected) throw new Error(`A backup has ${items} items of the ${expected} in "${source}"`)
 }
 
 export function resticTool({ program, version }: Peer): Tool {
