@@ -107,6 +107,39 @@ test('a folder that vanishes between two ranges loses what is in the later ones,
   assert.deepEqual(problems, [])
 })
 
+test('a file that becomes a folder between two ranges is in the point once, and the folder a problem', async () => {
+  const names = ['p/a', 'p/b', 'p/b-', 'p/b-1', 'p/b-1-', 'p/b.d', 'p/c']
+  for (const marks of [['/p/b-'], ['/p/b-1', '/p/b/', '/p/b/2', '/p/c'], ['/p/b-0', '/p/b/1/x', '/q']]) {
+    await using source = makeSource((path) => {
+      fs.mkdirSync(join(path, 'p'))
+      for (const name of names) fs.writeFileSync(join(path, name), '')
+    })
+    const { keys, problems } = await walked(source.path, marks, 2, (range) => {
+      if (range !== 1) return
+      fs.rmSync(join(source.path, 'p/b'))
+      fs.mkdirSync(join(source.path, 'p/b/1'), { recursive: true })
+      for (const name of ['0', '1/x', '1/y', '2']) fs.writeFileSync(join(source.path, 'p/b', name), '')
+    })
+    assert.deepEqual(keys, ['/', '/p/', ...names.map((name) => `/${name}`)], marks.join())
+    assert.deepEqual(problems, ['/p/b/: It changed its type while the directory was read'], marks.join())
+  }
+})
+
+test('a file that becomes a folder after all else of its folder was seen is in the point once, too', async () => {
+  await using source = makeSource((path) => {
+    fs.mkdirSync(join(path, 'p'))
+    for (const name of ['p/a', 'p/b', 'q']) fs.writeFileSync(join(path, name), '')
+  })
+  const { keys, problems } = await walked(source.path, ['/p/b-'], 2, (range) => {
+    if (range !== 1) return
+    fs.rmSync(join(source.path, 'p/b'))
+    fs.mkdirSync(join(source.path, 'p/b'))
+    fs.writeFileSync(join(source.path, 'p/b/c'), '')
+  })
+  assert.deepEqual(keys, ['/', '/p/', '/p/a', '/p/b', '/q'])
+  assert.deepEqual(problems, ['/p/b/: It changed its type while the directory was read'])
+})
+
 test('a folder that is swapped for a link before a later range is a problem once, and is not followed', async () => {
   await using source = makeSource((path) => {
     fs.mkdirSync(join(path, 'b'))

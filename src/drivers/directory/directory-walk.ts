@@ -1,4 +1,6 @@
 import { closeSync, readlinkSync } from 'node:fs'
+import { FoldersAround } from './directory-around.ts'
+import type { FolderAround } from './directory-around.ts'
 import { Forerunner } from './directory-forerunner.ts'
 import { OpenFolders } from './directory-folders.ts'
 import { look } from './directory-look.ts'
@@ -78,8 +80,9 @@ export class Walk {
   readonly #libc: Libc | undefined = libc()
   /** Key of the first name of each file that has several, by inode. */
   readonly #firstNames = new Map<bigint, string>()
-  /** Keys of the folders that are open, and the identity of each. */
-  readonly #folders: { readonly key: string; readonly identity: Buffer }[] = []
+  readonly #around = new FoldersAround()
+  /** How many folders are open of one that is left out, with itself. */
+  #leftOut = 0
   /** Begins with the key of the folder that is open. */
   readonly #key = Buffer.alloc(KEY_BYTES)
   /** What is asked of the parent, in one object: it is asked for everything that is seen. */
@@ -111,7 +114,7 @@ export class Walk {
 
   /** Key of the folder that it is in. */
   get folder(): string {
-    return this.#folders.at(-1)?.key ?? '/'
+    return this.#around.innermost?.key ?? '/'
   }
 
   close(): void {
@@ -119,10 +122,14 @@ export class Walk {
   }
 
   #take(seen: Seen): void | Promise<void> {
-    if (seen.what === 'end') return void this.#folders.pop()
     // A range begins anew at the root.
-    if (seen.what === 'again' && seen.name === '') this.#folders.length = 0
-    const key = (this.#folders.at(-1)?.key ?? '') + seen.name
+    if (seen.what === 'again' && seen.name === '') {
+      this.#around.leaveAll()
+      this.#leftOut = 0
+    }
+    if (this.#leftOut > 0) return this.#leaveOut(seen)
+    if (seen.what === 'end') return this.#around.leave()
+    const key = (this.#around.innermost?.key ?? '') + seen.name
     switch (seen.what) {
       case 'problem':
         return this.#problem(key, seen.reason)
@@ -130,6 +137,8 @@ export class Walk {
       case 'again':
         return this.#enter(key, seen)
       case 'item': {
+        if (seen.kind === layout.DIRECTORY && this.#around.isTaken(seen.name)) return this.#changedType(key)
+        if (seen.kind !== layout.DIRECTORY) this.#around.hasFile(seen.name)
         this.#last = key
         const first = seen.kind === layout.DIRECTORY ? undefined : this.#firstNameOf(key, seen.fixed)
         if (first === undefined) return this.#add(key, seen)
@@ -141,12 +150,26 @@ export class Walk {
   }
 
   #enter(key: string, seen: Seen): void | Promise<void> {
-    const folder = { key: key === '' ? '/' : key, identity: layout.identityOf(seen.fixed) }
-    this.#folders.push(folder)
+    if (seen.name !== '' && this.#around.isTaken(seen.name)) {
+      this.#leftOut = 1
+      return this.#changedType(key)
+    }
+    const folder = key === '' ? '/' : key
+    this.#around.enter(folder, layout.identityOf(seen.fixed))
     // A thread may have missed a folder that another one finds a moment later: then it is added before what is in it.
-    if (seen.what === 'again' && this.#last >= folder.key) return void this.#bytesOf(folder.key, seen)
-    this.#last = folder.key
-    return this.#add(folder.key, seen)
+    if (seen.what === 'again' && this.#last >= folder) return void this.#bytesOf(folder, seen)
+    this.#last = folder
+    return this.#add(folder, seen)
+  }
+
+  #leaveOut({ what }: Seen): void {
+    if (what === 'folder' || what === 'again') this.#leftOut++
+    else if (what === 'end') this.#leftOut--
+  }
+
+  /** One thread saw a file, and a later one that lists the same folder a folder in its place: a point holds one thing of each name. */
+  #changedType(key: string): void {
+    this.#problem(key, 'It changed its type while the directory was read')
   }
 
   /** Of a file with several names: the key of another one that came before this. */
@@ -237,7 +260,7 @@ export class Walk {
 
   /** The folder that is open now, from the root on without following links. @throws Where another one stands in its place. */
   #reopen(): number {
-    const { key, identity } = this.#folders.at(-1) as { readonly key: string; readonly identity: Buffer }
+    const { key, identity } = this.#around.innermost as FolderAround
     this.#reopened ??= new OpenFolders(openPath(this.#options.path, LIST_FLAGS))
     const fd = this.#reopened.enter(key)
     const now = layout.identityOf(statOf(fd).fixed)
