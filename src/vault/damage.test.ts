@@ -214,3 +214,17 @@ test('a recovery point that is deleted while all are listed is left out, and is 
   const { points, damage } = await vault.listPoints()
   assert.deepEqual([points.map(({ pointId }) => pointId), damage], [['p2'], []])
 })
+
+test('a point made where an index delta was lost can be read by whoever has only the deltas', async () => {
+  const store = new MemoryBlobStore()
+  const coordinator = new Coordinator()
+  const files = randomFiles(['a', 'b', 'c'])
+  await backUp(await makeVault(store), coordinator, 'p1', files)
+  for (const name of await blobsOf(store, 'index/')) store.blobs.delete(name)
+  const vault = await openVault(store, VAULT_KEY)
+  // Found in the packs themselves.
+  assert.deepEqual(await restore(vault, 'p1'), files)
+  const more = { ...files, d: Buffer.from('one more') }
+  await backUp(vault, coordinator, 'p2', more)
+  assert.deepEqual(await restore(await openVault(store, VAULT_KEY), 'p2'), more)
+})

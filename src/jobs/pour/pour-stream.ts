@@ -100,7 +100,10 @@ export class StreamPour {
           continue
         }
         if (large === undefined) {
-          large = new LargeStream(this.#pool(), () => this.#takeSlab())
+          large = new LargeStream(this.#pool(), {
+            take: () => this.#takeSlab(),
+            giveBack: (slab) => this.giveBack(slab),
+          })
           for (const part of first.splice(0)) await large.write(part)
         }
         await large.write(bytes)
@@ -153,24 +156,29 @@ export class StreamPour {
   }
 }
 
+interface Slabs {
+  take(): Promise<Uint8Array>
+  giveBack(slab: Uint8Array): void
+}
+
 /** One stream that goes to threads in runs of slabs. */
 class LargeStream {
   readonly #pool: PourPool
-  readonly #takeSlab: () => Promise<Uint8Array>
+  readonly #slabs: Slabs
   #slab: Uint8Array | undefined
   #filled = 0
   #lane: Lane | undefined
   #sent = 0
   readonly #runs: Promise<ItemResult>[] = []
 
-  constructor(pool: PourPool, takeSlab: () => Promise<Uint8Array>) {
+  constructor(pool: PourPool, slabs: Slabs) {
     this.#pool = pool
-    this.#takeSlab = takeSlab
+    this.#slabs = slabs
   }
 
   async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) {
-      this.#slab ??= await this.#takeSlab()
+      this.#slab ??= await this.#slabs.take()
       const part = bytes.subarray(at, at + this.#slab.length - this.#filled)
       this.#slab.set(part, this.#filled)
       this.#filled += part.length
@@ -181,7 +189,7 @@ class LargeStream {
 
   async end(): Promise<ItemResult[]> {
     if (this.#lane !== undefined || this.#filled > 0) {
-      this.#slab ??= await this.#takeSlab()
+      this.#slab ??= await this.#slabs.take()
       this.#lane ??= await this.#pool.lane()
       this.#finishRun()
     }
@@ -190,8 +198,11 @@ class LargeStream {
 
   /** Leaves its thread free for others. What it stored is nobody's. */
   async giveUp(): Promise<void> {
-    if (this.#lane === undefined) return
-    this.#slab ??= await this.#takeSlab()
+    if (this.#lane === undefined) {
+      if (this.#slab !== undefined) this.#slabs.giveBack(this.#slab)
+      return
+    }
+    this.#slab ??= await this.#slabs.take()
     this.#finishRun()
   }
 

@@ -272,3 +272,30 @@ test('a store that fails while the manifest is written ends the backup with the 
   }, /no space left/)
   await pouring.abort()
 })
+
+test('streams that break off after a part of a slab keep no slab: the next one comes through', async () => {
+  const broken = (name: string): Content => ({
+    from: 'stream',
+    open: async function* () {
+      await Promise.resolve()
+      yield Buffer.alloc(600_000, name)
+      throw new ItemError('It vanished')
+    },
+  })
+  const names = Array.from({ length: 30 }, (_, i) => `broken-${String(i).padStart(2, '0')}`)
+  const vault = await makeVault(new MemoryBlobStore())
+  const { problems } = await pour(
+    vault,
+    'p1',
+    [
+      ...names.map((name) => [name, 5_000_000, broken(name)] as const),
+      ['whole', 5_000_000, stream('whole', 5_000_000)],
+    ],
+    0,
+  )
+  assert.deepEqual(
+    problems.map(({ item }) => item),
+    names,
+  )
+  assert.deepEqual([...(await read(vault, 'p1')).keys()], ['whole'])
+})

@@ -98,6 +98,8 @@ async function growIndex(
     readonly isUnusable: (pack: FinishedPack) => boolean
   },
 ): Promise<LoadedIndex | undefined> {
+  // What only packs themselves told must not be built on: a new point's delta would name nothing of it, and others could not read that.
+  if (!previous.isOfDeltas) return undefined
   const present = new Set(now.names.keys())
   if (previous.damage.length > 0 || [...previous.deltas].some((name) => !present.has(name))) return undefined
   for (const name of previous.packs) {
