@@ -217,7 +217,13 @@ export class Looker {
 
   /** A folder that may not be opened is an item all the same; what is in it is a problem. */
   *#closedFolder(parent: number, entry: string, settledBefore: number): Generator<Seen, void, void> {
-    const stat = statAt(parent, entry.slice(0, -1))
+    let stat: Status | undefined
+    try {
+      stat = statAt(parent, entry.slice(0, -1))
+    } catch {
+      // A folder that may be listed and not entered says nothing of what is in it; that this is left out was told.
+      return
+    }
     if (stat !== undefined && layout.kindOfMode(stat.mode) === layout.DIRECTORY)
       yield this.#item('item', entry, layout.DIRECTORY, stat, parent, settledBefore)
   }

@@ -115,12 +115,20 @@ export function fixedPart(stat: KeptStat, flags: number): Buffer {
   scratch.writeUInt32LE(Number(stat.uid), 6)
   scratch.writeUInt32LE(Number(stat.gid), 10)
   scratch.writeUInt32LE(Number(stat.nlink), LINKS_AT)
-  scratch.writeBigInt64LE(stat.mtimeNs, TIMES_AT)
-  scratch.writeBigInt64LE(stat.ctimeNs, TIMES_AT + 8)
+  scratch.writeBigInt64LE(nearestTime(stat.mtimeNs), TIMES_AT)
+  scratch.writeBigInt64LE(nearestTime(stat.ctimeNs), TIMES_AT + 8)
   scratch.writeBigUInt64LE(stat.ino, INODE_AT)
   scratch.writeBigUInt64LE(BigInt.asUintN(64, stat.dev), DEVICE_AT)
   scratch.writeBigUInt64LE(BigInt.asUintN(64, stat.rdev), 50)
   return scratch
+}
+
+const LATEST = 2n ** 63n - 1n
+
+/** Times before 1677 and after 2262 become the last one that can be kept: bytes are worth more than the hour somebody gave them. */
+function nearestTime(ns: bigint): bigint {
+  if (ns > LATEST) return LATEST
+  return ns < -LATEST ? -LATEST : ns
 }
 
 /** The same buffer, with flags. */
@@ -131,6 +139,8 @@ export function withFlags(fixed: Buffer, flags: number): Buffer {
 
 export const linksOf = (fixed: Buffer): number => fixed.readUInt32LE(LINKS_AT)
 export const inodeOf = (fixed: Buffer): bigint => fixed.readBigUInt64LE(INODE_AT)
+/** When it was last written to, and last changed at all: to be compared only. */
+export const timesOf = (fixed: Buffer): string => fixed.toString('latin1', TIMES_AT, INODE_AT)
 /** Whether two have the same bytes from `from` to `end`. */
 export function areSame(one: Uint8Array, other: Uint8Array, from: number, end: number): boolean {
   for (let at = from; at < end; at++) if (one[at] !== other[at]) return false

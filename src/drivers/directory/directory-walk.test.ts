@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeSource, nastyTree, plainTree } from './directory.fixture.ts'
 import { directoryIo } from './directory-io.ts'
+import { FILE, HARD_LINK } from './directory-meta.ts'
 import { walkTree } from './directory-walk.ts'
 import { MemorySink } from '../driver.memory.ts'
 import type { MemoryPoint } from '../driver.memory.ts'
@@ -122,4 +124,52 @@ test('a walk that is told to stop ends its thread, also where that waits for roo
   })
   await assert.rejects(walking, /stopped by the test/)
   assert.ok(fs.readdirSync('/proc/self/task').length <= before)
+})
+
+test('a new file under the inode number of one that went away during the walk keeps its own bytes', async (t) => {
+  await using source = makeSource((path) => {
+    fs.writeFileSync(join(path, 'a1'), 'the first file')
+    fs.linkSync(join(path, 'a1'), join(path, 'a2'))
+    fs.writeFileSync(join(path, 'm'), 'in between')
+    fs.mkdirSync(join(path, 'z'))
+  })
+  const at = (name: string): string => join(source.path, name)
+  const { ino } = fs.statSync(at('a1'))
+  let again: string | undefined
+  const { told } = await walk(source.path, {
+    manyItems: Infinity,
+    onAdd: ({ key }) => {
+      if (Buffer.from(key).toString() !== '/m') return
+      fs.rmSync(at('a1'))
+      fs.rmSync(at('a2'))
+      for (let i = 0; i < 100 && again === undefined; i++) {
+        fs.writeFileSync(at(`z/f${i}`), 'something else entirely')
+        if (fs.statSync(at(`z/f${i}`)).ino !== ino) continue
+        again = `/z/f${i}`
+        fs.linkSync(at(`z/f${i}`), at(`z/g${i}`))
+      }
+    },
+  })
+  if (again === undefined) return t.skip('the file system of the tests gives no inode number out again')
+  const kindOf = (name: string): unknown =>
+    (told as [Buffer, number][]).find(([key]) => key.toString() === name)?.[1]
+  assert.equal(kindOf('/a2'), HARD_LINK)
+  assert.equal(kindOf(again), FILE)
+  assert.equal(kindOf(again.replace('f', 'g')), HARD_LINK)
+})
+
+test('times that no recovery point can hold end no backup: folders and files are kept with the last one that it can', async () => {
+  await using source = makeSource((path) => {
+    fs.mkdirSync(join(path, 'd'))
+    fs.writeFileSync(join(path, 'd/file'), 'bytes')
+    for (const name of ['d/file', 'd']) execFileSync('touch', ['-d', '2300-01-01', join(path, name)])
+  })
+  const { told, sink } = await walk(source.path, { manyItems: Infinity })
+  assert.deepEqual(sink.problems, [])
+  assert.deepEqual(
+    (told as [Buffer][]).map(([key]) => key.toString()),
+    ['/', '/d/', '/d/file'],
+  )
+  const again = await walk(source.path, { manyItems: Infinity, parent: sink.point() })
+  assert.deepEqual([again.sink.itemsRead, again.sink.itemsReused], [0, 1])
 })

@@ -78,8 +78,8 @@ export class Walk {
   readonly #options: WalkOptions
   readonly #sink: BackupSink
   readonly #libc: Libc | undefined = libc()
-  /** Key of the first name of each file that has several, by inode. */
-  readonly #firstNames = new Map<bigint, string>()
+  /** Key of the first name of each file that has several, and its times then, by inode. */
+  readonly #firstNames = new Map<bigint, { readonly key: string; readonly times: string }>()
   readonly #around = new FoldersAround()
   /** How many folders are open of one that is left out, with itself. */
   #leftOut = 0
@@ -172,13 +172,18 @@ export class Walk {
     this.#problem(key, 'It changed its type while the directory was read')
   }
 
-  /** Of a file with several names: the key of another one that came before this. */
+  /**
+   * Of a file with several names: the key of another one that came before this. A file that went away since may have left its inode's
+   * number to a new one, which has other times.
+   */
   #firstNameOf(key: string, fixed: Buffer): string | undefined {
     if (layout.linksOf(fixed) <= 1) return undefined
     const inode = layout.inodeOf(fixed)
+    const times = layout.timesOf(fixed)
     const first = this.#firstNames.get(inode)
-    if (first === undefined) this.#firstNames.set(inode, key)
-    return first
+    if (first?.times === times) return first.key
+    this.#firstNames.set(inode, { key, times })
+    return undefined
   }
 
   /** Adds one item, with its content from the parent where nothing changed. A promise only where one has to be waited for. */
