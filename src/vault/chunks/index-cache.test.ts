@@ -219,14 +219,15 @@ test('after a key was added the cache of the key before is not used', async (t) 
   assert.equal((await world.start()).deltas, 5)
 })
 
-test('an index that packs were read for is not kept: what no delta names is no part of it', async (t) => {
+test('an index that packs were read for is not kept and not built on: what no delta names is no part of it', async (t) => {
   const world = await filled(t)
   rmSync(world.path)
   const vault = await openVault(world.store, FIXTURE_KEY, world.cache())
-  await vault.refresh(true)
-  await world.put(vault, 'p6')
-  await vault.refresh()
+  assert.equal((await vault.refresh(true)).isOfDeltas, false)
   assert.deepEqual(readdirSync(join(world.folder, 'index-cache')), [])
+  await world.put(vault, 'p6')
+  assert.equal((await vault.refresh()).isOfDeltas, true)
+  assert.deepEqual(readdirSync(join(world.folder, 'index-cache')), ['vault-1'])
 })
 
 test('verifyVault() names a delta that rotted behind the cache', async (t) => {
