@@ -35,7 +35,7 @@ export class FoldersAround {
   }
 
   /** @param name Of something in the innermost folder that is none itself. */
-  hasFile(name: string): void {
+  noteFile(name: string): void {
     const files = this.innermost?.files
     if (files === undefined) return
     forgetBefore(files, name)

@@ -138,7 +138,7 @@ export class Walk {
         return this.#enter(key, seen)
       case 'item': {
         if (seen.kind === layout.DIRECTORY && this.#around.isTaken(seen.name)) return this.#changedType(key)
-        if (seen.kind !== layout.DIRECTORY) this.#around.hasFile(seen.name)
+        if (seen.kind !== layout.DIRECTORY) this.#around.noteFile(seen.name)
         this.#last = key
         const first = seen.kind === layout.DIRECTORY ? undefined : this.#firstNameOf(key, seen.fixed)
         if (first === undefined) return this.#add(key, seen)
